@@ -1,0 +1,81 @@
+// Reading JSON and small files with bounds and clear errors.
+#include "base/json.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <system_error>
+
+#include "base/error.h"
+
+namespace ashlar {
+namespace {
+
+// Depth of brackets outside strings; the parser itself would build any depth.
+int depth_of(std::string_view text) {
+  int depth = 0, deepest = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      else if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      deepest = std::max(deepest, ++depth);
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+}  // namespace
+
+Json parse_json(std::string_view text, std::string_view where, int max_depth) {
+  if (const int depth = depth_of(text); depth > max_depth) {
+    fail(ErrorKind::format, "{}: JSON nested {} deep, at most {} is read", where, depth, max_depth);
+  }
+  try {
+    return Json::parse(text.begin(), text.end());
+  } catch (const Json::exception& e) {
+    fail(ErrorKind::format, "{}: not valid JSON: {}", where, e.what());
+  }
+}
+
+Json read_json(const std::filesystem::path& file) { return parse_json(read_file(file), file.string()); }
+
+std::string read_file(const std::filesystem::path& file, size_t max_bytes) {
+  std::error_code code;
+  const auto size = std::filesystem::file_size(file, code);
+  if (code) fail(ErrorKind::io, "{}: cannot read: {}", file.string(), code.message());
+  if (size > max_bytes) {
+    fail(ErrorKind::resource, "{}: {} bytes, at most {} are read here", file.string(), size, max_bytes);
+  }
+  std::ifstream in(file, std::ios::binary);
+  std::string bytes(size, '\0');
+  in.read(bytes.data(), static_cast<std::streamsize>(size));
+  if (!in) fail(ErrorKind::io, "{}: cannot read: {}", file.string(), std::strerror(errno));
+  return bytes;
+}
+
+void write_file(const std::filesystem::path& file, std::string_view text) {
+  const std::filesystem::path part = file.string() + ".part";
+  {
+    std::ofstream out(part, std::ios::binary | std::ios::trunc);
+    out.write(text.data(), static_cast<std::streamsize>(text.size()));
+    out.flush();
+    if (!out) {
+      std::error_code ignored;
+      std::filesystem::remove(part, ignored);
+      fail(ErrorKind::io, "{}: cannot write {} bytes: {}", file.string(), text.size(), std::strerror(errno));
+    }
+  }
+  std::error_code code;
+  std::filesystem::rename(part, file, code);
+  if (code) fail(ErrorKind::io, "{}: cannot rename into place: {}", file.string(), code.message());
+}
+
+}  // namespace ashlar
