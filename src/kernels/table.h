@@ -1,0 +1,113 @@
+// Kernels: the hot loops, as one table of functions per instruction set. Raw pointers and sizes only.
+//
+// Kernels are serial over the range they are given; whoever calls them owns threads. A table is chosen once
+// (at planning) with table(); tests and benchmarks go through all of tables().
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "tensor/format.h"
+
+namespace ashlar::kernels {
+
+/// How a row of activations lies in memory for a matrix product.
+enum class Activation : uint8_t {
+  f32,   // plain float32: exact against f32, f16 and bf16 weights
+  bf16,  // bfloat16, round to nearest even
+  q8,    // int8 blocks with scales; its insides belong to the kernels
+};
+
+/// y[t, r] = sum over c of x[t, c] * w[r, c] (+ bias[r]), r in [row_begin, row_end), t in [0, tokens).
+struct MatMul {
+  const std::byte* w = nullptr;     // row 0 of the weight
+  int64_t w_row_bytes = 0;
+  int64_t cols = 0;                 // input width
+  int64_t row_begin = 0, row_end = 0;
+  const std::byte* x = nullptr;     // prepared activations
+  int64_t x_row_bytes = 0;
+  const int32_t* x_rows = nullptr;  // row of x for token t; null: t itself
+  int64_t tokens = 0;
+  float* y = nullptr;               // y[t * y_stride + r]
+  int64_t y_stride = 0;
+  const float* bias = nullptr;      // indexed by r; null: none
+};
+
+enum class RopeLayout : uint8_t { half, interleaved };  // pairs (j, j + D/2) or (2j, 2j + 1)
+enum class Gate : uint8_t {
+  silu,       // silu(g) * u                                    SwiGLU
+  gelu_tanh,  // gelu_tanh(g) * u                               GeGLU
+  clamped,    // (clamp(u, +-limit) + 1) * g' * sigmoid(alpha g'), g' = min(g, limit)   gpt-oss
+};
+enum class Unary : uint8_t { gelu_tanh, silu, sigmoid, relu };
+
+/// Attention of consecutive query tokens of one sequence against its remembered keys and values:
+///   s = scale * q.k; s = softcap * tanh(s / softcap) if softcap > 0; s *= score_factor[t] if given;
+///   softmax over the visible keys (and the sink, which has no value); o = sum p v.
+/// Query t has position first + t and sees key j iff j <= position, j > position - window (window > 0),
+/// j / chunk == position / chunk (chunk > 0). The keys of all those positions have been written.
+struct Attention {
+  const float* q = nullptr;          // q[t * q_token_stride + h * q_head_stride + i], i < k_dim
+  int64_t q_token_stride = 0, q_head_stride = 0;
+  int64_t heads = 1;                 // query heads that share this key head (or some of them)
+  int64_t tokens = 0;
+  int64_t first = 0;                 // position of query 0
+  int64_t k_dim = 0, v_dim = 0;
+  Format state = Format::f32;        // f32, f16 or bf16: format of keys and values
+  const std::byte* const* k_pages = nullptr;  // page p holds positions p * page_tokens ..; may be null below the window
+  const std::byte* const* v_pages = nullptr;  // each points at this head's row of the page's first position
+  int64_t page_tokens = 0;
+  int64_t k_row_bytes = 0, v_row_bytes = 0;  // from one position to the next in a page
+  int64_t window = 0, chunk = 0;     // 0: none
+  float scale = 1, softcap = 0;
+  const float* sinks = nullptr;        // [heads]; null: none
+  const float* score_factor = nullptr; // [tokens]; null: none
+  float* out = nullptr;              // out[t * out_token_stride + h * out_head_stride + i], i < v_dim
+  int64_t out_token_stride = 0, out_head_stride = 0;
+};
+
+struct Table {
+  std::string_view name;   // "generic", "avx2", "avx512", ...
+  bool (*supported)();     // can this CPU run it?
+
+  /// The activation form matmul wants for this weight format and this many tokens.
+  Activation (*activation)(Format weight, int64_t cols, int64_t tokens);
+  /// Bytes of one prepared row; x_row_bytes is at least this, rows start 64-byte aligned.
+  int64_t (*activation_bytes)(Activation, int64_t cols);
+  /// Prepares one row of activations.
+  void (*prepare)(Activation, const float* x, std::byte* out, int64_t cols);
+  /// Scratch that one call of matmul may use; 64-byte aligned.
+  int64_t (*matmul_scratch)(Format weight, int64_t cols, int64_t tokens);
+  /// Rows per task that keep the kernel efficient: callers split [0, rows) at multiples of this.
+  int64_t (*matmul_grain)(Format weight, int64_t tokens);
+  void (*matmul)(Format weight, Activation, const MatMul&, std::byte* scratch);
+
+  // Rows of n floats; w may be null where a norm has no weight; y may be x.
+  void (*rms_norm)(const float* x, const float* w, float* y, int64_t n, float eps);
+  void (*layer_norm)(const float* x, const float* w, const float* b, float* y, int64_t n, float eps);
+  void (*gated)(Gate, const float* gate, const float* up, float* y, int64_t n, float alpha, float limit);
+  void (*unary)(Unary, const float* x, float* y, int64_t n);
+  void (*add)(const float* a, const float* b, float* y, int64_t n);
+  void (*multiply)(const float* a, const float* b, float* y, int64_t n);
+  void (*scale)(const float* x, float factor, float* y, int64_t n);
+  void (*add_scaled)(const float* x, float factor, float* y, int64_t n);  // y += factor * x
+  void (*softcap)(const float* x, float cap, float* y, int64_t n);        // cap * tanh(x / cap)
+  void (*softmax)(const float* x, float* y, int64_t n);
+  /// Rotates the first 2 * pairs values of x in place; cos and sin hold `pairs` values each.
+  void (*rope)(RopeLayout, float* x, const float* cos, const float* sin, int64_t pairs);
+  /// Writes n floats as a row of the state format.
+  void (*store)(Format state, const float* x, std::byte* out, int64_t n);
+  int64_t (*attention_scratch)(const Attention&);
+  void (*attention)(const Attention&, std::byte* scratch);
+};
+
+/// Every table compiled in, generic first, best last; whether this CPU can run one is its supported().
+std::span<const Table* const> tables();
+
+/// The table of that name, or with an empty name the one $ASHLAR_KERNELS names, or the best this CPU runs.
+/// Error(invalid) for an unknown name, Error(unsupported) when this CPU cannot run it.
+const Table& table(std::string_view name = {});
+
+}  // namespace ashlar::kernels
