@@ -1,7 +1,8 @@
-// Kernels: the hot loops, as one table of functions per instruction set. Raw pointers and sizes only.
+// Kernels: the hot loops, as one table of functions per instruction set. Raw pointers and sizes
+// only.
 //
-// Kernels are serial over the range they are given; whoever calls them owns threads. A table is chosen once
-// (at planning) with table(); tests and benchmarks go through all of tables().
+// Kernels are serial over the range they are given; whoever calls them owns threads. A table is
+// chosen once (at planning) with table(); tests and benchmarks go through all of tables().
 #pragma once
 
 #include <cstddef>
@@ -20,19 +21,20 @@ enum class Activation : uint8_t {
   q8,    // int8 blocks with scales; its insides belong to the kernels
 };
 
-/// y[t, r] = sum over c of x[t, c] * w[r, c] (+ bias[r]), r in [row_begin, row_end), t in [0, tokens).
+/// y[t, r] = sum over c of x[t, c] * w[r, c] (+ bias[r]), r in [row_begin, row_end), t in [0,
+/// tokens).
 struct MatMul {
-  const std::byte* w = nullptr;     // row 0 of the weight
+  const std::byte* w = nullptr;  // row 0 of the weight
   int64_t w_row_bytes = 0;
-  int64_t cols = 0;                 // input width
+  int64_t cols = 0;  // input width
   int64_t row_begin = 0, row_end = 0;
-  const std::byte* x = nullptr;     // prepared activations
+  const std::byte* x = nullptr;  // prepared activations
   int64_t x_row_bytes = 0;
   const int32_t* x_rows = nullptr;  // row of x for token t; null: t itself
   int64_t tokens = 0;
-  float* y = nullptr;               // y[t * y_stride + r]
+  float* y = nullptr;  // y[t * y_stride + r]
   int64_t y_stride = 0;
-  const float* bias = nullptr;      // indexed by r; null: none
+  const float* bias = nullptr;  // indexed by r; null: none
 };
 
 enum class RopeLayout : uint8_t { half, interleaved };  // pairs (j, j + D/2) or (2j, 2j + 1)
@@ -44,33 +46,36 @@ enum class Gate : uint8_t {
 enum class Unary : uint8_t { gelu_tanh, silu, sigmoid, relu };
 
 /// Attention of consecutive query tokens of one sequence against its remembered keys and values:
-///   s = scale * q.k; s = softcap * tanh(s / softcap) if softcap > 0; s *= score_factor[t] if given;
-///   softmax over the visible keys (and the sink, which has no value); o = sum p v.
-/// Query t has position first + t and sees key j iff j <= position, j > position - window (window > 0),
-/// j / chunk == position / chunk (chunk > 0). The keys of all those positions have been written.
+///   s = scale * q.k; s = softcap * tanh(s / softcap) if softcap > 0; s *= score_factor[t] if
+///   given; softmax over the visible keys (and the sink, which has no value); o = sum p v.
+/// Query t has position first + t and sees key j iff j <= position, j > position - window (window >
+/// 0), j / chunk == position / chunk (chunk > 0). The keys of all those positions have been
+/// written.
 struct Attention {
-  const float* q = nullptr;          // q[t * q_token_stride + h * q_head_stride + i], i < k_dim
+  const float* q = nullptr;  // q[t * q_token_stride + h * q_head_stride + i], i < k_dim
   int64_t q_token_stride = 0, q_head_stride = 0;
-  int64_t heads = 1;                 // query heads that share this key head (or some of them)
+  int64_t heads = 1;  // query heads that share this key head (or some of them)
   int64_t tokens = 0;
-  int64_t first = 0;                 // position of query 0
+  int64_t first = 0;  // position of query 0
   int64_t k_dim = 0, v_dim = 0;
-  Format state = Format::f32;        // f32, f16 or bf16: format of keys and values
-  const std::byte* const* k_pages = nullptr;  // page p holds positions p * page_tokens ..; may be null below the window
-  const std::byte* const* v_pages = nullptr;  // each points at this head's row of the page's first position
+  Format state = Format::f32;  // f32, f16 or bf16: format of keys and values
+  const std::byte* const* k_pages =
+      nullptr;  // page p holds positions p * page_tokens ..; may be null below the window
+  const std::byte* const* v_pages =
+      nullptr;  // each points at this head's row of the page's first position
   int64_t page_tokens = 0;
   int64_t k_row_bytes = 0, v_row_bytes = 0;  // from one position to the next in a page
-  int64_t window = 0, chunk = 0;     // 0: none
+  int64_t window = 0, chunk = 0;             // 0: none
   float scale = 1, softcap = 0;
-  const float* sinks = nullptr;        // [heads]; null: none
-  const float* score_factor = nullptr; // [tokens]; null: none
-  float* out = nullptr;              // out[t * out_token_stride + h * out_head_stride + i], i < v_dim
+  const float* sinks = nullptr;         // [heads]; null: none
+  const float* score_factor = nullptr;  // [tokens]; null: none
+  float* out = nullptr;  // out[t * out_token_stride + h * out_head_stride + i], i < v_dim
   int64_t out_token_stride = 0, out_head_stride = 0;
 };
 
 struct Table {
-  std::string_view name;   // "generic", "avx2", "avx512", ...
-  bool (*supported)();     // can this CPU run it?
+  std::string_view name;  // "generic", "avx2", "avx512", ...
+  bool (*supported)();    // can this CPU run it?
 
   /// The activation form matmul wants for this weight format and this many tokens.
   Activation (*activation)(Format weight, int64_t cols, int64_t tokens);
@@ -86,8 +91,10 @@ struct Table {
 
   // Rows of n floats; w may be null where a norm has no weight; y may be x.
   void (*rms_norm)(const float* x, const float* w, float* y, int64_t n, float eps);
-  void (*layer_norm)(const float* x, const float* w, const float* b, float* y, int64_t n, float eps);
-  void (*gated)(Gate, const float* gate, const float* up, float* y, int64_t n, float alpha, float limit);
+  void (*layer_norm)(const float* x, const float* w, const float* b, float* y, int64_t n,
+                     float eps);
+  void (*gated)(Gate, const float* gate, const float* up, float* y, int64_t n, float alpha,
+                float limit);
   void (*unary)(Unary, const float* x, float* y, int64_t n);
   void (*add)(const float* a, const float* b, float* y, int64_t n);
   void (*multiply)(const float* a, const float* b, float* y, int64_t n);
@@ -103,11 +110,12 @@ struct Table {
   void (*attention)(const Attention&, std::byte* scratch);
 };
 
-/// Every table compiled in, generic first, best last; whether this CPU can run one is its supported().
+/// Every table compiled in, generic first, best last; whether this CPU can run one is its
+/// supported().
 std::span<const Table* const> tables();
 
-/// The table of that name, or with an empty name the one $ASHLAR_KERNELS names, or the best this CPU runs.
-/// Error(invalid) for an unknown name, Error(unsupported) when this CPU cannot run it.
+/// The table of that name, or with an empty name the one $ASHLAR_KERNELS names, or the best this
+/// CPU runs. Error(invalid) for an unknown name, Error(unsupported) when this CPU cannot run it.
 const Table& table(std::string_view name = {});
 
 }  // namespace ashlar::kernels

@@ -1,0 +1,58 @@
+// The prepared forms of an activation row that all kernel tables share.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/table.h"
+
+namespace ashlar::kernels {
+
+/// Columns of an int8 row are padded to this, with zeros, so that kernels step by whole k-quant
+/// blocks.
+inline constexpr int64_t kQ8Pad = 256;
+
+/// A row of n activations as int8: x[c] ~ scale[c / 32] * q[c].
+///   int8  q[padded]            -127 .. 127
+///   float scale[padded / 32]
+///   float sum[padded / 32]     scale * (sum of the block's q): what a weight's minimum or offset
+///   needs float half_sum[padded / 16]  the same per 16 columns
+struct Q8Layout {
+  int64_t padded, scale, sum, half_sum, bytes;  // columns, then byte offsets
+};
+
+static inline Q8Layout q8_layout(int64_t cols) {
+  const int64_t padded = (cols + kQ8Pad - 1) / kQ8Pad * kQ8Pad;
+  const int64_t scale = padded, sum = scale + padded / 8, half_sum = sum + padded / 8;
+  return {padded, scale, sum, half_sum, half_sum + padded / 4};
+}
+
+static inline int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+/// Bytes of a prepared row, a multiple of 64.
+static inline int64_t prepared_bytes(Activation form, int64_t cols) {
+  switch (form) {
+    case Activation::f32:
+      return round_up(cols * 4, 64);
+    case Activation::bf16:
+      return round_up(cols * 2, 64);
+    case Activation::q8:
+      return round_up(q8_layout(cols).bytes, 64);
+  }
+  return 0;
+}
+
+/// Formats whose values are stored one by one, not in blocks.
+static inline bool is_plain(Format f) {
+  return f == Format::f32 || f == Format::f16 || f == Format::bf16;
+}
+
+/// The keys a query at `position` sees: [begin, position].
+static inline int64_t first_visible(const Attention& a, int64_t position) {
+  int64_t begin = 0;
+  if (a.window > 0 && position - a.window + 1 > begin) begin = position - a.window + 1;
+  if (a.chunk > 0 && position / a.chunk * a.chunk > begin) begin = position / a.chunk * a.chunk;
+  return begin;
+}
+
+}  // namespace ashlar::kernels

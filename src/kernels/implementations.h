@@ -1,0 +1,20 @@
+// The tables as each instruction set's file defines them; a null entry means "as the table before".
+#pragma once
+
+#include "kernels/table.h"
+
+namespace ashlar::kernels {
+
+namespace generic {
+extern const Table kTable;
+}
+#if defined(__x86_64__)
+namespace avx2 {
+extern const Table kTable;
+}
+namespace avx512 {
+extern const Table kTable;
+}
+#endif
+
+}  // namespace ashlar::kernels

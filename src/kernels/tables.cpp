@@ -1,0 +1,84 @@
+// Which kernel tables exist, and which one to use.
+#include "kernels/table.h"
+
+#include <array>
+#include <cstdlib>
+#include <string>
+
+#include "base/error.h"
+#include "kernels/implementations.h"
+
+namespace ashlar::kernels {
+namespace {
+
+/// `upper` where it has an entry, `lower` elsewhere.
+Table over(const Table& upper, const Table& lower) {
+  Table t = upper;
+  const auto inherit = [](auto& mine, auto theirs) {
+    if (!mine) mine = theirs;
+  };
+  inherit(t.activation, lower.activation);
+  inherit(t.activation_bytes, lower.activation_bytes);
+  inherit(t.prepare, lower.prepare);
+  inherit(t.matmul_scratch, lower.matmul_scratch);
+  inherit(t.matmul_grain, lower.matmul_grain);
+  inherit(t.matmul, lower.matmul);
+  inherit(t.rms_norm, lower.rms_norm);
+  inherit(t.layer_norm, lower.layer_norm);
+  inherit(t.gated, lower.gated);
+  inherit(t.unary, lower.unary);
+  inherit(t.add, lower.add);
+  inherit(t.multiply, lower.multiply);
+  inherit(t.scale, lower.scale);
+  inherit(t.add_scaled, lower.add_scaled);
+  inherit(t.softcap, lower.softcap);
+  inherit(t.softmax, lower.softmax);
+  inherit(t.rope, lower.rope);
+  inherit(t.store, lower.store);
+  inherit(t.attention_scratch, lower.attention_scratch);
+  inherit(t.attention, lower.attention);
+  return t;
+}
+
+}  // namespace
+
+// A further instruction set (AMX on x86, NEON on Arm) is one file with its namespace and target
+// region, one line in implementations.h, and one line here, after the tables it improves on.
+std::span<const Table* const> tables() {
+  static const Table generic_table = generic::kTable;
+#if defined(__x86_64__) && defined(ASHLAR_KERNELS_X86)
+  static const Table avx2_table = over(avx2::kTable, generic_table);
+  static const Table avx512_table = over(avx512::kTable, avx2_table);
+  static const std::array all = {&generic_table, &avx2_table, &avx512_table};
+#else
+  static_cast<void>(over);
+  static const std::array all = {&generic_table};
+#endif
+  return all;
+}
+
+const Table& table(std::string_view name) {
+  if (name.empty()) {
+    const char* wanted = std::getenv("ASHLAR_KERNELS");
+    if (wanted) name = wanted;
+  }
+  if (name.empty()) {
+    const Table* best = tables().front();
+    for (const Table* t : tables())
+      if (t->supported()) best = t;
+    return *best;
+  }
+  std::string known;
+  for (const Table* t : tables()) {
+    if (t->name == name) {
+      if (t->supported()) return *t;
+      fail(ErrorKind::unsupported, "kernels '{}': this CPU cannot run them; leave the choice open",
+           name);
+    }
+    known += known.empty() ? "" : ", ";
+    known += t->name;
+  }
+  fail(ErrorKind::invalid, "kernels '{}': expected one of {}", name, known);
+}
+
+}  // namespace ashlar::kernels
