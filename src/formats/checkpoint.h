@@ -16,10 +16,14 @@ struct TensorEntry {
   Format format;
   Sizes sizes;       // as PyTorch writes them: slowest axis first (GGUF's order reversed)
   std::string file;  // for messages
+  /// Why tensor() will refuse this entry ("I64 is no weight"), empty if it will not; `format` is
+  /// then f32.
+  std::string refusal = {};
 };
 
-/// Logical tensors: what a file stores in pieces (fp8 weight and scales, MXFP4 blocks and scales, INT4 packed
-/// weight, scale and shape, tensor-parallel slices) appears here as one entry under the weight's own name.
+/// Logical tensors: what a file stores in pieces (fp8 weight and scales, MXFP4 blocks and scales,
+/// INT4 packed weight, scale and shape, tensor-parallel slices) appears here as one entry under the
+/// weight's own name.
 class Checkpoint {
  public:
   virtual ~Checkpoint() = default;
