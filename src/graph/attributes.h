@@ -1,0 +1,80 @@
+// Attributes of ops to text and back: one visitor per op serves both directions.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "graph/op.h"
+
+namespace ashlar {
+
+std::string attribute_text(double value);  // shortest text that reads back to the same double
+std::string attribute_text(int64_t value);
+double attribute_double(std::string_view text, std::string_view name);  // throws ShapeError
+int64_t attribute_int(std::string_view text, std::string_view name);
+
+/// An enum becomes an attribute by an overload of enum_names: `std::span<const std::string_view>
+/// enum_names(E)`.
+struct AttributeWriter {
+  static constexpr bool reading = false;
+  std::vector<Attribute> attributes;
+  template <class T>
+  void operator()(std::string_view name, T& value) {
+    if constexpr (std::is_enum_v<T>)
+      add(name, std::string(enum_names(value)[static_cast<size_t>(value)]));
+    else if constexpr (std::is_same_v<T, std::string>)
+      add(name, value);
+    else if constexpr (std::is_same_v<T, bool>)
+      add(name, value ? "true" : "false");
+    else if constexpr (std::is_integral_v<T>)
+      add(name, attribute_text(static_cast<int64_t>(value)));
+    else
+      add(name, attribute_text(static_cast<double>(value)));
+  }
+
+ private:
+  void add(std::string_view name, std::string value) {
+    attributes.push_back({std::string(name), std::move(value)});
+  }
+};
+
+/// Attributes that the text does not mention keep their default; unknown ones are an error (see
+/// finish()).
+struct AttributeReader {
+  static constexpr bool reading = true;
+  const std::vector<Attribute>& attributes;
+  size_t used = 0;
+  template <class T>
+  void operator()(std::string_view name, T& value) {
+    for (const Attribute& a : attributes) {
+      if (a.name != name) continue;
+      ++used;
+      if constexpr (std::is_enum_v<T>) {
+        const auto names = enum_names(value);
+        for (size_t i = 0; i < names.size(); ++i) {
+          if (names[i] == a.value) {
+            value = static_cast<T>(i);
+            return;
+          }
+        }
+        shape_error("attribute " + a.name + ": unknown value " + a.value);
+      } else if constexpr (std::is_same_v<T, std::string>) {
+        value = a.value;
+      } else if constexpr (std::is_same_v<T, bool>) {
+        value = a.value == "true";
+      } else if constexpr (std::is_integral_v<T>) {
+        value = static_cast<T>(attribute_int(a.value, name));
+      } else {
+        value = static_cast<T>(attribute_double(a.value, name));
+      }
+    }
+  }
+  void finish() const {
+    if (used != attributes.size()) shape_error("an attribute is unknown to this op or given twice");
+  }
+};
+
+}  // namespace ashlar

@@ -1,0 +1,92 @@
+// Recording: types are computed as nodes are added, so an error points at the line that made it.
+#include "graph/builder.h"
+
+#include "base/error.h"
+
+namespace ashlar {
+
+const Type& Value::type() const {
+  if (input.from == Input::From::value) return builder->graph_.type(input.id);
+  return builder->param_types_[static_cast<size_t>(input.id)];
+}
+
+Axis Value::axis(std::string_view name) const {
+  for (const Axis& a : type().axes) {
+    if (a.name == name) return a;
+  }
+  fail(ErrorKind::invalid, "graph: {} has no axis called {}", to_string(type()), name);
+}
+
+Value Builder::param(std::string_view name, Axes axes, Role role) {
+  std::string full = scope_.empty() ? std::string(name) : scope_ + "." + std::string(name);
+  if (const auto it = param_ids_.find(full); it != param_ids_.end()) {
+    const Param& p = graph_.params_[static_cast<size_t>(it->second)];
+    if (p.axes != axes) {
+      fail(ErrorKind::invalid, "graph: parameter {}: {} asked for, recorded as {}", full,
+           to_string(axes), to_string(p.axes));
+    }
+    return {this, {Input::From::param, it->second}};
+  }
+  const auto id = static_cast<ParamId>(graph_.params_.size());
+  param_types_.push_back({Kind::real, axes});
+  graph_.params_.push_back({full, std::move(axes), role});
+  param_ids_.emplace(std::move(full), id);
+  return {this, {Input::From::param, id}};
+}
+
+Value Builder::param_named(const std::string& name) const {
+  const auto it = param_ids_.find(name);
+  if (it == param_ids_.end()) fail(ErrorKind::invalid, "graph: no parameter is called {}", name);
+  return {const_cast<Builder*>(this), {Input::From::param, it->second}};
+}
+
+std::vector<Value> Builder::add(Op op, std::vector<Value> inputs, std::string_view label) {
+  std::vector<Type> in;
+  std::vector<Input> ids;
+  for (const Value& v : inputs) {
+    ASHLAR_ASSERT(v.builder == this, "values of one graph do not mix with another's");
+    in.push_back(v.type());
+    ids.push_back(v.input);
+  }
+  std::vector<Type> out;
+  try {
+    out = op.types(in);
+  } catch (const ShapeError& e) {
+    std::string found;
+    for (const Type& t : in) found += (found.empty() ? "" : ", ") + to_string(t);
+    fail(ErrorKind::invalid, "{}{}{}: {}: {} (inputs: {})", scope_, label.empty() ? "" : ".", label,
+         op.name(), e.what(), found);
+  }
+  std::vector<Value> values;
+  std::vector<ValueId> outputs;
+  for (Type& t : out) {
+    const auto id = static_cast<ValueId>(graph_.types_.size());
+    graph_.types_.push_back(std::move(t));
+    outputs.push_back(id);
+    values.push_back({this, {Input::From::value, id}});
+  }
+  graph_.nodes_.push_back(
+      {std::move(op), std::move(ids), std::move(outputs), scope_, std::string(label)});
+  return values;
+}
+
+void Builder::push_scope(std::string_view name) {
+  scope_ends_.push_back(scope_.size());
+  if (!scope_.empty()) scope_ += '.';
+  scope_ += name;
+}
+
+void Builder::pop_scope() {
+  ASHLAR_ASSERT(!scope_ends_.empty(), "scopes nest");
+  scope_.resize(scope_ends_.back());
+  scope_ends_.pop_back();
+}
+
+Graph Builder::finish(Value output) {
+  ASHLAR_ASSERT(output.input.from == Input::From::value, "the output of a graph is a value");
+  graph_.output_ = output.input.id;
+  graph_.verify();
+  return std::move(graph_);
+}
+
+}  // namespace ashlar

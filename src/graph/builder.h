@@ -1,0 +1,59 @@
+// Records a graph: a value is a handle, functions over values add nodes.
+#pragma once
+
+#include <initializer_list>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace ashlar {
+
+class Builder {
+ public:
+  /// A parameter in the current scope ("q" -> "layers.3.attn.q"); asking twice for a name gives the
+  /// same one, with other axes it is an Error(invalid).
+  Value param(std::string_view name, Axes axes, Role role);
+  /// A parameter by its full name, whatever the scope (tied heads).
+  Value param_named(const std::string& name) const;
+
+  std::vector<Value> add(Op op, std::vector<Value> inputs, std::string_view label = {});
+  Value add1(Op op, std::vector<Value> inputs, std::string_view label = {}) {
+    return add(std::move(op), std::move(inputs), label)[0];
+  }
+
+  void push_scope(std::string_view name);
+  void pop_scope();
+  const std::string& scope() const { return scope_; }
+  void set_scope(std::string scope) { scope_ = std::move(scope); }
+
+  /// Verifies and hands over the graph.
+  Graph finish(Value output);
+  Type type(const Input& in) const { return graph_.type(in); }
+
+ private:
+  friend struct Value;
+  friend class GraphReader;
+  friend class Graph;
+  Graph graph_;
+  std::map<std::string, ParamId, std::less<>> param_ids_;
+  std::vector<Type> param_types_;
+  std::string scope_;
+  std::vector<size_t> scope_ends_;
+};
+
+/// Names within are prefixed: { Scope s(b, "attn"); b.param("q", ...); }
+class Scope {
+ public:
+  Scope(Builder& b, std::string_view name) : builder_(b) { b.push_scope(name); }
+  ~Scope() { builder_.pop_scope(); }
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
+
+ private:
+  Builder& builder_;
+};
+
+}  // namespace ashlar

@@ -1,0 +1,72 @@
+// A graph: values, ops, parameters and scopes, recorded from a blueprint. No weights, no formats,
+// no batch.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/op.h"
+
+namespace ashlar {
+
+using ValueId = int32_t;
+using ParamId = int32_t;
+
+/// What a parameter is for: counting, initialisation and weight decay ask.
+enum class Role : uint8_t { embedding, position, projection, router, expert, norm, bias, sink };
+std::span<const std::string_view> enum_names(Role);
+
+struct Param {
+  std::string name;  // canonical: "layers.3.attn.q"
+  Axes axes;
+  Role role = Role::projection;
+  int64_t elements() const { return count_of(axes); }
+  bool operator==(const Param&) const = default;
+};
+
+struct Node {
+  Op op;
+  std::vector<Input> inputs;
+  std::vector<ValueId> outputs;
+  std::string scope;  // "layers.3.attn"
+  std::string label;  // what the result is called in its scope: "q"; may be empty
+};
+
+class Graph {
+ public:
+  const std::vector<Node>& nodes() const { return nodes_; }  // in an order that can be executed
+  const std::vector<Param>& params() const { return params_; }
+  const std::vector<Type>& types() const { return types_; }  // of each value
+  const Type& type(ValueId id) const { return types_[static_cast<size_t>(id)]; }
+  Type type(const Input& in) const;
+  std::vector<Type> input_types(const Node& node) const;
+  ValueId output() const { return output_; }
+  const Param* param(std::string_view name) const;
+  int64_t parameter_count() const;
+
+  /// Recomputes every type and checks order, names and uses. Throws Error(invalid) that names the
+  /// node and both shapes.
+  void verify() const;
+
+  /// One line per parameter and node; parse(text()) gives the same graph. docs/architecture.md has
+  /// the form.
+  std::string text() const;
+  bool operator==(const Graph& other) const { return text() == other.text(); }
+
+  /// The same graph with every composite op replaced by its expansion, until none is left (or the
+  /// given one only).
+  Graph expanded(std::string_view only = {}) const;
+
+ private:
+  friend class Builder;
+  friend class GraphReader;
+  std::vector<Node> nodes_;
+  std::vector<Param> params_;
+  std::vector<Type> types_;
+  ValueId output_ = -1;
+};
+
+}  // namespace ashlar

@@ -1,0 +1,128 @@
+// An op: everything about one kind of computation in one place (shape, cost, meaning, expansion).
+//
+// An op is an ordinary struct; Op holds any of them as a value. A struct T is an op if it has
+//   static constexpr OpDoc doc;                                      name, formula, names of inputs
+//   and outputs template <class V> void attributes(V& v);                        v("eps", eps); ...
+//   : text form, equality std::vector<Type> types(std::span<const Type> in) const;         throws
+//   ShapeError int64_t flops(std::span<const Type> in, const Workload&) const;  what its meaning
+//   performs, exactly
+// and either (primitive)
+//   template <class F> void meaning(const In<F>&, Out<F>&) const;    plain loops: the specification
+// or (composite)
+//   std::vector<Value> expand(Builder&, std::span<const Value>) const;
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+#include "graph/array.h"
+#include "graph/axis.h"
+#include "graph/scalar_types.h"
+
+namespace ashlar {
+
+class Builder;
+
+/// What a node reads: a value that another node makes, or a parameter.
+struct Input {
+  enum class From : uint8_t { value, param } from = From::value;
+  int32_t id = 0;
+  bool operator==(const Input&) const = default;
+};
+
+/// A handle to a value or a parameter of a graph under construction (graph/builder.h).
+struct Value {
+  Builder* builder = nullptr;
+  Input input;
+  const Type& type() const;
+  Axis axis(
+      std::string_view name) const;  // the axis of that name; Error(invalid) when there is none
+};
+
+struct OpDoc {
+  std::string_view name;     // "rms_norm"
+  std::string_view formula;  // "y = x * w / sqrt(mean(x^2) + eps)"
+  std::string_view inputs;   // "x w?": names, ? marks what may be left out
+  std::string_view outputs;  // "y"
+  std::string_view source;   // paper and section
+};
+
+/// Inputs that do not fit; the verifier adds which node it is.
+class ShapeError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// One attribute as text, e.g. {"eps", "1e-06"}; doubles print so that they read back exactly.
+struct Attribute {
+  std::string name, value;
+  bool operator==(const Attribute&) const = default;
+};
+
+class Op {
+ public:
+  template <class T>
+  Op(T op);  // defined in graph/op_model.h; ops/<op>.cpp instantiates it
+
+  const OpDoc& doc() const { return self_->doc(); }
+  std::string_view name() const { return doc().name; }
+  std::vector<Attribute> attributes() const { return self_->attributes(); }
+  std::vector<Type> types(std::span<const Type> in) const { return self_->types(in); }
+  int64_t flops(std::span<const Type> in, const Workload& load) const {
+    return self_->flops(in, load);
+  }
+  bool composite() const { return self_->composite(); }
+  std::vector<Value> expand(Builder& b, std::span<const Value> in) const {
+    return self_->expand(b, in);
+  }
+  void meaning(const In<float>& in, Out<float>& out) const { self_->meaning(in, out); }
+  void meaning(const In<double>& in, Out<double>& out) const { self_->meaning(in, out); }
+  void meaning(const In<Counted>& in, Out<Counted>& out) const { self_->meaning(in, out); }
+  bool operator==(const Op& other) const {
+    return name() == other.name() && attributes() == other.attributes();
+  }
+
+  /// The struct behind, or null when it is another op: if (auto* a = op.as<Attention>()) ...
+  template <class T>
+  const T* as() const {
+    return self_->type() == typeid(T) ? static_cast<const T*>(self_->get()) : nullptr;
+  }
+
+  struct Interface {
+    virtual ~Interface() = default;
+    virtual const OpDoc& doc() const = 0;
+    virtual std::vector<Attribute> attributes() const = 0;
+    virtual std::vector<Type> types(std::span<const Type>) const = 0;
+    virtual int64_t flops(std::span<const Type>, const Workload&) const = 0;
+    virtual bool composite() const = 0;
+    virtual std::vector<Value> expand(Builder&, std::span<const Value>) const = 0;
+    virtual void meaning(const In<float>&, Out<float>&) const = 0;
+    virtual void meaning(const In<double>&, Out<double>&) const = 0;
+    virtual void meaning(const In<Counted>&, Out<Counted>&) const = 0;
+    virtual const std::type_info& type() const = 0;
+    virtual const void* get() const = 0;
+  };
+  explicit Op(std::shared_ptr<const Interface> self) : self_(std::move(self)) {}
+
+ private:
+  std::shared_ptr<const Interface> self_;  // immutable, so sharing is invisible
+};
+
+// Helpers for types(): they throw ShapeError with what was expected and found.
+[[noreturn]] void shape_error(std::string message);
+void expect_inputs(std::span<const Type> in, size_t least, size_t most);
+void expect_kind(const Type& type, Kind kind, std::string_view what);
+void expect_per_token(const Type& type, std::string_view what);
+void expect_axes(const Axes& found, const Axes& expected, std::string_view what);
+/// The last n axes of the type. Error when it has fewer.
+Axes last_axes(const Type& type, size_t n, std::string_view what);
+
+}  // namespace ashlar

@@ -1,0 +1,65 @@
+// Wraps an op struct into Op. Included by ops/<op>.cpp files only, which instantiate it once:
+// ASHLAR_OP(RmsNorm).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "graph/attributes.h"
+#include "graph/builder.h"
+#include "graph/op.h"
+
+namespace ashlar {
+
+template <class T>
+concept PrimitiveOp = requires(const T& t, const In<float>& in, Out<float>& out) {
+  t.meaning(in, out);
+};
+
+template <class T>
+struct OpModel final : Op::Interface {
+  explicit OpModel(T t) : op(std::move(t)) {}
+  T op;
+
+  const OpDoc& doc() const override { return T::doc; }
+  std::vector<Attribute> attributes() const override {
+    AttributeWriter writer;
+    const_cast<T&>(op).attributes(
+        writer);  // the visitor is shared with the reader; a writer only reads
+    return std::move(writer.attributes);
+  }
+  std::vector<Type> types(std::span<const Type> in) const override { return op.types(in); }
+  int64_t flops(std::span<const Type> in, const Workload& load) const override {
+    return op.flops(in, load);
+  }
+  bool composite() const override { return !PrimitiveOp<T>; }
+  std::vector<Value> expand(Builder& b, std::span<const Value> in) const override {
+    if constexpr (PrimitiveOp<T>)
+      return {};
+    else
+      return op.expand(b, in);
+  }
+  void meaning(const In<float>& in, Out<float>& out) const override { run(in, out); }
+  void meaning(const In<double>& in, Out<double>& out) const override { run(in, out); }
+  void meaning(const In<Counted>& in, Out<Counted>& out) const override { run(in, out); }
+  const std::type_info& type() const override { return typeid(T); }
+  const void* get() const override { return &op; }
+
+ private:
+  template <class F>
+  void run(const In<F>& in, Out<F>& out) const {
+    if constexpr (PrimitiveOp<T>) op.meaning(in, out);
+  }
+};
+
+template <class T>
+Op::Op(T op) : self_(std::make_shared<OpModel<T>>(std::move(op))) {}
+
+}  // namespace ashlar
+
+#define ASHLAR_OP(Type)                    \
+  template struct ::ashlar::OpModel<Type>; \
+  template ::ashlar::Op::Op(Type)

@@ -1,0 +1,227 @@
+// The op list and the samples that generate its tests.
+#include "ops/all.h"
+
+#include "graph/attributes.h"
+#include "graph/op_model.h"
+
+namespace ashlar {
+namespace {
+
+Type value(Axes axes) {
+  axes.insert(axes.begin(), tokens_axis());
+  return {Kind::real, std::move(axes)};
+}
+Type index(Axes axes) {
+  axes.insert(axes.begin(), tokens_axis());
+  return {Kind::index, std::move(axes)};
+}
+Type param(Axes axes) { return {Kind::real, std::move(axes)}; }
+
+const Axis kD{"d_model", 6}, kHeads{"kv_heads", 2}, kGroup{"group", 3}, kDim{"head_dim", 4},
+    kExperts{"experts", 8};
+const Axis kChosen{"chosen", 2}, kFfn{"ffn", 5}, kValueDim{"value_dim", 3};
+
+std::vector<OpSample> samples_of(TokenIds*) { return {{TokenIds{}, {}}}; }
+std::vector<OpSample> samples_of(Embed*) {
+  return {{Embed{}, {index({}), param({{"vocab", 16}, kD})}}};
+}
+std::vector<OpSample> samples_of(LearnedPosition*) {
+  return {{LearnedPosition{}, {param({{"positions", 32}, kD})}}};
+}
+std::vector<OpSample> samples_of(SinusoidalPosition*) {
+  return {{SinusoidalPosition{.d_model = 6}, {}}};
+}
+std::vector<OpSample> samples_of(Linear*) {
+  return {{Linear{}, {value({kD}), param({kHeads, kGroup, kDim, kD})}},
+          {Linear{.in_axes = 3},
+           {value({kHeads, kGroup, kDim}), param({kD, kHeads, kGroup, kDim}), param({kD})}}};
+}
+std::vector<OpSample> samples_of(ExpertLinear*) {
+  return {{ExpertLinear{}, {value({kD}), index({kChosen}), param({kExperts, kFfn, kD})}},
+          {ExpertLinear{},
+           {value({kChosen, kD}), index({kChosen}), param({kExperts, kFfn, kD}),
+            param({kExperts, kFfn})}}};
+}
+std::vector<OpSample> samples_of(RmsNorm*) {
+  return {{RmsNorm{}, {value({kD}), param({kD})}},
+          {RmsNorm{.eps = 1e-5}, {value({kHeads, kDim})}},
+          {RmsNorm{.axes = 2}, {value({kHeads, kDim}), param({kHeads, kDim})}}};
+}
+std::vector<OpSample> samples_of(LayerNorm*) {
+  return {{LayerNorm{}, {value({kD}), param({kD}), param({kD})}}};
+}
+std::vector<OpSample> samples_of(Rope*) {
+  return {{Rope{.dim = 4}, {value({kHeads, kDim})}},
+          {Rope{.dim = 4,
+                .layout = RotationLayout::interleaved,
+                .scaling = RotationScaling::linear,
+                .factor = 8},
+           {value({kHeads, kDim})}},
+          {Rope{.dim = 2, .scaling = RotationScaling::llama3, .factor = 8, .original_context = 16},
+           {value({kHeads, kDim})}},
+          {Rope{.dim = 4,
+                .scaling = RotationScaling::yarn,
+                .factor = 4,
+                .original_context = 64,
+                .attention_factor = 1.2},
+           {value({kHeads, kDim})}}};
+}
+std::vector<OpSample> samples_of(PositionScale*) {
+  return {{PositionScale{.length = 3}, {value({kHeads, kDim})}}};
+}
+std::vector<OpSample> samples_of(Attention*) {
+  const std::vector<Type> qkv{value({kHeads, kGroup, kDim}), value({kHeads, kDim}),
+                              value({kHeads, kValueDim})};
+  std::vector<Type> with_sinks = qkv;
+  with_sinks.push_back(param({kHeads, kGroup}));
+  return {{Attention{.scale = 0.5}, qkv},
+          {Attention{.scale = 0.7, .softcap = 3, .window = 3}, qkv},
+          {Attention{.scale = 0.7, .chunk = 4}, qkv},
+          {Attention{.scale = 0.5, .softcap = 2, .log_length = 4}, qkv},
+          {Attention{.scale = 0.5, .window = 2}, with_sinks}};
+}
+std::vector<OpSample> samples_of(LatentAttention*) {
+  const Axis heads{"heads", 2}, nope{"qk_nope", 4}, rope{"qk_rope", 2}, latent{"latent", 5};
+  return {{LatentAttention{.scale = 0.4},
+           {value({heads, nope}), value({heads, rope}), value({latent}), value({rope}),
+            param({heads, nope, latent}), param({heads, kValueDim, latent})}}};
+}
+std::vector<OpSample> samples_of(Add*) {
+  return {{Add{}, {value({kD}), value({kD})}}, {Add{}, {value({kHeads, kD}), param({kD})}}};
+}
+std::vector<OpSample> samples_of(Multiply*) {
+  return {{Multiply{}, {value({kD}), value({kD})}},
+          {Multiply{}, {value({kHeads, kD}), param({kD})}}};
+}
+std::vector<OpSample> samples_of(Scale*) {
+  return {{Scale{.factor = 2.5}, {value({kD})}},
+          {Scale{.factor = -1.5, .shift = 0.25}, {value({kD})}}};
+}
+std::vector<OpSample> samples_of(Clamp*) {
+  return {{Clamp{.low = -0.5, .high = 0.4}, {value({kD})}}, {Clamp{.high = 0.1}, {value({kD})}}};
+}
+std::vector<OpSample> samples_of(Softcap*) { return {{Softcap{.cap = 0.8}, {value({kD})}}}; }
+std::vector<OpSample> samples_of(Activate*) {
+  std::vector<OpSample> s;
+  for (const auto kind : {ActivationKind::gelu_tanh, ActivationKind::silu, ActivationKind::sigmoid,
+                          ActivationKind::relu})
+    s.push_back({Activate{.kind = kind}, {value({kD})}});
+  return s;
+}
+std::vector<OpSample> samples_of(Slice*) {
+  return {{Slice{.begin = 2, .axis = "part", .size = 3}, {value({kHeads, kD})}}};
+}
+std::vector<OpSample> samples_of(Concat*) {
+  return {{Concat{.axis = "both"}, {value({kHeads, kD}), value({kHeads, kDim})}}};
+}
+std::vector<OpSample> samples_of(Repeat*) {
+  return {{Repeat{.axis = "heads", .count = 3}, {value({kD})}}};
+}
+std::vector<OpSample> samples_of(Rename*) {
+  return {{Rename{.axes = "a=2;group=1;b=6"}, {value({kHeads, kD})}}};
+}
+std::vector<OpSample> samples_of(Gated*) {
+  std::vector<OpSample> s;
+  for (const auto kind : {GateKind::silu, GateKind::gelu_tanh, GateKind::clamped})
+    s.push_back({Gated{.kind = kind, .limit = 0.6}, {value({kFfn}), value({kFfn})}});
+  return s;
+}
+std::vector<OpSample> samples_of(Route*) {
+  const std::vector<Type> plain{value({kExperts})}, biased{value({kExperts}), param({kExperts})};
+  return {
+      {Route{.top_k = 2, .normalize = true}, plain},
+      {Route{.top_k = 1, .score = RouteScore::sigmoid}, plain},
+      {Route{.top_k = 3, .score = RouteScore::softmax_selected}, plain},
+      {Route{.top_k = 2, .softcap = 5}, plain},
+      {Route{
+           .top_k = 3, .scale = 16, .groups = 4, .keep_groups = 2, .group_score = GroupScore::max},
+       plain},
+      {Route{.top_k = 3,
+             .score = RouteScore::sigmoid,
+             .normalize = true,
+             .scale = 2.5,
+             .groups = 4,
+             .keep_groups = 2},
+       biased}};
+}
+std::vector<OpSample> samples_of(WeightedSum*) {
+  return {{WeightedSum{}, {value({kChosen}), value({kChosen, kD})}}};
+}
+std::vector<OpSample> samples_of(WeightedCopies*) {
+  return {{WeightedCopies{}, {value({kChosen}), value({kD})}}};
+}
+std::vector<OpSample> samples_of(ExpertSum*) { return {{ExpertSum{}, {value({kChosen, kD})}}}; }
+std::vector<OpSample> samples_of(ExpertFfn*) {
+  const std::vector<Type> plain{value({kD}),
+                                value({kChosen}),
+                                index({kChosen}),
+                                param({kExperts, kFfn, kD}),
+                                param({kExperts, kFfn, kD}),
+                                param({kExperts, kD, kFfn})};
+  std::vector<Type> biased = plain;
+  for (const Axes& axes : {Axes{kExperts, kFfn}, Axes{kExperts, kFfn}, Axes{kExperts, kD}})
+    biased.push_back(param(axes));
+  return {{ExpertFfn{}, plain},
+          {ExpertFfn{.kind = GateKind::gelu_tanh, .weigh_input = true}, plain},
+          {ExpertFfn{.kind = GateKind::clamped, .limit = 0.5}, biased}};
+}
+
+template <class T>
+OpEntry entry() {
+  return {&T::doc,
+          [](const std::vector<Attribute>& attributes) {
+            T op;
+            AttributeReader reader{attributes};
+            op.attributes(reader);
+            reader.finish();
+            return Op(std::move(op));
+          },
+          [] { return samples_of(static_cast<T*>(nullptr)); }};
+}
+
+}  // namespace
+
+std::span<const OpEntry> all_ops() {
+  static const OpEntry kOps[] = {
+      entry<TokenIds>(),
+      entry<Embed>(),
+      entry<LearnedPosition>(),
+      entry<SinusoidalPosition>(),
+      entry<Linear>(),
+      entry<ExpertLinear>(),
+      entry<RmsNorm>(),
+      entry<LayerNorm>(),
+      entry<Rope>(),
+      entry<PositionScale>(),
+      entry<Attention>(),
+      entry<LatentAttention>(),
+      entry<Add>(),
+      entry<Multiply>(),
+      entry<Scale>(),
+      entry<Clamp>(),
+      entry<Softcap>(),
+      entry<Activate>(),
+      entry<Slice>(),
+      entry<Concat>(),
+      entry<Repeat>(),
+      entry<Rename>(),
+      entry<Gated>(),
+      entry<Route>(),
+      entry<WeightedSum>(),
+      entry<WeightedCopies>(),
+      entry<ExpertSum>(),
+      entry<ExpertFfn>(),
+  };
+  return kOps;
+}
+
+Op make_op(std::string_view name, const std::vector<Attribute>& attributes) {
+  for (const OpEntry& e : all_ops()) {
+    if (e.doc->name == name) return e.make(attributes);
+  }
+  shape_error("no op is called " + std::string(name));
+}
+
+Graph parse_graph(std::string_view text) { return parse_graph(text, make_op); }
+
+}  // namespace ashlar

@@ -1,0 +1,155 @@
+// Attention in plain loops, and latent attention as its expansion.
+#include "ops/attention.h"
+
+#include <algorithm>
+#include <map>
+
+#include "graph/op_model.h"
+#include "ops/elementwise.h"
+#include "ops/linear.h"
+
+namespace ashlar {
+
+std::vector<Type> Attention::types(std::span<const Type> in) const {
+  expect_inputs(in, 3, 4);
+  for (size_t i = 0; i < 3; ++i) {
+    expect_kind(in[i], Kind::real, "q, k and v");
+    expect_per_token(in[i], "q, k and v");
+  }
+  if (in[0].axes.size() != 4)
+    shape_error("q: expected [tokens, kv_heads, group, head_dim], found " + to_string(in[0]));
+  if (in[1].axes.size() != 3)
+    shape_error("k: expected [tokens, kv_heads, head_dim], found " + to_string(in[1]));
+  if (in[2].axes.size() != 3)
+    shape_error("v: expected [tokens, kv_heads, value_dim], found " + to_string(in[2]));
+  expect_axes({in[1].axes[1]}, {in[0].axes[1]}, "k's heads against q's");
+  expect_axes({in[2].axes[1]}, {in[0].axes[1]}, "v's heads against q's");
+  expect_axes({in[1].axes[2]}, {in[0].axes[3]}, "k's head_dim against q's");
+  if (in.size() == 4) expect_axes(in[3].axes, {in[0].axes[1], in[0].axes[2]}, "sinks");
+  if (window < 0 || chunk < 0) shape_error("window and chunk are at least 0");
+  return {{Kind::real, {tokens_axis(), in[0].axes[1], in[0].axes[2], in[2].axes[2]}}};
+}
+
+int64_t Attention::flops(std::span<const Type> in, const Workload& load) const {
+  const int64_t heads = in[0].axes[1].size * in[0].axes[2].size, d = in[0].axes[3].size,
+                dv = in[2].axes[2].size;
+  // Per visible key: dot product and scale, softcap, subtract and exp and sum, weigh and add the
+  // value.
+  int64_t per_key = 2 * d + 1 + (softcap > 0 ? 3 : 0) + 3 + 2 * dv;
+  int64_t flops = heads * visible_keys(load, window, chunk) * per_key;
+  // Per query: 1 / sum and the scaling of the output; the sink's subtract, exp and add.
+  flops += heads * load.tokens() * (1 + dv + (in.size() == 4 ? 3 : 0));
+  if (log_length > 0) {
+    for (const Workload::Run& r : load.runs) {
+      for (int64_t i = 0; i < r.count; ++i) {
+        if (r.first + i > log_length) flops += heads * visible_keys(r.first + i, window, chunk);
+      }
+    }
+  }
+  return flops;
+}
+
+double Attention::score_factor(int64_t position) const {
+  if (log_length <= 0 || position <= log_length) return 1;
+  return std::log2(static_cast<double>(position)) / std::log2(static_cast<double>(log_length));
+}
+
+template <class F>
+void Attention::meaning(const In<F>& in, Out<F>& out) const {
+  using std::exp;
+  using std::tanh;
+  const int64_t kv_heads = in[0].sizes[1], group = in[0].sizes[2], d = in[0].sizes[3],
+                dv = in[2].sizes[2];
+  std::map<int32_t, std::vector<int64_t>> rows_of;  // sequence -> its rows of the batch so far
+  std::vector<F> scores;
+  for (int64_t t = 0; t < in.batch.size(); ++t) {
+    const int64_t position = in.batch.positions[static_cast<size_t>(t)];
+    std::vector<int64_t>& rows = rows_of[in.batch.sequences[static_cast<size_t>(t)]];
+    rows.push_back(t);
+    std::vector<int64_t> visible;
+    for (const int64_t row : rows) {
+      const int64_t j = in.batch.positions[static_cast<size_t>(row)];
+      if (j > position || (window > 0 && j <= position - window) ||
+          (chunk > 0 && j / chunk != position / chunk))
+        continue;
+      visible.push_back(row);
+    }
+    const double factor = score_factor(position);
+    for (int64_t h = 0; h < kv_heads * group; ++h) {
+      const int64_t kv = h / group;
+      const F* q = in[0].values.data() + (t * kv_heads * group + h) * d;
+      scores.assign(visible.size(), F(0));
+      F peak = in.size() == 4 ? in[3].values[static_cast<size_t>(h)] : F(-1e30);
+      for (size_t j = 0; j < visible.size(); ++j) {
+        const F* k = in[1].values.data() + (visible[j] * kv_heads + kv) * d;
+        F dot = 0;
+        for (int64_t i = 0; i < d; ++i) dot += q[i] * k[i];
+        dot *= F(scale);
+        if (softcap > 0) dot = F(softcap) * tanh(dot / F(softcap));
+        if (factor != 1) dot *= F(factor);
+        scores[j] = dot;
+        if (dot > peak) peak = dot;
+      }
+      F* o = out[0].values.data() + (t * kv_heads * group + h) * dv;
+      F sum = 0;
+      if (in.size() == 4) sum += exp(in[3].values[static_cast<size_t>(h)] - peak);
+      for (size_t j = 0; j < visible.size(); ++j) {
+        const F p = exp(scores[j] - peak);
+        sum += p;
+        const F* v = in[2].values.data() + (visible[j] * kv_heads + kv) * dv;
+        for (int64_t i = 0; i < dv; ++i) o[i] += p * v[i];
+      }
+      const F r = F(1) / sum;
+      for (int64_t i = 0; i < dv; ++i) o[i] *= r;
+    }
+  }
+}
+
+std::vector<Type> LatentAttention::types(std::span<const Type> in) const {
+  expect_inputs(in, 6, 6);
+  for (size_t i = 0; i < 4; ++i) expect_per_token(in[i], "q_nope, q_rope, latent, k_rope");
+  if (in[0].axes.size() != 3)
+    shape_error("q_nope: expected [tokens, heads, qk_nope], found " + to_string(in[0]));
+  if (in[2].axes.size() != 2)
+    shape_error("latent: expected [tokens, latent], found " + to_string(in[2]));
+  const Axis heads = in[0].axes[1], nope = in[0].axes[2], latent = in[2].axes[1];
+  const Axis rope = last_axes(in[3], 1, "k_rope")[0];
+  expect_axes(in[1].axes, {tokens_axis(), heads, rope}, "q_rope");
+  expect_axes(in[3].axes, {tokens_axis(), rope}, "k_rope");
+  expect_axes(in[4].axes, {heads, nope, latent}, "w_k");
+  if (in[5].axes.size() != 3)
+    shape_error("w_v: expected [heads, value_dim, latent], found " + to_string(in[5]));
+  expect_axes(in[5].axes, {heads, in[5].axes[1], latent}, "w_v");
+  return {{Kind::real, {tokens_axis(), heads, in[5].axes[1]}}};
+}
+
+int64_t LatentAttention::flops(std::span<const Type> in, const Workload& load) const {
+  // Of the expanded form, as published FLOP counts are: decompress k and v, then plain attention.
+  const int64_t heads = in[0].axes[1].size, n = in[0].axes[2].size, p = in[1].axes[2].size,
+                r = in[2].axes[1].size;
+  const int64_t v = in[5].axes[1].size;
+  const int64_t expand = load.tokens() * heads * 2 * r * (n + v);
+  const int64_t keys = visible_keys(load, 0, 0);
+  return expand + heads * keys * (2 * (n + p) + 1 + 3 + 2 * v) + heads * load.tokens() * (1 + v);
+}
+
+std::vector<Value> LatentAttention::expand(Builder& b, std::span<const Value> in) const {
+  const Axis heads = in[0].axis("heads");
+  const Value k_nope = b.add1(Linear{}, {in[2], in[4]}, "k_nope");
+  const Value k_rope = b.add1(Repeat{.axis = heads.name, .count = heads.size}, {in[3]});
+  const Value k = b.add1(Concat{.axis = "qk"}, {k_nope, k_rope}, "k");
+  const Value q = b.add1(Concat{.axis = "qk"}, {in[0], in[1]}, "q");
+  const Value v = b.add1(Linear{}, {in[2], in[5]}, "v");
+  const int64_t qk = q.axis("qk").size;
+  const Axis value = v.type().axes.back();
+  const auto named = [](const Axis& a) { return a.name + "=" + std::to_string(a.size); };
+  const Value grouped =
+      b.add1(Rename{.axes = named(heads) + ";group=1;qk=" + std::to_string(qk)}, {q});
+  const Value o = b.add1(Attention{.scale = scale}, {grouped, k, v}, "scores");
+  return {b.add1(Rename{.axes = named(heads) + ";" + named(value)}, {o})};
+}
+
+ASHLAR_OP(Attention);
+ASHLAR_OP(LatentAttention);
+
+}  // namespace ashlar

@@ -1,0 +1,58 @@
+// Attention: every token looks at the earlier tokens of its own sequence, within a window or chunk.
+#pragma once
+
+#include "graph/op.h"
+
+namespace ashlar {
+
+/// q [tokens, kv_heads, group, d], k [tokens, kv_heads, d], v [tokens, kv_heads, dv], sinks
+/// [kv_heads, group]
+///   -> [tokens, kv_heads, group, dv].
+/// Query heads that share a key head are the axis `group`: multi-head attention is group = 1,
+/// multi-query is kv_heads = 1. What a runtime remembers of k and v is its own affair.
+struct Attention {
+  static constexpr OpDoc doc{
+      "attention", "o = softmax(scale q k^T [softcap, window, sink]) v", "q k v sinks?", "o",
+      "Vaswani et al. 2017, section 3.2; grouped queries: Ainslie et al. 2023"};
+  double scale = 1;
+  double softcap = 0;  // 0: none; applied before the mask
+  int64_t window = 0;  // keys a query sees, itself included; 0: all
+  int64_t chunk = 0;   // aligned chunks (Llama 4); 0: none
+  int64_t log_length =
+      0;  // queries beyond this position: scores times log2(position)/log2(length) (Grok); 0: none
+  template <class V>
+  void attributes(V& v) {
+    v("scale", scale);
+    v("softcap", softcap);
+    v("window", window);
+    v("chunk", chunk);
+    v("log_length", log_length);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+  double score_factor(int64_t position) const;  // 1 unless log_length
+};
+
+/// Multi-head latent attention (DeepSeek V2): keys and values are projections of one latent per
+/// token.
+///   q_nope [tokens, heads, n], q_rope [tokens, heads, p], latent [tokens, r], k_rope [tokens, p],
+///   w_k [heads, n, r], w_v [heads, v, r] -> [tokens, heads, v].
+/// Expanded it decompresses k and v; absorbed (what a runtime does when it decodes) it moves w_k to
+/// the query.
+struct LatentAttention {
+  static constexpr OpDoc doc{
+      "latent_attention", "o = softmax(scale (q_n (W_k c)^T + q_r k_r^T)) (W_v c)",
+      "q_nope q_rope latent k_rope w_k w_v", "o", "DeepSeek-AI 2024, DeepSeek-V2, section 2.1"};
+  double scale = 1;
+  template <class V>
+  void attributes(V& v) {
+    v("scale", scale);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> expand(Builder& b, std::span<const Value> in) const;
+};
+
+}  // namespace ashlar

@@ -1,0 +1,226 @@
+// Elementwise ops and moves in plain loops.
+#include "ops/elementwise.h"
+
+#include <charconv>
+
+#include "graph/op_model.h"
+
+namespace ashlar {
+namespace {
+
+Type one_input(std::span<const Type> in) {
+  expect_inputs(in, 1, 1);
+  expect_kind(in[0], Kind::real, "x");
+  return in[0];
+}
+
+Type two_alike(std::span<const Type> in) {
+  expect_inputs(in, 2, 2);
+  expect_kind(in[0], Kind::real, "a");
+  expect_kind(in[1], Kind::real, "b");
+  if (in[1].per_token())
+    expect_axes(in[1].axes, in[0].axes, "b");
+  else
+    expect_axes(in[1].axes, last_axes(in[0], in[1].axes.size(), "a"), "b");
+  return in[0];
+}
+
+int64_t per_element(std::span<const Type> in, const Workload& load, int64_t operations) {
+  return (in[0].per_token() ? load.tokens() : 1) * in[0].feature_count() * operations;
+}
+
+}  // namespace
+
+std::vector<Type> Add::types(std::span<const Type> in) const { return {two_alike(in)}; }
+int64_t Add::flops(std::span<const Type> in, const Workload& load) const {
+  return per_element(in, load, 1);
+}
+template <class F>
+void Add::meaning(const In<F>& in, Out<F>& out) const {
+  const size_t n = in[1].values.size();
+  for (size_t i = 0; i < in[0].values.size(); ++i)
+    out[0].values[i] = in[0].values[i] + in[1].values[i % n];
+}
+
+std::vector<Type> Multiply::types(std::span<const Type> in) const { return {two_alike(in)}; }
+int64_t Multiply::flops(std::span<const Type> in, const Workload& load) const {
+  return per_element(in, load, 1);
+}
+template <class F>
+void Multiply::meaning(const In<F>& in, Out<F>& out) const {
+  const size_t n = in[1].values.size();
+  for (size_t i = 0; i < in[0].values.size(); ++i)
+    out[0].values[i] = in[0].values[i] * in[1].values[i % n];
+}
+
+std::vector<Type> Scale::types(std::span<const Type> in) const { return {one_input(in)}; }
+int64_t Scale::flops(std::span<const Type> in, const Workload& load) const {
+  return per_element(in, load, (factor != 1 ? 1 : 0) + (shift != 0 ? 1 : 0));
+}
+template <class F>
+void Scale::meaning(const In<F>& in, Out<F>& out) const {
+  for (size_t i = 0; i < in[0].values.size(); ++i) {
+    F y = in[0].values[i];
+    if (factor != 1) y *= F(factor);
+    if (shift != 0) y += F(shift);
+    out[0].values[i] = y;
+  }
+}
+
+std::vector<Type> Clamp::types(std::span<const Type> in) const { return {one_input(in)}; }
+template <class F>
+void Clamp::meaning(const In<F>& in, Out<F>& out) const {
+  for (size_t i = 0; i < in[0].values.size(); ++i) {
+    F y = in[0].values[i];
+    if (y < F(low)) y = F(low);
+    if (y > F(high)) y = F(high);
+    out[0].values[i] = y;
+  }
+}
+
+std::vector<Type> Softcap::types(std::span<const Type> in) const {
+  if (!(cap > 0)) shape_error("cap: expected a positive number, found " + attribute_text(cap));
+  return {one_input(in)};
+}
+int64_t Softcap::flops(std::span<const Type> in, const Workload& load) const {
+  return per_element(in, load, 3);
+}
+template <class F>
+void Softcap::meaning(const In<F>& in, Out<F>& out) const {
+  using std::tanh;
+  for (size_t i = 0; i < in[0].values.size(); ++i)
+    out[0].values[i] = F(cap) * tanh(in[0].values[i] / F(cap));
+}
+
+std::span<const std::string_view> enum_names(ActivationKind) {
+  static constexpr std::string_view kNames[] = {"gelu_tanh", "silu", "sigmoid", "relu"};
+  return kNames;
+}
+std::vector<Type> Activate::types(std::span<const Type> in) const { return {one_input(in)}; }
+int64_t Activate::flops(std::span<const Type> in, const Workload& load) const {
+  static constexpr int64_t kOperations[] = {9, 4, 3, 0};
+  return per_element(in, load, kOperations[static_cast<size_t>(kind)]);
+}
+template <class F>
+void Activate::meaning(const In<F>& in, Out<F>& out) const {
+  using std::exp;
+  using std::tanh;
+  for (size_t i = 0; i < in[0].values.size(); ++i) {
+    const F x = in[0].values[i];
+    F y = 0;
+    switch (kind) {
+      case ActivationKind::gelu_tanh:
+        y = F(0.5) * x * (F(1) + tanh(F(0.7978845608028654) * (x + F(0.044715) * x * x * x)));
+        break;
+      case ActivationKind::silu:
+        y = x * (F(1) / (F(1) + exp(-x)));
+        break;
+      case ActivationKind::sigmoid:
+        y = F(1) / (F(1) + exp(-x));
+        break;
+      case ActivationKind::relu:
+        y = x > F(0) ? x : F(0);
+        break;
+    }
+    out[0].values[i] = y;
+  }
+}
+
+std::vector<Type> Slice::types(std::span<const Type> in) const {
+  Type y = one_input(in);
+  const Axis last = last_axes(y, 1, "x")[0];
+  if (begin < 0 || size < 1 || begin > last.size - size) {
+    shape_error("slice " + std::to_string(begin) + " + " + std::to_string(size) + " of " +
+                to_string(y));
+  }
+  y.axes.back() = {axis, size};
+  return {y};
+}
+template <class F>
+void Slice::meaning(const In<F>& in, Out<F>& out) const {
+  const int64_t n = in[0].inner(1);
+  for (int64_t g = 0; g < in[0].elements() / n; ++g) {
+    for (int64_t i = 0; i < size; ++i)
+      out[0].values[static_cast<size_t>(g * size + i)] =
+          in[0].values[static_cast<size_t>(g * n + begin + i)];
+  }
+}
+
+std::vector<Type> Concat::types(std::span<const Type> in) const {
+  expect_inputs(in, 2, 2);
+  last_axes(in[0], 1, "a");
+  last_axes(in[1], 1, "b");
+  const Axes a(in[0].axes.begin(), in[0].axes.end() - 1),
+      b(in[1].axes.begin(), in[1].axes.end() - 1);
+  expect_axes(b, a, "b but its last axis");
+  Type y = in[0];
+  y.axes.back() = {axis, in[0].axes.back().size + in[1].axes.back().size};
+  return {y};
+}
+template <class F>
+void Concat::meaning(const In<F>& in, Out<F>& out) const {
+  const int64_t a = in[0].inner(1), b = in[1].inner(1);
+  for (int64_t g = 0; g < in[0].elements() / a; ++g) {
+    for (int64_t i = 0; i < a; ++i)
+      out[0].values[static_cast<size_t>(g * (a + b) + i)] =
+          in[0].values[static_cast<size_t>(g * a + i)];
+    for (int64_t i = 0; i < b; ++i)
+      out[0].values[static_cast<size_t>(g * (a + b) + a + i)] =
+          in[1].values[static_cast<size_t>(g * b + i)];
+  }
+}
+
+std::vector<Type> Repeat::types(std::span<const Type> in) const {
+  Type y = one_input(in);
+  expect_per_token(y, "x");
+  if (count < 1) shape_error("count: expected at least 1, found " + std::to_string(count));
+  y.axes.insert(y.axes.begin() + 1, Axis{axis, count});
+  return {y};
+}
+template <class F>
+void Repeat::meaning(const In<F>& in, Out<F>& out) const {
+  const int64_t n = in.batch.size() == 0 ? 0 : in[0].elements() / in.batch.size();
+  for (int64_t t = 0; t < in.batch.size(); ++t) {
+    for (int64_t k = 0; k < count; ++k) {
+      for (int64_t i = 0; i < n; ++i)
+        out[0].values[static_cast<size_t>((t * count + k) * n + i)] =
+            in[0].values[static_cast<size_t>(t * n + i)];
+    }
+  }
+}
+
+std::vector<Type> Rename::types(std::span<const Type> in) const {
+  const Type x = one_input(in);
+  Type y{x.kind, {}};
+  if (x.per_token()) y.axes.push_back(tokens_axis());
+  std::string_view rest = axes;
+  while (!rest.empty()) {
+    const std::string_view item = rest.substr(0, rest.find(';'));
+    rest = item.size() < rest.size() ? rest.substr(item.size() + 1) : std::string_view();
+    const size_t equals = item.find('=');
+    if (equals == std::string_view::npos)
+      shape_error("axes: expected name=size, found " + std::string(item));
+    y.axes.push_back(
+        {std::string(item.substr(0, equals)), attribute_int(item.substr(equals + 1), "axes")});
+  }
+  if (y.feature_count() != x.feature_count())
+    shape_error("axes " + axes + " hold another count than " + to_string(x));
+  return {y};
+}
+template <class F>
+void Rename::meaning(const In<F>& in, Out<F>& out) const {
+  out[0].values = in[0].values;
+}
+
+ASHLAR_OP(Add);
+ASHLAR_OP(Multiply);
+ASHLAR_OP(Scale);
+ASHLAR_OP(Clamp);
+ASHLAR_OP(Softcap);
+ASHLAR_OP(Activate);
+ASHLAR_OP(Slice);
+ASHLAR_OP(Concat);
+ASHLAR_OP(Repeat);
+ASHLAR_OP(Rename);
+
+}  // namespace ashlar

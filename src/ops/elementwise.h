@@ -1,0 +1,153 @@
+// Ops on each number by itself, and the small moves between shapes.
+#pragma once
+
+#include "graph/op.h"
+
+namespace ashlar {
+
+/// a + b, of equal types; b may also be a parameter with the last axes of a.
+struct Add {
+  static constexpr OpDoc doc{"add", "y = a + b", "a b", "y", ""};
+  template <class V>
+  void attributes(V&) {}
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+
+struct Multiply {
+  static constexpr OpDoc doc{"multiply", "y = a b", "a b", "y", ""};
+  template <class V>
+  void attributes(V&) {}
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+
+/// factor * x + shift: embedding and logit multipliers, the 1 + up of gpt-oss.
+struct Scale {
+  static constexpr OpDoc doc{"scale", "y = factor x + shift", "x", "y", ""};
+  double factor = 1;
+  double shift = 0;
+  template <class V>
+  void attributes(V& v) {
+    v("factor", factor);
+    v("shift", shift);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+
+struct Clamp {
+  static constexpr OpDoc doc{"clamp", "y = min(max(x, low), high)", "x", "y", ""};
+  double low = -1e30, high = 1e30;
+  template <class V>
+  void attributes(V& v) {
+    v("low", low);
+    v("high", high);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+
+struct Softcap {
+  static constexpr OpDoc doc{"softcap", "y = cap tanh(x / cap)", "x", "y",
+                             "Gemma Team 2024, Gemma 2, section 2"};
+  double cap = 30;
+  template <class V>
+  void attributes(V& v) {
+    v("cap", cap);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+
+enum class ActivationKind : uint8_t { gelu_tanh, silu, sigmoid, relu };
+std::span<const std::string_view> enum_names(ActivationKind);
+
+struct Activate {
+  static constexpr OpDoc doc{"activate", "y = f(x): gelu_tanh, silu, sigmoid or relu", "x", "y",
+                             "Hendrycks and Gimpel 2016, Gaussian Error Linear Units, section 2"};
+  ActivationKind kind = ActivationKind::silu;
+  template <class V>
+  void attributes(V& v) {
+    v("kind", kind);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+
+/// Elements begin .. begin + axis size of the last axis, which gets the name of `axis`.
+struct Slice {
+  static constexpr OpDoc doc{"slice", "y = x[..., begin : begin + size]", "x", "y", ""};
+  int64_t begin = 0;
+  std::string axis;
+  int64_t size = 1;
+  template <class V>
+  void attributes(V& v) {
+    v("begin", begin);
+    v("axis", axis);
+    v("size", size);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+
+/// a and b side by side along their last axis, which is called `axis`; the other axes agree.
+struct Concat {
+  static constexpr OpDoc doc{"concat", "y = [a, b]", "a b", "y", ""};
+  std::string axis;
+  template <class V>
+  void attributes(V& v) {
+    v("axis", axis);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+
+/// x [tokens, n...] -> [tokens, axis, n...]: the same for every index of the new axis.
+struct Repeat {
+  static constexpr OpDoc doc{"repeat", "y[i] = x", "x", "y", ""};
+  std::string axis;
+  int64_t count = 1;
+  template <class V>
+  void attributes(V& v) {
+    v("axis", axis);
+    v("count", count);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+
+/// Inserts or removes axes of size 1, or renames axes, without moving a number: x -> [tokens,
+/// names...].
+struct Rename {
+  static constexpr OpDoc doc{"rename", "y = x under other axis names", "x", "y", ""};
+  std::string axes;  // "heads=16;head_dim=128"
+  template <class V>
+  void attributes(V& v) {
+    v("axes", axes);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+
+}  // namespace ashlar

@@ -1,0 +1,319 @@
+// Routing in plain loops; gated activations and experts as expansions.
+#include "ops/experts.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "graph/op_model.h"
+#include "ops/elementwise.h"
+#include "ops/linear.h"
+
+namespace ashlar {
+
+std::span<const std::string_view> enum_names(GateKind) {
+  static constexpr std::string_view kNames[] = {"silu", "gelu_tanh", "clamped"};
+  return kNames;
+}
+std::span<const std::string_view> enum_names(RouteScore) {
+  static constexpr std::string_view kNames[] = {"softmax", "sigmoid", "softmax_selected"};
+  return kNames;
+}
+std::span<const std::string_view> enum_names(GroupScore) {
+  static constexpr std::string_view kNames[] = {"max", "top2_sum"};
+  return kNames;
+}
+
+namespace {
+
+int64_t gate_operations(GateKind kind) {
+  switch (kind) {
+    case GateKind::silu:
+      return 5;
+    case GateKind::gelu_tanh:
+      return 10;
+    case GateKind::clamped:
+      return 7;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::vector<Type> Gated::types(std::span<const Type> in) const {
+  expect_inputs(in, 2, 2);
+  expect_axes(in[1].axes, in[0].axes, "up against gate");
+  return {in[0]};
+}
+
+int64_t Gated::flops(std::span<const Type> in, const Workload& load) const {
+  return load.tokens() * in[0].feature_count() * gate_operations(kind);
+}
+
+std::vector<Value> Gated::expand(Builder& b, std::span<const Value> in) const {
+  if (kind != GateKind::clamped) {
+    const auto f = kind == GateKind::silu ? ActivationKind::silu : ActivationKind::gelu_tanh;
+    return {b.add1(Multiply{}, {b.add1(Activate{.kind = f}, {in[0]}), in[1]})};
+  }
+  const Value g = b.add1(Clamp{.high = limit}, {in[0]});
+  const Value up =
+      b.add1(Scale{.shift = 1}, {b.add1(Clamp{.low = -limit, .high = limit}, {in[1]})});
+  const Value s =
+      b.add1(Activate{.kind = ActivationKind::sigmoid}, {b.add1(Scale{.factor = alpha}, {g})});
+  return {b.add1(Multiply{}, {up, b.add1(Multiply{}, {g, s})})};
+}
+
+std::vector<Type> Route::types(std::span<const Type> in) const {
+  expect_inputs(in, 1, 2);
+  expect_kind(in[0], Kind::real, "logits");
+  if (in[0].axes.size() != 2 || !in[0].per_token())
+    shape_error("logits: expected [tokens, experts], found " + to_string(in[0]));
+  const Axis experts = in[0].axes[1];
+  if (in.size() == 2) expect_axes(in[1].axes, {experts}, "bias");
+  if (top_k < 1 || top_k > experts.size) {
+    shape_error("top_k: expected 1 to " + std::to_string(experts.size) + ", found " +
+                std::to_string(top_k));
+  }
+  if (groups < 1 || experts.size % groups != 0 || keep_groups < 1 || keep_groups > groups ||
+      keep_groups * (experts.size / groups) < top_k) {
+    shape_error(std::to_string(groups) + " groups of which " + std::to_string(keep_groups) +
+                " are kept do not fit " + std::to_string(experts.size) + " experts and top_k " +
+                std::to_string(top_k));
+  }
+  const Axes chosen{tokens_axis(), {"chosen", top_k}};
+  return {{Kind::real, chosen}, {Kind::index, chosen}};
+}
+
+int64_t Route::flops(std::span<const Type> in, const Workload& load) const {
+  const int64_t experts = in[0].axes[1].size;
+  int64_t n = softcap > 0 ? 3 * experts : 0;
+  switch (score) {
+    case RouteScore::softmax:
+      n += 4 * experts;
+      break;  // subtract, exp, add; divide
+    case RouteScore::sigmoid:
+      n += 3 * experts;
+      break;
+    case RouteScore::softmax_selected:
+      n += 4 * top_k;
+      break;
+  }
+  if (in.size() == 2) n += experts;
+  if (groups > 1 && group_score == GroupScore::top2_sum) n += groups;
+  if (normalize) n += 2 * top_k + 1;
+  if (scale != 1) n += top_k;
+  return load.tokens() * n;
+}
+
+template <class F>
+void Route::meaning(const In<F>& in, Out<F>& out) const {
+  using std::exp;
+  using std::tanh;
+  const auto experts = static_cast<size_t>(in[0].sizes[1]);
+  const auto k = static_cast<size_t>(top_k);
+  std::vector<F> s(experts), choice(experts);
+  std::vector<size_t> order(experts);
+  const auto softmax = [](std::vector<F>& x) {
+    F peak = x[0];
+    for (const F& v : x) peak = v > peak ? v : peak;
+    F sum = 0;
+    for (F& v : x) {
+      v = exp(v - peak);
+      sum += v;
+    }
+    for (F& v : x) v /= sum;
+  };
+  for (size_t t = 0; t < static_cast<size_t>(in.batch.size()); ++t) {
+    for (size_t e = 0; e < experts; ++e) {
+      s[e] = in[0].values[t * experts + e];
+      if (softcap > 0) s[e] = F(softcap) * tanh(s[e] / F(softcap));
+    }
+    if (score == RouteScore::softmax) softmax(s);
+    if (score == RouteScore::sigmoid) {
+      for (F& v : s) v = F(1) / (F(1) + exp(-v));
+    }
+    for (size_t e = 0; e < experts; ++e) choice[e] = in.size() == 2 ? s[e] + in[1].values[e] : s[e];
+    std::vector<bool> allowed(experts, true);
+    if (groups > 1) {
+      const size_t size = experts / static_cast<size_t>(groups);
+      std::vector<F> best(static_cast<size_t>(groups));
+      std::vector<size_t> ranked(static_cast<size_t>(groups));
+      std::iota(ranked.begin(), ranked.end(), size_t{0});
+      for (size_t g = 0; g < best.size(); ++g) {
+        F first = choice[g * size], second = F(-1e30);
+        for (size_t i = 1; i < size; ++i) {
+          const F v = choice[g * size + i];
+          if (v > first) {
+            second = first;
+            first = v;
+          } else if (v > second) {
+            second = v;
+          }
+        }
+        best[g] = group_score == GroupScore::max ? first : first + second;
+      }
+      std::stable_sort(ranked.begin(), ranked.end(),
+                       [&](size_t a, size_t b) { return best[a] > best[b]; });
+      for (size_t r = static_cast<size_t>(keep_groups); r < ranked.size(); ++r) {
+        for (size_t i = 0; i < size; ++i) allowed[ranked[r] * size + i] = false;
+      }
+    }
+    order.clear();
+    for (size_t e = 0; e < experts; ++e) {
+      if (allowed[e]) order.push_back(e);
+    }
+    std::stable_sort(order.begin(), order.end(),
+                     [&](size_t a, size_t b) { return choice[a] > choice[b]; });
+    std::vector<F> w(k);
+    for (size_t i = 0; i < k; ++i) w[i] = s[order[i]];
+    if (score == RouteScore::softmax_selected) softmax(w);
+    if (normalize) {
+      F sum = 0;
+      for (const F& v : w) sum += v;
+      sum += F(1e-20);
+      for (F& v : w) v /= sum;
+    }
+    for (size_t i = 0; i < k; ++i) {
+      if (scale != 1) w[i] *= F(scale);
+      out[0].values[t * k + i] = w[i];
+      out[1].indices[t * k + i] = static_cast<int64_t>(order[i]);
+    }
+  }
+}
+
+namespace {
+
+void expect_chosen(const Type& weights) {
+  if (weights.axes.size() != 2 || !weights.per_token())
+    shape_error("weights: expected [tokens, chosen], found " + to_string(weights));
+}
+
+}  // namespace
+
+std::vector<Type> WeightedSum::types(std::span<const Type> in) const {
+  expect_inputs(in, 2, 2);
+  expect_chosen(in[0]);
+  if (in[1].axes.size() != 3)
+    shape_error("x: expected [tokens, chosen, d], found " + to_string(in[1]));
+  expect_axes({in[1].axes[0], in[1].axes[1]}, in[0].axes, "x against weights");
+  return {{Kind::real, {tokens_axis(), in[1].axes[2]}}};
+}
+
+int64_t WeightedSum::flops(std::span<const Type> in, const Workload& load) const {
+  return load.tokens() * 2 * in[1].feature_count();
+}
+
+template <class F>
+void WeightedSum::meaning(const In<F>& in, Out<F>& out) const {
+  const int64_t k = in[0].sizes[1], d = in[1].sizes[2];
+  for (int64_t t = 0; t < in.batch.size(); ++t) {
+    for (int64_t i = 0; i < k; ++i) {
+      const F w = in[0].values[static_cast<size_t>(t * k + i)];
+      for (int64_t j = 0; j < d; ++j) {
+        out[0].values[static_cast<size_t>(t * d + j)] +=
+            w * in[1].values[static_cast<size_t>((t * k + i) * d + j)];
+      }
+    }
+  }
+}
+
+std::vector<Type> WeightedCopies::types(std::span<const Type> in) const {
+  expect_inputs(in, 2, 2);
+  expect_chosen(in[0]);
+  if (in[1].axes.size() != 2 || !in[1].per_token())
+    shape_error("x: expected [tokens, d], found " + to_string(in[1]));
+  return {{Kind::real, {tokens_axis(), in[0].axes[1], in[1].axes[1]}}};
+}
+
+int64_t WeightedCopies::flops(std::span<const Type> in, const Workload& load) const {
+  return load.tokens() * in[0].axes[1].size * in[1].feature_count();
+}
+
+template <class F>
+void WeightedCopies::meaning(const In<F>& in, Out<F>& out) const {
+  const int64_t k = in[0].sizes[1], d = in[1].sizes[1];
+  for (int64_t t = 0; t < in.batch.size(); ++t) {
+    for (int64_t i = 0; i < k; ++i) {
+      const F w = in[0].values[static_cast<size_t>(t * k + i)];
+      for (int64_t j = 0; j < d; ++j)
+        out[0].values[static_cast<size_t>((t * k + i) * d + j)] =
+            w * in[1].values[static_cast<size_t>(t * d + j)];
+    }
+  }
+}
+
+std::vector<Type> ExpertSum::types(std::span<const Type> in) const {
+  expect_inputs(in, 1, 1);
+  if (in[0].axes.size() != 3 || !in[0].per_token())
+    shape_error("x: expected [tokens, chosen, d], found " + to_string(in[0]));
+  return {{Kind::real, {tokens_axis(), in[0].axes[2]}}};
+}
+
+int64_t ExpertSum::flops(std::span<const Type> in, const Workload& load) const {
+  return load.tokens() * in[0].feature_count();
+}
+
+template <class F>
+void ExpertSum::meaning(const In<F>& in, Out<F>& out) const {
+  const int64_t k = in[0].sizes[1], d = in[0].sizes[2];
+  for (int64_t t = 0; t < in.batch.size(); ++t) {
+    for (int64_t i = 0; i < k * d; ++i) {
+      out[0].values[static_cast<size_t>(t * d + i % d)] +=
+          in[0].values[static_cast<size_t>(t * k * d + i)];
+    }
+  }
+}
+
+std::vector<Type> ExpertFfn::types(std::span<const Type> in) const {
+  if (in.size() != 6 && in.size() != 9)
+    shape_error("expected 6 inputs, or 9 with biases, found " + std::to_string(in.size()));
+  if (in[0].axes.size() != 2 || !in[0].per_token())
+    shape_error("x: expected [tokens, d], found " + to_string(in[0]));
+  expect_chosen(in[1]);
+  expect_kind(in[2], Kind::index, "experts");
+  expect_axes(in[2].axes, in[1].axes, "experts against weights");
+  const Axis d = in[0].axes[1];
+  if (in[3].axes.size() != 3)
+    shape_error("gate: expected [experts, ffn, d], found " + to_string(in[3]));
+  const Axis experts = in[3].axes[0], ffn = in[3].axes[1];
+  expect_axes(in[3].axes, {experts, ffn, d}, "gate");
+  expect_axes(in[4].axes, {experts, ffn, d}, "up");
+  expect_axes(in[5].axes, {experts, d, ffn}, "down");
+  if (in.size() == 9) {
+    expect_axes(in[6].axes, {experts, ffn}, "gate_bias");
+    expect_axes(in[7].axes, {experts, ffn}, "up_bias");
+    expect_axes(in[8].axes, {experts, d}, "down_bias");
+  }
+  return {in[0]};
+}
+
+int64_t ExpertFfn::flops(std::span<const Type> in, const Workload& load) const {
+  const int64_t k = in[1].axes[1].size, d = in[0].axes[1].size, ffn = in[3].axes[1].size;
+  int64_t per_expert = 6 * d * ffn + gate_operations(kind) * ffn + 2 * d;
+  if (in.size() == 9) per_expert += 2 * ffn + d;
+  // Weighing the input costs d products, and the sum of the outputs d additions: 2 d either way.
+  return load.tokens() * k * per_expert;
+}
+
+std::vector<Value> ExpertFfn::expand(Builder& b, std::span<const Value> in) const {
+  const bool biased = in.size() == 9;
+  const Value x = weigh_input ? b.add1(WeightedCopies{}, {in[1], in[0]}) : in[0];
+  const auto project = [&](const Value& v, size_t w, std::string_view label) {
+    std::vector<Value> inputs{v, in[2], in[w]};
+    if (biased) inputs.push_back(in[w + 3]);
+    return b.add1(ExpertLinear{}, inputs, label);
+  };
+  const Value gate = project(x, 3, "gate"), up = project(x, 4, "up");
+  const Value h = b.add1(Gated{.kind = kind, .alpha = alpha, .limit = limit}, {gate, up}, "act");
+  const Value y = project(h, 5, "down");
+  if (!weigh_input) return {b.add1(WeightedSum{}, {in[1], y})};
+  return {b.add1(ExpertSum{}, {y})};
+}
+
+ASHLAR_OP(Gated);
+ASHLAR_OP(Route);
+ASHLAR_OP(WeightedSum);
+ASHLAR_OP(WeightedCopies);
+ASHLAR_OP(ExpertSum);
+ASHLAR_OP(ExpertFfn);
+
+}  // namespace ashlar

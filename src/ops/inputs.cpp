@@ -1,0 +1,86 @@
+// Token ids, embeddings and positions.
+#include "ops/inputs.h"
+
+#include "base/error.h"
+#include "graph/op_model.h"
+
+namespace ashlar {
+
+std::vector<Type> TokenIds::types(std::span<const Type> in) const {
+  expect_inputs(in, 0, 0);
+  return {{Kind::index, {tokens_axis()}}};
+}
+
+template <class F>
+void TokenIds::meaning(const In<F>& in, Out<F>& out) const {
+  for (int64_t t = 0; t < in.batch.size(); ++t)
+    out[0].indices[static_cast<size_t>(t)] = in.batch.tokens[static_cast<size_t>(t)];
+}
+
+std::vector<Type> Embed::types(std::span<const Type> in) const {
+  expect_inputs(in, 2, 2);
+  expect_kind(in[0], Kind::index, "ids");
+  expect_axes(in[0].axes, {tokens_axis()}, "ids");
+  if (in[1].axes.size() != 2) shape_error("table: expected [vocab, d], found " + to_string(in[1]));
+  return {{Kind::real, {tokens_axis(), in[1].axes[1]}}};
+}
+
+template <class F>
+void Embed::meaning(const In<F>& in, Out<F>& out) const {
+  const int64_t vocab = in[1].sizes[0], d = in[1].sizes[1];
+  for (size_t t = 0; t < in[0].indices.size(); ++t) {
+    const int64_t id = in[0].indices[t];
+    if (id < 0 || id >= vocab)
+      fail(ErrorKind::invalid, "token id {}: expected 0 to {}", id, vocab - 1);
+    for (int64_t i = 0; i < d; ++i)
+      out[0].values[t * static_cast<size_t>(d) + static_cast<size_t>(i)] =
+          in[1].values[static_cast<size_t>(id * d + i)];
+  }
+}
+
+std::vector<Type> LearnedPosition::types(std::span<const Type> in) const {
+  expect_inputs(in, 1, 1);
+  if (in[0].axes.size() != 2)
+    shape_error("table: expected [positions, d], found " + to_string(in[0]));
+  return {{Kind::real, {tokens_axis(), in[0].axes[1]}}};
+}
+
+template <class F>
+void LearnedPosition::meaning(const In<F>& in, Out<F>& out) const {
+  const int64_t positions = in[0].sizes[0], d = in[0].sizes[1];
+  for (int64_t t = 0; t < in.batch.size(); ++t) {
+    const int64_t p = in.batch.positions[static_cast<size_t>(t)];
+    if (p >= positions)
+      fail(ErrorKind::invalid, "position {}: the model has learned positions 0 to {} only", p,
+           positions - 1);
+    for (int64_t i = 0; i < d; ++i)
+      out[0].values[static_cast<size_t>(t * d + i)] = in[0].values[static_cast<size_t>(p * d + i)];
+  }
+}
+
+std::vector<Type> SinusoidalPosition::types(std::span<const Type> in) const {
+  expect_inputs(in, 0, 0);
+  if (d_model < 2 || d_model % 2 != 0)
+    shape_error("d_model: expected an even number, found " + std::to_string(d_model));
+  return {{Kind::real, {tokens_axis(), {"d_model", d_model}}}};
+}
+
+template <class F>
+void SinusoidalPosition::meaning(const In<F>& in, Out<F>& out) const {
+  for (int64_t t = 0; t < in.batch.size(); ++t) {
+    for (int64_t i = 0; i < d_model; i += 2) {
+      const double angle =
+          in.batch.positions[static_cast<size_t>(t)] *
+          std::pow(10000.0, -static_cast<double>(i) / static_cast<double>(d_model));
+      out[0].values[static_cast<size_t>(t * d_model + i)] = F(std::sin(angle));
+      out[0].values[static_cast<size_t>(t * d_model + i + 1)] = F(std::cos(angle));
+    }
+  }
+}
+
+ASHLAR_OP(TokenIds);
+ASHLAR_OP(Embed);
+ASHLAR_OP(LearnedPosition);
+ASHLAR_OP(SinusoidalPosition);
+
+}  // namespace ashlar

@@ -1,0 +1,58 @@
+// Where a graph begins: token ids, embeddings, learned positions.
+#pragma once
+
+#include "graph/op.h"
+
+namespace ashlar {
+
+/// The ids of the batch's tokens: index [tokens].
+struct TokenIds {
+  static constexpr OpDoc doc{"token_ids", "t = the token", "", "t", ""};
+  template <class V>
+  void attributes(V&) {}
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+
+/// Row t of a table: ids [tokens], table [vocab, d] -> [tokens, d].
+struct Embed {
+  static constexpr OpDoc doc{"embed", "y = E[t]", "ids table", "y", ""};
+  template <class V>
+  void attributes(V&) {}
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+
+/// Row `position` of a table [positions, d] -> [tokens, d]: learned positions (GPT-2).
+struct LearnedPosition {
+  static constexpr OpDoc doc{"learned_position", "y = P[position]", "table", "y",
+                             "Radford et al. 2018, Improving Language Understanding, section 3.1"};
+  template <class V>
+  void attributes(V&) {}
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+
+/// The fixed sinusoidal table of the first transformer: [tokens, d] with d from the attribute.
+struct SinusoidalPosition {
+  static constexpr OpDoc doc{"sinusoidal_position",
+                             "y[2i] = sin(p / 10000^(2i/d)), y[2i+1] = cos(p / 10000^(2i/d))", "",
+                             "y", "Vaswani et al. 2017, Attention Is All You Need, section 3.5"};
+  int64_t d_model = 2;
+  template <class V>
+  void attributes(V& v) {
+    v("d_model", d_model);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+
+}  // namespace ashlar

@@ -1,0 +1,91 @@
+// Matrix products in plain loops.
+#include "ops/linear.h"
+
+#include "graph/op_model.h"
+
+namespace ashlar {
+
+std::vector<Type> Linear::types(std::span<const Type> in) const {
+  expect_inputs(in, 2, 3);
+  expect_kind(in[0], Kind::real, "x");
+  expect_per_token(in[0], "x");
+  if (in_axes < 1) shape_error("in_axes: expected at least 1, found " + std::to_string(in_axes));
+  const auto n = static_cast<size_t>(in_axes);
+  const Axes contracted = last_axes(in[1], n, "w");
+  expect_axes(in[0].features(), contracted, "x against w " + to_string(in[1]));
+  const Axes out(in[1].axes.begin(), in[1].axes.end() - in_axes);
+  if (out.empty())
+    shape_error("w: expected axes besides the contracted ones, found " + to_string(in[1]));
+  if (in.size() == 3) expect_axes(in[2].axes, out, "b");
+  Type y{Kind::real, {tokens_axis()}};
+  y.axes.insert(y.axes.end(), out.begin(), out.end());
+  return {y};
+}
+
+int64_t Linear::flops(std::span<const Type> in, const Workload& load) const {
+  const int64_t weights = in[1].feature_count();
+  const int64_t bias = in.size() == 3 ? in[2].feature_count() : 0;
+  return load.tokens() * (2 * weights + bias);
+}
+
+template <class F>
+void Linear::meaning(const In<F>& in, Out<F>& out) const {
+  const int64_t width = in[1].inner(static_cast<size_t>(in_axes));
+  const int64_t rows = in[1].elements() / width;
+  for (int64_t t = 0; t < in.batch.size(); ++t) {
+    const F* x = in[0].values.data() + t * width;
+    for (int64_t r = 0; r < rows; ++r) {
+      const F* w = in[1].values.data() + r * width;
+      F sum = 0;
+      for (int64_t i = 0; i < width; ++i) sum += w[i] * x[i];
+      if (in.size() == 3) sum += in[2].values[static_cast<size_t>(r)];
+      out[0].values[static_cast<size_t>(t * rows + r)] = sum;
+    }
+  }
+}
+
+std::vector<Type> ExpertLinear::types(std::span<const Type> in) const {
+  expect_inputs(in, 3, 4);
+  expect_kind(in[0], Kind::real, "x");
+  expect_per_token(in[0], "x");
+  expect_kind(in[1], Kind::index, "experts");
+  if (in[1].axes.size() != 2)
+    shape_error("experts: expected [tokens, chosen], found " + to_string(in[1]));
+  const Axis chosen = in[1].axes[1];
+  if (in[2].axes.size() != 3)
+    shape_error("w: expected [experts, out, in], found " + to_string(in[2]));
+  const Axis width = in[2].axes[2];
+  const Axes x = in[0].features();
+  if (x != Axes{width}) expect_axes(x, {chosen, width}, "x against w " + to_string(in[2]));
+  if (in.size() == 4) expect_axes(in[3].axes, {in[2].axes[0], in[2].axes[1]}, "b");
+  return {{Kind::real, {tokens_axis(), chosen, in[2].axes[1]}}};
+}
+
+int64_t ExpertLinear::flops(std::span<const Type> in, const Workload& load) const {
+  const int64_t out = in[2].axes[1].size, width = in[2].axes[2].size;
+  return load.tokens() * in[1].axes[1].size * out * (2 * width + (in.size() == 4 ? 1 : 0));
+}
+
+template <class F>
+void ExpertLinear::meaning(const In<F>& in, Out<F>& out) const {
+  const int64_t chosen = in[1].sizes[1], rows = in[2].sizes[1], width = in[2].sizes[2];
+  const bool shared_input = in[0].sizes.size() == 2;
+  for (int64_t t = 0; t < in.batch.size(); ++t) {
+    for (int64_t k = 0; k < chosen; ++k) {
+      const F* x = in[0].values.data() + (shared_input ? t : t * chosen + k) * width;
+      const int64_t expert = in[1].indices[static_cast<size_t>(t * chosen + k)];
+      for (int64_t r = 0; r < rows; ++r) {
+        const F* w = in[2].values.data() + (expert * rows + r) * width;
+        F sum = 0;
+        for (int64_t i = 0; i < width; ++i) sum += w[i] * x[i];
+        if (in.size() == 4) sum += in[3].values[static_cast<size_t>(expert * rows + r)];
+        out[0].values[static_cast<size_t>((t * chosen + k) * rows + r)] = sum;
+      }
+    }
+  }
+}
+
+ASHLAR_OP(Linear);
+ASHLAR_OP(ExpertLinear);
+
+}  // namespace ashlar

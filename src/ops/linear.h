@@ -1,0 +1,36 @@
+// Matrix products: a projection of every token, and a projection by the experts a token chose.
+#pragma once
+
+#include "graph/op.h"
+
+namespace ashlar {
+
+/// x [tokens, ..., in...], w [out..., in...], b [out...] -> [tokens, out...]. The last in_axes axes
+/// of x are contracted with those of w; they agree by name and size. x has no axes in between.
+struct Linear {
+  static constexpr OpDoc doc{"linear", "y = W x + b", "x w b?", "y", ""};
+  int64_t in_axes = 1;
+  template <class V>
+  void attributes(V& v) {
+    v("in_axes", in_axes);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+
+/// The same by chosen experts: x [tokens, d] or [tokens, chosen, d], experts index [tokens,
+/// chosen], w [experts, out, d], b [experts, out] -> [tokens, chosen, out].
+struct ExpertLinear {
+  static constexpr OpDoc doc{"expert_linear", "y_k = W[e_k] x_k + b[e_k]", "x experts w b?", "y",
+                             "Shazeer et al. 2017, Outrageously Large Neural Networks, section 2"};
+  template <class V>
+  void attributes(V&) {}
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+
+}  // namespace ashlar

@@ -1,0 +1,81 @@
+// Norms in plain loops.
+#include "ops/norm.h"
+
+#include "graph/op_model.h"
+
+namespace ashlar {
+
+std::vector<Type> RmsNorm::types(std::span<const Type> in) const {
+  expect_inputs(in, 1, 2);
+  expect_kind(in[0], Kind::real, "x");
+  expect_per_token(in[0], "x");
+  if (axes < 1) shape_error("axes: expected at least 1, found " + std::to_string(axes));
+  const Axes group = last_axes(in[0], static_cast<size_t>(axes), "x");
+  if (in.size() == 2) expect_axes(in[1].axes, group, "w");
+  return {in[0]};
+}
+
+int64_t RmsNorm::flops(std::span<const Type> in, const Workload& load) const {
+  const int64_t n = count_of(last_axes(in[0], static_cast<size_t>(axes), "x"));
+  const int64_t groups = in[0].feature_count() / n;
+  return load.tokens() * groups * (n * (in.size() == 2 ? 4 : 3) + 4);
+}
+
+template <class F>
+void RmsNorm::meaning(const In<F>& in, Out<F>& out) const {
+  using std::sqrt;
+  const int64_t n = in[0].inner(static_cast<size_t>(axes));
+  for (int64_t g = 0; g < in[0].elements() / n; ++g) {
+    const F* x = in[0].values.data() + g * n;
+    F* y = out[0].values.data() + g * n;
+    F squares = 0;
+    for (int64_t i = 0; i < n; ++i) squares += x[i] * x[i];
+    const F r = F(1) / sqrt(squares / F(static_cast<double>(n)) + F(eps));
+    for (int64_t i = 0; i < n; ++i) {
+      y[i] = x[i] * r;
+      if (in.size() == 2) y[i] *= in[1].values[static_cast<size_t>(i)];
+    }
+  }
+}
+
+std::vector<Type> LayerNorm::types(std::span<const Type> in) const {
+  expect_inputs(in, 3, 3);
+  expect_kind(in[0], Kind::real, "x");
+  expect_per_token(in[0], "x");
+  const Axes group = last_axes(in[0], 1, "x");
+  expect_axes(in[1].axes, group, "w");
+  expect_axes(in[2].axes, group, "b");
+  return {in[0]};
+}
+
+int64_t LayerNorm::flops(std::span<const Type> in, const Workload& load) const {
+  const int64_t n = in[0].axes.back().size;
+  return load.tokens() * (in[0].feature_count() / n) * (8 * n + 5);
+}
+
+template <class F>
+void LayerNorm::meaning(const In<F>& in, Out<F>& out) const {
+  using std::sqrt;
+  const int64_t n = in[0].inner(1);
+  for (int64_t g = 0; g < in[0].elements() / n; ++g) {
+    const F* x = in[0].values.data() + g * n;
+    F* y = out[0].values.data() + g * n;
+    F sum = 0, squares = 0;
+    for (int64_t i = 0; i < n; ++i) sum += x[i];
+    const F mean = sum / F(static_cast<double>(n));
+    for (int64_t i = 0; i < n; ++i) {
+      const F centred = x[i] - mean;
+      squares += centred * centred;
+    }
+    const F r = F(1) / sqrt(squares / F(static_cast<double>(n)) + F(eps));
+    for (int64_t i = 0; i < n; ++i) {
+      y[i] = (x[i] - mean) * r * in[1].values[static_cast<size_t>(i)] +
+             in[2].values[static_cast<size_t>(i)];
+    }
+  }
+}
+
+ASHLAR_OP(RmsNorm);
+ASHLAR_OP(LayerNorm);
+
+}  // namespace ashlar

@@ -1,0 +1,42 @@
+// Norms over the trailing axes of a value.
+#pragma once
+
+#include "graph/op.h"
+
+namespace ashlar {
+
+/// x [tokens, ..., n...], w [n...] -> like x: each group of the last `axes` axes is divided by its
+/// root mean square. Without w: a weightless norm (Llama 4's q and k).
+struct RmsNorm {
+  static constexpr OpDoc doc{
+      "rms_norm", "y = x w / sqrt(mean(x^2) + eps)", "x w?", "y",
+      "Zhang and Sennrich 2019, Root Mean Square Layer Normalization, section 4"};
+  double eps = 1e-6;
+  int64_t axes = 1;
+  template <class V>
+  void attributes(V& v) {
+    v("eps", eps);
+    v("axes", axes);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+
+/// x [tokens, ..., n], w and b [n] -> like x.
+struct LayerNorm {
+  static constexpr OpDoc doc{"layer_norm", "y = (x - mean(x)) w / sqrt(var(x) + eps) + b", "x w b",
+                             "y", "Ba et al. 2016, Layer Normalization, section 3"};
+  double eps = 1e-5;
+  template <class V>
+  void attributes(V& v) {
+    v("eps", eps);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+
+}  // namespace ashlar

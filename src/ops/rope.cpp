@@ -1,0 +1,138 @@
+// Rotary frequencies and the rotation in plain loops.
+#include "ops/rope.h"
+
+#include <algorithm>
+#include <numbers>
+
+#include "graph/op_model.h"
+
+namespace ashlar {
+
+std::span<const std::string_view> enum_names(RotationLayout) {
+  static constexpr std::string_view kNames[] = {"half", "interleaved"};
+  return kNames;
+}
+std::span<const std::string_view> enum_names(RotationScaling) {
+  static constexpr std::string_view kNames[] = {"none", "linear", "llama3", "yarn"};
+  return kNames;
+}
+
+std::vector<double> Rope::frequencies() const {
+  const double d = static_cast<double>(dim);
+  std::vector<double> inverse(static_cast<size_t>(dim / 2));
+  for (size_t j = 0; j < inverse.size(); ++j)
+    inverse[j] = std::pow(theta, -2.0 * static_cast<double>(j) / d);
+  const double original = static_cast<double>(original_context);
+  switch (scaling) {
+    case RotationScaling::none:
+      break;
+    case RotationScaling::linear:
+      for (double& f : inverse) f /= factor;
+      break;
+    case RotationScaling::llama3:
+      // Llama 3.1 reference code: long waves are divided, short ones kept, those between
+      // interpolated.
+      for (double& f : inverse) {
+        const double wavelength = 2 * std::numbers::pi / f;
+        if (wavelength < original / high_frequency_factor) continue;
+        if (wavelength > original / low_frequency_factor) {
+          f /= factor;
+        } else {
+          const double s = (original / wavelength - low_frequency_factor) /
+                           (high_frequency_factor - low_frequency_factor);
+          f = (1 - s) * f / factor + s * f;
+        }
+      }
+      break;
+    case RotationScaling::yarn: {
+      // The pair that turns r times over the original context.
+      const auto pair_of = [&](double turns) {
+        return d * std::log(original / (turns * 2 * std::numbers::pi)) / (2 * std::log(theta));
+      };
+      double low = pair_of(beta_fast), high = pair_of(beta_slow);
+      if (truncate) {
+        low = std::floor(low);
+        high = std::ceil(high);
+      }
+      low = std::max(low, 0.0);
+      high = std::min(high, d - 1);
+      if (low == high) high += 0.001;
+      for (size_t j = 0; j < inverse.size(); ++j) {
+        const double ramp = std::clamp((static_cast<double>(j) - low) / (high - low), 0.0, 1.0);
+        inverse[j] = inverse[j] / factor * ramp + inverse[j] * (1 - ramp);
+      }
+      break;
+    }
+  }
+  return inverse;
+}
+
+std::vector<Type> Rope::types(std::span<const Type> in) const {
+  expect_inputs(in, 1, 1);
+  expect_kind(in[0], Kind::real, "x");
+  expect_per_token(in[0], "x");
+  const Axis head = last_axes(in[0], 1, "x")[0];
+  if (dim < 2 || dim % 2 != 0 || dim > head.size) {
+    shape_error("dim: expected an even number up to " + std::to_string(head.size) + ", found " +
+                std::to_string(dim));
+  }
+  return {in[0]};
+}
+
+int64_t Rope::flops(std::span<const Type> in, const Workload& load) const {
+  const int64_t heads = in[0].feature_count() / in[0].axes.back().size;
+  return load.tokens() * heads * dim * 3;
+}
+
+template <class F>
+void Rope::meaning(const In<F>& in, Out<F>& out) const {
+  const std::vector<double> frequency = frequencies();
+  const int64_t n = in[0].inner(1);
+  const int64_t per_token = in.batch.size() == 0 ? 0 : in[0].elements() / in.batch.size();
+  out[0].values = in[0].values;
+  for (int64_t t = 0; t < in.batch.size(); ++t) {
+    for (int64_t j = 0; j < dim / 2; ++j) {
+      const double angle =
+          in.batch.positions[static_cast<size_t>(t)] * frequency[static_cast<size_t>(j)];
+      const F c = F(attention_factor * std::cos(angle)), s = F(attention_factor * std::sin(angle));
+      const int64_t a = layout == RotationLayout::half ? j : 2 * j;
+      const int64_t b = layout == RotationLayout::half ? j + dim / 2 : 2 * j + 1;
+      for (int64_t h = 0; h < per_token / n; ++h) {
+        const F* x = in[0].values.data() + t * per_token + h * n;
+        F* y = out[0].values.data() + t * per_token + h * n;
+        y[a] = x[a] * c - x[b] * s;
+        y[b] = x[b] * c + x[a] * s;
+      }
+    }
+  }
+}
+
+std::vector<Type> PositionScale::types(std::span<const Type> in) const {
+  expect_inputs(in, 1, 1);
+  expect_kind(in[0], Kind::real, "x");
+  expect_per_token(in[0], "x");
+  return {in[0]};
+}
+
+int64_t PositionScale::flops(std::span<const Type> in, const Workload& load) const {
+  return load.tokens() * in[0].feature_count();
+}
+
+double PositionScale::factor(int64_t position) const {
+  return 1 + scale * std::log(1 + std::floor(static_cast<double>(position + offset) / length));
+}
+
+template <class F>
+void PositionScale::meaning(const In<F>& in, Out<F>& out) const {
+  const int64_t n = in.batch.size() == 0 ? 0 : in[0].elements() / in.batch.size();
+  for (int64_t t = 0; t < in.batch.size(); ++t) {
+    const F f = F(factor(in.batch.positions[static_cast<size_t>(t)]));
+    for (int64_t i = t * n; i < (t + 1) * n; ++i)
+      out[0].values[static_cast<size_t>(i)] = in[0].values[static_cast<size_t>(i)] * f;
+  }
+}
+
+ASHLAR_OP(Rope);
+ASHLAR_OP(PositionScale);
+
+}  // namespace ashlar
