@@ -1,0 +1,70 @@
+// safetensors, the format of Hugging Face checkpoints: one file, or shards with an index.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "formats/checkpoint.h"
+
+namespace ashlar {
+
+/// A folder of safetensors files. Weights stored in pieces are one entry under the weight's own
+/// name:
+///   X + X_scale_inv (or X_scale)     e4m3 values with block, row or tensor scales: fp8_b128, else
+///   f32 X_blocks + X_scales              MXFP4 of gpt-oss: mxfp4, rows as on disk X_packed +
+///   X_scale + X_shape     pack-quantised symmetric INT4 in groups of 32: int4_g32 X in
+///   *-TP-00r.safetensors        tensor-parallel slices: concatenated
+class SafetensorsFolder : public Checkpoint {
+ public:
+  /// A folder, a .safetensors file or an index file. Errors name the file, the tensor and what is
+  /// wrong.
+  static std::unique_ptr<SafetensorsFolder> open(const std::filesystem::path& path);
+
+  Tensor tensor(const std::string& name) const override;
+  /// The `__metadata__` of the files, merged.
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+
+ private:
+  std::map<std::string, std::string> metadata_;
+  std::map<std::string, std::function<Tensor()>> makers_;
+};
+
+/// Writes safetensors with f32, f16 and bf16 tensors, no more than one in memory at a time.
+class SafetensorsWriter {
+ public:
+  using Producer = std::function<Tensor()>;
+
+  /// `producer` is called once, during write(), and must return this format and these sizes.
+  /// Error(unsupported) for formats safetensors does not have.
+  void add_tensor(const std::string& name, Format format, const Sizes& sizes, Producer producer);
+  void add_tensor(const std::string& name, const Tensor& tensor);
+
+  void on_progress(std::function<void(int64_t done, int64_t total)> progress) {
+    progress_ = std::move(progress);
+  }
+
+  /// Writes model.safetensors, or shards of at most `max_shard_bytes` (a larger tensor gets its
+  /// own) and model.safetensors.index.json. Files are written under temporary names and renamed
+  /// when all are done.
+  void write(const std::filesystem::path& folder,
+             int64_t max_shard_bytes = int64_t{5'000'000'000}) const;
+
+ private:
+  struct Item {
+    std::string name;
+    Format format;
+    Sizes sizes;
+    int64_t bytes;
+    Producer producer;
+  };
+  std::vector<Item> items_;
+  std::function<void(int64_t, int64_t)> progress_;
+};
+
+}  // namespace ashlar
