@@ -9,6 +9,8 @@ import pathlib
 
 import gguf
 import numpy as np
+import torch
+from safetensors.torch import save_file
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType as T
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "tests/golden/formats"
@@ -35,7 +37,7 @@ def blocks_file():
     rng = np.random.default_rng(1)
     w = gguf.GGUFWriter(OUT / "blocks.gguf", "golden")
     for kind in BLOCK_TYPES:
-        data = random_blocks(rng, kind, 3, 1024)
+        data = random_blocks(rng, kind, 2, 768)
         name = kind.name.lower()
         w.add_tensor(name, data, raw_dtype=kind)
         w.add_tensor(name + ".f32", gguf.dequantize(data, kind))
@@ -95,11 +97,141 @@ def split_files():
     w.close()
 
 
+def plain_folder():
+    """plain/: one file with every dtype the library writes; `x.f32` is what `x` holds."""
+    g = torch.Generator().manual_seed(2)
+    x = torch.randn(5, 7, generator=g) * 100
+    tensors = {"odd": torch.tensor([1, 2, 3], dtype=torch.uint8)}
+    for name, dtype in (("f32", torch.float32), ("f16", torch.float16), ("bf16", torch.bfloat16)):
+        tensors[f"w.{name}"] = x.to(dtype)
+        tensors[f"w.{name}.f32"] = x.to(dtype).float().clone()
+    tensors["scalar"] = torch.tensor(3.5)
+    tensors["empty"] = torch.zeros(0, 4)
+    for dtype in (torch.float64, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool):
+        tensors["other." + str(dtype).split(".")[1]] = torch.ones(3, dtype=dtype)
+    folder = OUT / "plain"
+    folder.mkdir(exist_ok=True)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def sharded_folder():
+    """sharded/: two shards and an index, as save_pretrained writes them."""
+    folder = OUT / "sharded"
+    folder.mkdir(exist_ok=True)
+    names = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
+    weight_map = {}
+    for i, shard in enumerate(names):
+        tensors = {f"layer.{i}.{w}": torch.full((2, 3), 10.0 * i + len(w)) for w in ("a", "bb")}
+        save_file(tensors, folder / shard, metadata={"format": "pt"})
+        weight_map |= {name: shard for name in tensors}
+    index = {"metadata": {"total_size": 96, "notes": [{"deep": [1, 2]}]}, "weight_map": weight_map}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=1) + "\n")
+
+
+def fp8_expected(weight, scale, block):
+    """DeepSeek's rule, spelled out: every value times the scale of its block."""
+    rows = scale.repeat_interleave(block[0], dim=-2)[..., : weight.shape[-2], :]
+    full = rows.repeat_interleave(block[1], dim=-1)[..., : weight.shape[-1]]
+    return weight.float() * full
+
+
+def e4m3(g, *shape):
+    x = torch.randint(0, 256, shape, generator=g, dtype=torch.uint8)
+    x[(x & 127) == 127] = 0  # NaN
+    return x.view(torch.float8_e4m3fn)
+
+
+def fp8_folders():
+    """fp8/ and fp8_small/: block scales with ragged blocks, stacked experts, and row and tensor scales."""
+    g = torch.Generator().manual_seed(3)
+    for folder, block, shapes in (("fp8", (128, 128), [(129, 256), (5, 200), (2, 3, 128)]),
+                                  ("fp8_small", (8, 32), [(20, 72), (3, 16, 64)])):
+        tensors = {}
+        for i, shape in enumerate(shapes):
+            w = e4m3(g, *shape)
+            cuts = [-(-s // b) for s, b in zip(shape[-2:], block)]
+            scale = torch.rand(*shape[:-2], *cuts, generator=g) * 0.01
+            tensors[f"m.{i}.weight"] = w
+            tensors[f"m.{i}.weight_scale_inv"] = scale
+            tensors[f"m.{i}.expected"] = fp8_expected(w, scale, block)
+        if folder == "fp8":
+            w = e4m3(g, 6, 40)
+            row = (torch.rand(6, 1, generator=g) * 0.1).bfloat16()
+            one = torch.tensor(0.125)
+            tensors |= {"row.weight": w, "row.weight_scale": row, "row.expected": w.float() * row.float(),
+                        "one.weight": w.clone(), "one.weight_scale_inv": one, "one.expected": w.float() * one,
+                        "bare.weight": w.clone()}
+        (OUT / folder).mkdir(exist_ok=True)
+        save_file(tensors, OUT / folder / "model.safetensors", metadata={"format": "pt"})
+        if folder == "fp8_small":
+            config = {"quantization_config": {"quant_method": "fp8", "weight_block_size": list(block)}}
+            (OUT / folder / "config.json").write_text(json.dumps(config) + "\n")
+
+
+def mxfp4_folder():
+    """mxfp4/: as gpt-oss stores experts; expected as Transformers' convert_moe_packed_tensors makes them."""
+    from transformers.integrations.mxfp4 import convert_moe_packed_tensors
+    g = torch.Generator().manual_seed(4)
+    blocks = torch.randint(0, 256, (2, 6, 3, 16), generator=g, dtype=torch.uint8)
+    scales = torch.randint(100, 140, (2, 6, 3), generator=g, dtype=torch.uint8)
+    expected = convert_moe_packed_tensors(blocks.clone(), scales.clone(), dtype=torch.float32)
+    tensors = {"experts.down_proj_blocks": blocks, "experts.down_proj_scales": scales,
+               "experts.down_proj_bias": torch.ones(2, 6, dtype=torch.bfloat16),
+               # The library returns [experts, in, out]; Ashlar keeps rows as on disk.
+               "expected": expected.transpose(1, 2).contiguous()}
+    (OUT / "mxfp4").mkdir(exist_ok=True)
+    save_file(tensors, OUT / "mxfp4" / "model.safetensors", metadata={"format": "pt"})
+
+
+def int4_folder():
+    """int4/: pack-quantized as Kimi K2 Thinking's experts; packed by compressed-tensors."""
+    from compressed_tensors.compressors.pack_quantized.helpers import pack_to_int32
+    g = torch.Generator().manual_seed(5)
+    tensors = {}
+    for i, (out, cols) in enumerate([(6, 64), (3, 32)]):
+        q = torch.randint(-8, 8, (out, cols), generator=g, dtype=torch.int8)
+        scale = (torch.rand(out, cols // 32, generator=g) * 0.1).bfloat16()
+        name = f"experts.{i}.down_proj.weight"
+        tensors[name + "_packed"] = pack_to_int32(q, 4)
+        tensors[name + "_scale"] = scale
+        tensors[name + "_shape"] = torch.tensor([out, cols], dtype=(torch.int64, torch.int32)[i])
+        tensors[f"experts.{i}.expected"] = q.float() * scale.float().repeat_interleave(32, dim=1)
+    # Groups of 16: well-formed, not read.
+    tensors["odd.weight_packed"] = torch.zeros(2, 8, dtype=torch.int32)
+    tensors["odd.weight_scale"] = torch.ones(2, 4, dtype=torch.bfloat16)
+    tensors["odd.weight_shape"] = torch.tensor([2, 64])
+    (OUT / "int4").mkdir(exist_ok=True)
+    save_file(tensors, OUT / "int4" / "model.safetensors", metadata={"format": "pt"})
+
+
+def sliced_folder():
+    """sliced/: tensor-parallel slices as Grok 2 is published: w1, w3 cut by rows, w2 by columns."""
+    folder = OUT / "sliced"
+    folder.mkdir(exist_ok=True)
+    g = torch.Generator().manual_seed(6)
+    whole = {w: torch.randn(*shape, generator=g).bfloat16()
+             for w, shape in (("w1", (12, 4)), ("w2", (4, 12)), ("w3", (12, 4)))}
+    prefix = "model.layers.0.block_sparse_moe.experts.0."
+    for n, (w, tensor) in enumerate(whole.items()):
+        for rank, part in enumerate(tensor.chunk(3, dim=1 if w == "w2" else 0)):
+            save_file({f"{prefix}{w}.weight": part.contiguous()},
+                      folder / f"pytorch_model-0000{n + 1}-TP-{rank:03d}.safetensors")
+    common = {f"expected.{w}": tensor for w, tensor in whole.items()}
+    common["model.norm.weight"] = torch.ones(4).bfloat16()
+    save_file(common, folder / "pytorch_model-00000-TP-common.safetensors")
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     blocks_file()
     metadata_file()
     split_files()
+    plain_folder()
+    sharded_folder()
+    fp8_folders()
+    mxfp4_folder()
+    int4_folder()
+    sliced_folder()
     for f in sorted(OUT.rglob("*")):
         if f.is_file():
             print(f"{f.stat().st_size:8d} {f.relative_to(OUT)}")
