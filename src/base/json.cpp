@@ -19,8 +19,10 @@ int depth_of(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (in_string) {
-      if (c == '\\') ++i;
-      else if (c == '"') in_string = false;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {
@@ -45,14 +47,17 @@ Json parse_json(std::string_view text, std::string_view where, int max_depth) {
   }
 }
 
-Json read_json(const std::filesystem::path& file) { return parse_json(read_file(file), file.string()); }
+Json read_json(const std::filesystem::path& file) {
+  return parse_json(read_file(file), file.string());
+}
 
 std::string read_file(const std::filesystem::path& file, size_t max_bytes) {
   std::error_code code;
   const auto size = std::filesystem::file_size(file, code);
   if (code) fail(ErrorKind::io, "{}: cannot read: {}", file.string(), code.message());
   if (size > max_bytes) {
-    fail(ErrorKind::resource, "{}: {} bytes, at most {} are read here", file.string(), size, max_bytes);
+    fail(ErrorKind::resource, "{}: {} bytes, at most {} are read here", file.string(), size,
+         max_bytes);
   }
   std::ifstream in(file, std::ios::binary);
   std::string bytes(size, '\0');
@@ -70,7 +75,8 @@ void write_file(const std::filesystem::path& file, std::string_view text) {
     if (!out) {
       std::error_code ignored;
       std::filesystem::remove(part, ignored);
-      fail(ErrorKind::io, "{}: cannot write {} bytes: {}", file.string(), text.size(), std::strerror(errno));
+      fail(ErrorKind::io, "{}: cannot write {} bytes: {}", file.string(), text.size(),
+           std::strerror(errno));
     }
   }
   std::error_code code;

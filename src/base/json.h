@@ -11,8 +11,8 @@ namespace ashlar {
 
 using Json = nlohmann::ordered_json;
 
-/// Parses `text`; `where` names it in the error. Throws Error(format) on malformed text, invalid UTF-8
-/// or nesting deeper than `max_depth`.
+/// Parses `text`; `where` names it in the error. Throws Error(format) on malformed text, invalid
+/// UTF-8 or nesting deeper than `max_depth`.
 Json parse_json(std::string_view text, std::string_view where, int max_depth = 128);
 
 /// Reads and parses a file. Throws Error(io) or Error(format).
@@ -21,7 +21,8 @@ Json read_json(const std::filesystem::path& file);
 /// The whole file as bytes. Throws Error(io), or Error(resource) above `max_bytes`.
 std::string read_file(const std::filesystem::path& file, size_t max_bytes = size_t{1} << 32);
 
-/// Writes `text` to `file` by way of a temporary file beside it, so that a failure leaves the old one.
+/// Writes `text` to `file` by way of a temporary file beside it, so that a failure leaves the old
+/// one.
 void write_file(const std::filesystem::path& file, std::string_view text);
 
 }  // namespace ashlar

@@ -32,7 +32,8 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
     }
   }
   ::close(fd);
-  return std::shared_ptr<const MappedFile>(new MappedFile(file, static_cast<const std::byte*>(data), size));
+  return std::shared_ptr<const MappedFile>(
+      new MappedFile(file, static_cast<const std::byte*>(data), size));
 }
 
 MappedFile::~MappedFile() {

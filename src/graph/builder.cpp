@@ -17,7 +17,7 @@ Axis Value::axis(std::string_view name) const {
   fail(ErrorKind::invalid, "graph: {} has no axis called {}", to_string(type()), name);
 }
 
-Value Builder::param(std::string_view name, Axes axes, Role role) {
+Value Builder::param(std::string_view name, Axes axes, Role role, int64_t col_axes) {
   std::string full = scope_.empty() ? std::string(name) : scope_ + "." + std::string(name);
   if (const auto it = param_ids_.find(full); it != param_ids_.end()) {
     const Param& p = graph_.params_[static_cast<size_t>(it->second)];
@@ -29,7 +29,8 @@ Value Builder::param(std::string_view name, Axes axes, Role role) {
   }
   const auto id = static_cast<ParamId>(graph_.params_.size());
   param_types_.push_back({Kind::real, axes});
-  graph_.params_.push_back({full, std::move(axes), role});
+  const int64_t row_axes = col_axes == 0 ? 0 : static_cast<int64_t>(axes.size()) - col_axes;
+  graph_.params_.push_back({full, std::move(axes), role, row_axes});
   param_ids_.emplace(std::move(full), id);
   return {this, {Input::From::param, id}};
 }

@@ -15,7 +15,8 @@ class Builder {
  public:
   /// A parameter in the current scope ("q" -> "layers.3.attn.q"); asking twice for a name gives the
   /// same one, with other axes it is an Error(invalid).
-  Value param(std::string_view name, Axes axes, Role role);
+  /// The last `col_axes` axes make one row of the matrix (0: all of them, a vector).
+  Value param(std::string_view name, Axes axes, Role role, int64_t col_axes = 1);
   /// A parameter by its full name, whatever the scope (tied heads).
   Value param_named(const std::string& name) const;
 

@@ -102,7 +102,9 @@ Graph Graph::expanded(std::string_view only) const {
   Builder b;
   std::vector<Value> values(types_.size());
   // Parameters first and in order, so that an expansion never renames or reorders them.
-  for (const Param& p : params_) b.param(p.name, p.axes, p.role);
+  for (const Param& p : params_)
+    b.param(p.name, p.axes, p.role,
+            p.row_axes == 0 ? 0 : static_cast<int64_t>(p.axes.size()) - p.row_axes);
   bool any = false;
   for (const Node& node : nodes_) {
     std::vector<Value> in;

@@ -12,8 +12,8 @@ namespace ashlar {
 std::string Graph::text() const {
   std::string s;
   for (const Param& p : params_) {
-    s += fmt::format("param @{} {} {}\n", p.name, to_string(p.axes),
-                     enum_names(p.role)[static_cast<size_t>(p.role)]);
+    s += fmt::format("param @{} {} {} rows={}\n", p.name, to_string(p.axes),
+                     enum_names(p.role)[static_cast<size_t>(p.role)], p.row_axes);
   }
   for (const Node& n : nodes_) {
     for (size_t i = 0; i < n.outputs.size(); ++i)
@@ -130,7 +130,11 @@ class GraphReader {
     const auto names = enum_names(Role{});
     for (size_t i = 0; i < names.size(); ++i) {
       if (names[i] == role) {
-        builder_.param(name, std::move(a), static_cast<Role>(i));
+        need(" rows=");
+        const int64_t rows = number();
+        const auto axis_count = static_cast<int64_t>(a.size());
+        if (rows < 0 || rows >= axis_count) wrong("fewer row axes than axes");
+        builder_.param(name, std::move(a), static_cast<Role>(i), rows == 0 ? 0 : axis_count - rows);
         return;
       }
     }

@@ -13,8 +13,16 @@ std::vector<Type> TokenIds::types(std::span<const Type> in) const {
 
 template <class F>
 void TokenIds::meaning(const In<F>& in, Out<F>& out) const {
-  for (int64_t t = 0; t < in.batch.size(); ++t)
-    out[0].indices[static_cast<size_t>(t)] = in.batch.tokens[static_cast<size_t>(t)];
+  const TokenBatch& batch = in.batch;
+  for (size_t t = 0; t < batch.tokens.size(); ++t) {
+    size_t from = t, found = 0;
+    for (size_t u = t + 1; u < batch.tokens.size() && found < static_cast<size_t>(ahead); ++u) {
+      if (batch.sequences[u] != batch.sequences[t]) continue;
+      from = u;
+      ++found;
+    }
+    out[0].indices[t] = batch.tokens[from];
+  }
 }
 
 std::vector<Type> Embed::types(std::span<const Type> in) const {

@@ -8,8 +8,12 @@ namespace ashlar {
 /// The ids of the batch's tokens: index [tokens].
 struct TokenIds {
   static constexpr OpDoc doc{"token_ids", "t = the token", "", "t", ""};
+  int64_t ahead = 0;  // 1: the token after it in its sequence (multi-token prediction); the last
+                      // one stays itself
   template <class V>
-  void attributes(V&) {}
+  void attributes(V& v) {
+    if (ahead != 0 || v.reading) v("ahead", ahead);
+  }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
   template <class F>

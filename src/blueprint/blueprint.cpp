@@ -1,0 +1,184 @@
+// Checks, folding of equal layers, and where blueprint files lie.
+#include "blueprint/blueprint.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace ashlar {
+namespace {
+
+void positive(int64_t value, const std::string& where) {
+  if (value < 1 || value > (int64_t{1} << 40))
+    fail(ErrorKind::invalid, "{}: expected a number from 1 to 2^40, found {}", where, value);
+}
+
+void check_rope(const RopePart& r, int64_t head_dim, const std::string& where) {
+  if (!(r.theta > 0))
+    fail(ErrorKind::invalid, "{}.theta: expected a positive number, found {}", where, r.theta);
+  const int64_t dim = r.dim == 0 ? head_dim : r.dim;
+  if (dim < 2 || dim % 2 != 0 || dim > head_dim)
+    fail(ErrorKind::invalid, "{}.dim: expected an even number up to {}, found {}", where, head_dim,
+         dim);
+  if (r.scaling != RotationScaling::none && !(r.factor > 0))
+    fail(ErrorKind::invalid, "{}.factor: expected a positive number, found {}", where, r.factor);
+  if ((r.scaling == RotationScaling::llama3 || r.scaling == RotationScaling::yarn) &&
+      r.original_context < 1) {
+    fail(ErrorKind::invalid, "{}.original_context: expected at least 1, found {}", where,
+         r.original_context);
+  }
+}
+
+void check_block(const Block& block, const std::string& where) {
+  if (const auto* a = std::get_if<AttentionPart>(&block.mixer)) {
+    const std::string here = where + ".mixer.attention";
+    positive(a->heads, here + ".heads");
+    positive(a->kv_heads, here + ".kv_heads");
+    positive(a->head_dim, here + ".head_dim");
+    if (a->heads % a->kv_heads != 0)
+      fail(ErrorKind::invalid, "{}: {} heads do not divide among {} kv_heads", here, a->heads,
+           a->kv_heads);
+    if (a->rope) check_rope(*a->rope, a->head_dim, here + ".rope");
+    if (a->window < 0 || a->chunk < 0)
+      fail(ErrorKind::invalid, "{}: window {} and chunk {} are at least 0", here, a->window,
+           a->chunk);
+  } else {
+    const auto& m = std::get<LatentAttentionPart>(block.mixer);
+    const std::string here = where + ".mixer.latent_attention";
+    positive(m.heads, here + ".heads");
+    positive(m.latent, here + ".latent");
+    positive(m.qk_nope, here + ".qk_nope");
+    positive(m.qk_rope, here + ".qk_rope");
+    positive(m.value_dim, here + ".value_dim");
+    check_rope(m.rope, m.qk_rope, here + ".rope");
+  }
+  if (const auto* f = std::get_if<DenseFfn>(&block.ffn)) {
+    positive(f->width, where + ".ffn.dense.width");
+  } else {
+    const auto& e = std::get<ExpertFfnPart>(block.ffn);
+    const std::string here = where + ".ffn.experts";
+    positive(e.experts, here + ".experts");
+    positive(e.width, here + ".width");
+    if (e.top_k < 1 || e.top_k > e.experts)
+      fail(ErrorKind::invalid, "{}.top_k: expected 1 to {}, found {}", here, e.experts, e.top_k);
+  }
+}
+
+}  // namespace
+
+void check(const Blueprint& bp) {
+  const std::string where = bp.name.empty() ? "blueprint" : bp.name;
+  positive(bp.embedding.vocab, where + ".embedding.vocab");
+  positive(bp.embedding.width, where + ".embedding.width");
+  if (bp.blocks.empty()) fail(ErrorKind::invalid, "{}: has no blocks", where);
+  for (size_t i = 0; i < bp.blocks.size(); ++i)
+    check_block(bp.blocks[i], where + ".blocks[" + std::to_string(i) + "]");
+  for (size_t i = 0; i < bp.mtp.size(); ++i)
+    check_block(bp.mtp[i], where + ".mtp[" + std::to_string(i) + "]");
+}
+
+namespace {
+
+std::vector<Fold> fold_range(const std::vector<Block>& blocks, size_t begin, size_t end,
+                             bool inner) {
+  std::vector<Fold> folds;
+  for (size_t i = begin; i < end;) {
+    size_t best_period = 1, best_repeat = 1;
+    for (size_t period = 1; period <= (inner ? 1 : (end - i) / 2); ++period) {
+      size_t repeat = 1;
+      while (i + (repeat + 1) * period <= end &&
+             std::equal(blocks.begin() + static_cast<int64_t>(i),
+                        blocks.begin() + static_cast<int64_t>(i + period),
+                        blocks.begin() + static_cast<int64_t>(i + repeat * period))) {
+        ++repeat;
+      }
+      // A longer period is worth it only if it covers more layers than what a shorter one covers.
+      if (repeat > 1 && repeat * period > best_repeat * best_period) {
+        best_period = period;
+        best_repeat = repeat;
+      }
+    }
+    Fold f{static_cast<int64_t>(best_repeat), {}, i, best_period};
+    if (best_period > 1) f.inner = fold_range(blocks, i, i + best_period, true);
+    folds.push_back(std::move(f));
+    i += best_period * best_repeat;
+  }
+  return folds;
+}
+
+// Edit distance, to suggest names.
+size_t distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t up = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = up;
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+std::vector<Fold> fold(const std::vector<Block>& blocks) {
+  return fold_range(blocks, 0, blocks.size(), false);
+}
+
+std::filesystem::path blueprint_folder() {
+  namespace fs = std::filesystem;
+  if (const char* folder = std::getenv("ASHLAR_BLUEPRINTS")) return folder;
+  std::error_code code;
+  fs::path program = fs::read_symlink("/proc/self/exe", code);
+  for (fs::path up = program.parent_path(); !code && up.has_relative_path();
+       up = up.parent_path()) {
+    if (fs::exists(up / "blueprints" / "qwen3-0.6b.json", code)) return up / "blueprints";
+    if (fs::exists(up / "share" / "ashlar" / "blueprints", code))
+      return up / "share" / "ashlar" / "blueprints";
+  }
+  return "blueprints";
+}
+
+std::vector<std::string> blueprint_names() {
+  std::vector<std::string> names;
+  std::error_code code;
+  for (const auto& entry : std::filesystem::directory_iterator(blueprint_folder(), code)) {
+    if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Blueprint load_blueprint(const std::string& name_or_file) {
+  std::filesystem::path file = name_or_file;
+  std::error_code code;
+  if (!std::filesystem::is_regular_file(file, code))
+    file = blueprint_folder() / (name_or_file + ".json");
+  if (name_or_file.find('/') != std::string::npos ||
+      !std::filesystem::is_regular_file(file, code)) {
+    if (!std::filesystem::is_regular_file(name_or_file, code)) {
+      std::vector<std::string> names = blueprint_names();
+      std::stable_sort(names.begin(), names.end(), [&](const auto& a, const auto& b) {
+        return distance(name_or_file, a) < distance(name_or_file, b);
+      });
+      std::string near;
+      for (size_t i = 0; i < std::min<size_t>(names.size(), 5); ++i)
+        near += (i ? ", " : "") + names[i];
+      fail(ErrorKind::io, "{}: no such file and no blueprint of that name; near names: {}",
+           name_or_file, near.empty() ? "none found" : near);
+    }
+    file = name_or_file;
+  }
+  Blueprint bp = blueprint_from_json(read_file(file, size_t{1} << 24), file.string());
+  if (bp.name.empty()) bp.name = file.stem().string();
+  return bp;
+}
+
+}  // namespace ashlar

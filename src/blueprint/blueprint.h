@@ -1,0 +1,123 @@
+// The blueprint: an architecture as data. Every reading (run, count, draw, compare, train) starts
+// here.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "graph/graph.h"
+#include "parts/attention.h"
+#include "parts/ffn.h"
+#include "parts/norm.h"
+
+namespace ashlar {
+
+/// token ─ row of the table ─ * scale ─(+ position)─►
+struct Embedding {
+  int64_t vocab = 0;
+  int64_t width = 0;  // d_model
+  double scale = 1;
+  int64_t positions = 0;    // learned positions: how many; 0: none
+  bool sinusoidal = false;  // the fixed table of the 2017 transformer
+  bool operator==(const Embedding&) const = default;
+};
+
+/// Where the norms stand relative to the residual stream x.
+struct PreNorm {  // x + f(norm(x))                GPT-2, Llama and most others
+  Norm norm;
+  bool operator==(const PreNorm&) const = default;
+};
+struct PostNorm {  // norm(x + f(x))                the 2017 transformer
+  Norm norm;
+  bool operator==(const PostNorm&) const = default;
+};
+struct InnerPostNorm {  // x + norm(f(x))                OLMo 2
+  Norm norm;
+  bool operator==(const InnerPostNorm&) const = default;
+};
+struct Sandwich {  // x + norm(f(norm(x)))          Gemma 3, Grok 2
+  Norm norm;
+  bool operator==(const Sandwich&) const = default;
+};
+using Wiring = std::variant<PreNorm, PostNorm, InnerPostNorm, Sandwich>;
+using Mixer = std::variant<AttentionPart, LatentAttentionPart>;
+using Ffn = std::variant<DenseFfn, ExpertFfnPart>;
+
+/// One layer: mixer, then feed-forward, each wired to the residual stream as `wiring` says.
+struct Block {
+  Wiring wiring;
+  Mixer mixer;
+  Ffn ffn;
+  bool operator==(const Block&) const = default;
+};
+
+/// x ─ (norm) ─ table or its own matrix ─ * scale ─ softcap ─► logits
+struct Head {
+  bool tied = false;  // the embedding's table again
+  bool bias = false;
+  double scale = 1;
+  double softcap = 0;
+  bool operator==(const Head&) const = default;
+};
+
+struct Blueprint {
+  std::string name;    // "qwen3-0.6b"; may be empty
+  std::string family;  // whose checkpoints it reads and writes ("qwen3"); may be empty
+  Embedding embedding;
+  std::vector<Block> blocks;
+  std::optional<Norm> final_norm;
+  Head head;
+  int64_t context = 0;  // longest sequence it was made for; 0: unknown
+  std::vector<Block>
+      mtp;  // multi-token prediction layers after the last block (DeepSeek V3, section 2.2)
+  bool operator==(const Blueprint&) const = default;
+};
+
+/// n copies of a block.
+std::vector<Block> repeat(int64_t n, const Block& block);
+
+/// Checks what JSON cannot say (positive sizes, heads that divide, ...). Throws Error(invalid)
+/// naming the field.
+void check(const Blueprint& blueprint);
+
+/// The forward graph: token ids in, logits [tokens, vocab] out.
+Graph graph_of(const Blueprint& blueprint);
+
+/// The graph of multi-token prediction layer `layer`: logits for the token after the next, from the
+/// same input.
+Graph mtp_graph_of(const Blueprint& blueprint, size_t layer = 0);
+
+/// JSON text: members at their defaults are left out, equal layers (and repeating patterns of
+/// layers) are run-length encoded as {"repeat": n, ...} or {"repeat": n, "blocks": [...]}.
+std::string to_json(const Blueprint& blueprint);
+Blueprint blueprint_from_json(std::string_view text, std::string_view where);  // throws Error
+
+/// A blueprint file, or the released model of that name from the blueprint folder. Throws Error(io)
+/// that lists near names.
+Blueprint load_blueprint(const std::string& name_or_file);
+std::vector<std::string> blueprint_names();
+std::filesystem::path
+blueprint_folder();  // $ASHLAR_BLUEPRINTS, or beside the program, or of the source tree
+
+/// Runs of equal layers and of repeating patterns, found by looking: what JSON and drawings fold.
+struct Fold {
+  int64_t repeat = 1;
+  std::vector<Fold> inner;  // empty: one block
+  size_t first = 0;         // index of the (first) block
+  size_t length = 1;        // blocks in one repetition
+};
+std::vector<Fold> fold(const std::vector<Block>& blocks);
+
+/// One structural difference: where, and the two values as JSON text ("-" where absent).
+struct Difference {
+  std::string path;  // "blocks[0..4].mixer.attention.window"
+  std::string a, b;
+};
+std::vector<Difference> diff(const Blueprint& a, const Blueprint& b);
+
+}  // namespace ashlar

@@ -1,0 +1,131 @@
+// A blueprint as graph: residual wiring of the blocks, embedding and head.
+#include "base/error.h"
+#include "blueprint/blueprint.h"
+#include "ops/elementwise.h"
+#include "ops/inputs.h"
+#include "ops/linear.h"
+
+namespace ashlar {
+
+std::vector<Block> repeat(int64_t n, const Block& block) {
+  return std::vector<Block>(static_cast<size_t>(std::max<int64_t>(n, 0)), block);
+}
+
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+Value write_mixer(Builder& b, const Mixer& mixer, Value h) {
+  Scope scope(b, "attn");
+  return std::visit(
+      Overloaded{[&](const AttentionPart& p) { return write_attention(b, p, h); },
+                 [&](const LatentAttentionPart& p) { return write_latent_attention(b, p, h); }},
+      mixer);
+}
+
+Value write_ffn(Builder& b, const Ffn& ffn, Value h) {
+  Scope scope(b, "ffn");
+  return std::visit(Overloaded{[&](const DenseFfn& p) { return write_dense_ffn(b, p, h); },
+                               [&](const ExpertFfnPart& p) { return write_expert_ffn(b, p, h); }},
+                    ffn);
+}
+
+/// One sublayer f with its norms: `name` is attn or ffn.
+template <class F>
+Value wire(Builder& b, const Wiring& wiring, Value x, const std::string& name, F f) {
+  const auto add = [&](Value a, Value y) { return b.add1(Add{}, {a, y}, name + "_residual"); };
+  return std::visit(Overloaded{[&](const PreNorm& w) {
+                                 return add(x, f(write_norm(b, w.norm, x, name + "_norm")));
+                               },
+                               [&](const PostNorm& w) {
+                                 return write_norm(b, w.norm, add(x, f(x)), name + "_post_norm");
+                               },
+                               [&](const InnerPostNorm& w) {
+                                 return add(x, write_norm(b, w.norm, f(x), name + "_post_norm"));
+                               },
+                               [&](const Sandwich& w) {
+                                 const Value y = f(write_norm(b, w.norm, x, name + "_norm"));
+                                 return add(x, write_norm(b, w.norm, y, name + "_post_norm"));
+                               }},
+                    wiring);
+}
+
+Value write_block(Builder& b, const Block& block, Value x) {
+  x = wire(b, block.wiring, x, "attn", [&](Value h) { return write_mixer(b, block.mixer, h); });
+  return wire(b, block.wiring, x, "ffn", [&](Value h) { return write_ffn(b, block.ffn, h); });
+}
+
+Value embed(Builder& b, const Embedding& e, int64_t ahead) {
+  const Value table =
+      b.param("embedding", {{"vocab", e.vocab}, {"d_model", e.width}}, Role::embedding);
+  Value x = b.add1(Embed{}, {b.add1(TokenIds{.ahead = ahead}, {}, "tokens"), table}, "embedding");
+  if (e.scale != 1) x = b.add1(Scale{.factor = e.scale}, {x}, "embedding_scale");
+  if (e.positions > 0) {
+    const Value p =
+        b.param("positions", {{"positions", e.positions}, {"d_model", e.width}}, Role::position);
+    x = b.add1(Add{}, {x, b.add1(LearnedPosition{}, {p}, "positions")});
+  }
+  if (e.sinusoidal)
+    x = b.add1(Add{}, {x, b.add1(SinusoidalPosition{.d_model = e.width}, {}, "positions")});
+  return x;
+}
+
+Value write_head(Builder& b, const Blueprint& bp, Value x) {
+  const Axes axes{{"vocab", bp.embedding.vocab}, {"d_model", bp.embedding.width}};
+  std::vector<Value> in{x, b.param(bp.head.tied ? "embedding" : "head", axes,
+                                   bp.head.tied ? Role::embedding : Role::projection)};
+  if (bp.head.bias) in.push_back(b.param("head_bias", {axes[0]}, Role::bias, 0));
+  Value y = b.add1(Linear{}, in, "logits");
+  if (bp.head.scale != 1) y = b.add1(Scale{.factor = bp.head.scale}, {y}, "logits");
+  if (bp.head.softcap > 0) y = b.add1(Softcap{.cap = bp.head.softcap}, {y}, "logits");
+  return y;
+}
+
+Value write_blocks(Builder& b, const Blueprint& bp) {
+  Value x = embed(b, bp.embedding, 0);
+  for (size_t i = 0; i < bp.blocks.size(); ++i) {
+    Scope scope(b, "layers." + std::to_string(i));
+    x = write_block(b, bp.blocks[i], x);
+  }
+  return x;
+}
+
+}  // namespace
+
+Graph graph_of(const Blueprint& bp) {
+  check(bp);
+  Builder b;
+  Value x = write_blocks(b, bp);
+  if (bp.final_norm) x = write_norm(b, *bp.final_norm, x, "final_norm");
+  return b.finish(write_head(b, bp, x));
+}
+
+// DeepSeek-V3, section 2.2: h' = M [norm(embed(next token)); norm(h)], one block, norm, the main
+// head.
+Graph mtp_graph_of(const Blueprint& bp, size_t layer) {
+  check(bp);
+  if (layer != 0 || bp.mtp.empty())
+    fail(ErrorKind::invalid, "{}: has no multi-token prediction layer {}", bp.name, layer);
+  Builder b;
+  const Value h = write_blocks(b, bp);
+  const Value next = embed(b, bp.embedding, 1);
+  const Norm norm = bp.final_norm.value_or(Norm{});
+  Value x;
+  {
+    Scope scope(b, "mtp.0");
+    const Value e = write_norm(b, norm, next, "embedding_norm");
+    const Value both =
+        b.add1(Concat{.axis = "mtp_input"}, {e, write_norm(b, norm, h, "hidden_norm")});
+    const Axis d = h.type().axes.back();
+    x = b.add1(Linear{}, {both, b.param("project", {d, both.type().axes.back()}, Role::projection)},
+               "project");
+    x = write_block(b, bp.mtp[layer], x);
+    x = write_norm(b, norm, x, "final_norm");
+  }
+  return b.finish(write_head(b, bp, x));
+}
+
+}  // namespace ashlar

@@ -1,0 +1,390 @@
+// Blueprints as JSON, both ways, through the parts' field visitors.
+#include "base/json.h"
+
+#include <cmath>
+#include <optional>
+#include <set>
+
+#include "base/error.h"
+#include "blueprint/visit.h"
+
+namespace ashlar {
+namespace {
+
+template <class T>
+struct IsOptional : std::false_type {};
+template <class T>
+struct IsOptional<std::optional<T>> : std::true_type {};
+template <class T>
+struct IsVariant : std::false_type {};
+template <class... T>
+struct IsVariant<std::variant<T...>> : std::true_type {};
+
+template <class T>
+Json write(const T& value);
+
+struct Writer {
+  Json json = Json::object();
+  template <class T>
+  void operator()(std::string_view name, const T& value) {
+    if constexpr (IsOptional<T>::value) {
+      if (value) json[std::string(name)] = write(*value);
+    } else if constexpr (std::is_class_v<T> && !IsVariant<T>::value) {
+      Json inner = write(value);
+      if (!inner.empty()) json[std::string(name)] = std::move(inner);
+    } else {
+      json[std::string(name)] = write(value);
+    }
+  }
+  template <class T>
+  void operator()(std::string_view name, const T& value, const T& usual) {
+    if (!(value == usual)) json[std::string(name)] = write(value);
+  }
+};
+
+template <class T>
+Json write(const T& value) {
+  if constexpr (std::is_enum_v<T>) {
+    return std::string(enum_names(value)[static_cast<size_t>(value)]);
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    return value;
+  } else if constexpr (IsVariant<T>::value) {
+    return std::visit(
+        [](const auto& v) {
+          Json json = Json::object();
+          json[std::string(alternative_name<std::decay_t<decltype(v)>>())] = write(v);
+          return json;
+        },
+        value);
+  } else {
+    Writer writer;
+    visit_fields(writer, value);
+    return std::move(writer.json);
+  }
+}
+
+class Reader {
+ public:
+  Reader(const Json& json, std::string where) : json_(json), where_(std::move(where)) {
+    if (!json.is_object())
+      fail(ErrorKind::format, "{}: expected an object, found {}", where_, json.type_name());
+  }
+  template <class T>
+  void operator()(std::string_view name, T& value) {
+    const auto it = json_.find(std::string(name));
+    seen_.insert(std::string(name));
+    if (it == json_.end()) {
+      if constexpr (IsOptional<T>::value) {
+        value.reset();
+        return;
+      } else if constexpr (std::is_class_v<T> && !IsVariant<T>::value) {
+        read(Json::object(), path(name), value);
+        return;
+      } else {
+        fail(ErrorKind::format, "{}: {} is missing", where_, name);
+      }
+    } else {
+      read(*it, path(name), value);
+    }
+  }
+  template <class T>
+  void operator()(std::string_view name, T& value, const T& usual) {
+    const auto it = json_.find(std::string(name));
+    seen_.insert(std::string(name));
+    if (it == json_.end())
+      value = usual;
+    else
+      read(*it, path(name), value);
+  }
+  void allow(std::string_view name) { seen_.insert(std::string(name)); }
+  void finish() const {
+    for (const auto& [key, unused] : json_.items()) {
+      if (seen_.count(key) == 0) {
+        std::string known;
+        for (const std::string& s : seen_) known += (known.empty() ? "" : ", ") + s;
+        fail(ErrorKind::format, "{}: unknown field {}; fields here are {}", where_, key, known);
+      }
+    }
+  }
+
+  template <class T>
+  static void read(const Json& json, const std::string& where, T& value) {
+    if constexpr (std::is_enum_v<T>) {
+      const auto names = enum_names(value);
+      std::string known;
+      for (size_t i = 0; i < names.size(); ++i) {
+        if (json.is_string() && json.get_ref<const std::string&>() == names[i]) {
+          value = static_cast<T>(i);
+          return;
+        }
+        known += (i ? ", " : "") + std::string(names[i]);
+      }
+      fail(ErrorKind::format, "{}: expected one of {}, found {}", where, known, json.dump());
+    } else if constexpr (std::is_same_v<T, bool>) {
+      if (!json.is_boolean())
+        fail(ErrorKind::format, "{}: expected true or false, found {}", where, json.dump());
+      value = json.get<bool>();
+    } else if constexpr (std::is_integral_v<T>) {
+      if (!json.is_number_integer() ||
+          (json.is_number_unsigned() && json.get<uint64_t>() > (uint64_t{1} << 53))) {
+        fail(ErrorKind::format, "{}: expected a whole number, found {}", where, json.dump());
+      }
+      value = json.get<T>();
+    } else if constexpr (std::is_floating_point_v<T>) {
+      if (!json.is_number())
+        fail(ErrorKind::format, "{}: expected a number, found {}", where, json.dump());
+      value = json.get<T>();
+    } else if constexpr (IsOptional<T>::value) {
+      if (json.is_null())
+        value.reset();
+      else
+        read(json, where, value.emplace());
+    } else if constexpr (IsVariant<T>::value) {
+      if (!json.is_object() || json.size() != 1) {
+        fail(ErrorKind::format,
+             "{}: expected an object with one key that says which kind, found {}", where,
+             json.dump().substr(0, 60));
+      }
+      read_alternative(json.begin().key(), json.begin().value(), where, value,
+                       std::make_index_sequence<std::variant_size_v<T>>());
+    } else {
+      Reader reader(json, where);
+      visit_fields(reader, value);
+      reader.finish();
+    }
+  }
+
+ private:
+  std::string path(std::string_view name) const { return where_ + "." + std::string(name); }
+
+  template <class T, size_t... I>
+  static void read_alternative(const std::string& key, const Json& json, const std::string& where,
+                               T& value, std::index_sequence<I...>) {
+    bool found = false;
+    ((alternative_name<std::variant_alternative_t<I, T>>() == key
+          ? (found = true, read(json, where + "." + key, value.template emplace<I>()))
+          : void()),
+     ...);
+    if (found) return;
+    std::string known;
+    ((known += (I ? ", " : "") + std::string(alternative_name<std::variant_alternative_t<I, T>>())),
+     ...);
+    fail(ErrorKind::format, "{}: unknown kind {}, expected one of {}", where, key, known);
+  }
+
+  const Json& json_;
+  std::string where_;
+  std::set<std::string> seen_;
+};
+
+constexpr int64_t kMostBlocks = 4096;
+
+Json write_folds(const std::vector<Fold>& folds, const std::vector<Block>& blocks) {
+  Json list = Json::array();
+  for (const Fold& f : folds) {
+    Json item = Json::object();
+    if (f.repeat > 1) item["repeat"] = f.repeat;
+    if (f.inner.empty()) {
+      for (auto& [key, value] : write(blocks[f.first]).items()) item[key] = value;
+    } else {
+      item["blocks"] = write_folds(f.inner, blocks);
+    }
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
+void read_blocks(const Json& json, const std::string& where, int depth,
+                 std::vector<Block>& blocks) {
+  if (!json.is_array())
+    fail(ErrorKind::format, "{}: expected a list of blocks, found {}", where, json.type_name());
+  if (depth > 8) fail(ErrorKind::format, "{}: lists of blocks nest at most 8 deep", where);
+  for (size_t i = 0; i < json.size(); ++i) {
+    const std::string here = where + "[" + std::to_string(i) + "]";
+    int64_t times = 1;
+    std::vector<Block> group;
+    if (!json[i].is_object())
+      fail(ErrorKind::format, "{}: expected an object, found {}", here, json[i].type_name());
+    if (json[i].contains("repeat")) Reader::read(json[i]["repeat"], here + ".repeat", times);
+    if (json[i].contains("blocks")) {
+      Reader reader(json[i], here);
+      reader.allow("repeat");
+      reader.allow("blocks");
+      reader.finish();
+      read_blocks(json[i]["blocks"], here + ".blocks", depth + 1, group);
+    } else {
+      Reader reader(json[i], here);
+      reader.allow("repeat");
+      visit_fields(reader, group.emplace_back());
+      reader.finish();
+    }
+    if (times < 1 || times > kMostBlocks ||
+        static_cast<int64_t>(blocks.size() + group.size()) * times > kMostBlocks) {
+      fail(ErrorKind::format, "{}: {} repetitions; a blueprint has at most {} blocks", here, times,
+           kMostBlocks);
+    }
+    for (int64_t r = 0; r < times; ++r) blocks.insert(blocks.end(), group.begin(), group.end());
+  }
+}
+
+Json whole(const Blueprint& bp) {
+  Json json = Json::object();
+  if (!bp.name.empty()) json["name"] = bp.name;
+  if (!bp.family.empty()) json["family"] = bp.family;
+  if (bp.context > 0) json["context"] = bp.context;
+  json["embedding"] = write(bp.embedding);
+  json["blocks"] = write_folds(fold(bp.blocks), bp.blocks);
+  if (bp.final_norm) json["final_norm"] = write(*bp.final_norm);
+  if (Json head = write(bp.head); !head.empty()) json["head"] = std::move(head);
+  if (!bp.mtp.empty()) json["mtp"] = write_folds(fold(bp.mtp), bp.mtp);
+  return json;
+}
+
+bool small(const Json& json) { return json.dump().size() <= 92; }
+
+// One line for what fits on one, so that a blueprint reads as a dozen lines.
+void print(const Json& json, int indent, std::string& out) {
+  if (!json.is_structured() || small(json)) {
+    std::string text;
+    if (json.is_object()) {
+      text = "{";
+      for (const auto& [key, value] : json.items()) {
+        if (text.size() > 1) text += ", ";
+        text += Json(key).dump() + ": ";
+        print(value, 0, text);
+      }
+      text += "}";
+    } else if (json.is_array()) {
+      text = "[";
+      for (const auto& value : json) {
+        if (text.size() > 1) text += ", ";
+        print(value, 0, text);
+      }
+      text += "]";
+    } else {
+      text = json.dump();
+    }
+    out += text;
+    return;
+  }
+  const std::string pad(static_cast<size_t>(indent) + 2, ' ');
+  out += json.is_object() ? "{\n" : "[\n";
+  size_t i = 0;
+  for (const auto& [key, value] : json.items()) {
+    out += pad;
+    if (json.is_object()) out += Json(key).dump() + ": ";
+    print(value, indent + 2, out);
+    out += ++i < json.size() ? ",\n" : "\n";
+  }
+  out += std::string(static_cast<size_t>(indent), ' ') + (json.is_object() ? "}" : "]");
+}
+
+void flatten(const Json& json, const std::string& path,
+             std::vector<std::pair<std::string, std::string>>& out) {
+  if (json.is_object() && !json.empty()) {
+    for (const auto& [key, value] : json.items())
+      flatten(value, path.empty() ? key : path + "." + key, out);
+  } else {
+    out.emplace_back(path, json.dump());
+  }
+}
+
+std::vector<Difference> diff_json(const Json& a, const Json& b, const std::string& path) {
+  std::vector<std::pair<std::string, std::string>> left, right;
+  flatten(a, path, left);
+  flatten(b, path, right);
+  std::vector<Difference> differences;
+  const auto find = [](const auto& list, const std::string& key) -> const std::string* {
+    for (const auto& [k, v] : list) {
+      if (k == key) return &v;
+    }
+    return nullptr;
+  };
+  for (const auto& [key, value] : left) {
+    const std::string* other = find(right, key);
+    if (other == nullptr || *other != value)
+      differences.push_back({key, value, other ? *other : "-"});
+  }
+  for (const auto& [key, value] : right) {
+    if (find(left, key) == nullptr) differences.push_back({key, "-", value});
+  }
+  return differences;
+}
+
+}  // namespace
+
+std::string to_json(const Blueprint& bp) {
+  std::string out;
+  print(whole(bp), 0, out);
+  return out + "\n";
+}
+
+Blueprint blueprint_from_json(std::string_view text, std::string_view where) {
+  const Json json = parse_json(text, where);
+  Reader reader(json, std::string(where));
+  Blueprint bp;
+  for (const char* key : {"name", "family", "blocks", "mtp"}) reader.allow(key);
+  const auto text_of = [&](const char* key, std::string& value) {
+    if (!json.contains(key)) return;
+    if (!json[key].is_string())
+      fail(ErrorKind::format, "{}.{}: expected text, found {}", where, key, json[key].dump());
+    value = json[key].get<std::string>();
+  };
+  text_of("name", bp.name);
+  text_of("family", bp.family);
+  reader("context", bp.context, int64_t{0});
+  reader("embedding", bp.embedding);
+  if (!json.contains("blocks")) fail(ErrorKind::format, "{}: blocks is missing", where);
+  read_blocks(json["blocks"], std::string(where) + ".blocks", 0, bp.blocks);
+  reader("final_norm", bp.final_norm);
+  reader("head", bp.head);
+  if (json.contains("mtp")) read_blocks(json["mtp"], std::string(where) + ".mtp", 0, bp.mtp);
+  reader.finish();
+  check(bp);
+  return bp;
+}
+
+std::vector<Difference> diff(const Blueprint& a, const Blueprint& b) {
+  const auto rest = [](const Blueprint& bp) {
+    Json json = whole(bp);
+    json.erase("blocks");
+    json.erase("mtp");
+    json.erase("name");
+    return json;
+  };
+  std::vector<Difference> all = diff_json(rest(a), rest(b), "");
+  if (a.blocks.size() != b.blocks.size()) {
+    all.push_back({"layers", std::to_string(a.blocks.size()), std::to_string(b.blocks.size())});
+  }
+  // Consecutive layers with the same differences are told once.
+  size_t begin = 0;
+  std::vector<Difference> current;
+  const auto flush = [&](size_t end) {
+    const std::string range = end - begin == 1
+                                  ? std::to_string(begin)
+                                  : std::to_string(begin) + ".." + std::to_string(end - 1);
+    for (const Difference& d : current)
+      all.push_back({"blocks[" + range + "]." + d.path, d.a, d.b});
+  };
+  const size_t common = std::min(a.blocks.size(), b.blocks.size());
+  for (size_t i = 0; i < common; ++i) {
+    std::vector<Difference> here = diff_json(write(a.blocks[i]), write(b.blocks[i]), "");
+    const bool same = here.size() == current.size() &&
+                      std::equal(here.begin(), here.end(), current.begin(),
+                                 [](const Difference& x, const Difference& y) {
+                                   return x.path == y.path && x.a == y.a && x.b == y.b;
+                                 });
+    if (i > 0 && !same) {
+      flush(i);
+      begin = i;
+    }
+    if (i == 0 || !same) current = std::move(here);
+  }
+  if (common > 0) flush(common);
+  if (a.mtp != b.mtp)
+    all.push_back({"mtp", std::to_string(a.mtp.size()) + " layers",
+                   std::to_string(b.mtp.size()) + " layers"});
+  return all;
+}
+
+}  // namespace ashlar

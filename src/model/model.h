@@ -1,0 +1,57 @@
+// A model: blueprint, graph, weights and text, from a Hugging Face folder, a GGUF file or a blueprint.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "blueprint/blueprint.h"
+#include "run/engine.h"
+#include "text/tokenizer.h"
+
+namespace ashlar {
+
+struct LoadOptions {
+  std::optional<uint64_t> random;   // --random SEED: weights of the right shapes and scale
+  std::optional<Format> weights;    // format of random weights (default f32)
+  bool need_weights = true;         // false: blueprint and text only (tokenize, render, show, count)
+};
+
+/// Where one parameter came from, for `show` and errors.
+struct WeightSource {
+  std::string parameter;  // "layers.0.attn.q"
+  std::string tensors;    // "model.layers.0.self_attn.q_proj.weight (model.safetensors)"
+};
+
+struct Model {
+  std::string source;                 // the path or name it was loaded from
+  Blueprint blueprint;
+  Graph graph;
+  Weights weights;
+  std::vector<WeightSource> sources;
+  std::vector<std::string> notices;   // vision tensors left aside, extra tensors, ...
+  std::unique_ptr<Tokenizer> tokenizer;   // null when the source has none
+  std::string tokenizer_error;            // why not, when files were there but could not be read
+  std::string chat_template;          // Jinja source; empty: none
+  Json chat_variables;                // bos_token, eos_token, ... for the template
+  std::vector<TokenId> end_tokens;    // that stop a generation
+};
+
+/// MODEL of the command line. Throws Error.
+Model load_model(const std::string& model, const LoadOptions& options = {});
+
+/// Only what text needs: a folder with tokenizer files alone will do, or a GGUF file.
+struct TextModel {
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::string tokenizer_error;
+  std::string chat_template;
+  Json chat_variables;
+  std::vector<TokenId> end_tokens;
+};
+TextModel load_text(const std::string& model);
+
+}  // namespace ashlar

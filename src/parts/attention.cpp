@@ -1,0 +1,89 @@
+// Grouped-query attention as graph.
+#include "parts/attention.h"
+
+#include <cmath>
+
+#include "ops/attention.h"
+#include "ops/linear.h"
+#include "ops/norm.h"
+
+namespace ashlar {
+
+std::span<const std::string_view> enum_names(QkNorm) {
+  static constexpr std::string_view kNames[] = {"none", "per_head", "projection", "after_rope"};
+  return kNames;
+}
+
+double AttentionPart::score_scale() const {
+  return scale != 0 ? scale : 1 / std::sqrt(static_cast<double>(head_dim));
+}
+
+Value write_rope(Builder& b, const RopePart& r, Value x, std::string_view label) {
+  const int64_t dim = r.dim != 0 ? r.dim : x.type().axes.back().size;
+  return b.add1(Rope{.dim = dim,
+                     .theta = r.theta,
+                     .layout = r.layout,
+                     .scaling = r.scaling,
+                     .factor = r.factor,
+                     .original_context = r.original_context,
+                     .low_frequency_factor = r.low_frequency_factor,
+                     .high_frequency_factor = r.high_frequency_factor,
+                     .beta_fast = r.beta_fast,
+                     .beta_slow = r.beta_slow,
+                     .truncate = r.truncate,
+                     .attention_factor = r.attention_factor},
+                {x}, label);
+}
+
+Value write_attention(Builder& b, const AttentionPart& p, Value h) {
+  const Axis d = h.type().axes.back();
+  const Axis kv{"kv_heads", p.kv_heads}, group{"group", p.heads / std::max<int64_t>(p.kv_heads, 1)},
+      dim{"head_dim", p.head_dim};
+  const auto project = [&](std::string_view name, const Axes& out) {
+    Axes w = out;
+    w.push_back(d);
+    std::vector<Value> in{h, b.param(name, w, Role::projection)};
+    if (p.qkv_bias) in.push_back(b.param(std::string(name) + "_bias", out, Role::bias, 0));
+    return b.add1(Linear{}, in, name);
+  };
+  Value q = project("q", {kv, group, dim}), k = project("k", {kv, dim});
+  const Value v = project("v", {kv, dim});
+  if (p.qk_norm == QkNorm::per_head) {
+    q = b.add1(RmsNorm{.eps = p.qk_norm_eps}, {q, b.param("q_norm", {dim}, Role::norm, 0)},
+               "q_norm");
+    k = b.add1(RmsNorm{.eps = p.qk_norm_eps}, {k, b.param("k_norm", {dim}, Role::norm, 0)},
+               "k_norm");
+  } else if (p.qk_norm == QkNorm::projection) {
+    q = b.add1(RmsNorm{.eps = p.qk_norm_eps, .axes = 3},
+               {q, b.param("q_norm", {kv, group, dim}, Role::norm, 0)}, "q_norm");
+    k = b.add1(RmsNorm{.eps = p.qk_norm_eps, .axes = 2},
+               {k, b.param("k_norm", {kv, dim}, Role::norm, 0)}, "k_norm");
+  }
+  if (p.rope) {
+    q = write_rope(b, *p.rope, q, "q_rope");
+    k = write_rope(b, *p.rope, k, "k_rope");
+  }
+  if (p.qk_norm == QkNorm::after_rope) {
+    q = b.add1(RmsNorm{.eps = p.qk_norm_eps}, {q}, "q_norm");
+    k = b.add1(RmsNorm{.eps = p.qk_norm_eps}, {k}, "k_norm");
+  }
+  if (p.temperature) {
+    q = b.add1(PositionScale{.scale = p.temperature->scale,
+                             .length = p.temperature->length,
+                             .offset = p.temperature->offset},
+               {q}, "q_scale");
+  }
+  std::vector<Value> in{q, k, v};
+  if (p.sinks) in.push_back(b.param("sinks", {kv, group}, Role::sink, 0));
+  const Value o = b.add1(Attention{.scale = p.score_scale(),
+                                   .softcap = p.softcap,
+                                   .window = p.window,
+                                   .chunk = p.chunk,
+                                   .log_length = p.log_length},
+                         in, "scores");
+  std::vector<Value> out{o, b.param("o", {d, kv, group, dim}, Role::projection, 3)};
+  if (p.output_bias) out.push_back(b.param("o_bias", {d}, Role::bias, 0));
+  return b.add1(Linear{.in_axes = 3}, out, "o");
+}
+
+}  // namespace ashlar

@@ -1,0 +1,145 @@
+// Attention parts: grouped-query attention with everything families do to it, and latent attention.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "graph/builder.h"
+#include "ops/rope.h"
+#include "parts/fields.h"
+
+namespace ashlar {
+
+/// How positions rotate queries and keys; see ops/rope.h for what the scalings mean.
+struct RopePart {
+  double theta = 10000;
+  int64_t dim = 0;  // rotary numbers per head; 0: all
+  RotationLayout layout = RotationLayout::half;
+  RotationScaling scaling = RotationScaling::none;
+  double factor = 1;
+  int64_t original_context = 0;
+  double low_frequency_factor = 1, high_frequency_factor = 4;
+  double beta_fast = 32, beta_slow = 1;
+  bool truncate = true;
+  double attention_factor = 1;
+  bool operator==(const RopePart&) const = default;
+};
+
+template <class V, FieldsOf<RopePart> P>
+void visit_fields(V& v, P& p) {
+  v("theta", p.theta);
+  v("dim", p.dim, int64_t{0});
+  v("layout", p.layout, RotationLayout::half);
+  v("scaling", p.scaling, RotationScaling::none);
+  v("factor", p.factor, 1.0);
+  v("original_context", p.original_context, int64_t{0});
+  v("low_frequency_factor", p.low_frequency_factor, 1.0);
+  v("high_frequency_factor", p.high_frequency_factor, 4.0);
+  v("beta_fast", p.beta_fast, 32.0);
+  v("beta_slow", p.beta_slow, 1.0);
+  v("truncate", p.truncate, true);
+  v("attention_factor", p.attention_factor, 1.0);
+}
+
+Value write_rope(Builder& b, const RopePart& rope, Value x, std::string_view label);
+
+enum class QkNorm : uint8_t {
+  none,
+  per_head,    // RMS over head_dim before RoPE, one weight for all heads (Qwen3, Gemma 3)
+  projection,  // RMS over all heads at once before RoPE (OLMo 2)
+  after_rope,  // weightless RMS per head after RoPE (Llama 4)
+};
+std::span<const std::string_view> enum_names(QkNorm);
+
+/// Position-dependent factor on queries: x (1 + scale ln(1 + floor((p + 1) / length))) (Llama 4).
+struct Temperature {
+  double scale = 0.1;
+  double length = 8192;
+  int64_t offset = 1;
+  bool operator==(const Temperature&) const = default;
+};
+
+template <class V, FieldsOf<Temperature> P>
+void visit_fields(V& v, P& p) {
+  v("scale", p.scale);
+  v("length", p.length);
+  v("offset", p.offset, int64_t{1});
+}
+
+/// h ─┬ q ─ norm ─ rope ┐
+///    ├ k ─ norm ─ rope ┼ softmax(scale q k^T) v ─ o ─►
+///    └ v ──────────────┘
+struct AttentionPart {
+  int64_t heads = 1;
+  int64_t kv_heads = 1;
+  int64_t head_dim = 0;
+  double scale = 0;  // 0: head_dim^-0.5
+  bool qkv_bias = false, output_bias = false;
+  QkNorm qk_norm = QkNorm::none;
+  double qk_norm_eps = 1e-6;
+  std::optional<RopePart> rope;  // none: NoPE
+  std::optional<Temperature> temperature;
+  double softcap = 0;      // of the scores; 0: none
+  int64_t window = 0;      // keys a query sees, itself included; 0: all
+  int64_t chunk = 0;       // aligned chunks; 0: none
+  bool sinks = false;      // one learned logit per head
+  int64_t log_length = 0;  // Grok's score factor beyond this position; 0: none
+  bool operator==(const AttentionPart&) const = default;
+  double score_scale() const;
+};
+
+template <class V, FieldsOf<AttentionPart> P>
+void visit_fields(V& v, P& p) {
+  v("heads", p.heads);
+  v("kv_heads", p.kv_heads);
+  v("head_dim", p.head_dim);
+  v("scale", p.scale, 0.0);
+  v("qkv_bias", p.qkv_bias, false);
+  v("output_bias", p.output_bias, false);
+  v("qk_norm", p.qk_norm, QkNorm::none);
+  v("qk_norm_eps", p.qk_norm_eps, 1e-6);
+  v("rope", p.rope);
+  v("temperature", p.temperature);
+  v("softcap", p.softcap, 0.0);
+  v("window", p.window, int64_t{0});
+  v("chunk", p.chunk, int64_t{0});
+  v("sinks", p.sinks, false);
+  v("log_length", p.log_length, int64_t{0});
+}
+
+Value write_attention(Builder& b, const AttentionPart& part, Value h);
+
+/// DeepSeek's multi-head latent attention.
+///   h ─┬ q_a ─ norm ─ q_b ─┬ q_nope ────────┐
+///      │  (or q)           └ q_rope ─ rope ─┤
+///      └ kv_a ─┬ latent ─ norm ─────────────┼ softmax(scale ...) ─ o ─►
+///              └ k_rope ─ rope ─────────────┘
+struct LatentAttentionPart {
+  int64_t heads = 1;
+  int64_t query_rank = 0;  // width of the compressed query; 0: no compression
+  int64_t latent = 512;    // width of the compressed key and value (kv_lora_rank)
+  int64_t qk_nope = 128, qk_rope = 64, value_dim = 128;
+  double scale = 0;        // 0: (qk_nope + qk_rope)^-0.5
+  double norm_eps = 1e-6;  // of the latents' norms
+  RopePart rope;
+  bool operator==(const LatentAttentionPart&) const = default;
+  double score_scale() const;
+};
+
+template <class V, FieldsOf<LatentAttentionPart> P>
+void visit_fields(V& v, P& p) {
+  v("heads", p.heads);
+  v("query_rank", p.query_rank, int64_t{0});
+  v("latent", p.latent);
+  v("qk_nope", p.qk_nope);
+  v("qk_rope", p.qk_rope);
+  v("value_dim", p.value_dim);
+  v("scale", p.scale, 0.0);
+  v("norm_eps", p.norm_eps, 1e-6);
+  v("rope", p.rope);
+}
+
+Value write_latent_attention(Builder& b, const LatentAttentionPart& part, Value h);
+
+}  // namespace ashlar

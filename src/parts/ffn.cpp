@@ -1,0 +1,96 @@
+// Feed-forward parts as graph.
+#include "parts/ffn.h"
+
+#include "base/error.h"
+#include "ops/elementwise.h"
+#include "ops/linear.h"
+
+namespace ashlar {
+
+std::span<const std::string_view> enum_names(FfnActivation) {
+  static constexpr std::string_view kNames[] = {"gelu", "relu", "swiglu", "geglu",
+                                                "clamped_swiglu"};
+  return kNames;
+}
+
+namespace {
+
+bool gated(FfnActivation a) { return a != FfnActivation::gelu && a != FfnActivation::relu; }
+
+GateKind gate_of(FfnActivation a) {
+  switch (a) {
+    case FfnActivation::geglu:
+      return GateKind::gelu_tanh;
+    case FfnActivation::clamped_swiglu:
+      return GateKind::clamped;
+    default:
+      return GateKind::silu;
+  }
+}
+
+}  // namespace
+
+Value write_dense_ffn(Builder& b, const DenseFfn& p, Value h) {
+  const Axis d = h.type().axes.back(), ffn{"ffn", p.width};
+  const auto project = [&](Value x, std::string_view name, const Axis& out) {
+    std::vector<Value> in{x, b.param(name, {out, x.type().axes.back()}, Role::projection)};
+    if (p.bias) in.push_back(b.param(std::string(name) + "_bias", {out}, Role::bias, 0));
+    return b.add1(Linear{}, in, name);
+  };
+  Value y;
+  if (gated(p.activation)) {
+    const Value gate = project(h, "gate", ffn), up = project(h, "up", ffn);
+    y = b.add1(Gated{.kind = gate_of(p.activation), .alpha = p.alpha, .limit = p.limit}, {gate, up},
+               "act");
+  } else {
+    const auto kind =
+        p.activation == FfnActivation::gelu ? ActivationKind::gelu_tanh : ActivationKind::relu;
+    y = b.add1(Activate{.kind = kind}, {project(h, "up", ffn)}, "act");
+  }
+  return project(y, "down", d);
+}
+
+Value write_expert_ffn(Builder& b, const ExpertFfnPart& p, Value h) {
+  if (!gated(p.activation)) fail(ErrorKind::unsupported, "{}: experts without a gate", b.scope());
+  const Axis d = h.type().axes.back(), experts{"experts", p.experts}, ffn{"expert_ffn", p.width};
+  std::vector<Value> in{h, b.param("router", {experts, d}, Role::router)};
+  if (p.router.bias) in.push_back(b.param("router_bias", {experts}, Role::bias, 0));
+  std::vector<Value> route{b.add1(Linear{}, in, "router")};
+  if (p.router.correction_bias)
+    route.push_back(b.param("router_correction", {experts}, Role::bias, 0));
+  const Router& r = p.router;
+  const std::vector<Value> chosen = b.add(Route{.top_k = p.top_k,
+                                                .score = r.score,
+                                                .normalize = r.normalize,
+                                                .scale = r.scale,
+                                                .softcap = r.softcap,
+                                                .groups = r.groups,
+                                                .keep_groups = r.keep_groups,
+                                                .group_score = r.group_score},
+                                          route, "route");
+  std::vector<Value> run{h, chosen[0], chosen[1]};
+  run.push_back(b.param("experts.gate", {experts, ffn, d}, Role::expert));
+  run.push_back(b.param("experts.up", {experts, ffn, d}, Role::expert));
+  run.push_back(b.param("experts.down", {experts, d, ffn}, Role::expert));
+  if (p.bias) {
+    run.push_back(b.param("experts.gate_bias", {experts, ffn}, Role::bias));
+    run.push_back(b.param("experts.up_bias", {experts, ffn}, Role::bias));
+    run.push_back(b.param("experts.down_bias", {experts, d}, Role::bias));
+  }
+  Value y = b.add1(ExpertFfn{.kind = gate_of(p.activation),
+                             .alpha = p.alpha,
+                             .limit = p.limit,
+                             .weigh_input = p.weigh_input},
+                   run, "experts");
+  for (const auto& [name, width] :
+       {std::pair{"shared", p.shared}, std::pair{"parallel", p.parallel}}) {
+    if (width == 0) continue;
+    Scope scope(b, name);
+    y = b.add1(Add{}, {y, write_dense_ffn(
+                              b, {.width = width, .activation = p.activation, .bias = false}, h)});
+  }
+  if (p.output_scale != 1) y = b.add1(Scale{.factor = p.output_scale}, {y});
+  return y;
+}
+
+}  // namespace ashlar

@@ -1,0 +1,105 @@
+// Feed-forward parts: dense, and mixtures of experts.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "graph/builder.h"
+#include "ops/experts.h"
+#include "parts/fields.h"
+
+namespace ashlar {
+
+enum class FfnActivation : uint8_t {
+  gelu,            // down(gelu_tanh(up x)): no gate
+  relu,            // down(relu(up x)): no gate (2017)
+  swiglu,          // down(silu(gate x) * up x)
+  geglu,           // down(gelu_tanh(gate x) * up x)
+  clamped_swiglu,  // gpt-oss, see ops/experts.h
+};
+std::span<const std::string_view> enum_names(FfnActivation);
+
+/// h ─┬ gate ─ act ─(x)─ down ─►      without a gate: h ─ up ─ act ─ down ─►
+///    └ up ──────────┘
+struct DenseFfn {
+  int64_t width = 0;
+  FfnActivation activation = FfnActivation::swiglu;
+  bool bias = false;
+  double alpha = 1.702, limit = 7;  // clamped_swiglu
+  bool operator==(const DenseFfn&) const = default;
+};
+
+template <class V, FieldsOf<DenseFfn> P>
+void visit_fields(V& v, P& p) {
+  v("width", p.width);
+  v("activation", p.activation, FfnActivation::swiglu);
+  v("bias", p.bias, false);
+  v("alpha", p.alpha, 1.702);
+  v("limit", p.limit, 7.0);
+}
+
+Value write_dense_ffn(Builder& b, const DenseFfn& part, Value h);
+
+/// Which experts a token goes to and with what weight; see Route in ops/experts.h.
+struct Router {
+  RouteScore score = RouteScore::softmax;
+  bool normalize = false;
+  double scale = 1;
+  double softcap = 0;
+  int64_t groups = 1, keep_groups = 1;
+  GroupScore group_score = GroupScore::top2_sum;
+  bool bias = false;             // of the router's projection (gpt-oss)
+  bool correction_bias = false;  // added for the choice only (DeepSeek V3)
+  bool operator==(const Router&) const = default;
+};
+
+template <class V, FieldsOf<Router> P>
+void visit_fields(V& v, P& p) {
+  v("score", p.score, RouteScore::softmax);
+  v("normalize", p.normalize, false);
+  v("scale", p.scale, 1.0);
+  v("softcap", p.softcap, 0.0);
+  v("groups", p.groups, int64_t{1});
+  v("keep_groups", p.keep_groups, int64_t{1});
+  v("group_score", p.group_score, GroupScore::top2_sum);
+  v("bias", p.bias, false);
+  v("correction_bias", p.correction_bias, false);
+}
+
+/// h ─┬ router ─ top_k ─ experts ─(+)─►
+///    └ shared ────────────────────┘      every token also goes through the shared expert
+struct ExpertFfnPart {
+  int64_t experts = 1;
+  int64_t top_k = 1;
+  int64_t width = 0;  // of one expert
+  FfnActivation activation = FfnActivation::swiglu;
+  bool bias = false;
+  double alpha = 1.702, limit = 7;
+  bool weigh_input = false;  // Llama 4: the weight multiplies the expert's input
+  Router router;
+  int64_t shared = 0;       // width of the shared expert (all of them together); 0: none
+  int64_t parallel = 0;     // width of a dense feed-forward beside the experts (Grok 2); 0: none
+  double output_scale = 1;  // of the sum (Grok 2: 1 / sqrt 2)
+  bool operator==(const ExpertFfnPart&) const = default;
+};
+
+template <class V, FieldsOf<ExpertFfnPart> P>
+void visit_fields(V& v, P& p) {
+  v("experts", p.experts);
+  v("top_k", p.top_k);
+  v("width", p.width);
+  v("activation", p.activation, FfnActivation::swiglu);
+  v("bias", p.bias, false);
+  v("alpha", p.alpha, 1.702);
+  v("limit", p.limit, 7.0);
+  v("weigh_input", p.weigh_input, false);
+  v("router", p.router);
+  v("shared", p.shared, int64_t{0});
+  v("parallel", p.parallel, int64_t{0});
+  v("output_scale", p.output_scale, 1.0);
+}
+
+Value write_expert_ffn(Builder& b, const ExpertFfnPart& part, Value h);
+
+}  // namespace ashlar

@@ -1,0 +1,17 @@
+// Fields of parts: one visitor per struct serves JSON, comparison, editing and explanation.
+//
+//   template <class V, FieldsOf<DenseFfn> P>
+//   void visit_fields(V& v, P& p) { v("width", p.width); v("bias", p.bias, false); }
+// lists (name, member, default); a member without a default must be given. P is the struct, const
+// or not.
+#pragma once
+
+#include <concepts>
+#include <type_traits>
+
+namespace ashlar {
+
+template <class P, class T>
+concept FieldsOf = std::same_as<std::remove_const_t<P>, T>;
+
+}  // namespace ashlar

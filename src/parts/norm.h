@@ -1,0 +1,32 @@
+// The norm of a block, with its options.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "graph/builder.h"
+#include "parts/fields.h"
+
+namespace ashlar {
+
+enum class NormKind : uint8_t { rms, layer };
+std::span<const std::string_view> enum_names(NormKind);
+
+/// rms: x w / rms(x). layer: mean removed, with weight and bias. Weights are stored as the formula
+/// reads them (a checkpoint that stores w - 1 is corrected when it is loaded).
+struct Norm {
+  NormKind kind = NormKind::rms;
+  double eps = 1e-6;
+  bool operator==(const Norm&) const = default;
+};
+
+template <class V, FieldsOf<Norm> P>
+void visit_fields(V& v, P& p) {
+  v("kind", p.kind, NormKind::rms);
+  v("eps", p.eps);
+}
+
+/// Parameters `name`.weight (and .bias) over the last axis of x.
+Value write_norm(Builder& b, const Norm& norm, Value x, std::string_view name);
+
+}  // namespace ashlar

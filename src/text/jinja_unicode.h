@@ -1,0 +1,40 @@
+// Characters as Python's str sees them: classes, case mappings, UTF-8.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace ashlar::jinja {
+
+/// Lone surrogates get three bytes like any other character of their size, as Python's strings may hold them.
+void append_utf8(uint32_t c, std::string& out);
+size_t char_size(std::string_view text, size_t at);
+uint32_t char_at(std::string_view text, size_t at);
+
+bool is_space(uint32_t c);
+bool is_line_break(uint32_t c);
+bool is_alpha(uint32_t c);
+bool is_decimal(uint32_t c);
+bool is_digit(uint32_t c);
+bool is_numeric(uint32_t c);
+bool is_alnum(uint32_t c);
+bool is_lower(uint32_t c);
+bool is_upper(uint32_t c);
+bool is_title(uint32_t c);
+bool is_cased(uint32_t c);
+bool is_case_ignorable(uint32_t c);
+bool is_printable(uint32_t c);
+bool is_identifier_start(uint32_t c);
+bool is_identifier_part(uint32_t c);
+bool is_word(uint32_t c);
+
+/// The value of a decimal digit of any script, or -1.
+int digit_value(uint32_t c);
+
+void append_upper(uint32_t c, std::string& out);
+void append_lower(uint32_t c, std::string& out);
+void append_title(uint32_t c, std::string& out);
+void append_folded(uint32_t c, std::string& out);
+
+}  // namespace ashlar::jinja
