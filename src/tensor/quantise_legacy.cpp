@@ -22,10 +22,11 @@ float largest(const float* x, int n) {
 
 float reciprocal(float d) { return d != 0.0f ? 1.0f / d : 0.0f; }
 
-// Truncates toward zero into [0, top]; NaN, which no level can hold, becomes 0.
+// Truncates toward zero into [0, top]; what no int can hold (the scale's reciprocal overflowed,
+// NaN) is 0.
 int level(float v, int top) {
-  if (!(v > 0.0f)) return 0;
-  return v >= static_cast<float>(top) ? top : static_cast<int>(v);
+  if (!(v > 0.0f && v < 0x1p31f)) return 0;
+  return std::min(static_cast<int>(v), top);
 }
 
 struct Range {
