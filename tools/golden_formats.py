@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """Golden files for tests/tensor and tests/formats, written by the reference libraries.
 
-Needs: pip install gguf safetensors numpy torch. Run from the project's root: tools/golden_formats.py
+Needs: pip install gguf safetensors numpy torch transformers compressed-tensors.
 Everything is seeded; running it again writes the same bytes (given the same versions of the libraries).
+With --ggml LIBRARY (llama.cpp's libggml-base.so) it also writes what ggml's reference quantisers make.
 """
+import argparse
+import ctypes
 import json
 import pathlib
 
@@ -49,6 +52,39 @@ def blocks_file():
     brain[(brain & 0x7f80) == 0x7f80] &= 0x807f
     w.add_tensor("bf16", brain.view(np.uint8), raw_dtype=T.BF16)
     w.add_tensor("bf16.f32", gguf.dequantize(brain.view(np.uint8), T.BF16))
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+
+
+def quantised_file(library):
+    """quantised.gguf: values `x` and, for every type T, the blocks ggml's reference quantiser makes of them."""
+    ggml = ctypes.CDLL(library)
+    rng = np.random.default_rng(7)
+    rows = [rng.standard_normal(1024),                                        # plain
+            rng.standard_normal(1024) * 2.0 ** rng.integers(-20, 20, 1024),   # many magnitudes
+            rng.standard_normal(1024) * 2.0 ** (np.arange(1024) // 32 % 24 - 20.0),  # groups of unlike size
+            np.abs(rng.standard_normal(1024)),                                # of one sign
+            np.where(rng.random(1024) < 0.8, 0, rng.standard_normal(1024)),   # mostly zero
+            np.repeat([0.0, 1.5, -2.0, 1e-4], 256)]                           # constant
+    x = np.ascontiguousarray(np.stack(rows), dtype=np.float32)
+    w = gguf.GGUFWriter(OUT / "quantised.gguf", "golden")
+    w.add_tensor("x", x)
+    for kind in BLOCK_TYPES:
+        length, size = GGML_QUANT_SIZES[kind]
+        out = np.zeros((len(x), x.shape[1] // length * size), dtype=np.uint8)
+        name = kind.name.lower().replace("_k", "_K")
+        if kind == T.IQ4_NL:  # the _ref function is a quicker, coarser one than the quantiser of files
+            call = getattr(ggml, "quantize_iq4_nl")
+            call(x.ctypes.data_as(ctypes.c_void_p), out.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(len(x)),
+                 ctypes.c_int64(x.shape[1]), None)
+        else:
+            call = getattr(ggml, f"quantize_row_{name}_ref")
+            call(x.ctypes.data_as(ctypes.c_void_p), out.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(x.size))
+        if kind in (T.Q4_0, T.Q4_1, T.Q5_0, T.Q5_1, T.Q8_0):
+            assert np.array_equal(out, gguf.quantize(x, kind)), kind  # the Python reference agrees
+        w.add_tensor(kind.name.lower(), out, raw_dtype=kind)
     w.write_header_to_file()
     w.write_kv_data_to_file()
     w.write_tensors_to_file()
@@ -222,7 +258,12 @@ def sliced_folder():
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ggml", metavar="LIBRARY", help="libggml-base.so, for quantised.gguf")
+    options = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
+    if options.ggml:
+        quantised_file(options.ggml)
     blocks_file()
     metadata_file()
     split_files()

@@ -26,7 +26,7 @@ const RawTensor* single(const RawTensors& raw, const std::string& name) {
 
 std::string at(const RawTensor& t) { return fmt::format("{}: tensor \"{}\"", t.file, t.name); }
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
 int64_t rows_of(const Sizes& sizes) {
   int64_t rows = 1;
@@ -89,7 +89,8 @@ std::optional<int64_t> block_length(int64_t size, int64_t pieces, int64_t prefer
   if (pieces == ceil_div(size, preferred)) return preferred;
   if (given) return std::nullopt;
   if (pieces == 1) return std::max<int64_t>(size, 1);
-  for (int64_t length = 1; length <= size; length *= 2) {
+  constexpr int64_t kLongest = 65536;
+  for (int64_t length = 1; length <= std::min(size, kLongest); length *= 2) {
     if (pieces == ceil_div(size, length)) return length;
   }
   return std::nullopt;
@@ -130,6 +131,10 @@ Logical fp8(const RawTensor& weight, const RawTensor& scale, Fp8Blocks blocks) {
   w.block_cols = *block_cols;
   const bool whole = w.cols % 128 == 0 && w.block_cols % 128 == 0;
   const auto make = [w, scale, format = *format, whole, shared, matrices] {
+    if (element_count(w.weight.sizes, w.weight.name) == 0) {  // any number of rows of nothing
+      std::byte* nowhere = nullptr;
+      return make_tensor(whole ? Format::fp8_b128 : Format::f32, w.weight.sizes, &nowhere);
+    }
     Fp8 ready = w;
     ready.scales = to_f32(aligned({format, scale.sizes, scale.bytes.data(), scale.owner}));
     if (shared) ready.scales.resize(static_cast<size_t>(matrices), ready.scales[0]);
@@ -251,9 +256,7 @@ std::vector<Logical> find_composites(const RawTensors& raw, Fp8Blocks blocks) {
   for (const auto& [name, slices] : raw) {
     const RawTensor* t = single(raw, name);
     if (t == nullptr) continue;
-    const auto sibling = [&](std::string_view tail) {
-      return single(raw, name + std::string(tail));
-    };
+    const auto sibling = [&, stem = name](const char* tail) { return single(raw, stem + tail); };
     if (t->dtype == "F8_E4M3") {
       const RawTensor* scale = sibling("_scale_inv");
       if (scale == nullptr) scale = sibling("_scale");

@@ -16,6 +16,7 @@ namespace {
 
 constexpr uint64_t kMaxHeader = 100'000'000;  // bytes, as the reference library limits it
 constexpr size_t kMaxDims = 32;
+constexpr size_t kMaxName = 65535;  // bytes
 
 struct Dtype {
   std::string_view name;
@@ -48,7 +49,9 @@ class Events : public nlohmann::json_sax<Json> {
   }
   bool binary(binary_t&) override { return other("binary data"); }
   bool parse_error(size_t, const std::string&, const nlohmann::detail::exception& e) override {
-    fail(ErrorKind::format, "{}: not valid JSON: {}", where_, e.what());
+    constexpr size_t kLongest = 300;  // the message quotes the text
+    fail(ErrorKind::format, "{}: not valid JSON: {}", where_,
+         std::string(e.what()).substr(0, kLongest));
   }
 
  protected:
@@ -114,6 +117,10 @@ class HeaderEvents : public Events {
     return true;
   }
   bool key(string_t& key) override {
+    if (key.size() > kMaxName) {
+      fail(ErrorKind::format, "{}: a name of {} bytes, expected at most {}", where_, key.size(),
+           kMaxName);
+    }
     if (depth_ == 1) {
       if (!names_.insert(key).second)
         fail(ErrorKind::format, "{}: tensor \"{}\" stands twice", where_, key);

@@ -6,21 +6,10 @@
 
 #include "base/error.h"
 #include "formats/gguf.h"
+#include "scratch.h"
 
 namespace ashlar {
 namespace {
-
-const std::filesystem::path kGolden = ASHLAR_SOURCE_DIR "/tests/golden/formats";
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 TEST(GgufRead, DequantisesEveryFormatBitForBit) {
   const auto file = GgufFile::open(kGolden / "blocks.gguf");

@@ -8,27 +8,12 @@
 
 #include "base/error.h"
 #include "formats/safetensors.h"
+#include "scratch.h"
 
 namespace ashlar {
 namespace {
 
 namespace fs = std::filesystem;
-const fs::path kGolden = ASHLAR_SOURCE_DIR "/tests/golden/formats";
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
-void expect_message(const std::string& message, const std::string& part) {
-  EXPECT_NE(message.find(part), std::string::npos) << message;
-}
-
 void expect_same(const Tensor& found, const Tensor& expected, const std::string& name) {
   EXPECT_EQ(found.sizes, expected.sizes) << name;
   const std::vector<float> a = to_f32(found), b = to_f32(expected);
@@ -94,7 +79,8 @@ TEST(SafetensorsRead, Mxfp4) {
   EXPECT_EQ(folder->entries().at("experts.down_proj").format, Format::mxfp4);
   EXPECT_EQ(folder->entries().size(), 3u);
   EXPECT_EQ(folder->tensor("experts.down_proj").sizes, (Sizes{2, 6, 96}));
-  // Equal as numbers: nibble 8 is -0 in the library and 0 in ggml's table, which the format follows.
+  // Equal as numbers: nibble 8 is -0 in the library and 0 in ggml's table, which the format
+  // follows.
   EXPECT_EQ(to_f32(folder->tensor("experts.down_proj")), to_f32(folder->tensor("expected")));
 }
 
@@ -117,20 +103,6 @@ TEST(SafetensorsRead, TensorParallelSlices) {
     expect_same(folder->tensor(name), folder->tensor("expected." + w), name);
   }
 }
-
-// A folder of its own for each test, removed afterwards.
-class Scratch {
- public:
-  Scratch() {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    path = fs::temp_directory_path() /
-           (std::string("ashlar_") + test->name() + std::to_string(::getpid()));
-    fs::remove_all(path);
-    fs::create_directories(path);
-  }
-  ~Scratch() { fs::remove_all(path); }
-  fs::path path;
-};
 
 TEST(SafetensorsRead, IncompleteFoldersSaySo) {
   Scratch scratch;
