@@ -215,12 +215,7 @@ uint64_t data_bytes(const TableRow& row, const std::string& where) {
     fail(ErrorKind::format, "{} of type {} has rows of {} values, expected a multiple of {}", name,
          type->name, cols, type->block_len);
   }
-  int64_t bytes = 0;
-  if (__builtin_mul_overflow(count / type->block_len, int64_t{type->block_bytes}, &bytes)) {
-    fail(ErrorKind::format, "{}: shape {} has more bytes than any file", name,
-         to_string(row.sizes));
-  }
-  return static_cast<uint64_t>(bytes);
+  return static_cast<uint64_t>(count / type->block_len * type->block_bytes);
 }
 
 // That each tensor lies inside the data section and none over another.

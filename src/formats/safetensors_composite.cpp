@@ -156,9 +156,8 @@ Logical mxfp4(const std::string& name, const RawTensor& blocks, const RawTensor&
          at(blocks), to_string(b), to_string(scales.sizes));
   }
   Sizes sizes(b.begin(), b.end() - 1);
-  if (__builtin_mul_overflow(sizes.back(), int64_t{32}, &sizes.back())) {
-    fail(ErrorKind::format, "{}: shape {} is too large", at(blocks), to_string(b));
-  }
+  sizes.back() *= 32;
+  element_count(sizes, at(blocks));
   const auto make = [blocks, scales, sizes] {
     std::byte* data = nullptr;
     Tensor result = make_tensor(Format::mxfp4, sizes, &data);
@@ -224,6 +223,7 @@ Logical int4(const std::string& name, const RawTensor& packed, const RawTensor* 
                     {packed.name, scale->name, shape->name}};
   const auto refuse = [&](std::string why) {
     result.entry.format = Format::f32;
+    result.entry.sizes = packed.sizes;
     result.entry.refusal = std::move(why);
     return result;
   };
@@ -245,6 +245,7 @@ Logical int4(const std::string& name, const RawTensor& packed, const RawTensor* 
         fmt::format("INT4 scales of shape {} for a weight of shape {}; only groups of 32 are read",
                     to_string(scale->sizes), to_string(sizes)));
   }
+  element_count(sizes, at(packed));
   result.make = [packed, scale = *scale, sizes] { return make_int4(packed, scale, sizes); };
   return result;
 }
@@ -316,6 +317,7 @@ Logical concatenated(const std::vector<RawTensor>& slices) {
   if (__builtin_mul_overflow(sizes[axis], ranks, &sizes[axis])) {
     fail(ErrorKind::format, "{}: shape {} is too large", at(first), to_string(first.sizes));
   }
+  element_count(sizes, at(first));
   // Runs of bytes that alternate between the slices: whole slices, or rows.
   const int64_t runs = by_columns ? rows_of(sizes) : 1;
   const auto make = [slices, sizes, runs, f = *format] {

@@ -239,8 +239,8 @@ RawTensor checked(const HeaderRow& row, std::span<const std::byte> data, const s
   }
   const int bits = bits_of(row.dtype);
   const int64_t count = element_count(tensor.sizes, where);
-  int64_t needed = 0;
-  if (__builtin_mul_overflow(count, int64_t{bits}, &needed) || needed % 8 != 0) {
+  const int64_t needed = count * bits;
+  if (needed % 8 != 0) {
     fail(ErrorKind::format, "{}: shape {} of {} is no number of bytes", where,
          to_string(tensor.sizes), row.dtype);
   }
