@@ -70,7 +70,7 @@ struct Attribute {
 class Op {
  public:
   template <class T>
-  Op(T op);  // defined in graph/op_model.h; ops/<op>.cpp instantiates it
+  Op(T op);  // declared per op by ASHLAR_DECLARE_OP, defined in ops/<op>.cpp by ASHLAR_OP
 
   const OpDoc& doc() const { return self_->doc(); }
   std::string_view name() const { return doc().name; }
@@ -126,3 +126,8 @@ void expect_axes(const Axes& found, const Axes& expected, std::string_view what)
 Axes last_axes(const Type& type, size_t n, std::string_view what);
 
 }  // namespace ashlar
+
+/// Follows the struct of each op in its header: Op(RmsNorm{}) is defined in one .cpp file only.
+#define ASHLAR_DECLARE_OP(Type) \
+  template <>                   \
+  Op::Op(Type op)

@@ -1,5 +1,5 @@
-// Wraps an op struct into Op. Included by ops/<op>.cpp files only, which instantiate it once:
-// ASHLAR_OP(RmsNorm).
+// Wraps an op struct into Op. Included by ops/<op>.cpp files only, which define it once, at their
+// end: ASHLAR_OP(RmsNorm)
 #pragma once
 
 #include <memory>
@@ -55,11 +55,8 @@ struct OpModel final : Op::Interface {
   }
 };
 
-template <class T>
-Op::Op(T op) : self_(std::make_shared<OpModel<T>>(std::move(op))) {}
-
 }  // namespace ashlar
 
-#define ASHLAR_OP(Type)                    \
-  template struct ::ashlar::OpModel<Type>; \
-  template ::ashlar::Op::Op(Type)
+#define ASHLAR_OP(Type) \
+  template <>           \
+  Op::Op(Type op) : self_(std::make_shared<OpModel<Type>>(std::move(op))) {}

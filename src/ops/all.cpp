@@ -2,7 +2,6 @@
 #include "ops/all.h"
 
 #include "graph/attributes.h"
-#include "graph/op_model.h"
 
 namespace ashlar {
 namespace {

@@ -149,7 +149,7 @@ std::vector<Value> LatentAttention::expand(Builder& b, std::span<const Value> in
   return {b.add1(Rename{.axes = named(heads) + ";" + named(value)}, {o})};
 }
 
-ASHLAR_OP(Attention);
-ASHLAR_OP(LatentAttention);
+ASHLAR_OP(Attention)
+ASHLAR_OP(LatentAttention)
 
 }  // namespace ashlar

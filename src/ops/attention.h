@@ -34,6 +34,7 @@ struct Attention {
   void meaning(const In<F>& in, Out<F>& out) const;
   double score_factor(int64_t position) const;  // 1 unless log_length
 };
+ASHLAR_DECLARE_OP(Attention);
 
 /// Multi-head latent attention (DeepSeek V2): keys and values are projections of one latent per
 /// token.
@@ -54,5 +55,6 @@ struct LatentAttention {
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> expand(Builder& b, std::span<const Value> in) const;
 };
+ASHLAR_DECLARE_OP(LatentAttention);
 
 }  // namespace ashlar

@@ -212,15 +212,15 @@ void Rename::meaning(const In<F>& in, Out<F>& out) const {
   out[0].values = in[0].values;
 }
 
-ASHLAR_OP(Add);
-ASHLAR_OP(Multiply);
-ASHLAR_OP(Scale);
-ASHLAR_OP(Clamp);
-ASHLAR_OP(Softcap);
-ASHLAR_OP(Activate);
-ASHLAR_OP(Slice);
-ASHLAR_OP(Concat);
-ASHLAR_OP(Repeat);
-ASHLAR_OP(Rename);
+ASHLAR_OP(Add)
+ASHLAR_OP(Multiply)
+ASHLAR_OP(Scale)
+ASHLAR_OP(Clamp)
+ASHLAR_OP(Softcap)
+ASHLAR_OP(Activate)
+ASHLAR_OP(Slice)
+ASHLAR_OP(Concat)
+ASHLAR_OP(Repeat)
+ASHLAR_OP(Rename)
 
 }  // namespace ashlar

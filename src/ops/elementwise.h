@@ -15,6 +15,7 @@ struct Add {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(Add);
 
 struct Multiply {
   static constexpr OpDoc doc{"multiply", "y = a b", "a b", "y", ""};
@@ -25,6 +26,7 @@ struct Multiply {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(Multiply);
 
 /// factor * x + shift: embedding and logit multipliers, the 1 + up of gpt-oss.
 struct Scale {
@@ -41,6 +43,7 @@ struct Scale {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(Scale);
 
 struct Clamp {
   static constexpr OpDoc doc{"clamp", "y = min(max(x, low), high)", "x", "y", ""};
@@ -55,6 +58,7 @@ struct Clamp {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(Clamp);
 
 struct Softcap {
   static constexpr OpDoc doc{"softcap", "y = cap tanh(x / cap)", "x", "y",
@@ -69,6 +73,7 @@ struct Softcap {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(Softcap);
 
 enum class ActivationKind : uint8_t { gelu_tanh, silu, sigmoid, relu };
 std::span<const std::string_view> enum_names(ActivationKind);
@@ -86,6 +91,7 @@ struct Activate {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(Activate);
 
 /// Elements begin .. begin + axis size of the last axis, which gets the name of `axis`.
 struct Slice {
@@ -104,6 +110,7 @@ struct Slice {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(Slice);
 
 /// a and b side by side along their last axis, which is called `axis`; the other axes agree.
 struct Concat {
@@ -118,6 +125,7 @@ struct Concat {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(Concat);
 
 /// x [tokens, n...] -> [tokens, axis, n...]: the same for every index of the new axis.
 struct Repeat {
@@ -134,6 +142,7 @@ struct Repeat {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(Repeat);
 
 /// Inserts or removes axes of size 1, or renames axes, without moving a number: x -> [tokens,
 /// names...].
@@ -149,5 +158,6 @@ struct Rename {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(Rename);
 
 }  // namespace ashlar

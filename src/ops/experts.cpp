@@ -309,11 +309,11 @@ std::vector<Value> ExpertFfn::expand(Builder& b, std::span<const Value> in) cons
   return {b.add1(ExpertSum{}, {y})};
 }
 
-ASHLAR_OP(Gated);
-ASHLAR_OP(Route);
-ASHLAR_OP(WeightedSum);
-ASHLAR_OP(WeightedCopies);
-ASHLAR_OP(ExpertSum);
-ASHLAR_OP(ExpertFfn);
+ASHLAR_OP(Gated)
+ASHLAR_OP(Route)
+ASHLAR_OP(WeightedSum)
+ASHLAR_OP(WeightedCopies)
+ASHLAR_OP(ExpertSum)
+ASHLAR_OP(ExpertFfn)
 
 }  // namespace ashlar

@@ -26,6 +26,7 @@ struct Gated {
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> expand(Builder& b, std::span<const Value> in) const;
 };
+ASHLAR_DECLARE_OP(Gated);
 
 enum class RouteScore : uint8_t {
   softmax,           // over all experts, before the choice
@@ -68,6 +69,7 @@ struct Route {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(Route);
 
 /// weights [tokens, chosen], y [tokens, chosen, d] -> [tokens, d].
 struct WeightedSum {
@@ -79,6 +81,7 @@ struct WeightedSum {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(WeightedSum);
 
 /// weights [tokens, chosen], x [tokens, d] -> [tokens, chosen, d]: Llama 4 weighs the input of an
 /// expert.
@@ -91,6 +94,7 @@ struct WeightedCopies {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(WeightedCopies);
 
 /// x [tokens, chosen, d] -> [tokens, d].
 struct ExpertSum {
@@ -102,6 +106,7 @@ struct ExpertSum {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(ExpertSum);
 
 /// The chosen experts, each a gated feed-forward: x [tokens, d], weights and experts of a Route,
 /// gate and up [experts, ffn, d], down [experts, d, ffn]; with biases three more: [experts, ffn]
@@ -125,5 +130,6 @@ struct ExpertFfn {
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> expand(Builder& b, std::span<const Value> in) const;
 };
+ASHLAR_DECLARE_OP(ExpertFfn);
 
 }  // namespace ashlar

@@ -86,9 +86,9 @@ void SinusoidalPosition::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-ASHLAR_OP(TokenIds);
-ASHLAR_OP(Embed);
-ASHLAR_OP(LearnedPosition);
-ASHLAR_OP(SinusoidalPosition);
+ASHLAR_OP(TokenIds)
+ASHLAR_OP(Embed)
+ASHLAR_OP(LearnedPosition)
+ASHLAR_OP(SinusoidalPosition)
 
 }  // namespace ashlar

@@ -19,6 +19,7 @@ struct TokenIds {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(TokenIds);
 
 /// Row t of a table: ids [tokens], table [vocab, d] -> [tokens, d].
 struct Embed {
@@ -30,6 +31,7 @@ struct Embed {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(Embed);
 
 /// Row `position` of a table [positions, d] -> [tokens, d]: learned positions (GPT-2).
 struct LearnedPosition {
@@ -42,6 +44,7 @@ struct LearnedPosition {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(LearnedPosition);
 
 /// The fixed sinusoidal table of the first transformer: [tokens, d] with d from the attribute.
 struct SinusoidalPosition {
@@ -58,5 +61,6 @@ struct SinusoidalPosition {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(SinusoidalPosition);
 
 }  // namespace ashlar

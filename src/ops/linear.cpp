@@ -85,7 +85,7 @@ void ExpertLinear::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-ASHLAR_OP(Linear);
-ASHLAR_OP(ExpertLinear);
+ASHLAR_OP(Linear)
+ASHLAR_OP(ExpertLinear)
 
 }  // namespace ashlar

@@ -19,6 +19,7 @@ struct Linear {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(Linear);
 
 /// The same by chosen experts: x [tokens, d] or [tokens, chosen, d], experts index [tokens,
 /// chosen], w [experts, out, d], b [experts, out] -> [tokens, chosen, out].
@@ -32,5 +33,6 @@ struct ExpertLinear {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(ExpertLinear);
 
 }  // namespace ashlar

@@ -75,7 +75,7 @@ void LayerNorm::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-ASHLAR_OP(RmsNorm);
-ASHLAR_OP(LayerNorm);
+ASHLAR_OP(RmsNorm)
+ASHLAR_OP(LayerNorm)
 
 }  // namespace ashlar

@@ -23,6 +23,7 @@ struct RmsNorm {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(RmsNorm);
 
 /// x [tokens, ..., n], w and b [n] -> like x.
 struct LayerNorm {
@@ -38,5 +39,6 @@ struct LayerNorm {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
+ASHLAR_DECLARE_OP(LayerNorm);
 
 }  // namespace ashlar

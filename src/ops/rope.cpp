@@ -132,7 +132,7 @@ void PositionScale::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-ASHLAR_OP(Rope);
-ASHLAR_OP(PositionScale);
+ASHLAR_OP(Rope)
+ASHLAR_OP(PositionScale)
 
 }  // namespace ashlar

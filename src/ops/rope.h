@@ -57,6 +57,7 @@ struct Rope {
   /// in double.
   std::vector<double> frequencies() const;
 };
+ASHLAR_DECLARE_OP(Rope);
 
 /// x * (1 + scale * ln(1 + floor((position + 1) / length))): temperature tuning of Llama 4's NoPE
 /// layers.
@@ -78,5 +79,6 @@ struct PositionScale {
   void meaning(const In<F>& in, Out<F>& out) const;
   double factor(int64_t position) const;
 };
+ASHLAR_DECLARE_OP(PositionScale);
 
 }  // namespace ashlar
