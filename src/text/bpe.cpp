@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
+#include <numeric>
 
 #include "base/error.h"
 #include "text/utf8.h"
@@ -19,21 +21,6 @@ constexpr size_t kShort = 48;
 
 uint64_t pair_key(TokenId left, TokenId right) {
   return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
-}
-
-uint32_t text_hash(std::string_view text) {
-  uint64_t h = text.size() * kMix;
-  size_t i = 0;
-  for (; i + 8 <= text.size(); i += 8) {
-    uint64_t word;
-    std::memcpy(&word, text.data() + i, 8);
-    h = (h ^ word) * kMix;
-    h ^= h >> 29;
-  }
-  uint64_t tail = 0;
-  if (i < text.size()) std::memcpy(&tail, text.data() + i, text.size() - i);
-  h = (h ^ tail) * kMix;
-  return static_cast<uint32_t>(h >> 32);
 }
 
 }  // namespace
@@ -80,28 +67,21 @@ std::string bytes_to_alphabet(std::string_view bytes) {
   return out;
 }
 
-std::vector<BpeModel::Merge> merges_from_ranks(
-    const std::vector<std::pair<std::string, TokenId>>& vocab) {
-  std::unordered_map<std::string_view, TokenId> ids;
-  ids.reserve(vocab.size());
-  std::vector<const std::pair<std::string, TokenId>*> order;
-  for (const auto& token : vocab) {
-    ids.emplace(token.first, token.second);
-    order.push_back(&token);
-  }
-  std::stable_sort(order.begin(), order.end(),
-                   [](const auto* a, const auto* b) { return a->second < b->second; });
+std::vector<BpeModel::Merge> merges_from_ranks(const TokenMap& vocab) {
+  std::vector<size_t> order(vocab.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](size_t a, size_t b) { return vocab.id(a) < vocab.id(b); });
   std::vector<BpeModel::Merge> merges;
-  for (const auto* token : order) {
-    const std::string_view text = token->first;
-    // A token of hundreds of bytes in a hostile file must not cost its square.
+  for (const size_t token : order) {
+    const std::string_view text = vocab.name(token);
+    // A token of many kilobytes in a hostile file must not cost its square.
     if (text.size() > 4096) continue;
     for (size_t cut = 1; cut < text.size(); ++cut) {
-      const auto left = ids.find(text.substr(0, cut));
-      if (left == ids.end()) continue;
-      const auto right = ids.find(text.substr(cut));
-      if (right == ids.end()) continue;
-      merges.push_back({left->second, right->second, token->second});
+      const TokenId left = vocab.find(text.substr(0, cut));
+      if (left < 0) continue;
+      const TokenId right = vocab.find(text.substr(cut));
+      if (right >= 0) merges.push_back({left, right, vocab.id(token)});
     }
   }
   return merges;
@@ -115,7 +95,8 @@ bool Bpe::suits_bytes(const BpeModel& model) {
   if (!model.continuing_prefix.empty() || !model.end_suffix.empty()) return false;
   if (model.unk_token.empty() && !model.byte_fallback) return true;
   std::array<bool, 256> have{};
-  for (const auto& [text, id] : model.vocab) {
+  for (size_t token = 0; token < model.vocab.size(); ++token) {
+    const std::string_view text = model.vocab.name(token);
     size_t i = 0;
     if (text.empty() || utf8::length(static_cast<unsigned char>(text[0])) != text.size()) continue;
     if (const int byte = char_to_byte(utf8::next(text, i)); byte >= 0)
@@ -139,15 +120,11 @@ Bpe::Bpe(const BpeModel& model, std::string_view where)
   const auto barred = [&](TokenId id) {
     return std::binary_search(never.begin(), never.end(), id);
   };
-  size_t capacity = 16;
-  while (capacity < model.vocab.size() * 2) capacity *= 2;
-  if (by_text) {
-    words_.assign(capacity, {0, 0, 0, -1});
-    word_mask_ = static_cast<uint32_t>(capacity - 1);
-  }
   bool unk_found = model.unk_token.empty();
-  for (const auto& [text, id] : model.vocab) {
-    if (id < 0) fail(ErrorKind::format, "{}: token {:?} has id {}", where, text, id);
+  for (size_t token = 0; token < model.vocab.size(); ++token) {
+    const std::string_view text = model.vocab.name(token);
+    const TokenId id = model.vocab.id(token);
+    if (id < 0) fail(ErrorKind::format, "{}: token \"{}\" has id {}", where, text, id);
     if (text == model.unk_token && !text.empty()) {
       unk_ = id;
       unk_found = true;
@@ -161,17 +138,7 @@ Bpe::Bpe(const BpeModel& model, std::string_view where)
       bytes = text;
     }
     if (bytes.empty()) continue;
-    if (by_text && !barred(id)) {
-      if (word_text_.size() + bytes.size() > UINT32_MAX) {
-        fail(ErrorKind::resource, "{}: the vocabulary's text exceeds 4 GiB", where);
-      }
-      const uint32_t hash = text_hash(bytes);
-      uint32_t slot = hash & word_mask_;
-      while (words_[slot].id >= 0) slot = (slot + 1) & word_mask_;
-      words_[slot] = {hash, static_cast<uint32_t>(word_text_.size()),
-                      static_cast<uint32_t>(bytes.size()), id};
-      word_text_ += bytes;
-    }
+    if (by_text && !barred(id)) words_.set(bytes, id);
     if (byte_level_) {
       if (bytes.size() == 1) byte_ids_[static_cast<unsigned char>(bytes[0])] = id;
       continue;
@@ -190,7 +157,7 @@ Bpe::Bpe(const BpeModel& model, std::string_view where)
     }
   }
   if (!unk_found) {
-    fail(ErrorKind::format, "{}: the unknown token {:?} is not in the vocabulary", where,
+    fail(ErrorKind::format, "{}: the unknown token \"{}\" is not in the vocabulary", where,
          model.unk_token);
   }
   if (model.merges.size() >= (size_t{1} << 31)) {
@@ -223,20 +190,6 @@ const Bpe::Pair* Bpe::find_pair(TokenId left, TokenId right) const {
     if (pair.key == key) return &pair;
     if (pair.key == kNoKey) return nullptr;
   }
-}
-
-TokenId Bpe::find_word(std::string_view word) const {
-  if (words_.empty()) return -1;
-  const uint32_t hash = text_hash(word);
-  TokenId found = -1;  // of two equal words the last counts
-  for (uint32_t slot = hash & word_mask_; words_[slot].id >= 0; slot = (slot + 1) & word_mask_) {
-    const Word& w = words_[slot];
-    if (w.hash == hash && w.size == word.size() &&
-        std::memcmp(word_text_.data() + w.offset, word.data(), word.size()) == 0) {
-      found = w.id;
-    }
-  }
-  return found;
 }
 
 void Bpe::encode(std::string_view word, BpeScratch& scratch, std::vector<TokenId>& out) const {
@@ -283,7 +236,7 @@ void Bpe::encode(std::string_view word, BpeScratch& scratch, std::vector<TokenId
 
 void Bpe::encode_new(std::string_view word, BpeScratch& scratch, std::vector<TokenId>& out) const {
   if (ignore_merges_) {
-    if (const TokenId id = find_word(word); id >= 0) return out.push_back(id);
+    if (const TokenId id = words_.find(word); id >= 0) return out.push_back(id);
   }
   std::vector<TokenId>& ids = scratch.ids_;
   ids.clear();
@@ -317,7 +270,7 @@ void Bpe::spell(std::string_view word, std::vector<TokenId>& ids) const {
       symbol += text;
       if (i == word.size()) symbol += end_suffix_;
       text = symbol;
-      id = find_word(text);
+      id = words_.find(text);
     } else if (c < 128) {
       id = ascii_ids_[c];
     } else if (const auto found = char_ids_.find(c); found != char_ids_.end()) {

@@ -11,16 +11,16 @@
 #include <unordered_map>
 #include <vector>
 
-namespace ashlar {
+#include "text/token_map.h"
 
-using TokenId = int32_t;
+namespace ashlar {
 
 /// The model of a tokenizer file: its own vocabulary (without added tokens) and its merges.
 struct BpeModel {
   struct Merge {
     TokenId left, right, result;
   };
-  std::vector<std::pair<std::string, TokenId>> vocab;
+  TokenMap vocab;
   std::vector<Merge> merges;   // first = most urgent
   std::string unk_token;       // empty: unknown characters vanish
   bool fuse_unk = false;       // one unk token for a run of unknown characters
@@ -41,8 +41,7 @@ std::string bytes_to_alphabet(std::string_view bytes);
 
 /// Vocabulary of tokens that were merged in the order of their ids (tiktoken): every pair of tokens
 /// that together spell a token is a merge.
-std::vector<BpeModel::Merge> merges_from_ranks(
-    const std::vector<std::pair<std::string, TokenId>>& vocab);
+std::vector<BpeModel::Merge> merges_from_ranks(const TokenMap& vocab);
 
 /// Memory one encoding needs, and the words it has met. Kept between calls; one thread at a time.
 class BpeScratch {
@@ -87,7 +86,6 @@ class Bpe {
   void spell(std::string_view word, std::vector<TokenId>& ids) const;
   void merge_short(std::vector<TokenId>& ids, BpeScratch& scratch) const;
   void merge_long(std::vector<TokenId>& ids, BpeScratch& scratch) const;
-  TokenId find_word(std::string_view word) const;
 
   struct Pair {
     uint64_t key;  // left << 32 | right, kNoKey if the slot is free
@@ -104,15 +102,7 @@ class Bpe {
   std::unordered_map<uint32_t, TokenId> char_ids_;
   std::vector<Pair> pairs_;
   uint32_t pair_shift_ = 0;
-  // Words by their text, for ignore_merges, and for symbols with a prefix or suffix.
-  struct Word {
-    uint32_t hash;
-    uint32_t offset, size;
-    TokenId id;
-  };
-  std::vector<Word> words_;
-  uint32_t word_mask_ = 0;
-  std::string word_text_;
+  TokenMap words_;  // by text: for ignore_merges, and for symbols with a prefix or suffix
 };
 
 }  // namespace ashlar

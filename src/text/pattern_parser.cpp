@@ -56,12 +56,13 @@ class Parser {
 
  private:
   [[noreturn]] void broken(std::string_view what) const {
-    fail(ErrorKind::format, "{}: regular expression: {} at byte {} of {:?}", where_, what, at_,
+    fail(ErrorKind::format, "{}: regular expression: {} at byte {} of \"{}\"", where_, what, at_,
          std::string(source_.substr(0, 200)));
   }
   [[noreturn]] void unsupported(std::string_view what) const {
-    fail(ErrorKind::unsupported, "{}: regular expression: {} (at byte {} of {:?}) is not supported",
-         where_, what, at_, std::string(source_.substr(0, 200)));
+    fail(ErrorKind::unsupported,
+         "{}: regular expression: {} (at byte {} of \"{}\") is not supported", where_, what, at_,
+         std::string(source_.substr(0, 200)));
   }
 
   bool done() const { return at_ >= source_.size(); }

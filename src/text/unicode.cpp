@@ -1,6 +1,8 @@
 // Character classes looked up in the generated table.
 #include "text/unicode.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -160,7 +162,7 @@ std::optional<CodePoints> property(std::string_view given) {
                                      {" co privateuse ", bit(Co)},
                                      {" cn unassigned ", bit(Cn)},
                                      {" cs surrogate ", bit(Cs)}};
-  const std::string key = " " + name + " ";
+  const std::string key = fmt::format(" {} ", name);
   for (const Named& n : kNamed) {
     if (std::string_view(n.names).find(key) != std::string_view::npos) return of_categories(n.mask);
   }

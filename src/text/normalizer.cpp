@@ -1,0 +1,224 @@
+// Normalizers of tokenizer.json.
+#include "text/normalizer.h"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "base/error.h"
+#include "text/bpe.h"
+#include "text/unicode.h"
+#include "text/utf8.h"
+
+namespace ashlar {
+namespace {
+
+class UnicodeNormalizer final : public Normalizer {
+ public:
+  explicit UnicodeNormalizer(NormalForm form) : form_(form) {}
+
+  // Characters younger than the reference's table pass as they are; runs of those it knows go to
+  // utf8proc.
+  void apply(std::string& text) const override {
+    std::string out;
+    out.reserve(text.size() + 16);
+    size_t run = 0, i = 0;
+    while (i < text.size()) {
+      size_t next = i;
+      const uint32_t c = utf8::next(text, next);
+      if (!unicode::is_norm_active(c)) {
+        flush(std::string_view(text).substr(run, i - run), out);
+        out.append(text, i, next - i);
+        run = next;
+      }
+      i = next;
+    }
+    flush(std::string_view(text).substr(run), out);
+    text = std::move(out);
+  }
+
+  bool leaves(std::string_view text) const override {
+    for (size_t i = 0; i < text.size();) {
+      if (static_cast<unsigned char>(text[i]) < 0x80) {
+        ++i;
+        continue;
+      }
+      const uint32_t c = utf8::next(text, i);
+      if (c >= 0x80 && (form_ == NormalForm::nfc ? c >= 0x300 && unicode::is_nfc_checked(c)
+                                                 : unicode::is_norm_active(c))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+ private:
+  void flush(std::string_view run, std::string& out) const {
+    const bool ascii = std::all_of(run.begin(), run.end(), [](char c) { return c >= 0; });
+    if (ascii) {
+      out += run;
+      return;
+    }
+    const bool compat = form_ == NormalForm::nfkc || form_ == NormalForm::nfkd;
+    const bool compose = form_ == NormalForm::nfc || form_ == NormalForm::nfkc;
+    const auto options =
+        static_cast<utf8proc_option_t>(UTF8PROC_STABLE | (compat ? UTF8PROC_COMPAT : 0) |
+                                       (compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE));
+    utf8proc_uint8_t* result = nullptr;
+    const auto size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(run.data()),
+                                   static_cast<utf8proc_ssize_t>(run.size()), &result, options);
+    if (size < 0) fail(ErrorKind::resource, "normalization: {}", utf8proc_errmsg(size));
+    out.append(reinterpret_cast<const char*>(result), static_cast<size_t>(size));
+    std::free(result);
+  }
+  NormalForm form_;
+};
+
+template <class F>
+class Mapping final : public Normalizer {
+ public:
+  explicit Mapping(F map) : map_(std::move(map)) {}
+  void apply(std::string& text) const override { map_(text); }
+
+ private:
+  F map_;
+};
+
+template <class F>
+NormalizerPtr mapping(F map) {
+  return std::make_shared<Mapping<F>>(std::move(map));
+}
+
+class ReplaceChar final : public Normalizer {
+ public:
+  ReplaceChar(char from, std::string content) : from_(from), content_(std::move(content)) {}
+  void apply(std::string& text) const override {
+    const auto count = static_cast<size_t>(std::count(text.begin(), text.end(), from_));
+    if (count == 0) return;
+    std::string out;
+    out.resize(text.size() + count * content_.size() - count);
+    char* to = out.data();
+    for (const char c : text) {
+      if (c != from_) {
+        *to++ = c;
+        continue;
+      }
+      for (const char r : content_) *to++ = r;
+    }
+    text = std::move(out);
+  }
+  bool leaves(std::string_view text) const override {
+    return text.find(from_) == std::string_view::npos;
+  }
+
+ private:
+  char from_;
+  std::string content_;
+};
+
+class NormalizerSequence final : public Normalizer {
+ public:
+  explicit NormalizerSequence(std::vector<NormalizerPtr> parts) : parts_(std::move(parts)) {}
+  void apply(std::string& text) const override {
+    for (const NormalizerPtr& part : parts_) {
+      if (!part->leaves(text)) part->apply(text);
+    }
+  }
+  bool leaves(std::string_view text) const override {
+    return std::all_of(parts_.begin(), parts_.end(),
+                       [&](const NormalizerPtr& part) { return part->leaves(text); });
+  }
+
+ private:
+  std::vector<NormalizerPtr> parts_;
+};
+
+}  // namespace
+
+NormalizerPtr unicode_normalizer(NormalForm form) {
+  return std::make_shared<UnicodeNormalizer>(form);
+}
+
+NormalizerPtr lowercase_normalizer() {
+  return mapping([](std::string& text) {
+    std::string out;
+    out.reserve(text.size());
+    for (size_t i = 0; i < text.size();) {
+      const uint32_t c = utf8::next(text, i);
+      utf8::append(static_cast<uint32_t>(utf8proc_tolower(static_cast<int32_t>(c))), out);
+      if (c == 0x130) utf8::append(0x307, out);  // the one character whose lower case is two
+    }
+    text = std::move(out);
+  });
+}
+
+NormalizerPtr strip_normalizer(bool left, bool right) {
+  return mapping([left, right](std::string& text) {
+    size_t begin = 0, end = text.size();
+    while (left && begin < end) {
+      size_t at = begin;
+      if (!unicode::is_space(utf8::next(text, at))) break;
+      begin = at;
+    }
+    while (right && end > begin) {
+      const size_t before = utf8::previous(text, end);
+      size_t at = before;
+      if (!unicode::is_space(utf8::next(text, at))) break;
+      end = before;
+    }
+    text = text.substr(begin, end - begin);
+  });
+}
+
+NormalizerPtr strip_accents_normalizer() {
+  return mapping([](std::string& text) {
+    std::string out;
+    for (size_t i = 0; i < text.size();) {
+      const size_t begin = i;
+      const uint32_t c = utf8::next(text, i);
+      const unicode::Category kind = unicode::category(c);
+      if (kind != unicode::Mn && kind != unicode::Mc && kind != unicode::Me) {
+        out.append(text, begin, i - begin);
+      }
+    }
+    text = std::move(out);
+  });
+}
+
+NormalizerPtr prepend_normalizer(std::string prefix) {
+  return mapping([prefix = std::move(prefix)](std::string& text) {
+    if (!text.empty()) text.insert(0, prefix);
+  });
+}
+
+NormalizerPtr replace_normalizer(Pattern pattern, std::string content) {
+  return mapping([pattern = std::move(pattern), content = std::move(content)](std::string& text) {
+    std::string out;
+    out.reserve(text.size());
+    pattern.split(text, [&](size_t begin, size_t end, bool is_match) {
+      if (is_match)
+        out += content;
+      else
+        out.append(text, begin, end - begin);
+    });
+    text = std::move(out);
+  });
+}
+
+NormalizerPtr replace_char_normalizer(char from, std::string content) {
+  return std::make_shared<ReplaceChar>(from, std::move(content));
+}
+
+NormalizerPtr alphabet_normalizer() {
+  return mapping([](std::string& text) { text = bytes_to_alphabet(text); });
+}
+
+NormalizerPtr normalizer_sequence(std::vector<NormalizerPtr> parts) {
+  if (parts.size() == 1) return parts[0];
+  return std::make_shared<NormalizerSequence>(std::move(parts));
+}
+
+}  // namespace ashlar

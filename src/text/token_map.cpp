@@ -1,0 +1,67 @@
+// An open hash table over one block of text.
+#include "text/token_map.h"
+
+#include <cstring>
+
+#include "base/error.h"
+
+namespace ashlar {
+
+uint64_t text_hash(std::string_view text) {
+  constexpr uint64_t kMix = 0x9E3779B97F4A7C15ull;
+  uint64_t h = text.size() * kMix;
+  size_t i = 0;
+  for (; i + 8 <= text.size(); i += 8) {
+    uint64_t word;
+    std::memcpy(&word, text.data() + i, 8);
+    h = (h ^ word) * kMix;
+    h ^= h >> 29;
+  }
+  uint64_t tail = 0;
+  if (i < text.size()) std::memcpy(&tail, text.data() + i, text.size() - i);
+  h = (h ^ tail) * kMix;
+  return h ^ h >> 32;
+}
+
+void TokenMap::grow() {
+  slots_.assign(slots_.size() * 2, kFree);
+  const size_t mask = slots_.size() - 1;
+  for (size_t e = 0; e < entries_.size(); ++e) {
+    size_t slot = entries_[e].hash & mask;
+    while (slots_[slot] != kFree) slot = (slot + 1) & mask;
+    slots_[slot] = static_cast<uint32_t>(e);
+  }
+}
+
+void TokenMap::set(std::string_view text, TokenId id) {
+  const auto hash = static_cast<uint32_t>(text_hash(text));
+  const size_t mask = slots_.size() - 1;
+  size_t slot = hash & mask;
+  for (; slots_[slot] != kFree; slot = (slot + 1) & mask) {
+    Entry& e = entries_[slots_[slot]];
+    if (e.hash == hash && text_of(e) == text) {
+      e.id = id;
+      return;
+    }
+  }
+  if (text_.size() + text.size() > UINT32_MAX || entries_.size() + 1 >= kFree) {
+    fail(ErrorKind::resource, "vocabulary: more than 4 GiB of text");
+  }
+  slots_[slot] = static_cast<uint32_t>(entries_.size());
+  entries_.push_back(
+      {hash, static_cast<uint32_t>(text_.size()), static_cast<uint32_t>(text.size()), id});
+  text_ += text;
+  if (entries_.size() * 2 > slots_.size()) grow();
+}
+
+TokenId TokenMap::find(std::string_view text) const {
+  const auto hash = static_cast<uint32_t>(text_hash(text));
+  const size_t mask = slots_.size() - 1;
+  for (size_t slot = hash & mask; slots_[slot] != kFree; slot = (slot + 1) & mask) {
+    const Entry& e = entries_[slots_[slot]];
+    if (e.hash == hash && text_of(e) == text) return e.id;
+  }
+  return -1;
+}
+
+}  // namespace ashlar

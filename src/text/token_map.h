@@ -1,0 +1,45 @@
+// Names of tokens to ids, compactly.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ashlar {
+
+using TokenId = int32_t;
+
+/// A hash of `text` good enough for tables of words.
+uint64_t text_hash(std::string_view text);
+
+class TokenMap {
+ public:
+  TokenMap() : slots_(16, kFree) {}
+  /// Adds `text` or changes its id. Throws Error(resource) beyond 4 GiB of text.
+  void set(std::string_view text, TokenId id);
+  /// The id, or -1.
+  TokenId find(std::string_view text) const;
+
+  size_t size() const { return entries_.size(); }
+  /// Names in the order in which they were added.
+  std::string_view name(size_t index) const { return text_of(entries_[index]); }
+  TokenId id(size_t index) const { return entries_[index].id; }
+
+ private:
+  static constexpr uint32_t kFree = UINT32_MAX;
+  struct Entry {
+    uint32_t hash, offset, size;
+    TokenId id;
+  };
+  std::string_view text_of(const Entry& e) const {
+    return std::string_view(text_).substr(e.offset, e.size);
+  }
+  void grow();
+
+  std::vector<uint32_t> slots_;  // into entries_
+  std::vector<Entry> entries_;
+  std::string text_;
+};
+
+}  // namespace ashlar

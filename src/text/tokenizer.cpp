@@ -1,0 +1,395 @@
+// The way of a text through a tokenizer: added tokens, normalizer, added tokens again, words, ids;
+// and back.
+#include "text/tokenizer.h"
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "text/tokenizer_spec.h"
+#include "text/unicode.h"
+#include "text/utf8.h"
+
+namespace ashlar {
+namespace {
+
+constexpr std::string_view kMark = "\xE2\x96\x81";  // SentencePiece's space
+
+// Everything one encode call needs and may keep.
+struct Workspace {
+  BpeScratch bpe;
+  Pieces pieces;
+  std::vector<AddedTokenFinder::Part> outer, inner;
+  std::string normalized;
+};
+
+bool is_marker(const AddedToken& token, const TokenMap& vocab) {
+  if (token.special) return true;
+  // White space and HTML tags that the model's own vocabulary holds are text like any other.
+  if (vocab.find(token.content) < 0) return true;
+  std::string_view text = token.content;
+  bool blank = true;
+  for (size_t i = 0; i < text.size() && blank;) {
+    const uint32_t c = utf8::next(text, i);
+    blank = unicode::is_space(c) || c == 0x2581;
+  }
+  if (blank) return false;
+  if (!text.starts_with('<') || !text.ends_with('>')) return true;
+  text = text.substr(1, text.size() - 2);
+  if (text.starts_with('/')) text.remove_prefix(1);
+  static constexpr std::string_view kHtml =
+      " a b i u s p h1 h2 h3 h4 h5 h6 em td th tr ul ol li br hr div img sub sup code body html "
+      "span "
+      "bbox table thead tbody tfoot strong iframe footer caption blockquote ";
+  return text.empty() || text.find(' ') != std::string_view::npos ||
+         kHtml.find(fmt::format(" {} ", text)) == std::string_view::npos;
+}
+
+// SentencePiece-like models see a whole text as one word. Where no merge reaches across the
+// beginning of a word's mark, cutting there changes nothing. Null if some merge might.
+PreTokenizerPtr cut_at_marks(const BpeModel& model) {
+  if (model.ignore_merges || model.byte_level || !model.byte_fallback) return nullptr;
+  if (!model.continuing_prefix.empty() || !model.end_suffix.empty()) return nullptr;
+  if (model.vocab.find(kMark) < 0) return nullptr;
+  std::unordered_set<TokenId> byte_ids, begins;
+  for (int b = 0; b < 256; ++b) {
+    const TokenId id = model.vocab.find(fmt::format("<0x{:02X}>", b));
+    if (id < 0) return nullptr;  // characters may vanish or become unk
+    byte_ids.insert(id);
+  }
+  std::vector<std::string_view> names(static_cast<size_t>(kMaxTokenId) + 1 >
+                                              model.vocab.size() * 4 + 1024
+                                          ? model.vocab.size() * 4 + 1024
+                                          : static_cast<size_t>(kMaxTokenId) + 1);
+  for (size_t i = 0; i < model.vocab.size(); ++i) {
+    const auto id = static_cast<size_t>(model.vocab.id(i));
+    if (id >= names.size()) return nullptr;
+    names[id] = model.vocab.name(i);
+  }
+  std::vector<uint32_t> joins;
+  for (const BpeModel::Merge& m : model.merges) {
+    const std::string_view left = names[static_cast<size_t>(m.left)],
+                           right = names[static_cast<size_t>(m.right)];
+    if (left.empty() || !right.starts_with(kMark)) continue;
+    size_t at = utf8::previous(left, left.size());
+    const uint32_t last = utf8::next(left, at);
+    if (last == 0x2581) continue;
+    if (byte_ids.count(m.left) != 0) return nullptr;
+    if (std::find(joins.begin(), joins.end(), last) == joins.end()) joins.push_back(last);
+    if (joins.size() > 16) return nullptr;
+  }
+  return mark_pre_tokenizer(std::string(kMark), std::move(joins));
+}
+
+bool python_space(uint32_t c) { return unicode::is_space(c) || (c >= 0x1C && c <= 0x1F); }
+
+// Kimi's reference encodes at most 400,000 characters at once, and in these at most 25,000
+// characters of white space, or of anything else, in a row.
+std::vector<std::string_view> kimi_slices(std::string_view text) {
+  std::vector<std::string_view> out;
+  size_t begin = 0, chars = 0, run = 0;
+  bool space = false;
+  for (size_t i = 0; i < text.size();) {
+    const size_t here = i;
+    const bool now_space = python_space(utf8::next(text, i));
+    if (chars == 400'000) {
+      out.push_back(text.substr(begin, here - begin));
+      begin = here;
+      chars = run = 0;
+    }
+    if (chars == 0 && run == 0) {
+      space = now_space;
+      run = 1;
+    } else if (now_space != space) {
+      space = now_space;
+      run = 1;
+    } else if (++run > 25'000) {
+      out.push_back(text.substr(begin, here - begin));
+      begin = here;
+      run = 1;
+    }
+    ++chars;
+  }
+  if (begin < text.size()) out.push_back(text.substr(begin));
+  return out;
+}
+
+}  // namespace
+
+struct Tokenizer::Impl {
+  explicit Impl(TokenizerSpec given);
+
+  void encode_part(std::string_view text, bool controls, Workspace& work,
+                   std::vector<TokenId>& out) const;
+  void encode_words(std::string_view text, bool at_start, Workspace& work,
+                    std::vector<TokenId>& out) const;
+  std::unique_ptr<Workspace> borrow() const;
+  std::string_view piece(TokenId id) const {
+    return id >= 0 && static_cast<size_t>(id) < pieces.size() ? pieces[static_cast<size_t>(id)]
+                                                              : std::string_view();
+  }
+  bool special(TokenId id) const {
+    return id >= 0 && static_cast<size_t>(id) < is_special.size() &&
+           is_special[static_cast<size_t>(id)];
+  }
+
+  TokenizerSpec spec;
+  std::unique_ptr<Bpe> bpe;
+  AddedTokenFinder raw, normalized;
+  std::vector<std::string_view> pieces;  // by id, into spec
+  std::vector<bool> known, is_special;
+  std::unordered_map<std::string_view, TokenId> added_ids;
+
+  mutable std::mutex mutex;
+  mutable std::vector<std::unique_ptr<Workspace>> idle;
+};
+
+Tokenizer::Impl::Impl(TokenizerSpec given) : spec(std::move(given)) {
+  BpeModel& model = spec.model;
+  std::vector<std::string> raw_spelling(spec.added.size()), normal_spelling(spec.added.size());
+  TokenId last = -1;
+  for (size_t i = 0; i < spec.added.size(); ++i) {
+    AddedToken& token = spec.added[i];
+    token.control = is_marker(token, model.vocab);
+    if (token.special) model.never.push_back(token.id);
+    last = std::max(last, token.id);
+    added_ids[token.content] = token.id;
+    if (!token.normalized) {
+      raw_spelling[i] = token.content;
+    } else {
+      normal_spelling[i] = token.content;
+      if (spec.normalizer) spec.normalizer->apply(normal_spelling[i]);
+    }
+  }
+  raw = AddedTokenFinder(spec.added, raw_spelling);
+  normalized = AddedTokenFinder(spec.added, normal_spelling);
+  for (size_t i = 0; i < model.vocab.size(); ++i) last = std::max(last, model.vocab.id(i));
+  if (last > kMaxTokenId) fail(ErrorKind::format, "{}: token id {} is absurd", spec.where, last);
+  pieces.resize(static_cast<size_t>(last + 1));
+  known.resize(pieces.size());
+  is_special.resize(pieces.size());
+  const auto name = [&](TokenId id, std::string_view text) {
+    if (id < 0) fail(ErrorKind::format, "{}: token \"{}\" has id {}", spec.where, text, id);
+    pieces[static_cast<size_t>(id)] = text;
+    known[static_cast<size_t>(id)] = true;
+  };
+  for (size_t i = 0; i < model.vocab.size(); ++i) name(model.vocab.id(i), model.vocab.name(i));
+  for (const AddedToken& token : spec.added) {
+    name(token.id, token.content);
+    if (token.special) is_special[static_cast<size_t>(token.id)] = true;
+  }
+  for (const TokenId id : spec.frame) {
+    if (id != TokenizerSpec::kText && (id < 0 || id > last)) {
+      fail(ErrorKind::format, "{}: the post-processor names id {} of {}", spec.where, id, last + 1);
+    }
+  }
+  if (spec.bytes_last) {
+    model.byte_level = Bpe::suits_bytes(model);
+    if (!model.byte_level) spec.pre_tokenizers.push_back(alphabet_pre_tokenizer());
+  } else if (PreTokenizerPtr cut = cut_at_marks(model)) {
+    spec.pre_tokenizers.push_back(std::move(cut));
+  }
+  bpe = std::make_unique<Bpe>(model, spec.where);
+  model.merges = {};
+}
+
+std::unique_ptr<Workspace> Tokenizer::Impl::borrow() const {
+  const std::lock_guard lock(mutex);
+  if (idle.empty()) return std::make_unique<Workspace>();
+  std::unique_ptr<Workspace> work = std::move(idle.back());
+  idle.pop_back();
+  return work;
+}
+
+void Tokenizer::Impl::encode_words(std::string_view text, bool at_start, Workspace& work,
+                                   std::vector<TokenId>& out) const {
+  if (text.empty()) return;
+  work.pieces.start(text, at_start);
+  for (const PreTokenizerPtr& step : spec.pre_tokenizers) step->apply(work.pieces);
+  for (const Pieces::Span& span : work.pieces.spans) {
+    bpe->encode(work.pieces.text.substr(span.begin, span.end - span.begin), work.bpe, out);
+  }
+}
+
+void Tokenizer::Impl::encode_part(std::string_view text, bool controls, Workspace& work,
+                                  std::vector<TokenId>& out) const {
+  work.outer.clear();
+  raw.split(text, controls, work.outer);
+  for (const auto& part : work.outer) {
+    if (part.token != nullptr) {
+      out.push_back(part.token->id);
+      continue;
+    }
+    std::string_view segment = text.substr(part.begin, part.end - part.begin);
+    if (spec.normalizer && !spec.normalizer->leaves(segment)) {
+      work.normalized.assign(segment);
+      spec.normalizer->apply(work.normalized);
+      segment = work.normalized;
+    }
+    const bool at_start = part.begin == 0 && text.data() != nullptr;
+    if (normalized.empty()) {
+      encode_words(segment, at_start, work, out);
+      continue;
+    }
+    work.inner.clear();
+    normalized.split(segment, controls, work.inner);
+    for (const auto& inner : work.inner) {
+      if (inner.token != nullptr) {
+        out.push_back(inner.token->id);
+      } else {
+        encode_words(segment.substr(inner.begin, inner.end - inner.begin),
+                     at_start && inner.begin == 0, work, out);
+      }
+    }
+  }
+}
+
+Tokenizer::Tokenizer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Tokenizer::~Tokenizer() = default;
+
+std::vector<TokenId> Tokenizer::encode(std::string_view text, EncodeOptions options) const {
+  std::string repaired;
+  if (utf8::valid_prefix(text) != text.size()) {
+    repaired = utf8::repaired(text);
+    text = repaired;
+  }
+  std::unique_ptr<Workspace> work = impl_->borrow();
+  std::vector<TokenId> out;
+  out.reserve(text.size() / 3 + 8);
+  for (const TokenId id :
+       options.add_special ? impl_->spec.frame : std::vector{TokenizerSpec::kText}) {
+    if (id != TokenizerSpec::kText) {
+      out.push_back(id);
+    } else if (impl_->spec.slices) {
+      for (const std::string_view slice : kimi_slices(text)) {
+        impl_->encode_part(slice, options.parse_special, *work, out);
+      }
+    } else {
+      impl_->encode_part(text, options.parse_special, *work, out);
+    }
+  }
+  const std::lock_guard lock(impl_->mutex);
+  if (impl_->idle.size() < 16) impl_->idle.push_back(std::move(work));
+  return out;
+}
+
+std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {
+  std::string out;
+  const auto stages = decode_stages(impl_->spec.decoder, out);
+  for (const TokenId id : ids) {
+    if (id < 0 || static_cast<size_t>(id) >= impl_->pieces.size()) continue;
+    if (!impl_->known[static_cast<size_t>(id)] || (skip_special && impl_->special(id))) continue;
+    stages->put(impl_->piece(id), true);
+  }
+  stages->finish();
+  return out;
+}
+
+std::string Tokenizer::piece(TokenId id) const { return std::string(impl_->piece(id)); }
+int64_t Tokenizer::size() const { return static_cast<int64_t>(impl_->pieces.size()); }
+
+std::optional<TokenId> Tokenizer::id_of(std::string_view token) const {
+  if (const auto found = impl_->added_ids.find(token); found != impl_->added_ids.end()) {
+    return found->second;
+  }
+  const TokenId id = impl_->spec.model.vocab.find(token);
+  return id < 0 ? std::nullopt : std::optional(id);
+}
+
+bool Tokenizer::is_special(TokenId id) const { return impl_->special(id); }
+std::optional<TokenId> Tokenizer::bos() const { return impl_->spec.bos; }
+std::optional<TokenId> Tokenizer::eos() const { return impl_->spec.eos; }
+
+struct StreamDecoder::Impl {
+  const Tokenizer::Impl& tokenizer;
+  bool skip_special;
+  std::string out;
+  std::unique_ptr<DecodeStage> stages;
+
+  std::string take() {
+    std::string text;
+    text.swap(out);
+    return text;
+  }
+};
+
+StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special)
+    : impl_(new Impl{*tokenizer.impl_, skip_special, {}, {}}) {
+  impl_->stages = decode_stages(impl_->tokenizer.spec.decoder, impl_->out);
+}
+StreamDecoder::~StreamDecoder() = default;
+StreamDecoder::StreamDecoder(StreamDecoder&&) noexcept = default;
+
+std::string StreamDecoder::push(TokenId id) {
+  const Tokenizer::Impl& t = impl_->tokenizer;
+  if (id < 0 || static_cast<size_t>(id) >= t.pieces.size()) return {};
+  if (!t.known[static_cast<size_t>(id)] || (impl_->skip_special && t.special(id))) return {};
+  impl_->stages->put(t.piece(id), true);
+  return impl_->take();
+}
+
+std::string StreamDecoder::finish() {
+  impl_->stages->finish();
+  impl_->stages = decode_stages(impl_->tokenizer.spec.decoder, impl_->out);
+  return impl_->take();
+}
+
+void add_token(TokenizerSpec& spec, AddedToken token) {
+  if (token.content.empty()) return;
+  const auto [known, fresh] = spec.added_index.emplace(token.content, spec.added.size());
+  if (!fresh) {  // added again: the later entry counts
+    AddedToken& before = spec.added[known->second];
+    token.id = before.id;
+    before = std::move(token);
+    return;
+  }
+  token.id = spec.model.vocab.find(token.content);
+  if (token.id < 0) {
+    const auto size = static_cast<TokenId>(spec.model.vocab.size());
+    token.id = spec.highest_added < size ? size : spec.highest_added + 1;
+  }
+  spec.highest_added = std::max(spec.highest_added, token.id);
+  spec.added.push_back(std::move(token));
+}
+
+std::unique_ptr<Tokenizer> build_tokenizer(TokenizerSpec spec) {
+  return std::make_unique<Tokenizer>(std::make_unique<Tokenizer::Impl>(std::move(spec)));
+}
+
+std::unique_ptr<Tokenizer> Tokenizer::from_json(std::string_view tokenizer_json,
+                                                std::string_view where) {
+  return build_tokenizer(read_tokenizer_json(tokenizer_json, where));
+}
+
+std::unique_ptr<Tokenizer> Tokenizer::from_folder(const std::filesystem::path& folder) {
+  namespace fs = std::filesystem;
+  const auto has = [&](const char* name) {
+    std::error_code ignored;
+    return fs::exists(folder / name, ignored);
+  };
+  TokenizerSpec spec;
+  if (has("tokenizer.json")) {
+    const fs::path file = folder / "tokenizer.json";
+    spec = read_tokenizer_json(read_file(file), file.string());
+  } else if (has("tekken.json")) {
+    const fs::path file = folder / "tekken.json";
+    spec = read_tekken(read_file(file), file.string());
+  } else if (has("tiktoken.model")) {
+    spec = read_kimi_files(folder);
+  } else if (has("vocab.json") && has("merges.txt")) {
+    spec = read_gpt2_files(folder);
+  } else {
+    fail(ErrorKind::io,
+         "{}: no tokenizer: expected tokenizer.json, tekken.json, tiktoken.model, or vocab.json "
+         "with merges.txt",
+         folder.string());
+  }
+  read_special_names(folder, spec);
+  return build_tokenizer(std::move(spec));
+}
+
+}  // namespace ashlar
