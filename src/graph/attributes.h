@@ -64,6 +64,8 @@ struct AttributeReader {
       } else if constexpr (std::is_same_v<T, std::string>) {
         value = a.value;
       } else if constexpr (std::is_same_v<T, bool>) {
+        if (a.value != "true" && a.value != "false")
+          shape_error("attribute " + a.name + ": expected true or false, found " + a.value);
         value = a.value == "true";
       } else if constexpr (std::is_integral_v<T>) {
         value = static_cast<T>(attribute_int(a.value, name));

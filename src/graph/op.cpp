@@ -44,6 +44,12 @@ void expect_per_token(const Type& type, std::string_view what) {
     shape_error(std::string(what) + ": expected one row per token, found " + to_string(type));
 }
 
+void expect_weight(const Type& type, std::string_view what) {
+  expect_kind(type, Kind::real, what);
+  if (type.per_token())
+    shape_error(std::string(what) + ": expected a parameter, found " + to_string(type));
+}
+
 void expect_axes(const Axes& found, const Axes& expected, std::string_view what) {
   if (found != expected) {
     shape_error(std::string(what) + ": expected " + to_string(expected) + ", found " +

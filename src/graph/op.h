@@ -121,6 +121,8 @@ class Op {
 void expect_inputs(std::span<const Type> in, size_t least, size_t most);
 void expect_kind(const Type& type, Kind kind, std::string_view what);
 void expect_per_token(const Type& type, std::string_view what);
+/// Numbers that all tokens share: a parameter, or something made of parameters.
+void expect_weight(const Type& type, std::string_view what);
 void expect_axes(const Axes& found, const Axes& expected, std::string_view what);
 /// The last n axes of the type. Error when it has fewer.
 Axes last_axes(const Type& type, size_t n, std::string_view what);

@@ -16,6 +16,7 @@ std::vector<Type> Attention::types(std::span<const Type> in) const {
     expect_kind(in[i], Kind::real, "q, k and v");
     expect_per_token(in[i], "q, k and v");
   }
+  if (in.size() == 4) expect_weight(in[3], "sinks");
   if (in[0].axes.size() != 4)
     shape_error("q: expected [tokens, kv_heads, group, head_dim], found " + to_string(in[0]));
   if (in[1].axes.size() != 3)
@@ -107,7 +108,12 @@ void Attention::meaning(const In<F>& in, Out<F>& out) const {
 
 std::vector<Type> LatentAttention::types(std::span<const Type> in) const {
   expect_inputs(in, 6, 6);
-  for (size_t i = 0; i < 4; ++i) expect_per_token(in[i], "q_nope, q_rope, latent, k_rope");
+  for (size_t i = 0; i < 4; ++i) {
+    expect_kind(in[i], Kind::real, "q_nope, q_rope, latent, k_rope");
+    expect_per_token(in[i], "q_nope, q_rope, latent, k_rope");
+  }
+  expect_weight(in[4], "w_k");
+  expect_weight(in[5], "w_v");
   if (in[0].axes.size() != 3)
     shape_error("q_nope: expected [tokens, heads, qk_nope], found " + to_string(in[0]));
   if (in[2].axes.size() != 2)

@@ -148,8 +148,10 @@ void Slice::meaning(const In<F>& in, Out<F>& out) const {
 
 std::vector<Type> Concat::types(std::span<const Type> in) const {
   expect_inputs(in, 2, 2);
-  last_axes(in[0], 1, "a");
-  last_axes(in[1], 1, "b");
+  for (const Type& type : in) {
+    expect_kind(type, Kind::real, "a and b");
+    last_axes(type, 1, "a and b");
+  }
   const Axes a(in[0].axes.begin(), in[0].axes.end() - 1),
       b(in[1].axes.begin(), in[1].axes.end() - 1);
   expect_axes(b, a, "b but its last axis");
@@ -200,8 +202,10 @@ std::vector<Type> Rename::types(std::span<const Type> in) const {
     const size_t equals = item.find('=');
     if (equals == std::string_view::npos)
       shape_error("axes: expected name=size, found " + std::string(item));
-    y.axes.push_back(
-        {std::string(item.substr(0, equals)), attribute_int(item.substr(equals + 1), "axes")});
+    const int64_t size = attribute_int(item.substr(equals + 1), "axes");
+    if (size < 1 || size > x.feature_count())
+      shape_error("axes " + axes + " do not hold the numbers of " + to_string(x));
+    y.axes.push_back({std::string(item.substr(0, equals)), size});
   }
   if (y.feature_count() != x.feature_count())
     shape_error("axes " + axes + " hold another count than " + to_string(x));

@@ -41,6 +41,9 @@ int64_t gate_operations(GateKind kind) {
 
 std::vector<Type> Gated::types(std::span<const Type> in) const {
   expect_inputs(in, 2, 2);
+  expect_kind(in[0], Kind::real, "gate");
+  expect_kind(in[1], Kind::real, "up");
+  expect_per_token(in[0], "gate");
   expect_axes(in[1].axes, in[0].axes, "up against gate");
   return {in[0]};
 }
@@ -68,7 +71,10 @@ std::vector<Type> Route::types(std::span<const Type> in) const {
   if (in[0].axes.size() != 2 || !in[0].per_token())
     shape_error("logits: expected [tokens, experts], found " + to_string(in[0]));
   const Axis experts = in[0].axes[1];
-  if (in.size() == 2) expect_axes(in[1].axes, {experts}, "bias");
+  if (in.size() == 2) {
+    expect_weight(in[1], "bias");
+    expect_axes(in[1].axes, {experts}, "bias");
+  }
   if (top_k < 1 || top_k > experts.size) {
     shape_error("top_k: expected 1 to " + std::to_string(experts.size) + ", found " +
                 std::to_string(top_k));
@@ -183,6 +189,7 @@ void Route::meaning(const In<F>& in, Out<F>& out) const {
 namespace {
 
 void expect_chosen(const Type& weights) {
+  expect_kind(weights, Kind::real, "weights");
   if (weights.axes.size() != 2 || !weights.per_token())
     shape_error("weights: expected [tokens, chosen], found " + to_string(weights));
 }
@@ -192,6 +199,7 @@ void expect_chosen(const Type& weights) {
 std::vector<Type> WeightedSum::types(std::span<const Type> in) const {
   expect_inputs(in, 2, 2);
   expect_chosen(in[0]);
+  expect_kind(in[1], Kind::real, "x");
   if (in[1].axes.size() != 3)
     shape_error("x: expected [tokens, chosen, d], found " + to_string(in[1]));
   expect_axes({in[1].axes[0], in[1].axes[1]}, in[0].axes, "x against weights");
@@ -219,6 +227,7 @@ void WeightedSum::meaning(const In<F>& in, Out<F>& out) const {
 std::vector<Type> WeightedCopies::types(std::span<const Type> in) const {
   expect_inputs(in, 2, 2);
   expect_chosen(in[0]);
+  expect_kind(in[1], Kind::real, "x");
   if (in[1].axes.size() != 2 || !in[1].per_token())
     shape_error("x: expected [tokens, d], found " + to_string(in[1]));
   return {{Kind::real, {tokens_axis(), in[0].axes[1], in[1].axes[1]}}};
@@ -243,6 +252,7 @@ void WeightedCopies::meaning(const In<F>& in, Out<F>& out) const {
 
 std::vector<Type> ExpertSum::types(std::span<const Type> in) const {
   expect_inputs(in, 1, 1);
+  expect_kind(in[0], Kind::real, "x");
   if (in[0].axes.size() != 3 || !in[0].per_token())
     shape_error("x: expected [tokens, chosen, d], found " + to_string(in[0]));
   return {{Kind::real, {tokens_axis(), in[0].axes[2]}}};
@@ -266,6 +276,8 @@ void ExpertSum::meaning(const In<F>& in, Out<F>& out) const {
 std::vector<Type> ExpertFfn::types(std::span<const Type> in) const {
   if (in.size() != 6 && in.size() != 9)
     shape_error("expected 6 inputs, or 9 with biases, found " + std::to_string(in.size()));
+  expect_kind(in[0], Kind::real, "x");
+  for (size_t i = 3; i < in.size(); ++i) expect_weight(in[i], "the experts' weights");
   if (in[0].axes.size() != 2 || !in[0].per_token())
     shape_error("x: expected [tokens, d], found " + to_string(in[0]));
   expect_chosen(in[1]);

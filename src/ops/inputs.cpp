@@ -29,6 +29,7 @@ std::vector<Type> Embed::types(std::span<const Type> in) const {
   expect_inputs(in, 2, 2);
   expect_kind(in[0], Kind::index, "ids");
   expect_axes(in[0].axes, {tokens_axis()}, "ids");
+  expect_weight(in[1], "table");
   if (in[1].axes.size() != 2) shape_error("table: expected [vocab, d], found " + to_string(in[1]));
   return {{Kind::real, {tokens_axis(), in[1].axes[1]}}};
 }
@@ -48,6 +49,7 @@ void Embed::meaning(const In<F>& in, Out<F>& out) const {
 
 std::vector<Type> LearnedPosition::types(std::span<const Type> in) const {
   expect_inputs(in, 1, 1);
+  expect_weight(in[0], "table");
   if (in[0].axes.size() != 2)
     shape_error("table: expected [positions, d], found " + to_string(in[0]));
   return {{Kind::real, {tokens_axis(), in[0].axes[1]}}};

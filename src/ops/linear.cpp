@@ -9,6 +9,8 @@ std::vector<Type> Linear::types(std::span<const Type> in) const {
   expect_inputs(in, 2, 3);
   expect_kind(in[0], Kind::real, "x");
   expect_per_token(in[0], "x");
+  expect_weight(in[1], "w");
+  if (in.size() == 3) expect_weight(in[2], "b");
   if (in_axes < 1) shape_error("in_axes: expected at least 1, found " + std::to_string(in_axes));
   const auto n = static_cast<size_t>(in_axes);
   const Axes contracted = last_axes(in[1], n, "w");
@@ -49,6 +51,9 @@ std::vector<Type> ExpertLinear::types(std::span<const Type> in) const {
   expect_kind(in[0], Kind::real, "x");
   expect_per_token(in[0], "x");
   expect_kind(in[1], Kind::index, "experts");
+  expect_per_token(in[1], "experts");
+  expect_weight(in[2], "w");
+  if (in.size() == 4) expect_weight(in[3], "b");
   if (in[1].axes.size() != 2)
     shape_error("experts: expected [tokens, chosen], found " + to_string(in[1]));
   const Axis chosen = in[1].axes[1];

@@ -9,6 +9,7 @@ std::vector<Type> RmsNorm::types(std::span<const Type> in) const {
   expect_inputs(in, 1, 2);
   expect_kind(in[0], Kind::real, "x");
   expect_per_token(in[0], "x");
+  if (in.size() == 2) expect_weight(in[1], "w");
   if (axes < 1) shape_error("axes: expected at least 1, found " + std::to_string(axes));
   const Axes group = last_axes(in[0], static_cast<size_t>(axes), "x");
   if (in.size() == 2) expect_axes(in[1].axes, group, "w");
@@ -42,6 +43,8 @@ std::vector<Type> LayerNorm::types(std::span<const Type> in) const {
   expect_inputs(in, 3, 3);
   expect_kind(in[0], Kind::real, "x");
   expect_per_token(in[0], "x");
+  expect_weight(in[1], "w");
+  expect_weight(in[2], "b");
   const Axes group = last_axes(in[0], 1, "x");
   expect_axes(in[1].axes, group, "w");
   expect_axes(in[2].axes, group, "b");
