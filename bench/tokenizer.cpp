@@ -4,7 +4,7 @@
 //   to
 //                                                 [[ids, text again, text without special tokens],
 //                                                 ...]
-// MODEL is a folder with tokenizer files, or a tokenizer.json.
+// MODEL is a folder with tokenizer files, a tokenizer.json, or a GGUF file.
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "formats/gguf.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
 
@@ -31,6 +32,9 @@ double seconds_since(Clock::time_point start) {
 
 std::unique_ptr<Tokenizer> load(const std::string& path) {
   if (std::filesystem::is_directory(path)) return Tokenizer::from_folder(path);
+  if (path.ends_with(".gguf")) {
+    return Tokenizer::from_gguf(gguf_tokenizer_data(*GgufFile::open(path), path));
+  }
   return Tokenizer::from_json(read_file(path), path);
 }
 

@@ -35,6 +35,10 @@ struct GgufTokenizerData {
   std::optional<bool> add_space_prefix;  // .add_space_prefix
 };
 
+class GgufFile;
+/// Reads them from a file; `where` names it. Throws Error(format) for values of the wrong type.
+GgufTokenizerData gguf_tokenizer_data(const GgufFile& file, std::string where);
+
 /// Immutable; any number of threads may use one at a time.
 /// Text is UTF-8; what is not valid is read as U+FFFD, as Python's errors="replace" does.
 class Tokenizer {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "formats/gguf.h"
 #include "text/known_patterns.h"
 #include "text/tokenizer_spec.h"
 #include "text/utf8.h"
@@ -111,8 +112,10 @@ void merges_from_scores(const GgufTokenizerData& data, BpeModel& model) {
     const TokenId id = model.vocab.id(t);
     if (text.size() > 4096) continue;
     const size_t first = all.size();
-    const float score =
-        static_cast<size_t>(id) < data.scores.size() ? data.scores[static_cast<size_t>(id)] : 0;
+    // What the user defined stands first, as in the model file; GGUF writes some low number there.
+    const auto place_of = static_cast<size_t>(id);
+    const bool scored = type_of(data, place_of) != user_defined && place_of < data.scores.size();
+    const float score = scored ? data.scores[place_of] : 0.0f;
     if (std::isnan(score))
       fail(ErrorKind::format, "{}: tokenizer.ggml.scores[{}] is not a number", data.where, id);
     uint32_t left_size = 0, size = 0;
@@ -185,6 +188,32 @@ void read_sentencepiece(const GgufTokenizerData& data, TokenizerSpec& spec) {
 }
 
 }  // namespace
+
+GgufTokenizerData gguf_tokenizer_data(const GgufFile& file, std::string where) {
+  const auto find = [&](const char* key) {
+    return file.find(std::string("tokenizer.ggml.") + key);
+  };
+  GgufTokenizerData data;
+  data.where = std::move(where);
+  if (const auto* v = find("model")) data.model = v->as_string();
+  if (const auto* v = find("pre")) data.pre = v->as_string();
+  if (const auto* v = find("tokens")) data.tokens = v->as_strings();
+  if (const auto* v = find("merges")) data.merges = v->as_strings();
+  if (const auto* v = find("scores")) {
+    const std::vector<double> scores = v->as_floats();
+    data.scores.assign(scores.begin(), scores.end());
+  }
+  if (const auto* v = find("token_type")) {
+    for (const int64_t type : v->as_ints()) data.types.push_back(static_cast<int32_t>(type));
+  }
+  if (const auto* v = find("bos_token_id")) data.bos = v->as_int();
+  if (const auto* v = find("eos_token_id")) data.eos = v->as_int();
+  if (const auto* v = find("unknown_token_id")) data.unk = v->as_int();
+  if (const auto* v = find("add_bos_token")) data.add_bos = v->as_bool();
+  if (const auto* v = find("add_eos_token")) data.add_eos = v->as_bool();
+  if (const auto* v = find("add_space_prefix")) data.add_space_prefix = v->as_bool();
+  return data;
+}
 
 std::unique_ptr<Tokenizer> Tokenizer::from_gguf(const GgufTokenizerData& data) {
   if (data.model == "none" || data.model == "no_vocab") return nullptr;
