@@ -47,6 +47,15 @@ static inline bool is_plain(Format f) {
   return f == Format::f32 || f == Format::f16 || f == Format::bf16;
 }
 
+/// Formats with a float of their own per value: products take float activations.
+static inline bool is_float(Format f) { return is_plain(f) || f == Format::fp8_b128; }
+
+/// Every other format: small integers with scales, whose products take int8 activations.
+#define ASHLAR_QUANTISED(X)                                                                   \
+  X(q4_0)                                                                                     \
+  X(q4_1) X(q5_0) X(q5_1) X(q8_0) X(q2_k) X(q3_k) X(q4_k) X(q5_k) X(q6_k) X(iq4_nl) X(iq4_xs) \
+      X(mxfp4) X(int4_g32)
+
 /// The keys a query at `position` sees: [begin, position].
 static inline int64_t first_visible(const Attention& a, int64_t position) {
   int64_t begin = 0;

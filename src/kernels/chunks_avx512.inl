@@ -40,11 +40,11 @@ ASHLAR_INLINE __m512i nibble_mask() { return _mm512_set1_epi8(15); }
 
 /// Sixteen bytes of nibbles each from a and b, low ones first: 64 columns.
 ASHLAR_INLINE __m512i nibbles(const uint8_t* a, const uint8_t* b) {
-  const __m512i v = join(
-      _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(a))),
-      _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(b))));
-  const __m512i shift = _mm512_broadcast_i64x4(
-      _mm256_setr_epi16(0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4, 4, 4, 4, 4));
+  const __m512i v =
+      join(_mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(a))),
+           _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(b))));
+  const __m512i shift =
+      _mm512_broadcast_i64x4(_mm256_setr_epi16(0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4, 4, 4, 4, 4));
   return _mm512_and_si512(_mm512_srlv_epi16(v, shift), nibble_mask());
 }
 
@@ -58,7 +58,8 @@ ASHLAR_INLINE __m128 four_halves(const uint8_t* a, const uint8_t* b, const uint8
   return _mm_cvtph_ps(v);
 }
 
-/// Formats of 32-value blocks: four blocks at a time, missing ones at the end of a row read as zero.
+/// Formats of 32-value blocks: four blocks at a time, missing ones at the end of a row read as
+/// zero.
 template <int kBytes>
 struct Blocks {
   const uint8_t* at[4];
@@ -181,7 +182,7 @@ struct Code<Format::mxfp4> : Code32 {
     const Blocks<17> b(p, blocks);
     c.q[0] = look_up(kMxfp4, b.nibbles_at(0, 1));
     c.q[1] = look_up(kMxfp4, b.nibbles_at(1, 1));
-    // 2^(e - 128), as two factors of which neither is subnormal: 2^max(e, 2) 2^-129 2^(min(e, 2) - 1).
+    // 2^(e - 128) = 2^(max(e, 2) - 128) 2^(min(e, 2) - 2): the second factor reaches subnormals.
     const __m128i e = _mm_setr_epi32(b.at[0][0], b.at[1][0], b.at[2][0], b.at[3][0]);
     const __m128i small = _mm_min_epu32(e, _mm_set1_epi32(2));
     const __m128i big = _mm_sub_epi32(_mm_max_epu32(e, _mm_set1_epi32(2)), _mm_set1_epi32(1));
@@ -325,11 +326,11 @@ struct Code<Format::q3_k> {
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) c.q[i] = add_bit(c.q[i], high, i, 4);
     const uint32_t a = dword_at(p + 96), b = dword_at(p + 100), s = dword_at(p + 104);
-    const __m128i scales = _mm_setr_epi32(
-        static_cast<int>((a & 0x0f0f0f0fu) | ((s << 4) & 0x30303030u)),
-        static_cast<int>((b & 0x0f0f0f0fu) | ((s << 2) & 0x30303030u)),
-        static_cast<int>(((a >> 4) & 0x0f0f0f0fu) | (s & 0x30303030u)),
-        static_cast<int>(((b >> 4) & 0x0f0f0f0fu) | ((s >> 2) & 0x30303030u)));
+    const __m128i scales =
+        _mm_setr_epi32(static_cast<int>((a & 0x0f0f0f0fu) | ((s << 4) & 0x30303030u)),
+                       static_cast<int>((b & 0x0f0f0f0fu) | ((s << 2) & 0x30303030u)),
+                       static_cast<int>(((a >> 4) & 0x0f0f0f0fu) | (s & 0x30303030u)),
+                       static_cast<int>(((b >> 4) & 0x0f0f0f0fu) | ((s >> 2) & 0x30303030u)));
     c.scale = sixteen(_mm_sub_epi8(scales, _mm_set1_epi8(32)), half_at(p + 108));
     c.low = mul(c.scale, set1(-4.0f));
   }
@@ -341,16 +342,15 @@ struct Code<Format::iq4_xs> {
   static constexpr bool kSigned = true;
   static ASHLAR_INLINE void unpack(const uint8_t* p, int64_t, Chunk<256>& c) {
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i)
-      c.q[i] = look_up(kIq4, nibbles(p + 8 + 32 * i, p + 24 + 32 * i));
+    for (int i = 0; i < 4; ++i) c.q[i] = look_up(kIq4, nibbles(p + 8 + 32 * i, p + 24 + 32 * i));
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     const __m256i low = _mm256_srlv_epi32(_mm256_set1_epi32(static_cast<int>(dword_at(p + 4))),
                                           _mm256_slli_epi32(lane, 2));
     const __m256i high =
         _mm256_srlv_epi32(_mm256_set1_epi32(word_at(p + 2)), _mm256_slli_epi32(lane, 1));
-    const __m256i six = _mm256_or_si256(
-        _mm256_and_si256(low, _mm256_set1_epi32(15)),
-        _mm256_slli_epi32(_mm256_and_si256(high, _mm256_set1_epi32(3)), 4));
+    const __m256i six =
+        _mm256_or_si256(_mm256_and_si256(low, _mm256_set1_epi32(15)),
+                        _mm256_slli_epi32(_mm256_and_si256(high, _mm256_set1_epi32(3)), 4));
     const __m256i scales = _mm256_sub_epi32(six, _mm256_set1_epi32(32));
     c.scale = low_lanes(_mm256_mul_ps(_mm256_cvtepi32_ps(scales), _mm256_set1_ps(half_at(p))));
     c.low = zero();

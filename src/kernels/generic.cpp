@@ -49,6 +49,7 @@ void prepare(Activation form, const float* x, std::byte* out, int64_t cols) {
     case Activation::bf16: {
       auto* y = reinterpret_cast<uint16_t*>(out);
       for (int64_t i = 0; i < cols; ++i) y[i] = f32_to_bf16(x[i]);
+      if (cols % 2) y[cols] = 0;  // the other half of a pair
       break;
     }
     case Activation::q8:

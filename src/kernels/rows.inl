@@ -12,7 +12,8 @@ ASHLAR_INLINE void put(float* p, int64_t i, int64_t n, F v) {
   }
 }
 
-/// e^x: x = k ln 2 + r, |r| <= ln 2 / 2, and the series of e^r to r^7 / 7!; relative error below 2e-7.
+/// e^x: x = k ln 2 + r, |r| <= ln 2 / 2, and the series of e^r to r^7 / 7!; relative error below
+/// 2e-7.
 ASHLAR_INLINE F exp(F x) {
   x = min(set1(88.8f), max(set1(-104.0f), x));  // below: 0; above: infinity; a NaN stays one
   const F k = round(mul(x, set1(1.442695041f)));
@@ -31,7 +32,8 @@ ASHLAR_INLINE F exp(F x) {
 
 ASHLAR_INLINE F sigmoid(F x) { return div(set1(1.0f), add(set1(1.0f), exp(sub(zero(), x)))); }
 
-/// tanh: 1 - 2 / (e^2|x| + 1), and for small |x| a polynomial (Cephes, tanhf), since the first cancels there.
+/// tanh: 1 - 2 / (e^2|x| + 1), and for small |x| a polynomial (Cephes, tanhf), since the first
+/// cancels there.
 ASHLAR_INLINE F tanh(F x) {
   const F a = abs(x), square = mul(x, x);
   const F far = sub(set1(1.0f), div(set1(2.0f), add(exp(add(a, a)), set1(1.0f))));
@@ -108,8 +110,7 @@ void gated(Gate kind, const float* gate, const float* up, float* y, int64_t n, f
       }
       break;
     case Gate::gelu_tanh:
-      for (int64_t i = 0; i < n; i += kW)
-        put(y, i, n, mul(gelu(get(gate, i, n)), get(up, i, n)));
+      for (int64_t i = 0; i < n; i += kW) put(y, i, n, mul(gelu(get(gate, i, n)), get(up, i, n)));
       break;
     case Gate::clamped:
       for (int64_t i = 0; i < n; i += kW) {
@@ -126,10 +127,18 @@ void unary(Unary kind, const float* x, float* y, int64_t n) {
   for (int64_t i = 0; i < n; i += kW) {
     F v = get(x, i, n);
     switch (kind) {
-      case Unary::gelu_tanh: v = gelu(v); break;
-      case Unary::silu: v = mul(v, sigmoid(v)); break;
-      case Unary::sigmoid: v = sigmoid(v); break;
-      case Unary::relu: v = max(zero(), v); break;
+      case Unary::gelu_tanh:
+        v = gelu(v);
+        break;
+      case Unary::silu:
+        v = mul(v, sigmoid(v));
+        break;
+      case Unary::sigmoid:
+        v = sigmoid(v);
+        break;
+      case Unary::relu:
+        v = max(zero(), v);
+        break;
     }
     put(y, i, n, v);
   }
@@ -148,8 +157,7 @@ void scale_row(const float* x, float factor, float* y, int64_t n) {
 }
 
 void add_scaled(const float* x, float factor, float* y, int64_t n) {
-  for (int64_t i = 0; i < n; i += kW)
-    put(y, i, n, fma(get(x, i, n), set1(factor), get(y, i, n)));
+  for (int64_t i = 0; i < n; i += kW) put(y, i, n, fma(get(x, i, n), set1(factor), get(y, i, n)));
 }
 
 void softcap(const float* x, float cap, float* y, int64_t n) {

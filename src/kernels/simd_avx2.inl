@@ -1,4 +1,5 @@
-// Eight floats: the vocabulary that rows.inl, gemm.inl and attention.inl are written in, for AVX2 with FMA.
+// Eight floats: the vocabulary that rows.inl, gemm.inl and attention.inl are written in, for AVX2
+// with FMA.
 
 using F = __m256;
 constexpr int64_t kW = 8;
@@ -102,7 +103,8 @@ ASHLAR_INLINE void join_pairs(F even, F odd, F* low, F* high) {
   *high = _mm256_permute2f128_ps(a, b, 0x31);
 }
 
-/// Transposes kW rows of kW 32-bit words: out[c * out_stride + r] = in[r * in_stride + c] (strides in words).
+/// Transposes kW rows of kW 32-bit words: out[c * out_stride + r] = in[r * in_stride + c] (strides
+/// in words).
 ASHLAR_INLINE void transpose(const float* in, int64_t in_stride, float* out, int64_t out_stride) {
   __m256 b[8];
 #pragma GCC unroll 2
@@ -122,4 +124,14 @@ ASHLAR_INLINE void transpose(const float* in, int64_t in_stride, float* out, int
     _mm256_storeu_ps(out + i * out_stride, _mm256_permute2f128_ps(b[i], b[i + 4], 0x20));
     _mm256_storeu_ps(out + (i + 4) * out_stride, _mm256_permute2f128_ps(b[i], b[i + 4], 0x31));
   }
+}
+
+/// Eight e4m3 bytes: exponent and mantissa moved under float's, times 2^120 for the difference of
+/// biases.
+ASHLAR_INLINE F load_e4m3(const void* p) {
+  const __m256i v = _mm256_cvtepu8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p)));
+  const __m256i magnitude = _mm256_slli_epi32(_mm256_and_si256(v, _mm256_set1_epi32(0x7f)), 20);
+  const __m256i sign = _mm256_slli_epi32(_mm256_and_si256(v, _mm256_set1_epi32(0x80)), 24);
+  const F scaled = _mm256_mul_ps(_mm256_castsi256_ps(magnitude), _mm256_set1_ps(0x1p120f));
+  return _mm256_or_ps(scaled, _mm256_castsi256_ps(sign));
 }

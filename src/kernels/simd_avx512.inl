@@ -1,4 +1,5 @@
-// Sixteen floats: the vocabulary that rows.inl, gemm.inl and attention.inl are written in, for AVX-512.
+// Sixteen floats: the vocabulary that rows.inl, gemm.inl and attention.inl are written in, for
+// AVX-512.
 
 using F = __m512;
 constexpr int64_t kW = 16;
@@ -81,7 +82,8 @@ ASHLAR_INLINE void join_pairs(F even, F odd, F* low, F* high) {
   *high = _mm512_permutex2var_ps(even, h, odd);
 }
 
-/// Transposes kW rows of kW 32-bit words: out[c * out_stride + r] = in[r * in_stride + c] (strides in words).
+/// Transposes kW rows of kW 32-bit words: out[c * out_stride + r] = in[r * in_stride + c] (strides
+/// in words).
 ASHLAR_INLINE void transpose(const float* in, int64_t in_stride, float* out, int64_t out_stride) {
   __m512 a[16], b[16];
 #pragma GCC unroll 16
@@ -98,8 +100,8 @@ ASHLAR_INLINE void transpose(const float* in, int64_t in_stride, float* out, int
   }
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
-    const __m512 l0 = _mm512_shuffle_f32x4(b[i], b[i + 4], 0x88);       // lanes 0, 2
-    const __m512 l1 = _mm512_shuffle_f32x4(b[i], b[i + 4], 0xdd);       // lanes 1, 3
+    const __m512 l0 = _mm512_shuffle_f32x4(b[i], b[i + 4], 0x88);  // lanes 0, 2
+    const __m512 l1 = _mm512_shuffle_f32x4(b[i], b[i + 4], 0xdd);  // lanes 1, 3
     const __m512 h0 = _mm512_shuffle_f32x4(b[i + 8], b[i + 12], 0x88);
     const __m512 h1 = _mm512_shuffle_f32x4(b[i + 8], b[i + 12], 0xdd);
     _mm512_storeu_ps(out + i * out_stride, _mm512_shuffle_f32x4(l0, h0, 0x88));
@@ -107,4 +109,14 @@ ASHLAR_INLINE void transpose(const float* in, int64_t in_stride, float* out, int
     _mm512_storeu_ps(out + (i + 8) * out_stride, _mm512_shuffle_f32x4(l0, h0, 0xdd));
     _mm512_storeu_ps(out + (i + 12) * out_stride, _mm512_shuffle_f32x4(l1, h1, 0xdd));
   }
+}
+
+/// Sixteen e4m3 bytes: exponent and mantissa moved under float's, times 2^120 for the difference of
+/// biases.
+ASHLAR_INLINE F load_e4m3(const void* p) {
+  const __m512i v = _mm512_cvtepu8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p)));
+  const __m512i magnitude = _mm512_slli_epi32(_mm512_and_si512(v, _mm512_set1_epi32(0x7f)), 20);
+  const __m512i sign = _mm512_slli_epi32(_mm512_and_si512(v, _mm512_set1_epi32(0x80)), 24);
+  const F scaled = _mm512_mul_ps(_mm512_castsi512_ps(magnitude), _mm512_set1_ps(0x1p120f));
+  return _mm512_or_ps(scaled, _mm512_castsi512_ps(sign));
 }

@@ -1,10 +1,10 @@
-// Target regions: the code between ASHLAR_TARGET_BEGIN(features) and ASHLAR_TARGET_END is compiled for more
-// than the baseline CPU.
+// Target regions: the code between ASHLAR_TARGET_BEGIN(features) and ASHLAR_TARGET_END is compiled
+// for more than the baseline CPU.
 //
-// Inside a region: only our own functions, intrinsics and builtins, in the region's own namespace and with
-// internal linkage. No std:: code, no lambdas, no #include of anything but our .inl files: an inline function
-// compiled with a region's instructions could be the copy that the linker keeps for everybody.
-// tools/check_isa_symbols.sh looks for that in the object files.
+// Inside a region: only our own functions, intrinsics and builtins, in the region's own namespace
+// and with internal linkage. No std:: code, no lambdas, no #include of anything but our .inl files:
+// an inline function compiled with a region's instructions could be the copy that the linker keeps
+// for everybody. tools/check_isa_symbols.sh looks for that in the object files.
 #pragma once
 
 #define ASHLAR_PRAGMA(text) _Pragma(#text)

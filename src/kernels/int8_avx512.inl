@@ -1,0 +1,274 @@
+// Products of quantised weights with int8 activations, by vpdpbusd: row dots for few tokens, panels
+// for many.
+//
+// With value[c] = scale q + low and x[c] = xs xq, a run of kSub columns contributes
+//   scale xs (sum of q xq) + low (xs sum of xq),
+// the second factor being what a prepared row stores as sum / half_sum. Signed q are shifted by
+// 128.
+
+// ---- Few tokens.
+
+/// Lane of a chunk's scale vector for each int32 lane of the products of columns 64 i ..
+template <int kSub>
+ASHLAR_INLINE __m512i scale_lanes(int i) {
+  const __m512i step = kSub == 32
+                           ? _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1)
+                           : _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+  return _mm512_add_epi32(step, _mm512_set1_epi32(i * 64 / kSub));
+}
+
+template <Format f>
+using ChunkOf = Chunk<Code<f>::kCols>;
+
+/// A chunk with unsigned q.
+template <Format f>
+ASHLAR_INLINE void unpack_unsigned(const uint8_t* p, int64_t blocks, ChunkOf<f>& c) {
+  Code<f>::unpack(p, blocks, c);
+  if (Code<f>::kSigned) {
+    for (__m512i& q : c.q) q = _mm512_xor_si512(q, _mm512_set1_epi8(static_cast<char>(0x80)));
+    c.low = mul(c.scale, set1(-128.0f));
+  }
+}
+
+template <Format f, int T>
+ASHLAR_INLINE void dot_chunk(const uint8_t* p, int64_t blocks, const std::byte* const* x,
+                             int64_t col, const Q8Layout& at, F (&acc)[T]) {
+  constexpr int kCols = Code<f>::kCols, kSub = Code<f>::kSub;
+  ChunkOf<f> c;
+  unpack_unsigned<f>(p, blocks, c);
+  for (int t = 0; t < T; ++t) {
+    const std::byte* q = x[t] + col;
+    const auto* xs = reinterpret_cast<const float*>(x[t] + at.scale) + col / 32;
+    F scale, sums;
+    if (kSub == 32) {
+      constexpr __mmask16 kLanes = (1u << (kCols / 32)) - 1;
+      const auto* s = reinterpret_cast<const float*>(x[t] + at.sum) + col / 32;
+      scale = _mm512_maskz_loadu_ps(kLanes, xs);
+      sums = _mm512_maskz_loadu_ps(kLanes, s);
+    } else {
+      const auto* s = reinterpret_cast<const float*>(x[t] + at.half_sum) + col / 16;
+      const __m512i pairs = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+      scale = _mm512_permutexvar_ps(pairs, _mm512_castps256_ps512(_mm256_loadu_ps(xs)));
+      sums = load(s);
+    }
+    scale = mul(scale, c.scale);
+    for (int i = 0; i < kCols / 64; ++i) {
+      const __m512i product =
+          _mm512_dpbusd_epi32(_mm512_setzero_si512(), c.q[i], _mm512_loadu_si512(q + 64 * i));
+      acc[t] = fma(_mm512_cvtepi32_ps(product), _mm512_permutexvar_ps(scale_lanes<kSub>(i), scale),
+                   acc[t]);
+    }
+    acc[t] = fma(c.low, sums, acc[t]);
+  }
+}
+
+template <Format f, int T>
+void dot_tokens_q8(const MatMul& m, int64_t token) {
+  using C = Code<f>;
+  const Q8Layout at = q8_layout(m.cols);
+  const std::byte* x[T];
+  for (int t = 0; t < T; ++t) x[t] = token_row(m, token + t);
+  const int64_t whole = m.cols / C::kCols, rest = m.cols % C::kCols / 32;
+  for (int64_t r = m.row_begin; r < m.row_end; ++r) {
+    const auto* p = reinterpret_cast<const uint8_t*>(m.w + r * m.w_row_bytes);
+    F acc[T];
+    for (int t = 0; t < T; ++t) acc[t] = zero();
+    for (int64_t k = 0; k < whole; ++k, p += C::kBytes)
+      dot_chunk<f, T>(p, 4, x, k * C::kCols, at, acc);
+    if (C::kCols == 128 && rest) dot_chunk<f, T>(p, rest, x, whole * C::kCols, at, acc);
+    for (int t = 0; t < T; ++t)
+      m.y[(token + t) * m.y_stride + r] = sum(acc[t]) + (m.bias ? m.bias[r] : 0.0f);
+  }
+}
+
+template <Format f>
+void dot_all_q8(const MatMul& m) {
+  int64_t t = 0;
+  for (; t + 4 <= m.tokens; t += 4) dot_tokens_q8<f, 4>(m, t);
+  switch (m.tokens - t) {
+    case 1:
+      dot_tokens_q8<f, 1>(m, t);
+      break;
+    case 2:
+      dot_tokens_q8<f, 2>(m, t);
+      break;
+    case 3:
+      dot_tokens_q8<f, 3>(m, t);
+      break;
+    default:
+      break;
+  }
+}
+
+// ---- Many tokens: a panel of kPanelRows rows, all columns,
+//   q[padded / 4][kPanelRows] words of 4 columns, and per kSub columns scale[kPanelRows],
+//   low[kPanelRows].
+
+/// Sixteen rows as they come, kStageCols columns of them.
+struct Stage {
+  alignas(64) uint8_t q[16][kStageCols];
+  alignas(64) float scale[16][16], low[16][16];
+};
+
+/// Columns [col, col + kStageCols) of one row (zeros past the row's end) into row i of the stage.
+template <Format f>
+ASHLAR_INLINE void stage_row(const uint8_t* row, int64_t cols, int64_t col, int64_t i, Stage* s) {
+  using C = Code<f>;
+  constexpr int kLanes = C::kCols / C::kSub;
+  for (int part = 0; part < kStageCols / C::kCols; ++part) {
+    const int64_t c0 = col + part * C::kCols;
+    ChunkOf<f> c;
+    const int64_t blocks = C::kCols == 128 ? at_most(4, (cols - c0) / 32) : 1;
+    if (blocks > 0) {
+      unpack_unsigned<f>(row + c0 / C::kCols * C::kBytes, blocks, c);
+    } else {
+      for (__m512i& q : c.q) q = _mm512_setzero_si512();
+      c.scale = c.low = zero();
+    }
+    for (int j = 0; j < C::kCols / 64; ++j)
+      _mm512_store_si512(s->q[i] + part * C::kCols + 64 * j, c.q[j]);
+    store_n(s->scale[i] + part * kLanes, c.scale, kLanes);
+    store_n(s->low[i] + part * kLanes, c.low, kLanes);
+  }
+}
+
+template <Format f>
+void pack_q8(const MatMul& m, int64_t row, std::byte* panel_q, float* panel_s, Stage* stage) {
+  constexpr int kRuns = kStageCols / Code<f>::kSub;  // per stage
+  const int64_t padded = q8_layout(m.cols).padded;
+  alignas(64) float turned[2][16 * 16];
+  for (int64_t g = 0; g < 2; ++g) {
+    for (int64_t col = 0; col < padded; col += kStageCols) {
+      for (int64_t i = 0; i < 16; ++i) {
+        const int64_t r = row + g * 16 + i;
+        if (r < m.row_end) {
+          stage_row<f>(reinterpret_cast<const uint8_t*>(m.w + r * m.w_row_bytes), m.cols, col, i,
+                       stage);
+        } else {
+          __builtin_memset(stage->q[i], 0, kStageCols);
+          __builtin_memset(stage->scale[i], 0, 64);
+          __builtin_memset(stage->low[i], 0, 64);
+        }
+      }
+      auto* words = reinterpret_cast<float*>(panel_q) + col / 4 * kPanelRows + g * 16;
+      for (int64_t k = 0; k < kStageCols / 4; k += 16)
+        transpose(reinterpret_cast<const float*>(stage->q[0]) + k, kStageCols / 4,
+                  words + k * kPanelRows, kPanelRows);
+      transpose(stage->scale[0], 16, turned[0], 16);
+      transpose(stage->low[0], 16, turned[1], 16);
+      float* s = panel_s + col / Code<f>::kSub * 2 * kPanelRows + g * 16;
+      for (int64_t j = 0; j < kRuns; ++j, s += 2 * kPanelRows) {
+        store(s, load(turned[0] + 16 * j));
+        store(s + kPanelRows, load(turned[1] + 16 * j));
+      }
+    }
+  }
+}
+
+template <int kSub, int T>
+void panel_tile_q8(const MatMul& m, int64_t row, int64_t token, const std::byte* panel_q,
+                   const float* panel_s) {
+  const Q8Layout at = q8_layout(m.cols);
+  const int64_t sums_at = kSub == 32 ? at.sum : at.half_sum;
+  const std::byte* x[T];
+  for (int t = 0; t < T; ++t) x[t] = token_row(m, token + t);
+  F acc[T][2];
+  for (int t = 0; t < T; ++t) acc[t][0] = acc[t][1] = zero();
+  const int64_t runs = (m.cols + kSub - 1) / kSub;
+  for (int64_t b = 0; b < runs; ++b, panel_s += 2 * kPanelRows) {
+    __m512i product[T][2];
+    for (int t = 0; t < T; ++t) product[t][0] = product[t][1] = _mm512_setzero_si512();
+#pragma GCC unroll 8
+    for (int c = 0; c < kSub / 4; ++c, panel_q += 4 * kPanelRows) {
+      const __m512i w0 = _mm512_loadu_si512(panel_q), w1 = _mm512_loadu_si512(panel_q + 64);
+      for (int t = 0; t < T; ++t) {
+        int word;
+        __builtin_memcpy(&word, x[t] + b * kSub + 4 * c, 4);
+        const __m512i v = _mm512_set1_epi32(word);
+        product[t][0] = _mm512_dpbusd_epi32(product[t][0], w0, v);
+        product[t][1] = _mm512_dpbusd_epi32(product[t][1], w1, v);
+      }
+    }
+    const F s0 = load(panel_s), s1 = load(panel_s + 16);
+    const F l0 = load(panel_s + 32), l1 = load(panel_s + 48);
+    for (int t = 0; t < T; ++t) {
+      const F xs = set1(reinterpret_cast<const float*>(x[t] + at.scale)[b * kSub / 32]);
+      const F sums = set1(reinterpret_cast<const float*>(x[t] + sums_at)[b]);
+      acc[t][0] = fma(_mm512_cvtepi32_ps(product[t][0]), mul(s0, xs), fma(l0, sums, acc[t][0]));
+      acc[t][1] = fma(_mm512_cvtepi32_ps(product[t][1]), mul(s1, xs), fma(l1, sums, acc[t][1]));
+    }
+  }
+  put_tile<T>(m, row, token, true, acc);
+}
+
+ASHLAR_INLINE int64_t q8_panel_bytes(int64_t padded) {
+  return padded * kPanelRows + padded / 16 * 2 * kPanelRows * 4;  // room for runs of 16
+}
+
+template <Format f>
+void matmul_panels_q8(const MatMul& m, std::byte* scratch) {
+  constexpr int kSub = Code<f>::kSub;
+  const int64_t padded = q8_layout(m.cols).padded;
+  auto* panel_s = reinterpret_cast<float*>(scratch + padded * kPanelRows);
+  auto* stage = reinterpret_cast<Stage*>(scratch + q8_panel_bytes(padded));
+  const int64_t tiles = (m.tokens + kTile - 1) / kTile;
+  for (int64_t row = m.row_begin; row < m.row_end; row += kPanelRows) {
+    pack_q8<f>(m, row, scratch, panel_s, stage);
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      const int64_t t0 = tile_begin(m.tokens, tiles, tile);
+      switch (tile_begin(m.tokens, tiles, tile + 1) - t0) {
+        case 1:
+          panel_tile_q8<kSub, 1>(m, row, t0, scratch, panel_s);
+          break;
+        case 2:
+          panel_tile_q8<kSub, 2>(m, row, t0, scratch, panel_s);
+          break;
+        case 3:
+          panel_tile_q8<kSub, 3>(m, row, t0, scratch, panel_s);
+          break;
+        case 4:
+          panel_tile_q8<kSub, 4>(m, row, t0, scratch, panel_s);
+          break;
+        case 5:
+          panel_tile_q8<kSub, 5>(m, row, t0, scratch, panel_s);
+          break;
+        default:
+          panel_tile_q8<kSub, 6>(m, row, t0, scratch, panel_s);
+          break;
+      }
+    }
+  }
+}
+
+/// From so many tokens on, packing a panel is cheaper than unpacking the rows once per four tokens.
+constexpr int64_t kPanelTokensQ8 = 7;
+
+template <Format f>
+void matmul_q8(const MatMul& m, std::byte* scratch) {
+  if (m.tokens < kPanelTokensQ8) {
+    dot_all_q8<f>(m);
+  } else {
+    matmul_panels_q8<f>(m, scratch);
+  }
+}
+
+// ---- To float32, for panels of floats.
+
+template <Format f>
+void decode_q(const std::byte* blocks, int64_t n, float* out) {
+  using C = Code<f>;
+  const auto* p = reinterpret_cast<const uint8_t*>(blocks);
+  for (int64_t col = 0; col < n; col += C::kCols, p += C::kBytes) {
+    ChunkOf<f> c;
+    C::unpack(p, at_most(4, (n - col) / 32), c);
+    alignas(64) uint8_t bytes[C::kCols];
+    for (int i = 0; i < C::kCols / 64; ++i) _mm512_store_si512(bytes + 64 * i, c.q[i]);
+    for (int i = 0; i < C::kCols / 16 && col + 16 * i < n; ++i) {
+      const __m128i q = _mm_load_si128(reinterpret_cast<const __m128i*>(bytes + 16 * i));
+      const __m512i wide = C::kSigned ? _mm512_cvtepi8_epi32(q) : _mm512_cvtepu8_epi32(q);
+      const __m512i lane = _mm512_set1_epi32(i * 16 / C::kSub);
+      store(out + col + 16 * i, fma(_mm512_cvtepi32_ps(wide), _mm512_permutexvar_ps(lane, c.scale),
+                                    _mm512_permutexvar_ps(lane, c.low)));
+    }
+  }
+}
