@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
-#include <limits>
 #include <thread>
 #include <utility>
 
@@ -17,6 +16,8 @@ namespace {
 
 constexpr int64_t kChunk = 16384;  // values converted at a time: a multiple of every block length
 constexpr int64_t kMaxThreads = 64;
+constexpr int64_t kMaxElements = int64_t{1} << 56;  // bytes of any format still fit in int64
+constexpr int64_t kMaxBytes = int64_t{1} << 46;     // what an address can reach
 
 }  // namespace
 
@@ -27,7 +28,7 @@ int64_t element_count(const Sizes& sizes, std::string_view where) {
     if (size < 0) fail(ErrorKind::format, "{}: negative size in shape {}", where, to_string(sizes));
     if (size == 0) {
       empty = true;
-    } else if (__builtin_mul_overflow(count, size, &count)) {
+    } else if (__builtin_mul_overflow(count, size, &count) || count > kMaxElements) {
       fail(ErrorKind::format, "{}: shape {} has more elements than any memory", where,
            to_string(sizes));
     }
@@ -53,10 +54,10 @@ Tensor make_tensor(Format format, Sizes sizes, std::byte** data) {
          "tensor of shape {}: rows of {} values do not divide into {} blocks of {}",
          to_string(sizes), cols, f.name, f.block_len);
   }
-  int64_t bytes = 0;
-  if (__builtin_mul_overflow(count / f.block_len, int64_t{f.block_bytes}, &bytes) ||
-      bytes > std::numeric_limits<int64_t>::max() / 2) {
-    fail(ErrorKind::resource, "tensor of shape {}: too large for any memory", to_string(sizes));
+  const int64_t bytes = count / f.block_len * f.block_bytes;
+  if (bytes > kMaxBytes) {
+    fail(ErrorKind::resource, "tensor of shape {}: {} bytes, more than any memory",
+         to_string(sizes), bytes);
   }
   // calloc hands out pages that the kernel zeroes when they are first touched.
   void* block = std::calloc(static_cast<size_t>(bytes) + kAlignment, 1);

@@ -15,7 +15,8 @@ namespace ashlar {
 /// Sizes from the slowest axis to the fastest, as papers and PyTorch write them.
 using Sizes = std::vector<int64_t>;
 
-/// Product with overflow check; Error(format) naming `where` when it does not fit in int64.
+/// Product of the sizes; Error(format) naming `where` when one is negative or the product of those that are not
+/// zero exceeds 2^56, so that bytes and products of fewer sizes always fit in int64.
 int64_t element_count(const Sizes& sizes, std::string_view where);
 
 std::string to_string(const Sizes& sizes);  // "[32, 64]"
