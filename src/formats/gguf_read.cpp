@@ -20,6 +20,7 @@ constexpr uint64_t kMaxName = 65535;                // bytes of a key or tensor 
 constexpr uint64_t kMaxAlignment = uint64_t{1} << 20;
 constexpr uint32_t kMaxDims = 4;
 
+// Bytes of one value; of strings and arrays the least there can be.
 int size_of(GgufType type) {
   switch (type) {
     case GgufType::u8:
@@ -33,16 +34,11 @@ int size_of(GgufType type) {
     case GgufType::i32:
     case GgufType::f32:
       return 4;
-    case GgufType::u64:
-    case GgufType::i64:
-    case GgufType::f64:
-      return 8;
-    case GgufType::string:
-      return 8;  // at least: its length
     case GgufType::array:
-      return 12;  // at least: its element type and length
+      return 12;
+    default:
+      return 8;
   }
-  return 0;
 }
 
 bool is_float(GgufType type) { return type == GgufType::f32 || type == GgufType::f64; }

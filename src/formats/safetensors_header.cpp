@@ -313,6 +313,7 @@ SafetensorsHeader read_safetensors(const std::filesystem::path& file) {
   SafetensorsHeader header;
   header.metadata = std::move(events.metadata);
   const auto data = bytes.subspan(sizeof(length) + length);
+  header.tensors.reserve(events.rows.size());
   for (const HeaderRow& row : events.rows) {
     header.tensors.push_back(checked(row, data, where));
     header.tensors.back().owner = mapped;
