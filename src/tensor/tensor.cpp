@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -102,20 +103,26 @@ Tensor convert(const Tensor& tensor, Format format) {
   Tensor result = make_tensor(format, tensor.sizes, &out);
   const int64_t count = tensor.elements(), chunks = (count + kChunk - 1) / kChunk;
   std::atomic<int64_t> next = 0;
-  const auto work = [&, data = tensor.data, source = tensor.format] {
-    std::vector<float> values(static_cast<size_t>(std::min(kChunk, count)));
+  const auto work = [&, data = tensor.data, source = tensor.format](float* values) {
     for (int64_t chunk = next++; chunk < chunks; chunk = next++) {
       const int64_t at = chunk * kChunk, n = std::min(kChunk, count - at);
-      from.to_f32(data + row_bytes(source, at), values.data(), n);
-      to.from_f32(values.data(), out + row_bytes(format, at), n);
+      from.to_f32(data + row_bytes(source, at), values, n);
+      to.from_f32(values, out + row_bytes(format, at), n);
     }
   };
   // Quantising costs about a microsecond per ten values: worth more threads from a few chunks on.
+  const int64_t wanted = std::clamp<int64_t>(
+      std::min<int64_t>(chunks / 16, std::thread::hardware_concurrency()), 1, kMaxThreads);
+  std::vector<std::vector<float>> buffers(static_cast<size_t>(wanted));
+  for (auto& buffer : buffers) buffer.resize(static_cast<size_t>(std::min(kChunk, count)));
   std::vector<std::jthread> helpers;
-  const int64_t wanted =
-      std::min<int64_t>({chunks / 16, std::thread::hardware_concurrency(), kMaxThreads});
-  for (int64_t i = 1; i < wanted; ++i) helpers.emplace_back(work);
-  work();
+  helpers.reserve(buffers.size());
+  try {
+    for (size_t i = 1; i < buffers.size(); ++i) helpers.emplace_back(work, buffers[i].data());
+  } catch (const std::system_error&) {
+    // The system grants no more threads: those there are do the work.
+  }
+  work(buffers[0].data());
   helpers.clear();
   return result;
 }
