@@ -30,6 +30,10 @@ namespace {
 #include "kernels/chunks_avx512.inl"
 //
 #include "kernels/int8_avx512.inl"
+//
+#include "kernels/prepare.inl"
+//
+#include "kernels/attention.inl"
 
 constexpr int64_t kFewTokens = 8;  // float row dots up to here, panels above
 
@@ -90,7 +94,9 @@ void matmul_floats(Format f, Activation form, const MatMul& m, std::byte* scratc
         break;
     }
   }
-  if (form == Activation::bf16 && cpu_has_fast_bf16()) return matmul_panels_bf16(f, m, scratch);
+  const bool may_round = f != Format::f32 && f != Format::f16;
+  if (form == Activation::bf16 && may_round && cpu_has_fast_bf16())
+    return matmul_panels_bf16(f, m, scratch);
   matmul_panels_f32(f, form, m, scratch);
 }
 
@@ -115,6 +121,7 @@ constinit const Table kTable = {
     .name = "avx512",
     .supported = cpu_has_avx512,
     .activation = activation,
+    .prepare = prepare,
     .matmul_scratch = matmul_scratch,
     .matmul_grain = matmul_grain,
     .matmul = matmul,
@@ -130,6 +137,8 @@ constinit const Table kTable = {
     .softmax = softmax,
     .rope = rope,
     .store = store_row,
+    .attention_scratch = attention_scratch,
+    .attention = attention,
 };
 
 }  // namespace ashlar::kernels::avx512

@@ -135,3 +135,11 @@ ASHLAR_INLINE F load_e4m3(const void* p) {
   const F scaled = _mm256_mul_ps(_mm256_castsi256_ps(magnitude), _mm256_set1_ps(0x1p120f));
   return _mm256_or_ps(scaled, _mm256_castsi256_ps(sign));
 }
+
+/// Whole numbers of -128 .. 127 as bytes.
+ASHLAR_INLINE void store_int8(int8_t* p, F v) {
+  const __m256i wide = _mm256_cvtps_epi32(v);
+  const __m128i words =
+      _mm_packs_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
+}

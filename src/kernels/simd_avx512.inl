@@ -120,3 +120,8 @@ ASHLAR_INLINE F load_e4m3(const void* p) {
   const F scaled = _mm512_mul_ps(_mm512_castsi512_ps(magnitude), _mm512_set1_ps(0x1p120f));
   return _mm512_or_ps(scaled, _mm512_castsi512_ps(sign));
 }
+
+/// Whole numbers of -128 .. 127 as bytes.
+ASHLAR_INLINE void store_int8(int8_t* p, F v) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)));
+}

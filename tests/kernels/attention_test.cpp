@@ -1,0 +1,238 @@
+// Every table's attention against double precision, over pages, windows, chunks, sinks, caps and
+// groups.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include <fmt/core.h>
+
+#include "kernels/table.h"
+#include "random_weights.h"
+
+namespace ashlar::kernels {
+namespace {
+
+using test::Aligned;
+using test::random_values;
+
+struct Options {
+  int64_t heads = 1, tokens = 1, first = 0, k_dim = 64, v_dim = 64, page_tokens = 16;
+  int64_t window = 0, chunk = 0;
+  float softcap = 0;
+  bool sinks = false, factors = false, latent = false;  // latent: v lies inside the row of k
+  Format state = Format::f32;
+  float size = 1;  // of queries: large ones make sharp softmaxes
+};
+
+std::string describe(const Options& o) {
+  return fmt::format(
+      "heads {} tokens {} first {} k {} v {} page {} window {} chunk {} cap {} sinks {} state {}",
+      o.heads, o.tokens, o.first, o.k_dim, o.v_dim, o.page_tokens, o.window, o.chunk, o.softcap,
+      o.sinks, info(o.state).name);
+}
+
+void check(const Table& table, const Options& o) {
+  const int64_t context = o.first + o.tokens, width = info(o.state).block_bytes;
+  const int64_t k_row = o.k_dim * width + 64, v_row = o.latent ? k_row : o.v_dim * width + 32;
+  const int64_t pages = (context + o.page_tokens - 1) / o.page_tokens;
+  const auto k_values = random_values(context * o.k_dim, 1);
+  const auto v_values = random_values(context * o.v_dim, 2);
+  std::vector<std::vector<std::byte>> k_bytes, v_bytes;
+  std::vector<const std::byte*> k_pages, v_pages;
+  for (int64_t p = 0; p < pages; ++p) {
+    k_bytes.emplace_back(static_cast<size_t>(o.page_tokens * k_row), std::byte{0xff});  // NaN
+    v_bytes.emplace_back(static_cast<size_t>(o.page_tokens * v_row), std::byte{0xff});
+    for (int64_t i = 0; i < o.page_tokens && p * o.page_tokens + i < context; ++i) {
+      const int64_t j = p * o.page_tokens + i;
+      table.store(o.state, k_values.data() + j * o.k_dim, k_bytes.back().data() + i * k_row,
+                  o.k_dim);
+      table.store(o.state, v_values.data() + j * o.v_dim, v_bytes.back().data() + i * v_row,
+                  o.v_dim);
+    }
+    k_pages.push_back(k_bytes.back().data());
+    v_pages.push_back(o.latent ? k_bytes.back().data() : v_bytes.back().data());
+  }
+  // Pages that no query sees may be gone.
+  int64_t earliest = 0;
+  if (o.window) earliest = std::max(earliest, o.first - o.window + 1);
+  if (o.chunk) earliest = std::max(earliest, o.first / o.chunk * o.chunk);
+  for (int64_t p = 0; p < earliest / o.page_tokens; ++p) {
+    k_pages[static_cast<size_t>(p)] = nullptr;
+    v_pages[static_cast<size_t>(p)] = nullptr;
+  }
+
+  const int64_t q_head = o.k_dim + 3, q_token = q_head * o.heads + 5;
+  const int64_t out_head = o.v_dim + 1, out_token = out_head * o.heads + 7;
+  const auto q = random_values(o.tokens * q_token, 3, o.size);
+  const auto sinks = random_values(o.heads, 4, 2.0f);
+  auto factors = random_values(o.tokens, 5, 0.1f);
+  for (float& f : factors) f += 1;
+  std::vector<float> out(static_cast<size_t>(o.tokens * out_token), 777.0f);
+  Attention a;
+  a.q = q.data();
+  a.q_token_stride = q_token;
+  a.q_head_stride = q_head;
+  a.heads = o.heads;
+  a.tokens = o.tokens;
+  a.first = o.first;
+  a.k_dim = o.k_dim;
+  a.v_dim = o.v_dim;
+  a.state = o.state;
+  a.k_pages = k_pages.data();
+  a.v_pages = v_pages.data();
+  a.page_tokens = o.page_tokens;
+  a.k_row_bytes = k_row;
+  a.v_row_bytes = v_row;
+  a.window = o.window;
+  a.chunk = o.chunk;
+  a.scale = 1.0f / std::sqrt(static_cast<float>(o.k_dim));
+  a.softcap = o.softcap;
+  a.sinks = o.sinks ? sinks.data() : nullptr;
+  a.score_factor = o.factors ? factors.data() : nullptr;
+  a.out = out.data();
+  a.out_token_stride = out_token;
+  a.out_head_stride = out_head;
+  Aligned scratch(table.attention_scratch(a));
+  table.attention(a, scratch.data());
+
+  std::vector<float> k(static_cast<size_t>(o.k_dim)), v(static_cast<size_t>(o.v_dim));
+  for (int64_t t = 0; t < o.tokens; ++t) {
+    const int64_t position = o.first + t;
+    for (int64_t h = 0; h < o.heads; ++h) {
+      std::vector<double> scores, sum(static_cast<size_t>(o.v_dim), 0.0);
+      std::vector<int64_t> keys;
+      double top = -std::numeric_limits<double>::infinity();
+      for (int64_t j = 0; j <= position; ++j) {
+        if (o.window > 0 && j <= position - o.window) continue;
+        if (o.chunk > 0 && j / o.chunk != position / o.chunk) continue;
+        info(o.state).to_f32(
+            k_pages[static_cast<size_t>(j / o.page_tokens)] + j % o.page_tokens * k_row, k.data(),
+            o.k_dim);
+        double s = 0;
+        for (int64_t i = 0; i < o.k_dim; ++i)
+          s += static_cast<double>(q[static_cast<size_t>(t * q_token + h * q_head + i)]) *
+               k[static_cast<size_t>(i)];
+        s *= static_cast<double>(a.scale);
+        if (o.softcap > 0) s = o.softcap * std::tanh(s / o.softcap);
+        if (o.factors) s *= factors[static_cast<size_t>(t)];
+        scores.push_back(s);
+        keys.push_back(j);
+        top = std::max(top, s);
+      }
+      const double sink = sinks[static_cast<size_t>(h)];
+      if (o.sinks) top = std::max(top, sink);
+      double total = o.sinks ? std::exp(sink - top) : 0.0;
+      for (size_t i = 0; i < keys.size(); ++i) {
+        const double p = std::exp(scores[i] - top);
+        total += p;
+        info(o.state).to_f32(
+            v_pages[static_cast<size_t>(keys[i] / o.page_tokens)] + keys[i] % o.page_tokens * v_row,
+            v.data(), o.v_dim);
+        for (size_t c = 0; c < v.size(); ++c) sum[c] += p * static_cast<double>(v[c]);
+      }
+      for (int64_t c = 0; c < o.v_dim; ++c)
+        ASSERT_NEAR(out[static_cast<size_t>(t * out_token + h * out_head + c)],
+                    sum[static_cast<size_t>(c)] / total, 1e-5 * (o.size > 1 ? o.size : 1))
+            << describe(o) << ": token " << t << " head " << h << " value " << c;
+      ASSERT_EQ(out[static_cast<size_t>(t * out_token + h * out_head + o.v_dim)], 777.0f);
+    }
+  }
+}
+
+class AttentionTest : public testing::TestWithParam<const Table*> {};
+
+TEST_P(AttentionTest, DecodeAndPrefillOfAllFormats) {
+  for (Format state : {Format::f32, Format::f16, Format::bf16})
+    for (int64_t heads : {1, 2, 3, 5, 8, 16})
+      for (auto [tokens, first] :
+           {std::pair<int64_t, int64_t>{1, 0}, {1, 130}, {3, 61}, {70, 0}, {33, 97}})
+        check(*GetParam(), {.heads = heads, .tokens = tokens, .first = first, .state = state});
+}
+
+TEST_P(AttentionTest, WindowsAndChunksAtTheirBoundaries) {
+  for (int64_t heads : {1, 4, 14})
+    for (int64_t length : {1, 7, 16, 64, 65})
+      for (auto [tokens, first] :
+           {std::pair<int64_t, int64_t>{1, 63}, {1, 64}, {1, 65}, {1, 200}, {80, 0}, {40, 120}}) {
+        check(*GetParam(), {.heads = heads,
+                            .tokens = tokens,
+                            .first = first,
+                            .k_dim = 16,
+                            .v_dim = 16,
+                            .window = length});
+        check(*GetParam(), {.heads = heads,
+                            .tokens = tokens,
+                            .first = first,
+                            .k_dim = 16,
+                            .v_dim = 16,
+                            .chunk = length});
+        check(*GetParam(), {.heads = heads,
+                            .tokens = tokens,
+                            .first = first,
+                            .k_dim = 16,
+                            .v_dim = 16,
+                            .window = 9,
+                            .chunk = length});
+      }
+}
+
+TEST_P(AttentionTest, SinksCapsAndFactors) {
+  for (int64_t tokens : {1, 5, 20})
+    for (float cap : {0.0f, 1.0f, 30.0f})
+      for (bool sinks : {false, true})
+        for (bool factors : {false, true})
+          check(*GetParam(), {.heads = 4,
+                              .tokens = tokens,
+                              .first = 75,
+                              .k_dim = 32,
+                              .v_dim = 32,
+                              .window = 40,
+                              .softcap = cap,
+                              .sinks = sinks,
+                              .factors = factors});
+}
+
+TEST_P(AttentionTest, OddSizesAndPages) {
+  for (auto [k, v] :
+       {std::pair<int64_t, int64_t>{8, 8}, {20, 12}, {80, 80}, {96, 33}, {192, 128}, {256, 256}})
+    for (int64_t page : {1, 3, 16, 100})
+      for (int64_t tokens : {1, 9, 30})
+        check(*GetParam(), {.heads = 2,
+                            .tokens = tokens,
+                            .first = 67,
+                            .k_dim = k,
+                            .v_dim = v,
+                            .page_tokens = page,
+                            .state = Format::f16});
+}
+
+TEST_P(AttentionTest, LatentRowsHoldKeyAndValue) {
+  for (int64_t tokens : {1, 3})
+    for (int64_t heads : {4, 16, 70})
+      check(*GetParam(), {.heads = heads,
+                          .tokens = tokens,
+                          .first = 90,
+                          .k_dim = 576,
+                          .v_dim = 512,
+                          .latent = true,
+                          .state = Format::bf16});
+}
+
+TEST_P(AttentionTest, SharpSoftmaxStaysFinite) {
+  for (int64_t tokens : {1, 40})
+    check(*GetParam(), {.heads = 2, .tokens = tokens, .first = 130, .size = 60});
+}
+
+std::vector<const Table*> supported_tables() {
+  std::vector<const Table*> all;
+  for (const Table* t : tables())
+    if (t->supported()) all.push_back(t);
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, AttentionTest, testing::ValuesIn(supported_tables()),
+                         [](const auto& c) { return std::string(c.param->name); });
+
+}  // namespace
+}  // namespace ashlar::kernels
