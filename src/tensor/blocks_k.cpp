@@ -42,14 +42,19 @@ void q3_k_dequantise(const void* blocks, float* x, int64_t n) {
 void q4_k_dequantise(const void* blocks, float* x, int64_t n) {
   for_each_block<BlockQ4K, kSuper>(blocks, x, n, [](const BlockQ4K& b, float* out) {
     const float d = f16_to_f32(b.d), m = f16_to_f32(b.m);
+    float ds[8], dm[8];
     for (int group = 0; group < 8; ++group) {
       int scale = 0, min = 0;
       scale_min_k4(group, b.scales, &scale, &min);
-      const float ds = d * static_cast<float>(scale), dm = m * static_cast<float>(min);
-      const uint8_t* q = b.q + group / 2 * 32;
-      const int shift = group % 2 * 4;
+      ds[group] = d * static_cast<float>(scale);
+      dm[group] = m * static_cast<float>(min);
+    }
+    for (int group = 0; group < 8; group += 2) {
+      const uint8_t* q = b.q + group * 16;
+      float* y = out + group * 32;
+      for (int j = 0; j < 32; ++j) y[j] = ds[group] * static_cast<float>(q[j] & 15) - dm[group];
       for (int j = 0; j < 32; ++j) {
-        out[group * 32 + j] = ds * static_cast<float>((q[j] >> shift) & 15) - dm;
+        y[j + 32] = ds[group + 1] * static_cast<float>(q[j] >> 4) - dm[group + 1];
       }
     }
   });
