@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 #include "base/error.h"
@@ -13,18 +14,28 @@ namespace ashlar {
 namespace {
 
 void positive(int64_t value, const std::string& where) {
-  if (value < 1 || value > (int64_t{1} << 40))
-    fail(ErrorKind::invalid, "{}: expected a number from 1 to 2^40, found {}", where, value);
+  if (value < 1 || value > (int64_t{1} << 30))
+    fail(ErrorKind::invalid, "{}: expected a number from 1 to 2^30, found {}", where, value);
+}
+
+void not_negative(int64_t value, const std::string& where) {
+  if (value != 0) positive(value, where);
+}
+
+void finite(double value, const std::string& where) {
+  if (!std::isfinite(value))
+    fail(ErrorKind::invalid, "{}: expected a finite number, found {}", where, value);
 }
 
 void check_rope(const RopePart& r, int64_t head_dim, const std::string& where) {
-  if (!(r.theta > 0))
+  if (!(r.theta > 0) || !std::isfinite(r.theta))
     fail(ErrorKind::invalid, "{}.theta: expected a positive number, found {}", where, r.theta);
   const int64_t dim = r.dim == 0 ? head_dim : r.dim;
   if (dim < 2 || dim % 2 != 0 || dim > head_dim)
     fail(ErrorKind::invalid, "{}.dim: expected an even number up to {}, found {}", where, head_dim,
          dim);
-  if (r.scaling != RotationScaling::none && !(r.factor > 0))
+  finite(r.attention_factor, where + ".attention_factor");
+  if (r.scaling != RotationScaling::none && !(r.factor > 0 && std::isfinite(r.factor)))
     fail(ErrorKind::invalid, "{}.factor: expected a positive number, found {}", where, r.factor);
   if ((r.scaling == RotationScaling::llama3 || r.scaling == RotationScaling::yarn) &&
       r.original_context < 1) {
@@ -43,9 +54,12 @@ void check_block(const Block& block, const std::string& where) {
       fail(ErrorKind::invalid, "{}: {} heads do not divide among {} kv_heads", here, a->heads,
            a->kv_heads);
     if (a->rope) check_rope(*a->rope, a->head_dim, here + ".rope");
-    if (a->window < 0 || a->chunk < 0)
-      fail(ErrorKind::invalid, "{}: window {} and chunk {} are at least 0", here, a->window,
-           a->chunk);
+    not_negative(a->window, here + ".window");
+    not_negative(a->chunk, here + ".chunk");
+    not_negative(a->log_length, here + ".log_length");
+    finite(a->scale, here + ".scale");
+    if (a->log_length == 1)
+      fail(ErrorKind::invalid, "{}.log_length: expected at least 2, found 1", here);
   } else {
     const auto& m = std::get<LatentAttentionPart>(block.mixer);
     const std::string here = where + ".mixer.latent_attention";
@@ -54,6 +68,7 @@ void check_block(const Block& block, const std::string& where) {
     positive(m.qk_nope, here + ".qk_nope");
     positive(m.qk_rope, here + ".qk_rope");
     positive(m.value_dim, here + ".value_dim");
+    not_negative(m.query_rank, here + ".query_rank");
     check_rope(m.rope, m.qk_rope, here + ".rope");
   }
   if (const auto* f = std::get_if<DenseFfn>(&block.ffn)) {
@@ -65,6 +80,17 @@ void check_block(const Block& block, const std::string& where) {
     positive(e.width, here + ".width");
     if (e.top_k < 1 || e.top_k > e.experts)
       fail(ErrorKind::invalid, "{}.top_k: expected 1 to {}, found {}", here, e.experts, e.top_k);
+    not_negative(e.shared, here + ".shared");
+    not_negative(e.parallel, here + ".parallel");
+    const Router& r = e.router;
+    if (r.groups < 1 || e.experts % r.groups != 0 || r.keep_groups < 1 ||
+        r.keep_groups > r.groups || r.keep_groups * (e.experts / r.groups) < e.top_k) {
+      fail(ErrorKind::invalid,
+           "{}.router: {} groups of which {} are kept do not fit {} experts and top_k {}", here,
+           r.groups, r.keep_groups, e.experts, e.top_k);
+    }
+    if (e.activation == FfnActivation::gelu || e.activation == FfnActivation::relu)
+      fail(ErrorKind::unsupported, "{}.activation: experts without a gate", here);
   }
 }
 
@@ -74,6 +100,15 @@ void check(const Blueprint& bp) {
   const std::string where = bp.name.empty() ? "blueprint" : bp.name;
   positive(bp.embedding.vocab, where + ".embedding.vocab");
   positive(bp.embedding.width, where + ".embedding.width");
+  not_negative(bp.embedding.positions, where + ".embedding.positions");
+  not_negative(bp.context, where + ".context");
+  finite(bp.embedding.scale, where + ".embedding.scale");
+  finite(bp.head.scale, where + ".head.scale");
+  if (bp.embedding.sinusoidal && bp.embedding.width % 2 != 0)
+    fail(ErrorKind::invalid,
+         "{}.embedding.width: sinusoidal positions need an even number, found "
+         "{}",
+         where, bp.embedding.width);
   if (bp.blocks.empty()) fail(ErrorKind::invalid, "{}: has no blocks", where);
   for (size_t i = 0; i < bp.blocks.size(); ++i)
     check_block(bp.blocks[i], where + ".blocks[" + std::to_string(i) + "]");
@@ -83,12 +118,15 @@ void check(const Blueprint& bp) {
 
 namespace {
 
+constexpr size_t kLongestPattern = 64;  // layers
+
 std::vector<Fold> fold_range(const std::vector<Block>& blocks, size_t begin, size_t end,
                              bool inner) {
   std::vector<Fold> folds;
   for (size_t i = begin; i < end;) {
     size_t best_period = 1, best_repeat = 1;
-    for (size_t period = 1; period <= (inner ? 1 : (end - i) / 2); ++period) {
+    const size_t most = inner ? 1 : std::min((end - i) / 2, kLongestPattern);
+    for (size_t period = 1; period <= most && best_period * best_repeat < end - i; ++period) {
       size_t repeat = 1;
       while (i + (repeat + 1) * period <= end &&
              std::equal(blocks.begin() + static_cast<int64_t>(i),

@@ -185,7 +185,8 @@ Json write_folds(const std::vector<Fold>& folds, const std::vector<Block>& block
     Json item = Json::object();
     if (f.repeat > 1) item["repeat"] = f.repeat;
     if (f.inner.empty()) {
-      for (auto& [key, value] : write(blocks[f.first]).items()) item[key] = value;
+      const Json block = write(blocks[f.first]);
+      for (const auto& [key, value] : block.items()) item[key] = value;
     } else {
       item["blocks"] = write_folds(f.inner, blocks);
     }

@@ -53,15 +53,22 @@ inline int64_t visible_keys(int64_t position, int64_t window, int64_t chunk) {
   return n;
 }
 
+/// Sum of visible_keys over the positions 0 .. end - 1.
+inline int64_t visible_keys_before(int64_t end, int64_t window, int64_t chunk) {
+  // Within a sequence (or a chunk) the sum rises to the window, then stays.
+  const auto sum = [&](int64_t n) {
+    const int64_t rising = window > 0 ? std::min(n, window) : n;
+    return rising * (rising + 1) / 2 + (n - rising) * window;
+  };
+  return chunk > 0 ? end / chunk * sum(chunk) + sum(end % chunk) : sum(end);
+}
+
 /// Sum of visible_keys over all tokens of the workload.
 inline int64_t visible_keys(const Workload& load, int64_t window, int64_t chunk) {
   int64_t n = 0;
   for (const Workload::Run& r : load.runs) {
-    if (window == 0 && chunk == 0) {
-      n += r.count * r.first + r.count * (r.count + 1) / 2;
-    } else {
-      for (int64_t i = 0; i < r.count; ++i) n += visible_keys(r.first + i, window, chunk);
-    }
+    n += visible_keys_before(r.first + r.count, window, chunk) -
+         visible_keys_before(r.first, window, chunk);
   }
   return n;
 }

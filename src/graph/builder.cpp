@@ -4,6 +4,12 @@
 #include "base/error.h"
 
 namespace ashlar {
+namespace {
+
+/// Of one parameter: so much that no sum over a graph's layers overflows.
+constexpr int64_t kMostElements = int64_t{1} << 42;
+
+}  // namespace
 
 const Type& Value::type() const {
   if (input.from == Input::From::value) return builder->graph_.type(input.id);
@@ -27,6 +33,19 @@ Value Builder::param(std::string_view name, Axes axes, Role role, int64_t col_ax
     }
     return {this, {Input::From::param, it->second}};
   }
+  int64_t elements = 1;
+  for (const Axis& a : axes) {
+    if (a.size < 1 || __builtin_mul_overflow(elements, a.size, &elements) ||
+        elements > kMostElements) {
+      fail(ErrorKind::invalid,
+           "graph: parameter {} {}: expected sizes from 1 and at most 2^42 "
+           "numbers",
+           full, to_string(axes));
+    }
+  }
+  if (col_axes < 0 || col_axes > static_cast<int64_t>(axes.size()))
+    fail(ErrorKind::invalid, "graph: parameter {} {} has no {} axes to a row", full,
+         to_string(axes), col_axes);
   const auto id = static_cast<ParamId>(graph_.params_.size());
   param_types_.push_back({Kind::real, axes});
   const int64_t row_axes = col_axes == 0 ? 0 : static_cast<int64_t>(axes.size()) - col_axes;

@@ -53,13 +53,18 @@ class GraphReader {
     while (next_line()) {
       if (line_.empty()) continue;
       if (done) wrong("nothing after the output line");
-      if (take("param @"))
-        read_param();
-      else if (take("output ")) {
-        output_ = value();
-        done = true;
-      } else {
-        read_node();
+      try {
+        if (take("param @")) {
+          read_param();
+        } else if (take("output ")) {
+          output_ = value();
+          done = true;
+        } else {
+          read_node();
+        }
+      } catch (const Error& e) {
+        if (e.kind() == ErrorKind::format) throw;
+        fail(ErrorKind::format, "graph text, line {}: {}", number_, e.what());
       }
       if (!line_.empty()) wrong("the end of the line");
     }
@@ -169,7 +174,7 @@ class GraphReader {
       }
     }
     std::string scope, label;
-    if (line_.starts_with(" ") && !line_.starts_with(" :")) {
+    if (line_.starts_with(" ") && !line_.starts_with(" : ")) {
       need(" ");
       scope = std::string(until(":"));
       need(":");
