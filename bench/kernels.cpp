@@ -1,0 +1,310 @@
+// Speed of every kernel table against what this CPU can do: matrix products per format, attention,
+// rows.
+//
+//   bench_kernels [TABLE] [FORMAT]     one thread; GB/s and GOP/s with their share of the measured
+//   limits
+#include "kernels/target.h"
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <new>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels/activations.h"
+#include "kernels/cpu.h"
+#include "kernels/table.h"
+#include "tensor/scalar.h"
+
+namespace ashlar::kernels {
+namespace {
+
+struct Limits {
+  double memory = 0, f32 = 0, bf16 = 0, int8 = 0;  // GB/s, G operations/s (a multiply-add is two)
+};
+
+/// Seconds of the fastest of several runs, each of which lasts at least 10 ms.
+double seconds(const std::function<void()>& f) {
+  using Clock = std::chrono::steady_clock;
+  const auto timed = [&](int64_t n) {
+    const auto start = Clock::now();
+    for (int64_t i = 0; i < n; ++i) f();
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  int64_t n = 1;
+  double once = timed(1);
+  while (once < 0.01) once = timed(n = std::max(n * 2, static_cast<int64_t>(n * 0.012 / once)));
+  double best = once;
+  for (int i = 0; i < 4; ++i) best = std::min(best, timed(n));
+  return best / static_cast<double>(n);
+}
+
+struct Buffer {
+  explicit Buffer(int64_t bytes)
+      : data(static_cast<std::byte*>(
+            ::operator new (static_cast<size_t>(bytes + 64), std::align_val_t{64}))) {
+    std::memset(data, 0, static_cast<size_t>(bytes + 64));
+  }
+  Buffer(const Buffer&) = delete;
+  ~Buffer() { ::operator delete (data, std::align_val_t{64}); }
+  std::byte* data;
+};
+
+volatile float sink = 0;
+
+}  // namespace
+}  // namespace ashlar::kernels
+
+#if defined(__x86_64__)
+ASHLAR_TARGET_BEGIN("avx2,fma")
+namespace ashlar::kernels {
+namespace {
+void read_all(const std::byte* p, int64_t bytes) {
+  __m256i a[4] = {};
+  for (int64_t i = 0; i + 128 <= bytes; i += 128) {
+    _mm_prefetch(reinterpret_cast<const char*>(p + i + 4096), _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(p + i + 4160), _MM_HINT_T0);
+    for (int j = 0; j < 4; ++j)
+      a[j] = _mm256_xor_si256(a[j],
+                              _mm256_load_si256(reinterpret_cast<const __m256i*>(p + i + 32 * j)));
+  }
+  const __m256i all = _mm256_xor_si256(_mm256_xor_si256(a[0], a[1]), _mm256_xor_si256(a[2], a[3]));
+  sink = static_cast<float>(_mm256_extract_epi32(all, 0));
+}
+void fma_avx2(int64_t n) {
+  __m256 a[12];
+  for (auto& v : a) v = _mm256_set1_ps(1.0f);
+  const __m256 x = _mm256_set1_ps(0.5f);
+  for (int64_t i = 0; i < n; ++i)
+    for (auto& v : a) v = _mm256_fmadd_ps(v, x, x);
+  for (auto& v : a) sink = sink + _mm256_cvtss_f32(v);
+}
+}  // namespace
+}  // namespace ashlar::kernels
+ASHLAR_TARGET_END
+ASHLAR_TARGET_BEGIN("avx512f,avx512vnni,avx512bf16")
+namespace ashlar::kernels {
+namespace {
+void int8_avx512(int64_t n) {
+  __m512i a[12];
+  for (auto& v : a) v = _mm512_set1_epi32(1);
+  const __m512i x = _mm512_set1_epi8(1);
+  for (int64_t i = 0; i < n; ++i)
+    for (auto& v : a) v = _mm512_dpbusd_epi32(v, x, x);
+  for (auto& v : a) sink = sink + static_cast<float>(_mm512_cvtsi512_si32(v));
+}
+void fma_avx512(int64_t n) {
+  __m512 a[12];
+  for (auto& v : a) v = _mm512_set1_ps(1.0f);
+  const __m512 x = _mm512_set1_ps(0.5f);
+  for (int64_t i = 0; i < n; ++i)
+    for (auto& v : a) v = _mm512_fmadd_ps(v, x, x);
+  for (auto& v : a) sink = sink + _mm512_cvtss_f32(v);
+}
+void bf16_avx512(int64_t n) {
+  __m512 a[12];
+  for (auto& v : a) v = _mm512_set1_ps(1.0f);
+  const auto x = reinterpret_cast<__m512bh>(_mm512_set1_epi32(0x3f003f00));
+  for (int64_t i = 0; i < n; ++i)
+    for (auto& v : a) v = _mm512_dpbf16_ps(v, x, x);
+  for (auto& v : a) sink = sink + _mm512_cvtss_f32(v);
+}
+}  // namespace
+}  // namespace ashlar::kernels
+ASHLAR_TARGET_END
+#endif
+
+namespace ashlar::kernels {
+namespace {
+
+Limits measure_limits() {
+  Limits l;
+#if defined(__x86_64__)
+  if (cpu_has_avx2()) {
+    const int64_t bytes = 256 << 20;
+    const Buffer memory(bytes + 8192);
+    std::memset(memory.data, 1, static_cast<size_t>(bytes));
+    l.memory = static_cast<double>(bytes) / seconds([&] { read_all(memory.data, bytes); }) * 1e-9;
+    l.f32 = 12e5 * 16 / seconds([] { fma_avx2(100000); }) * 1e-9;
+  }
+  if (cpu_has_avx512()) {
+    l.f32 = 12e5 * 32 / seconds([] { fma_avx512(100000); }) * 1e-9;
+    l.int8 = 12e5 * 128 / seconds([] { int8_avx512(100000); }) * 1e-9;
+    if (__builtin_cpu_supports("avx512bf16"))
+      l.bf16 = 12e5 * 64 / seconds([] { bf16_avx512(100000); }) * 1e-9;
+  }
+#endif
+  return l;
+}
+
+double share(double value, double limit) { return limit > 0 ? 100 * value / limit : 0; }
+
+const char* name_of(Activation a) {
+  return a == Activation::f32 ? "f32" : a == Activation::bf16 ? "bf16" : "q8";
+}
+
+/// Seconds of one product of rows x cols weights with `tokens` tokens.
+double product(const Table& table, Format format, int64_t rows, int64_t cols, int64_t tokens) {
+  const Activation form = table.activation(format, cols, tokens);
+  Buffer w(rows * row_bytes(format, cols));
+  std::mt19937 random(1);
+  if (format == Format::f32) {
+    auto* v = reinterpret_cast<float*>(w.data);
+    for (int64_t i = 0; i < rows * cols; ++i) v[i] = static_cast<float>(i % 7) - 3;
+  } else {  // small bytes: no format reads a NaN or an infinity from them
+    for (int64_t i = 0; i < rows * row_bytes(format, cols); ++i)
+      w.data[i] = static_cast<std::byte>(i * 7 % 60);
+  }
+  const int64_t x_row = round_up(table.activation_bytes(form, cols), 64);
+  const Buffer x(x_row * tokens), scratch(table.matmul_scratch(format, cols, tokens));
+  Buffer y(rows * tokens * 4);
+  std::vector<float> values(static_cast<size_t>(cols));
+  for (int64_t t = 0; t < tokens; ++t) {
+    for (float& v : values) v = static_cast<float>(random() % 1000) * 0.001f - 0.5f;
+    table.prepare(form, values.data(), x.data + t * x_row, cols);
+  }
+  MatMul m;
+  m.w = w.data;
+  m.w_row_bytes = row_bytes(format, cols);
+  m.cols = cols;
+  m.row_end = rows;
+  m.x = x.data;
+  m.x_row_bytes = x_row;
+  m.tokens = tokens;
+  m.y = reinterpret_cast<float*>(y.data);
+  m.y_stride = rows;
+  return seconds([&] { table.matmul(format, form, m, scratch.data); });
+}
+
+void bench_products(const Table& table, const Limits& limits, std::string_view only) {
+  fmt::print("\n{}: matrix products, one thread\n", table.name);
+  fmt::print("{:9} {:>26} {:>18} {:>26} {:>32}\n", "", "T=1 from memory", "T=1 from L2",
+             "T=4, 8 (GOP/s)", "T=512 1024x2048");
+  for (int i = 0; i < kFormats; ++i) {
+    const auto format = static_cast<Format>(i);
+    const FormatInfo& f = info(format);
+    if (!only.empty() && f.name != only) continue;
+    const int64_t cols = 2048, row = row_bytes(format, cols);
+    const int64_t big = (96 << 20) / row, small = (400 << 10) / row;
+    const double memory =
+        static_cast<double>(big * row) / product(table, format, big, cols, 1) * 1e-9;
+    const double cache =
+        static_cast<double>(small * row) / product(table, format, small, cols, 1) * 1e-9;
+    const auto rate = [&](int64_t tokens) {
+      return 2.0 * 1024.0 * static_cast<double>(cols * tokens) /
+             product(table, format, 1024, cols, tokens) * 1e-9;
+    };
+    const double four = rate(4), eight = rate(8), many = rate(512);
+    const Activation form = table.activation(format, cols, 512);
+    const double limit = form == Activation::f32    ? limits.f32
+                         : form == Activation::bf16 ? limits.bf16
+                                                    : limits.int8;
+    fmt::print(
+        "{:9} {:8.1f} GB/s {:4.0f} % {:11.1f} GB/s {:14.1f} {:10.1f} {:12.1f} GOP/s {:4.0f} % of "
+        "{}\n",
+        f.name, memory, share(memory, limits.memory), cache, four, eight, many, share(many, limit),
+        name_of(form));
+  }
+}
+
+void bench_attention(const Table& table, const Limits& limits) {
+  fmt::print("\n{}: attention, one thread, bf16 keys and values\n", table.name);
+  struct Shape {
+    const char* name;
+    int64_t heads, tokens, first, k_dim, v_dim, window;
+  };
+  for (const Shape& s : {Shape{"Gemma 3 270M prefill, window 512", 4, 512, 0, 256, 256, 512},
+                         Shape{"Gemma 3 270M decode at 512", 4, 1, 511, 256, 256, 0},
+                         Shape{"Qwen3 prefill 512", 2, 512, 0, 128, 128, 0},
+                         Shape{"Qwen3 decode at 4096", 2, 1, 4095, 128, 128, 0},
+                         Shape{"DeepSeek latent decode at 1024", 16, 1, 1023, 576, 512, 0}}) {
+    const int64_t context = s.first + s.tokens, page = 64, pages = (context + page - 1) / page;
+    const Buffer state(pages * page * (s.k_dim + s.v_dim) * 2);
+    Buffer q(s.heads * s.tokens * s.k_dim * 4), out(s.heads * s.tokens * s.v_dim * 4);
+    std::vector<const std::byte*> k_pages, v_pages;
+    for (int64_t p = 0; p < pages; ++p) {
+      k_pages.push_back(state.data + p * page * s.k_dim * 2);
+      v_pages.push_back(state.data + (pages * s.k_dim + p * s.v_dim) * page * 2);
+    }
+    Attention a;
+    a.q = reinterpret_cast<const float*>(q.data);
+    a.q_head_stride = s.k_dim;
+    a.q_token_stride = s.k_dim * s.heads;
+    a.heads = s.heads;
+    a.tokens = s.tokens;
+    a.first = s.first;
+    a.k_dim = s.k_dim;
+    a.v_dim = s.v_dim;
+    a.state = Format::bf16;
+    a.k_pages = k_pages.data();
+    a.v_pages = v_pages.data();
+    a.page_tokens = page;
+    a.k_row_bytes = s.k_dim * 2;
+    a.v_row_bytes = s.v_dim * 2;
+    a.window = s.window;
+    a.scale = 0.1f;
+    a.out = reinterpret_cast<float*>(out.data);
+    a.out_head_stride = s.v_dim;
+    a.out_token_stride = s.v_dim * s.heads;
+    const Buffer scratch(table.attention_scratch(a));
+    const double time = seconds([&] { table.attention(a, scratch.data); });
+    double pairs = 0;
+    for (int64_t t = 0; t < s.tokens; ++t)
+      pairs += static_cast<double>(s.first + t + 1 - first_visible(a, s.first + t));
+    const double flops =
+        pairs * 2 * static_cast<double>(s.heads * (s.k_dim + s.v_dim)) / time * 1e-9;
+    const double bytes = static_cast<double>(context * (s.k_dim + s.v_dim) * 2) / time * 1e-9;
+    fmt::print("{:34} {:9.1f} us {:8.1f} GFLOP/s {:4.0f} % of f32 {:8.1f} GB/s of state\n", s.name,
+               time * 1e6, flops, share(flops, limits.f32), bytes);
+  }
+}
+
+void bench_rows(const Table& table) {
+  fmt::print("\n{}: rows of 2048 floats, ns\n", table.name);
+  const int64_t n = 2048;
+  std::vector<float> x(n, 0.5f), y(n), w(n, 1.0f);
+  const Buffer prepared(table.activation_bytes(Activation::f32, n));
+  const auto line = [&](const char* name, const std::function<void()>& f) {
+    fmt::print("  {:12} {:8.0f}\n", name, seconds(f) * 1e9);
+  };
+  line("rms_norm", [&] { table.rms_norm(x.data(), w.data(), y.data(), n, 1e-6f); });
+  line("silu gate", [&] { table.gated(Gate::silu, x.data(), w.data(), y.data(), n, 0, 0); });
+  line("gelu gate", [&] { table.gated(Gate::gelu_tanh, x.data(), w.data(), y.data(), n, 0, 0); });
+  line("softcap", [&] { table.softcap(x.data(), 30, y.data(), n); });
+  line("softmax", [&] { table.softmax(x.data(), y.data(), n); });
+  line("add", [&] { table.add(x.data(), w.data(), y.data(), n); });
+  line("to q8", [&] { table.prepare(Activation::q8, x.data(), prepared.data, n); });
+  line("to bf16", [&] { table.prepare(Activation::bf16, x.data(), prepared.data, n); });
+}
+
+int run(int argc, char** argv) {
+  const std::string wanted = argc > 1 ? argv[1] : "", format = argc > 2 ? argv[2] : "";
+  const Limits limits = measure_limits();
+  fmt::print(
+      "limits, one thread: memory {:.1f} GB/s, f32 {:.0f} GFLOP/s, bf16 {:.0f} GFLOP/s, int8 "
+      "{:.0f} GOP/s\n",
+      limits.memory, limits.f32, limits.bf16, limits.int8);
+  for (const Table* table : tables()) {
+    if (!table->supported() || (!wanted.empty() && table->name != wanted)) continue;
+    if (wanted.empty() && table->name == "generic") continue;  // slow; by name only
+    bench_products(*table, limits, format);
+    if (!format.empty()) continue;
+    bench_attention(*table, limits);
+    bench_rows(*table);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace ashlar::kernels
+
+int main(int argc, char** argv) { return ashlar::kernels::run(argc, argv); }
