@@ -47,8 +47,9 @@ Table over(const Table& upper, const Table& lower) {
 std::span<const Table* const> tables() {
   static const Table generic_table = generic::kTable;
 #if defined(__x86_64__)
-  static const Table avx512_table = over(avx512::kTable, generic_table);
-  static const std::array all = {&generic_table, &avx512_table};
+  static const Table avx2_table = over(avx2::kTable, generic_table);
+  static const Table avx512_table = over(avx512::kTable, avx2_table);
+  static const std::array all = {&generic_table, &avx2_table, &avx512_table};
 #else
   static_cast<void>(over);
   static const std::array all = {&generic_table};

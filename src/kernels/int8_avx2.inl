@@ -1,0 +1,117 @@
+// Row dots of quantised weights with int8 activations, by pmaddubsw. Formulas: int8_avx512.inl.
+
+template <Format f>
+using ChunkOf = Chunk<Code<f>::kCols, Code<f>::kSub>;
+
+/// Sums of four products of bytes; no pair of products leaves int16 (|q| |x| <= 128 127 signed, 63
+/// 127 not).
+template <bool kSigned>
+ASHLAR_INLINE __m256i products(__m256i q, __m256i x) {
+  const __m256i pairs = kSigned ? _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(x, q))
+                                : _mm256_maddubs_epi16(q, x);
+  return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
+
+template <Format f, int T>
+ASHLAR_INLINE void dot_chunk(const uint8_t* p, const std::byte* const* x, int64_t col,
+                             const Q8Layout& at, F (&acc)[T], F (&lows)[T], float (&low)[T]) {
+  using C = Code<f>;
+  ChunkOf<f> c;
+  C::unpack(p, c);
+  for (int t = 0; t < T; ++t) {
+    const auto* q = reinterpret_cast<const uint8_t*>(x[t] + col);
+    const auto* xs = reinterpret_cast<const float*>(x[t] + at.scale) + col / 32;
+    const auto* sums = reinterpret_cast<const float*>(x[t] + at.sum) + col / 32;
+    if (C::kCols == 32) {
+      const F scale = set1(c.scale[0] * xs[0]);
+      acc[t] = fma(_mm256_cvtepi32_ps(products<C::kSigned>(c.q[0], load32(q))), scale, acc[t]);
+      if (!C::kSigned) low[t] += c.low[0] * sums[0];
+      continue;
+    }
+    for (int i = 0; i < C::kCols / 32; ++i) {
+      const F product = _mm256_cvtepi32_ps(products<C::kSigned>(c.q[i], load32(q + 32 * i)));
+      F scale;
+      if (C::kSub == 32) {
+        scale = set1(c.scale[i] * xs[i]);
+      } else {
+        const F both = _mm256_set_m128(_mm_broadcast_ss(c.scale + 2 * i + 1),
+                                       _mm_broadcast_ss(c.scale + 2 * i));
+        scale = mul(both, set1(xs[i]));
+      }
+      acc[t] = fma(product, scale, acc[t]);
+    }
+    if (!C::kSigned) {
+      if (C::kSub == 32) {
+        lows[t] = fma(load(c.low), load(sums), lows[t]);
+      } else {
+        const auto* half = reinterpret_cast<const float*>(x[t] + at.half_sum) + col / 16;
+        lows[t] = fma(load(c.low), load(half), lows[t]);
+        lows[t] = fma(load(c.low + 8), load(half + 8), lows[t]);
+      }
+    }
+  }
+}
+
+template <Format f, int T>
+void dot_tokens_q8(const MatMul& m, int64_t token) {
+  using C = Code<f>;
+  const Q8Layout at = q8_layout(m.cols);
+  const std::byte* x[T];
+  for (int t = 0; t < T; ++t) x[t] = token_row(m, token + t);
+  for (int64_t r = m.row_begin; r < m.row_end; ++r) {
+    const auto* p = reinterpret_cast<const uint8_t*>(m.w + r * m.w_row_bytes);
+    F acc[T], lows[T];
+    float low[T];
+    for (int t = 0; t < T; ++t) {
+      acc[t] = lows[t] = zero();
+      low[t] = 0;
+    }
+    for (int64_t col = 0; col < m.cols; col += C::kCols, p += C::kBytes)
+      dot_chunk<f, T>(p, x, col, at, acc, lows, low);
+    for (int t = 0; t < T; ++t)
+      m.y[(token + t) * m.y_stride + r] =
+          sum(add(acc[t], lows[t])) + low[t] + (m.bias ? m.bias[r] : 0.0f);
+  }
+}
+
+template <Format f>
+void dot_all_q8(const MatMul& m) {
+  int64_t t = 0;
+  for (; t + 4 <= m.tokens; t += 4) dot_tokens_q8<f, 4>(m, t);
+  switch (m.tokens - t) {
+    case 1:
+      dot_tokens_q8<f, 1>(m, t);
+      break;
+    case 2:
+      dot_tokens_q8<f, 2>(m, t);
+      break;
+    case 3:
+      dot_tokens_q8<f, 3>(m, t);
+      break;
+    default:
+      break;
+  }
+}
+
+// ---- To float32, for panels.
+
+template <Format f>
+void decode_q(const std::byte* blocks, int64_t n, float* out) {
+  using C = Code<f>;
+  const auto* p = reinterpret_cast<const uint8_t*>(blocks);
+  for (int64_t col = 0; col < n; col += C::kCols, p += C::kBytes) {
+    ChunkOf<f> c;
+    C::unpack(p, c);
+    for (int i = 0; i < C::kCols / 32; ++i) {
+      alignas(32) uint8_t bytes[32];
+      _mm256_store_si256(reinterpret_cast<__m256i*>(bytes), c.q[i]);
+      for (int j = 0; j < 4; ++j) {
+        const __m128i q = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes + 8 * j));
+        const __m256i wide = C::kSigned ? _mm256_cvtepi8_epi32(q) : _mm256_cvtepu8_epi32(q);
+        const int run = (32 * i + 8 * j) / C::kSub;
+        store(out + col + 32 * i + 8 * j,
+              fma(_mm256_cvtepi32_ps(wide), set1(c.scale[run]), set1(c.low[run])));
+      }
+    }
+  }
+}
