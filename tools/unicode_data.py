@@ -38,6 +38,21 @@ def ranges(points):
     return out
 
 
+def lowercase_runs():
+    """first, last, step, difference (mod 2^32) of runs of characters whose lower case is one character."""
+    lower = normalizers.Lowercase().normalize_str
+    pairs = [(c, ord(lower(chr(c)))) for c in CODE_POINTS if c != 0x130 and lower(chr(c)) != chr(c)]
+    runs = []
+    for c, to in pairs:
+        if runs and to - c == runs[-1][3]:
+            gap = c - runs[-1][1]
+            if gap in (1, 2) and (runs[-1][2] == 0 or runs[-1][2] == gap):
+                runs[-1][1], runs[-1][2] = c, gap
+                continue
+        runs.append([c, c, 0, to - c])
+    return [x % 2**32 for first, last, step, delta in runs for x in (first, last, max(step, 1), delta)]
+
+
 def normalization_sets():
     """The library's normalizers know an older Unicode than its patterns: younger code points pass as
     they are, and nothing composes across them."""
@@ -91,8 +106,19 @@ def main():
             ("kHangulRanges", r"\p{Hangul}", "Script Hangul: first, last."),
             ("kWordRanges", r"\w", "What \\w matches: first, last.")):
         write(constant, ["0x%x" % e for r in ranges(members(pattern)) for e in r], comment)
+    punctuation = {c for c in CODE_POINTS
+                   if len(pre_tokenizers.Punctuation("isolated").pre_tokenize_str("a" + chr(c))) == 2}
+    accents = {c for c in CODE_POINTS if normalizers.StripAccents().normalize_str(chr(c)) == ""}
+    numeric = {c for c in CODE_POINTS
+               if len(pre_tokenizers.Digits(True).pre_tokenize_str("a" + chr(c))) == 2}
     active, nfc_check = normalization_sets()
     flat = lambda points: ["0x%x" % e for r in ranges(points) for e in r]
+    write("kPunctuationRanges", flat(punctuation),
+          "What the Punctuation pre-tokenizer cuts at (an older Unicode): first, last.")
+    write("kAccentRanges", flat(accents), "What StripAccents takes away (an older Unicode): first, last.")
+    write("kNumericRanges", flat(numeric), "What the Digits pre-tokenizer cuts at: first, last.")
+    write("kLowerRuns", ["0x%x" % x for x in lowercase_runs()],
+          "Lower case by runs: first, last, step, what to add.")
     write("kNormActiveRanges", flat(active),
           "Code points that any normalization form changes, moves or composes: first, last.")
     write("kNfcCheckRanges", flat(nfc_check),
@@ -101,7 +127,9 @@ def main():
     # What is written in unicode.cpp as a formula.
     by = lambda *prefixes: {c for c, n in category.items() if n.startswith(prefixes)}
     space, digit = members(r"\s"), members(r"\d")
-    for what, got, formula in (("\\d", digit, by("Nd")),
+    white = {c for c in CODE_POINTS if pre_tokenizers.WhitespaceSplit().pre_tokenize_str(chr(c)) == []}
+    stripped = {c for c in CODE_POINTS if normalizers.Strip().normalize_str(chr(c)) == ""}
+    for what, got, formula in (("\\d", digit, by("Nd")), ("WhitespaceSplit", white, space), ("Strip", stripped, space),
                                ("\\s", space, by("Z") | set(range(9, 14)) | {0x85})):
         delta = got ^ formula
         print(what, len(delta), [hex(c) for c in sorted(delta)[:9]], file=sys.stderr)

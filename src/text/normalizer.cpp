@@ -148,7 +148,7 @@ NormalizerPtr lowercase_normalizer() {
     out.reserve(text.size());
     for (size_t i = 0; i < text.size();) {
       const uint32_t c = utf8::next(text, i);
-      utf8::append(static_cast<uint32_t>(utf8proc_tolower(static_cast<int32_t>(c))), out);
+      utf8::append(c == 0x130 ? 'i' : unicode::lower(c), out);
       if (c == 0x130) utf8::append(0x307, out);  // the one character whose lower case is two
     }
     text = std::move(out);
@@ -179,10 +179,7 @@ NormalizerPtr strip_accents_normalizer() {
     for (size_t i = 0; i < text.size();) {
       const size_t begin = i;
       const uint32_t c = utf8::next(text, i);
-      const unicode::Category kind = unicode::category(c);
-      if (kind != unicode::Mn && kind != unicode::Mc && kind != unicode::Me) {
-        out.append(text, begin, i - begin);
-      }
+      if (!unicode::is_accent(c)) out.append(text, begin, i - begin);
     }
     text = std::move(out);
   });

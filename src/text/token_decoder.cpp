@@ -2,6 +2,7 @@
 #include "text/token_decoder.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "text/bpe.h"
 #include "text/utf8.h"
@@ -37,7 +38,7 @@ class ByteLevel final : public DecodeStage {
  public:
   using DecodeStage::DecodeStage;
   // A token with any other character in it stands for its own UTF-8.
-  void put(std::string_view token, bool) override {
+  void token(std::string_view token) override {
     const size_t before = bytes_.size();
     for (size_t i = 0; i < token.size();) {
       const int byte = char_to_byte(utf8::next(token, i));
@@ -76,13 +77,13 @@ class ByteLevel final : public DecodeStage {
 class ByteFallback final : public DecodeStage {
  public:
   using DecodeStage::DecodeStage;
-  void put(std::string_view token, bool ends) override {
+  void token(std::string_view token) override {
     if (const int byte = byte_of(token); byte >= 0) {
       bytes_.push_back(static_cast<char>(byte));
       return;
     }
     flush();
-    next_->put(token, ends);
+    next_->put(token, true);
   }
   void finish() override {
     flush();
@@ -167,13 +168,19 @@ class Replace final : public DecodeStage {
       : DecodeStage(std::move(next)),
         pattern_(step.pattern),
         content_(step.content),
-        parts_(step.one_char) {}
+        one_char_(step.one_char) {}
   void put(std::string_view text, bool ends) override {
-    if (!parts_) {
-      held_ += text;
-      if (!ends) return;
-      text = held_;
-    }
+    if (one_char_)
+      replace(text, ends);
+    else
+      DecodeStage::put(text, ends);
+  }
+
+ protected:
+  void token(std::string_view text) override { replace(text, true); }
+
+ private:
+  void replace(std::string_view text, bool ends) {
     std::string out;
     pattern_.split(text, [&](size_t begin, size_t end, bool is_match) {
       if (is_match)
@@ -181,14 +188,12 @@ class Replace final : public DecodeStage {
       else
         out += text.substr(begin, end - begin);
     });
-    held_.clear();
     next_->put(out, ends);
   }
 
- private:
   Pattern pattern_;
-  std::string content_, held_;
-  bool parts_;
+  std::string content_;
+  bool one_char_;
 };
 
 class Metaspace final : public DecodeStage {
@@ -218,36 +223,43 @@ class Suffix final : public DecodeStage {
  public:
   Suffix(const DecoderStep& step, std::unique_ptr<DecodeStage> next)
       : DecodeStage(std::move(next)), suffix_(step.content) {}
-  void put(std::string_view text, bool ends) override {
-    if (complete_) give(" ");
-    held_ += text;
-    complete_ = ends;
+  void token(std::string_view text) override {
+    if (held_) give(" ");
+    text_ = text;
+    held_ = true;
   }
   void finish() override {
-    if (complete_) give("");
+    if (held_) give("");
     next_->finish();
   }
 
  private:
   void give(std::string_view replacement) {
     std::string out;
-    for (size_t i = 0; i < held_.size();) {
-      if (!suffix_.empty() && std::string_view(held_).substr(i).starts_with(suffix_)) {
+    for (size_t i = 0; i < text_.size();) {
+      if (!suffix_.empty() && std::string_view(text_).substr(i).starts_with(suffix_)) {
         out += replacement;
         i += suffix_.size();
       } else {
-        out += held_[i++];
+        out += text_[i++];
       }
     }
-    held_.clear();
-    complete_ = false;
+    held_ = false;
     next_->put(out, true);
   }
-  std::string suffix_, held_;
-  bool complete_ = false;
+  std::string suffix_, text_;
+  bool held_ = false;
 };
 
 }  // namespace
+
+void DecodeStage::put(std::string_view text, bool ends) {
+  if (ends && parts_.empty()) return token(text);
+  parts_ += text;
+  if (!ends) return;
+  const std::string whole = std::exchange(parts_, {});
+  token(whole);
+}
 
 std::unique_ptr<DecodeStage> decode_stages(const std::vector<DecoderStep>& steps,
                                            std::string& out) {

@@ -34,12 +34,17 @@ class DecodeStage {
  public:
   explicit DecodeStage(std::unique_ptr<DecodeStage> next) : next_(std::move(next)) {}
   virtual ~DecodeStage() = default;
-  /// A token or, with `ends` false, a part of one. Parts hold whole characters.
-  virtual void put(std::string_view text, bool ends) = 0;
+  /// A token or, with `ends` false, a part of one. Parts hold whole characters. Stages that see a
+  /// token as a whole define token() alone.
+  virtual void put(std::string_view text, bool ends);
   virtual void finish() { next_->finish(); }
 
  protected:
+  virtual void token(std::string_view) {}
   std::unique_ptr<DecodeStage> next_;
+
+ private:
+  std::string parts_;
 };
 
 /// The stages for `steps`; text is appended to `out`, which must outlive them.

@@ -140,8 +140,11 @@ struct Tokenizer::Impl {
   TokenizerSpec spec;
   std::unique_ptr<Bpe> bpe;
   AddedTokenFinder raw, normalized;
-  std::vector<std::string_view> pieces;  // by id, into spec
+  std::vector<std::string> spellings;    // of added tokens in the normalized text
+  std::vector<std::string_view> pieces;  // by id, into spec and spellings
   std::vector<bool> known, is_special;
+  std::vector<bool>
+      skipped;  // special, and spelled as it was declared: the reference tells by the text
   std::unordered_map<std::string_view, TokenId> added_ids;
 
   mutable std::mutex mutex;
@@ -150,7 +153,8 @@ struct Tokenizer::Impl {
 
 Tokenizer::Impl::Impl(TokenizerSpec given) : spec(std::move(given)) {
   BpeModel& model = spec.model;
-  std::vector<std::string> raw_spelling(spec.added.size()), normal_spelling(spec.added.size());
+  std::vector<std::string> raw_spelling(spec.added.size());
+  spellings.resize(spec.added.size());
   TokenId last = -1;
   for (size_t i = 0; i < spec.added.size(); ++i) {
     AddedToken& token = spec.added[i];
@@ -161,26 +165,31 @@ Tokenizer::Impl::Impl(TokenizerSpec given) : spec(std::move(given)) {
     if (!token.normalized) {
       raw_spelling[i] = token.content;
     } else {
-      normal_spelling[i] = token.content;
-      if (spec.normalizer) spec.normalizer->apply(normal_spelling[i]);
+      spellings[i] = token.content;
+      if (spec.normalizer) spec.normalizer->apply(spellings[i]);
     }
   }
   raw = AddedTokenFinder(spec.added, raw_spelling);
-  normalized = AddedTokenFinder(spec.added, normal_spelling);
+  normalized = AddedTokenFinder(spec.added, spellings);
   for (size_t i = 0; i < model.vocab.size(); ++i) last = std::max(last, model.vocab.id(i));
   if (last > kMaxTokenId) fail(ErrorKind::format, "{}: token id {} is absurd", spec.where, last);
   pieces.resize(static_cast<size_t>(last + 1));
   known.resize(pieces.size());
   is_special.resize(pieces.size());
+  skipped.resize(pieces.size());
   const auto name = [&](TokenId id, std::string_view text) {
     if (id < 0) fail(ErrorKind::format, "{}: token \"{}\" has id {}", spec.where, text, id);
     pieces[static_cast<size_t>(id)] = text;
     known[static_cast<size_t>(id)] = true;
   };
   for (size_t i = 0; i < model.vocab.size(); ++i) name(model.vocab.id(i), model.vocab.name(i));
-  for (const AddedToken& token : spec.added) {
-    name(token.id, token.content);
-    if (token.special) is_special[static_cast<size_t>(token.id)] = true;
+  for (size_t i = 0; i < spec.added.size(); ++i) {
+    const AddedToken& token = spec.added[i];
+    // The reference spells such a token as it stands in the normalized text.
+    name(token.id, token.normalized ? spellings[i] : token.content);
+    if (!token.special) continue;
+    is_special[static_cast<size_t>(token.id)] = true;
+    skipped[static_cast<size_t>(token.id)] = pieces[static_cast<size_t>(token.id)] == token.content;
   }
   for (const TokenId id : spec.frame) {
     if (id != TokenizerSpec::kText && (id < 0 || id > last)) {
@@ -282,7 +291,8 @@ std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) c
   const auto stages = decode_stages(impl_->spec.decoder, out);
   for (const TokenId id : ids) {
     if (id < 0 || static_cast<size_t>(id) >= impl_->pieces.size()) continue;
-    if (!impl_->known[static_cast<size_t>(id)] || (skip_special && impl_->special(id))) continue;
+    if (!impl_->known[static_cast<size_t>(id)]) continue;
+    if (skip_special && impl_->skipped[static_cast<size_t>(id)]) continue;
     stages->put(impl_->piece(id), true);
   }
   stages->finish();
@@ -327,7 +337,8 @@ StreamDecoder::StreamDecoder(StreamDecoder&&) noexcept = default;
 std::string StreamDecoder::push(TokenId id) {
   const Tokenizer::Impl& t = impl_->tokenizer;
   if (id < 0 || static_cast<size_t>(id) >= t.pieces.size()) return {};
-  if (!t.known[static_cast<size_t>(id)] || (impl_->skip_special && t.special(id))) return {};
+  if (!t.known[static_cast<size_t>(id)]) return {};
+  if (impl_->skip_special && t.skipped[static_cast<size_t>(id)]) return {};
   impl_->stages->put(t.piece(id), true);
   return impl_->take();
 }

@@ -198,12 +198,37 @@ bool is_rust_word(uint32_t c) {
 }
 
 bool is_punctuation(uint32_t c) {
-  if (c < 0x80)
-    return c > 32 && c < 127 && !(c >= '0' && c <= '9') && !((c | 32) >= 'a' && (c | 32) <= 'z');
-  return (kPunctuation >> category(c) & 1) != 0;
+  static const CodePoints points = from_table(kPunctuationRanges);
+  return points.contains(c);
 }
 
-bool is_numeric(uint32_t c) { return (kNumbers >> category(c) & 1) != 0; }
+bool is_accent(uint32_t c) {
+  static const CodePoints points = from_table(kAccentRanges);
+  return points.contains(c);
+}
+
+uint32_t lower(uint32_t c) {
+  constexpr size_t kRuns = std::size(kLowerRuns) / 4;
+  size_t low = 0, high = kRuns;
+  while (low < high) {
+    const size_t middle = (low + high) / 2;
+    if (kLowerRuns[middle * 4] <= c)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  // Runs of every other character may interleave: the one before may hold `c` too.
+  for (size_t back = 0; back < 2 && low > back; ++back) {
+    const uint32_t* run = kLowerRuns + (low - 1 - back) * 4;
+    if (c <= run[1] && (c - run[0]) % run[2] == 0) return c + run[3];
+  }
+  return c;
+}
+
+bool is_numeric(uint32_t c) {
+  static const CodePoints points = from_table(kNumericRanges);
+  return points.contains(c);
+}
 
 bool is_norm_active(uint32_t c) { return (flags().of(c) & Flags::kActive) != 0; }
 bool is_nfc_checked(uint32_t c) { return (flags().of(c) & Flags::kNfc) != 0; }

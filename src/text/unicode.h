@@ -78,8 +78,12 @@ Category category(uint32_t c);
 bool is_space(uint32_t c);
 /// \w as Rust's regular expressions read it, which added tokens with `single_word` go by.
 bool is_rust_word(uint32_t c);
+/// What the Punctuation pre-tokenizer and the StripAccents normalizer go by: an older Unicode.
 bool is_punctuation(uint32_t c);
+bool is_accent(uint32_t c);
 bool is_numeric(uint32_t c);
+/// The lower case, where it is one character.
+uint32_t lower(uint32_t c);
 
 /// Whether any normalization form may change, move or compose `c`.
 bool is_norm_active(uint32_t c);
