@@ -1,12 +1,25 @@
 // CPU features by the compiler's run-time checks, which also ask the operating system.
 #include "kernels/cpu.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 namespace ashlar::kernels {
 
 #if defined(__x86_64__)
+namespace {
+
+bool has_f16c() {  // clang 14 knows no name for it
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c & (1u << 29));
+}
+
+}  // namespace
+
 bool cpu_has_avx2() {
-  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                          __builtin_cpu_supports("f16c");
+  static const bool has =
+      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
   return has;
 }
 
