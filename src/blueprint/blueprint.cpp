@@ -35,6 +35,15 @@ void check_rope(const RopePart& r, int64_t head_dim, const std::string& where) {
     fail(ErrorKind::invalid, "{}.dim: expected an even number up to {}, found {}", where, head_dim,
          dim);
   finite(r.attention_factor, where + ".attention_factor");
+  if (r.scaling == RotationScaling::divisors &&
+      r.divisors.size() != static_cast<size_t>(dim / 2)) {
+    fail(ErrorKind::invalid, "{}.divisors: expected {} numbers, found {}", where, dim / 2,
+         r.divisors.size());
+  }
+  for (const double v : r.divisors) {
+    if (!(v > 0) || !std::isfinite(v))
+      fail(ErrorKind::invalid, "{}.divisors: expected positive numbers, found {}", where, v);
+  }
   if (r.scaling != RotationScaling::none && !(r.factor > 0 && std::isfinite(r.factor)))
     fail(ErrorKind::invalid, "{}.factor: expected a positive number, found {}", where, r.factor);
   if ((r.scaling == RotationScaling::llama3 || r.scaling == RotationScaling::yarn) &&

@@ -46,7 +46,7 @@ template <class T>
 Json write(const T& value) {
   if constexpr (std::is_enum_v<T>) {
     return std::string(enum_names(value)[static_cast<size_t>(value)]);
-  } else if constexpr (std::is_arithmetic_v<T>) {
+  } else if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::vector<double>>) {
     return value;
   } else if constexpr (IsVariant<T>::value) {
     return std::visit(
@@ -134,6 +134,11 @@ class Reader {
       if (!json.is_number())
         fail(ErrorKind::format, "{}: expected a number, found {}", where, json.dump());
       value = json.get<T>();
+    } else if constexpr (std::is_same_v<T, std::vector<double>>) {
+      if (!json.is_array())
+        fail(ErrorKind::format, "{}: expected a list of numbers, found {}", where, json.dump());
+      value.clear();
+      for (const Json& item : json) read(item, where, value.emplace_back());
     } else if constexpr (IsOptional<T>::value) {
       if (json.is_null())
         value.reset();

@@ -13,8 +13,10 @@ namespace ashlar {
 
 std::string attribute_text(double value);  // shortest text that reads back to the same double
 std::string attribute_text(int64_t value);
+std::string attribute_text(const std::vector<double>& values);  // "1/2.5/4"
 double attribute_double(std::string_view text, std::string_view name);  // throws ShapeError
 int64_t attribute_int(std::string_view text, std::string_view name);
+std::vector<double> attribute_doubles(std::string_view text, std::string_view name);
 
 /// An enum becomes an attribute by an overload of enum_names: `std::span<const std::string_view>
 /// enum_names(E)`.
@@ -29,6 +31,8 @@ struct AttributeWriter {
       add(name, value);
     else if constexpr (std::is_same_v<T, bool>)
       add(name, value ? "true" : "false");
+    else if constexpr (std::is_same_v<T, std::vector<double>>)
+      add(name, attribute_text(value));
     else if constexpr (std::is_integral_v<T>)
       add(name, attribute_text(static_cast<int64_t>(value)));
     else
@@ -67,6 +71,8 @@ struct AttributeReader {
         if (a.value != "true" && a.value != "false")
           shape_error("attribute " + a.name + ": expected true or false, found " + a.value);
         value = a.value == "true";
+      } else if constexpr (std::is_same_v<T, std::vector<double>>) {
+        value = attribute_doubles(a.value, name);
       } else if constexpr (std::is_integral_v<T>) {
         value = static_cast<T>(attribute_int(a.value, name));
       } else {

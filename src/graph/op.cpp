@@ -74,6 +74,12 @@ std::string attribute_text(double value) {
 
 std::string attribute_text(int64_t value) { return std::to_string(value); }
 
+std::string attribute_text(const std::vector<double>& values) {
+  std::string text;
+  for (const double v : values) text += (text.empty() ? "" : "/") + attribute_text(v);
+  return text;
+}
+
 double attribute_double(std::string_view text, std::string_view name) {
   double value = 0;
   const auto r = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -82,6 +88,16 @@ double attribute_double(std::string_view text, std::string_view name) {
                 std::string(text));
   }
   return value;
+}
+
+std::vector<double> attribute_doubles(std::string_view text, std::string_view name) {
+  std::vector<double> values;
+  while (!text.empty()) {
+    const size_t end = text.find('/');
+    values.push_back(attribute_double(text.substr(0, end), name));
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+  }
+  return values;
 }
 
 int64_t attribute_int(std::string_view text, std::string_view name) {

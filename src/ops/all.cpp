@@ -63,6 +63,8 @@ std::vector<OpSample> samples_of(Rope*) {
                 .factor = 4,
                 .original_context = 64,
                 .attention_factor = 1.2},
+           {value({kHeads, kDim})}},
+          {Rope{.dim = 4, .scaling = RotationScaling::divisors, .divisors = {1, 2.5}},
            {value({kHeads, kDim})}}};
 }
 std::vector<OpSample> samples_of(PositionScale*) {

@@ -13,7 +13,7 @@ std::span<const std::string_view> enum_names(RotationLayout) {
   return kNames;
 }
 std::span<const std::string_view> enum_names(RotationScaling) {
-  static constexpr std::string_view kNames[] = {"none", "linear", "llama3", "yarn"};
+  static constexpr std::string_view kNames[] = {"none", "linear", "llama3", "yarn", "divisors"};
   return kNames;
 }
 
@@ -43,6 +43,9 @@ std::vector<double> Rope::frequencies() const {
           f = (1 - s) * f / factor + s * f;
         }
       }
+      break;
+    case RotationScaling::divisors:
+      for (size_t j = 0; j < inverse.size(); ++j) inverse[j] /= divisors[j];
       break;
     case RotationScaling::yarn: {
       // The pair that turns r times over the original context.
@@ -75,6 +78,10 @@ std::vector<Type> Rope::types(std::span<const Type> in) const {
   if (dim < 2 || dim % 2 != 0 || dim > head.size) {
     shape_error("dim: expected an even number up to " + std::to_string(head.size) + ", found " +
                 std::to_string(dim));
+  }
+  if (scaling == RotationScaling::divisors && divisors.size() * 2 != static_cast<size_t>(dim)) {
+    shape_error("divisors: expected " + std::to_string(dim / 2) + ", found " +
+                std::to_string(divisors.size()));
   }
   return {in[0]};
 }

@@ -7,7 +7,7 @@ namespace ashlar {
 
 enum class RotationLayout : uint8_t { half, interleaved };  // pairs (j, j + D/2) or (2j, 2j + 1)
 std::span<const std::string_view> enum_names(RotationLayout);
-enum class RotationScaling : uint8_t { none, linear, llama3, yarn };
+enum class RotationScaling : uint8_t { none, linear, llama3, yarn, divisors };
 std::span<const std::string_view> enum_names(RotationScaling);
 
 /// x [tokens, ..., head_dim] -> the same with the first `dim` numbers of each head rotated by
@@ -27,6 +27,7 @@ struct Rope {
   double beta_fast = 32, beta_slow = 1;  // yarn
   bool truncate = true;                  // yarn: whole-numbered ramp ends
   double attention_factor = 1;           // multiplies cos and sin
+  std::vector<double> divisors;          // divisors: of each pair's frequency, dim / 2 of them
   template <class V>
   void attributes(V& v) {
     v("dim", dim);
@@ -34,6 +35,10 @@ struct Rope {
     v("layout", layout);
     v("scaling", scaling);
     if (scaling == RotationScaling::none && !v.reading) return;
+    if (scaling == RotationScaling::divisors || v.reading) {
+      v("divisors", divisors);
+      if (!v.reading) return;
+    }
     v("factor", factor);
     if (scaling == RotationScaling::linear && !v.reading) return;
     v("original_context", original_context);

@@ -31,7 +31,8 @@ Value write_rope(Builder& b, const RopePart& r, Value x, std::string_view label)
                      .beta_fast = r.beta_fast,
                      .beta_slow = r.beta_slow,
                      .truncate = r.truncate,
-                     .attention_factor = r.attention_factor},
+                     .attention_factor = r.attention_factor,
+                     .divisors = r.divisors},
                 {x}, label);
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "graph/builder.h"
 #include "ops/rope.h"
@@ -23,6 +24,7 @@ struct RopePart {
   double beta_fast = 32, beta_slow = 1;
   bool truncate = true;
   double attention_factor = 1;
+  std::vector<double> divisors;  // of the frequencies; only with scaling divisors
   bool operator==(const RopePart&) const = default;
 };
 
@@ -40,6 +42,7 @@ void visit_fields(V& v, P& p) {
   v("beta_slow", p.beta_slow, 1.0);
   v("truncate", p.truncate, true);
   v("attention_factor", p.attention_factor, 1.0);
+  v("divisors", p.divisors, std::vector<double>{});
 }
 
 Value write_rope(Builder& b, const RopePart& rope, Value x, std::string_view label);

@@ -1,4 +1,6 @@
 // Statements of a template.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "text/jinja_parser.h"

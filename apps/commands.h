@@ -1,0 +1,70 @@
+// The commands of `ashlar`: one file each. apps/<name>.cpp defines add_<name>, which declares the command's options
+// and what runs when it is chosen. A command throws ashlar::Error for what the user can mend; main prints it.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+
+namespace ashlar::app {
+
+/// What commands that touch a model have in common; add_model_options declares them.
+struct ModelOptions {
+  std::string model;               // MODEL: Hugging Face folder, .gguf file, blueprint file or released name
+  std::optional<uint64_t> random;  // --random SEED
+  std::string weights;             // --weights FORMAT, of random weights; empty: f32
+  int threads = 0;                 // --threads N; 0: one per core
+  std::string kernels;             // --kernels NAME; empty: the best of this CPU
+  int64_t context = 0;             // --context N; 0: what the command finds sensible
+  std::string state;               // --state FORMAT of keys and values; empty: the engine's choice
+};
+
+/// MODEL and --random, --weights; with `runs` also --threads, --kernels, --context, --state.
+void add_model_options(CLI::App& command, ModelOptions& options, bool runs);
+Model load(const ModelOptions& options, bool need_weights = true);
+/// The engine's options for a model: context as asked, or `usual`, never above what the model was made for.
+EngineOptions engine_options(const ModelOptions& options, const Model& model, int64_t usual);
+
+/// "1,2,3" or a JSON file with a list; exactly one of them must be given. Throws Error(invalid).
+std::vector<TokenId> read_ids(const std::string& list, const std::string& file);
+
+/// A line on stderr that is rewritten in place, only when stderr is a terminal and the work takes over a second.
+class Progress {
+ public:
+  explicit Progress(std::string what);
+  ~Progress();
+  void update(int64_t done, int64_t total);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+void add_show(CLI::App& app);
+void add_run(CLI::App& app);
+void add_chat(CLI::App& app);
+void add_tokenize(CLI::App& app);
+void add_detokenize(CLI::App& app);
+void add_render(CLI::App& app);
+void add_logits(CLI::App& app);
+void add_perplexity(CLI::App& app);
+void add_convert(CLI::App& app);
+void add_verify(CLI::App& app);
+void add_count(CLI::App& app);
+void add_plan(CLI::App& app);
+void add_probe(CLI::App& app);
+void add_bench(CLI::App& app);
+void add_claims(CLI::App& app);
+void add_draw(CLI::App& app);
+void add_explain(CLI::App& app);
+void add_compare(CLI::App& app);
+void add_report(CLI::App& app);
+void add_gradients(CLI::App& app);
+
+}  // namespace ashlar::app

@@ -1,0 +1,260 @@
+// Looking keys up and writing them; checks of types and ranges.
+#include "families/visitor.h"
+
+#include <cmath>
+
+#include "base/error.h"
+
+namespace ashlar {
+namespace {
+
+/// Calls f with each part of text; stops when f returns true.
+template <class F>
+void split(std::string_view text, char separator, F f) {
+  while (!text.empty()) {
+    const size_t end = text.find(separator);
+    if (f(text.substr(0, end))) return;
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+  }
+}
+
+const Json* follow(const Json& root, std::string_view path) {
+  const Json* at = &root;
+  split(path, '.', [&](std::string_view part) {
+    const auto it = at->is_object() ? at->find(std::string(part)) : at->end();
+    at = at->is_object() && it != at->end() ? &*it : nullptr;
+    return at == nullptr;
+  });
+  return at;
+}
+
+constexpr int64_t kMost = int64_t{1} << 40;
+constexpr size_t kLongestList = 1 << 16;
+
+const Json kYes = true, kNo = false;
+
+}  // namespace
+
+FieldVisitor FieldVisitor::reads_config(const Json& text_config, const Json& whole, std::string where) {
+  FieldVisitor v;
+  v.text_ = &text_config;
+  v.whole_ = &whole;
+  v.where_ = std::move(where);
+  return v;
+}
+
+FieldVisitor FieldVisitor::reads_gguf(const GgufKeys& keys, std::string where) {
+  FieldVisitor v;
+  v.gguf_ = true;
+  v.keys_ = &keys;
+  v.where_ = std::move(where);
+  return v;
+}
+
+FieldVisitor FieldVisitor::writes_config(Json& config) {
+  FieldVisitor v;
+  v.reading_ = false;
+  v.out_ = &config;
+  return v;
+}
+
+FieldVisitor FieldVisitor::writes_gguf(GgufKeys& keys) {
+  FieldVisitor v;
+  v.reading_ = false;
+  v.gguf_ = true;
+  v.out_ = &keys.keys;
+  return v;
+}
+
+const Json* FieldVisitor::find(std::string_view alternatives, std::string* found) const {
+  const Json* result = nullptr;
+  split(alternatives, '|', [&](std::string_view key) {
+    const Json* value = nullptr;
+    if (gguf_ && (key[0] == '?' || key[0] == '!')) {
+      value = keys_->has_tensor(key.substr(1)) == (key[0] == '?') ? &kYes : &kNo;
+    } else if (gguf_) {
+      const auto it = keys_->keys.find(std::string(key));
+      value = it == keys_->keys.end() ? nullptr : &*it;
+    } else {
+      value = key[0] == '^' ? follow(*whole_, key.substr(1)) : follow(*text_, key);
+    }
+    if (value == nullptr || (result != nullptr && value->is_null())) return false;
+    *found = key;
+    result = value;
+    return !value->is_null();  // an alternative that says something wins over null
+  });
+  return result;
+}
+
+void FieldVisitor::put(std::string_view alternatives, Json value) {
+  const std::string_view key = alternatives.substr(0, alternatives.find('|'));
+  if (gguf_) {
+    if (key[0] != '?' && key[0] != '!') (*out_)[std::string(key)] = std::move(value);
+    return;
+  }
+  if (key[0] == '^') return;
+  Json* at = out_;
+  split(key, '.', [&](std::string_view part) {
+    at = &(*at)[std::string(part)];
+    return false;
+  });
+  *at = std::move(value);
+}
+
+template <class T>
+void FieldVisitor::take(T& member, const Json& value, const std::string& key) const {
+  const auto refuse = [&](const char* expected) {
+    fail(ErrorKind::format, "{}: {}: expected {}, found {}", where_, key, expected, value.dump().substr(0, 80));
+  };
+  if constexpr (std::is_same_v<T, bool>) {
+    if (value.is_number_integer() && (value == 0 || value == 1)) {
+      member = value == 1;
+      return;
+    }
+    if (!value.is_boolean()) refuse("true or false");
+    member = value.get<bool>();
+  } else if constexpr (std::is_same_v<T, int64_t>) {
+    if (value.is_array() && !value.empty()) {  // GGUF has some keys per layer
+      for (const Json& item : value) {
+        if (item != value[0])
+          fail(ErrorKind::unsupported, "{}: {}: layers that differ, {}", where_, key, value.dump().substr(0, 80));
+      }
+      take(member, value[0], key);
+      return;
+    }
+    double number = value.is_number() ? value.get<double>() : std::nan("");
+    if (!(number == std::floor(number)) || std::abs(number) > static_cast<double>(kMost))
+      refuse("a whole number up to 2^40");
+    member = static_cast<int64_t>(number);
+  } else if constexpr (std::is_same_v<T, double>) {
+    if (!value.is_number() || !std::isfinite(value.get<double>())) refuse("a number");
+    member = value.get<double>();
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    if (!value.is_string()) refuse("a text");
+    member = value.get<std::string>();
+  } else {
+    if (!value.is_array() || value.size() > kLongestList) refuse("a list");
+    member.clear();
+    for (const Json& item : value) {
+      if constexpr (std::is_same_v<T, std::vector<int64_t>>) {
+        if (item.is_boolean()) {
+          member.push_back(item.get<bool>());
+          continue;
+        }
+      }
+      take(member.emplace_back(), item, key);
+    }
+  }
+}
+
+template <class T>
+void FieldVisitor::operator()(T& member, std::string_view config, std::string_view gguf,
+                              std::optional<std::type_identity_t<T>> usual,
+                              std::optional<std::type_identity_t<T>> gguf_usual) {
+  const std::string_view keys = gguf_ ? gguf : config;
+  if (!reading_) {
+    if (!keys.empty()) put(keys, Json(member));
+    return;
+  }
+  const std::optional<T>& otherwise = gguf_ && gguf_usual ? gguf_usual : usual;
+  std::string key;
+  const Json* value = keys.empty() ? nullptr : find(keys, &key);
+  if (value != nullptr && !value->is_null()) {
+    take(member, *value, key);
+  } else if (otherwise) {
+    member = *otherwise;
+  } else {
+    fail(ErrorKind::format, "{}: {} is missing", where_, keys.substr(0, keys.find('|')));
+  }
+}
+
+template <class T>
+void FieldVisitor::nullable(T& member, std::string_view config, std::string_view gguf,
+                            std::type_identity_t<T> usual, std::optional<std::type_identity_t<T>> gguf_usual) {
+  if (gguf_) {
+    if (reading_ || member != T{}) (*this)(member, config, gguf, usual, gguf_usual);
+    return;
+  }
+  if (!reading_) {
+    put(config, member == T{} ? Json(nullptr) : Json(member));
+    return;
+  }
+  std::string key;
+  const Json* value = find(config, &key);
+  if (value == nullptr)
+    member = usual;
+  else if (value->is_null())
+    member = T{};
+  else
+    take(member, *value, key);
+}
+
+template void FieldVisitor::operator()(int64_t&, std::string_view, std::string_view, std::optional<int64_t>,
+                                       std::optional<int64_t>);
+template void FieldVisitor::operator()(double&, std::string_view, std::string_view, std::optional<double>,
+                                       std::optional<double>);
+template void FieldVisitor::operator()(bool&, std::string_view, std::string_view, std::optional<bool>,
+                                       std::optional<bool>);
+template void FieldVisitor::operator()(std::string&, std::string_view, std::string_view,
+                                       std::optional<std::string>, std::optional<std::string>);
+template void FieldVisitor::operator()(std::vector<int64_t>&, std::string_view, std::string_view,
+                                       std::optional<std::vector<int64_t>>, std::optional<std::vector<int64_t>>);
+template void FieldVisitor::operator()(std::vector<double>&, std::string_view, std::string_view,
+                                       std::optional<std::vector<double>>, std::optional<std::vector<double>>);
+template void FieldVisitor::operator()(std::vector<std::string>&, std::string_view, std::string_view,
+                                       std::optional<std::vector<std::string>>,
+                                       std::optional<std::vector<std::string>>);
+template void FieldVisitor::nullable(int64_t&, std::string_view, std::string_view, int64_t,
+                                     std::optional<int64_t>);
+template void FieldVisitor::nullable(double&, std::string_view, std::string_view, double, std::optional<double>);
+
+void FieldVisitor::word(std::string& member, std::string_view config, std::string_view gguf,
+                        std::initializer_list<std::pair<std::string_view, int64_t>> words, std::string_view usual,
+                        std::string_view gguf_usual) {
+  if (!gguf_) {
+    (*this)(member, config, gguf, std::string(usual));
+  } else if (!reading_) {
+    for (const auto& [name, number] : words) {
+      if (name == member) put(gguf, number);
+    }
+    return;
+  } else {
+    member = gguf_usual;
+    std::string key;
+    const Json* value = find(gguf, &key);
+    if (value == nullptr) return;
+    int64_t found = 0;
+    take(found, *value, key);
+    for (const auto& [name, number] : words) {
+      if (number == found) {
+        member = name;
+        return;
+      }
+    }
+    if (found != 0) fail(ErrorKind::unsupported, "{}: {}: unknown value {}", where_, key, found);
+    return;
+  }
+  for (const auto& [name, unused] : words) {
+    if (name == member) return;
+  }
+  fail(ErrorKind::unsupported, "{}: {}: unknown value {}", where_, config, member);
+}
+
+void FieldVisitor::expect(std::string_view config, std::initializer_list<Json> values) {
+  if (gguf_) return;
+  if (!reading_) {
+    put(config, *values.begin());
+    return;
+  }
+  std::string key;
+  const Json* value = find(config, &key);
+  if (value == nullptr || value->is_null()) return;
+  std::string known;
+  for (const Json& v : values) {
+    if (v == *value) return;
+    known += (known.empty() ? "" : " or ") + v.dump();
+  }
+  fail(ErrorKind::unsupported, "{}: {}: expected {}, found {}", where_, key, known, value->dump().substr(0, 80));
+}
+
+}  // namespace ashlar

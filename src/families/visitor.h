@@ -1,0 +1,70 @@
+// Reads and writes the fields of a family: config.json and GGUF metadata, through one list of keys per family.
+#pragma once
+
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "base/json.h"
+#include "families/fields.h"
+
+namespace ashlar {
+
+/// GGUF metadata without its container: keys of the architecture lose their prefix ("block_count"), `rope_freqs`
+/// holds the divisors of rope_freqs.weight. Integers become u32, floats f32.
+struct GgufKeys {
+  Json keys = Json::object();
+  std::function<bool(std::string_view)> has_tensor;  // reading only
+};
+
+/// A family's `visit(FieldVisitor& v, Fields& f)` calls v(member, config key, GGUF key, default).
+///   config key: "a|b.c|^d" are alternatives, b.c is a path, ^ looks into the config around text_config; the first is
+///               what is written. Empty: not in config.json.
+///   GGUF key:   alternatives too; "?tensor" and "!tensor" say whether the file has a tensor. Empty: not in GGUF.
+///   default:    what an absent key means; without one the key must be there. GGUF may have its own.
+class FieldVisitor {
+ public:
+  static FieldVisitor reads_config(const Json& text_config, const Json& whole, std::string where);
+  static FieldVisitor reads_gguf(const GgufKeys& keys, std::string where);
+  static FieldVisitor writes_config(Json& config);
+  static FieldVisitor writes_gguf(GgufKeys& keys);
+
+  template <class T>
+  void operator()(T& member, std::string_view config, std::string_view gguf,
+                  std::optional<std::type_identity_t<T>> usual = {},
+                  std::optional<std::type_identity_t<T>> gguf_usual = {});
+  /// As above, but null in config.json means zero (and zero is written as null).
+  template <class T>
+  void nullable(T& member, std::string_view config, std::string_view gguf, std::type_identity_t<T> usual,
+                std::optional<std::type_identity_t<T>> gguf_usual = {});
+  /// One of a few words; GGUF has a number for each.
+  void word(std::string& member, std::string_view config, std::string_view gguf,
+            std::initializer_list<std::pair<std::string_view, int64_t>> words, std::string_view usual,
+            std::string_view gguf_usual);
+  /// config.json must hold one of these values (or not the key at all); the first is written.
+  void expect(std::string_view config, std::initializer_list<Json> values);
+
+  bool reading() const { return reading_; }
+  bool gguf() const { return gguf_; }
+  const std::string& where() const { return where_; }
+
+ private:
+  FieldVisitor() = default;
+  const Json* find(std::string_view alternatives, std::string* found) const;
+  void put(std::string_view alternatives, Json value);
+  template <class T>
+  void take(T& member, const Json& value, const std::string& key) const;
+
+  bool reading_ = true, gguf_ = false;
+  const Json* text_ = nullptr;
+  const Json* whole_ = nullptr;
+  const GgufKeys* keys_ = nullptr;
+  Json* out_ = nullptr;
+  std::string where_;
+};
+
+}  // namespace ashlar

@@ -1,0 +1,237 @@
+// Counting: sums over the graph. Conventions: docs/counting.md.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "ashlar/readings.h"
+#include "base/error.h"
+#include "ops/inputs.h"
+#include "ops/state.h"
+#include "readings/kinds.h"
+
+namespace ashlar {
+namespace {
+
+/// Longest context: sums of operations stay below 2^63 for every released model.
+constexpr int64_t kLongestContext = 10 * 1024 * 1024;
+
+void check_range(int64_t value, int64_t most, std::string_view name) {
+  if (value < 1 || value > most)
+    fail(ErrorKind::invalid, "{}: expected 1 to {}, found {}", name, most, value);
+}
+
+int64_t bytes_of(const Param& p, Format format) {
+  return p.rows() * row_bytes(format, p.cols());
+}
+
+/// Parameters that are only looked up by row: one row per token is read.
+std::vector<bool> looked_up(const Graph& graph) {
+  std::vector<bool> only(graph.params().size(), true);
+  for (const Node& node : graph.nodes()) {
+    const bool lookup =
+        node.op.as<Embed>() != nullptr || node.op.as<LearnedPosition>() != nullptr;
+    for (const Input& in : node.inputs) {
+      if (in.from == Input::From::param && !lookup) only[static_cast<size_t>(in.id)] = false;
+    }
+  }
+  return only;
+}
+
+void count_parameters(const Blueprint& bp, const Graph& graph, const WeightFormats& formats,
+                      Count& c) {
+  const std::vector<Fraction> fractions = expert_fractions(graph);
+  const std::vector<bool> rows_only = looked_up(graph);
+  Count::Parameters& p = c.parameters;
+  p.by_layer.assign(bp.blocks.size(), 0);
+  p.active_by_layer.assign(bp.blocks.size(), 0);
+  const double sequences = static_cast<double>(c.options.sequences);
+  double touched = 0, expert_layers = 0;
+  std::set<std::string_view> seen;
+  for (size_t i = 0; i < graph.params().size(); ++i) {
+    const Param& param = graph.params()[i];
+    const Fraction f = fractions[i];
+    const int64_t n = param.elements(), active = n / f.experts * f.chosen;
+    const Format format = formats(param);
+    const int64_t bytes = bytes_of(param, format);
+    p.total += n;
+    p.active += active;
+    if (param.name == "embedding") p.embedding = n;
+    if (!(rows_only[i] && param.role == Role::embedding)) p.active_without_embedding += active;
+    Share& share = c.by_kind[std::string(kind_of(param))];
+    share.parameters += n;
+    share.active += active;
+    share.bytes += bytes;
+    p.by_kind[std::string(kind_of(param))] += n;
+    if (const auto layer = layer_of(param.name)) {
+      p.by_layer[*layer] += n;
+      p.active_by_layer[*layer] += active;
+      c.by_layer[*layer].parameters += n;
+      c.by_layer[*layer].active += active;
+      c.by_layer[*layer].bytes += bytes;
+    }
+    c.weights.bytes += bytes;
+    c.weights.by_format[std::string(info(format).name)] += bytes;
+    double read = static_cast<double>(bytes);
+    if (f.experts > 1) {
+      // Each token chooses f.chosen of f.experts, independently and evenly.
+      const double e = static_cast<double>(f.experts), k = static_cast<double>(f.chosen);
+      const double hit = e * (1 - std::pow(1 - k / e, sequences));
+      read = read / e * hit;
+      const std::string_view layer(param.name.data(), param.name.rfind('.'));
+      if (seen.insert(layer).second) {
+        touched += hit;
+        expert_layers += 1;
+      }
+    } else if (rows_only[i]) {
+      read = std::min(read, sequences * static_cast<double>(row_bytes(format, param.cols())));
+    }
+    c.weights.bytes_per_step += read;
+  }
+  c.weights.bytes_per_token = c.weights.bytes_per_step / sequences;
+  if (expert_layers > 0) c.weights.experts_touched = touched / expert_layers;
+  if (!bp.mtp.empty()) {
+    const Graph mtp = mtp_graph_of(bp);
+    for (const Param& param : mtp.params()) {
+      if (param.name.starts_with("mtp.")) p.mtp += param.elements();
+    }
+  }
+}
+
+void count_operations(const Graph& graph, Count& c) {
+  const Workload prefill = Workload::prefill(c.options.context);
+  const Workload decode = Workload::decode(c.options.context);
+  Workload train;
+  train.runs.assign(static_cast<size_t>(c.options.sequences), {0, c.options.tokens});
+  const double tokens = static_cast<double>(c.options.context);
+  for (const Node& node : graph.nodes()) {
+    const std::vector<Type> in = graph.input_types(node);
+    const int64_t p = node.op.flops(in, prefill), d = node.op.flops(in, decode);
+    const std::string kind(kind_of(node));
+    c.by_kind[kind].prefill_flops += p;
+    c.by_kind[kind].decode_flops += d;
+    c.flops_per_token.prefill += static_cast<double>(p) / tokens;
+    c.flops_per_token.decode += static_cast<double>(d);
+    c.flops_per_token.prefill_by_kind[kind] += static_cast<double>(p) / tokens;
+    c.flops_per_token.decode_by_kind[kind] += static_cast<double>(d);
+    if (const auto layer = layer_of(node.scope)) {
+      c.by_layer[*layer].prefill_flops += p;
+      c.by_layer[*layer].decode_flops += d;
+    }
+    // The backward pass does every product twice: for the inputs and for the weights.
+    c.training.flops += 3 * static_cast<double>(node.op.flops(in, train));
+  }
+  c.training.flops_per_token =
+      c.training.flops / static_cast<double>(c.options.sequences * c.options.tokens);
+}
+
+void count_state(const Graph& graph, Count& c) {
+  Count::State& s = c.state;
+  const int64_t context = c.options.context, sequences = c.options.sequences;
+  const auto bytes = [&](int64_t tokens, int64_t width) {
+    return tokens * row_bytes(c.options.state, width);
+  };
+  for (const NodeState& n : states_of(graph)) {
+    const StateSpec& spec = n.spec;
+    const std::string kind(enum_names(spec.kind)[static_cast<size_t>(spec.kind)]);
+    const int64_t bound = spec.kind == StateKind::window ? spec.window : spec.chunk;
+    auto it = std::find_if(s.by_kind.begin(), s.by_kind.end(), [&](const StateShare& share) {
+      return share.kind == kind && share.window == bound;
+    });
+    if (it == s.by_kind.end()) it = s.by_kind.insert(it, StateShare{kind, 0, bound});
+    const int64_t live = spec.live_tokens(context) * sequences;
+    const int64_t paged = spec.paged_tokens(context, c.options.tokens) * sequences;
+    it->layers += 1;
+    it->elements_per_token += spec.width();
+    it->naive_elements_per_token += spec.naive_width;
+    it->elements_at_context += live * spec.width();
+    s.elements_per_token += spec.width();
+    s.naive_elements_per_token += spec.naive_width;
+    s.elements_at_context += live * spec.width();
+    s.bytes_at_context += bytes(live, spec.key_width) + bytes(live, spec.value_width);
+    s.naive_bytes_at_context += bytes(live, spec.naive_width);
+    s.allocated_bytes += bytes(paged, spec.key_width) + bytes(paged, spec.value_width);
+    s.bytes_per_token +=
+        static_cast<double>(bytes(1, spec.key_width) + bytes(1, spec.value_width));
+  }
+}
+
+/// Values alive at once: each from the node that makes it to the last that reads it.
+void count_activations(const Graph& graph, Count& c) {
+  const Graph expanded = graph.expanded("expert_ffn");
+  const auto& nodes = expanded.nodes();
+  const int64_t tokens = c.options.tokens;
+  const auto bytes = [&](ValueId id) {
+    const Type& type = expanded.type(id);
+    const bool logits = kind_of(nodes.back()) == "head" && type == expanded.type(expanded.output());
+    const int64_t rows = !type.per_token() ? 1 : logits ? c.options.sequences : tokens;
+    return rows * type.feature_count() * 4;
+  };
+  std::vector<size_t> last(expanded.types().size(), 0);
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    for (const Input& in : nodes[i].inputs) {
+      if (in.from == Input::From::value) last[static_cast<size_t>(in.id)] = i;
+    }
+  }
+  last[static_cast<size_t>(expanded.output())] = nodes.size();
+  c.activations.logits_bytes = bytes(expanded.output());
+  int64_t live = 0, kept = 0, within_layer = 0, largest_layer = 0, between_layers = 0;
+  std::optional<size_t> layer;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const Node& node = nodes[i];
+    const auto here = layer_of(node.scope);
+    if (here != layer) {
+      layer = here;
+      within_layer = 0;
+    }
+    for (const ValueId out : node.outputs) {
+      live += bytes(out);
+      kept += bytes(out);
+      within_layer += bytes(out);
+      // A value that a later layer reads is what recomputation starts from.
+      const size_t reader = last[static_cast<size_t>(out)];
+      if (!here || reader >= nodes.size() || layer_of(nodes[reader].scope) != here)
+        between_layers += bytes(out);
+    }
+    largest_layer = std::max(largest_layer, here ? within_layer : 0);
+    if (live > c.activations.peak_bytes) {
+      c.activations.peak_bytes = live;
+      c.activations.peak_at = node.scope + (node.label.empty() ? "" : "." + node.label);
+    }
+    for (const ValueId out : node.outputs) {
+      if (last[static_cast<size_t>(out)] <= i) live -= bytes(out);
+    }
+    std::set<int32_t> done;
+    for (const Input& in : node.inputs) {
+      if (in.from == Input::From::value && last[static_cast<size_t>(in.id)] == i &&
+          done.insert(in.id).second)
+        live -= bytes(in.id);
+    }
+  }
+  c.training.activation_bytes = kept * c.options.sequences;
+  c.training.recomputed_activation_bytes = (between_layers + largest_layer) * c.options.sequences;
+}
+
+}  // namespace
+
+Count count(const Blueprint& bp, const CountOptions& options) {
+  check_range(options.tokens, kLongestContext, "tokens");
+  check_range(options.context, kLongestContext, "context");
+  check_range(options.sequences, 1 << 20, "sequences");
+  Count c;
+  c.model = bp.name;
+  c.options = options;
+  c.by_layer.resize(bp.blocks.size());
+  const Graph graph = graph_of(bp);
+  const WeightFormats formats =
+      options.formats ? options.formats : weight_formats(options.weights, bp);
+  count_parameters(bp, graph, formats, c);
+  count_operations(graph, c);
+  count_state(graph, c);
+  count_activations(graph, c);
+  c.training.weight_bytes = 4 * c.parameters.total;
+  c.training.gradient_bytes = 4 * c.parameters.total;
+  c.training.optimizer_bytes = 8 * c.parameters.total;
+  return c;
+}
+
+}  // namespace ashlar
