@@ -1,5 +1,6 @@
-// The commands of `ashlar`: one file each. apps/<name>.cpp defines add_<name>, which declares the command's options
-// and what runs when it is chosen. A command throws ashlar::Error for what the user can mend; main prints it.
+// The commands of `ashlar`: one file each. apps/<name>.cpp defines add_<name>, which declares the
+// command's options and what runs when it is chosen. A command throws ashlar::Error for what the
+// user can mend; main prints it.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -14,9 +15,14 @@
 
 namespace ashlar::app {
 
+/// Thrown by a command that has printed all it has to say, to end with this exit code.
+struct Exit {
+  int code = 0;
+};
+
 /// What commands that touch a model have in common; add_model_options declares them.
 struct ModelOptions {
-  std::string model;               // MODEL: Hugging Face folder, .gguf file, blueprint file or released name
+  std::string model;  // MODEL: Hugging Face folder, .gguf file, blueprint file or released name
   std::optional<uint64_t> random;  // --random SEED
   std::string weights;             // --weights FORMAT, of random weights; empty: f32
   int threads = 0;                 // --threads N; 0: one per core
@@ -28,13 +34,23 @@ struct ModelOptions {
 /// MODEL and --random, --weights; with `runs` also --threads, --kernels, --context, --state.
 void add_model_options(CLI::App& command, ModelOptions& options, bool runs);
 Model load(const ModelOptions& options, bool need_weights = true);
-/// The engine's options for a model: context as asked, or `usual`, never above what the model was made for.
+/// The engine's options for a model: context as asked, or `usual`, never above what the model was
+/// made for.
 EngineOptions engine_options(const ModelOptions& options, const Model& model, int64_t usual);
 
-/// "1,2,3" or a JSON file with a list; exactly one of them must be given. Throws Error(invalid).
-std::vector<TokenId> read_ids(const std::string& list, const std::string& file);
+/// --ids and --ids-file, of which exactly one must be given.
+struct IdOptions {
+  std::string list, file;
+};
+void add_id_options(CLI::App& command, IdOptions& options);
+std::vector<TokenId> read_ids(const IdOptions& options);  // throws Error(invalid)
+std::vector<TokenId> parse_ids(const std::string& list, const std::string& where);  // "1,2,3"
 
-/// A line on stderr that is rewritten in place, only when stderr is a terminal and the work takes over a second.
+/// Bytes of text as they are, then a line feed only where a person looks on.
+void print_text(const std::string& text);
+
+/// A line on stderr that is rewritten in place, only when stderr is a terminal and the work takes
+/// over a second.
 class Progress {
  public:
   explicit Progress(std::string what);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@ namespace ashlar {
 struct LoadOptions {
   std::optional<uint64_t> random;   // --random SEED: weights of the right shapes and scale
   std::optional<Format> weights;    // format of random weights (default f32)
+  std::function<void(int64_t done, int64_t total)> progress;  // bytes of weights read or made up
   bool need_weights = true;         // false: blueprint and text only (tokenize, render, show, count)
 };
 

@@ -58,6 +58,7 @@ class Engine {
   std::span<const float> step(std::span<const Run> runs);
 
   int64_t vocab() const;
+  int64_t context() const;  // longest sequence, tokens
   int threads() const;
   std::string_view kernels() const;
   int64_t state_bytes() const;       // allocated for keys and values

@@ -1,0 +1,164 @@
+// What the commands share.
+#include "apps/commands.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace ashlar::app {
+
+void add_model_options(CLI::App& command, ModelOptions& options, bool runs) {
+  command
+      .add_option(
+          "model", options.model,
+          "Hugging Face folder, .gguf file, blueprint file (.json) or name of a released model")
+      ->required()
+      ->type_name("MODEL");
+  command.add_option("--random", options.random, "make up weights for a blueprint from this seed")
+      ->type_name("SEED");
+  command
+      .add_option(
+          "--weights", options.weights,
+          "format of made-up weights: f32 bf16 f16 q8_0 q4_0 q4_k_m q5_k_m q6_k ... (default f32)")
+      ->type_name("FORMAT");
+  if (!runs) return;
+  command.add_option("--threads", options.threads, "threads (default: one per core)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 4096));
+  command
+      .add_option("--kernels", options.kernels,
+                  "instruction set: generic avx2 avx512 ... (default: $ASHLAR_KERNELS, or the best "
+                  "this CPU runs)")
+      ->type_name("NAME");
+  command.add_option("--context", options.context, "tokens a sequence can hold")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 32));
+  command.add_option("--state", options.state, "format of keys and values: f32 f16 bf16")
+      ->type_name("FORMAT");
+}
+
+Model load(const ModelOptions& options, bool need_weights) {
+  LoadOptions load;
+  load.random = options.random;
+  load.weights = options.weights;
+  load.need_weights = need_weights;
+  Progress progress("loading");
+  load.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
+  Model model = load_model(options.model, load);
+  for (const std::string& notice : model.notices)
+    std::fprintf(stderr, "note: %s\n", notice.c_str());
+  return model;
+}
+
+EngineOptions engine_options(const ModelOptions& options, const Model& model, int64_t usual) {
+  EngineOptions engine;
+  engine.threads = options.threads;
+  engine.kernels = options.kernels;
+  const int64_t made_for = model.blueprint.context;
+  engine.context = options.context > 0 ? options.context
+                   : made_for > 0      ? std::min(made_for, usual)
+                                       : usual;
+  if (!options.state.empty()) {
+    const auto format = format_named(options.state);
+    if (!format || (*format != Format::f32 && *format != Format::f16 && *format != Format::bf16)) {
+      fail(ErrorKind::invalid, "--state: expected f32, f16 or bf16, found \"{}\"", options.state);
+    }
+    engine.state = format;
+  }
+  return engine;
+}
+
+void add_id_options(CLI::App& command, IdOptions& options) {
+  auto* list = command.add_option("--ids", options.list, "token ids, separated by commas")
+                   ->type_name("1,2,3");
+  command.add_option("--ids-file", options.file, "JSON file with a list of token ids")
+      ->type_name("F")
+      ->excludes(list);
+}
+
+namespace {
+
+TokenId checked_id(int64_t id, const std::string& where) {
+  if (id < 0 || id > INT32_MAX)
+    fail(ErrorKind::invalid, "{}: expected token ids, found {}", where, id);
+  return static_cast<TokenId>(id);
+}
+
+}  // namespace
+
+std::vector<TokenId> parse_ids(const std::string& list, const std::string& where) {
+  std::vector<TokenId> ids;
+  size_t at = 0;
+  while (at < list.size()) {
+    size_t end = std::min(list.find(',', at), list.size());
+    std::string_view item(list.data() + at, end - at);
+    while (!item.empty() && item.front() == ' ') item.remove_prefix(1);
+    while (!item.empty() && item.back() == ' ') item.remove_suffix(1);
+    int64_t id = 0;
+    const auto r = std::from_chars(item.data(), item.data() + item.size(), id);
+    if (item.empty() || r.ec != std::errc() || r.ptr != item.data() + item.size()) {
+      fail(ErrorKind::invalid, "{}: expected token ids separated by commas, found \"{}\"", where,
+           item);
+    }
+    ids.push_back(checked_id(id, where));
+    at = end + 1;
+  }
+  return ids;
+}
+
+std::vector<TokenId> read_ids(const IdOptions& options) {
+  if (options.list.empty() == options.file.empty()) {
+    fail(ErrorKind::invalid, "expected token ids: either --ids 1,2,3 or --ids-file F.json");
+  }
+  if (!options.list.empty()) return parse_ids(options.list, "--ids");
+  const Json json = read_json(options.file);
+  if (!json.is_array())
+    fail(ErrorKind::invalid, "{}: expected a JSON list of token ids", options.file);
+  std::vector<TokenId> ids;
+  for (const Json& item : json) {
+    if (!item.is_number_integer()) {
+      fail(ErrorKind::invalid, "{}: expected token ids, found {}", options.file, item.dump());
+    }
+    ids.push_back(checked_id(item.get<int64_t>(), options.file));
+  }
+  return ids;
+}
+
+void print_text(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  if (isatty(STDOUT_FILENO) != 0 && !text.ends_with('\n')) std::fputc('\n', stdout);
+}
+
+struct Progress::Impl {
+  std::string what;
+  bool terminal = isatty(STDERR_FILENO) != 0;
+  bool shown = false;
+  std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now(), last = begin;
+};
+
+Progress::Progress(std::string what) : impl_(std::make_unique<Impl>()) {
+  impl_->what = std::move(what);
+}
+
+Progress::~Progress() {
+  if (impl_->shown) std::fprintf(stderr, "\r\033[K");
+}
+
+void Progress::update(int64_t done, int64_t total) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!impl_->terminal || now - impl_->begin < std::chrono::seconds(1)) return;
+  if (now - impl_->last < std::chrono::milliseconds(100) && done != total) return;
+  impl_->last = now;
+  impl_->shown = true;
+  std::fprintf(stderr, "\r\033[K%s %3.0f %%", impl_->what.c_str(),
+               total > 0 ? 100.0 * static_cast<double>(done) / static_cast<double>(total) : 0.0);
+  std::fflush(stderr);
+}
+
+}  // namespace ashlar::app

@@ -1,0 +1,62 @@
+// ashlar logits: float32 logits of given token ids, as a NumPy file.
+#include <algorithm>
+#include <cstdio>
+
+#include "apps/commands.h"
+#include "base/error.h"
+#include "formats/npy.h"
+
+namespace ashlar::app {
+namespace {
+
+struct LogitsOptions {
+  ModelOptions model;
+  IdOptions ids;
+  std::string output;
+  int64_t chunk = 0;
+};
+
+void logits(const LogitsOptions& o) {
+  const std::vector<TokenId> ids = read_ids(o.ids);
+  const auto count = static_cast<int64_t>(ids.size());
+  if (count == 0) fail(ErrorKind::invalid, "the list of token ids is empty");
+  const Model model = load(o.model);
+  EngineOptions options = engine_options(o.model, model, count);
+  options.context = std::max(options.context, count);
+  const int64_t chunk = o.chunk > 0 ? o.chunk : std::min<int64_t>(count, 512);
+  options.chunk = std::min(chunk, count);
+  Engine engine(model.graph, model.weights, options);
+  const SequenceId sequence = engine.open().value();
+  std::vector<float> all;
+  all.reserve(ids.size() * static_cast<size_t>(engine.vocab()));
+  Progress progress("evaluating");
+  for (int64_t at = 0; at < count; at += chunk) {
+    const auto n = static_cast<size_t>(std::min(chunk, count - at));
+    const ashlar::Run run{sequence,
+                          std::span<const TokenId>(ids).subspan(static_cast<size_t>(at), n),
+                          ashlar::Run::Logits::all};
+    const auto rows = engine.step({&run, 1});
+    all.insert(all.end(), rows.begin(), rows.end());
+    progress.update(at + static_cast<int64_t>(n), count);
+  }
+  write_npy(o.output, all.data(), count, engine.vocab());
+}
+
+}  // namespace
+
+void add_logits(CLI::App& app) {
+  auto o = std::make_shared<LogitsOptions>();
+  CLI::App* command = app.add_subcommand(
+      "logits", "write the logits of token ids as float32 [tokens, vocab] (.npy)");
+  add_model_options(*command, o->model, true);
+  add_id_options(*command, o->ids);
+  command->add_option("-o,--output", o->output, "file to write")->required()->type_name("F.npy");
+  command
+      ->add_option("--chunk", o->chunk,
+                   "evaluate N tokens at a time through the state (default: 512)")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
+  command->callback([o] { logits(*o); });
+}
+
+}  // namespace ashlar::app

@@ -1,0 +1,86 @@
+// ashlar: the command. Declares all commands, runs the chosen one, turns errors into one message
+// and an exit code.
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "apps/commands.h"
+#include "base/error.h"
+
+namespace {
+
+constexpr const char* kAbout =
+    "Ashlar holds every modern open LLM architecture as one blueprint and reads it in many ways: "
+    "run it, count it,\n"
+    "plan it, draw it, compare it, differentiate it.\n\n"
+    "MODEL is a Hugging Face folder, a .gguf file, a blueprint file (.json), or the name of a "
+    "released model\n"
+    "(ashlar show --list). Where weights are needed, --random SEED makes them up for a blueprint.";
+
+constexpr const char* kFooter =
+    "\nExamples:\n"
+    "  ashlar run model.gguf \"The sea is\" --max-tokens 40\n"
+    "  ashlar chat ./SmolLM2-135M-Instruct\n"
+    "  ashlar count deepseek-v3 --context 32768\n"
+    "  ashlar plan qwen3-8b --weights q4_k_m\n"
+    "  ashlar compare olmo-2-7b llama-3.1-8b\n"
+    "  ashlar draw gemma-3-1b -o gemma.svg\n"
+    "\nExit codes: 0 done; 1 the model, file or request is at fault (one message on stderr); 2 "
+    "wrong usage;\n"
+    "3 memory or disk does not suffice; 4 a check failed (verify).";
+
+int code_of(ashlar::ErrorKind kind) { return kind == ashlar::ErrorKind::resource ? 3 : 1; }
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace ashlar::app;
+  CLI::App app(kAbout, "ashlar");
+  app.footer(kFooter);
+  app.set_version_flag("--version", "ashlar " ASHLAR_VERSION);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(38);
+  add_show(app);
+  add_run(app);
+  add_chat(app);
+  add_tokenize(app);
+  add_detokenize(app);
+  add_render(app);
+  add_logits(app);
+  add_perplexity(app);
+  add_convert(app);
+  add_verify(app);
+  add_count(app);
+  add_plan(app);
+  add_probe(app);
+  add_bench(app);
+  add_draw(app);
+  add_explain(app);
+  add_compare(app);
+  add_report(app);
+  add_claims(app);
+  add_gradients(app);
+  try {
+    app.parse(argc, argv);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      std::fprintf(stderr, "ashlar: the output could not be written (is the disk full?)\n");
+      return 3;
+    }
+    return 0;
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  } catch (const Exit& e) {
+    std::fflush(stdout);
+    return e.code;
+  } catch (const ashlar::Error& e) {
+    std::fflush(stdout);
+    std::fprintf(stderr, "ashlar: %s\n", e.what());
+    return code_of(e.kind());
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "ashlar: out of memory: try a smaller model, --context or --weights\n");
+    return 3;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "ashlar: %s\n", e.what());
+    return 1;
+  }
+}

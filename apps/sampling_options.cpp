@@ -1,0 +1,84 @@
+// Options of commands that generate text.
+#include "apps/sampling_options.h"
+
+#include <charconv>
+
+#include "base/error.h"
+
+namespace ashlar::app {
+
+void add_generation_options(CLI::App& command, GenerationFlags& flags) {
+  GenerateOptions& o = flags.options;
+  SamplingOptions& s = o.sampling;
+  const char* group = "Generation";
+  command.add_option("-n,--max-tokens", o.max_tokens, "most tokens generated")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 32))
+      ->group(group);
+  command.add_option("--temperature", s.temperature, "0 takes the most likely token (greedy)")
+      ->type_name("X")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--top-k", s.top_k, "only the K most likely tokens; 0: all")
+      ->type_name("K")
+      ->group(group);
+  command
+      .add_option("--top-p", s.top_p,
+                  "only the most likely tokens that together reach this probability")
+      ->type_name("P")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--min-p", s.min_p,
+                  "only tokens with at least this share of the best one's probability")
+      ->type_name("P")
+      ->group(group);
+  command
+      .add_option("--repetition-penalty", s.repetition_penalty,
+                  "divides the logits of tokens seen; 1: none")
+      ->type_name("X")
+      ->group(group);
+  command
+      .add_option("--presence-penalty", s.presence_penalty,
+                  "subtracted from the logits of tokens generated")
+      ->type_name("X")
+      ->group(group);
+  command.add_option("--frequency-penalty", s.frequency_penalty, "the same, times how often")
+      ->type_name("X")
+      ->group(group);
+  command
+      .add_option("--logit-bias", flags.bias,
+                  "added to the logit of a token; may be given several times")
+      ->type_name("ID=X")
+      ->group(group);
+  command.add_option("--seed", s.seed, "of the sampling: same seed, same output")
+      ->type_name("N")
+      ->group(group);
+  command.add_option("--stop", o.stop, "text that ends the answer; may be given several times")
+      ->type_name("TEXT")
+      ->group(group);
+  command.add_flag("--ignore-end", o.ignore_end, "go on after the model's end token")->group(group);
+}
+
+GenerateOptions generation_options(const GenerationFlags& flags) {
+  GenerateOptions options = flags.options;
+  for (const std::string& item : flags.bias) {
+    const size_t equals = item.find('=');
+    int32_t id = 0;
+    float value = 0;
+    const char* end = item.data() + item.size();
+    const char* middle = equals == std::string::npos ? end : item.data() + equals;
+    const auto a = std::from_chars(item.data(), middle, id);
+    const auto b = middle == end ? std::from_chars_result{end, std::errc::invalid_argument}
+                                 : std::from_chars(middle + 1, end, value);
+    if (a.ec != std::errc() || a.ptr != middle || b.ec != std::errc() || b.ptr != end) {
+      fail(ErrorKind::invalid, "--logit-bias: expected ID=NUMBER such as 42=-5, found \"{}\"",
+           item);
+    }
+    options.sampling.logit_bias[id] = value;
+  }
+  return options;
+}
+
+}  // namespace ashlar::app

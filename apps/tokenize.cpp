@@ -1,0 +1,134 @@
+// ashlar tokenize and detokenize: text to token ids and back.
+#include <cstdio>
+
+#include "apps/commands.h"
+#include "base/error.h"
+#include "base/json.h"
+
+namespace ashlar::app {
+namespace {
+
+struct TextOptions {
+  std::string model, text, file, lines, ids;
+  bool no_special = false, json = false, has_text = false;
+};
+
+std::unique_ptr<Tokenizer> tokenizer_of(const std::string& source) {
+  TextModel text = load_text(source);
+  if (!text.tokenizer) {
+    fail(ErrorKind::unsupported, "{}: {}", source,
+         text.tokenizer_error.empty() ? "has no tokenizer" : text.tokenizer_error);
+  }
+  return std::move(text.tokenizer);
+}
+
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void tokenize(const TextOptions& o) {
+  if (o.has_text + !o.file.empty() + !o.lines.empty() != 1) {
+    fail(ErrorKind::invalid, "expected exactly one of TEXT, --file F and --lines-json F");
+  }
+  const auto tokenizer = tokenizer_of(o.model);
+  const EncodeOptions options{.add_special = !o.no_special};
+  if (!o.lines.empty()) {
+    const Json lines = read_json(o.lines);
+    if (!lines.is_array()) fail(ErrorKind::invalid, "{}: expected a JSON list of strings", o.lines);
+    Json all = Json::array();
+    for (const Json& line : lines) {
+      if (!line.is_string())
+        fail(ErrorKind::invalid, "{}: expected strings, found {}", o.lines, dump(line));
+      all.push_back(tokenizer->encode(line.get_ref<const std::string&>(), options));
+    }
+    std::printf("%s\n", dump(all).c_str());
+    return;
+  }
+  const std::vector<TokenId> ids =
+      tokenizer->encode(o.file.empty() ? o.text : read_file(o.file), options);
+  if (o.json) {
+    Json pieces = Json::array();
+    for (const TokenId id : ids) pieces.push_back(tokenizer->piece(id));
+    std::printf("%s\n", dump({{"ids", ids}, {"pieces", std::move(pieces)}}).c_str());
+    return;
+  }
+  for (const TokenId id : ids) std::printf("%8d  %s\n", id, tokenizer->piece(id).c_str());
+}
+
+std::vector<TokenId> ids_of(const Json& list, const std::string& where) {
+  std::vector<TokenId> ids;
+  if (!list.is_array())
+    fail(ErrorKind::invalid, "{}: expected lists of token ids, found {}", where, dump(list));
+  for (const Json& id : list) {
+    if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() > INT32_MAX) {
+      fail(ErrorKind::invalid, "{}: expected token ids, found {}", where, dump(id));
+    }
+    ids.push_back(id.get<TokenId>());
+  }
+  return ids;
+}
+
+void detokenize(const TextOptions& o) {
+  if (o.ids.empty() == o.lines.empty()) {
+    fail(ErrorKind::invalid, "expected exactly one of --ids 1,2,3 and --lines-json F");
+  }
+  const auto tokenizer = tokenizer_of(o.model);
+  if (o.lines.empty()) {
+    const std::string text = tokenizer->decode(parse_ids(o.ids, "--ids"), o.no_special);
+    if (o.json)
+      std::printf("%s\n", dump({{"text", text}}).c_str());
+    else
+      print_text(text);
+    return;
+  }
+  const Json lists = read_json(o.lines);
+  if (!lists.is_array())
+    fail(ErrorKind::invalid, "{}: expected a JSON list of lists of token ids", o.lines);
+  Json all = Json::array();
+  for (const Json& list : lists)
+    all.push_back(tokenizer->decode(ids_of(list, o.lines), o.no_special));
+  std::printf("%s\n", dump(all).c_str());
+}
+
+CLI::App* text_command(CLI::App& app, const std::shared_ptr<TextOptions>& o, const char* name,
+                       const char* about) {
+  CLI::App* command = app.add_subcommand(name, about);
+  command->add_option("model", o->model, "model, or a folder that holds only tokenizer files")
+      ->required()
+      ->type_name("MODEL");
+  command->add_flag("--json", o->json, "print JSON");
+  return command;
+}
+
+}  // namespace
+
+void add_tokenize(CLI::App& app) {
+  auto o = std::make_shared<TextOptions>();
+  CLI::App* command =
+      text_command(app, o, "tokenize", "text to token ids, exactly as Hugging Face's tokenizers");
+  CLI::Option* text =
+      command->add_option("text", o->text, "text; special tokens in it are recognised");
+  text->type_name("TEXT");
+  command->add_option("--file", o->file, "text file")->type_name("F");
+  command
+      ->add_option("--lines-json", o->lines, "JSON list of strings; prints a JSON list of id lists")
+      ->type_name("F");
+  command->add_flag("--no-special", o->no_special, "leave out beginning- and end-of-text tokens");
+  command->callback([o, text] {
+    o->has_text = text->count() > 0;
+    tokenize(*o);
+  });
+}
+
+void add_detokenize(CLI::App& app) {
+  auto o = std::make_shared<TextOptions>();
+  CLI::App* command = text_command(app, o, "detokenize", "token ids to text");
+  command->add_option("--ids", o->ids, "token ids")->type_name("1,2,3");
+  command
+      ->add_option("--lines-json", o->lines, "JSON list of id lists; prints a JSON list of strings")
+      ->type_name("F");
+  command->add_flag("--no-special", o->no_special, "leave out special tokens");
+  command->callback([o] { detokenize(*o); });
+}
+
+}  // namespace ashlar::app

@@ -1,0 +1,43 @@
+"""Fails on files that have grown too long to read: 400 lines, kernels and tests 800, family files 120.
+
+    python3 tools/check_size.py
+
+Also: every source file says in its first line what it is for.
+"""
+
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).parent.parent
+# Shared by all families, not one of them.
+SHARED = {"decoder", "family", "registry", "fields", "names", "visitor", "read", "write"}
+
+
+def limit(path: pathlib.Path) -> int:
+    parts = path.parts
+    if parts[0] == "src" and parts[1] == "kernels" or parts[0] in ("tests", "bench"):
+        return 800
+    if parts[:2] == ("src", "families") and path.suffix == ".cpp" and path.stem.split("_")[0] not in SHARED:
+        return 120
+    return 450
+
+
+def main() -> int:
+    problems, count = [], 0
+    for folder in ("src", "apps", "include", "tests", "bench", "fuzz"):
+        for file in sorted((ROOT / folder).rglob("*")):
+            if file.suffix not in (".h", ".cpp", ".inl"):
+                continue
+            count += 1
+            path = file.relative_to(ROOT)
+            lines = file.read_text().splitlines()
+            if len(lines) > limit(path):
+                problems.append(f"{path}: {len(lines)} lines, at most {limit(path)}")
+            if not lines or not lines[0].startswith("//"):
+                problems.append(f"{path}: the first line must say what the file is for")
+    print("\n".join(problems) if problems else f"check_size: {count} files")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

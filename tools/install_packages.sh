@@ -1,0 +1,25 @@
+#!/bin/sh
+# Installs the Debian packages that building and testing need; what is there already is left alone.
+#   tools/install_packages.sh [--checks]     --checks: also clang and its tools (format, tidy, fuzzers)
+set -eu
+packages="g++ cmake ninja-build pkg-config git python3 python3-pip ca-certificates binutils
+  libfmt-dev nlohmann-json3-dev libcli11-dev libgtest-dev libpcre2-dev libutf8proc-dev libedit-dev npm"
+[ "${1:-}" = --checks ] && packages="$packages clang clang-format clang-tidy libclang-rt-14-dev"
+have() { dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
+missing=""
+for p in $packages; do
+  # A tool that came by another road than a package serves as well.
+  case $p in
+    npm | git | cmake | python3) command -v "$p" >/dev/null 2>&1 && continue ;;
+    python3-pip) python3 -m pip --version >/dev/null 2>&1 && continue ;;
+  esac
+  have "$p" || missing="$missing $p"
+done
+[ -z "$missing" ] && exit 0
+sudo=""
+[ "$(id -u)" -eq 0 ] || sudo=sudo
+echo "Installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -qq
+# shellcheck disable=SC2086
+$sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
