@@ -1,0 +1,50 @@
+// ashlar verify: a model's self-test.
+#include "verify/verify.h"
+
+#include <cstdio>
+
+#include "apps/commands.h"
+#include "base/json.h"
+
+namespace ashlar::app {
+namespace {
+
+struct VerifyCommand {
+  ModelOptions model;
+  bool json = false;
+};
+
+void run(const VerifyCommand& o) {
+  const Model model = load(o.model);
+  VerifyOptions options;
+  options.threads = o.model.threads;
+  options.kernels = o.model.kernels;
+  const std::vector<Check> checks = verify(model, options);
+  bool passed = true;
+  Json list = Json::array();
+  for (const Check& c : checks) {
+    passed = passed && c.passed;
+    if (o.json)
+      list.push_back({{"name", c.name}, {"passed", c.passed}, {"detail", c.detail}});
+    else
+      std::printf("%s  %-34s %s\n", c.passed ? "ok    " : "FAILED", c.name.c_str(),
+                  c.detail.c_str());
+  }
+  if (o.json) std::printf("%s\n", Json({{"passed", passed}, {"checks", list}}).dump(1).c_str());
+  if (!passed) throw Exit{4};
+}
+
+}  // namespace
+
+void add_verify(CLI::App& app) {
+  auto o = std::make_shared<VerifyCommand>();
+  CLI::App* command = app.add_subcommand("verify",
+                                         "self-test of a model: stepwise = whole = batched, every "
+                                         "kernel set = plain loops, counts = file, export round "
+                                         "trip; exit code 4 if a check fails");
+  add_model_options(*command, o->model, true);
+  command->add_flag("--json", o->json, "print JSON");
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace ashlar::app

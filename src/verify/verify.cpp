@@ -1,0 +1,251 @@
+// The checks of `ashlar verify`.
+#include "verify/verify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "ashlar/readings.h"
+#include "base/error.h"
+#include "graph/evaluate.h"
+#include "kernels/table.h"
+#include "model/convert.h"
+#include "verify/temporary_folder.h"
+
+namespace ashlar {
+namespace {
+
+using Rows = std::vector<float>;
+
+/// How far two evaluations of the same weights may differ. Weights in float32 are multiplied in
+/// float32; bf16 and f16 ones may meet activations in bf16, quantised ones meet activations in int8
+/// blocks.
+double bound_of(const Model& model) {
+  double bound = 1e-4;
+  for (const auto& [name, tensor] : model.weights) {
+    if (tensor.format == Format::f32) continue;
+    bound = std::max(bound, info(tensor.format).exact ? 2e-2 : 5e-2);
+  }
+  return bound;
+}
+
+/// Ids that go past windows and chunks as far as that is cheap; text of the tokenizer where there
+/// is one.
+std::vector<TokenId> sample_ids(const Model& model, int64_t count, uint32_t seed = 1) {
+  std::vector<TokenId> ids;
+  const int64_t vocab = model.blueprint.embedding.vocab;
+  uint64_t state = seed * 0x9E3779B97F4A7C15ULL;
+  for (int64_t i = 0; i < count; ++i) {
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    ids.push_back(static_cast<TokenId>((state >> 33) % static_cast<uint64_t>(vocab)));
+  }
+  return ids;
+}
+
+int64_t sample_length(const Blueprint& b) {
+  int64_t length = 40;
+  for (const Block& block : b.blocks) {
+    if (const auto* a = std::get_if<AttentionPart>(&block.mixer)) {
+      for (const int64_t edge : {a->window, a->chunk}) {
+        if (edge > 0 && edge <= 256) length = std::max(length, edge + 3);
+      }
+    }
+  }
+  if (b.embedding.positions > 0) length = std::min(length, b.embedding.positions);
+  return length;
+}
+
+EngineOptions engine_options(const VerifyOptions& o, const std::string& kernels, int64_t context,
+                             int64_t sequences) {
+  EngineOptions options;
+  options.threads = o.threads;
+  options.kernels = kernels;
+  options.context = context;
+  options.sequences = sequences;
+  return options;
+}
+
+/// Logits of all ids, `chunk` of them per step.
+Rows in_chunks(Engine& engine, const std::vector<TokenId>& ids, size_t chunk) {
+  Rows rows;
+  const SequenceId s = engine.open().value();
+  for (size_t at = 0; at < ids.size(); at += chunk) {
+    const Run run{s, std::span(ids).subspan(at, std::min(chunk, ids.size() - at)),
+                  Run::Logits::all};
+    const auto logits = engine.step({&run, 1});
+    rows.insert(rows.end(), logits.begin(), logits.end());
+  }
+  engine.close(s);
+  return rows;
+}
+
+/// Logits of ids while two other sequences are evaluated in the same steps.
+Rows among_strangers(Engine& engine, const Model& model, const std::vector<TokenId>& ids) {
+  Rows rows;
+  const auto before = sample_ids(model, 7, 2), after = sample_ids(model, 5, 3);
+  const SequenceId a = engine.open().value(), s = engine.open().value(), b = engine.open().value();
+  const size_t half = ids.size() / 2;
+  for (size_t part = 0; part < 2; ++part) {
+    const auto mine = part == 0 ? std::span(ids).first(half) : std::span(ids).subspan(half);
+    const Run runs[] = {
+        {a, before, Run::Logits::last}, {s, mine, Run::Logits::all}, {b, after, Run::Logits::none}};
+    const auto logits = engine.step(runs).subspan(static_cast<size_t>(engine.vocab()));
+    rows.insert(rows.end(), logits.begin(), logits.end());
+  }
+  for (const SequenceId id : {a, s, b}) engine.close(id);
+  return rows;
+}
+
+Check compared(std::string name, const Rows& reference, const Rows& other, double bound,
+               const std::string& what) {
+  double worst = 0, largest = 0;
+  for (const float v : reference) largest = std::max(largest, std::abs(static_cast<double>(v)));
+  bool finite = reference.size() == other.size() && largest > 0;
+  for (size_t i = 0; i < std::min(reference.size(), other.size()); ++i) {
+    worst = std::max(worst, std::abs(static_cast<double>(reference[i]) - other[i]));
+    finite = finite && std::isfinite(reference[i]) && std::isfinite(other[i]);
+  }
+  const double relative = largest > 0 ? worst / largest : 0;
+  return {std::move(name), finite && relative <= bound,
+          fmt::format("{}: largest difference {:.2g} of the largest logit, bound {:.0e}{}", what,
+                      relative, bound, finite ? "" : " (not finite, or of another size)")};
+}
+
+Rows plain_loops(const Model& model, const std::vector<TokenId>& ids) {
+  std::map<std::string, Array<float>> arrays;
+  const ParamValues<float> values = [&](const Param& p) -> const Array<float>& {
+    auto it = arrays.find(p.name);
+    if (it == arrays.end()) {
+      Array<float> a;
+      for (const Axis& axis : p.axes) a.sizes.push_back(axis.size);
+      a.values = to_f32(model.weights.at(p.name));
+      it = arrays.emplace(p.name, std::move(a)).first;
+    }
+    return it->second;
+  };
+  return evaluate<float>(model.graph, values, TokenBatch::whole(ids)).values;
+}
+
+Check counted(const Model& model) {
+  const Count c = count(model.blueprint);
+  int64_t in_file = 0;
+  for (const auto& [name, tensor] : model.weights) {
+    if (!name.starts_with("mtp.")) in_file += tensor.elements();
+  }
+  return {"parameters counted = in the file", c.parameters.total == in_file,
+          fmt::format("{} counted, {} loaded", c.parameters.total, in_file)};
+}
+
+Check planned(const Model& model, const Engine& engine, int64_t context) {
+  CountOptions options;
+  options.context = context;
+  options.state = engine.state_format();
+  options.tokens = std::min<int64_t>(context, EngineOptions{}.chunk);
+  const int64_t bytes = count(model.blueprint, options).state.allocated_bytes;
+  return {"state planned = allocated", bytes == engine.state_bytes(),
+          fmt::format("{} bytes planned, {} allocated for {} tokens", bytes, engine.state_bytes(),
+                      context)};
+}
+
+/// The excerpt written and read back: equal logits, and equal tensors where the format holds the
+/// numbers.
+Check round_trip(const Model& part, const std::string& to, const std::vector<TokenId>& ids,
+                 const VerifyOptions& o) {
+  const TemporaryFolder folder;
+  const std::filesystem::path out = folder.path() / (to == "gguf" ? "model.gguf" : "model");
+  ConvertOptions convert;
+  convert.to = to;
+  convert.weights = "f32";
+  convert_model(part, out, convert);
+  const Model back = load_model(out.string());
+  int64_t different = 0;
+  for (const auto& [name, tensor] : part.weights) {
+    const auto it = back.weights.find(name);
+    if (it == back.weights.end() || to_f32(it->second) != to_f32(tensor)) ++different;
+  }
+  Model exact = part;
+  for (auto& [name, tensor] : exact.weights) tensor = ashlar::convert(tensor, Format::f32);
+  const auto context = static_cast<int64_t>(ids.size());
+  Engine a(exact.graph, exact.weights, engine_options(o, "", context, 1));
+  Engine b(back.graph, back.weights, engine_options(o, "", context, 1));
+  Check check = compared("export to " + to + " and back", in_chunks(a, ids, ids.size()),
+                         in_chunks(b, ids, ids.size()), 1e-6,
+                         fmt::format("{} blocks as f32, {} of {} tensors differ",
+                                     part.blueprint.blocks.size(), different, part.weights.size()));
+  check.passed = check.passed && different == 0 && back.blueprint.blocks == part.blueprint.blocks;
+  return check;
+}
+
+}  // namespace
+
+std::vector<Check> verify(const Model& model, const VerifyOptions& o) {
+  std::vector<Check> checks;
+  const auto run = [&](const std::string& name, auto check) {
+    if (o.progress) o.progress(name);
+    try {
+      checks.push_back(check());
+    } catch (const Error& e) {
+      checks.push_back({name, false, e.what()});
+    }
+  };
+  const double bound = bound_of(model);
+  const auto ids = sample_ids(model, sample_length(model.blueprint));
+  const auto length = static_cast<int64_t>(ids.size());
+
+  run("parameters counted = in the file", [&] { return counted(model); });
+  {
+    Engine engine(model.graph, model.weights, engine_options(o, o.kernels, length + 24, 3));
+    const Rows whole = in_chunks(engine, ids, ids.size());
+    run("token by token = whole", [&] {
+      return compared("token by token = whole", whole, in_chunks(engine, ids, 1), bound,
+                      fmt::format("{} tokens", length));
+    });
+    run("in chunks = whole", [&] {
+      return compared("in chunks = whole", whole, in_chunks(engine, ids, 7), bound, "chunks of 7");
+    });
+    run("batched = alone", [&] {
+      return compared("batched = alone", whole, among_strangers(engine, model, ids), bound,
+                      "with two other sequences");
+    });
+  }
+  run("state planned = allocated", [&] {
+    const int64_t context =
+        model.blueprint.context > 0 ? std::min<int64_t>(model.blueprint.context, 2048) : 2048;
+    const Engine engine(model.graph, model.weights, engine_options(o, o.kernels, context, 1));
+    return planned(model, engine, context);
+  });
+
+  const Model part = excerpt(model, 4);
+  std::vector<TokenId> few(ids.begin(), ids.begin() + std::min<int64_t>(length, 6));
+  int64_t elements = 0;
+  for (const auto& [name, tensor] : part.weights) elements += tensor.elements();
+  constexpr int64_t kMostElements = int64_t{2'000'000'000};  // 8 GB as float32
+  if (elements > kMostElements) {
+    checks.push_back(
+        {"every kernel table = plain loops", true,
+         fmt::format("left out: {} parameters in the excerpt are too many for plain loops",
+                     elements)});
+    return checks;
+  }
+  if (o.progress) o.progress("plain loops");
+  const Rows reference = plain_loops(part, few);
+  for (const kernels::Table* table : kernels::tables()) {
+    const std::string name(table->name);
+    if (!table->supported() || (!o.kernels.empty() && o.kernels != name)) continue;
+    run(name + " kernels = plain loops", [&] {
+      Engine engine(part.graph, part.weights,
+                    engine_options(o, name, static_cast<int64_t>(few.size()), 1));
+      return compared(
+          name + " kernels = plain loops", reference, in_chunks(engine, few, few.size()), bound,
+          fmt::format("{} blocks, {} tokens", part.blueprint.blocks.size(), few.size()));
+    });
+  }
+  for (const char* to : {"safetensors", "gguf"}) {
+    run(std::string("export to ") + to + " and back", [&] { return round_trip(part, to, few, o); });
+  }
+  return checks;
+}
+
+}  // namespace ashlar

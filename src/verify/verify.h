@@ -1,0 +1,39 @@
+// The self-test of a model: every way of computing it against every other.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+
+namespace ashlar {
+
+struct VerifyOptions {
+  int threads = 0;
+  std::string kernels;  // only this table, besides plain loops; empty: all that this CPU runs
+  std::function<void(const std::string& what)> progress;
+};
+
+struct Check {
+  std::string name;  // "stepwise = whole"
+  bool passed = false;
+  std::string detail;  // what was compared, the largest difference and its bound
+};
+
+/// Runs all checks and gives them in order; it does not stop at the first that fails.
+///   parameters counted = parameters in the file
+///   state bytes planned = state bytes allocated
+///   token by token = whole, in chunks = whole, batched with strangers = alone
+///   every kernel table = plain loops    on a few tokens and one block of each kind: plain loops
+///   are slow export round trip                   the same excerpt written as safetensors and as
+///   GGUF, read back: equal tensors
+///                                       and logits
+/// Differences are relative to the largest magnitude of the reference logits.
+std::vector<Check> verify(const Model& model, const VerifyOptions& options);
+
+/// A model of the first block of each kind, so that slow references stay affordable. Weights are
+/// shared.
+Model excerpt(const Model& model, size_t most_blocks);
+
+}  // namespace ashlar

@@ -1,0 +1,293 @@
+"""Runs the `ashlar` command as its users do and checks what it prints, writes and returns.
+
+    python3 tests/commands/run.py build/release/ashlar [-k PATTERN]
+
+Needs the two real models of tools/get_models.sh. Only Python's standard library.
+"""
+
+import array
+import ast
+import json
+import os
+import pathlib
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+PROGRAM = str(pathlib.Path(sys.argv.pop(1)).resolve()) if len(sys.argv) > 1 else str(ROOT / "build/release/ashlar")
+MODELS = pathlib.Path(os.environ.get("ASHLAR_MODELS", ROOT / "models"))
+SMOL = str(MODELS / "smollm2-135m-instruct-q4_1.gguf")
+GEMMA = str(MODELS / "gemma-3-270m-q4_k_m.gguf")
+COMMANDS = """show run chat tokenize detokenize render logits perplexity convert verify count plan probe bench draw explain
+compare report claims gradients""".split()
+
+
+def ashlar(*args, code=0, text=True, stdin=None, env=None, seconds=300):
+    """Runs the command, expects the exit code, gives the process."""
+    done = subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=text, input=stdin, timeout=seconds,
+                          env={**os.environ, **(env or {})})
+    if done.returncode != code:
+        raise AssertionError(f"ashlar {' '.join(map(str, args))}: exit code {done.returncode}, expected {code}\n"
+                             f"stdout: {done.stdout[-2000:]}\nstderr: {done.stderr[-2000:]}")
+    return done
+
+
+def ashlar_json(*args, **options):
+    return json.loads(ashlar(*args, **options).stdout)
+
+
+def read_npy(path):
+    """A float32 matrix of a .npy file as (rows, columns, array)."""
+    data = pathlib.Path(path).read_bytes()
+    assert data[:6] == b"\x93NUMPY"
+    (length,) = struct.unpack("<H", data[8:10])
+    header = ast.literal_eval(data[10:10 + length].decode("latin1"))
+    assert header["descr"] == "<f4" and not header["fortran_order"]
+    values = array.array("f")
+    values.frombytes(data[10 + length:])
+    rows, columns = header["shape"]
+    assert len(values) == rows * columns
+    return rows, columns, values
+
+
+def worst(a, b):
+    """Largest difference relative to the largest magnitude."""
+    return max(abs(x - y) for x, y in zip(a, b)) / max(abs(x) for x in a)
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.tmp = pathlib.Path(self.folder.name)
+
+    def write(self, name, value):
+        file = self.tmp / name
+        file.write_text(value if isinstance(value, str) else json.dumps(value), encoding="utf-8")
+        return str(file)
+
+    def fails(self, *args, says, code=1, **options):
+        """One clear message on stderr that holds `says` (a regular expression)."""
+        done = ashlar(*args, code=code, **options)
+        self.assertRegex(done.stderr, says)
+        self.assertLess(len(done.stderr.splitlines()), 60)
+        self.assertNotIn("terminate called", done.stderr)
+
+
+class Help(Case):
+    def test_every_command_teaches(self):
+        overview = ashlar("--help").stdout
+        for command in COMMANDS:
+            self.assertRegex(overview, rf"\b{command}\b")
+            text = ashlar(command, "--help").stdout
+            self.assertGreater(len(text), 200, command)
+
+    def test_wrong_usage(self):
+        self.fails("fly", says="fly", code=2)
+        self.fails("run", says="model", code=2)
+        self.fails("count", "qwen3-0.6b", "--contxt", "5", says="contxt", code=2)
+
+    def test_version(self):
+        self.assertRegex(ashlar("--version").stdout, r"ashlar \d+\.\d+\.\d+")
+
+
+class Text(Case):
+    def test_tokenize(self):
+        out = ashlar_json("tokenize", SMOL, "Hello world", "--json")
+        self.assertEqual(out, {"ids": [19556, 905], "pieces": ["Hello", "Ġworld"]})
+        gemma = ashlar_json("tokenize", GEMMA, "Hello world", "--json")
+        self.assertEqual(gemma["ids"][0], 2)
+        self.assertEqual(ashlar_json("tokenize", GEMMA, "Hello world", "--json", "--no-special")["ids"], gemma["ids"][1:])
+
+    def test_special_tokens_in_the_text(self):
+        ids = ashlar_json("tokenize", SMOL, "<|im_start|>user", "--json")["ids"]
+        self.assertEqual(ids[0], 1)
+
+    def test_lines_there_and_back(self):
+        lines = ["", "a", "Grüße, 世界! 👩‍👩‍👧", "def f(x):\n\treturn x  # 1234567890\n", "   spaces   "]
+        for model in (SMOL, GEMMA):
+            lists = ashlar_json("tokenize", model, "--lines-json", self.write("l.json", lines), "--no-special")
+            self.assertEqual(len(lists), len(lines))
+            back = ashlar_json("detokenize", model, "--lines-json", self.write("i.json", lists))
+            self.assertEqual(back, lines)
+
+    def test_file_and_ids(self):
+        ids = ashlar_json("tokenize", SMOL, "--file", self.write("t.txt", "One two\n"), "--json")["ids"]
+        out = ashlar("detokenize", SMOL, "--ids", ",".join(map(str, ids))).stdout
+        self.assertEqual(out, "One two\n")
+
+    def test_refusals(self):
+        self.fails("tokenize", SMOL, says="exactly one of")
+        self.fails("tokenize", self.tmp / "none.gguf", "x", says="none.gguf")
+        self.fails("detokenize", SMOL, "--ids", "1,x", says='found "x"')
+        self.fails("tokenize", SMOL, "--lines-json", self.write("b.json", "[1"), says="b.json")
+
+    def test_render(self):
+        messages = self.write("m.json", [{"role": "user", "content": "Hi ünder <|im_end|>"}])
+        out = ashlar("render", SMOL, "--messages", messages).stdout
+        self.assertTrue(out.endswith("<|im_start|>user\nHi ünder <|im_end|><|im_end|>\n<|im_start|>assistant\n"), out)
+        self.assertFalse(ashlar("render", SMOL, "--messages", messages, "--no-generation-prompt").stdout
+                         .endswith("assistant\n"))
+        template = self.write("t.jinja", "{{ name }}|{{ n + 1 }}|{{ messages|length }}|{{ tools }}|{{ bos_token }}\n")
+        out = ashlar("render", SMOL, "--messages", messages, "--template", template, "--var", 'name="Ada"', "--var",
+                     "n=41").stdout
+        self.assertEqual(out, "Ada|42|1|None|<|im_start|>")
+
+    def test_render_refusals(self):
+        messages = self.write("m.json", [{"role": "user", "content": "x"}])
+        bad = self.write("bad.jinja", "{% if %}")
+        self.fails("render", SMOL, "--messages", messages, "--template", bad, says="bad.jinja")
+        stop = self.write("stop.jinja", "{{ raise_exception('no such role') }}")
+        self.fails("render", SMOL, "--messages", messages, "--template", stop, says="no such role")
+        endless = self.write("endless.jinja", "{% for a in range(99999) %}{% for b in range(99999) %}x"
+                             "{% endfor %}{% endfor %}")
+        self.fails("render", SMOL, "--messages", messages, "--template", endless, says=".", code=3)
+        self.fails("render", GEMMA, "--messages", messages, says="chat template")
+
+
+class Running(Case):
+    def test_run_is_greedy_and_repeatable(self):
+        a = ashlar_json("run", SMOL, "The capital of France is", "--max-tokens", 8, "--json")
+        b = ashlar_json("run", SMOL, "The capital of France is", "--max-tokens", 8, "--json", "--threads", 1)
+        self.assertEqual(a["ids"], b["ids"])
+        self.assertIn("Paris", a["text"])
+        self.assertEqual(len(a["ids"]), 8)
+        self.assertGreater(a["prefill_tokens_per_second"], 0)
+        self.assertGreater(a["decode_tokens_per_second"], 0)
+        self.assertEqual(a["prompt_ids"], ashlar_json("tokenize", SMOL, "The capital of France is", "--json")["ids"])
+        plain = ashlar("run", SMOL, "The capital of France is", "--max-tokens", 8).stdout
+        self.assertEqual(plain, a["text"] + "\n")
+        ids = ashlar("run", SMOL, "The capital of France is", "--max-tokens", 8, "--ids").stdout
+        self.assertEqual([int(i) for i in ids.split(",")], a["ids"])
+
+    def test_sampling_follows_the_seed(self):
+        def text(seed):
+            return ashlar_json("run", SMOL, "Once upon a time", "--max-tokens", 24, "--temperature", 1, "--seed", seed,
+                               "--json")["ids"]
+        self.assertEqual(text(7), text(7))
+        self.assertNotEqual(text(7), text(8))
+
+    def test_chat_ends_by_itself(self):
+        out = ashlar_json("run", SMOL, "Say hello.", "--chat", "--max-tokens", 200, "--json")
+        self.assertEqual(out["stop"], "end_token")
+        self.assertEqual(out["ids"][-1], 2)
+        self.assertNotIn("<|im_end|>", out["text"])
+
+    def test_stop_text(self):
+        whole = ashlar_json("run", SMOL, "1, 2, 3, 4,", "--max-tokens", 24, "--json")["text"]
+        stop = whole[6:9]
+        out = ashlar_json("run", SMOL, "1, 2, 3, 4,", "--max-tokens", 24, "--stop", stop, "--json")
+        self.assertEqual(out["text"], whole[:whole.index(stop)])
+        self.assertEqual(out["stop"], "stop_text")
+
+    def test_conversation(self):
+        out = ashlar("chat", SMOL, "--temperature", 0, "--max-tokens", 12,
+                     stdin="My name is Ada.\n/stats\n/nonsense\nWhat is 1+1?\n/undo\n/quit\n")
+        self.assertGreater(len(out.stdout.split()), 4)
+        self.assertIn("unknown command /nonsense", out.stderr)
+
+    def test_random_weights(self):
+        a = ashlar("run", SMOL, "x", "--max-tokens", 2, "--kernels", "generic")
+        self.assertIn("generic kernels", a.stderr)
+        self.fails("run", SMOL, "x", "--kernels", "mmx", says="mmx")
+        self.fails("run", "qwen3-0.6b", "x", says="--random")
+
+    def test_logits(self):
+        whole, chunked, one = (str(self.tmp / f"{n}.npy") for n in "abc")
+        ids = [504, 3575, 282, 4649, 314, 260, 253, 1123, 2]
+        ashlar("logits", SMOL, "--ids", ",".join(map(str, ids)), "--output", whole)
+        ashlar("logits", SMOL, "--ids-file", self.write("i.json", ids), "--output", chunked, "--chunk", 2)
+        rows, columns, a = read_npy(whole)
+        self.assertEqual((rows, columns), (len(ids), 49152))
+        self.assertLess(worst(a, read_npy(chunked)[2]), 2e-2)
+        self.fails("logits", SMOL, "--ids", "99999999", "--output", one, says="99999999")
+        self.fails("logits", SMOL, "--ids", "", "--output", one, says="ids")
+        self.assertFalse(os.path.exists(one))
+
+    def test_perplexity(self):
+        text = (ROOT / "docs/architecture.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text()
+        out = ashlar_json("perplexity", SMOL, "--file", self.write("t.txt", text), "--context", 128, "--json")
+        self.assertEqual(out["tokens"] % (128 - 1 - 64), 0)
+        self.assertTrue(5 < out["perplexity"] < 80, out)
+        self.fails("perplexity", SMOL, "--file", self.write("s.txt", "short"), says="window")
+
+
+class Files(Case):
+    def test_broken_files(self):
+        data = pathlib.Path(SMOL).read_bytes()
+        cut = self.tmp / "cut.gguf"
+        cut.write_bytes(data[:50_000_000])
+        self.fails("run", cut, "x", says="cut.gguf")
+        cut.write_bytes(data[:5000])
+        self.fails("show", cut, says="cut.gguf")
+        cut.write_bytes(b"GGUF" + b"\xff" * 200)
+        self.fails("run", cut, "x", says="cut.gguf")
+        cut.write_bytes(b"")
+        self.fails("run", cut, "x", says="cut.gguf")
+        (self.tmp / "hf").mkdir()
+        self.fails("run", self.tmp / "hf", "x", says="config.json")
+        (self.tmp / "hf/config.json").write_text('{"model_type": "qwen4", "architectures": ["Qwen4ForCausalLM"]}')
+        self.fails("run", self.tmp / "hf", "x", says="(?s)qwen4.*qwen3")
+
+    def test_convert_there_and_back(self):
+        folder, back = self.tmp / "hf", self.tmp / "back.gguf"
+        ashlar("convert", SMOL, folder, "--to", "safetensors", "--weights", "f32")
+        ashlar("convert", folder, back, "--to", "gguf", "--weights", "f32")
+        for output, model in (("a.npy", folder), ("b.npy", back)):
+            ashlar("logits", model, "--ids", "504,3575,282", "--output", self.tmp / output)
+        self.assertLess(worst(read_npy(self.tmp / "a.npy")[2], read_npy(self.tmp / "b.npy")[2]), 1e-6)
+        small = self.tmp / "small.gguf"
+        ashlar("convert", folder, small, "--weights", "q8_0")
+        self.assertLess(small.stat().st_size, 0.3 * back.stat().st_size)
+        out = ashlar_json("run", small, "The capital of France is", "--max-tokens", 4, "--json")
+        self.assertIn("Paris", out["text"])
+
+    def test_show(self):
+        out = ashlar_json("show", GEMMA, "--json")
+        self.assertEqual(out["parameters"]["total"], 268098176)
+        self.assertEqual(out["family"], "gemma3")
+        self.assertTrue(out["weights"])
+        listing = ashlar("show", "--list").stdout
+        self.assertRegex(listing, r"deepseek-v3\s.*671,026,404,352")
+
+    def test_verify(self):
+        out = ashlar("verify", SMOL, seconds=600).stdout
+        self.assertNotRegex(out, r"FAILED")
+
+
+class Readings(Case):
+    def test_count(self):
+        out = ashlar_json("count", "deepseek-v3", "--context", 8192, "--json")
+        self.assertEqual(out["parameters"]["total"], 671026404352)
+        self.assertEqual(sum(out["parameters"]["by_layer"]) + 2 * 129280 * 7168 + 7168, 671026404352)
+        for key in ("elements_per_token", "bytes_at_context"):
+            self.assertIn(key, out["state"])
+        self.assertGreater(out["flops_per_token"]["decode"], 6e10)
+        self.assertIn("bytes_per_token", out["weights"])
+
+    def test_plan_without_weights(self):
+        out = ashlar_json("plan", "kimi-k2", "--json", seconds=60)
+        self.assertTrue(out)
+
+    def test_draw_explain_compare(self):
+        svg = self.tmp / "a.svg"
+        ashlar("draw", "gemma-3-1b", "-o", svg)
+        self.assertIn("<svg", svg.read_text())
+        self.assertIn("RoPE", ashlar("draw", "llama-3.2-1b").stdout)
+        self.assertGreater(len(ashlar("explain", "deepseek-v3").stdout), 1000)
+        self.assertIn("olmo-2-7b", ashlar("compare", "olmo-2-7b", "llama-3.1-8b").stdout)
+
+    def test_claims(self):
+        claims = ashlar_json("claims", "--json", seconds=60)
+        verdicts = {c["id"]: c["verdict"] for c in claims}
+        self.assertEqual(verdicts["maverick-active"], "fails")
+        self.assertLessEqual(set(verdicts.values()), {"holds", "holds-if", "fails", "open"})
+        self.assertGreaterEqual(len(verdicts), 19)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
