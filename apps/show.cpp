@@ -102,11 +102,24 @@ void list_models() {
   }
 }
 
-void list_families() {
+void list_families(bool as_json) {
+  Json list = Json::array();
   for (const Family* f : families()) {
-    std::printf("%-14s config.json: %-28s GGUF: %s\n", std::string(f->name).c_str(),
-                std::string(f->architectures[0]).c_str(), std::string(f->gguf).c_str());
+    Json models = Json::array();
+    for (const std::string& name : blueprint_names()) {
+      if (load_blueprint(name).family == f->name) models.push_back(name);
+    }
+    if (as_json) {
+      list.push_back({{"name", std::string(f->name)},
+                      {"architectures", f->architectures},
+                      {"gguf", std::string(f->gguf)},
+                      {"blueprints", std::move(models)}});
+    } else {
+      std::printf("%-14s config.json: %-28s GGUF: %s\n", std::string(f->name).c_str(),
+                  std::string(f->architectures[0]).c_str(), std::string(f->gguf).c_str());
+    }
   }
+  if (as_json) std::printf("%s\n", list.dump(1).c_str());
 }
 
 void show(const ShowOptions& o) {
@@ -159,7 +172,7 @@ void add_show(CLI::App& app) {
   command->add_flag("--families", o->families, "list the families of checkpoints that can be read");
   command->callback([o] {
     if (o->list) list_models();
-    if (o->families) list_families();
+    if (o->families) list_families(o->json);
     if (o->list || o->families) return;
     if (o->model.model.empty()) fail(ErrorKind::invalid, "expected MODEL, --list or --families");
     show(*o);

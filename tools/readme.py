@@ -1,0 +1,66 @@
+"""Fills the generated parts of the docs from what the program prints, so that they cannot drift.
+
+    python3 tools/readme.py [--check] [PROGRAM]
+
+A block of README.md or docs/*.md is generated if this comment stands before it:
+    <!-- generated: ashlar count qwen3-0.6b -->     the command's output follows, as a fenced block
+    <!-- generated: families -->                    the table of families follows
+--check changes nothing and fails where a block differs.
+"""
+
+import json
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).parent.parent
+BLOCK = re.compile(r"(<!-- generated: (.*?) -->\n)(.*?)(<!-- end -->)", re.S)
+
+
+def run(program: str, command: str) -> str:
+    words = shlex.split(command)
+    done = subprocess.run([program, *words[1:]], capture_output=True, text=True, cwd=ROOT)
+    if done.returncode != 0:
+        raise SystemExit(f"{command}: {done.stderr}")
+    return done.stdout
+
+
+def families(program: str) -> str:
+    rows = json.loads(run(program, "ashlar show --families --json"))
+    lines = ["| family | config.json | GGUF | released sizes here |", "|---|---|---|---|"]
+    for f in rows:
+        names = ", ".join(f"`{n}`" for n in f["blueprints"]) or "any"
+        lines.append(f"| {f['name']} | {', '.join(f['architectures'])} | {f['gguf']} | {names} |")
+    return "\n".join(lines) + "\n"
+
+
+def fill(program: str, text: str) -> str:
+    def body(match: re.Match) -> str:
+        what = match[2]
+        made = families(program) if what == "families" else "```\n" + run(program, what).rstrip("\n") + "\n```\n"
+        return match[1] + made + match[4]
+
+    return BLOCK.sub(body, text)
+
+
+def main() -> int:
+    check = "--check" in sys.argv
+    rest = [a for a in sys.argv[1:] if a != "--check"]
+    program = str(pathlib.Path(rest[0] if rest else ROOT / "build/release/ashlar").resolve())
+    stale, blocks = [], 0
+    for file in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        old = file.read_text()
+        blocks += len(BLOCK.findall(old))
+        new = fill(program, old)
+        if new != old:
+            stale.append(file.name)
+            if not check:
+                file.write_text(new)
+    print(f"readme: {blocks} generated blocks" + (f", stale: {', '.join(stale)}" if stale else ""))
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
