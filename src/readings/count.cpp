@@ -3,7 +3,7 @@
 #include <cmath>
 #include <set>
 
-#include "ashlar/readings.h"
+#include "ashlar/count.h"
 #include "base/error.h"
 #include "ops/inputs.h"
 #include "ops/state.h"
@@ -12,29 +12,74 @@
 namespace ashlar {
 namespace {
 
-/// Longest context: sums of operations stay below 2^63 for every released model.
+/// Longest context: the operations of one node stay below 2^63 for every released model.
 constexpr int64_t kLongestContext = 10 * 1024 * 1024;
+constexpr int64_t kMostSequences = 1 << 16;
+constexpr int64_t kMostTokens = int64_t{1} << 32;
+constexpr int64_t kLargestBatch = 256;  // of the table over batches
 
 void check_range(int64_t value, int64_t most, std::string_view name) {
   if (value < 1 || value > most)
     fail(ErrorKind::invalid, "{}: expected 1 to {}, found {}", name, most, value);
 }
 
-int64_t bytes_of(const Param& p, Format format) {
-  return p.rows() * row_bytes(format, p.cols());
+/// A state format packs whole rows of keys and of values.
+void check_state(const Graph& graph, Format state) {
+  const int64_t block = info(state).block_len;
+  for (const NodeState& n : states_of(graph)) {
+    for (const int64_t width : {n.spec.key_width, n.spec.value_width}) {
+      if (width % block != 0) {
+        fail(ErrorKind::invalid, "state {}: {} keeps rows of {} numbers, not a multiple of {}",
+             info(state).name, graph.nodes()[n.node].scope, width, block);
+      }
+    }
+  }
 }
+
+int64_t bytes_of(const Param& p, Format format) { return p.rows() * row_bytes(format, p.cols()); }
 
 /// Parameters that are only looked up by row: one row per token is read.
 std::vector<bool> looked_up(const Graph& graph) {
   std::vector<bool> only(graph.params().size(), true);
   for (const Node& node : graph.nodes()) {
-    const bool lookup =
-        node.op.as<Embed>() != nullptr || node.op.as<LearnedPosition>() != nullptr;
+    const bool lookup = node.op.as<Embed>() != nullptr || node.op.as<LearnedPosition>() != nullptr;
     for (const Input& in : node.inputs) {
       if (in.from == Input::From::param && !lookup) only[static_cast<size_t>(in.id)] = false;
     }
   }
   return only;
+}
+
+/// Weights that a step reads which decodes one token of each sequence.
+StepBytes step_bytes(const Graph& graph, const WeightFormats& formats,
+                     const std::vector<Fraction>& fractions, const std::vector<bool>& rows_only,
+                     int64_t sequences) {
+  StepBytes step{sequences};
+  const auto n = static_cast<double>(sequences);
+  double touched = 0, expert_layers = 0;
+  std::set<std::string_view> seen;
+  for (size_t i = 0; i < graph.params().size(); ++i) {
+    const Param& param = graph.params()[i];
+    const Format format = formats(param);
+    double read = static_cast<double>(bytes_of(param, format));
+    if (fractions[i].experts > 1) {
+      // Each token chooses `chosen` of the experts, independently and evenly.
+      const auto e = static_cast<double>(fractions[i].experts);
+      const double hit = e * (1 - std::pow(1 - static_cast<double>(fractions[i].chosen) / e, n));
+      read = read / e * hit;
+      const std::string_view layer(param.name.data(), param.name.rfind('.'));
+      if (seen.insert(layer).second) {
+        touched += hit;
+        expert_layers += 1;
+      }
+    } else if (rows_only[i]) {
+      read = std::min(read, n * static_cast<double>(row_bytes(format, param.cols())));
+    }
+    step.bytes_per_step += read;
+  }
+  step.bytes_per_token = step.bytes_per_step / n;
+  if (expert_layers > 0) step.experts_touched = touched / expert_layers;
+  return step;
 }
 
 void count_parameters(const Blueprint& bp, const Graph& graph, const WeightFormats& formats,
@@ -44,9 +89,6 @@ void count_parameters(const Blueprint& bp, const Graph& graph, const WeightForma
   Count::Parameters& p = c.parameters;
   p.by_layer.assign(bp.blocks.size(), 0);
   p.active_by_layer.assign(bp.blocks.size(), 0);
-  const double sequences = static_cast<double>(c.options.sequences);
-  double touched = 0, expert_layers = 0;
-  std::set<std::string_view> seen;
   for (size_t i = 0; i < graph.params().size(); ++i) {
     const Param& param = graph.params()[i];
     const Fraction f = fractions[i];
@@ -71,24 +113,13 @@ void count_parameters(const Blueprint& bp, const Graph& graph, const WeightForma
     }
     c.weights.bytes += bytes;
     c.weights.by_format[std::string(info(format).name)] += bytes;
-    double read = static_cast<double>(bytes);
-    if (f.experts > 1) {
-      // Each token chooses f.chosen of f.experts, independently and evenly.
-      const double e = static_cast<double>(f.experts), k = static_cast<double>(f.chosen);
-      const double hit = e * (1 - std::pow(1 - k / e, sequences));
-      read = read / e * hit;
-      const std::string_view layer(param.name.data(), param.name.rfind('.'));
-      if (seen.insert(layer).second) {
-        touched += hit;
-        expert_layers += 1;
-      }
-    } else if (rows_only[i]) {
-      read = std::min(read, sequences * static_cast<double>(row_bytes(format, param.cols())));
-    }
-    c.weights.bytes_per_step += read;
   }
-  c.weights.bytes_per_token = c.weights.bytes_per_step / sequences;
-  if (expert_layers > 0) c.weights.experts_touched = touched / expert_layers;
+  const StepBytes step = step_bytes(graph, formats, fractions, rows_only, c.options.sequences);
+  c.weights.bytes_per_step = step.bytes_per_step;
+  c.weights.bytes_per_token = step.bytes_per_token;
+  c.weights.experts_touched = step.experts_touched;
+  for (int64_t n = 1; n <= kLargestBatch; n *= 2)
+    c.weights.by_batch.push_back(step_bytes(graph, formats, fractions, rows_only, n));
   if (!bp.mtp.empty()) {
     const Graph mtp = mtp_graph_of(bp);
     for (const Param& param : mtp.params()) {
@@ -101,25 +132,29 @@ void count_operations(const Graph& graph, Count& c) {
   const Workload prefill = Workload::prefill(c.options.context);
   const Workload decode = Workload::decode(c.options.context);
   Workload train;
-  train.runs.assign(static_cast<size_t>(c.options.sequences), {0, c.options.tokens});
-  const double tokens = static_cast<double>(c.options.context);
+  train.runs = {{0, c.options.tokens}};
   for (const Node& node : graph.nodes()) {
     const std::vector<Type> in = graph.input_types(node);
-    const int64_t p = node.op.flops(in, prefill), d = node.op.flops(in, decode);
+    const auto p = static_cast<double>(node.op.flops(in, prefill));
+    const auto d = static_cast<double>(node.op.flops(in, decode));
     const std::string kind(kind_of(node));
     c.by_kind[kind].prefill_flops += p;
     c.by_kind[kind].decode_flops += d;
-    c.flops_per_token.prefill += static_cast<double>(p) / tokens;
-    c.flops_per_token.decode += static_cast<double>(d);
-    c.flops_per_token.prefill_by_kind[kind] += static_cast<double>(p) / tokens;
-    c.flops_per_token.decode_by_kind[kind] += static_cast<double>(d);
+    c.flops_per_token.prefill += p;
+    c.flops_per_token.decode += d;
+    c.flops_per_token.prefill_by_kind[kind] += p;
+    c.flops_per_token.decode_by_kind[kind] += d;
     if (const auto layer = layer_of(node.scope)) {
       c.by_layer[*layer].prefill_flops += p;
       c.by_layer[*layer].decode_flops += d;
     }
     // The backward pass does every product twice: for the inputs and for the weights.
-    c.training.flops += 3 * static_cast<double>(node.op.flops(in, train));
+    c.training.flops += 3 * static_cast<double>(c.options.sequences) *
+                        static_cast<double>(node.op.flops(in, train));
   }
+  const auto tokens = static_cast<double>(c.options.context);
+  c.flops_per_token.prefill /= tokens;
+  for (auto& [kind, flops] : c.flops_per_token.prefill_by_kind) flops /= tokens;
   c.training.flops_per_token =
       c.training.flops / static_cast<double>(c.options.sequences * c.options.tokens);
 }
@@ -139,20 +174,20 @@ void count_state(const Graph& graph, Count& c) {
     });
     if (it == s.by_kind.end()) it = s.by_kind.insert(it, StateShare{kind, 0, bound});
     const int64_t live = spec.live_tokens(context) * sequences;
-    const int64_t paged = spec.paged_tokens(context, c.options.tokens) * sequences;
     it->layers += 1;
     it->elements_per_token += spec.width();
     it->naive_elements_per_token += spec.naive_width;
     it->elements_at_context += live * spec.width();
+    it->bytes_at_context += bytes(live, spec.key_width) + bytes(live, spec.value_width);
     s.elements_per_token += spec.width();
     s.naive_elements_per_token += spec.naive_width;
     s.elements_at_context += live * spec.width();
     s.bytes_at_context += bytes(live, spec.key_width) + bytes(live, spec.value_width);
     s.naive_bytes_at_context += bytes(live, spec.naive_width);
-    s.allocated_bytes += bytes(paged, spec.key_width) + bytes(paged, spec.value_width);
-    s.bytes_per_token +=
-        static_cast<double>(bytes(1, spec.key_width) + bytes(1, spec.value_width));
+    s.bytes_per_token += static_cast<double>(bytes(1, spec.key_width) + bytes(1, spec.value_width));
   }
+  s.allocated_bytes =
+      allocated_state_bytes(graph, c.options.state, context, c.options.tokens, sequences);
 }
 
 /// Values alive at once: each from the node that makes it to the last that reads it.
@@ -213,15 +248,27 @@ void count_activations(const Graph& graph, Count& c) {
 
 }  // namespace
 
+int64_t allocated_state_bytes(const Graph& graph, Format state, int64_t context, int64_t step,
+                              int64_t sequences) {
+  int64_t bytes = 0;
+  for (const NodeState& n : states_of(graph)) {
+    const int64_t rows = n.spec.paged_tokens(context, step) * sequences;
+    bytes += rows * (row_bytes(state, n.spec.key_width) + row_bytes(state, n.spec.value_width));
+  }
+  return bytes;
+}
+
 Count count(const Blueprint& bp, const CountOptions& options) {
   check_range(options.tokens, kLongestContext, "tokens");
   check_range(options.context, kLongestContext, "context");
-  check_range(options.sequences, 1 << 20, "sequences");
+  check_range(options.sequences, kMostSequences, "sequences");
+  check_range(options.sequences * options.tokens, kMostTokens, "sequences * tokens");
   Count c;
   c.model = bp.name;
   c.options = options;
   c.by_layer.resize(bp.blocks.size());
   const Graph graph = graph_of(bp);
+  check_state(graph, options.state);
   const WeightFormats formats =
       options.formats ? options.formats : weight_formats(options.weights, bp);
   count_parameters(bp, graph, formats, c);

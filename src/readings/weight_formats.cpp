@@ -3,7 +3,7 @@
 #include <map>
 #include <memory>
 
-#include "ashlar/readings.h"
+#include "ashlar/count.h"
 #include "base/error.h"
 #include "formats/mix.h"
 #include "readings/kinds.h"
