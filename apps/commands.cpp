@@ -7,6 +7,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -54,6 +55,17 @@ Model load(const ModelOptions& options, bool need_weights) {
   for (const std::string& notice : model.notices)
     std::fprintf(stderr, "note: %s\n", notice.c_str());
   return model;
+}
+
+bool has_weights(const std::string& model) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  if (!fs::is_directory(model, ignored))
+    return model.ends_with(".gguf") || model.ends_with(".safetensors");
+  for (const auto& entry : fs::directory_iterator(model, ignored)) {
+    if (entry.path().extension() == ".safetensors") return true;
+  }
+  return false;
 }
 
 EngineOptions engine_options(const ModelOptions& options, const Model& model, int64_t usual) {

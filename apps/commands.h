@@ -34,6 +34,9 @@ struct ModelOptions {
 /// MODEL and --random, --weights; with `runs` also --threads, --kernels, --context, --state.
 void add_model_options(CLI::App& command, ModelOptions& options, bool runs);
 Model load(const ModelOptions& options, bool need_weights = true);
+/// Whether MODEL is a file or folder with weights in it. They are mapped, so reading where they lie
+/// and in which format costs nothing.
+bool has_weights(const std::string& model);
 /// The engine's options for a model: context as asked, or `usual`, never above what the model was
 /// made for.
 EngineOptions engine_options(const ModelOptions& options, const Model& model, int64_t usual);

@@ -19,19 +19,6 @@ struct ShowOptions {
   bool json = false, list = false, families = false;
 };
 
-/// Files are mapped, so showing where weights come from costs nothing; a blueprint has none.
-bool has_weights(const ModelOptions& o) {
-  namespace fs = std::filesystem;
-  std::error_code ignored;
-  if (o.random) return false;
-  if (!fs::is_directory(o.model, ignored))
-    return o.model.ends_with(".gguf") || o.model.ends_with(".safetensors");
-  for (const auto& entry : fs::directory_iterator(o.model, ignored)) {
-    if (entry.path().extension() == ".safetensors") return true;
-  }
-  return false;
-}
-
 /// "layers.3.attn.q" -> "layers.{i}.attn.q", so that equal layers print once.
 std::string folded(const std::string& name) {
   std::string out;
@@ -123,7 +110,7 @@ void list_families(bool as_json) {
 }
 
 void show(const ShowOptions& o) {
-  const Model model = load(o.model, has_weights(o.model));
+  const Model model = load(o.model, !o.model.random && has_weights(o.model.model));
   const Count c = count(model.blueprint);
   if (o.json) {
     Json out{{"model", model.source},
