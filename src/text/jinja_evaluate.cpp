@@ -212,17 +212,17 @@ Value Interpreter::eval_call(const Expr& expr, const Value* caller) {
       }
     }
     line_ = callee.line;
-    const Value function = attribute(object, callee.value);
+    const Value method = attribute(object, callee.value);
     Args args = eval_args(*expr.args);
     add_caller(args);
     line_ = expr.line;
-    return call(function, args);
+    return call(method, args);
   }
-  const Value function = eval(callee);
+  const Value target = eval(callee);
   Args args = eval_args(*expr.args);
   add_caller(args);
   line_ = expr.line;
-  return call(function, args);
+  return call(target, args);
 }
 
 Value Interpreter::call(const Value& callee, Args& args) {
@@ -263,15 +263,15 @@ Value Interpreter::eval_test(const Expr& expr) {
 }
 
 Value Interpreter::filter(std::string_view name, const Value& value, Args& args) {
-  const FilterFunction function = find_filter(name);
-  if (!function) raise("No filter named '{}'.", name);
-  return function(*this, value, args);
+  const FilterFunction found = find_filter(name);
+  if (!found) raise("No filter named '{}'.", name);
+  return found(*this, value, args);
 }
 
 bool Interpreter::test(std::string_view name, const Value& value, Args& args) {
-  const TestFunction function = find_test(name);
-  if (!function) raise("No test named '{}'.", name);
-  return function(*this, value, args);
+  const TestFunction found = find_test(name);
+  if (!found) raise("No test named '{}'.", name);
+  return found(*this, value, args);
 }
 
 Value Interpreter::attribute(const Value& object, const Value& name) {

@@ -60,7 +60,7 @@ void append_object(const Value& value, std::string& out, std::vector<const Objec
     out += "])";
   } else if (const auto* macro = value.as<Macro>()) {
     out += macro->description();
-  } else if (const auto* loop = value.as<Loop>()) {
+  } else if (auto* loop = value.as<Loop>()) {
     out += loop->description();
   } else if (const auto* function = value.as<Function>()) {
     out += fmt::format("<built-in method {}>", function->name);
