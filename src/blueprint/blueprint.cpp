@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "base/edit_distance.h"
 #include "base/error.h"
 #include "base/json.h"
 
@@ -157,22 +158,6 @@ std::vector<Fold> fold_range(const std::vector<Block>& blocks, size_t begin, siz
   return folds;
 }
 
-// Edit distance, to suggest names.
-size_t distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t up = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = up;
-    }
-  }
-  return row[b.size()];
-}
-
 }  // namespace
 
 std::vector<Fold> fold(const std::vector<Block>& blocks) {
@@ -211,13 +196,9 @@ Blueprint load_blueprint(const std::string& name_or_file) {
   if (name_or_file.find('/') != std::string::npos ||
       !std::filesystem::is_regular_file(file, code)) {
     if (!std::filesystem::is_regular_file(name_or_file, code)) {
-      std::vector<std::string> names = blueprint_names();
-      std::stable_sort(names.begin(), names.end(), [&](const auto& a, const auto& b) {
-        return distance(name_or_file, a) < distance(name_or_file, b);
-      });
       std::string near;
-      for (size_t i = 0; i < std::min<size_t>(names.size(), 5); ++i)
-        near += (i ? ", " : "") + names[i];
+      for (const std::string& name : nearest(name_or_file, blueprint_names(), 5))
+        near += (near.empty() ? "" : ", ") + name;
       fail(ErrorKind::io, "{}: no such file and no blueprint of that name; near names: {}",
            name_or_file, near.empty() ? "none found" : near);
     }

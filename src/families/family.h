@@ -1,5 +1,5 @@
-// Families: how published checkpoints of one kind map to a blueprint and back. One file per family; this is all that
-// the rest of Ashlar sees of them.
+// Families: how published checkpoints of one kind map to a blueprint and back. One file per family;
+// this is all that the rest of Ashlar sees of them.
 #pragma once
 
 #include <string>
@@ -17,11 +17,11 @@ struct Family {
   std::vector<std::string_view> model_types;    // of config.json; the first is written
   std::vector<std::string_view> architectures;  // of config.json; the first is written
   std::string_view gguf;                        // general.architecture
-  /// Where several families share `gguf`: the key and value that tell this one; empty: the one that remains.
-  std::string_view gguf_key = {};
-  Json gguf_value = {};
-  /// Of all names in safetensors but the head's; what stands there instead in wrapped or bare checkpoints is found
-  /// by looking (src/model/bind.h).
+  /// Where several families share `gguf`: whether these keys are this one's. Null: what remains.
+  bool (*claims)(const GgufKeys&) = nullptr;
+  std::string_view written_type = {};  // model_type to write, if it is not the first
+  /// Of all names in safetensors but the head's; what stands there instead in wrapped or bare
+  /// checkpoints is found by looking (src/model/bind.h).
   std::string_view root = "model.";
   void (*visit)(FieldVisitor&, Fields&) = nullptr;
   Blueprint (*blueprint)(const Fields&) = nullptr;
@@ -31,22 +31,26 @@ struct Family {
 const std::vector<const Family*>& families();
 const Family* family_named(std::string_view name);  // null if there is none
 
-/// The family and fields of a config.json. Throws Error(unsupported) that lists the known architectures and the
-/// nearest one, or Error(format) for keys that are missing or of the wrong kind.
+/// The family and fields of a config.json. Throws Error(unsupported) that lists the known
+/// architectures and the nearest one, or Error(format) for keys that are missing or of the wrong
+/// kind.
 struct Read {
   const Family* family = nullptr;
   Fields fields;
   Blueprint blueprint;
 };
 Read read_config(const Json& config, const std::string& where);
-Read read_gguf_keys(const GgufKeys& keys, const std::string& architecture, const std::string& where);
+Read read_gguf_keys(const GgufKeys& keys, const std::string& architecture,
+                    const std::string& where);
 
-/// The architecture's part of a config.json that Transformers loads, or of GGUF metadata; Error(unsupported), listing the
-/// differences, if the family's checkpoints cannot say what the blueprint says.
+/// The architecture's part of a config.json that Transformers loads, or of GGUF metadata;
+/// Error(unsupported), listing the differences, if the family's checkpoints cannot say what the
+/// blueprint says.
 Json write_config(const Blueprint& blueprint, const Family& family);
 GgufKeys write_gguf_keys(const Blueprint& blueprint, const Family& family);
 
-/// The family that writes this blueprint: its own, or the first that can. Error(unsupported) if none can.
+/// The family that writes this blueprint: its own, or the first that can. Error(unsupported) if
+/// none can.
 const Family& family_for(const Blueprint& blueprint);
 
 Names names_of(const Family& family, const Blueprint& blueprint);

@@ -1,5 +1,5 @@
-// What checkpoints of decoders say about themselves, in one flat struct: the meeting point of config.json, GGUF
-// metadata and blueprints. A member that a family does not use keeps its default.
+// What checkpoints of decoders say about themselves, in one flat struct: the meeting point of
+// config.json, GGUF metadata and blueprints. A member that a family does not use keeps its default.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace ashlar {
 
 /// Rotary embedding as configs write it.
 struct RopeFields {
-  double theta = 10000;
+  double theta = 0;              // 0: nothing said
   std::string type = "default";  // linear, llama3, yarn
   double factor = 0;             // 0: not given
   int64_t original = 0;          // original_max_position_embeddings
@@ -32,38 +32,44 @@ struct Fields {
   bool tied = false;
   bool qkv_bias = false, output_bias = false, ffn_bias = false;
   bool qk_norm = false;
-  int64_t positions = 0;  // learned
+  std::string activation = "silu";  // of the feed-forward: silu, gelu_pytorch_tanh, relu
+  int64_t positions = 0;            // learned
   double embedding_scale = 1, logit_scale = 1, logit_softcap = 0;
 
   // Positions
-  RopeFields rope, local_rope;        // of all layers (or those that see everything), of sliding ones
-  int64_t rope_dim = 0;               // rotary numbers of a head
-  bool rope_interleaved = false;      // pairs (2j, 2j + 1) in the weights as published
-  std::vector<int64_t> rope_layers;   // per layer: 1 rotates, 0 does not; empty: by the interval
-  int64_t rope_interval = 0;          // every n-th layer does not rotate; 0: all do
-  std::vector<std::string> layer_types;  // full_attention, sliding_attention, chunked_attention; empty: by the pattern
+  RopeFields rope, local_rope;       // of all layers; of sliding ones where they have their own
+  int64_t rope_dim = 0;              // rotary numbers of a head; 0: all
+  bool rope_interleaved = false;     // pairs (2j, 2j + 1) in the weights as published
+  std::vector<int64_t> rope_layers;  // per layer: 1 rotates, 0 does not; empty: by the interval
+  int64_t rope_interval = 0;         // every n-th layer does not rotate; 0: all do
+  std::vector<std::string>
+      layer_types;  // full_attention, sliding_attention, chunked_attention; empty: by the pattern
   int64_t window = 0, chunk = 0;
-  int64_t window_pattern = 0;         // every n-th layer sees everything; 0: none does where there is a window
-  int64_t full_layers = 0;            // the first n layers see everything (max_window_layers)
+  int64_t window_pattern =
+      0;  // every n-th layer sees everything; 0: none does where there is a window
+  int64_t full_layers = 0;           // the first n layers see everything (max_window_layers)
+  bool window_without_rope = false;  // the layers that slide are those that do not rotate
 
   // Attention
-  double query_scalar = 0;            // scores are scaled by this^-0.5; 0: head_dim
+  double query_scalar = 0;  // scores are scaled by this^-0.5; 0: head_dim
   double attention_softcap = 0;
-  int64_t log_length = 0;             // Grok
-  bool temperature = false;           // Llama 4
+  int64_t log_length = 0;    // Grok
+  bool temperature = false;  // Llama 4
   double temperature_scale = 0.1, temperature_length = 8192;
   int64_t query_rank = 0, latent = 0, qk_nope = 0, qk_rope = 0, value_dim = 0;
 
   // Experts
   int64_t experts = 0, top_k = 0, expert_ffn = 0, shared_experts = 0;
-  int64_t dense_layers = 0;           // the first n layers have no experts
-  int64_t expert_step = 1;            // of the others, those with (i + 1) % step == 0 do
-  std::vector<int64_t> dense_list;    // layers without experts, beside the rule
-  std::vector<int64_t> expert_list;   // layers with experts; empty: by the rule
+  int64_t dense_layers = 0;          // the first n layers have no experts
+  int64_t expert_step = 1;           // of the others, those with (i + 1) % step == 0 do,
+  int64_t expert_every = 1;          // and i % every == 0
+  std::vector<int64_t> dense_list;   // layers without experts, beside the rule
+  std::vector<int64_t> expert_list;  // layers with experts; empty: by the rule; {-1}: none
   bool normalize = false;
   double route_scale = 1, router_softcap = 0;
-  std::string scoring = "softmax";    // sigmoid
-  std::string choice;                 // topk_method
+  std::string scoring = "softmax";  // sigmoid
+  std::string choice;               // topk_method
+  bool correction = false;          // a bias that only the choice sees
   int64_t groups = 1, keep_groups = 1;
   double swiglu_alpha = 1.702, swiglu_limit = 7;
   int64_t mtp_layers = 0;

@@ -80,7 +80,8 @@ std::vector<int64_t> Layout::file_sizes(bool is_transposed) const {
 
 Layout layout_of(const Param& param, const Source& source) {
   Layout l;
-  const bool experts = param.axes.size() > 1 && param.axes[0].name == "experts" && param.role != Role::router;
+  const bool experts =
+      param.axes.size() > 1 && param.axes[0].name == "experts" && param.role != Role::router;
   l.stacked = source.name.find("{e}") != std::string::npos;
   l.matrices = source.matrices > 0 ? source.matrices : experts ? param.axes[0].size : 1;
   l.led = !l.stacked && (source.matrices > 0 || experts);
@@ -96,7 +97,8 @@ int64_t file_row(const Source& source, const Layout& layout, int64_t r) {
     const int64_t dim = layout.rows / source.rope_heads, head = r / dim, j = r % dim;
     r = head * dim + (j < dim / 2 ? 2 * j : 2 * (j - dim / 2) + 1);
   }
-  if (source.group != source.count) r = r / source.count * source.group + source.begin + r % source.count;
+  if (source.group != source.count)
+    r = r / source.count * source.group + source.begin + r % source.count;
   return r;
 }
 

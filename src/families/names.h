@@ -1,4 +1,5 @@
-// The names table of a family: where each canonical parameter lies in a checkpoint, as data that reads both ways.
+// The names table of a family: where each canonical parameter lies in a checkpoint, as data that
+// reads both ways.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +13,19 @@
 namespace ashlar {
 
 /// One place a parameter may lie in, as an invertible expression over a tensor of the file.
-/// Patterns: {i} is the layer. With {e} every expert has a tensor of its own; without, they are stacked [E, ...].
+/// Patterns: {i} is the layer. With {e} every expert has a tensor of its own; without, they are
+/// stacked [E, ...].
 struct Source {
   std::string name;
   bool transposed = false;     // matrices lie [columns, rows]
   bool unless_packed = false;  // ... except where the tensor is MXFP4
-  int64_t group = 1, begin = 0, count = 1;  // of every `group` rows of the file, `count` rows from `begin`
-  bool minus_one = false;      // the file holds w - 1
-  int64_t rope_heads = 0;      // rows of each of so many heads lie in interleaved order; canonical is half-split
-  int64_t matrices = 0;        // leading axis of the file's tensor; 0: experts if the parameter has such an axis
+  int64_t group = 1, begin = 0,
+          count = 1;       // of every `group` rows of the file, `count` rows from `begin`
+  bool minus_one = false;  // the file holds w - 1
+  int64_t rope_heads =
+      0;  // rows of each of so many heads lie in interleaved order; canonical is half-split
+  int64_t matrices =
+      0;  // leading axis of the file's tensor; 0: experts if the parameter has such an axis
   Source(const char* pattern) : name(pattern) {}
   Source(std::string pattern) : name(std::move(pattern)) {}
 };
@@ -38,12 +43,13 @@ struct Name {
 
 class Names {
  public:
-  /// `canonical` is the parameter as graph_of records it, {i} for the layer. A later entry replaces an earlier one.
+  /// `canonical` is the parameter as graph_of records it, {i} for the layer. A later entry replaces
+  /// an earlier one.
   void add(const std::string& canonical, std::vector<Source> config, std::vector<Source> gguf) {
     names_[canonical] = {std::move(config), std::move(gguf)};
   }
-  /// The entry of a parameter ("layers.3.attn.q"), with the layer its patterns mean; null if there is none.
-  /// Blocks of MTP layers are named like the layers after the last.
+  /// The entry of a parameter ("layers.3.attn.q"), with the layer its patterns mean; null if there
+  /// is none. Blocks of MTP layers are named like the layers after the last.
   const Name* find(std::string_view parameter, int64_t layers, int64_t* layer) const;
   const std::map<std::string, Name>& all() const { return names_; }
 
@@ -54,8 +60,8 @@ class Names {
 /// Pattern with {i} and {e} filled in.
 std::string filled(std::string_view pattern, int64_t layer, int64_t expert = 0);
 
-/// How a parameter and a source fit together: the tensor(s) of the file are `matrices` times file_rows x cols
-/// (turned round if transposed), vectors have cols 1.
+/// How a parameter and a source fit together: the tensor(s) of the file are `matrices` times
+/// file_rows x cols (turned round if transposed), vectors have cols 1.
 struct Layout {
   bool vector = false;   // of axes() in the file: no columns
   bool stacked = false;  // one tensor per matrix ({e})

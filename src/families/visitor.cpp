@@ -1,6 +1,7 @@
 // Looking keys up and writing them; checks of types and ranges.
 #include "families/visitor.h"
 
+#include <charconv>
 #include <cmath>
 
 #include "base/error.h"
@@ -28,6 +29,17 @@ const Json* follow(const Json& root, std::string_view path) {
   return at;
 }
 
+/// GGUF keeps floats in 32 bits: the shortest decimal that they stand for.
+double shortest(double x) {
+  const float narrow = static_cast<float>(x);
+  if (static_cast<double>(narrow) != x) return x;
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, narrow).ptr;
+  double wide = x;
+  std::from_chars(text, end, wide);
+  return wide;
+}
+
 constexpr int64_t kMost = int64_t{1} << 40;
 constexpr size_t kLongestList = 1 << 16;
 
@@ -35,7 +47,8 @@ const Json kYes = true, kNo = false;
 
 }  // namespace
 
-FieldVisitor FieldVisitor::reads_config(const Json& text_config, const Json& whole, std::string where) {
+FieldVisitor FieldVisitor::reads_config(const Json& text_config, const Json& whole,
+                                        std::string where) {
   FieldVisitor v;
   v.text_ = &text_config;
   v.whole_ = &whole;
@@ -71,7 +84,7 @@ const Json* FieldVisitor::find(std::string_view alternatives, std::string* found
   split(alternatives, '|', [&](std::string_view key) {
     const Json* value = nullptr;
     if (gguf_ && (key[0] == '?' || key[0] == '!')) {
-      value = keys_->has_tensor(key.substr(1)) == (key[0] == '?') ? &kYes : &kNo;
+      value = has_tensor(key.substr(1)) == (key[0] == '?') ? &kYes : &kNo;
     } else if (gguf_) {
       const auto it = keys_->keys.find(std::string(key));
       value = it == keys_->keys.end() ? nullptr : &*it;
@@ -86,13 +99,39 @@ const Json* FieldVisitor::find(std::string_view alternatives, std::string* found
   return result;
 }
 
+bool FieldVisitor::has_tensor(std::string_view name) const {
+  return keys_->has_tensor && keys_->has_tensor(name);
+}
+
+bool FieldVisitor::has(std::string_view config) const {
+  std::string key;
+  const Json* value = find(config, &key);
+  return value != nullptr && !value->is_null();
+}
+
+void FieldVisitor::demand(std::string_view config, const Json& value) {
+  if (!gguf_ && reading_ && !has(config))
+    fail(ErrorKind::format, "{}: {} is missing", where_, config);
+  expect(config, {value});
+}
+
+void FieldVisitor::write_whole(std::string_view key, double value) {
+  if (value == std::floor(value) && std::abs(value) <= static_cast<double>(kMost))
+    put(key, static_cast<int64_t>(value));
+  else
+    put(key, value);
+}
+
 void FieldVisitor::put(std::string_view alternatives, Json value) {
-  const std::string_view key = alternatives.substr(0, alternatives.find('|'));
+  std::string_view key;
+  split(alternatives, '|', [&](std::string_view alternative) {
+    key = alternative;
+    return key[0] != '^';
+  });
   if (gguf_) {
     if (key[0] != '?' && key[0] != '!') (*out_)[std::string(key)] = std::move(value);
     return;
   }
-  if (key[0] == '^') return;
   Json* at = out_;
   split(key, '.', [&](std::string_view part) {
     at = &(*at)[std::string(part)];
@@ -104,7 +143,8 @@ void FieldVisitor::put(std::string_view alternatives, Json value) {
 template <class T>
 void FieldVisitor::take(T& member, const Json& value, const std::string& key) const {
   const auto refuse = [&](const char* expected) {
-    fail(ErrorKind::format, "{}: {}: expected {}, found {}", where_, key, expected, value.dump().substr(0, 80));
+    fail(ErrorKind::format, "{}: {}: expected {}, found {}", where_, key, expected,
+         value.dump().substr(0, 80));
   };
   if constexpr (std::is_same_v<T, bool>) {
     if (value.is_number_integer() && (value == 0 || value == 1)) {
@@ -117,7 +157,8 @@ void FieldVisitor::take(T& member, const Json& value, const std::string& key) co
     if (value.is_array() && !value.empty()) {  // GGUF has some keys per layer
       for (const Json& item : value) {
         if (item != value[0])
-          fail(ErrorKind::unsupported, "{}: {}: layers that differ, {}", where_, key, value.dump().substr(0, 80));
+          fail(ErrorKind::unsupported, "{}: {}: layers that differ, {}", where_, key,
+               value.dump().substr(0, 80));
       }
       take(member, value[0], key);
       return;
@@ -129,12 +170,23 @@ void FieldVisitor::take(T& member, const Json& value, const std::string& key) co
   } else if constexpr (std::is_same_v<T, double>) {
     if (!value.is_number() || !std::isfinite(value.get<double>())) refuse("a number");
     member = value.get<double>();
+    if (gguf_) member = shortest(member);
   } else if constexpr (std::is_same_v<T, std::string>) {
     if (!value.is_string()) refuse("a text");
     member = value.get<std::string>();
   } else {
-    if (!value.is_array() || value.size() > kLongestList) refuse("a list");
     member.clear();
+    if constexpr (std::is_same_v<T, std::vector<int64_t>>) {
+      if (value.is_number_integer()) {  // one for all
+        take(member.emplace_back(), value, key);
+        return;
+      }
+      if (value.is_boolean()) {
+        member.push_back(value.get<bool>());
+        return;
+      }
+    }
+    if (!value.is_array() || value.size() > kLongestList) refuse("a list");
     for (const Json& item : value) {
       if constexpr (std::is_same_v<T, std::vector<int64_t>>) {
         if (item.is_boolean()) {
@@ -170,7 +222,8 @@ void FieldVisitor::operator()(T& member, std::string_view config, std::string_vi
 
 template <class T>
 void FieldVisitor::nullable(T& member, std::string_view config, std::string_view gguf,
-                            std::type_identity_t<T> usual, std::optional<std::type_identity_t<T>> gguf_usual) {
+                            std::type_identity_t<T> usual,
+                            std::optional<std::type_identity_t<T>> gguf_usual) {
   if (gguf_) {
     if (reading_ || member != T{}) (*this)(member, config, gguf, usual, gguf_usual);
     return;
@@ -189,28 +242,31 @@ void FieldVisitor::nullable(T& member, std::string_view config, std::string_view
     take(member, *value, key);
 }
 
-template void FieldVisitor::operator()(int64_t&, std::string_view, std::string_view, std::optional<int64_t>,
-                                       std::optional<int64_t>);
-template void FieldVisitor::operator()(double&, std::string_view, std::string_view, std::optional<double>,
-                                       std::optional<double>);
-template void FieldVisitor::operator()(bool&, std::string_view, std::string_view, std::optional<bool>,
-                                       std::optional<bool>);
+template void FieldVisitor::operator()(int64_t&, std::string_view, std::string_view,
+                                       std::optional<int64_t>, std::optional<int64_t>);
+template void FieldVisitor::operator()(double&, std::string_view, std::string_view,
+                                       std::optional<double>, std::optional<double>);
+template void FieldVisitor::operator()(bool&, std::string_view, std::string_view,
+                                       std::optional<bool>, std::optional<bool>);
 template void FieldVisitor::operator()(std::string&, std::string_view, std::string_view,
                                        std::optional<std::string>, std::optional<std::string>);
 template void FieldVisitor::operator()(std::vector<int64_t>&, std::string_view, std::string_view,
-                                       std::optional<std::vector<int64_t>>, std::optional<std::vector<int64_t>>);
+                                       std::optional<std::vector<int64_t>>,
+                                       std::optional<std::vector<int64_t>>);
 template void FieldVisitor::operator()(std::vector<double>&, std::string_view, std::string_view,
-                                       std::optional<std::vector<double>>, std::optional<std::vector<double>>);
-template void FieldVisitor::operator()(std::vector<std::string>&, std::string_view, std::string_view,
-                                       std::optional<std::vector<std::string>>,
+                                       std::optional<std::vector<double>>,
+                                       std::optional<std::vector<double>>);
+template void FieldVisitor::operator()(std::vector<std::string>&, std::string_view,
+                                       std::string_view, std::optional<std::vector<std::string>>,
                                        std::optional<std::vector<std::string>>);
 template void FieldVisitor::nullable(int64_t&, std::string_view, std::string_view, int64_t,
                                      std::optional<int64_t>);
-template void FieldVisitor::nullable(double&, std::string_view, std::string_view, double, std::optional<double>);
+template void FieldVisitor::nullable(double&, std::string_view, std::string_view, double,
+                                     std::optional<double>);
 
 void FieldVisitor::word(std::string& member, std::string_view config, std::string_view gguf,
-                        std::initializer_list<std::pair<std::string_view, int64_t>> words, std::string_view usual,
-                        std::string_view gguf_usual) {
+                        std::initializer_list<std::pair<std::string_view, int64_t>> words,
+                        std::string_view usual, std::string_view gguf_usual) {
   if (!gguf_) {
     (*this)(member, config, gguf, std::string(usual));
   } else if (!reading_) {
@@ -254,7 +310,8 @@ void FieldVisitor::expect(std::string_view config, std::initializer_list<Json> v
     if (v == *value) return;
     known += (known.empty() ? "" : " or ") + v.dump();
   }
-  fail(ErrorKind::unsupported, "{}: {}: expected {}, found {}", where_, key, known, value->dump().substr(0, 80));
+  fail(ErrorKind::unsupported, "{}: {}: expected {}, found {}", where_, key, known,
+       value->dump().substr(0, 80));
 }
 
 }  // namespace ashlar

@@ -1,4 +1,5 @@
-// Reads and writes the fields of a family: config.json and GGUF metadata, through one list of keys per family.
+// Reads and writes the fields of a family: config.json and GGUF metadata, through one list of keys
+// per family.
 #pragma once
 
 #include <functional>
@@ -14,18 +15,21 @@
 
 namespace ashlar {
 
-/// GGUF metadata without its container: keys of the architecture lose their prefix ("block_count"), `rope_freqs`
-/// holds the divisors of rope_freqs.weight. Integers become u32, floats f32.
+/// GGUF metadata without its container: keys of the architecture lose their prefix ("block_count").
+/// `vocab_size` is the number of rows of token_embd.weight, `rope_freqs` holds the divisors of
+/// rope_freqs.weight. Integers become u32, floats f32.
 struct GgufKeys {
   Json keys = Json::object();
   std::function<bool(std::string_view)> has_tensor;  // reading only
 };
 
 /// A family's `visit(FieldVisitor& v, Fields& f)` calls v(member, config key, GGUF key, default).
-///   config key: "a|b.c|^d" are alternatives, b.c is a path, ^ looks into the config around text_config; the first is
+///   config key: "a|b.c|^d" are alternatives, b.c is a path, ^ looks into the config around
+///   text_config; the first is
 ///               what is written. Empty: not in config.json.
-///   GGUF key:   alternatives too; "?tensor" and "!tensor" say whether the file has a tensor. Empty: not in GGUF.
-///   default:    what an absent key means; without one the key must be there. GGUF may have its own.
+///   GGUF key:   alternatives too; "?tensor" and "!tensor" say whether the file has a tensor.
+///   Empty: not in GGUF. default:    what an absent key means; without one the key must be there.
+///   GGUF may have its own.
 class FieldVisitor {
  public:
   static FieldVisitor reads_config(const Json& text_config, const Json& whole, std::string where);
@@ -39,14 +43,27 @@ class FieldVisitor {
                   std::optional<std::type_identity_t<T>> gguf_usual = {});
   /// As above, but null in config.json means zero (and zero is written as null).
   template <class T>
-  void nullable(T& member, std::string_view config, std::string_view gguf, std::type_identity_t<T> usual,
+  void nullable(T& member, std::string_view config, std::string_view gguf,
+                std::type_identity_t<T> usual,
                 std::optional<std::type_identity_t<T>> gguf_usual = {});
   /// One of a few words; GGUF has a number for each.
   void word(std::string& member, std::string_view config, std::string_view gguf,
-            std::initializer_list<std::pair<std::string_view, int64_t>> words, std::string_view usual,
-            std::string_view gguf_usual);
+            std::initializer_list<std::pair<std::string_view, int64_t>> words,
+            std::string_view usual, std::string_view gguf_usual);
   /// config.json must hold one of these values (or not the key at all); the first is written.
   void expect(std::string_view config, std::initializer_list<Json> values);
+  /// As above, but nothing is written.
+  void refuse_unless(std::string_view config, std::initializer_list<Json> values) {
+    if (reading_) expect(config, values);
+  }
+  /// Writing only: a value that is no field.
+  void write(std::string_view key, Json value) { put(key, std::move(value)); }
+  /// ... a whole number if it is one: Transformers checks types.
+  void write_whole(std::string_view key, double value);
+  bool has_tensor(std::string_view name) const;  // reading GGUF only
+  bool has(std::string_view config) const;       // reading config.json: one of these, not null
+  /// config.json must have this key with this value.
+  void demand(std::string_view config, const Json& value);
 
   bool reading() const { return reading_; }
   bool gguf() const { return gguf_; }

@@ -1,0 +1,151 @@
+// Fields to blocks.
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+#include "families/decoder.h"
+
+namespace ashlar {
+
+Norm rms(double eps) { return {NormKind::rms, eps}; }
+Norm layer_norm(double eps) { return {NormKind::layer, eps}; }
+double square_root(double x) { return std::sqrt(x); }
+
+namespace {
+
+constexpr int64_t kMostLayers = 4096, kMostAhead = 16, kLargest = int64_t{1} << 30;
+
+void expect_range(int64_t value, int64_t least, int64_t most, std::string_view family,
+                  std::string_view name) {
+  if (value < least || value > most)
+    fail(ErrorKind::format, "{}: {}: expected {} to {}, found {}", family, name, least, most,
+         value);
+}
+
+void check_sizes(const Fields& f, std::string_view family) {
+  expect_range(f.layers, 1, kMostLayers, family, "layers");
+  expect_range(f.mtp_layers, 0, kMostAhead, family, "multi-token prediction layers");
+  for (const auto& [name, value] : {std::pair{"vocab", f.vocab}, std::pair{"d_model", f.d_model},
+                                    std::pair{"heads", f.heads}, std::pair{"kv_heads", f.kv_heads}})
+    expect_range(value, 1, kLargest, family, name);
+  for (const auto& [name, value] :
+       {std::pair{"head_dim", f.head_dim}, std::pair{"ffn", f.ffn}, std::pair{"context", f.context},
+        std::pair{"window", f.window}, std::pair{"chunk", f.chunk}, std::pair{"experts", f.experts},
+        std::pair{"top_k", f.top_k}, std::pair{"expert_ffn", f.expert_ffn},
+        std::pair{"shared experts", f.shared_experts}, std::pair{"latent", f.latent},
+        std::pair{"qk_nope", f.qk_nope}, std::pair{"qk_rope", f.qk_rope},
+        std::pair{"value_dim", f.value_dim}, std::pair{"query_rank", f.query_rank},
+        std::pair{"rope_interval", f.rope_interval}, std::pair{"window_pattern", f.window_pattern},
+        std::pair{"full_layers", f.full_layers}, std::pair{"dense_layers", f.dense_layers}})
+    expect_range(value, 0, kLargest, family, name);
+  expect_range(f.expert_step, 1, kLargest, family, "expert_step");
+  expect_range(f.expert_every, 1, kLargest, family, "expert_every");
+  if (f.shared_experts * f.expert_ffn > kLargest)
+    fail(ErrorKind::format, "{}: {} shared experts of width {} are too large", family,
+         f.shared_experts, f.expert_ffn);
+  for (const auto& [name, size] : {std::pair{"layer_types", f.layer_types.size()},
+                                   std::pair{"no_rope_layers", f.rope_layers.size()}}) {
+    if (size > 0 && size < static_cast<size_t>(f.layers))
+      fail(ErrorKind::format, "{}: {}: expected {} entries, one per layer, found {}", family, name,
+           f.layers, size);
+  }
+  for (const std::string& type : f.layer_types) {
+    if (type != "full_attention" && type != "sliding_attention" && type != "chunked_attention")
+      fail(ErrorKind::unsupported,
+           "{}: layer_types: expected full_attention, sliding_attention or chunked_attention, "
+           "found {}",
+           family, type);
+    if ((type == "sliding_attention" && f.window == 0) ||
+        (type == "chunked_attention" && f.chunk == 0))
+      fail(ErrorKind::format, "{}: layer_types: {} without its size", family, type);
+  }
+}
+
+FfnActivation activation_of(const Fields& f) {
+  if (f.activation == "gelu_pytorch_tanh") return FfnActivation::geglu;
+  if (f.activation == "clamped") return FfnActivation::clamped_swiglu;
+  return FfnActivation::swiglu;
+}
+
+}  // namespace
+
+Blueprint decoder(const Fields& f, std::string_view family,
+                  Block (*block)(const Fields&, int64_t layer)) {
+  check_sizes(f, family);
+  Blueprint bp;
+  bp.family = family;
+  bp.embedding = {
+      .vocab = f.vocab, .width = f.d_model, .scale = f.embedding_scale, .positions = f.positions};
+  for (int64_t i = 0; i < f.layers; ++i) bp.blocks.push_back(block(f, i));
+  for (int64_t i = 0; i < f.mtp_layers; ++i) bp.mtp.push_back(block(f, f.layers + i));
+  bp.final_norm = std::visit([](const auto& w) { return w.norm; }, bp.blocks[0].wiring);
+  bp.head = {.tied = f.tied, .scale = f.logit_scale, .softcap = f.logit_softcap};
+  bp.context = f.context;
+  return bp;
+}
+
+AttentionPart grouped_attention(const Fields& f, int64_t layer) {
+  AttentionPart a{.heads = f.heads,
+                  .kv_heads = f.kv_heads,
+                  .head_dim = f.head_dim,
+                  .qkv_bias = f.qkv_bias,
+                  .output_bias = f.output_bias,
+                  .qk_norm = f.qk_norm ? QkNorm::per_head : QkNorm::none,
+                  .softcap = f.attention_softcap,
+                  .log_length = f.log_length};
+  if (f.qk_norm) a.qk_norm_eps = f.eps;
+  if (f.query_scalar != 0 && f.query_scalar != static_cast<double>(f.head_dim))
+    a.scale = 1 / std::sqrt(f.query_scalar);
+  if (f.sliding(layer)) a.window = f.window;
+  if (f.chunked(layer)) a.chunk = f.chunk;
+  if (f.rotates(layer) && f.rope.theta != 0) {
+    const bool local = f.sliding(layer) && f.local_rope.theta != 0;
+    a.rope = rope_part(local ? f.local_rope : f.rope, f, f.head_dim);
+  }
+  return a;
+}
+
+LatentAttentionPart latent_attention(const Fields& f) {
+  return {.heads = f.heads,
+          .query_rank = f.query_rank,
+          .latent = f.latent,
+          .qk_nope = f.qk_nope,
+          .qk_rope = f.qk_rope,
+          .value_dim = f.value_dim,
+          .scale = latent_scale(f.rope, f),
+          .rope = rope_part(f.rope, f, f.qk_rope)};
+}
+
+DenseFfn dense(const Fields& f) {
+  return {.width = f.ffn, .activation = activation_of(f), .bias = f.ffn_bias};
+}
+
+ExpertFfnPart experts(const Fields& f) {
+  ExpertFfnPart e{.experts = f.experts,
+                  .top_k = f.top_k,
+                  .width = f.expert_ffn,
+                  .activation = activation_of(f),
+                  .router = {.normalize = f.normalize,
+                             .scale = f.route_scale,
+                             .softcap = f.router_softcap,
+                             .groups = f.groups,
+                             .keep_groups = f.keep_groups,
+                             .correction_bias = f.correction},
+                  .shared = f.shared_experts * f.expert_ffn};
+  e.router.score = f.scoring == "sigmoid"            ? RouteScore::sigmoid
+                   : f.scoring == "softmax_selected" ? RouteScore::softmax_selected
+                                                     : RouteScore::softmax;
+  if (f.choice == "group_limited_greedy") e.router.group_score = GroupScore::max;
+  if (e.activation == FfnActivation::clamped_swiglu) {
+    e.alpha = f.swiglu_alpha;
+    e.limit = f.swiglu_limit;
+  }
+  return e;
+}
+
+Ffn feed_forward(const Fields& f, int64_t layer) {
+  if (f.has_experts(layer)) return experts(f);
+  return dense(f);
+}
+
+}  // namespace ashlar

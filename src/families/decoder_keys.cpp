@@ -1,0 +1,330 @@
+// Keys that families share.
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "families/decoder.h"
+
+namespace ashlar {
+
+void visit_sizes(FieldVisitor& v, Fields& f, double eps) {
+  v(f.layers, "num_hidden_layers", "block_count");
+  v(f.d_model, "hidden_size", "embedding_length");
+  v(f.vocab, "vocab_size", "vocab_size");
+  if (v.reading() || f.context > 0) v(f.context, "max_position_embeddings", "context_length", 0);
+  v(f.heads, "num_attention_heads", "attention.head_count");
+  v(f.ffn, "intermediate_size", "feed_forward_length");
+  v(f.eps, "rms_norm_eps", "attention.layer_norm_rms_epsilon", eps);
+}
+
+void visit_decoder(FieldVisitor& v, Fields& f, bool tied, double eps, int64_t head_dim) {
+  visit_sizes(v, f, eps);
+  v(f.kv_heads, "num_key_value_heads", "attention.head_count_kv", f.heads);
+  visit_head_dim(v, f, head_dim);
+  visit_activation(v, f, "hidden_act", "silu");
+  visit_head(v, f, tied);
+}
+
+void visit_head(FieldVisitor& v, Fields& f, bool tied) {
+  // A wrapper's word counts more than that of its text_config, as in Transformers.
+  v(f.tied, "^tie_word_embeddings|tie_word_embeddings", "!output.weight", tied);
+}
+
+void visit_head_dim(FieldVisitor& v, Fields& f, int64_t usual) {
+  const int64_t share = f.heads > 0 ? f.d_model / f.heads : 0;
+  v(f.head_dim, "head_dim", "attention.key_length", usual > 0 ? usual : share, share);
+  int64_t value = f.head_dim;
+  v(value, "", "attention.value_length", f.head_dim);
+  if (value != f.head_dim) {
+    fail(ErrorKind::unsupported, "{}: attention.value_length: expected key_length {}, found {}",
+         v.where(), f.head_dim, value);
+  }
+}
+
+void visit_activation(FieldVisitor& v, Fields& f, std::string_view key, std::string_view usual) {
+  v(f.activation, key, "", std::string(usual));
+  if (f.activation == "swish") f.activation = "silu";
+  if (f.activation == "gelu_new" || f.activation == "gelu_fast") f.activation = "gelu_pytorch_tanh";
+  if (f.activation != "silu" && f.activation != "gelu_pytorch_tanh") {
+    fail(ErrorKind::unsupported, "{}: {}: expected silu or gelu_pytorch_tanh, found {}", v.where(),
+         key, f.activation);
+  }
+}
+
+void visit_attention_bias(FieldVisitor& v, Fields& f, bool output, bool usual) {
+  v(f.qkv_bias, "attention_bias", "?blk.0.attn_q.bias", usual);
+  if (!output) return;
+  if (v.gguf())
+    v(f.output_bias, "", "?blk.0.attn_output.bias", usual);
+  else if (v.reading())
+    f.output_bias = f.qkv_bias;
+}
+
+void visit_rotary_fraction(FieldVisitor& v, Fields& f, double usual) {
+  if (v.gguf()) {
+    if (v.reading()) f.rope_dim = static_cast<int64_t>(static_cast<double>(f.head_dim) * usual);
+    return;
+  }
+  double fraction = f.head_dim > 0 && f.rope_dim > 0
+                        ? static_cast<double>(f.rope_dim) / static_cast<double>(f.head_dim)
+                        : 1;
+  v(fraction, "rope_parameters.partial_rotary_factor|partial_rotary_factor", "", usual);
+  if (!(fraction > 0 && fraction <= 1)) {
+    fail(ErrorKind::format, "{}: partial_rotary_factor: expected above 0 up to 1, found {}",
+         v.where(), fraction);
+  }
+  if (v.reading()) f.rope_dim = static_cast<int64_t>(static_cast<double>(f.head_dim) * fraction);
+}
+
+namespace {
+
+/// Sliding layers in GGUF: n for "every n-th sees everything", or one flag per layer; only where
+/// readers do not imply it.
+void visit_gguf_pattern(FieldVisitor& v, Fields& f, int64_t implied) {
+  const std::string_view key = "attention.sliding_window_pattern";
+  std::vector<int64_t> list;
+  if (v.reading()) {
+    f.window_pattern = implied;
+    v(list, "", key, std::vector<int64_t>{});
+    if (list.size() == 1) f.window_pattern = list[0];
+    if (list.size() > 1) {
+      for (const int64_t slides : list)
+        f.layer_types.emplace_back(slides != 0 ? "sliding_attention" : "full_attention");
+    }
+    return;
+  }
+  if (f.window == 0) return;
+  const auto follows = [&](int64_t n) {
+    for (int64_t i = 0; i < f.layers; ++i) {
+      if (f.sliding(i) != (n == 0 || (i + 1) % n != 0)) return false;
+    }
+    return true;
+  };
+  if (follows(implied)) return;
+  for (int64_t n = 0; n <= f.layers + 1; ++n) {
+    if (follows(n)) {
+      v(n, "", key);
+      return;
+    }
+  }
+  Json flags = Json::array();
+  for (int64_t i = 0; i < f.layers; ++i) flags.push_back(f.sliding(i));
+  v.write(key, std::move(flags));
+}
+
+}  // namespace
+
+void visit_layer_types(FieldVisitor& v, Fields& f, int64_t pattern) {
+  if (v.gguf()) return visit_gguf_pattern(v, f, pattern);
+  v(f.layer_types, "layer_types", "", std::vector<std::string>{});
+  if (v.reading())
+    v.nullable(f.window_pattern, "sliding_window_pattern|_sliding_window_pattern", "", pattern);
+}
+
+void visit_window(FieldVisitor& v, Fields& f) {
+  bool use = f.window > 0;
+  v(use, "use_sliding_window", "", false, true);
+  if (v.reading() || !v.gguf() || f.window > 0)
+    v.nullable(f.window, "sliding_window", "attention.sliding_window", 4096, 0);
+  if (v.reading() && !use) f.window = 0;
+}
+
+void visit_rope_layers(FieldVisitor& v, Fields& f) {
+  constexpr int64_t kInterval = 4;
+  if (!v.gguf()) {
+    v(f.rope_layers, "no_rope_layers", "", std::vector<int64_t>{});
+    if (v.reading()) v(f.rope_interval, "no_rope_layer_interval", "", kInterval);
+    return;
+  }
+  // Readers imply the interval; a list of our own says what else there is.
+  bool implied = !v.reading();
+  for (int64_t i = 0; i < f.layers && implied; ++i)
+    implied = f.rotates(i) == ((i + 1) % kInterval != 0);
+  if (!implied) v(f.rope_layers, "", "rope.layers", std::vector<int64_t>{});
+  f.rope_interval = kInterval;
+}
+
+namespace {
+
+/// In GGUF the tensors say which layers have experts.
+void find_dense_layers(FieldVisitor& v, Fields& f) {
+  if (!v.gguf() || !v.reading()) return;
+  for (int64_t i = 0; i < std::min<int64_t>(f.layers, 4096); ++i) {
+    if (!v.has_tensor("blk." + std::to_string(i) + ".ffn_gate_inp.weight"))
+      f.dense_list.push_back(i);
+  }
+}
+
+}  // namespace
+
+void visit_experts(FieldVisitor& v, Fields& f) {
+  v(f.experts, "num_experts|num_local_experts", "expert_count");
+  v(f.top_k, "num_experts_per_tok", "expert_used_count");
+  v(f.expert_ffn, "moe_intermediate_size", "expert_feed_forward_length");
+  // Readers of GGUF always normalise; the key matters only where it is not so.
+  if (v.reading() || !v.gguf() || !f.normalize)
+    v(f.normalize, "norm_topk_prob", "expert_weights_norm", false, true);
+  v(f.expert_step, "decoder_sparse_step", "", 1);
+  v(f.dense_list, "mlp_only_layers", "", std::vector<int64_t>{});
+  find_dense_layers(v, f);
+}
+
+void visit_deepseek_experts(FieldVisitor& v, Fields& f, bool v3) {
+  v.nullable(f.experts, "n_routed_experts|num_local_experts|num_experts", "expert_count", 0);
+  v.nullable(f.top_k, "num_experts_per_tok", "expert_used_count", 0);
+  v(f.expert_ffn, "moe_intermediate_size", "expert_feed_forward_length", 0);
+  v.nullable(f.shared_experts, "n_shared_experts", "expert_shared_count", v3 ? 1 : 2, 0);
+  v(f.dense_layers, "first_k_dense_replace", "leading_dense_block_count", 0);
+  if (v.reading() || f.expert_every > 1) v(f.expert_every, "moe_layer_freq", "", 1);
+  find_dense_layers(v, f);
+  // Transformers' DeepSeek-V2 does not look at norm_topk_prob, which no published config sets.
+  v(f.normalize, v3 ? "norm_topk_prob" : "", "expert_weights_norm", v3, false);
+  v(f.route_scale, "routed_scaling_factor", "expert_weights_scale", 1.0);
+  if (f.route_scale == 0 && v.gguf()) f.route_scale = 1;  // how some files say: none
+  const std::string_view scoring = v3 ? "sigmoid" : "softmax";
+  v.word(f.scoring, "scoring_func", "expert_gating_func", {{"softmax", 1}, {"sigmoid", 2}}, scoring,
+         scoring);
+  v.nullable(f.groups, "n_group", "expert_group_count", 1);
+  v.nullable(f.keep_groups, "topk_group", "expert_group_used_count", 1);
+  f.groups = std::max<int64_t>(f.groups, 1);
+  f.keep_groups = std::max<int64_t>(f.keep_groups, 1);
+}
+
+void visit_latent_attention(FieldVisitor& v, Fields& f) {
+  v.nullable(f.query_rank, "q_lora_rank", "attention.q_lora_rank", 1536, 0);
+  v(f.latent, "kv_lora_rank", "attention.kv_lora_rank", 512);
+  v(f.qk_rope, "qk_rope_head_dim", "rope.dimension_count", 64);
+  if (!v.gguf()) {
+    v(f.qk_nope, "qk_nope_head_dim", "", 128);
+    v(f.value_dim, "v_head_dim", "", 128);
+    v(f.kv_heads, "num_key_value_heads", "", f.heads);
+    if (f.kv_heads != f.heads) {
+      fail(ErrorKind::unsupported, "{}: num_key_value_heads: expected {} (each head), found {}",
+           v.where(), f.heads, f.kv_heads);
+    }
+  } else {
+    // Written as the multi-query attention that absorbed decoding is: one key of latent and rope.
+    int64_t key = f.qk_nope + f.qk_rope, value = f.value_dim;
+    int64_t kv_heads = 1, wide_key = f.latent + f.qk_rope, wide_value = f.latent;
+    v(key, "", "attention.key_length_mla|attention.key_length");
+    v(value, "", "attention.value_length_mla|attention.value_length");
+    v(kv_heads, "", "attention.head_count_kv", 1);
+    v(wide_key, "", "attention.key_length", 0);
+    v(wide_value, "", "attention.value_length", 0);
+    f.qk_nope = key - f.qk_rope;
+    f.value_dim = value;
+    f.kv_heads = f.heads;
+  }
+  f.rope_dim = f.qk_rope;
+}
+
+void visit_latent_rope(FieldVisitor& v, Fields& f, double theta) {
+  RopeFields& r = f.rope;
+  if (v.gguf() && !v.reading()) r.attention_factor = 0;  // below
+  visit_rope(v, r, f, theta);
+  if (!v.gguf()) return;
+  // yarn_log_multiplier is 0.1 mscale_all_dim; readers of this key undo YaRN's factor of cos and
+  // sin, as if mscale were the same.
+  double multiplier = 0.1 * r.mscale_all_dim;
+  if (v.reading() || multiplier != 0) v(multiplier, "", "rope.scaling.yarn_log_multiplier", 0.0);
+  if (!v.reading() || r.type != "yarn") return;
+  r.mscale = r.mscale_all_dim = std::round(multiplier * 1e7) / 1e6;
+  r.attention_factor = multiplier == 0 ? 1 : 0;
+}
+
+void visit_mtp(FieldVisitor& v, Fields& f, bool in_block_count) {
+  if (v.gguf() && !in_block_count) return;  // GGUF files of such families leave them out
+  if (v.reading() || !v.gguf() || f.mtp_layers > 0)
+    v(f.mtp_layers, "num_nextn_predict_layers|num_mtp_layers", "nextn_predict_layers", 0);
+  if (v.gguf() && v.reading()) f.layers -= f.mtp_layers;
+  if (v.gguf() && !v.reading() && f.mtp_layers > 0) {
+    int64_t all = f.layers + f.mtp_layers;
+    v(all, "", "block_count");
+  }
+}
+
+void visit_group_choice(FieldVisitor& v, Fields& f) {
+  constexpr std::string_view kPlain = "greedy", kGroups = "group_limited_greedy";
+  if (v.gguf()) {
+    if (v.reading()) f.choice = f.groups > 1 ? kGroups : kPlain;
+    return;
+  }
+  v(f.choice, "topk_method", "", std::string(kPlain));
+  if (f.choice != kPlain && f.choice != kGroups) {
+    fail(ErrorKind::unsupported, "{}: topk_method: expected {} or {}, found {}", v.where(), kPlain,
+         kGroups, f.choice);
+  }
+  if (f.choice == kPlain) f.groups = f.keep_groups = 1;
+}
+
+void visit_interleave(FieldVisitor& v, Fields& f) {
+  if (!v.gguf()) v(f.rope_interleaved, "rope_interleave", "", true);
+}
+
+void visit_expert_list(FieldVisitor& v, Fields& f) {
+  v(f.expert_step, "interleave_moe_layer_step", "interleave_moe_layer_step", 1);
+  find_dense_layers(v, f);
+  if (v.gguf()) return;
+  const std::vector<int64_t> absent{-2}, none{-1};
+  std::vector<int64_t> list = f.expert_list == none ? std::vector<int64_t>{} : f.expert_list;
+  v(list, "moe_layers", "", absent);
+  if (v.reading() && list != absent) f.expert_list = list.empty() ? none : list;
+}
+
+void visit_llama4_norm(FieldVisitor& v, Fields& f) {
+  // Readers of GGUF know Maverick, which has none, by its 128 experts.
+  const bool implied = f.experts != 128;
+  if (v.reading() || !v.gguf() || f.qk_norm != implied)
+    v(f.qk_norm, "use_qk_norm", "attention.qk_norm", true, implied);
+}
+
+void visit_temperature(FieldVisitor& v, Fields& f) {
+  if (v.reading()) {  // early configs have 4 for true
+    std::vector<int64_t> on;
+    v(on, "attn_temperature_tuning", "attention.temperature_tuning", std::vector<int64_t>{1});
+    f.temperature = !on.empty() && on[0] != 0;
+    v(f.temperature_scale, "attn_scale", "attention.temperature_scale", 0.1);
+    v(f.temperature_length, "floor_scale", "attention.temperature_length", 8192.0);
+    return;
+  }
+  if (!v.gguf()) {
+    v(f.temperature, "attn_temperature_tuning", "");
+    v(f.temperature_scale, "attn_scale", "");
+    v.write_whole("floor_scale", f.temperature_length);
+    return;
+  }
+  // Readers imply these numbers.
+  const bool everywhere_rotating = f.full_layers == 0 && !f.temperature;
+  if (!f.temperature && !everywhere_rotating) v.write("attention.temperature_tuning", false);
+  if (f.temperature_scale != 0.1) v(f.temperature_scale, "", "attention.temperature_scale");
+  if (f.temperature_length != 8192) v(f.temperature_length, "", "attention.temperature_length");
+}
+
+void visit_gpt_oss_rope(FieldVisitor& v, Fields& f) {
+  if (v.reading() && (v.gguf() || !v.has("rope_parameters|rope_scaling"))) {
+    // What a config without a word on rope means, and what GGUF leaves out.
+    f.rope.type = "yarn";
+    f.rope.factor = 32;
+    f.rope.original = 4096;
+    f.rope.truncate = false;
+  }
+  visit_rope(v, f.rope, f, 150000);
+}
+
+void visit_gemma_scalar(FieldVisitor& v, Fields& f) {
+  if (!v.gguf()) {
+    if (v.reading())
+      v(f.query_scalar, "query_pre_attn_scalar", "", 256.0);
+    else
+      v.write_whole("query_pre_attn_scalar", f.query_scalar);
+    return;
+  }
+  // Readers know Gemma 3 27B by its 62 layers, and that its scale is by d_model / heads.
+  constexpr int64_t kLayersOf27b = 62;
+  const int64_t implied =
+      f.layers == kLayersOf27b && f.heads > 0 ? f.d_model / f.heads : f.head_dim;
+  if (v.reading() || f.query_scalar != static_cast<double>(implied))
+    v(f.query_scalar, "", "attention.query_scalar", static_cast<double>(implied));
+}
+
+}  // namespace ashlar

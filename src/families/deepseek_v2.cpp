@@ -1,0 +1,50 @@
+// DeepSeek-V2 and V2-Lite: latent attention, experts by softmax (V2: within the best groups) beside
+// shared ones. The scores' scale takes YaRN's mscale squared.
+#include "families/decoder.h"
+
+namespace ashlar {
+namespace {
+
+void visit(FieldVisitor& v, Fields& f) {
+  visit_sizes(v, f);
+  visit_activation(v, f, "hidden_act", "silu");
+  visit_head(v, f, false);
+  visit_latent_attention(v, f);
+  visit_latent_rope(v, f, 10000);
+  visit_deepseek_experts(v, f, false);
+  visit_group_choice(v, f);
+  v.expect("attention_bias", {false});
+  v.refuse_unless("mlp_bias", {false});
+  f.rope_interleaved = true;
+}
+
+Block block(const Fields& f, int64_t layer) {
+  return {PreNorm{rms(f.eps)}, latent_attention(f), feed_forward(f, layer)};
+}
+
+Blueprint blueprint(const Fields& f) { return decoder(f, "deepseek_v2", block); }
+
+void names(Names& n, const Fields& f) {
+  decoder_names(n, f);
+  latent_names(n, f);
+  expert_names(n);
+  dense_names(n, "ffn.shared", "mlp.shared_experts", "_shexp");
+}
+
+// DeepSeek-V3 has the same architecture in GGUF; its routers take sigmoids (2).
+bool claims(const GgufKeys& keys) {
+  return !keys.keys.contains("expert_gating_func") || keys.keys["expert_gating_func"] != 2;
+}
+
+}  // namespace
+
+const Family kDeepSeekV2{.name = "deepseek_v2",
+                         .model_types = {"deepseek_v2"},
+                         .architectures = {"DeepseekV2ForCausalLM"},
+                         .gguf = "deepseek2",
+                         .claims = claims,
+                         .visit = visit,
+                         .blueprint = blueprint,
+                         .names = names};
+
+}  // namespace ashlar

@@ -1,0 +1,52 @@
+// DeepSeek-V3 and R1, and the shape that Kimi K2 shares: latent attention; experts by sigmoid,
+// chosen with a correction bias within the best groups; one layer that predicts the token after the
+// next.
+#include "families/deepseek_v3.h"
+
+namespace ashlar {
+namespace deepseek_v3 {
+
+void visit(FieldVisitor& v, Fields& f) {
+  visit_sizes(v, f);
+  visit_activation(v, f, "hidden_act", "silu");
+  visit_head(v, f, false);
+  visit_latent_attention(v, f);
+  visit_latent_rope(v, f, 10000);
+  visit_deepseek_experts(v, f, true);
+  visit_mtp(v, f, false);
+  v.expect("topk_method", {"noaux_tc"});
+  v.expect("attention_bias", {false});
+  if (!v.gguf()) visit_interleave(v, f);
+  f.rope_interleaved = v.gguf() || f.rope_interleaved;
+  f.correction = true;
+}
+
+Block block(const Fields& f, int64_t layer) {
+  return {PreNorm{rms(f.eps)}, latent_attention(f), feed_forward(f, layer)};
+}
+
+void names(Names& n, const Fields& f) {
+  decoder_names(n, f);
+  latent_names(n, f);
+  expert_names(n);
+  n.add("layers.{i}.ffn.router_correction", {"model.layers.{i}.mlp.gate.e_score_correction_bias"},
+        {"blk.{i}.exp_probs_b.bias", "blk.{i}.exp_probs_b"});
+  dense_names(n, "ffn.shared", "mlp.shared_experts", "_shexp");
+  mtp_names(n);
+}
+
+}  // namespace deepseek_v3
+
+namespace {
+Blueprint blueprint(const Fields& f) { return decoder(f, "deepseek_v3", deepseek_v3::block); }
+}  // namespace
+
+const Family kDeepSeekV3{.name = "deepseek_v3",
+                         .model_types = {"deepseek_v3"},
+                         .architectures = {"DeepseekV3ForCausalLM"},
+                         .gguf = "deepseek2",
+                         .visit = deepseek_v3::visit,
+                         .blueprint = blueprint,
+                         .names = deepseek_v3::names};
+
+}  // namespace ashlar

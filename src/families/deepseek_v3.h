@@ -1,0 +1,12 @@
+// What Kimi K2 takes from DeepSeek-V3: all but the name.
+#pragma once
+
+#include "families/decoder.h"
+
+namespace ashlar::deepseek_v3 {
+
+void visit(FieldVisitor& v, Fields& f);
+Block block(const Fields& f, int64_t layer);
+void names(Names& n, const Fields& f);
+
+}  // namespace ashlar::deepseek_v3

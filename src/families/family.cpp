@@ -1,0 +1,201 @@
+// The registry of families, and the way from config.json and GGUF metadata to a blueprint and back.
+#include "families/family.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/edit_distance.h"
+#include "base/error.h"
+#include "families/all.h"
+
+namespace ashlar {
+
+const std::vector<const Family*>& families() {
+  static const std::vector<const Family*> kFamilies{
+      &kGpt2,       &kLlama,      &kMistral, &kOlmo2,  &kGemma3, &kQwen3,   &kQwen3Moe, &kSmolLm3,
+      &kDeepSeekV2, &kDeepSeekV3, &kKimiK2,  &kLlama4, &kGptOss, &kGlm4Moe, &kGrok2};
+  return kFamilies;
+}
+
+const Family* family_named(std::string_view name) {
+  for (const Family* f : families()) {
+    if (f->name == name) return f;
+  }
+  return nullptr;
+}
+
+namespace {
+
+std::string text_at(const Json& json, const char* key) {
+  const auto it = json.find(key);
+  return it != json.end() && it->is_string() ? it->get<std::string>() : "";
+}
+
+bool contains(const std::vector<std::string_view>& list, const std::string& item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
+
+[[noreturn]] void unknown(const std::string& where, const std::string& found,
+                          const std::vector<std::string>& known) {
+  std::string list;
+  for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
+  fail(ErrorKind::unsupported,
+       "{}: the architecture {} is not known; the nearest is {}; known are {}", where,
+       found.substr(0, 100), nearest(found, known, 1)[0], list);
+}
+
+const Family& family_of_config(const Json& text, const Json& config, const std::string& where) {
+  std::vector<std::string> known;
+  const std::string types[] = {text_at(text, "model_type"), text_at(config, "model_type")};
+  for (const std::string& type : types) {
+    for (const Family* f : families()) {
+      if (!type.empty() && contains(f->model_types, type)) return *f;
+    }
+  }
+  std::string architecture;
+  const auto list = config.find("architectures");
+  if (list != config.end() && list->is_array() && !list->empty() && (*list)[0].is_string())
+    architecture = (*list)[0].get<std::string>();
+  for (const Family* f : families()) {
+    if (contains(f->architectures, architecture)) return *f;
+    for (const std::string_view type : f->model_types) known.emplace_back(type);
+  }
+  const std::string& type = types[0].empty() ? types[1] : types[0];
+  if (type.empty() && architecture.empty())
+    fail(ErrorKind::format, "{}: model_type is missing", where);
+  unknown(where, type.empty() ? architecture : type, known);
+}
+
+Read finish(FieldVisitor& v, const Family& family, const std::string& where) {
+  Read read{.family = &family};
+  family.visit(v, read.fields);
+  try {
+    read.blueprint = family.blueprint(read.fields);
+    check(read.blueprint);
+  } catch (const Error& e) {
+    throw Error(e.kind(), where + ": " + e.what());
+  }
+  return read;
+}
+
+bool near(double a, double b) {
+  return std::abs(a - b) <= 1e-9 * std::max(std::abs(a), std::abs(b));
+}
+
+bool same_number(const std::string& a, const std::string& b) {
+  try {
+    return near(std::stod(a), std::stod(b));
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+/// Differences that matter between a blueprint and what was read back of it.
+void refuse_differences(const Blueprint& meant, Blueprint read, const Family& family,
+                        std::string_view form) {
+  read.family = meant.family;
+  read.name = meant.name;
+  if (form == "GGUF") read.mtp = meant.mtp;
+  std::string list;
+  for (const Difference& d : diff(meant, read)) {
+    if (!same_number(d.a, d.b))
+      list +=
+          fmt::format("{}{}: {} would be read as {}", list.empty() ? "" : "; ", d.path, d.a, d.b);
+  }
+  if (!list.empty()) {
+    fail(ErrorKind::unsupported, "{}: {} of the family {} cannot say what this blueprint says: {}",
+         meant.name.empty() ? "blueprint" : meant.name, form, family.name, list);
+  }
+}
+
+}  // namespace
+
+Read read_config(const Json& config, const std::string& where) {
+  if (!config.is_object())
+    fail(ErrorKind::format, "{}: expected an object, found {}", where, config.type_name());
+  const auto inner = config.find("text_config");
+  const Json& text = inner != config.end() && inner->is_object() ? *inner : config;
+  const Family& family = family_of_config(text, config, where);
+  FieldVisitor v = FieldVisitor::reads_config(text, config, where);
+  return finish(v, family, where);
+}
+
+Read read_gguf_keys(const GgufKeys& keys, const std::string& architecture,
+                    const std::string& where) {
+  const Family* family = nullptr;
+  std::vector<std::string> known;
+  for (const Family* f : families()) {
+    if (std::find(known.begin(), known.end(), f->gguf) == known.end()) known.emplace_back(f->gguf);
+    if (f->gguf != architecture) continue;
+    // Several families share an architecture: the one that recognises its keys, else the first.
+    if (f->claims != nullptr && f->claims(keys)) {
+      family = f;
+      break;
+    }
+    if (family == nullptr && f->claims == nullptr) family = f;
+  }
+  if (family == nullptr) unknown(where, architecture, known);
+  FieldVisitor v = FieldVisitor::reads_gguf(keys, where);
+  return finish(v, *family, where);
+}
+
+Json write_config(const Blueprint& bp, const Family& family) {
+  Json config = Json::object();
+  config["architectures"] = Json::array({family.architectures[0]});
+  config["model_type"] = family.written_type.empty() ? family.model_types[0] : family.written_type;
+  Fields fields = fields_of(bp);
+  FieldVisitor v = FieldVisitor::writes_config(config);
+  family.visit(v, fields);
+  refuse_differences(bp, read_config(config, "config.json").blueprint, family, "config.json");
+  return config;
+}
+
+GgufKeys write_gguf_keys(const Blueprint& bp, const Family& family) {
+  GgufKeys keys;
+  Fields fields = fields_of(bp);
+  FieldVisitor v = FieldVisitor::writes_gguf(keys);
+  family.visit(v, fields);
+  const Names names = names_of(family, bp);
+  std::set<std::string, std::less<>> tensors;
+  const Graph graph = graph_of(bp);
+  for (const Param& p : graph.params()) {
+    int64_t layer = 0;
+    const Name* name = names.find(p.name, fields.layers, &layer);
+    if (name != nullptr && !name->gguf.empty()) tensors.insert(filled(name->gguf[0].name, layer));
+  }
+  keys.has_tensor = [&](std::string_view name) { return tensors.count(name) > 0; };
+  const Read read = read_gguf_keys(keys, std::string(family.gguf), "GGUF");
+  keys.has_tensor = nullptr;
+  refuse_differences(bp, read.blueprint, family, "GGUF");
+  return keys;
+}
+
+const Family& family_for(const Blueprint& bp) {
+  std::string why;
+  const auto can = [&](const Family& f) {
+    try {
+      write_config(bp, f);
+      return true;
+    } catch (const Error& e) {
+      if (why.empty()) why = e.what();
+      return false;
+    }
+  };
+  const Family* own = family_named(bp.family);
+  if (own != nullptr && can(*own)) return *own;
+  for (const Family* f : families()) {
+    if (f != own && can(*f)) return *f;
+  }
+  fail(ErrorKind::unsupported, "no family of published checkpoints has this architecture; {}", why);
+}
+
+Names names_of(const Family& family, const Blueprint& bp) {
+  Names names;
+  family.names(names, fields_of(bp));
+  return names;
+}
+
+}  // namespace ashlar

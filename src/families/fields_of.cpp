@@ -1,0 +1,163 @@
+// Blocks back to fields: what a blueprint says, in the words of configs. Nothing is checked here:
+// who writes a config reads it back and compares.
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "families/decoder.h"
+
+namespace ashlar {
+namespace {
+
+double rounded(double x) { return std::stod(fmt::format("{:.10g}", x)); }
+
+void read_rope(Fields& f, const RopePart& part, int64_t head_dim, bool sliding) {
+  RopeFields& rope = sliding ? f.local_rope : f.rope;
+  if (rope.theta == 0) rope = rope_fields(part);
+  f.rope_interleaved = part.layout == RotationLayout::interleaved;
+  f.rope_dim = part.dim > 0 ? part.dim : head_dim;
+}
+
+void read_attention(Fields& f, const AttentionPart& a) {
+  f.heads = a.heads;
+  f.kv_heads = a.kv_heads;
+  f.head_dim = a.head_dim;
+  f.qkv_bias = a.qkv_bias;
+  f.output_bias = a.output_bias;
+  f.qk_norm = f.qk_norm || a.qk_norm != QkNorm::none;
+  f.attention_softcap = a.softcap;
+  f.log_length = a.log_length;
+  f.query_scalar =
+      a.scale != 0 ? rounded(1 / (a.scale * a.scale)) : static_cast<double>(a.head_dim);
+  if (a.window > 0) f.window = a.window;
+  if (a.chunk > 0) f.chunk = a.chunk;
+  f.layer_types.emplace_back(a.window > 0  ? "sliding_attention"
+                             : a.chunk > 0 ? "chunked_attention"
+                                           : "full_attention");
+  f.rope_layers.push_back(a.rope.has_value());
+  if (a.rope) read_rope(f, *a.rope, a.head_dim, a.window > 0);
+  if (a.temperature) {
+    f.temperature = true;
+    f.temperature_scale = a.temperature->scale;
+    f.temperature_length = a.temperature->length;
+  }
+}
+
+void read_latent(Fields& f, const LatentAttentionPart& m) {
+  f.heads = f.kv_heads = m.heads;
+  f.query_rank = m.query_rank;
+  f.latent = m.latent;
+  f.qk_nope = m.qk_nope;
+  f.qk_rope = m.qk_rope;
+  f.value_dim = m.value_dim;
+  read_rope(f, m.rope, m.qk_rope, false);
+  latent_scale_fields(f.rope, m);
+}
+
+std::string activation_of(FfnActivation a) {
+  switch (a) {
+    case FfnActivation::gelu:
+    case FfnActivation::geglu:
+      return "gelu_pytorch_tanh";
+    case FfnActivation::relu:
+      return "relu";
+    case FfnActivation::clamped_swiglu:
+      return "clamped";
+    case FfnActivation::swiglu:
+      break;
+  }
+  return "silu";
+}
+
+void read_experts(Fields& f, const ExpertFfnPart& e) {
+  f.activation = activation_of(e.activation);
+  f.experts = e.experts;
+  f.top_k = e.top_k;
+  f.expert_ffn = e.width;
+  f.shared_experts = e.shared / e.width;
+  f.normalize = e.router.normalize;
+  f.route_scale = e.router.scale;
+  f.router_softcap = e.router.softcap;
+  f.groups = e.router.groups;
+  f.keep_groups = e.router.keep_groups;
+  f.correction = e.router.correction_bias;
+  f.scoring = e.router.score == RouteScore::sigmoid            ? "sigmoid"
+              : e.router.score == RouteScore::softmax_selected ? "softmax_selected"
+                                                               : "softmax";
+  f.choice = f.correction ? "noaux_tc"
+             : e.router.groups > 1 && e.router.group_score == GroupScore::max
+                 ? "group_limited_greedy"
+                 : "greedy";
+  f.swiglu_alpha = e.alpha;
+  f.swiglu_limit = e.limit;
+  if (e.parallel > 0) f.ffn = e.parallel;
+}
+
+/// The rules of layers with experts that configs have beside lists.
+void find_expert_rule(Fields& f, const std::vector<bool>& has) {
+  const auto layers = static_cast<int64_t>(has.size());
+  for (int64_t i = 0; i < layers; ++i)
+    (has[static_cast<size_t>(i)] ? f.expert_list : f.dense_list).push_back(i);
+  f.dense_layers = f.expert_list.empty() ? layers : f.expert_list[0];
+  for (int64_t every = 1; every <= layers; ++every) {
+    bool follows = true;
+    for (int64_t i = f.dense_layers; i < layers && follows; ++i)
+      follows = has[static_cast<size_t>(i)] == (i % every == 0);
+    if (follows) {
+      f.expert_every = every;
+      break;
+    }
+  }
+  for (int64_t step = 1; step <= layers + 1; ++step) {
+    bool follows = true;
+    for (int64_t i = 0; i < layers && follows; ++i)
+      follows = has[static_cast<size_t>(i)] == ((i + 1) % step == 0);
+    if (follows) {
+      f.expert_step = step;
+      break;
+    }
+  }
+  if (f.expert_list.empty()) f.expert_list = {-1};
+  if (f.dense_list.empty() && f.ffn == 0) f.ffn = f.expert_ffn;  // of no layer
+}
+
+}  // namespace
+
+Fields fields_of(const Blueprint& bp) {
+  check(bp);
+  Fields f;
+  f.layers = static_cast<int64_t>(bp.blocks.size());
+  f.mtp_layers = static_cast<int64_t>(bp.mtp.size());
+  f.d_model = bp.embedding.width;
+  f.vocab = bp.embedding.vocab;
+  f.positions = bp.embedding.positions;
+  f.embedding_scale = bp.embedding.scale;
+  f.context = bp.context;
+  f.tied = bp.head.tied;
+  f.logit_scale = bp.head.scale;
+  f.logit_softcap = bp.head.softcap;
+  f.eps = std::visit([](const auto& w) { return w.norm.eps; }, bp.blocks[0].wiring);
+  std::vector<bool> has_experts;
+  for (const Block& block : bp.blocks) {
+    if (const auto* a = std::get_if<AttentionPart>(&block.mixer))
+      read_attention(f, *a);
+    else
+      read_latent(f, std::get<LatentAttentionPart>(block.mixer));
+    const auto* e = std::get_if<ExpertFfnPart>(&block.ffn);
+    has_experts.push_back(e != nullptr);
+    if (e != nullptr) {
+      read_experts(f, *e);
+    } else {
+      const auto& d = std::get<DenseFfn>(block.ffn);
+      f.ffn = d.width;
+      f.ffn_bias = d.bias;
+      f.activation = activation_of(d.activation);
+    }
+  }
+  find_expert_rule(f, has_experts);
+  while (f.full_layers < f.layers && !f.sliding(f.full_layers)) ++f.full_layers;
+  if (f.rope.theta == 0) f.rope = f.local_rope;
+  return f;
+}
+
+}  // namespace ashlar

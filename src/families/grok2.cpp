@@ -1,0 +1,60 @@
+// Grok 2: sandwich norms, capped scores and router logits, experts beside a dense feed-forward
+// (their sum over sqrt 2), multipliers on embedding and logits. Follows the vendor's serving code
+// (SGLang).
+#include "families/decoder.h"
+
+namespace ashlar {
+namespace {
+
+void visit(FieldVisitor& v, Fields& f) {
+  visit_sizes(v, f, 1e-5);
+  v(f.kv_heads, "num_key_value_heads", "attention.head_count_kv", f.heads);
+  visit_head_dim(v, f);
+  visit_activation(v, f, "hidden_act", "gelu_pytorch_tanh");
+  visit_head(v, f, false);
+  v(f.rope.theta, "rope_theta", "rope.freq_base");
+  v(f.embedding_scale, "embedding_multiplier_scale", "embedding_scale");
+  v(f.logit_scale, "output_multiplier_scale", "logit_scale");
+  v(f.attention_softcap, "attn_logit_softcapping", "attn_logit_softcapping", 30.0);
+  v(f.router_softcap, "router_logit_softcapping", "router_logit_softcapping", 30.0);
+  v.nullable(f.logit_softcap, "final_logit_softcapping", "final_logit_softcapping", 0);
+  v.nullable(f.log_length, "attn_temperature_len", "attention.temperature_length", 0);
+  v(f.experts, "num_local_experts|num_experts", "expert_count");
+  v(f.top_k, "num_experts_per_tok", "expert_used_count");
+  v(f.expert_ffn, "moe_intermediate_size", "expert_feed_forward_length");
+  v.demand("residual_moe", true);
+  v.expect("rope_type", {"original", "default"});  // plain frequencies; GGUF's word for it is wrong
+  v.refuse_unless("sliding_window_size", {-1});
+}
+
+Block block(const Fields& f, int64_t layer) {
+  ExpertFfnPart mixture = experts(f);
+  mixture.parallel = f.ffn;
+  mixture.output_scale = 0.7071067811865475;  // 1 / sqrt 2
+  return {Sandwich{rms(f.eps)}, grouped_attention(f, layer), mixture};
+}
+
+Blueprint blueprint(const Fields& f) { return decoder(f, "grok2", block); }
+
+void names(Names& n, const Fields& f) {
+  decoder_names(n, f);
+  norm_name(n, "attn_norm", "pre_attn_norm", {"attn_norm"});
+  norm_name(n, "attn_post_norm", "post_attn_norm", {"attn_output_norm"});
+  norm_name(n, "ffn_norm", "pre_moe_norm", {"ffn_norm"});
+  norm_name(n, "ffn_post_norm", "post_moe_norm", {"layer_output_norm", "post_ffw_norm"});
+  dense_names(n, "ffn.parallel", "mlp", "");
+  expert_names(n, "block_sparse_moe.gate", "block_sparse_moe.experts", "w1", "w3", "w2");
+}
+
+}  // namespace
+
+const Family kGrok2{.name = "grok2",
+                    .model_types = {"grok2"},
+                    .architectures = {"Grok1ForCausalLM", "GrokForCausalLM"},
+                    .gguf = "grok",
+                    .written_type = "git",  // as published
+                    .visit = visit,
+                    .blueprint = blueprint,
+                    .names = names};
+
+}  // namespace ashlar

@@ -1,0 +1,25 @@
+// Kimi K2: DeepSeek-V3's shape with more and sparser experts, half the heads, one dense layer. Its
+// config says kimi_k2, which Transformers knows as deepseek_v3.
+#include "families/deepseek_v3.h"
+
+namespace ashlar {
+namespace {
+
+Blueprint blueprint(const Fields& f) { return decoder(f, "kimi_k2", deepseek_v3::block); }
+
+// GGUF files do not tell them apart from DeepSeek-V3's.
+bool claims(const GgufKeys&) { return false; }
+
+}  // namespace
+
+const Family kKimiK2{.name = "kimi_k2",
+                     .model_types = {"kimi_k2", "kimi_k25"},
+                     .architectures = {"DeepseekV3ForCausalLM"},
+                     .gguf = "deepseek2",
+                     .claims = claims,
+                     .written_type = "deepseek_v3",
+                     .visit = deepseek_v3::visit,
+                     .blueprint = blueprint,
+                     .names = deepseek_v3::names};
+
+}  // namespace ashlar

@@ -1,0 +1,34 @@
+// Llama 2, 3, 3.1, 3.2, 3.3 and the many with its shape (SmolLM2, TinyLlama).
+//   x ─┬─ norm ─ attention ─(+)─┬─ norm ─ swiglu ─(+)─►
+//      └────────────────────────┘└────────────────┘
+#include "families/decoder.h"
+
+namespace ashlar {
+namespace {
+
+void visit(FieldVisitor& v, Fields& f) {
+  visit_decoder(v, f, false);
+  visit_rope(v, f.rope, f, 10000);
+  visit_attention_bias(v, f);
+  v(f.ffn_bias, "mlp_bias", "?blk.0.ffn_gate.bias", false);
+}
+
+Block block(const Fields& f, int64_t layer) {
+  return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), dense(f)};
+}
+
+Blueprint blueprint(const Fields& f) { return decoder(f, "llama", block); }
+
+void names(Names& n, const Fields& f) { decoder_names(n, f, true); }
+
+}  // namespace
+
+const Family kLlama{.name = "llama",
+                    .model_types = {"llama"},
+                    .architectures = {"LlamaForCausalLM"},
+                    .gguf = "llama",
+                    .visit = visit,
+                    .blueprint = blueprint,
+                    .names = names};
+
+}  // namespace ashlar

@@ -1,0 +1,36 @@
+// Mistral 7B and the text tower of Mistral Small 3.1: Llama's block, in v0.1 with a window on every
+// layer. An absent sliding_window means 4096, null means none.
+#include "families/decoder.h"
+
+namespace ashlar {
+namespace {
+
+void visit(FieldVisitor& v, Fields& f) {
+  visit_decoder(v, f, false);
+  visit_rope(v, f.rope, f, 10000);
+  if (v.reading() || !v.gguf() || f.window > 0)
+    v.nullable(f.window, "sliding_window", "attention.sliding_window", 4096, 0);
+}
+
+Block block(const Fields& f, int64_t layer) {
+  return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), dense(f)};
+}
+
+Blueprint blueprint(const Fields& f) { return decoder(f, "mistral", block); }
+
+void names(Names& n, const Fields& f) { decoder_names(n, f, true); }
+
+bool claims(const GgufKeys& keys) { return keys.keys.contains("attention.sliding_window"); }
+
+}  // namespace
+
+const Family kMistral{.name = "mistral",
+                      .model_types = {"mistral", "mistral3"},
+                      .architectures = {"MistralForCausalLM", "Mistral3ForConditionalGeneration"},
+                      .gguf = "llama",
+                      .claims = claims,
+                      .visit = visit,
+                      .blueprint = blueprint,
+                      .names = names};
+
+}  // namespace ashlar

@@ -1,0 +1,38 @@
+// Qwen3, dense: Llama's block with a norm on each query and key head before they rotate.
+#include "families/decoder.h"
+
+namespace ashlar {
+namespace {
+
+void visit(FieldVisitor& v, Fields& f) {
+  visit_decoder(v, f, false, 1e-6, 128);
+  visit_rope(v, f.rope, f, 10000);
+  visit_attention_bias(v, f);
+  visit_window(v, f);
+  visit_layer_types(v, f);
+  v(f.full_layers, "max_window_layers", "", 28, 0);
+  f.qk_norm = true;
+}
+
+Block block(const Fields& f, int64_t layer) {
+  return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), dense(f)};
+}
+
+Blueprint blueprint(const Fields& f) { return decoder(f, "qwen3", block); }
+
+void names(Names& n, const Fields& f) {
+  decoder_names(n, f);
+  qk_norm_names(n);
+}
+
+}  // namespace
+
+const Family kQwen3{.name = "qwen3",
+                    .model_types = {"qwen3"},
+                    .architectures = {"Qwen3ForCausalLM"},
+                    .gguf = "qwen3",
+                    .visit = visit,
+                    .blueprint = blueprint,
+                    .names = names};
+
+}  // namespace ashlar

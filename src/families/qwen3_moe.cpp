@@ -1,0 +1,39 @@
+// Qwen3 mixture of experts: Qwen3's attention; the softmax over all experts, of which the best are
+// taken and normalised.
+#include "families/decoder.h"
+
+namespace ashlar {
+namespace {
+
+void visit(FieldVisitor& v, Fields& f) {
+  visit_decoder(v, f, false, 1e-6);
+  visit_rope(v, f.rope, f, 10000);
+  visit_attention_bias(v, f);
+  visit_window(v, f);
+  visit_experts(v, f);
+  f.qk_norm = true;
+}
+
+Block block(const Fields& f, int64_t layer) {
+  return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), feed_forward(f, layer)};
+}
+
+Blueprint blueprint(const Fields& f) { return decoder(f, "qwen3_moe", block); }
+
+void names(Names& n, const Fields& f) {
+  decoder_names(n, f);
+  qk_norm_names(n);
+  expert_names(n);
+}
+
+}  // namespace
+
+const Family kQwen3Moe{.name = "qwen3_moe",
+                       .model_types = {"qwen3_moe"},
+                       .architectures = {"Qwen3MoeForCausalLM"},
+                       .gguf = "qwen3moe",
+                       .visit = visit,
+                       .blueprint = blueprint,
+                       .names = names};
+
+}  // namespace ashlar

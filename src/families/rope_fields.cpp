@@ -1,0 +1,237 @@
+// Rotary embedding as configs write it, as GGUF writes it, and as the part: three spellings.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "families/decoder.h"
+#include "ops/rope.h"
+
+namespace ashlar {
+namespace {
+
+// The factor of cos and sin that YaRN's paper suggests (section 3.4), and DeepSeek's variant of it.
+double yarn_factor(double factor, double mscale = 1) {
+  return factor <= 1 ? 1 : 0.1 * mscale * std::log(factor) + 1;
+}
+
+bool near(double a, double b, double tolerance = 1e-9) {
+  return std::abs(a - b) <= tolerance * std::max(std::abs(a), std::abs(b));
+}
+
+double rounded(double x) {  // to 10 digits: undoes the rounding of an inverse
+  return x == 0 ? 0 : std::stod(fmt::format("{:.10g}", x));
+}
+
+double factor_of(const RopeFields& r, const Fields& f) {
+  if (r.factor != 0) return r.factor;
+  return r.original > 0 ? static_cast<double>(f.context) / static_cast<double>(r.original) : 0;
+}
+
+/// By how much each frequency is divided.
+std::vector<double> divisors_of(const RopePart& part, int64_t dim) {
+  Rope scaled{.dim = dim,
+              .theta = part.theta,
+              .scaling = part.scaling,
+              .factor = part.factor,
+              .original_context = part.original_context,
+              .low_frequency_factor = part.low_frequency_factor,
+              .high_frequency_factor = part.high_frequency_factor};
+  const std::vector<double> after = scaled.frequencies();
+  scaled.scaling = RotationScaling::none;
+  std::vector<double> divisors = scaled.frequencies();
+  for (size_t j = 0; j < divisors.size(); ++j) divisors[j] /= after[j];
+  return divisors;
+}
+
+/// Divisors are what is left of Llama 3's rule in GGUF files: the rule that made them, if its usual
+/// constants do.
+void recognise_llama3(RopeFields& r, int64_t dim) {
+  const std::vector<double> found = r.divisors;
+  if (found.empty() || found.size() * 2 != static_cast<size_t>(dim)) return;
+  for (const int64_t original : {8192, 4096, 16384, 2048, 1024, 512, 256, 128, 64, 32, 16, 8}) {
+    for (const double high : {4.0, 1.0}) {
+      RopeFields rule;
+      rule.theta = r.theta;
+      rule.type = "llama3";
+      rule.factor = found.back();
+      rule.original = original;
+      rule.high = high;
+      const std::vector<double> made = divisors_of(rope_part(rule, Fields{}, dim), dim);
+      if (std::equal(made.begin(), made.end(), found.begin(),
+                     [](double a, double b) { return near(a, b, 1e-5); })) {
+        r = rule;
+        return;
+      }
+    }
+  }
+}
+
+void visit_gguf_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta) {
+  v(r.theta, "", "rope.freq_base", theta);
+  if (v.reading() || f.rope_dim > 0) v(f.rope_dim, "", "rope.dimension_count", f.rope_dim);
+  const int64_t dim = f.rope_dim > 0 ? f.rope_dim : f.head_dim;
+  if (!v.reading() && r.type == "llama3" && dim > 0 && dim % 2 == 0) {
+    r.divisors = divisors_of(rope_part(r, f, dim), dim);
+    r.type = "divisors";
+  }
+  if (v.reading() || !r.divisors.empty()) v(r.divisors, "", "rope_freqs", std::vector<double>{});
+  if (!r.divisors.empty()) {
+    r.type = "divisors";
+    if (v.reading()) recognise_llama3(r, dim);
+    return;
+  }
+  if (!v.reading() && r.type == "default") return;
+  v(r.type, "", "rope.scaling.type", "none");
+  if (r.type == "none") {
+    double linear = 0;  // the key of files before there were types
+    v(linear, "", "rope.scale_linear", 0.0);
+    r.type = linear == 0 || linear == 1 ? "default" : "linear";
+    r.factor = linear;
+    return;
+  }
+  if (r.type != "linear" && r.type != "yarn") {
+    fail(ErrorKind::unsupported, "{}: rope.scaling.type: expected none, linear or yarn, found {}",
+         v.where(), r.type);
+  }
+  v(r.factor, "", "rope.scaling.factor");
+  if (r.type == "linear") return;
+  v(r.original, "", "rope.scaling.original_context_length", f.context);
+  v(r.beta_fast, "", "rope.scaling.yarn_beta_fast", 32.0);
+  v(r.beta_slow, "", "rope.scaling.yarn_beta_slow", 1.0);
+  // Not a key that others read: the usual readers always truncate.
+  if (v.reading() || !r.truncate) v(r.truncate, "", "rope.scaling.yarn_truncate", r.truncate);
+  // Readers multiply it with the factor that the paper suggests.
+  double beside = v.reading() || r.attention_factor == 0
+                      ? 1
+                      : r.attention_factor / yarn_factor(factor_of(r, f));
+  if (v.reading() || !near(beside, 1)) v(beside, "", "rope.scaling.attn_factor", 1.0);
+  if (v.reading() && beside != 1) r.attention_factor = beside * yarn_factor(factor_of(r, f));
+}
+
+}  // namespace
+
+void visit_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta, std::string_view section) {
+  if (v.gguf()) return visit_gguf_rope(v, r, f, theta);
+  const std::string base = "rope_parameters." + (section.empty() ? "" : std::string(section) + ".");
+  const auto key = [&](std::string_view name) {
+    return fmt::format("{0}{1}|rope_scaling.{1}", base, name);
+  };
+  v(r.theta, base + "rope_theta|rope_theta", "", theta);
+  v(r.type, base + "rope_type|" + base + "type|rope_scaling.rope_type|rope_scaling.type", "",
+    r.type);
+  if (r.type != "default" && r.type != "linear" && r.type != "llama3" && r.type != "yarn") {
+    fail(ErrorKind::unsupported,
+         "{}: rope_type: expected default, linear, llama3 or yarn, found {}{}", v.where(), r.type,
+         r.type == "divisors" ? " (they stand in GGUF files only)" : "");
+  }
+  if (r.type == "default") return;
+  v.nullable(r.factor, key("factor"), "", r.factor);
+  if (r.type == "linear") return;
+  v(r.original, key("original_max_position_embeddings") + "|original_max_position_embeddings", "",
+    r.original > 0 ? r.original : f.context);
+  if (r.type == "llama3") {
+    v(r.low, key("low_freq_factor"), "");
+    v(r.high, key("high_freq_factor"), "");
+    return;
+  }
+  v(r.beta_fast, key("beta_fast"), "", 32.0);
+  v(r.beta_slow, key("beta_slow"), "", 1.0);
+  v(r.truncate, key("truncate"), "", r.truncate);
+  for (const auto& [name, member] :
+       {std::pair{"mscale", &r.mscale}, std::pair{"mscale_all_dim", &r.mscale_all_dim},
+        std::pair{"attention_factor", &r.attention_factor}}) {
+    if (v.reading() || *member != 0) v(*member, key(name), "", 0.0);
+  }
+}
+
+void visit_local_rope(FieldVisitor& v, Fields& f, double theta) {
+  RopeFields& r = f.local_rope;
+  if (!v.gguf()) {
+    visit_rope(v, r, f, theta, "sliding_attention");
+    return;
+  }
+  if (v.reading() || (r.theta != 0 && r.theta != theta))
+    v(r.theta, "", "rope.freq_base_swa", theta);
+}
+
+RopePart rope_part(const RopeFields& r, const Fields& f, int64_t head_dim) {
+  RopePart p;
+  p.theta = r.theta;
+  p.dim = f.rope_dim == head_dim ? 0 : f.rope_dim;
+  p.layout = f.rope_interleaved ? RotationLayout::interleaved : RotationLayout::half;
+  if (r.type == "default") return p;
+  if (r.type == "divisors") {
+    p.scaling = RotationScaling::divisors;
+    p.divisors = r.divisors;
+    return p;
+  }
+  p.factor = factor_of(r, f);
+  if (r.type == "linear") {
+    p.scaling = RotationScaling::linear;
+    return p;
+  }
+  p.original_context = r.original;
+  if (r.type == "llama3") {
+    p.scaling = RotationScaling::llama3;
+    p.low_frequency_factor = r.low;
+    p.high_frequency_factor = r.high;
+    return p;
+  }
+  p.scaling = RotationScaling::yarn;
+  p.beta_fast = r.beta_fast;
+  p.beta_slow = r.beta_slow;
+  p.truncate = r.truncate;
+  if (r.attention_factor != 0) {
+    p.attention_factor = r.attention_factor;
+  } else if (r.mscale != 0 && r.mscale_all_dim != 0) {
+    p.attention_factor = yarn_factor(p.factor, r.mscale) / yarn_factor(p.factor, r.mscale_all_dim);
+  } else {
+    p.attention_factor = yarn_factor(p.factor);
+  }
+  return p;
+}
+
+RopeFields rope_fields(const RopePart& p) {
+  RopeFields r;
+  r.theta = p.theta;
+  r.divisors = p.divisors;
+  if (p.scaling == RotationScaling::none) return r;
+  if (p.scaling == RotationScaling::divisors) {
+    r.type = "divisors";
+    return r;
+  }
+  r.factor = p.factor;
+  r.type = p.scaling == RotationScaling::linear   ? "linear"
+           : p.scaling == RotationScaling::llama3 ? "llama3"
+                                                  : "yarn";
+  r.original = p.original_context;
+  r.low = p.low_frequency_factor;
+  r.high = p.high_frequency_factor;
+  r.beta_fast = p.beta_fast;
+  r.beta_slow = p.beta_slow;
+  r.truncate = p.truncate;
+  if (r.type == "yarn" && !near(p.attention_factor, yarn_factor(p.factor)))
+    r.attention_factor = p.attention_factor;
+  return r;
+}
+
+// DeepSeek-V2's code: the scores' scale takes the square of the factor of YaRN with mscale_all_dim.
+double latent_scale(const RopeFields& r, const Fields& f) {
+  if (r.type == "default" || r.mscale_all_dim == 0) return 0;
+  const double m = yarn_factor(factor_of(r, f), r.mscale_all_dim);
+  return m == 1 ? 0 : m * m / std::sqrt(static_cast<double>(f.qk_nope + f.qk_rope));
+}
+
+void latent_scale_fields(RopeFields& r, const LatentAttentionPart& p) {
+  if (p.scale == 0 || r.type != "yarn" || r.factor <= 1) return;
+  const double usual = 1 / std::sqrt(static_cast<double>(p.qk_nope + p.qk_rope));
+  const double slope = 0.1 * std::log(r.factor), m = std::sqrt(p.scale / usual);
+  r.mscale_all_dim = rounded((m - 1) / slope);
+  const double turns = p.rope.attention_factor * yarn_factor(r.factor, r.mscale_all_dim);
+  r.mscale = rounded((turns - 1) / slope);
+  r.attention_factor = 0;
+}
+
+}  // namespace ashlar

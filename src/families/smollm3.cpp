@@ -1,0 +1,36 @@
+// SmolLM3: Llama's block; every fourth layer does not rotate (no_rope_layers: 1 rotates).
+#include "families/decoder.h"
+
+namespace ashlar {
+namespace {
+
+void visit(FieldVisitor& v, Fields& f) {
+  visit_decoder(v, f, true);
+  visit_rope(v, f.rope, f, 2e6);
+  visit_attention_bias(v, f);
+  v(f.ffn_bias, "mlp_bias", "?blk.0.ffn_gate.bias", false);
+  visit_rope_layers(v, f);
+  visit_window(v, f);
+  visit_layer_types(v, f);
+  f.window_without_rope = true;
+}
+
+Block block(const Fields& f, int64_t layer) {
+  return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), dense(f)};
+}
+
+Blueprint blueprint(const Fields& f) { return decoder(f, "smollm3", block); }
+
+void names(Names& n, const Fields& f) { decoder_names(n, f, true); }
+
+}  // namespace
+
+const Family kSmolLm3{.name = "smollm3",
+                      .model_types = {"smollm3"},
+                      .architectures = {"SmolLM3ForCausalLM"},
+                      .gguf = "smollm3",
+                      .visit = visit,
+                      .blueprint = blueprint,
+                      .names = names};
+
+}  // namespace ashlar
