@@ -13,7 +13,7 @@ namespace ashlar {
 
 std::string attribute_text(double value);  // shortest text that reads back to the same double
 std::string attribute_text(int64_t value);
-std::string attribute_text(const std::vector<double>& values);  // "1/2.5/4"
+std::string attribute_text(const std::vector<double>& values);          // "1/2.5/4"
 double attribute_double(std::string_view text, std::string_view name);  // throws ShapeError
 int64_t attribute_int(std::string_view text, std::string_view name);
 std::vector<double> attribute_doubles(std::string_view text, std::string_view name);

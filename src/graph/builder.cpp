@@ -102,9 +102,14 @@ void Builder::pop_scope() {
   scope_ends_.pop_back();
 }
 
-Graph Builder::finish(Value output) {
-  ASHLAR_ASSERT(output.input.from == Input::From::value, "the output of a graph is a value");
-  graph_.output_ = output.input.id;
+Graph Builder::finish(Value output) { return finish({{std::string(), output}}); }
+
+Graph Builder::finish(const std::vector<NamedValue>& outputs) {
+  for (const NamedValue& o : outputs) {
+    ASHLAR_ASSERT(o.value.builder == this && o.value.input.from == Input::From::value,
+                  "the outputs of a graph are values of it");
+    graph_.outputs_.push_back({o.name, o.value.input.id});
+  }
   graph_.verify();
   return std::move(graph_);
 }

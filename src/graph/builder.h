@@ -11,6 +11,11 @@
 
 namespace ashlar {
 
+struct NamedValue {
+  std::string name;
+  Value value;
+};
+
 class Builder {
  public:
   /// A parameter in the current scope ("q" -> "layers.3.attn.q"); asking twice for a name gives the
@@ -32,6 +37,9 @@ class Builder {
 
   /// Verifies and hands over the graph.
   Graph finish(Value output);
+  Graph finish(const std::vector<NamedValue>& outputs);
+  /// What has been recorded so far; it has no outputs yet.
+  const Graph& recorded() const { return graph_; }
   Type type(const Input& in) const { return graph_.type(in); }
 
  private:

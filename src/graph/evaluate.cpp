@@ -8,10 +8,10 @@
 namespace ashlar {
 
 template <class F>
-Array<F> evaluate(const Graph& graph, const ParamValues<F>& params, const TokenBatch& batch,
-                  const ValueHook<F>& hook) {
+std::vector<Array<F>> evaluate_outputs(const Graph& graph, const ParamValues<F>& params,
+                                       const TokenBatch& batch, const ValueHook<F>& hook) {
   for (const Node& n : graph.nodes()) {
-    if (n.op.composite()) return evaluate(graph.expanded(), params, batch, hook);
+    if (n.op.composite()) return evaluate_outputs(graph.expanded(), params, batch, hook);
   }
   std::vector<size_t> last_use(graph.types().size(), 0);
   for (size_t i = 0; i < graph.nodes().size(); ++i) {
@@ -19,7 +19,8 @@ Array<F> evaluate(const Graph& graph, const ParamValues<F>& params, const TokenB
       if (in.from == Input::From::value) last_use[static_cast<size_t>(in.id)] = i;
     }
   }
-  last_use[static_cast<size_t>(graph.output())] = graph.nodes().size();
+  for (const Output& o : graph.outputs())
+    last_use[static_cast<size_t>(o.value)] = graph.nodes().size();
   std::vector<Array<F>> values(graph.types().size());
   for (size_t i = 0; i < graph.nodes().size(); ++i) {
     const Node& node = graph.nodes()[i];
@@ -48,7 +49,15 @@ Array<F> evaluate(const Graph& graph, const ParamValues<F>& params, const TokenB
         values[static_cast<size_t>(input.id)] = {};
     }
   }
-  return std::move(values[static_cast<size_t>(graph.output())]);
+  std::vector<Array<F>> outputs;
+  for (const Output& o : graph.outputs()) outputs.push_back(values[static_cast<size_t>(o.value)]);
+  return outputs;
+}
+
+template <class F>
+Array<F> evaluate(const Graph& graph, const ParamValues<F>& params, const TokenBatch& batch,
+                  const ValueHook<F>& hook) {
+  return std::move(evaluate_outputs(graph, params, batch, hook)[0]);
 }
 
 template Array<float> evaluate(const Graph&, const ParamValues<float>&, const TokenBatch&,
@@ -57,5 +66,11 @@ template Array<double> evaluate(const Graph&, const ParamValues<double>&, const 
                                 const ValueHook<double>&);
 template Array<Counted> evaluate(const Graph&, const ParamValues<Counted>&, const TokenBatch&,
                                  const ValueHook<Counted>&);
+template std::vector<Array<float>> evaluate_outputs(const Graph&, const ParamValues<float>&,
+                                                    const TokenBatch&, const ValueHook<float>&);
+template std::vector<Array<double>> evaluate_outputs(const Graph&, const ParamValues<double>&,
+                                                     const TokenBatch&, const ValueHook<double>&);
+template std::vector<Array<Counted>> evaluate_outputs(const Graph&, const ParamValues<Counted>&,
+                                                      const TokenBatch&, const ValueHook<Counted>&);
 
 }  // namespace ashlar

@@ -17,11 +17,16 @@ using ParamValues = std::function<const Array<F>&(const Param&)>;
 template <class F>
 using ValueHook = std::function<void(const Node&, const std::vector<Array<F>>&)>;
 
-/// The graph's output for the batch, [T, ...]. Composite ops are expanded first. F: float, double,
-/// Counted.
+/// The graph's (first) output for the batch, [T, ...]. Composite ops are expanded first. F: float,
+/// double, Counted.
 template <class F>
 Array<F> evaluate(const Graph& graph, const ParamValues<F>& params, const TokenBatch& batch,
                   const ValueHook<F>& hook = {});
+
+/// All outputs of the graph, in its order.
+template <class F>
+std::vector<Array<F>> evaluate_outputs(const Graph& graph, const ParamValues<F>& params,
+                                       const TokenBatch& batch, const ValueHook<F>& hook = {});
 
 extern template Array<float> evaluate(const Graph&, const ParamValues<float>&, const TokenBatch&,
                                       const ValueHook<float>&);
@@ -29,5 +34,17 @@ extern template Array<double> evaluate(const Graph&, const ParamValues<double>&,
                                        const ValueHook<double>&);
 extern template Array<Counted> evaluate(const Graph&, const ParamValues<Counted>&,
                                         const TokenBatch&, const ValueHook<Counted>&);
+
+extern template std::vector<Array<float>> evaluate_outputs(const Graph&, const ParamValues<float>&,
+                                                           const TokenBatch&,
+                                                           const ValueHook<float>&);
+extern template std::vector<Array<double>> evaluate_outputs(const Graph&,
+                                                            const ParamValues<double>&,
+                                                            const TokenBatch&,
+                                                            const ValueHook<double>&);
+extern template std::vector<Array<Counted>> evaluate_outputs(const Graph&,
+                                                             const ParamValues<Counted>&,
+                                                             const TokenBatch&,
+                                                             const ValueHook<Counted>&);
 
 }  // namespace ashlar

@@ -92,19 +92,41 @@ void Graph::verify() const {
     if (!used[i])
       fail(ErrorKind::invalid, "graph: parameter {} is read by no node", params_[i].name);
   }
-  if (output_ < 0 || static_cast<size_t>(output_) >= types_.size() ||
-      !made[static_cast<size_t>(output_)]) {
-    fail(ErrorKind::invalid, "graph: its output is made by no node");
+  if (outputs_.empty()) fail(ErrorKind::invalid, "graph: it has no output");
+  std::set<std::string_view> output_names;
+  for (const Output& o : outputs_) {
+    if (o.value < 0 || static_cast<size_t>(o.value) >= types_.size() ||
+        !made[static_cast<size_t>(o.value)]) {
+      fail(ErrorKind::invalid, "graph: its output{}{} is made by no node",
+           o.name.empty() ? "" : " ", o.name);
+    }
+    if (!output_names.insert(o.name).second)
+      fail(ErrorKind::invalid, "graph: two outputs are called \"{}\"", o.name);
   }
 }
+
+ValueId Graph::output(std::string_view name) const {
+  for (const Output& o : outputs_) {
+    if (o.name == name) return o.value;
+  }
+  fail(ErrorKind::invalid, "graph: no output is called {}", name);
+}
+
+namespace {
+
+/// A parameter of another graph, of which `b` has none yet.
+Value same_param(Builder& b, const Param& p) {
+  return b.param(p.name, p.axes, p.role,
+                 p.row_axes == 0 ? 0 : static_cast<int64_t>(p.axes.size()) - p.row_axes);
+}
+
+}  // namespace
 
 Graph Graph::expanded(std::string_view only) const {
   Builder b;
   std::vector<Value> values(types_.size());
   // Parameters first and in order, so that an expansion never renames or reorders them.
-  for (const Param& p : params_)
-    b.param(p.name, p.axes, p.role,
-            p.row_axes == 0 ? 0 : static_cast<int64_t>(p.axes.size()) - p.row_axes);
+  for (const Param& p : params_) same_param(b, p);
   bool any = false;
   for (const Node& node : nodes_) {
     std::vector<Value> in;
@@ -125,8 +147,45 @@ Graph Graph::expanded(std::string_view only) const {
     b.set_scope({});
     for (size_t k = 0; k < out.size(); ++k) values[static_cast<size_t>(node.outputs[k])] = out[k];
   }
-  Graph g = b.finish(values[static_cast<size_t>(output_)]);
+  std::vector<NamedValue> outputs;
+  for (const Output& o : outputs_)
+    outputs.push_back({o.name, values[static_cast<size_t>(o.value)]});
+  Graph g = b.finish(outputs);
   return any ? g.expanded(only) : g;
+}
+
+Graph Graph::pruned() const {
+  std::vector<bool> value_needed(types_.size(), false), param_needed(params_.size(), false);
+  std::vector<bool> node_needed(nodes_.size(), false);
+  for (const Output& o : outputs_) value_needed[static_cast<size_t>(o.value)] = true;
+  for (size_t i = nodes_.size(); i-- > 0;) {
+    for (const ValueId out : nodes_[i].outputs)
+      node_needed[i] = node_needed[i] || value_needed[static_cast<size_t>(out)];
+    if (!node_needed[i]) continue;
+    for (const Input& in : nodes_[i].inputs)
+      (in.from == Input::From::value ? value_needed : param_needed)[static_cast<size_t>(in.id)] =
+          true;
+  }
+  Builder b;
+  std::vector<Value> values(types_.size()), params(params_.size());
+  for (size_t i = 0; i < params_.size(); ++i) {
+    if (param_needed[i]) params[i] = same_param(b, params_[i]);
+  }
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    if (!node_needed[i]) continue;
+    std::vector<Value> in;
+    for (const Input& v : nodes_[i].inputs)
+      in.push_back((v.from == Input::From::value ? values : params)[static_cast<size_t>(v.id)]);
+    b.set_scope(nodes_[i].scope);
+    const std::vector<Value> out = b.add(nodes_[i].op, in, nodes_[i].label);
+    b.set_scope({});
+    for (size_t k = 0; k < out.size(); ++k)
+      values[static_cast<size_t>(nodes_[i].outputs[k])] = out[k];
+  }
+  std::vector<NamedValue> outputs;
+  for (const Output& o : outputs_)
+    outputs.push_back({o.name, values[static_cast<size_t>(o.value)]});
+  return b.finish(outputs);
 }
 
 }  // namespace ashlar

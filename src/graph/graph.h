@@ -43,6 +43,12 @@ struct Node {
   std::string label;  // what the result is called in its scope: "q"; may be empty
 };
 
+/// What a graph is evaluated for. The name is empty where there is one output only.
+struct Output {
+  std::string name;  // "loss", "gradient.layers.3.attn.q"
+  ValueId value = -1;
+};
+
 class Graph {
  public:
   const std::vector<Node>& nodes() const { return nodes_; }  // in an order that can be executed
@@ -51,7 +57,10 @@ class Graph {
   const Type& type(ValueId id) const { return types_[static_cast<size_t>(id)]; }
   Type type(const Input& in) const;
   std::vector<Type> input_types(const Node& node) const;
-  ValueId output() const { return output_; }
+  const std::vector<Output>& outputs() const { return outputs_; }
+  /// The first (mostly the only) output.
+  ValueId output() const { return outputs_.empty() ? -1 : outputs_[0].value; }
+  ValueId output(std::string_view name) const;  // Error(invalid) when there is none of that name
   const Param* param(std::string_view name) const;
   int64_t parameter_count() const;
 
@@ -67,6 +76,8 @@ class Graph {
   /// The same graph with every composite op replaced by its expansion, until none is left (or the
   /// given one only).
   Graph expanded(std::string_view only = {}) const;
+  /// The same graph without the nodes that no output depends on.
+  Graph pruned() const;
 
  private:
   friend class Builder;
@@ -74,7 +85,7 @@ class Graph {
   std::vector<Node> nodes_;
   std::vector<Param> params_;
   std::vector<Type> types_;
-  ValueId output_ = -1;
+  std::vector<Output> outputs_;
 };
 
 }  // namespace ashlar

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/error.h"
 #include "graph/attributes.h"
 
 namespace ashlar {
@@ -23,6 +24,10 @@ std::string to_string(const Type& type) {
 }
 
 void shape_error(std::string message) { throw ShapeError(std::move(message)); }
+
+void no_derivative(std::string_view op) {
+  fail(ErrorKind::unsupported, "op {}: its derivative is not known", op);
+}
 
 void expect_inputs(std::span<const Type> in, size_t least, size_t most) {
   if (in.size() < least || in.size() > most) {

@@ -10,6 +10,9 @@
 //   template <class F> void meaning(const In<F>&, Out<F>&) const;    plain loops: the specification
 // or (composite)
 //   std::vector<Value> expand(Builder&, std::span<const Value>) const;
+// and, unless it is itself part of a gradient, or composite and content with its expansion's,
+//   std::vector<Value> derivative(Builder&, std::span<const Value> in, std::span<const Value> out,
+//                                 std::span<const Value> dy) const;
 #pragma once
 
 #include <cstdint>
@@ -42,6 +45,7 @@ struct Input {
 struct Value {
   Builder* builder = nullptr;
   Input input;
+  bool exists() const { return builder != nullptr; }  // a gradient that vanishes does not
   const Type& type() const;
   Axis axis(
       std::string_view name) const;  // the axis of that name; Error(invalid) when there is none
@@ -83,6 +87,16 @@ class Op {
   std::vector<Value> expand(Builder& b, std::span<const Value> in) const {
     return self_->expand(b, in);
   }
+  /// Whether the op itself states its derivative; a composite's follows from its expansion
+  /// otherwise (ops/backward.h).
+  bool has_derivative() const { return self_->has_derivative(); }
+  /// Records the gradients of the inputs, each of its input's type, given what the node reads and
+  /// makes and the gradients of what it makes. A Value that does not exist is a gradient of zero:
+  /// that of an index, or of numbers on which nothing depends.
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const {
+    return self_->derivative(b, in, out, dy);
+  }
   void meaning(const In<float>& in, Out<float>& out) const { self_->meaning(in, out); }
   void meaning(const In<double>& in, Out<double>& out) const { self_->meaning(in, out); }
   void meaning(const In<Counted>& in, Out<Counted>& out) const { self_->meaning(in, out); }
@@ -104,6 +118,10 @@ class Op {
     virtual int64_t flops(std::span<const Type>, const Workload&) const = 0;
     virtual bool composite() const = 0;
     virtual std::vector<Value> expand(Builder&, std::span<const Value>) const = 0;
+    virtual bool has_derivative() const = 0;
+    virtual std::vector<Value> derivative(Builder&, std::span<const Value> in,
+                                          std::span<const Value> out,
+                                          std::span<const Value> dy) const = 0;
     virtual void meaning(const In<float>&, Out<float>&) const = 0;
     virtual void meaning(const In<double>&, Out<double>&) const = 0;
     virtual void meaning(const In<Counted>&, Out<Counted>&) const = 0;
@@ -118,6 +136,8 @@ class Op {
 
 // Helpers for types(): they throw ShapeError with what was expected and found.
 [[noreturn]] void shape_error(std::string message);
+/// Asked for the derivative of an op that states none: Error(unsupported).
+[[noreturn]] void no_derivative(std::string_view op);
 void expect_inputs(std::span<const Type> in, size_t least, size_t most);
 void expect_kind(const Type& type, Kind kind, std::string_view what);
 void expect_per_token(const Type& type, std::string_view what);

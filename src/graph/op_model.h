@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -17,6 +18,11 @@ namespace ashlar {
 template <class T>
 concept PrimitiveOp = requires(const T& t, const In<float>& in, Out<float>& out) {
   t.meaning(in, out);
+};
+
+template <class T>
+concept DifferentiableOp = requires(const T& t, Builder& b, std::span<const Value> v) {
+  t.derivative(b, v, v, v);
 };
 
 template <class T>
@@ -41,6 +47,14 @@ struct OpModel final : Op::Interface {
       return {};
     else
       return op.expand(b, in);
+  }
+  bool has_derivative() const override { return DifferentiableOp<T>; }
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const override {
+    if constexpr (DifferentiableOp<T>)
+      return op.derivative(b, in, out, dy);
+    else
+      no_derivative(T::doc.name);
   }
   void meaning(const In<float>& in, Out<float>& out) const override { run(in, out); }
   void meaning(const In<double>& in, Out<double>& out) const override { run(in, out); }

@@ -41,7 +41,9 @@ std::string Graph::text() const {
       s += fmt::format("{} {}", i ? "," : "", to_string(type(n.outputs[i])));
     s += "\n";
   }
-  return s + fmt::format("output %{}\n", output_);
+  for (const Output& o : outputs_)
+    s += fmt::format("output {}{}%{}\n", o.name, o.name.empty() ? "" : " ", o.value);
+  return s;
 }
 
 class GraphReader {
@@ -49,16 +51,20 @@ class GraphReader {
   GraphReader(std::string_view text, const OpFactory& make_op) : text_(text), make_op_(make_op) {}
 
   Graph read() {
-    bool done = false;
     while (next_line()) {
       if (line_.empty()) continue;
-      if (done) wrong("nothing after the output line");
+      if (!outputs_.empty() && !line_.starts_with("output "))
+        wrong("nothing but outputs after the first output");
       try {
         if (take("param @")) {
           read_param();
         } else if (take("output ")) {
-          output_ = value();
-          done = true;
+          std::string name;
+          if (!line_.starts_with("%")) {
+            name = std::string(until(" "));
+            need(" ");
+          }
+          outputs_.push_back({std::move(name), value()});
         } else {
           read_node();
         }
@@ -68,8 +74,8 @@ class GraphReader {
       }
       if (!line_.empty()) wrong("the end of the line");
     }
-    if (!done) wrong("an output line at the end");
-    return builder_.finish(output_);
+    if (outputs_.empty()) wrong("an output line at the end");
+    return builder_.finish(outputs_);
   }
 
  private:
@@ -208,7 +214,7 @@ class GraphReader {
   const OpFactory& make_op_;
   Builder builder_;
   std::map<int64_t, Value> values_;
-  Value output_;
+  std::vector<NamedValue> outputs_;
   int number_ = 0;
 };
 

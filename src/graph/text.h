@@ -2,6 +2,7 @@
 //   param @layers.0.attn.q [kv_heads=8, group=2, head_dim=128, d_model=1024] projection rows=3
 //   %5 = linear(%4, @layers.0.attn.q) {in_axes=1} layers.0.attn:q : [tokens, kv_heads=8, group=2,
 //   head_dim=128] output %812
+// Several outputs have names, one line each: output loss %900
 #pragma once
 
 #include <functional>

@@ -124,6 +124,11 @@ class Placeholder final : public Op::Interface {
   int64_t flops(std::span<const Type>, const Workload&) const override { return 0; }
   bool composite() const override { return false; }
   std::vector<Value> expand(Builder&, std::span<const Value>) const override { return {}; }
+  bool has_derivative() const override { return true; }
+  std::vector<Value> derivative(Builder&, std::span<const Value>, std::span<const Value>,
+                                std::span<const Value>) const override {
+    return {};
+  }
   void meaning(const In<float>& in, Out<float>& out) const override { fill(in, out); }
   void meaning(const In<double>& in, Out<double>& out) const override { fill(in, out); }
   void meaning(const In<Counted>& in, Out<Counted>& out) const override { fill(in, out); }
