@@ -110,17 +110,19 @@ void visit_gguf_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta) {
   if (v.reading() && beside != 1) r.attention_factor = beside * yarn_factor(factor_of(r, f));
 }
 
-}  // namespace
-
-void visit_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta, std::string_view section) {
-  if (v.gguf()) return visit_gguf_rope(v, r, f, theta);
-  const std::string base = "rope_parameters." + (section.empty() ? "" : std::string(section) + ".");
+/// `base`: where Transformers 5 has it; `old`: where published configs have the scaling ("":
+/// nowhere).
+void visit_config_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta,
+                       const std::string& base, const std::string& old_theta,
+                       const std::string& old) {
   const auto key = [&](std::string_view name) {
-    return fmt::format("{0}{1}|rope_scaling.{1}", base, name);
+    return old.empty() ? fmt::format("{}{}", base, name)
+                       : fmt::format("{0}{1}|{2}{1}", base, name, old);
   };
-  v(r.theta, base + "rope_theta|rope_theta", "", theta);
-  v(r.type, base + "rope_type|" + base + "type|rope_scaling.rope_type|rope_scaling.type", "",
-    r.type);
+  v(r.theta, base + "rope_theta|" + old_theta, "", theta);
+  if (f.rope_dim == 0)  // a family whose heads rotate whole
+    v.refuse_unless(key("partial_rotary_factor") + "|partial_rotary_factor", {1.0, 1});
+  v(r.type, key("rope_type") + "|" + key("type"), "", r.type);
   if (r.type != "default" && r.type != "linear" && r.type != "llama3" && r.type != "yarn") {
     fail(ErrorKind::unsupported,
          "{}: rope_type: expected default, linear, llama3 or yarn, found {}{}", v.where(), r.type,
@@ -146,10 +148,19 @@ void visit_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta, std::st
   }
 }
 
+}  // namespace
+
+void visit_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta, std::string_view section) {
+  if (v.gguf()) return visit_gguf_rope(v, r, f, theta);
+  const std::string base = "rope_parameters." + (section.empty() ? "" : std::string(section) + ".");
+  visit_config_rope(v, r, f, theta, base, "rope_theta", "rope_scaling.");
+}
+
 void visit_local_rope(FieldVisitor& v, Fields& f, double theta) {
   RopeFields& r = f.local_rope;
   if (!v.gguf()) {
-    visit_rope(v, r, f, theta, "sliding_attention");
+    visit_config_rope(v, r, f, theta, "rope_parameters.sliding_attention.", "rope_local_base_freq",
+                      "");
     return;
   }
   if (v.reading() || (r.theta != 0 && r.theta != theta))
