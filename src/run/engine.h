@@ -1,8 +1,8 @@
-// The engine: a graph, its weights and this CPU, ready to evaluate batches of any number of sequences.
+// The engine: a graph, its weights and this CPU, ready to evaluate batches of any number of
+// sequences.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -10,22 +10,22 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "plan/weights.h"
+#include "run/executor.h"
 #include "tensor/tensor.h"
 
 namespace ashlar {
 
 using TokenId = int32_t;
 
-/// Tensors by canonical parameter name; each holds rows() x cols() of its Param (graph/graph.h), rows in order.
-using Weights = std::map<std::string, Tensor>;
-
 struct EngineOptions {
-  int threads = 0;             // 0: one per core
-  std::string kernels;         // table name; empty: $ASHLAR_KERNELS or the best this CPU runs
-  int64_t context = 4096;      // longest sequence, tokens
-  int64_t sequences = 1;       // how many may be open at once
-  int64_t chunk = 512;         // most tokens evaluated in one step
-  std::optional<Format> state; // f32, f16 or bf16 keys and values; default: f32 for float32 weights, else f16
+  int threads = 0;         // 0: one per core
+  std::string kernels;     // table name; empty: $ASHLAR_KERNELS or the best this CPU runs
+  int64_t context = 4096;  // longest sequence, tokens
+  int64_t sequences = 1;   // how many may be open at once
+  int64_t chunk = 512;     // most tokens evaluated in one step
+  std::optional<Format>
+      state;  // f32, f16 or bf16 keys and values; default: f32 for float32 weights, else f16
 };
 
 using SequenceId = int32_t;
@@ -39,8 +39,8 @@ struct Run {
 
 class Engine {
  public:
-  /// Plans the graph for this CPU. Throws Error(invalid) for weights that are missing or of another size, and
-  /// Error(resource) when memory does not suffice. Weights are shared, not copied.
+  /// Plans the graph for this CPU. Throws Error(invalid) for weights that are missing or of another
+  /// size, and Error(resource) when memory does not suffice. Weights are shared, not copied.
   Engine(const Graph& graph, const Weights& weights, const EngineOptions& options);
   ~Engine();
   Engine(Engine&&) noexcept;
@@ -48,13 +48,15 @@ class Engine {
   /// A new, empty sequence; nothing when options.sequences are open already.
   std::optional<SequenceId> open();
   void close(SequenceId sequence);
-  int64_t length(SequenceId sequence) const;                   // tokens it holds
-  void truncate(SequenceId sequence, int64_t length);          // forgets what comes after; see can_truncate
-  bool can_truncate(SequenceId sequence, int64_t length) const;  // false where a window has already let go
+  int64_t length(SequenceId sequence) const;           // tokens it holds
+  void truncate(SequenceId sequence, int64_t length);  // forgets what comes after; see can_truncate
+  bool can_truncate(SequenceId sequence,
+                    int64_t length) const;  // false where a window has already let go
 
-  /// Evaluates all runs in one pass (in chunks of options.chunk tokens) and returns the wanted rows of logits in
-  /// order, [rows, vocab]; valid until the next call. Throws Error(invalid) for a token id outside the vocabulary
-  /// and Error(resource) when a run would pass options.context: then nothing has changed.
+  /// Evaluates all runs in one pass (in chunks of options.chunk tokens) and returns the wanted rows
+  /// of logits in order, [rows, vocab]; valid until the next call. Throws Error(invalid) for a
+  /// token id outside the vocabulary and Error(resource) when a run would pass options.context:
+  /// then nothing has changed.
   std::span<const float> step(std::span<const Run> runs);
 
   int64_t vocab() const;
@@ -64,6 +66,11 @@ class Engine {
   int64_t state_bytes() const;       // allocated for keys and values
   int64_t activation_bytes() const;  // allocated for everything else that a step writes
   Format state_format() const;
+
+  /// From here on every step of the plan is timed; off forgets what was measured.
+  void profile(bool on);
+  std::span<const StepProfile> profile() const;
+  const Plan& plan() const;
 
  private:
   struct Impl;

@@ -1,0 +1,107 @@
+// When buffers are alive, and where they lie in the arena.
+#include <algorithm>
+#include <numeric>
+
+#include "base/error.h"
+#include "plan/plan.h"
+
+namespace ashlar {
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+void collect(const RowOperation& operation, std::vector<BufferId>& ids) {
+  const auto add = [&](auto... b) { (ids.push_back(b), ...); };
+  std::visit(Overloaded{[&](const TokenRow& r) { add(r.out); },
+                        [&](const EmbedRow& r) { add(r.ids, r.out); },
+                        [&](const PositionRow& r) { add(r.out); },
+                        [&](const SinusoidRow& r) { add(r.out); },
+                        [&](const RotationRow& r) { add(r.out); },
+                        [&](const RopeRow& r) { add(r.x, r.rotation); },
+                        [&](const BinaryRow& r) { add(r.a, r.b, r.out); },
+                        [&](const GatedRow& r) { add(r.gate, r.up, r.out); },
+                        [&](const StoreRow& r) { add(r.key, r.value); },
+                        [&](const RouteRow& r) { add(r.logits, r.weights, r.experts); },
+                        [&](const WeighRow& r) { add(r.weights, r.in, r.out); },
+                        [&](const CombineRow& r) { add(r.weights, r.slots, r.in, r.out); },
+                        [&](const auto& r) { add(r.in, r.out); }},
+             operation);
+}
+
+}  // namespace
+
+std::vector<BufferId> buffers_of(const Step& step) {
+  std::vector<BufferId> ids;
+  const auto add = [&](auto... b) { (ids.push_back(b), ...); };
+  std::visit(Overloaded{[&](const RowStep& s) {
+                          for (const RowOperation& o : s.operations) collect(o, ids);
+                        },
+                        [&](const MatMulStep& s) {
+                          add(s.in, s.prepared);
+                          for (const auto& p : s.products) add(p.out);
+                        },
+                        [&](const HeadMatMulStep& s) { add(s.prepared, s.out); },
+                        [&](const AttentionStep& s) { add(s.q, s.out); },
+                        [&](const GroupStep& s) { add(s.experts, s.slots, s.tokens); },
+                        [&](const ExpertStep& s) {
+                          add(s.prepared, s.rows);
+                          for (const auto& p : s.products) add(p.out);
+                        },
+                        [&](const MeaningStep& s) {
+                          for (const auto& o : s.in) add(o.buffer);
+                          for (const auto& o : s.out) add(o.buffer);
+                        }},
+             step.what);
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  if (!ids.empty() && ids.front() == kNoBuffer) ids.erase(ids.begin());
+  return ids;
+}
+
+void place_buffers(Plan& plan) {
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    for (const BufferId id : buffers_of(plan.steps[i])) {
+      Buffer& b = plan.buffers[static_cast<size_t>(id)];
+      if (b.first < 0) b.first = static_cast<int32_t>(i);
+      b.last = static_cast<int32_t>(i);
+    }
+  }
+  const auto bytes = [&](const Buffer& b) {
+    int64_t n = 0;
+    if (__builtin_mul_overflow(b.row_bytes, b.fixed ? 1 : plan.max_tokens, &n) ||
+        n > (int64_t{1} << 46)) {
+      fail(ErrorKind::resource,
+           "a step of {} tokens needs more memory than any machine has: choose a smaller chunk",
+           plan.max_tokens);
+    }
+    return n;
+  };
+  // Largest first, each at the lowest place that is free while it is alive.
+  std::vector<size_t> order;
+  for (size_t i = 0; i < plan.buffers.size(); ++i)
+    if (plan.buffers[i].first >= 0 && !plan.buffers[i].output) order.push_back(i);
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return bytes(plan.buffers[a]) > bytes(plan.buffers[b]);
+  });
+  std::vector<const Buffer*> placed;  // by offset
+  for (const size_t i : order) {
+    Buffer& b = plan.buffers[i];
+    int64_t at = 0;
+    for (const Buffer* other : placed) {
+      if (other->last < b.first || b.last < other->first) continue;
+      if (at + bytes(b) <= other->offset) break;
+      at = std::max(at, other->offset + bytes(*other));
+    }
+    b.offset = at;
+    placed.insert(
+        std::upper_bound(placed.begin(), placed.end(), &b,
+                         [](const Buffer* x, const Buffer* y) { return x->offset < y->offset; }),
+        &b);
+    plan.arena_bytes = std::max(plan.arena_bytes, at + bytes(b));
+  }
+}
+
+}  // namespace ashlar

@@ -1,0 +1,273 @@
+// Graph to plan: the order of the nodes, buffers of values, and ops that run as plain loops.
+#include <algorithm>
+
+#include "base/error.h"
+#include "ops/elementwise.h"
+#include "ops/inputs.h"
+#include "ops/linear.h"
+#include "plan/lowering.h"
+
+namespace ashlar {
+namespace {
+
+int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+bool reads_param(const Node& node, size_t input) {
+  return node.inputs[input].from == Input::From::param;
+}
+
+/// Composites that have a lowering of their own; the others are expanded.
+bool keeps(const Node& node) {
+  if (node.op.as<Gated>() != nullptr) return true;
+  if (node.op.as<LatentAttention>() != nullptr) return reads_param(node, 4) && reads_param(node, 5);
+  if (node.op.as<ExpertFfn>() != nullptr) {
+    for (size_t i = 3; i < node.inputs.size(); ++i)
+      if (!reads_param(node, i)) return false;
+    return true;
+  }
+  return !node.op.composite();
+}
+
+Graph without_unknown_composites(Graph graph) {
+  for (bool again = true; again;) {
+    again = false;
+    for (const Node& node : graph.nodes()) {
+      if (keeps(node)) continue;
+      graph = graph.expanded(node.op.name());
+      again = true;
+      break;
+    }
+  }
+  return graph;
+}
+
+bool attends(const Node& node) {
+  return node.op.as<Attention>() != nullptr || node.op.as<LatentAttention>() != nullptr;
+}
+
+}  // namespace
+
+Plan make_plan(const Graph& graph, const Weights& weights, const kernels::Table& table,
+               int64_t max_tokens) {
+  Graph known = without_unknown_composites(graph);
+  BoundWeights bound(known, weights);
+  Plan plan{.table = &table, .graph = std::move(known), .weights = std::move(bound)};
+  plan.max_tokens = max_tokens;
+  Lowering(plan).run();
+  place_buffers(plan);
+  return plan;
+}
+
+Lowering::Lowering(Plan& plan) : plan_(plan) {
+  const Graph& g = plan.graph;
+  const size_t values = g.types().size();
+  for (auto& b : buffers_) b.assign(values, kNoBuffer);
+  for (auto& u : value_uses_) u.assign(values, 0);
+  made_in_.assign(values, RowSet::all);
+  lowered_.assign(g.nodes().size(), false);
+}
+
+/// Products with the same input stand together, at the place of the first: their other inputs are
+/// parameters, so none comes too early.
+void Lowering::order_nodes() {
+  const Graph& g = plan_.graph;
+  std::map<ValueId, size_t> first_of;
+  for (size_t i = 0; i < g.nodes().size(); ++i) {
+    const Node& n = g.nodes()[i];
+    const bool product = n.op.as<Linear>() != nullptr && !is_param(n.inputs[0]) &&
+                         is_param(n.inputs[1]) && (n.inputs.size() < 3 || is_param(n.inputs[2])) &&
+                         g.type(n.inputs[0]).per_token();
+    if (!product) {
+      order_.push_back(i);
+      continue;
+    }
+    const auto [it, first] = first_of.emplace(n.inputs[0].id, i);
+    if (first) order_.push_back(i);
+    linears_[it->second].push_back(i);
+  }
+  const bool per_token = g.type(g.output()).per_token();
+  tail_ = per_token ? 0 : order_.size();
+  for (size_t place = 0; place < order_.size(); ++place) {
+    const Node& n = g.nodes()[order_[place]];
+    const bool known =
+        attends(n) || !linears_[order_[place]].empty() || n.op.composite() || row_lowering(n, g);
+    if (per_token && (attends(n) || !known)) tail_ = place + 1;
+  }
+}
+
+void Lowering::run() {
+  order_nodes();
+  const Graph& g = plan_.graph;
+  // How often each value is read in each row set; a value that the tail reads is gathered once.
+  for (size_t place = 0; place < order_.size(); ++place) {
+    const RowSet set = place < tail_ ? RowSet::all : RowSet::wanted;
+    const auto s = static_cast<size_t>(set);
+    std::vector<size_t> members{order_[place]};
+    if (const auto it = linears_.find(order_[place]); it != linears_.end() && !it->second.empty())
+      members = it->second;
+    for (const size_t m : members) {
+      for (const ValueId v : g.nodes()[m].outputs) made_in_[static_cast<size_t>(v)] = set;
+      for (const Input& in : g.nodes()[m].inputs)
+        if (!is_param(in)) ++value_uses_[s][static_cast<size_t>(in.id)];
+    }
+  }
+  ++value_uses_[1][static_cast<size_t>(g.output())];
+  for (size_t v = 0; v < made_in_.size(); ++v)
+    if (made_in_[v] == RowSet::all && value_uses_[1][v] > 0) ++value_uses_[0][v];
+
+  for (size_t place = 0; place < order_.size(); ++place) {
+    const RowSet set = place < tail_ ? RowSet::all : RowSet::wanted;
+    if (set != rows_) open_ = false;
+    rows_ = set;
+    lower(order_[place]);
+  }
+  finish_output();
+}
+
+void Lowering::lower(size_t node) {
+  current_ = node;
+  if (const auto it = linears_.find(node); it != linears_.end() && !it->second.empty()) {
+    lower_linears(node);
+    return;
+  }
+  const Node& n = plan_.graph.nodes()[node];
+  if (lower_fast(node)) {
+    for (const Input& in : n.inputs) {
+      if (is_param(in)) continue;
+      const BufferId b = buffers_[static_cast<size_t>(rows_)][static_cast<size_t>(in.id)];
+      if (b != kNoBuffer) --uses_[static_cast<size_t>(b)];
+    }
+    return;
+  }
+  lower_meaning(node);
+}
+
+bool Lowering::lower_fast(size_t node) {
+  const Node& n = plan_.graph.nodes()[node];
+  if (const auto* op = n.op.as<Attention>()) return lower_attention(n, *op), true;
+  if (const auto* op = n.op.as<LatentAttention>()) return lower_latent(n, *op), true;
+  if (const auto* op = n.op.as<ExpertFfn>()) return lower_experts(n, *op), true;
+  if (!row_lowering(n, plan_.graph)) return false;
+  lower_row(n);
+  return true;
+}
+
+void Lowering::lower_meaning(size_t node) {
+  const Node& n = plan_.graph.nodes()[node];
+  MeaningStep step{.op = n.op};
+  for (const Input& in : n.inputs) {
+    const Type type = plan_.graph.type(in);
+    if (is_param(in))
+      step.in.push_back({kNoBuffer, plan_.weights.array(in.id), type});
+    else
+      step.in.push_back({read(in), nullptr, type});
+  }
+  for (size_t k = 0; k < n.outputs.size(); ++k)
+    step.out.push_back({new_value(n.outputs[k]), nullptr, plan_.graph.type(n.outputs[k])});
+  for (const Input& in : n.inputs) {
+    if (!is_param(in))
+      --uses_[static_cast<size_t>(
+          buffers_[static_cast<size_t>(rows_)][static_cast<size_t>(in.id)])];
+  }
+  add_step(node_name(node)).what = std::move(step);
+}
+
+/// The output's rows are the caller's: its buffer moves out of the arena, or is copied there.
+void Lowering::finish_output() {
+  const ValueId v = plan_.graph.output();
+  const Type& type = plan_.graph.type(v);
+  plan_.width_out = type.feature_count();
+  if (!type.per_token()) {
+    plan_.buffers[static_cast<size_t>(buffers_[0][static_cast<size_t>(v)])].output = true;
+    return;
+  }
+  if (rows_ != RowSet::wanted) open_ = false;
+  rows_ = RowSet::wanted;
+  BufferId b = buffers_[1][static_cast<size_t>(v)];
+  if (b == kNoBuffer) b = read({Input::From::value, v});
+  Buffer& buffer = plan_.buffers[static_cast<size_t>(b)];
+  buffer.output = true;
+  buffer.row_bytes = plan_.width_out * 4;
+}
+
+BufferId Lowering::new_buffer(int64_t row_bytes, bool fixed) {
+  plan_.buffers.push_back({.row_bytes = round_up(row_bytes, 64), .fixed = fixed});
+  uses_.push_back(0);
+  return static_cast<BufferId>(plan_.buffers.size() - 1);
+}
+
+void Lowering::set_output(size_t k, BufferId buffer) {
+  const auto v = static_cast<size_t>(node().outputs[k]);
+  const auto s = static_cast<size_t>(rows_);
+  buffers_[s][v] = buffer;
+  uses_[static_cast<size_t>(buffer)] += value_uses_[s][v];
+}
+
+BufferId Lowering::new_value(ValueId value) {
+  const Type& type = plan_.graph.type(value);
+  const BufferId b = new_buffer(type.feature_count() * 4, !type.per_token());
+  const auto s = static_cast<size_t>(rows_);
+  buffers_[s][static_cast<size_t>(value)] = b;
+  uses_[static_cast<size_t>(b)] += value_uses_[s][static_cast<size_t>(value)];
+  return b;
+}
+
+BufferId Lowering::read(const Input& in) {
+  const auto v = static_cast<size_t>(in.id);
+  const auto s = static_cast<size_t>(rows_);
+  if (buffers_[s][v] != kNoBuffer) return buffers_[s][v];
+  ASHLAR_ASSERT(rows_ == RowSet::wanted && buffers_[0][v] != kNoBuffer,
+                "values are made before they are read");
+  const Type& type = plan_.graph.type(in);
+  if (!type.per_token()) return buffers_[0][v];
+  const BufferId from = buffers_[0][v], to = new_buffer(type.feature_count() * 4);
+  buffers_[1][v] = to;
+  uses_[static_cast<size_t>(to)] += value_uses_[1][v];
+  --uses_[static_cast<size_t>(from)];
+  add_row(GatherRow{from, to, type.feature_count() * 4});
+  return to;
+}
+
+bool Lowering::last_use(const Input& in) const {
+  if (in.from == Input::From::param) return false;
+  const BufferId b = buffers_[static_cast<size_t>(rows_)][static_cast<size_t>(in.id)];
+  return b != kNoBuffer && uses_[static_cast<size_t>(b)] == 1;
+}
+
+BufferId Lowering::output_over(const Input& in) {
+  const BufferId b = read(in);
+  if (!last_use(in)) return new_value(node().outputs[0]);
+  set_output(0, b);
+  return b;
+}
+
+std::string Lowering::node_name(size_t index) const {
+  const Node& n = plan_.graph.nodes()[index];
+  std::string name = n.scope;
+  if (!n.label.empty()) name += (name.empty() ? "" : ".") + n.label;
+  return name.empty() ? std::string(n.op.name()) : name;
+}
+
+Step& Lowering::add_step(std::string name) {
+  plan_.steps.push_back(
+      {.name = std::move(name), .rows = rows_, .nodes = {static_cast<int32_t>(current_)}});
+  open_ = false;
+  return plan_.steps.back();
+}
+
+void Lowering::add_row(RowOperation operation) {
+  if (!open_) {
+    add_step(node_name(current_)).what = RowStep{};
+    open_ = true;
+  }
+  Step& step = plan_.steps.back();
+  if (step.nodes.back() != static_cast<int32_t>(current_)) {
+    step.nodes.push_back(static_cast<int32_t>(current_));
+    const std::string name = node_name(current_);
+    const size_t dot = step.name.rfind('.') + 1;
+    step.name += name.compare(0, dot, step.name, 0, dot) == 0 ? "+" + name.substr(dot) : "+" + name;
+  }
+  std::get<RowStep>(step.what).operations.push_back(std::move(operation));
+}
+
+}  // namespace ashlar

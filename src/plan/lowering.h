@@ -1,0 +1,84 @@
+// The state of one lowering: values to buffers, nodes to steps. Split over lower*.cpp by kind of
+// op.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ops/elementwise.h"
+#include "plan/plan.h"
+
+namespace ashlar {
+
+/// Can the node become row operations?
+bool row_lowering(const Node& node, const Graph& graph);
+
+class Lowering {
+ public:
+  explicit Lowering(Plan& plan);
+  void run();
+
+ private:
+  using Forms = std::vector<kernels::Activation>;
+
+  // lower.cpp: the walk over the nodes, buffers, prepared inputs.
+  void order_nodes();
+  void lower(size_t node);
+  bool lower_fast(size_t node);  // false: nothing done, the op has no lowering for these inputs
+  void lower_meaning(size_t node);
+  void finish_output();
+  BufferId new_buffer(int64_t row_bytes, bool fixed = false);
+  BufferId new_floats(int64_t n) { return new_buffer(n * 4); }
+  BufferId new_value(ValueId value);
+  BufferId read(const Input& in);  // the buffer in the row set of the node being lowered
+  bool last_use(const Input& in) const;
+  BufferId output_over(const Input& in);  // the node's output in place of `in`, or a new buffer
+  int64_t features(const Input& in) const { return plan_.graph.type(in).feature_count(); }
+  bool is_param(const Input& in) const { return in.from == Input::From::param; }
+  Step& add_step(std::string name);
+  void add_row(RowOperation operation);
+  std::string node_name(size_t node) const;
+  const Node& node() const { return plan_.graph.nodes()[current_]; }
+  void set_output(size_t k, BufferId buffer);
+
+  // lower_rows.cpp
+  void lower_row(const Node& n);
+  void lower_norm(const Node& n);
+  void lower_binary(const Node& n, bool multiply);
+  template <class Row>
+  void lower_elementwise(const Node& n, Row row);
+  void lower_rope(const Node& n, const Rope& op);
+
+  // lower_products.cpp
+  Forms forms(Format weight, int64_t cols) const;
+  int64_t prepared_row(const Forms& forms, int64_t cols, bool always) const;
+  BufferId prepare(BufferId in, Format weight, int64_t cols, int64_t count, int64_t in_step,
+                   bool always);
+  void lower_linears(size_t node);
+  void lower_gated(const Node& n, const Gated& op);
+  void lower_activate(const Node& n, const Activate& op);
+  void lower_attention(const Node& n, const Attention& op);
+  void lower_latent(const Node& n, const LatentAttention& op);
+  void lower_experts(const Node& n, const ExpertFfn& op);
+  MatMulStep* product_of(BufferId buffer, size_t& product);
+
+  Plan& plan_;
+  std::vector<size_t> order_;                      // nodes as they are lowered
+  std::map<size_t, std::vector<size_t>> linears_;  // first node of each group with one input
+  std::vector<bool> lowered_;
+  size_t tail_ = 0;  // place in order_ from which only wanted rows are computed
+  size_t current_ = 0;
+  RowSet rows_ = RowSet::all;
+  bool open_ = false;  // the last step takes further row operations
+
+  // Of each value: its buffer in each row set, and how often nodes still read that.
+  std::vector<BufferId> buffers_[2];
+  std::vector<int32_t> value_uses_[2];
+  std::vector<int32_t> uses_;  // by buffer
+  std::vector<RowSet> made_in_;
+  std::map<std::string, BufferId> rotations_[2];  // by attributes
+};
+
+}  // namespace ashlar

@@ -1,0 +1,281 @@
+// The plan: a graph lowered for one CPU and one set of weights. Data only; src/run executes it.
+//
+// A plan is a list of steps with a barrier between any two. Everything that treats tokens one by
+// one (norms, rotations, activations, residual sums, quantising a matrix product's input, writing
+// keys and values) is a row operation, and consecutive row operations are one step: a thread takes
+// a token through all of them while it is in the cache.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "graph/graph.h"
+#include "kernels/table.h"
+#include "ops/attention.h"
+#include "ops/experts.h"
+#include "ops/rope.h"
+#include "ops/state.h"
+#include "plan/weights.h"
+
+namespace ashlar {
+
+using BufferId = int32_t;
+inline constexpr BufferId kNoBuffer = -1;
+
+/// Which rows of a batch a step works on: what nobody attends to any more is computed for the
+/// tokens whose logits are wanted only.
+enum class RowSet : uint8_t { all, wanted };
+
+/// Memory of a value: one row per token (or `fixed`: one in all) in the arena, each row 64-byte
+/// aligned. The output's rows lie outside, without gaps.
+struct Buffer {
+  int64_t row_bytes = 0;
+  bool fixed = false;
+  bool output = false;
+  int64_t offset = 0;             // in the arena
+  int32_t first = -1, last = -1;  // steps between which it is alive
+};
+
+// ---- Row operations: what happens to one token's row. Sizes are in floats.
+
+/// out = the token's id, or of the token `ahead` of it.
+struct TokenRow {
+  BufferId out;
+  int64_t ahead;
+};
+struct EmbedRow {
+  BufferId ids, out;
+  Matrix table;
+};
+/// out = row `position` of the table.
+struct PositionRow {
+  BufferId out;
+  Matrix table;
+};
+struct SinusoidRow {
+  BufferId out;
+  int64_t n;
+};
+/// out = cos of each pair's angle, then sin.
+struct RotationRow {
+  BufferId out;
+  std::vector<double> frequencies;
+  double factor;
+};
+/// Group g: out[g * out_step + out_at + i] = in[g * in_step + in_at + i], i < n.
+struct CopyRow {
+  BufferId in, out;
+  int64_t groups, n, in_at, in_step, out_at, out_step;
+};
+/// Row w of the wanted ones = the row of its token; `bytes` of it.
+struct GatherRow {
+  BufferId in, out;
+  int64_t bytes;
+};
+struct NormRow {
+  BufferId in, out;
+  bool centred;  // layer norm
+  int64_t groups, n;
+  const float *weight, *bias;  // null: none
+  float eps;
+};
+/// In place.
+struct RopeRow {
+  BufferId x, rotation;
+  kernels::RopeLayout layout;
+  int64_t heads, head_dim, pairs;
+};
+struct PositionScaleRow {
+  BufferId in, out;
+  PositionScale op;
+  int64_t n;
+};
+/// out = a + b or a * b; b is a buffer, or `param` of `period` values that repeats.
+struct BinaryRow {
+  bool multiply;
+  BufferId a, b, out;
+  const float* param;
+  int64_t n, period;
+};
+struct AffineRow {
+  BufferId in, out;
+  float factor, shift;
+  int64_t n;
+};
+struct ClampRow {
+  BufferId in, out;
+  float low, high;
+  int64_t n;
+};
+struct SoftcapRow {
+  BufferId in, out;
+  float cap;
+  int64_t n;
+};
+struct UnaryRow {
+  BufferId in, out;
+  kernels::Unary kind;
+  int64_t n;
+};
+struct GatedRow {
+  BufferId gate, up, out;
+  kernels::Gate kind;
+  float alpha, limit;
+  int64_t n;
+};
+/// `count` rows of `cols` values, `in_step` apart, prepared for products with `weight`
+/// (kernels/table.h).
+struct PrepareRow {
+  BufferId in, out;
+  Format weight;
+  int64_t cols, count, in_step;
+  bool always;  // also where the form is plain float32, which products can read from the value
+};
+/// Keys and values of the token into the state.
+struct StoreRow {
+  int32_t state;
+  BufferId key, value;
+};
+struct RouteRow {
+  BufferId logits, weights, experts;
+  const float* bias;  // null: none
+  int64_t count;      // experts
+  Route op;
+};
+/// Input of each chosen expert: out[k * out_step + i] = weights[k] * in[i].
+struct WeighRow {
+  BufferId weights, in, out;
+  int64_t chosen, n, out_step;
+};
+/// out = sum over k of weights[k] * row slots[k] of `in`; without weights a plain sum.
+struct CombineRow {
+  BufferId weights, slots, in, out;
+  int64_t chosen, n;
+};
+
+using RowOperation =
+    std::variant<TokenRow, EmbedRow, PositionRow, SinusoidRow, RotationRow, CopyRow, GatherRow,
+                 NormRow, RopeRow, PositionScaleRow, BinaryRow, AffineRow, ClampRow, SoftcapRow,
+                 UnaryRow, GatedRow, PrepareRow, StoreRow, RouteRow, WeighRow, CombineRow>;
+
+// ---- Steps.
+
+struct RowStep {
+  std::vector<RowOperation> operations;
+};
+
+/// What is done to the outputs of a product while they are in the cache.
+struct Epilogue {
+  enum class Kind : uint8_t { none, gated, unary } kind = Kind::none;
+  kernels::Gate gate = kernels::Gate::silu;  // of products 0 (gate) and 1 (up), into product 0
+  kernels::Unary unary = kernels::Unary::silu;
+  float alpha = 0, limit = 0;
+};
+
+/// Products with one input.
+struct MatMulStep {
+  BufferId in, prepared;
+  struct Product {
+    Matrix w;
+    const float* bias;  // null: none
+    BufferId out;
+  };
+  std::vector<Product> products;
+  Epilogue epilogue;
+};
+
+/// Each head's rows of w with that head's part of the input: in [heads, w.cols], prepared ->
+/// out[head * out_step + r], r < w.rows / heads.
+struct HeadMatMulStep {
+  BufferId prepared, out;
+  Matrix w;
+  int64_t heads, out_step;
+};
+
+struct AttentionStep {
+  int32_t state;
+  BufferId q, out;
+  int64_t kv_heads, group, k_dim, v_dim;
+  Attention op;
+  const float* sinks;  // null: none
+};
+
+/// The tokens' chosen experts sorted by expert: slots of the products that follow.
+struct GroupStep {
+  BufferId experts;
+  BufferId slots;   // per token and choice: its slot
+  BufferId tokens;  // per slot: row of the experts' input
+  int64_t chosen;
+  int64_t count;  // experts
+  bool weighed;   // the input has a row for each choice, not one per token
+};
+
+/// Products of grouped slots with their expert's rows: gate and up with an epilogue, or down.
+struct ExpertStep {
+  BufferId prepared;                          // input rows, always prepared
+  BufferId rows;                              // per slot: its input row; kNoBuffer: the slot itself
+  int64_t rows_per_token;                     // of the input
+  std::vector<MatMulStep::Product> products;  // rows of all experts; out: a row per slot
+  Epilogue epilogue;
+  int64_t experts, chosen;
+};
+
+/// An op without a lowering: its plain loops, over the whole batch, on one thread.
+struct MeaningStep {
+  Op op;
+  struct Operand {
+    BufferId buffer;  // kNoBuffer: a parameter
+    std::shared_ptr<const Array<float>> param;
+    Type type;
+  };
+  std::vector<Operand> in, out;
+};
+
+struct Step {
+  std::string name;  // "layers.3.attn.q+k+v"
+  RowSet rows = RowSet::all;
+  std::vector<int32_t> nodes;  // of the graph, that it computes (wholly or the last part of)
+  std::variant<RowStep, MatMulStep, HeadMatMulStep, AttentionStep, GroupStep, ExpertStep,
+               MeaningStep>
+      what;
+};
+
+/// What a node remembers of each sequence.
+struct StatePlan {
+  StateSpec spec;
+  int64_t heads = 1;             // key heads; a page holds head after head
+  int64_t k_dim = 0, v_dim = 0;  // numbers of a head's key and value rows
+  bool latent = false;  // one row per token: latent, then rotated key; the value is its front
+};
+
+struct Plan {
+  const kernels::Table* table = nullptr;
+  Graph graph;
+  BoundWeights weights;
+  std::vector<Buffer> buffers;
+  std::vector<Step> steps;
+  std::vector<StatePlan> states;
+  int64_t max_tokens = 0;  // rows that buffers have room for
+  int64_t arena_bytes = 0;
+  int64_t row_scratch = 0;  // bytes that a thread needs for row operations
+  int64_t most_experts = 0;
+  int64_t vocab_in = 0;   // token ids that can be embedded; 0: the graph reads none
+  int64_t positions = 0;  // length of a table of learned positions; 0: none
+  int64_t width_out = 0;  // floats of a row of the output
+};
+
+/// Lowers `graph` for batches of up to `max_tokens` tokens. Throws Error(invalid) for weights that
+/// do not fit.
+Plan make_plan(const Graph& graph, const Weights& weights, const kernels::Table& table,
+               int64_t max_tokens);
+
+/// Gives buffers their place in the arena: two may share memory if no step needs both.
+void place_buffers(Plan& plan);
+
+/// Buffers that a step reads or writes.
+std::vector<BufferId> buffers_of(const Step& step);
+
+}  // namespace ashlar

@@ -1,0 +1,138 @@
+// The loop over steps: threads take tasks until none is left.
+#include "run/executor.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <type_traits>
+
+#include "base/error.h"
+
+namespace ashlar {
+namespace {
+
+int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+int64_t weight_bytes(const Frame& f, const Step& step) {
+  int64_t bytes = 0;
+  if (const auto* m = std::get_if<MatMulStep>(&step.what))
+    for (const auto& p : m->products) bytes += p.w.bytes();
+  if (const auto* h = std::get_if<HeadMatMulStep>(&step.what)) bytes += h->w.bytes();
+  if (const auto* e = std::get_if<ExpertStep>(&step.what))
+    for (const auto& p : e->products) bytes += p.w.bytes() / e->experts * f.groups.active_count;
+  if (const auto* r = std::get_if<RowStep>(&step.what))
+    for (const RowOperation& o : r->operations)
+      if (const auto* embed = std::get_if<EmbedRow>(&o))
+        bytes += embed->table.row_bytes * f.batch.rows(step.rows);
+  return bytes;
+}
+
+}  // namespace
+
+struct Executor::Job {
+  Executor& self;
+  Frame frame;
+};
+
+void Executor::Free::operator()(std::byte* p) const { std::free(p); }
+
+Executor::Executor(const Plan& plan, ThreadPool& pool, StatePool& state, int64_t context)
+    : plan_(plan), pool_(pool), state_(state) {
+  scratch_bytes_ =
+      round_up(std::max({row_scratch_bytes(plan), product_scratch_bytes(plan),
+                         attention_scratch_bytes(plan, state.format(), context), int64_t{64}}),
+               4096);
+  const int64_t arena = round_up(plan.arena_bytes, 4096);
+  bytes_ = arena + scratch_bytes_ * pool.size();
+  memory_.reset(static_cast<std::byte*>(std::aligned_alloc(4096, static_cast<size_t>(bytes_))));
+  if (memory_ == nullptr) {
+    fail(ErrorKind::resource,
+         "activations of {} tokens need {} bytes of memory, which are not available: choose a "
+         "smaller chunk",
+         plan.max_tokens, bytes_);
+  }
+  groups_.offsets.resize(static_cast<size_t>(plan.most_experts) + 1);
+  groups_.active.resize(static_cast<size_t>(plan.most_experts));
+  next_ = std::make_unique<std::atomic<int64_t>[]>(plan.steps.size());
+}
+
+void Executor::run(const StepBatch& batch, float* output) {
+  Job job{*this, {plan_, batch, state_, memory_.get(), output, groups_, pool_.size()}};
+  for (size_t i = 0; i < plan_.steps.size(); ++i) next_[i].store(0, std::memory_order_relaxed);
+  failure_ = nullptr;
+  pool_.run(&Executor::work, &job);
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+void Executor::run_alone(const Frame& f, const MeaningStep& step, RowSet set, std::byte* scratch) {
+  try {
+    if (!failure_) run_task(f, step, set, 0, scratch);
+  } catch (...) {
+    failure_ = std::current_exception();
+  }
+}
+
+void Executor::work(void* context, int thread) {
+  const Job& job = *static_cast<const Job*>(context);
+  Executor& self = job.self;
+  const Frame& f = job.frame;
+  std::byte* scratch =
+      f.arena + round_up(self.plan_.arena_bytes, 4096) + self.scratch_bytes_ * thread;
+  using Clock = std::chrono::steady_clock;
+  const bool profiled = thread == 0 && !self.profile_.empty();
+  Clock::time_point begin = profiled ? Clock::now() : Clock::time_point();
+  for (size_t i = 0; i < self.plan_.steps.size(); ++i) {
+    const Step& step = self.plan_.steps[i];
+    if (f.batch.rows(step.rows) == 0) continue;
+    std::visit(
+        [&](const auto& what) {
+          if constexpr (std::is_same_v<decltype(what), const MeaningStep&>) {
+            if (thread == 0) self.run_alone(f, what, step.rows, scratch);
+            return;
+          }
+          const int64_t count = tasks(f, what, step.rows);
+          std::atomic<int64_t>& next = self.next_[i];
+          if (count == 1) {  // not worth a counter
+            if (thread == 0) run_task(f, what, step.rows, 0, scratch);
+            return;
+          }
+          for (int64_t t = next.fetch_add(1, std::memory_order_relaxed); t < count;
+               t = next.fetch_add(1, std::memory_order_relaxed))
+            run_task(f, what, step.rows, t, scratch);
+        },
+        step.what);
+    self.pool_.barrier();
+    if (profiled) {
+      const Clock::time_point now = Clock::now();
+      self.account(i, std::chrono::duration<double>(now - begin).count(), f.batch);
+      begin = Clock::now();
+    }
+  }
+}
+
+void Executor::profile(bool on) {
+  profile_.clear();
+  if (!on) return;
+  for (const Step& s : plan_.steps) {
+    const Node& first = plan_.graph.nodes()[static_cast<size_t>(s.nodes.front())];
+    profile_.push_back({.name = s.name, .op = std::string(first.op.name())});
+  }
+}
+
+void Executor::account(size_t index, double seconds, const StepBatch& batch) {
+  const Step& step = plan_.steps[index];
+  StepProfile& p = profile_[index];
+  const Frame f{plan_, batch, state_, memory_.get(), nullptr, groups_, pool_.size()};
+  ++p.calls;
+  p.seconds += seconds;
+  p.weight_bytes += weight_bytes(f, step);
+  Workload load;
+  for (const StepBatch::Part& part : batch.parts) load.runs.push_back({part.first, part.count});
+  if (step.rows == RowSet::wanted) load.runs = {{0, f.batch.rows(RowSet::wanted)}};
+  for (const int32_t n : step.nodes) {
+    const Node& node = plan_.graph.nodes()[static_cast<size_t>(n)];
+    p.operations += node.op.flops(plan_.graph.input_types(node), load);
+  }
+}
+
+}  // namespace ashlar

@@ -1,0 +1,60 @@
+// Runs a plan's steps on all threads, with a barrier between any two.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "run/frame.h"
+#include "run/thread_pool.h"
+
+namespace ashlar {
+
+/// What one step of a plan took since the profile began.
+struct StepProfile {
+  std::string name;  // "layers.3.attn.q+k+v"
+  std::string op;    // of its first node: "linear"
+  int64_t calls = 0;
+  double seconds = 0;
+  int64_t weight_bytes = 0;  // read from weights
+  int64_t operations = 0;    // that its ops count (a multiply-add is two)
+};
+
+class Executor {
+ public:
+  /// Throws Error(resource) when memory does not suffice. `pool` and `state` outlive this.
+  Executor(const Plan& plan, ThreadPool& pool, StatePool& state, int64_t context);
+
+  /// Evaluates the batch; `output` takes its wanted rows. Throws only what an op without a lowering
+  /// throws.
+  void run(const StepBatch& batch, float* output);
+
+  int64_t bytes() const { return bytes_; }  // allocated
+
+  void profile(bool on);
+  const std::vector<StepProfile>& profile() const { return profile_; }
+
+ private:
+  struct Job;
+  static void work(void* job, int thread);
+  void run_alone(const Frame& f, const MeaningStep& step, RowSet set, std::byte* scratch);
+  void account(size_t step, double seconds, const StepBatch& batch);
+
+  struct Free {
+    void operator()(std::byte* p) const;
+  };
+  const Plan& plan_;
+  ThreadPool& pool_;
+  StatePool& state_;
+  int64_t bytes_ = 0, scratch_bytes_ = 0;
+  std::unique_ptr<std::byte, Free> memory_;  // arena, then scratch of each thread
+  ExpertGroups groups_;
+  std::unique_ptr<std::atomic<int64_t>[]> next_;  // task to be taken, by step
+  std::vector<StepProfile> profile_;
+  std::exception_ptr failure_;  // of thread 0, which alone runs what may throw
+};
+
+}  // namespace ashlar

@@ -1,0 +1,191 @@
+// Row operations: one token at a time through all operations of a step.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "run/frame.h"
+#include "run/route.h"
+
+namespace ashlar {
+namespace {
+
+/// One row of a set, and the token behind it.
+struct Row {
+  const Frame& f;
+  int64_t row, token;
+  int64_t rows;  // of the set: products choose their input's form by it
+  std::byte* scratch;
+
+  const kernels::Table& table() const { return *f.plan.table; }
+  float* floats(BufferId id) const { return f.floats(id, row); }
+  int64_t position() const { return f.batch.positions[static_cast<size_t>(token)]; }
+  const StepBatch::Part& part() const {
+    return f.batch.parts[static_cast<size_t>(f.batch.part_of[static_cast<size_t>(token)])];
+  }
+
+  void operator()(const TokenRow& o) const {
+    const StepBatch::Part& p = part();
+    const int64_t at = std::min(p.run_at + (token - p.begin) + o.ahead, p.run_length - 1);
+    *f.indices(o.out, row) = p.run[at];
+  }
+  void operator()(const EmbedRow& o) const {
+    const int64_t id = *f.indices(o.ids, row);
+    info(o.table.format).to_f32(o.table.data + id * o.table.row_bytes, floats(o.out), o.table.cols);
+  }
+  void operator()(const PositionRow& o) const {
+    info(o.table.format)
+        .to_f32(o.table.data + position() * o.table.row_bytes, floats(o.out), o.table.cols);
+  }
+  void operator()(const SinusoidRow& o) const {
+    float* y = floats(o.out);
+    for (int64_t i = 0; i < o.n; i += 2) {
+      const double angle = static_cast<double>(position()) *
+                           std::pow(10000.0, -static_cast<double>(i) / static_cast<double>(o.n));
+      y[i] = static_cast<float>(std::sin(angle));
+      y[i + 1] = static_cast<float>(std::cos(angle));
+    }
+  }
+  void operator()(const RotationRow& o) const {
+    float* y = floats(o.out);
+    const size_t pairs = o.frequencies.size();
+    for (size_t j = 0; j < pairs; ++j) {
+      const double angle = static_cast<double>(position()) * o.frequencies[j];
+      y[j] = static_cast<float>(o.factor * std::cos(angle));
+      y[pairs + j] = static_cast<float>(o.factor * std::sin(angle));
+    }
+  }
+  void operator()(const CopyRow& o) const {
+    const float* in = floats(o.in) + o.in_at;
+    float* out = floats(o.out) + o.out_at;
+    for (int64_t g = 0; g < o.groups; ++g)
+      std::memcpy(out + g * o.out_step, in + g * o.in_step, static_cast<size_t>(o.n) * 4);
+  }
+  void operator()(const GatherRow& o) const {
+    std::memcpy(f.row(o.out, row), f.row(o.in, token), static_cast<size_t>(o.bytes));
+  }
+  void operator()(const NormRow& o) const {
+    const float* in = floats(o.in);
+    float* out = floats(o.out);
+    for (int64_t g = 0; g < o.groups; ++g) {
+      if (o.centred)
+        table().layer_norm(in + g * o.n, o.weight, o.bias, out + g * o.n, o.n, o.eps);
+      else
+        table().rms_norm(in + g * o.n, o.weight, out + g * o.n, o.n, o.eps);
+    }
+  }
+  void operator()(const RopeRow& o) const {
+    float* x = floats(o.x);
+    const float* rotation = floats(o.rotation);
+    for (int64_t h = 0; h < o.heads; ++h)
+      table().rope(o.layout, x + h * o.head_dim, rotation, rotation + o.pairs, o.pairs);
+  }
+  void operator()(const PositionScaleRow& o) const {
+    table().scale(floats(o.in), static_cast<float>(o.op.factor(position())), floats(o.out), o.n);
+  }
+  void operator()(const BinaryRow& o) const {
+    const auto apply = o.multiply ? table().multiply : table().add;
+    const float* a = floats(o.a);
+    float* out = floats(o.out);
+    if (o.b != kNoBuffer) {
+      apply(a, floats(o.b), out, o.n);
+      return;
+    }
+    for (int64_t i = 0; i < o.n; i += o.period) apply(a + i, o.param, out + i, o.period);
+  }
+  void operator()(const AffineRow& o) const {
+    float* out = floats(o.out);
+    table().scale(floats(o.in), o.factor, out, o.n);
+    if (o.shift == 0) return;
+    for (int64_t i = 0; i < o.n; ++i) out[i] += o.shift;
+  }
+  void operator()(const ClampRow& o) const {
+    const float* in = floats(o.in);
+    float* out = floats(o.out);
+    for (int64_t i = 0; i < o.n; ++i) {
+      float y = in[i];  // as the op's meaning compares, so that a NaN stays one
+      if (y < o.low) y = o.low;
+      if (y > o.high) y = o.high;
+      out[i] = y;
+    }
+  }
+  void operator()(const SoftcapRow& o) const {
+    table().softcap(floats(o.in), o.cap, floats(o.out), o.n);
+  }
+  void operator()(const UnaryRow& o) const {
+    table().unary(o.kind, floats(o.in), floats(o.out), o.n);
+  }
+  void operator()(const GatedRow& o) const {
+    table().gated(o.kind, floats(o.gate), floats(o.up), floats(o.out), o.n, o.alpha, o.limit);
+  }
+  void operator()(const PrepareRow& o) const {
+    const auto form = table().activation(o.weight, o.cols, rows);
+    if (form == kernels::Activation::f32 && !o.always) return;
+    const int64_t step = f.buffer(o.out).row_bytes / o.count;
+    for (int64_t i = 0; i < o.count; ++i)
+      table().prepare(form, floats(o.in) + i * o.in_step, f.row(o.out, row) + i * step, o.cols);
+  }
+  void operator()(const StoreRow& o) const {
+    const StatePlan& s = f.plan.states[static_cast<size_t>(o.state)];
+    const StepBatch::Part& p = part();
+    const Format format = f.state.format();
+    const int64_t slot = position() % StateSpec::kStatePage;
+    std::byte* page = f.state.page(o.state, p.sequence, position() / StateSpec::kStatePage);
+    const int64_t k_bytes = row_bytes(format, s.k_dim), v_bytes = row_bytes(format, s.v_dim);
+    if (s.latent) {
+      table().store(format, floats(o.value), page + slot * k_bytes, s.v_dim);
+      table().store(format, floats(o.key), page + slot * k_bytes + v_bytes, s.k_dim - s.v_dim);
+      return;
+    }
+    std::byte* values = page + f.state.value_offset(o.state);
+    for (int64_t h = 0; h < s.heads; ++h) {
+      const int64_t at = h * StateSpec::kStatePage + slot;
+      table().store(format, floats(o.key) + h * s.k_dim, page + at * k_bytes, s.k_dim);
+      table().store(format, floats(o.value) + h * s.v_dim, values + at * v_bytes, s.v_dim);
+    }
+  }
+  void operator()(const RouteRow& o) const {
+    route(o.op, floats(o.logits), o.bias, o.count, floats(o.weights), f.indices(o.experts, row),
+          reinterpret_cast<float*>(scratch));
+  }
+  void operator()(const WeighRow& o) const {
+    const float* w = floats(o.weights);
+    for (int64_t k = 0; k < o.chosen; ++k)
+      table().scale(floats(o.in), w[k], floats(o.out) + k * o.out_step, o.n);
+  }
+  void operator()(const CombineRow& o) const {
+    const int32_t* slots = f.indices(o.slots, row);
+    const float* w = o.weights == kNoBuffer ? nullptr : floats(o.weights);
+    const int64_t step = f.buffer(o.in).row_bytes / 4 / o.chosen;
+    float* out = floats(o.out);
+    std::memset(out, 0, static_cast<size_t>(o.n) * 4);
+    for (int64_t k = 0; k < o.chosen; ++k) {
+      const float* y = f.floats(o.in, 0) + slots[k] * step;
+      table().add_scaled(y, w != nullptr ? w[k] : 1.0f, out, o.n);
+    }
+  }
+};
+
+/// Rows per task: enough that a task outweighs taking it.
+int64_t task_rows(const Frame& f, int64_t rows) {
+  constexpr int64_t kTasksPerThread = 4;
+  return std::max<int64_t>(1, rows / (f.threads * kTasksPerThread));
+}
+
+}  // namespace
+
+int64_t tasks(const Frame& f, const RowStep&, RowSet set) {
+  const int64_t rows = f.batch.rows(set), each = task_rows(f, rows);
+  return (rows + each - 1) / each;
+}
+
+void run_task(const Frame& f, const RowStep& s, RowSet set, int64_t task, std::byte* scratch) {
+  const int64_t rows = f.batch.rows(set), each = task_rows(f, rows);
+  for (int64_t r = task * each; r < std::min(rows, (task + 1) * each); ++r) {
+    const Row row{f, r, f.batch.token(set, r), rows, scratch};
+    for (const RowOperation& o : s.operations) std::visit(row, o);
+  }
+}
+
+int64_t row_scratch_bytes(const Plan& plan) { return route_scratch(plan.most_experts) * 4; }
+
+}  // namespace ashlar

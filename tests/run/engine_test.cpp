@@ -1,0 +1,272 @@
+// The engine against the plain loops, for every sample blueprint, kernel table and way to cut a
+// sequence.
+#include "run/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "../blueprint/samples.h"
+#include "base/error.h"
+#include "random_model.h"
+#include "run/reference.h"
+
+namespace ashlar {
+namespace {
+
+using testing::random_weights;
+
+std::vector<TokenId> some_tokens(int64_t n, int64_t vocab, uint64_t seed = 7) {
+  std::mt19937_64 random(seed);
+  std::vector<TokenId> ids;
+  for (int64_t i = 0; i < n; ++i)
+    ids.push_back(static_cast<TokenId>(random() % static_cast<uint64_t>(vocab)));
+  return ids;
+}
+
+std::vector<float> all_logits(Engine& engine, SequenceId sequence, std::span<const TokenId> ids) {
+  const Run run{sequence, ids, ashlar::Run::Logits::all};
+  const auto logits = engine.step({&run, 1});
+  return {logits.begin(), logits.end()};
+}
+
+/// Largest difference as a share of the largest magnitude.
+double difference(std::span<const float> a, std::span<const float> b) {
+  EXPECT_EQ(a.size(), b.size());
+  double worst = 0, largest = 1e-30;
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    if (std::isnan(a[i]) || std::isnan(b[i])) return INFINITY;
+    worst = std::max(worst, std::abs(static_cast<double>(a[i]) - b[i]));
+    largest = std::max(largest, std::abs(static_cast<double>(b[i])));
+  }
+  return worst / largest;
+}
+
+std::vector<std::string> runnable_tables() {
+  std::vector<std::string> names;
+  for (const kernels::Table* t : kernels::tables())
+    if (t->supported()) names.emplace_back(t->name);
+  return names;
+}
+
+class EverySample : public ::testing::TestWithParam<size_t> {
+ protected:
+  const Blueprint bp = testing::sample_blueprints()[GetParam()];
+  const Graph graph = graph_of(bp);
+  const Weights weights = random_weights(graph, 11 + GetParam());
+  const std::vector<TokenId> ids = some_tokens(30, bp.embedding.vocab);
+};
+
+TEST_P(EverySample, EveryTableEqualsThePlainLoops) {
+  const std::vector<float> expected = reference_logits(graph, weights, ids);
+  for (const std::string& table : runnable_tables()) {
+    Engine engine(graph, weights, {.threads = 2, .kernels = table, .context = 32});
+    const auto got = all_logits(engine, *engine.open(), ids);
+    EXPECT_LT(difference(got, expected), 2e-5) << table;
+  }
+}
+
+TEST_P(EverySample, StepwiseAndChunkedEqualWhole) {
+  const std::vector<float> whole = reference_logits(graph, weights, ids);
+  const auto vocab = static_cast<size_t>(bp.embedding.vocab);
+  for (const std::string& table : runnable_tables()) {
+    Engine engine(graph, weights, {.threads = 1, .kernels = table, .context = 32});
+    // Every size up to past the samples' windows (3, 5) and chunks (4).
+    for (const size_t size : {1, 2, 3, 4, 5, 6, 7, 29}) {
+      const SequenceId s = *engine.open();
+      std::vector<float> got;
+      for (size_t at = 0; at < ids.size(); at += size) {
+        const auto part = std::span(ids).subspan(at, std::min(size, ids.size() - at));
+        const auto rows = all_logits(engine, s, part);
+        got.insert(got.end(), rows.begin(), rows.end());
+      }
+      EXPECT_LT(difference(got, whole), 3e-5) << table << ", " << size << " at a time";
+      engine.close(s);
+    }
+    // The same cuts made by the engine itself.
+    for (const int64_t chunk : {1, 3, 4, 5, 16}) {
+      Engine cutting(graph, weights,
+                     {.threads = 1, .kernels = table, .context = 32, .chunk = chunk});
+      const SequenceId s = *cutting.open();
+      EXPECT_LT(difference(all_logits(cutting, s, ids), whole), 3e-5) << table << ", " << chunk;
+      cutting.close(s);
+      const ashlar::Run last{*cutting.open(), ids, ashlar::Run::Logits::last};
+      EXPECT_LT(difference(cutting.step({&last, 1}), std::span(whole).last(vocab)), 3e-5);
+    }
+  }
+}
+
+TEST_P(EverySample, BatchedWithStrangersEqualsAlone) {
+  const auto vocab = static_cast<size_t>(bp.embedding.vocab);
+  constexpr size_t kSequences = 5;
+  std::vector<std::vector<TokenId>> texts;
+  std::vector<std::vector<float>> alone;
+  for (size_t i = 0; i < kSequences; ++i) {
+    texts.push_back(some_tokens(static_cast<int64_t>(9 + 5 * i), bp.embedding.vocab, i));
+    alone.push_back(reference_logits(graph, weights, texts.back()));
+  }
+  for (const int threads : {1, 2, 3}) {
+    Engine engine(graph, weights,
+                  {.threads = threads, .context = 32, .sequences = kSequences, .chunk = 8});
+    std::vector<SequenceId> open;
+    for (size_t i = 0; i < kSequences; ++i) open.push_back(*engine.open());
+    std::vector<std::vector<float>> got(kSequences);
+    std::vector<size_t> done(kSequences, 0);
+    std::mt19937_64 random(3);
+    // Each round every sequence gives some tokens, one or none; the order changes.
+    while (true) {
+      std::vector<ashlar::Run> runs;
+      std::vector<size_t> who;
+      for (size_t k = 0; k < kSequences; ++k) {
+        const size_t i = (k + static_cast<size_t>(random() % kSequences)) % kSequences;
+        if (std::find(who.begin(), who.end(), i) != who.end()) continue;
+        const size_t n = std::min<size_t>(random() % 6, texts[i].size() - done[i]);
+        runs.push_back(
+            {open[i], std::span(texts[i]).subspan(done[i], n), ashlar::Run::Logits::all});
+        who.push_back(i);
+        done[i] += n;
+      }
+      const auto logits = engine.step(runs);
+      size_t row = 0;
+      for (size_t r = 0; r < runs.size(); ++r) {
+        const auto rows = logits.subspan(row * vocab, runs[r].tokens.size() * vocab);
+        got[who[r]].insert(got[who[r]].end(), rows.begin(), rows.end());
+        row += runs[r].tokens.size();
+      }
+      EXPECT_EQ(row * vocab, logits.size());
+      bool all = true;
+      for (size_t i = 0; i < kSequences; ++i) all = all && done[i] == texts[i].size();
+      if (all) break;
+    }
+    for (size_t i = 0; i < kSequences; ++i)
+      EXPECT_LT(difference(got[i], alone[i]), 3e-5) << "sequence " << i << ", threads " << threads;
+  }
+}
+
+TEST_P(EverySample, TruncatedGoesOnAsIfItHadNeverBeenLonger) {
+  Engine engine(graph, weights, {.threads = 1, .context = 32});
+  const std::vector<float> whole = reference_logits(graph, weights, ids);
+  const auto vocab = static_cast<size_t>(bp.embedding.vocab);
+  const auto other = some_tokens(12, bp.embedding.vocab, 99);
+  const SequenceId s = *engine.open();
+  all_logits(engine, s, std::span(ids).first(14));
+  all_logits(engine, s, other);
+  for (const int64_t length : {14, 9, 0}) {
+    ASSERT_TRUE(engine.can_truncate(s, length));
+    engine.truncate(s, length);
+    EXPECT_EQ(engine.length(s), length);
+    const auto rest = std::span(ids).subspan(static_cast<size_t>(length), 16);
+    const auto expected = std::span(whole).subspan(static_cast<size_t>(length) * vocab, 16 * vocab);
+    EXPECT_LT(difference(all_logits(engine, s, rest), expected), 3e-5) << length;
+  }
+  EXPECT_FALSE(engine.can_truncate(s, 17));
+  EXPECT_FALSE(engine.can_truncate(s, -1));
+  EXPECT_THROW(engine.truncate(s, 17), Error);
+}
+
+TEST_P(EverySample, WhatIsWrongChangesNothing) {
+  Engine engine(graph, weights, {.threads = 1, .context = 30, .sequences = 2});
+  const SequenceId a = *engine.open(), b = *engine.open();
+  EXPECT_FALSE(engine.open());
+  all_logits(engine, a, std::span(ids).first(20));
+  const auto refused = [&](std::vector<ashlar::Run> runs, ErrorKind kind) {
+    try {
+      engine.step(runs);
+      ADD_FAILURE() << "not refused";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), kind) << e.what();
+    }
+    EXPECT_EQ(engine.length(a), 20);
+    EXPECT_EQ(engine.length(b), 0);
+  };
+  const std::vector<TokenId> negative{1, -1}, beyond{static_cast<TokenId>(bp.embedding.vocab)};
+  const auto good = std::span(ids).first(3);
+  refused({{b, good}, {a, negative}}, ErrorKind::invalid);
+  refused({{b, good}, {a, beyond}}, ErrorKind::invalid);
+  refused({{b, good}, {a, std::span(ids).first(11)}}, ErrorKind::resource);
+  refused({{b, good}, {b, good}}, ErrorKind::invalid);
+  refused({{b, good}, {7, good}}, ErrorKind::invalid);
+  refused({{-1, good}}, ErrorKind::invalid);
+  engine.close(b);
+  EXPECT_THROW(engine.length(b), Error);
+  const std::vector<float> whole = reference_logits(graph, weights, ids);
+  const auto vocab = static_cast<size_t>(bp.embedding.vocab);
+  EXPECT_LT(difference(all_logits(engine, a, std::span(ids).subspan(20)),
+                       std::span(whole).subspan(20 * vocab)),
+            3e-5);
+}
+
+INSTANTIATE_TEST_SUITE_P(Samples, EverySample,
+                         ::testing::Range(size_t{0}, testing::sample_blueprints().size()),
+                         [](const auto& i) {
+                           std::string name = testing::sample_blueprints()[i.param].name;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name + std::to_string(i.param);
+                         });
+
+TEST(Engine, MultiTokenPredictionEqualsThePlainLoops) {
+  const Graph graph = mtp_graph_of(testing::deepseek_like());
+  const Weights weights = random_weights(graph, 5);
+  const auto ids = some_tokens(20, 40);
+  const auto expected = reference_logits(graph, weights, ids);
+  for (const int64_t chunk : {3, 64}) {
+    Engine engine(graph, weights, {.threads = 2, .context = 32, .chunk = chunk});
+    EXPECT_LT(difference(all_logits(engine, *engine.open(), ids), expected), 3e-5) << chunk;
+  }
+}
+
+TEST(Engine, LearnedPositionsEndWhereTheTableEnds) {
+  const Graph graph = graph_of(testing::gpt2_like());  // 32 positions
+  const Weights weights = random_weights(graph);
+  Engine engine(graph, weights, {.threads = 1, .context = 64});
+  const auto ids = some_tokens(33, 30);
+  const SequenceId s = *engine.open();
+  EXPECT_THROW(all_logits(engine, s, ids), Error);
+  EXPECT_EQ(engine.length(s), 0);
+  all_logits(engine, s, std::span(ids).first(32));
+  EXPECT_THROW(all_logits(engine, s, std::span(ids).last(1)), Error);
+}
+
+TEST(Engine, RefusesWeightsThatDoNotFit) {
+  const Graph graph = graph_of(testing::qwen_like());
+  Weights weights = random_weights(graph);
+  const auto message = [&] {
+    try {
+      Engine engine(graph, weights, {.threads = 1});
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(message(), "");
+  const Tensor q = weights.at("layers.1.attn.q");
+  weights.erase("layers.1.attn.q");
+  EXPECT_NE(message().find("layers.1.attn.q is missing"), std::string::npos) << message();
+  weights.emplace("layers.1.attn.q", weights.at("layers.1.attn.k"));
+  EXPECT_NE(message().find("layers.1.attn.q: expected 24 rows of 12"), std::string::npos)
+      << message();
+}
+
+TEST(Engine, RefusesOptionsThatMakeNoSense) {
+  const Graph graph = graph_of(testing::qwen_like());
+  const Weights weights = random_weights(graph);
+  const auto refuses = [&](EngineOptions o) {
+    try {
+      Engine engine(graph, weights, o);
+      return false;
+    } catch (const Error&) {
+      return true;
+    }
+  };
+  EXPECT_TRUE(refuses({.threads = -1}));
+  EXPECT_TRUE(refuses({.threads = 1, .kernels = "sse9"}));
+  EXPECT_TRUE(refuses({.threads = 1, .context = 0}));
+  EXPECT_TRUE(refuses({.threads = 1, .sequences = 0}));
+  EXPECT_TRUE(refuses({.threads = 1, .chunk = 0}));
+  EXPECT_TRUE(refuses({.threads = 1, .state = Format::q8_0}));
+  EXPECT_TRUE(refuses({.threads = 1, .context = 2147483646, .sequences = 1 << 20}));
+}
+
+}  // namespace
+}  // namespace ashlar
