@@ -19,7 +19,9 @@ void visit_decoder(FieldVisitor& v, Fields& f, bool tied, double eps = 1e-6, int
 void visit_sizes(FieldVisitor& v, Fields& f, double eps = 1e-6);
 void visit_head(FieldVisitor& v, Fields& f, bool tied);
 void visit_head_dim(FieldVisitor& v, Fields& f, int64_t usual = 0);
-void visit_activation(FieldVisitor& v, Fields& f, std::string_view key, std::string_view usual);
+/// gelu_pytorch_tanh or `other`.
+void visit_activation(FieldVisitor& v, Fields& f, std::string_view key, std::string_view usual,
+                      std::string_view other = "silu");
 /// attention_bias, over q, k, v and (if `output`) o.
 void visit_attention_bias(FieldVisitor& v, Fields& f, bool output = true, bool usual = false);
 
@@ -43,7 +45,9 @@ void visit_latent_rope(FieldVisitor& v, Fields& f, double theta);
 void visit_mtp(FieldVisitor& v, Fields& f, bool in_block_count);
 /// topk_method of DeepSeek-V2: plain, or within groups.
 void visit_group_choice(FieldVisitor& v, Fields& f);
+void visit_gpt2_scale(FieldVisitor& v, Fields& f);
 void visit_interleave(FieldVisitor& v, Fields& f);   // rope_interleave
+void visit_chunk(FieldVisitor& v, Fields& f);        // attention_chunk_size
 void visit_expert_list(FieldVisitor& v, Fields& f);  // Llama 4's moe_layers
 void visit_llama4_norm(FieldVisitor& v, Fields& f);  // use_qk_norm
 void visit_temperature(FieldVisitor& v, Fields& f);  // attn_temperature_tuning
@@ -63,6 +67,7 @@ Blueprint decoder(const Fields& f, std::string_view family,
 AttentionPart grouped_attention(const Fields& f, int64_t layer);
 LatentAttentionPart latent_attention(const Fields& f);
 DenseFfn dense(const Fields& f);
+DenseFfn without_gate(DenseFfn ffn);
 ExpertFfnPart experts(const Fields& f);
 /// dense or experts, as that layer has.
 Ffn feed_forward(const Fields& f, int64_t layer);

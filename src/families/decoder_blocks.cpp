@@ -64,6 +64,7 @@ void check_sizes(const Fields& f, std::string_view family) {
 FfnActivation activation_of(const Fields& f) {
   if (f.activation == "gelu_pytorch_tanh") return FfnActivation::geglu;
   if (f.activation == "clamped") return FfnActivation::clamped_swiglu;
+  if (f.activation == "relu") return FfnActivation::relu;
   return FfnActivation::swiglu;
 }
 
@@ -94,8 +95,11 @@ AttentionPart grouped_attention(const Fields& f, int64_t layer) {
                   .softcap = f.attention_softcap,
                   .log_length = f.log_length};
   if (f.qk_norm) a.qk_norm_eps = f.eps;
-  if (f.query_scalar != 0 && f.query_scalar != static_cast<double>(f.head_dim))
-    a.scale = 1 / std::sqrt(f.query_scalar);
+  const auto usual = static_cast<double>(f.head_dim);
+  if (f.query_scalar != 0 && f.query_scalar != usual) a.scale = 1 / std::sqrt(f.query_scalar);
+  if (f.scale_by_layer && layer > 0)
+    a.scale = 1 / std::sqrt(f.query_scalar != 0 ? f.query_scalar : usual) /
+              static_cast<double>(layer + 1);
   if (f.sliding(layer)) a.window = f.window;
   if (f.chunked(layer)) a.chunk = f.chunk;
   if (f.rotates(layer) && f.rope.theta != 0) {
@@ -113,11 +117,17 @@ LatentAttentionPart latent_attention(const Fields& f) {
           .qk_rope = f.qk_rope,
           .value_dim = f.value_dim,
           .scale = latent_scale(f.rope, f),
+          .bias = f.qkv_bias,
           .rope = rope_part(f.rope, f, f.qk_rope)};
 }
 
 DenseFfn dense(const Fields& f) {
   return {.width = f.ffn, .activation = activation_of(f), .bias = f.ffn_bias};
+}
+
+DenseFfn without_gate(DenseFfn ffn) {
+  if (ffn.activation == FfnActivation::geglu) ffn.activation = FfnActivation::gelu;
+  return ffn;
 }
 
 ExpertFfnPart experts(const Fields& f) {

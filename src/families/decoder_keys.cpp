@@ -41,13 +41,14 @@ void visit_head_dim(FieldVisitor& v, Fields& f, int64_t usual) {
   }
 }
 
-void visit_activation(FieldVisitor& v, Fields& f, std::string_view key, std::string_view usual) {
+void visit_activation(FieldVisitor& v, Fields& f, std::string_view key, std::string_view usual,
+                      std::string_view other) {
   v(f.activation, key, "", std::string(usual));
   if (f.activation == "swish") f.activation = "silu";
   if (f.activation == "gelu_new" || f.activation == "gelu_fast") f.activation = "gelu_pytorch_tanh";
-  if (f.activation != "silu" && f.activation != "gelu_pytorch_tanh") {
-    fail(ErrorKind::unsupported, "{}: {}: expected silu or gelu_pytorch_tanh, found {}", v.where(),
-         key, f.activation);
+  if (f.activation != other && f.activation != "gelu_pytorch_tanh") {
+    fail(ErrorKind::unsupported, "{}: {}: expected {} or gelu_pytorch_tanh, found {}", v.where(),
+         key, other, f.activation);
   }
 }
 
@@ -220,16 +221,18 @@ void visit_latent_attention(FieldVisitor& v, Fields& f) {
 
 void visit_latent_rope(FieldVisitor& v, Fields& f, double theta) {
   RopeFields& r = f.rope;
-  if (v.gguf() && !v.reading()) r.attention_factor = 0;  // below
+  if (!v.gguf()) return visit_rope(v, r, f, theta);
+  double turns = v.reading() ? 1 : rope_part(r, f, f.qk_rope).attention_factor;
+  r.attention_factor = 0;
   visit_rope(v, r, f, theta);
-  if (!v.gguf()) return;
-  // yarn_log_multiplier is 0.1 mscale_all_dim; readers of this key undo YaRN's factor of cos and
-  // sin, as if mscale were the same.
+  // yarn_log_multiplier is 0.1 mscale_all_dim. Readers of this architecture undo YaRN's factor of
+  // cos and sin, as if mscale were the same; a key of our own says what else it is.
   double multiplier = 0.1 * r.mscale_all_dim;
   if (v.reading() || multiplier != 0) v(multiplier, "", "rope.scaling.yarn_log_multiplier", 0.0);
+  if (v.reading() || turns != 1) v(turns, "", "rope.scaling.rotation_factor", 1.0);
   if (!v.reading() || r.type != "yarn") return;
-  r.mscale = r.mscale_all_dim = std::round(multiplier * 1e7) / 1e6;
-  r.attention_factor = multiplier == 0 ? 1 : 0;
+  r.mscale_all_dim = std::round(multiplier * 1e7) / 1e6;
+  r.attention_factor = turns;
 }
 
 void visit_mtp(FieldVisitor& v, Fields& f, bool in_block_count) {
@@ -257,6 +260,13 @@ void visit_group_choice(FieldVisitor& v, Fields& f) {
   if (f.choice == kPlain) f.groups = f.keep_groups = 1;
 }
 
+void visit_gpt2_scale(FieldVisitor& v, Fields& f) {
+  bool by_head_dim = v.reading() || f.query_scalar == static_cast<double>(f.head_dim);
+  v(by_head_dim, "scale_attn_weights", "", true);
+  if (v.reading()) f.query_scalar = by_head_dim ? 0 : 1;
+  v(f.scale_by_layer, "scale_attn_by_inverse_layer_idx", "", false);
+}
+
 void visit_interleave(FieldVisitor& v, Fields& f) {
   if (!v.gguf()) v(f.rope_interleaved, "rope_interleave", "", true);
 }
@@ -269,6 +279,14 @@ void visit_expert_list(FieldVisitor& v, Fields& f) {
   std::vector<int64_t> list = f.expert_list == none ? std::vector<int64_t>{} : f.expert_list;
   v(list, "moe_layers", "", absent);
   if (v.reading() && list != absent) f.expert_list = list.empty() ? none : list;
+}
+
+void visit_chunk(FieldVisitor& v, Fields& f) {
+  constexpr int64_t kUsual = 8192;  // what readers of GGUF imply
+  if (!v.gguf())
+    v.nullable(f.chunk, "attention_chunk_size", "", kUsual);
+  else if (v.reading() || f.chunk != kUsual)
+    v(f.chunk, "", "attention.chunk_size", kUsual);
 }
 
 void visit_llama4_norm(FieldVisitor& v, Fields& f) {
@@ -309,6 +327,8 @@ void visit_gpt_oss_rope(FieldVisitor& v, Fields& f) {
     f.rope.truncate = false;
   }
   visit_rope(v, f.rope, f, 150000);
+  if (!v.reading() && v.gguf() && f.rope.type == "yarn" && f.rope.truncate)
+    v.write("rope.scaling.yarn_truncate", true);
 }
 
 void visit_gemma_scalar(FieldVisitor& v, Fields& f) {

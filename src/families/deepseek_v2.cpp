@@ -13,7 +13,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_latent_rope(v, f, 10000);
   visit_deepseek_experts(v, f, false);
   visit_group_choice(v, f);
-  v.expect("attention_bias", {false});
+  v(f.qkv_bias, "attention_bias", "?blk.0.attn_output.bias", false);
   v.refuse_unless("mlp_bias", {false});
   f.rope_interleaved = true;
 }

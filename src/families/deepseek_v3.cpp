@@ -15,7 +15,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_deepseek_experts(v, f, true);
   visit_mtp(v, f, false);
   v.expect("topk_method", {"noaux_tc"});
-  v.expect("attention_bias", {false});
+  v(f.qkv_bias, "attention_bias", "?blk.0.attn_output.bias", false);
   if (!v.gguf()) visit_interleave(v, f);
   f.rope_interleaved = v.gguf() || f.rope_interleaved;
   f.correction = true;

@@ -51,7 +51,8 @@ struct Fields {
   bool window_without_rope = false;  // the layers that slide are those that do not rotate
 
   // Attention
-  double query_scalar = 0;  // scores are scaled by this^-0.5; 0: head_dim
+  double query_scalar = 0;      // scores are scaled by this^-0.5; 0: head_dim
+  bool scale_by_layer = false;  // ... and layer i by 1 / (i + 1)
   double attention_softcap = 0;
   int64_t log_length = 0;    // Grok
   bool temperature = false;  // Llama 4

@@ -27,8 +27,12 @@ void read_attention(Fields& f, const AttentionPart& a) {
   f.qk_norm = f.qk_norm || a.qk_norm != QkNorm::none;
   f.attention_softcap = a.softcap;
   f.log_length = a.log_length;
-  f.query_scalar =
-      a.scale != 0 ? rounded(1 / (a.scale * a.scale)) : static_cast<double>(a.head_dim);
+  const double scale = a.score_scale();
+  if (f.layer_types.empty()) {
+    f.query_scalar = a.scale != 0 ? rounded(1 / (scale * scale)) : static_cast<double>(a.head_dim);
+  } else if (f.layer_types.size() == 1 && a.scale != 0) {
+    f.scale_by_layer = std::abs(scale * 2 * std::sqrt(f.query_scalar) - 1) < 1e-9;
+  }
   if (a.window > 0) f.window = a.window;
   if (a.chunk > 0) f.chunk = a.chunk;
   f.layer_types.emplace_back(a.window > 0  ? "sliding_attention"
@@ -50,6 +54,7 @@ void read_latent(Fields& f, const LatentAttentionPart& m) {
   f.qk_nope = m.qk_nope;
   f.qk_rope = m.qk_rope;
   f.value_dim = m.value_dim;
+  f.qkv_bias = f.output_bias = m.bias;
   read_rope(f, m.rope, m.qk_rope, false);
   latent_scale_fields(f.rope, m);
 }

@@ -27,6 +27,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_gemma_scalar(v, f);
   v.nullable(f.logit_softcap, "final_logit_softcapping", "final_logit_softcapping", 0);
   v.refuse_unless("use_bidirectional_attention", {false});
+  // attn_logit_softcapping is Gemma 2's: Transformers reads it and does nothing with it.
   f.qk_norm = true;
   f.embedding_scale = square_root(f.d_model);
 }

@@ -13,11 +13,10 @@ void visit(FieldVisitor& v, Fields& f) {
   v(f.heads, "n_head|num_attention_heads", "attention.head_count", 12);
   v(f.ffn, "n_inner", "feed_forward_length", 4 * f.d_model);
   v(f.eps, "layer_norm_epsilon", "attention.layer_norm_epsilon", 1e-5);
-  visit_activation(v, f, "activation_function", "gelu_pytorch_tanh");
+  visit_activation(v, f, "activation_function", "gelu_pytorch_tanh", "relu");
   visit_head(v, f, true);
   visit_head_dim(v, f);
-  v.expect("scale_attn_weights", {true});
-  v.expect("scale_attn_by_inverse_layer_idx", {false});
+  visit_gpt2_scale(v, f);
   v.refuse_unless("add_cross_attention", {false});
   f.kv_heads = f.heads;
   f.context = f.positions;
@@ -25,8 +24,7 @@ void visit(FieldVisitor& v, Fields& f) {
 }
 
 Block block(const Fields& f, int64_t layer) {
-  return {PreNorm{layer_norm(f.eps)}, grouped_attention(f, layer),
-          DenseFfn{.width = f.ffn, .activation = FfnActivation::gelu, .bias = true}};
+  return {PreNorm{layer_norm(f.eps)}, grouped_attention(f, layer), without_gate(dense(f))};
 }
 
 Blueprint blueprint(const Fields& f) { return decoder(f, "gpt2", block); }

@@ -12,7 +12,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_rope(v, f.rope, f, 5e5);
   visit_rope_layers(v, f);
   visit_layer_types(v, f);
-  v.nullable(f.chunk, "attention_chunk_size", "attention.chunk_size", 8192);
+  visit_chunk(v, f);
   v(f.ffn, "intermediate_size_mlp", "feed_forward_length", 16384);
   v(f.expert_ffn, "intermediate_size", "expert_feed_forward_length", 8192);
   v(f.experts, "num_local_experts", "expert_count", 16);

@@ -45,17 +45,25 @@ std::vector<double> divisors_of(const RopePart& part, int64_t dim) {
   return divisors;
 }
 
-/// Divisors are what is left of Llama 3's rule in GGUF files: the rule that made them, if its usual
-/// constants do.
-void recognise_llama3(RopeFields& r, int64_t dim) {
+void visit_llama3(FieldVisitor& v, RopeFields& r) {
+  v(r.factor, "", "rope.llama3.factor", r.factor);
+  v(r.original, "", "rope.llama3.original_context_length", 8192);
+  v(r.low, "", "rope.llama3.low_freq_factor", 1.0);
+  v(r.high, "", "rope.llama3.high_freq_factor", 4.0);
+}
+
+/// Divisors are what is left of Llama 3's rule in GGUF files. Finds the rule that made them: what
+/// keys of our own say, or its usual constants.
+void recognise_llama3(FieldVisitor& v, RopeFields& r, int64_t dim) {
   const std::vector<double> found = r.divisors;
   if (found.empty() || found.size() * 2 != static_cast<size_t>(dim)) return;
-  for (const int64_t original : {8192, 4096, 16384, 2048, 1024, 512, 256, 128, 64, 32, 16, 8}) {
-    for (const double high : {4.0, 1.0}) {
-      RopeFields rule;
-      rule.theta = r.theta;
-      rule.type = "llama3";
-      rule.factor = found.back();
+  RopeFields rule;
+  rule.theta = r.theta;
+  rule.type = "llama3";
+  rule.factor = found.back();
+  visit_llama3(v, rule);
+  for (const int64_t original : {rule.original, int64_t{8192}}) {
+    for (const double high : {rule.high, 4.0, 1.0}) {
       rule.original = original;
       rule.high = high;
       const std::vector<double> made = divisors_of(rope_part(rule, Fields{}, dim), dim);
@@ -73,13 +81,14 @@ void visit_gguf_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta) {
   if (v.reading() || f.rope_dim > 0) v(f.rope_dim, "", "rope.dimension_count", f.rope_dim);
   const int64_t dim = f.rope_dim > 0 ? f.rope_dim : f.head_dim;
   if (!v.reading() && r.type == "llama3" && dim > 0 && dim % 2 == 0) {
+    visit_llama3(v, r);
     r.divisors = divisors_of(rope_part(r, f, dim), dim);
     r.type = "divisors";
   }
   if (v.reading() || !r.divisors.empty()) v(r.divisors, "", "rope_freqs", std::vector<double>{});
   if (!r.divisors.empty()) {
     r.type = "divisors";
-    if (v.reading()) recognise_llama3(r, dim);
+    if (v.reading()) recognise_llama3(v, r, dim);
     return;
   }
   if (!v.reading() && r.type == "default") return;
@@ -106,7 +115,8 @@ void visit_gguf_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta) {
   double beside = v.reading() || r.attention_factor == 0
                       ? 1
                       : r.attention_factor / yarn_factor(factor_of(r, f));
-  if (v.reading() || !near(beside, 1)) v(beside, "", "rope.scaling.attn_factor", 1.0);
+  if (v.reading() || !near(beside, 1))
+    v(beside, "", "rope.scaling.attn_factor|rope.scaling.yarn_attn_factor", 1.0);
   if (v.reading() && beside != 1) r.attention_factor = beside * yarn_factor(factor_of(r, f));
 }
 

@@ -124,6 +124,7 @@ struct LatentAttentionPart {
   int64_t latent = 512;    // width of the compressed key and value (kv_lora_rank)
   int64_t qk_nope = 128, qk_rope = 64, value_dim = 128;
   double scale = 0;        // 0: (qk_nope + qk_rope)^-0.5
+  bool bias = false;       // of q_a, kv_a and o
   double norm_eps = 1e-6;  // of the latents' norms
   RopePart rope;
   bool operator==(const LatentAttentionPart&) const = default;
@@ -139,6 +140,7 @@ void visit_fields(V& v, P& p) {
   v("qk_rope", p.qk_rope);
   v("value_dim", p.value_dim);
   v("scale", p.scale, 0.0);
+  v("bias", p.bias, false);
   v("norm_eps", p.norm_eps, 1e-6);
   v("rope", p.rope);
 }

@@ -1,0 +1,252 @@
+// What families refuse, and how: unknown architectures, missing and misshapen keys, options that
+// would change the results, sizes that cannot be.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "base/error.h"
+#include "support.h"
+
+namespace ashlar::testing {
+namespace {
+
+std::string refusal(const Json& config) {
+  try {
+    read_config(config, "config.json");
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "nothing thrown";
+}
+
+void expect_refusal(const Json& config, std::initializer_list<const char*> parts) {
+  const std::string message = refusal(config);
+  for (const char* part : parts)
+    EXPECT_NE(message.find(part), std::string::npos) << part << " is not in: " << message;
+}
+
+Json changed(const std::string& name, const std::string& key, Json value) {
+  Json config = published_config(name);
+  Json& text = config.contains("text_config") ? config["text_config"] : config;
+  text[key] = std::move(value);
+  return config;
+}
+
+Json without(const std::string& name, const std::string& key) {
+  Json config = published_config(name);
+  config.erase(key);
+  return config;
+}
+
+TEST(Refusals, UnknownArchitecture) {
+  expect_refusal(Json::parse(R"({"model_type": "qwen4", "architectures": ["Qwen4ForCausalLM"]})"),
+                 {"config.json", "qwen4", "nearest is qwen3", "known are", "llama", "gpt_oss"});
+  expect_refusal(Json::parse(R"({"architectures": ["Olmo3ForCausalLM"]})"), {"Olmo3ForCausalLM"});
+  expect_refusal(Json::object(), {"model_type is missing"});
+  expect_refusal(Json::array(), {"expected an object"});
+  expect_refusal(Json::parse(R"({"model_type": 7})"), {"model_type is missing"});
+  EXPECT_THROW(read_gguf_keys({}, "rwkv7", "x.gguf"), Error);
+  try {
+    read_gguf_keys({}, "qwen35", "x.gguf");
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::unsupported);
+    EXPECT_NE(std::string(e.what()).find("nearest is qwen3"), std::string::npos) << e.what();
+  }
+}
+
+TEST(Refusals, ArchitectureWithoutModelType) {
+  Json config = without("qwen3-0.6b", "model_type");
+  EXPECT_EQ(read_config(config, "config.json").family->name, "qwen3");
+}
+
+TEST(Refusals, MissingKeys) {
+  expect_refusal(without("llama-3.1-8b", "hidden_size"), {"config.json", "hidden_size is missing"});
+  expect_refusal(without("qwen3-30b-a3b", "num_experts"), {"num_experts is missing"});
+  expect_refusal(without("grok-2", "residual_moe"), {"residual_moe is missing"});
+  GgufKeys keys;
+  keys.keys["block_count"] = 2;
+  EXPECT_THROW(read_gguf_keys(keys, "llama", "x.gguf"), Error);
+}
+
+TEST(Refusals, WrongKinds) {
+  expect_refusal(changed("llama-3.1-8b", "hidden_size", "4096"),
+                 {"hidden_size", "whole number", "\"4096\""});
+  expect_refusal(changed("llama-3.1-8b", "hidden_size", 4096.5), {"hidden_size", "4096.5"});
+  expect_refusal(changed("llama-3.1-8b", "rms_norm_eps", Json::array()),
+                 {"rms_norm_eps", "a number"});
+  expect_refusal(changed("llama-3.1-8b", "tie_word_embeddings", "no"),
+                 {"tie_word_embeddings", "true or false"});
+  expect_refusal(changed("qwen3-0.6b", "layer_types", "full_attention"), {"layer_types", "a list"});
+  expect_refusal(changed("smollm3-3b", "no_rope_layers", Json::array({1, "x"})),
+                 {"no_rope_layers"});
+  expect_refusal(changed("llama-3.1-8b", "hidden_act", 3), {"hidden_act", "a text"});
+}
+
+TEST(Refusals, OptionsThatWouldChangeTheResult) {
+  expect_refusal(changed("llama-3.1-8b", "hidden_act", "gelu"), {"hidden_act", "silu", "gelu"});
+  expect_refusal(changed("gpt2", "activation_function", "tanh"), {"activation_function", "tanh"});
+  expect_refusal(changed("llama-3.1-8b", "rope_scaling", Json{{"type", "dynamic"}, {"factor", 2}}),
+                 {"rope_type", "dynamic"});
+  expect_refusal(changed("qwen3-0.6b", "rope_scaling", Json{{"rope_type", "longrope"}}),
+                 {"longrope"});
+  expect_refusal(changed("llama-3.1-8b", "partial_rotary_factor", 0.5), {"partial_rotary_factor"});
+  expect_refusal(changed("gemma-3-270m", "use_bidirectional_attention", true),
+                 {"use_bidirectional_attention"});
+  expect_refusal(changed("gemma-3-270m", "hidden_activation", "relu"),
+                 {"hidden_activation", "relu"});
+  expect_refusal(changed("deepseek-v3", "topk_method", "greedy"),
+                 {"topk_method", "noaux_tc", "greedy"});
+  expect_refusal(changed("deepseek-v3", "scoring_func", "tanh"), {"scoring_func", "tanh"});
+  expect_refusal(changed("deepseek-v2", "mlp_bias", true), {"mlp_bias"});
+  expect_refusal(changed("gpt-oss-20b", "hidden_act", "relu"), {"hidden_act"});
+  expect_refusal(changed("grok-2", "sliding_window_size", 1024), {"sliding_window_size"});
+  expect_refusal(changed("gpt2", "add_cross_attention", true), {"add_cross_attention"});
+  expect_refusal(
+      changed("qwen3-0.6b", "layer_types", Json(std::vector<std::string>(28, "linear_attention"))),
+      {"layer_types", "linear_attention"});
+}
+
+TEST(Refusals, SizesThatCannotBe) {
+  const int64_t huge = int64_t{1} << 40;
+  for (const char* key : {"num_hidden_layers", "hidden_size", "num_attention_heads", "vocab_size",
+                          "intermediate_size", "num_key_value_heads", "head_dim"}) {
+    for (const Json& value :
+         {Json(0), Json(-1), Json(huge), Json(huge * 4), Json(1e300), Json(1u << 31)})
+      EXPECT_NE(refusal(changed("qwen3-0.6b", key, value)), "nothing thrown")
+          << key << " " << value;
+  }
+  expect_refusal(changed("qwen3-0.6b", "num_hidden_layers", huge), {"layers", "4096"});
+  expect_refusal(changed("qwen3-0.6b", "num_key_value_heads", 5),
+                 {"16 heads do not divide among 5"});
+  expect_refusal(changed("deepseek-v3", "n_routed_experts", 250), {"groups"});
+  expect_refusal(changed("deepseek-v3", "num_nextn_predict_layers", 1 << 20), {"multi-token"});
+  expect_refusal(changed("qwen3-30b-a3b", "num_experts_per_tok", 300), {"top_k"});
+  expect_refusal(changed("qwen3-30b-a3b", "decoder_sparse_step", 0), {"expert_step"});
+  expect_refusal(changed("smollm3-3b", "no_rope_layers", Json::array({1, 0})),
+                 {"no_rope_layers", "36"});
+  expect_refusal(changed("gpt-oss-20b", "layer_types", Json::array({"full_attention"})),
+                 {"layer_types", "24"});
+  expect_refusal(changed("llama-3.1-8b", "rope_theta", -1), {"theta"});
+  expect_refusal(changed("llama-3.1-8b", "head_dim", 63), {"rope.dim"});
+  expect_refusal(changed("glm-4.5", "partial_rotary_factor", 2.0), {"partial_rotary_factor"});
+  expect_refusal(changed("deepseek-v2", "rope_scaling", Json{{"type", "yarn"}, {"factor", -4}}),
+                 {"factor"});
+}
+
+// A blueprint that a family's checkpoints cannot say is refused with the differences.
+TEST(Refusals, WritingWhatCannotBeSaid) {
+  Blueprint bp = published("qwen3-0.6b");
+  std::get<AttentionPart>(bp.blocks[3].mixer).sinks = true;
+  try {
+    write_config(bp, *family_named("qwen3"));
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::unsupported);
+    EXPECT_NE(std::string(e.what()).find("blocks[3].mixer.attention.sinks"), std::string::npos)
+        << e.what();
+  }
+  EXPECT_THROW(family_for(bp), Error);
+  EXPECT_THROW(
+      family_for(load_blueprint((source_folder() / "blueprints/transformer-2017.json").string())),
+      Error);
+  EXPECT_THROW(write_gguf_keys(bp, *family_named("qwen3")), Error);
+}
+
+// A blueprint without a family finds one that can write it.
+TEST(Refusals, StrayBlueprintsFindTheirFamily) {
+  Blueprint bp = published("olmo-2-1b");
+  bp.family.clear();
+  EXPECT_EQ(family_for(bp).name, "olmo2");
+  bp = published("smollm3-3b");
+  bp.family = "qwen3";  // wrong: it cannot leave out a rotation
+  EXPECT_EQ(family_for(bp).name, "smollm3");
+}
+
+/// Any value a broken config may hold.
+Json anything(std::mt19937& random) {
+  switch (random() % 12) {
+    case 0:
+      return nullptr;
+    case 1:
+      return true;
+    case 2:
+      return "yarn";
+    case 3:
+      return Json::array();
+    case 4:
+      return Json::object();
+    case 5:
+      return Json(std::vector<int>(random() % 50, 1));
+    case 6:
+      return -1;
+    case 7:
+      return 1e308;
+    case 8:
+      return static_cast<int64_t>(uint64_t{1} << (random() % 63));
+    case 9:
+      return 0;
+    case 10:
+      return static_cast<int64_t>(random() % 9);
+    default:
+      return 0.5;
+  }
+}
+
+// Broken configs end in an Error or in a blueprint that passes its checks, nothing else.
+TEST(Hostile, ChangedKeys) {
+  std::mt19937 random(7);
+  int read = 0, refused = 0;
+  for (const std::string& name : published_names()) {
+    const Json original = published_config(name);
+    for (int round = 0; round < 60; ++round) {
+      Json config = original;
+      Json& text = config.contains("text_config") ? config["text_config"] : config;
+      for (size_t n = 1 + random() % 3; n > 0; --n) {
+        auto at = text.begin();
+        std::advance(at, static_cast<int64_t>(random() % text.size()));
+        if (at->is_object() && !at->empty() && random() % 2 == 0) {
+          auto inner = at->begin();
+          std::advance(inner, static_cast<int64_t>(random() % at->size()));
+          *inner = anything(random);
+        } else {
+          *at = anything(random);
+        }
+      }
+      try {
+        const Read r = read_config(config, name);
+        check(r.blueprint);
+        EXPECT_LE(r.blueprint.blocks.size(), 4096u);
+        ++read;
+      } catch (const Error&) {
+        ++refused;
+      }
+    }
+  }
+  EXPECT_GT(read, 100);
+  EXPECT_GT(refused, 100);
+}
+
+TEST(Hostile, ChangedGgufKeys) {
+  std::mt19937 random(8);
+  for (const std::string& name : published_names()) {
+    const Blueprint bp = published(name);
+    const Family& family = *family_named(bp.family);
+    const GgufKeys original = write_gguf_keys(bp, family);
+    for (int round = 0; round < 30; ++round) {
+      GgufKeys keys = original;
+      keys.has_tensor = [&](std::string_view) { return random() % 2 == 0; };
+      for (size_t n = 1 + random() % 3; n > 0; --n) {
+        auto at = keys.keys.begin();
+        std::advance(at, static_cast<int64_t>(random() % keys.keys.size()));
+        *at = anything(random);
+      }
+      try {
+        check(read_gguf_keys(keys, std::string(family.gguf), name).blueprint);
+      } catch (const Error&) {
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ashlar::testing
