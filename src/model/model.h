@@ -1,4 +1,5 @@
-// A model: blueprint, graph, weights and text, from a Hugging Face folder, a GGUF file or a blueprint.
+// A model: blueprint, graph, weights and text, from a Hugging Face folder, a GGUF file or a
+// blueprint.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +18,10 @@
 namespace ashlar {
 
 struct LoadOptions {
-  std::optional<uint64_t> random;   // --random SEED: weights of the right shapes and scale
-  std::optional<Format> weights;    // format of random weights (default f32)
+  std::optional<uint64_t> random;  // --random SEED: weights of the right shapes and scale
+  std::string weights;             // of random weights: a format or mix (default f32)
   std::function<void(int64_t done, int64_t total)> progress;  // bytes of weights read or made up
-  bool need_weights = true;         // false: blueprint and text only (tokenize, render, show, count)
+  bool need_weights = true;  // false: blueprint and text only (tokenize, render, show, count)
 };
 
 /// Where one parameter came from, for `show` and errors.
@@ -30,17 +31,18 @@ struct WeightSource {
 };
 
 struct Model {
-  std::string source;                 // the path or name it was loaded from
+  std::string source;  // the path or name it was loaded from
   Blueprint blueprint;
   Graph graph;
   Weights weights;
   std::vector<WeightSource> sources;
-  std::vector<std::string> notices;   // vision tensors left aside, extra tensors, ...
-  std::unique_ptr<Tokenizer> tokenizer;   // null when the source has none
-  std::string tokenizer_error;            // why not, when files were there but could not be read
-  std::string chat_template;          // Jinja source; empty: none
-  Json chat_variables;                // bos_token, eos_token, ... for the template
-  std::vector<TokenId> end_tokens;    // that stop a generation
+  std::vector<std::string> notices;      // vision tensors left aside, extra tensors, ...
+  std::unique_ptr<Tokenizer> tokenizer;  // null when the source has none
+  std::string tokenizer_error;           // why not, when files were there but could not be read
+  std::string chat_template;             // Jinja source; empty: none
+  std::string tool_chat_template;        // instead of it where tools are given; empty: the same
+  Json chat_variables;                   // bos_token, eos_token, ... for the template
+  std::vector<TokenId> end_tokens;       // that stop a generation
 };
 
 /// MODEL of the command line. Throws Error.
@@ -50,7 +52,7 @@ Model load_model(const std::string& model, const LoadOptions& options = {});
 struct TextModel {
   std::unique_ptr<Tokenizer> tokenizer;
   std::string tokenizer_error;
-  std::string chat_template;
+  std::string chat_template, tool_chat_template;
   Json chat_variables;
   std::vector<TokenId> end_tokens;
 };

@@ -1,0 +1,219 @@
+// Moves rows between files and parameters, turns matrices, adds and takes away the one of norms.
+#include "model/assemble.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+#include "base/error.h"
+
+namespace ashlar {
+namespace {
+
+constexpr int64_t kBand = 64;  // rows that one task of a loop takes
+
+bool rows_in_order(const Source& s) { return s.group == s.count && s.rope_heads == 0; }
+
+/// The format of an assembled parameter.
+Format format_after(const Source& s, bool is_transposed, Format file) {
+  if (s.minus_one) return Format::f32;
+  return is_transposed && !info(file).exact ? Format::f32 : file;
+}
+
+bool maps(const Source& s, const Layout& l, bool is_transposed) {
+  return !is_transposed && rows_in_order(s) && !s.minus_one && !(l.stacked && l.matrices > 1);
+}
+
+/// `source` turned round: [cols][rows] elements of `size` bytes become [rows][cols].
+void turn(const std::byte* source, std::byte* out, int64_t rows, int64_t cols, int64_t size,
+          const std::function<int64_t(int64_t)>& file_row_of, int64_t file_rows) {
+  in_parallel((rows + kBand - 1) / kBand, [&](int64_t band) {
+    const int64_t end = std::min(rows, (band + 1) * kBand);
+    int64_t from[kBand];
+    for (int64_t r = band * kBand; r < end; ++r) from[r % kBand] = file_row_of(r);
+    for (int64_t c = 0; c < cols; ++c) {
+      for (int64_t r = band * kBand; r < end; ++r) {
+        std::memcpy(out + (r * cols + c) * size, source + (c * file_rows + from[r % kBand]) * size,
+                    static_cast<size_t>(size));
+      }
+    }
+  });
+}
+
+void add_to_all(float* values, int64_t n, float what) {
+  for (int64_t i = 0; i < n; ++i) values[i] += what;
+}
+
+}  // namespace
+
+void in_parallel(int64_t n, const std::function<void(int64_t)>& f) {
+  const auto cores = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
+  const int64_t threads = std::min<int64_t>({n, cores, 64});
+  std::atomic<int64_t> next = 0;
+  std::exception_ptr error;
+  std::mutex mutex;
+  const auto work = [&] {
+    try {
+      for (int64_t i = next++; i < n; i = next++) f(i);
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(mutex);
+      if (!error) error = std::current_exception();
+      next = n;
+    }
+  };
+  std::vector<std::thread> helpers;
+  for (int64_t t = 1; t < threads; ++t) {
+    try {
+      helpers.emplace_back(work);
+    } catch (const std::system_error&) {
+      break;  // fewer threads will do
+    }
+  }
+  work();
+  for (std::thread& t : helpers) t.join();
+  if (error) std::rethrow_exception(error);
+}
+
+Sizes sizes_of(const Param& p) {
+  Sizes sizes;
+  for (int64_t i = 0; i < p.row_axes; ++i) sizes.push_back(p.axes[static_cast<size_t>(i)].size);
+  sizes.push_back(p.cols());
+  return sizes;
+}
+
+int64_t assembled_bytes(const Param& param, const Source& source, const Layout& layout,
+                        bool is_transposed, Format format) {
+  if (maps(source, layout, is_transposed)) return 0;
+  return param.rows() * row_bytes(format_after(source, is_transposed, format), param.cols());
+}
+
+Tensor assembled(const Param& param, const Source& source, const Layout& l, bool is_transposed,
+                 const std::vector<Tensor>& files) {
+  const Format file_format = files[0].format;
+  if (maps(source, l, is_transposed)) {
+    Tensor t = files[0];
+    t.sizes = sizes_of(param);
+    return t;
+  }
+  const Format format = format_after(source, is_transposed, file_format);
+  std::byte* out = nullptr;
+  Tensor result = make_tensor(format, sizes_of(param), &out);
+  const auto row_of = [&](int64_t r) { return file_row(source, l, r); };
+  // Vectors move number by number: their "rows" have one column. Block formats never hold vectors
+  // whose numbers move.
+  const int64_t from_bytes = row_bytes(file_format, is_transposed ? l.file_rows : l.cols);
+  const int64_t to_bytes = row_bytes(format, l.cols);
+  for (int64_t m = 0; m < l.matrices; ++m) {
+    const Tensor& file = l.stacked ? files[static_cast<size_t>(m)] : files[0];
+    const int64_t file_matrix = (is_transposed ? l.cols : l.file_rows) * from_bytes;
+    const std::byte* in = file.data + (l.stacked ? 0 : m * file_matrix);
+    std::byte* to = out + m * l.rows * to_bytes;
+    if (is_transposed) {
+      if (file.format == format) {
+        turn(in, to, l.rows, l.cols, info(format).block_bytes, row_of, l.file_rows);
+      } else {
+        const std::vector<float> values =
+            to_f32({file.format, {l.cols, l.file_rows}, in, file.owner});
+        turn(reinterpret_cast<const std::byte*>(values.data()), to, l.rows, l.cols, 4, row_of,
+             l.file_rows);
+      }
+    } else if (file.format == format) {
+      in_parallel((l.rows + kBand - 1) / kBand, [&](int64_t band) {
+        const int64_t end = std::min(l.rows, (band + 1) * kBand);
+        for (int64_t r = band * kBand; r < end; ++r)
+          std::memcpy(to + r * to_bytes, in + row_of(r) * from_bytes,
+                      static_cast<size_t>(to_bytes));
+      });
+    } else {
+      for (int64_t r = 0; r < l.rows; ++r) {
+        info(file.format)
+            .to_f32(in + row_of(r) * from_bytes, reinterpret_cast<float*>(to + r * to_bytes),
+                    l.cols);
+      }
+    }
+    if (source.minus_one) add_to_all(reinterpret_cast<float*>(to), l.rows * l.cols, 1.0f);
+  }
+  return result;
+}
+
+namespace {
+
+/// Rows of one matrix of a parameter, to where they belong in a file's matrix of float32.
+void place_rows(const Piece& piece, const Tensor& tensor, int64_t matrix, float* out) {
+  const Layout& l = piece.layout;
+  const int64_t bytes = row_bytes(tensor.format, l.cols);
+  const std::byte* in = tensor.data + matrix * l.rows * bytes;
+  in_parallel((l.rows + kBand - 1) / kBand, [&](int64_t band) {
+    const int64_t end = std::min(l.rows, (band + 1) * kBand);
+    for (int64_t r = band * kBand; r < end; ++r) {
+      float* to = out + file_row(piece.source, l, r) * l.cols;
+      info(tensor.format).to_f32(in + r * bytes, to, l.cols);
+      if (piece.source.minus_one) add_to_all(to, l.cols, -1.0f);
+    }
+  });
+}
+
+}  // namespace
+
+Tensor disassembled(const std::vector<Piece>& pieces, const Sizes& sizes, Format format) {
+  const Layout& first = pieces[0].layout;
+  const bool is_transposed = pieces[0].source.transposed;
+  const Tensor whole = pieces.size() == 1 ? pieces[0].tensor() : Tensor{};
+  if (pieces.size() == 1 && whole.format == format &&
+      maps(pieces[0].source, first, is_transposed)) {
+    Tensor t = whole;
+    t.sizes = sizes;
+    return t;
+  }
+  std::byte* out = nullptr;
+  Tensor result = make_tensor(format, sizes, &out);
+  std::vector<Tensor> tensors;
+  for (const Piece& p : pieces) tensors.push_back(pieces.size() == 1 ? whole : p.tensor());
+  const int64_t matrices = first.stacked ? 1 : first.matrices;
+  // A vector is one row as far as formats are concerned.
+  const int64_t row = is_transposed ? first.file_rows : first.vector ? first.file_rows : first.cols;
+  const int64_t rows = first.file_rows * first.cols / row;
+  const int64_t bytes = row_bytes(format, row);
+  for (int64_t m = 0; m < matrices; ++m) {
+    std::byte* to = out + m * rows * bytes;
+    const int64_t matrix = first.stacked ? pieces[0].matrix : m;
+    // Whole rows of one format move as they are.
+    bool plain = !is_transposed && !first.vector;
+    for (size_t i = 0; i < pieces.size(); ++i)
+      plain = plain && tensors[i].format == format && !pieces[i].source.minus_one;
+    if (plain) {
+      for (size_t i = 0; i < pieces.size(); ++i) {
+        const Layout& l = pieces[i].layout;
+        const std::byte* in = tensors[i].data + matrix * l.rows * bytes;
+        for (int64_t r = 0; r < l.rows; ++r) {
+          std::memcpy(to + file_row(pieces[i].source, l, r) * bytes, in + r * bytes,
+                      static_cast<size_t>(bytes));
+        }
+      }
+      continue;
+    }
+    std::vector<float> values(static_cast<size_t>(first.file_rows * first.cols));
+    for (size_t i = 0; i < pieces.size(); ++i)
+      place_rows(pieces[i], tensors[i], matrix, values.data());
+    in_parallel((rows + kBand - 1) / kBand, [&](int64_t band) {
+      std::vector<float> turned(static_cast<size_t>(is_transposed ? row : 0));
+      const int64_t end = std::min(rows, (band + 1) * kBand);
+      for (int64_t r = band * kBand; r < end; ++r) {
+        const float* in = values.data() + r * row;
+        if (is_transposed) {
+          for (int64_t c = 0; c < row; ++c)
+            turned[static_cast<size_t>(c)] = values[static_cast<size_t>(c * first.cols + r)];
+          in = turned.data();
+        }
+        info(format).from_f32(in, to + r * bytes, row);
+      }
+    });
+  }
+  return result;
+}
+
+}  // namespace ashlar

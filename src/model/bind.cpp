@@ -1,0 +1,369 @@
+// Finding tensors: prefixes, alternatives, ties, differences.
+#include "model/bind.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "model/assemble.h"
+#include "model/memory.h"
+
+namespace ashlar {
+namespace {
+
+/// Leading axes of size 1 say nothing.
+Sizes trimmed(Sizes sizes) {
+  while (sizes.size() > 1 && sizes.front() == 1) sizes.erase(sizes.begin());
+  return sizes;
+}
+
+/// A parameter and the place it was found in.
+struct Found {
+  const Param* param = nullptr;
+  const Source* source = nullptr;
+  Layout layout;
+  bool is_transposed = false;
+  std::vector<std::string> tensors;
+};
+
+/// What is wrong with the file.
+class Differences {
+ public:
+  void missing(const std::string& name, const Sizes& expected) {
+    add(fmt::format("{}: expected {}, missing", name, to_string(expected)));
+    ++missing_;
+  }
+  void misshapen(const std::string& name, const Sizes& expected, const TensorEntry& found) {
+    add(fmt::format("{}: expected {}, found {} ({})", name, to_string(expected),
+                    to_string(found.sizes), found.file));
+  }
+  void refused(const std::string& name, const TensorEntry& found) {
+    add(fmt::format("{}: {} ({})", name, found.refusal, found.file));
+  }
+  bool none() const { return count_ == 0; }
+  int64_t missing_count() const { return missing_; }
+  std::string text() const {
+    return count_ > kMost ? fmt::format("{}\n  and {} more", text_, count_ - kMost) : text_;
+  }
+  int64_t count() const { return count_; }
+
+ private:
+  static constexpr int64_t kMost = 24;
+  void add(const std::string& line) {
+    if (++count_ <= kMost) text_ += "\n  " + line;
+  }
+  std::string text_;
+  int64_t count_ = 0, missing_ = 0;
+};
+
+class Binder {
+ public:
+  Binder(const Checkpoint& checkpoint, const FileNames& file_names, const Names& names,
+         int64_t layers, bool gguf)
+      : checkpoint_(checkpoint),
+        file_names_(file_names),
+        names_(names),
+        layers_(layers),
+        gguf_(gguf) {}
+
+  /// Whether any of the places of a parameter is in the file.
+  bool has(const Param& param) const {
+    Found found;
+    return look(param, &found, nullptr);
+  }
+
+  /// The place of a parameter; differences if there is none that fits.
+  bool look(const Param& param, Found* found, Differences* differences) const {
+    int64_t layer = 0;
+    const Name* name = names_.find(param.name, layers_, &layer);
+    const std::vector<Source>* sources = name == nullptr ? nullptr
+                                         : gguf_         ? &name->gguf
+                                                         : &name->config;
+    if (sources == nullptr || sources->empty()) {
+      if (differences != nullptr) differences->missing(param.name, sizes_of(param));
+      return false;
+    }
+    for (const Source& source : *sources) {
+      if (try_source(param, source, layer, found)) {
+        if (differences != nullptr) check(*found, differences);
+        return true;
+      }
+    }
+    if (differences != nullptr) {
+      const Layout layout = layout_of(param, (*sources)[0]);
+      differences->missing(file_name((*sources)[0], layer, 0),
+                           layout.file_sizes((*sources)[0].transposed));
+    }
+    return false;
+  }
+
+ private:
+  std::string file_name(const Source& source, int64_t layer, int64_t expert) const {
+    return file_names_(filled(source.name, layer, expert));
+  }
+
+  bool try_source(const Param& param, const Source& source, int64_t layer, Found* found) const {
+    *found = {&param, &source, layout_of(param, source), source.transposed, {}};
+    const int64_t count = found->layout.stacked ? found->layout.matrices : 1;
+    for (int64_t e = 0; e < count; ++e) {
+      found->tensors.push_back(file_name(source, layer, e));
+      // The first says whether they are here at all; of the others none may be missing.
+      if (e == 0 && !checkpoint_.has(found->tensors[0])) return false;
+    }
+    if (source.unless_packed && checkpoint_.entries().at(found->tensors[0]).format == Format::mxfp4)
+      found->is_transposed = false;
+    return true;
+  }
+
+  void check(const Found& found, Differences* differences) const {
+    const Sizes expected = found.layout.file_sizes(found.is_transposed);
+    for (const std::string& name : found.tensors) {
+      const auto it = checkpoint_.entries().find(name);
+      if (it == checkpoint_.entries().end()) {
+        differences->missing(name, expected);
+      } else if (trimmed(it->second.sizes) != trimmed(expected)) {
+        differences->misshapen(name, expected, it->second);
+      } else if (!it->second.refusal.empty()) {
+        differences->refused(name, it->second);
+      }
+    }
+  }
+
+  const Checkpoint& checkpoint_;
+  const FileNames& file_names_;
+  const Names& names_;
+  int64_t layers_;
+  bool gguf_;
+};
+
+/// Other families whose names are in the file, for the error: a config that names the wrong one.
+std::string nearest_family(const Checkpoint& checkpoint, const Family& own, const Blueprint& bp,
+                           bool gguf) {
+  const Family* best = nullptr;
+  double best_share = 0;
+  for (const Family* family : families()) {
+    int64_t there = 0, all = 0;
+    try {
+      const Names names = names_of(*family, bp);
+      const std::string root(family->root);
+      for (const auto& [canonical, name] : names.all()) {
+        const std::vector<Source>& sources = gguf ? name.gguf : name.config;
+        if (sources.empty() || !canonical.starts_with("layers.")) continue;
+        ++all;
+        for (const Source& s : sources) {
+          const std::string tensor = filled(s.name, 0);
+          if (checkpoint.has(tensor) ||
+              (tensor.starts_with(root) && checkpoint.has(tensor.substr(root.size())))) {
+            ++there;
+            break;
+          }
+        }
+      }
+    } catch (const Error&) {
+      continue;
+    }
+    // Shared names fit many families; the one whose table the file fills best is meant.
+    const double share = all == 0 ? 0
+                                  : static_cast<double>(there) * static_cast<double>(there) /
+                                        static_cast<double>(all);
+    if (share > best_share || (share == best_share && family == &own)) {
+      best_share = share;
+      best = family;
+    }
+  }
+  if (best == nullptr) return "no known architecture has tensors of these names";
+  return best == &own ? fmt::format("its names are those of the architecture {}", own.name)
+                      : fmt::format("the nearest known architecture is {}", best->name);
+}
+
+bool is_vision(const std::string& name) {
+  for (const char* part : {"vision", "visual", "multi_modal_projector", "mm_projector",
+                           "embed_vision", "audio", "patch_merger"}) {
+    if (name.find(part) != std::string::npos) return true;
+  }
+  return name.starts_with("v.") || name.starts_with("mm.") || name.starts_with("a.");
+}
+
+/// Buffers that old checkpoints carry and nobody reads: causal masks, inverse frequencies, and what
+/// the metadata has told already.
+bool is_buffer(const std::string& name) {
+  return name.ends_with("rotary_emb.inv_freq") || name.ends_with(".attn.bias") ||
+         name.ends_with(".attn.masked_bias") || name == "rope_freqs.weight" ||
+         name.ends_with(".rope_freqs.weight") || name.ends_with("rope_factors_long.weight") ||
+         name.ends_with("rope_factors_short.weight");
+}
+
+std::vector<std::string> notices_of(const Checkpoint& checkpoint,
+                                    const std::set<std::string>& used) {
+  int64_t vision = 0, extra = 0;
+  std::string some;
+  for (const auto& [name, entry] : checkpoint.entries()) {
+    if (used.count(name) != 0 || is_buffer(name)) continue;
+    if (is_vision(name)) {
+      ++vision;
+    } else if (++extra <= 4) {
+      some += (some.empty() ? "" : ", ") + name;
+    }
+  }
+  std::vector<std::string> notices;
+  if (vision > 0)
+    notices.push_back(fmt::format("{} tensors of other towers (vision, audio) left aside", vision));
+  if (extra > 0) {
+    notices.push_back(fmt::format("{} tensors of the file are not used: {}{}", extra, some,
+                                  extra > 4 ? ", ..." : ""));
+  }
+  return notices;
+}
+
+}  // namespace
+
+std::vector<Param> parameters_of(const Blueprint& bp, const Graph& graph) {
+  std::vector<Param> params = graph.params();
+  if (bp.mtp.empty()) return params;
+  const Graph mtp = mtp_graph_of(bp);
+  for (const Param& p : mtp.params()) {
+    if (p.name.starts_with("mtp.")) params.push_back(p);
+  }
+  return params;
+}
+
+FileNames::FileNames(const Checkpoint& checkpoint, std::string_view root,
+                     const std::string& embedding)
+    : checkpoint_(checkpoint), root_(root), prefix_(root) {
+  if (!embedding.starts_with(root)) return;
+  const std::string tail = embedding.substr(root.size());
+  std::vector<std::string> found;
+  for (const auto& [name, entry] : checkpoint.entries()) {
+    if (!name.ends_with(tail) || is_vision(name)) continue;
+    const std::string prefix = name.substr(0, name.size() - tail.size());
+    // Layers of multi-token prediction carry copies of the table.
+    if (prefix.find("layers.") != std::string::npos) continue;
+    if (prefix.empty() || prefix.back() == '.') found.push_back(prefix);
+  }
+  for (const std::string& known :
+       {root_, "language_model." + root_, std::string("model.language_model."), std::string()}) {
+    if (std::find(found.begin(), found.end(), known) != found.end()) {
+      prefix_ = known;
+      return;
+    }
+  }
+  if (!found.empty()) prefix_ = found.front();
+}
+
+std::string FileNames::operator()(const std::string& name) const {
+  if (root_.empty()) return name;
+  if (name.starts_with(root_)) return prefix_ + name.substr(root_.size());
+  // The head stands beside the decoder: "language_model.lm_head.weight".
+  if (checkpoint_.has(name)) return name;
+  const std::string outer =
+      prefix_.ends_with(root_) ? prefix_.substr(0, prefix_.size() - root_.size()) : prefix_;
+  for (const std::string& other : {outer + name, prefix_ + name, "language_model." + name}) {
+    if (checkpoint_.has(other)) return other;
+  }
+  return name;
+}
+
+namespace {
+
+const Source* first_source(const Names& names, const std::string& parameter, int64_t layers,
+                           bool gguf) {
+  int64_t layer = 0;
+  const Name* name = names.find(parameter, layers, &layer);
+  if (name == nullptr) return nullptr;
+  const std::vector<Source>& sources = gguf ? name->gguf : name->config;
+  return sources.empty() ? nullptr : &sources[0];
+}
+
+/// Whether two tensors of the file hold the same numbers.
+bool equal(const Checkpoint& checkpoint, const std::string& a, const std::string& b) {
+  const TensorEntry &x = checkpoint.entries().at(a), &y = checkpoint.entries().at(b);
+  if (x.format != y.format || x.sizes != y.sizes || !x.refusal.empty() || !y.refusal.empty())
+    return false;
+  const Tensor s = checkpoint.tensor(a), t = checkpoint.tensor(b);
+  return std::equal(s.data, s.data + s.bytes(), t.data);
+}
+
+}  // namespace
+
+Bound bind_weights(Blueprint& bp, Graph& graph, const Family& family, const Checkpoint& checkpoint,
+                   bool gguf, const std::string& where,
+                   const std::function<void(int64_t, int64_t)>& progress) {
+  const auto layers = static_cast<int64_t>(bp.blocks.size());
+  Names names = names_of(family, bp);
+  const Source* table = first_source(names, "embedding", layers, gguf);
+  const FileNames file_names = gguf || table == nullptr
+                                   ? FileNames(checkpoint)
+                                   : FileNames(checkpoint, family.root, table->name);
+  Bound bound;
+
+  // A head of its own that a config calls tied counts where it differs from the table; one that is
+  // not there is the table's.
+  const Source* head = first_source(names, "head", layers, gguf);
+  if (head != nullptr && table != nullptr && !gguf) {
+    const std::string head_name = file_names(head->name), table_name = file_names(table->name);
+    if (bp.head.tied && checkpoint.has(head_name) && checkpoint.has(table_name) &&
+        !equal(checkpoint, head_name, table_name)) {
+      bp.head.tied = false;
+      bound.notices.push_back(fmt::format(
+          "{} differs from {}: the head is its own, although the config says that it is tied",
+          head_name, table_name));
+      graph = graph_of(bp);
+    }
+  }
+  const Binder binder(checkpoint, file_names, names, layers, gguf);
+  if (!bp.mtp.empty()) {
+    const std::vector<Param> all = parameters_of(bp, graph);
+    const bool there = std::all_of(all.begin(), all.end(), [&](const Param& p) {
+      return !p.name.starts_with("mtp.") || binder.has(p);
+    });
+    if (!there) {
+      bp.mtp.clear();
+      bound.notices.emplace_back("the file has no weights for multi-token prediction");
+    }
+  }
+
+  const std::vector<Param> params = parameters_of(bp, graph);
+  std::vector<Found> found(params.size());
+  Differences differences;
+  std::set<std::string> used;
+  int64_t total = 0, made = 0;
+  for (size_t i = 0; i < params.size(); ++i) {
+    if (!binder.look(params[i], &found[i], &differences)) continue;
+    used.insert(found[i].tensors.begin(), found[i].tensors.end());
+  }
+  if (bp.head.tied && head != nullptr && !gguf) used.insert(file_names(head->name));
+  if (!differences.none()) {
+    fail(ErrorKind::format, "{}: {} of {} tensors do not fit the architecture {}; {}:{}", where,
+         differences.count(), used.size() + static_cast<size_t>(differences.missing_count()),
+         family.name, nearest_family(checkpoint, family, bp, gguf), differences.text());
+  }
+  for (const Found& f : found) {
+    const Format format = checkpoint.entries().at(f.tensors[0]).format;
+    made += assembled_bytes(*f.param, *f.source, f.layout, f.is_transposed, format);
+    total += f.param->elements();
+  }
+  need_memory(made, fmt::format("{}: weights that must be rearranged", where));
+
+  // Mapped tensors cost nothing; assembled ones are made one after the other, each on all cores.
+  int64_t done = 0;
+  for (const Found& f : found) {
+    std::vector<Tensor> files;
+    for (const std::string& name : f.tensors) files.push_back(checkpoint.tensor(name));
+    bound.weights[f.param->name] = assembled(*f.param, *f.source, f.layout, f.is_transposed, files);
+    const TensorEntry& entry = checkpoint.entries().at(f.tensors[0]);
+    std::string tensors = f.tensors[0];
+    if (f.tensors.size() > 1) tensors += fmt::format(" and {} more", f.tensors.size() - 1);
+    bound.sources.push_back(
+        {f.param->name,
+         fmt::format("{} ({})", tensors, std::filesystem::path(entry.file).filename().string())});
+    done += f.param->elements();
+    if (progress) progress(done, total);
+  }
+  const std::vector<std::string> more = notices_of(checkpoint, used);
+  bound.notices.insert(bound.notices.end(), more.begin(), more.end());
+  return bound;
+}
+
+}  // namespace ashlar

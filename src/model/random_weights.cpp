@@ -1,0 +1,111 @@
+// Counter-based random numbers, rows at a time, straight into the wanted format.
+#include "model/random_weights.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "ashlar/count.h"
+#include "base/error.h"
+#include "model/assemble.h"
+#include "model/memory.h"
+
+namespace ashlar {
+namespace {
+
+/// splitmix64 (Steele, Lea and Flood 2014).
+uint64_t mixed(uint64_t x) {
+  x += 0x9E3779B97F4A7C15ULL;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ULL;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBULL;
+  return x ^ (x >> 31);
+}
+
+uint64_t hashed(std::string_view text) {
+  uint64_t h = 0xCBF29CE484222325ULL;  // FNV-1a
+  for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
+  return h;
+}
+
+struct Spread {
+  float mean = 0, deviation = 0;
+};
+
+Spread spread_of(const Param& p) {
+  const bool matrix = p.row_axes > 0;
+  switch (p.role) {
+    case Role::norm:
+      // The shift of a layer norm is a bias by another name.
+      return p.name.ends_with("bias") ? Spread{0, 0.02f} : Spread{1, 0.1f};
+    case Role::embedding:
+    case Role::position:
+    case Role::bias:
+      return {0, 0.02f};
+    case Role::sink:
+      return {0, 1};
+    default:
+      return {0, matrix ? 1 / std::sqrt(static_cast<float>(p.cols())) : 0.02f};
+  }
+}
+
+/// n numbers, nearly normal: the sum of four uniform ones of 16 bits (Irwin-Hall) has the right
+/// first three moments, and tails that end at 3.46 deviations.
+void fill(float* out, int64_t n, uint64_t key, Spread spread) {
+  constexpr float kMean = 4 * 65535.0f / 2;
+  constexpr float kDeviation = 37837.2f;  // of the sum: 65536 sqrt(4 / 12)
+  const float scale = spread.deviation / kDeviation;
+  for (int64_t i = 0; i < n; ++i) {
+    const uint64_t bits = mixed(key + static_cast<uint64_t>(i));
+    const uint64_t sum =
+        (bits & 0xFFFF) + (bits >> 16 & 0xFFFF) + (bits >> 32 & 0xFFFF) + (bits >> 48);
+    out[i] = spread.mean + (static_cast<float>(sum) - kMean) * scale;
+  }
+}
+
+}  // namespace
+
+Weights random_weights(const Blueprint& bp, const std::vector<Param>& params, uint64_t seed,
+                       const std::string& weights,
+                       const std::function<void(int64_t, int64_t)>& progress) {
+  const WeightFormats format_of = weight_formats(weights.empty() ? "f32" : weights, bp);
+  int64_t total = 0, done = 0;
+  for (const Param& p : params) {
+    const FormatInfo& f = info(format_of(p));
+    if (f.from_f32 == nullptr) {
+      fail(ErrorKind::invalid, "weights {}: {} is read but not written; choose another format",
+           weights, f.name);
+    }
+    if (p.cols() % f.block_len != 0) {
+      fail(ErrorKind::invalid, "weights {}: {} has rows of {} values, expected a multiple of {}",
+           weights, p.name, p.cols(), f.block_len);
+    }
+    total += p.rows() * row_bytes(format_of(p), p.cols());
+  }
+  need_memory(total, fmt::format("{}: random weights in {}", bp.name.empty() ? "model" : bp.name,
+                                 weights.empty() ? "f32" : weights));
+  Weights made;
+  for (const Param& p : params) {
+    const Format format = format_of(p);
+    std::byte* out = nullptr;
+    Tensor tensor = make_tensor(format, sizes_of(p), &out);
+    const uint64_t key = mixed(hashed(p.name) ^ mixed(seed));
+    const Spread spread = spread_of(p);
+    const int64_t cols = p.cols(), rows = p.rows(), bytes = row_bytes(format, cols);
+    const int64_t band = std::max<int64_t>(1, 65536 / cols);
+    in_parallel((rows + band - 1) / band, [&](int64_t b) {
+      std::vector<float> values(static_cast<size_t>(cols));
+      const int64_t end = std::min(rows, (b + 1) * band);
+      for (int64_t r = b * band; r < end; ++r) {
+        fill(values.data(), cols, key + static_cast<uint64_t>(r * cols), spread);
+        info(format).from_f32(values.data(), out + r * bytes, cols);
+      }
+    });
+    done += tensor.bytes();
+    made[p.name] = std::move(tensor);
+    if (progress) progress(done, total);
+  }
+  return made;
+}
+
+}  // namespace ashlar

@@ -1,0 +1,80 @@
+// Folder, file or name.
+#include "model/source.h"
+
+#include <algorithm>
+#include <fstream>
+#include <vector>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "blueprint/blueprint.h"
+
+namespace ashlar {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<fs::path> ending_with(const fs::path& folder, const std::string& extension) {
+  std::vector<fs::path> files;
+  std::error_code code;
+  for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
+    if (it->path().extension() == extension) files.push_back(it->path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+/// The one GGUF file of a folder, or the first part of the one split file.
+fs::path only_gguf(const fs::path& folder) {
+  const std::vector<fs::path> files = ending_with(folder, ".gguf");
+  if (files.size() == 1) return files[0];
+  if (files.empty() || files[0].filename().string().find("-00001-of-") == std::string::npos)
+    return {};
+  const std::string first = files[0].filename().string();
+  const std::string stem = first.substr(0, first.find("-00001-of-"));
+  for (const fs::path& f : files) {
+    if (!f.filename().string().starts_with(stem + "-0")) return {};
+  }
+  return files[0];
+}
+
+}  // namespace
+
+ModelSource find_source(const std::string& model) {
+  using Is = ModelSource::Kind;
+  const fs::path path = model;
+  std::error_code code;
+  if (fs::is_directory(path, code)) {
+    if (fs::exists(path / "config.json", code)) return {Is::folder, path};
+    const fs::path gguf = only_gguf(path);
+    if (!gguf.empty()) return {Is::gguf, gguf};
+    const size_t several = ending_with(path, ".gguf").size();
+    if (several > 1) {
+      fail(ErrorKind::io, "{}: holds {} GGUF files; name the one that is meant", model, several);
+    }
+    return {Is::folder, path};
+  }
+  if (!fs::exists(path, code)) {
+    if (model.ends_with(".gguf") || model.ends_with(".safetensors"))
+      fail(ErrorKind::io, "{}: no such file", model);
+    return {Is::blueprint, path};
+  }
+  const fs::path beside = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  const std::string name = path.filename().string();
+  if (path.extension() == ".gguf") return {Is::gguf, path};
+  if (path.extension() == ".safetensors" || name == "config.json" ||
+      name.ends_with(".safetensors.index.json"))
+    return {Is::folder, beside};
+  if (path.extension() == ".json") return {Is::blueprint, path};
+  std::string magic(4, 0);
+  if (std::ifstream(path, std::ios::binary).read(magic.data(), 4) && magic == "GGUF")
+    return {Is::gguf, path};
+  fail(
+      ErrorKind::io,
+      "{}: expected a Hugging Face folder, a .gguf file, a blueprint file (.json) or the name of a "
+      "released model",
+      model);
+}
+
+}  // namespace ashlar

@@ -1,0 +1,194 @@
+// Tokenizers, chat templates and end tokens from a folder's files or GGUF metadata.
+#include "model/text_files.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace ashlar {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<Json> object_in(const fs::path& file) {
+  std::error_code code;
+  if (!fs::exists(file, code)) return std::nullopt;
+  Json json = read_json(file);
+  if (!json.is_object()) fail(ErrorKind::format, "{}: expected a JSON object", file.string());
+  return json;
+}
+
+/// "<s>", or an AddedToken {"content": "<s>", ...}; empty otherwise.
+std::string token_text(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_object()) return "";
+  const auto it = value.find("content");
+  return it != value.end() && it->is_string() ? it->get<std::string>() : "";
+}
+
+constexpr const char* kSpecialNames[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                         "pad_token", "cls_token", "mask_token"};
+
+void add_variables(const std::optional<Json>& file, Json* variables) {
+  if (!file) return;
+  for (const char* name : kSpecialNames) {
+    const auto it = file->find(name);
+    if (it == file->end() || variables->contains(name)) continue;
+    const std::string text = token_text(*it);
+    if (!text.empty()) (*variables)[name] = text;
+  }
+}
+
+/// A template, or a list of named ones.
+void take_template(const Json& value, const std::string& where, TextModel* text) {
+  if (value.is_string()) {
+    text->chat_template = value.get<std::string>();
+    return;
+  }
+  if (value.is_null()) return;
+  if (!value.is_array())
+    fail(ErrorKind::format, "{}: chat_template: expected text or a list of named ones", where);
+  for (const Json& entry : value) {
+    const auto name = entry.is_object() ? entry.find("name") : entry.end();
+    const auto source = entry.is_object() ? entry.find("template") : entry.end();
+    if (!entry.is_object() || name == entry.end() || source == entry.end() || !name->is_string() ||
+        !source->is_string())
+      fail(ErrorKind::format, "{}: chat_template: expected entries with name and template", where);
+    if (*name == "default") text->chat_template = source->get<std::string>();
+    if (*name == "tool_use") text->tool_chat_template = source->get<std::string>();
+  }
+}
+
+void add_end(int64_t id, TextModel* text) {
+  if (id < 0 || id > INT32_MAX) return;
+  const auto token = static_cast<TokenId>(id);
+  if (std::find(text->end_tokens.begin(), text->end_tokens.end(), token) == text->end_tokens.end())
+    text->end_tokens.push_back(token);
+}
+
+/// eos_token_id: a number or a list of them.
+bool add_ends(const std::optional<Json>& file, TextModel* text) {
+  if (!file) return false;
+  auto it = file->find("eos_token_id");
+  if (it == file->end() || it->is_null()) {
+    const auto inner = file->find("text_config");
+    if (inner == file->end() || !inner->is_object()) return false;
+    it = inner->find("eos_token_id");
+    if (it == inner->end()) return false;
+  }
+  const auto add = [&](const Json& id) {
+    if (id.is_number_integer()) add_end(id.get<int64_t>(), text);
+  };
+  if (it->is_array()) {
+    for (const Json& id : *it) add(id);
+  } else {
+    add(*it);
+  }
+  return !text->end_tokens.empty();
+}
+
+/// The pieces that end a turn in the families' formats, where a file names one end only.
+void add_turn_ends(TextModel* text) {
+  if (!text->tokenizer) return;
+  const Tokenizer& t = *text->tokenizer;
+  for (const char* piece :
+       {"<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<end_of_turn>",
+        "<|endoftext|>", "<|eom_id|>", "<|eot|>", "<|eom|>", "[EOT]", "[EOS]", "<|end_of_text|>",
+        "<｜end▁of▁sentence｜>", "<|separator|>"}) {
+    const auto id = t.id_of(piece);
+    if (!id || !t.is_special(*id)) continue;
+    // Harmony ends messages with <|end|> and the turn with <|return|> or <|call|>.
+    if (piece == std::string_view("<|end|>") && t.id_of("<|return|>")) continue;
+    add_end(*id, text);
+  }
+}
+
+bool any_exists(const fs::path& folder, std::initializer_list<const char*> names) {
+  std::error_code code;
+  return std::any_of(names.begin(), names.end(),
+                     [&](const char* name) { return fs::exists(folder / name, code); });
+}
+
+}  // namespace
+
+TextModel text_of_folder(const fs::path& folder) {
+  TextModel text;
+  text.chat_variables = Json::object();
+  if (any_exists(folder, {"tokenizer.json", "tekken.json", "tiktoken.model", "vocab.json",
+                          "tokenizer.model"})) {
+    try {
+      text.tokenizer = Tokenizer::from_folder(folder);
+    } catch (const Error& e) {
+      text.tokenizer_error = e.what();
+    }
+  }
+  const auto config = object_in(folder / "tokenizer_config.json");
+  add_variables(config, &text.chat_variables);
+  add_variables(object_in(folder / "special_tokens_map.json"), &text.chat_variables);
+
+  // Files of the template win over the config, as in Transformers; a processor's comes last.
+  for (const auto& [name, file] : {std::pair{"chat_template", folder / "tokenizer_config.json"},
+                                   std::pair{"chat_template", folder / "chat_template.json"}}) {
+    const auto json =
+        name == std::string("chat_template") && file == folder / "tokenizer_config.json"
+            ? config
+            : object_in(file);
+    if (!json || !text.chat_template.empty()) continue;
+    if (const auto it = json->find(name); it != json->end())
+      take_template(*it, file.string(), &text);
+  }
+  std::error_code code;
+  constexpr size_t kMost = size_t{1} << 24;
+  if (fs::exists(folder / "chat_template.jinja", code))
+    text.chat_template = read_file(folder / "chat_template.jinja", kMost);
+  const fs::path tools = folder / "additional_chat_templates" / "tool_use.jinja";
+  if (fs::exists(tools, code)) text.tool_chat_template = read_file(tools, kMost);
+
+  const bool said = add_ends(object_in(folder / "generation_config.json"), &text) ||
+                    add_ends(object_in(folder / "config.json"), &text);
+  if (text.tokenizer && text.tokenizer->eos()) add_end(*text.tokenizer->eos(), &text);
+  if (!said) add_turn_ends(&text);
+  return text;
+}
+
+TextModel text_of_gguf(const GgufFile& file, const std::string& where) {
+  TextModel text;
+  text.chat_variables = Json::object();
+  if (file.find("tokenizer.ggml.model") == nullptr) return text;
+  GgufTokenizerData data;
+  try {
+    data = gguf_tokenizer_data(file, where);
+    text.tokenizer = Tokenizer::from_gguf(data);
+  } catch (const Error& e) {
+    text.tokenizer_error = e.what();
+  }
+  for (const auto& [name, key] :
+       {std::pair{"bos_token", "bos_token_id"}, std::pair{"eos_token", "eos_token_id"},
+        std::pair{"unk_token", "unknown_token_id"}, std::pair{"pad_token", "padding_token_id"}}) {
+    const GgufValue* id = file.find(std::string("tokenizer.ggml.") + key);
+    if (id == nullptr) continue;
+    const int64_t i = id->as_int();
+    if (i >= 0 && i < static_cast<int64_t>(data.tokens.size()))
+      text.chat_variables[name] = data.tokens[static_cast<size_t>(i)];
+  }
+  if (const GgufValue* v = file.find("tokenizer.chat_template"))
+    text.chat_template = v->as_string();
+  if (const GgufValue* v = file.find("tokenizer.chat_template.tool_use"))
+    text.tool_chat_template = v->as_string();
+  for (const char* key : {"eos_token_id", "eot_token_id", "eom_token_id"}) {
+    if (const GgufValue* v = file.find(std::string("tokenizer.ggml.") + key))
+      add_end(v->as_int(), &text);
+  }
+  if (const GgufValue* v = file.find("tokenizer.ggml.eos_token_ids")) {
+    for (const int64_t id : v->as_ints()) add_end(id, &text);
+  }
+  add_turn_ends(&text);
+  std::erase_if(text.end_tokens,
+                [&](TokenId id) { return id >= static_cast<int64_t>(data.tokens.size()); });
+  return text;
+}
+
+}  // namespace ashlar
