@@ -64,6 +64,9 @@ class GraphReader {
             name = std::string(until(" "));
             need(" ");
           }
+          for (const NamedValue& o : outputs_) {
+            if (o.name == name) wrong("outputs of different names");
+          }
           outputs_.push_back({std::move(name), value()});
         } else {
           read_node();

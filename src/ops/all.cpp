@@ -65,6 +65,13 @@ std::vector<OpSample> samples_of(Rope*) {
                 .attention_factor = 1.2},
            {value({kHeads, kDim})}},
           {Rope{.dim = 4, .scaling = RotationScaling::divisors, .divisors = {1, 2.5}},
+           {value({kHeads, kDim})}},
+          {Rope{.dim = 4,
+                .scaling = RotationScaling::yarn,
+                .factor = 4,
+                .original_context = 64,
+                .attention_factor = 1.2,
+                .inverse = true},
            {value({kHeads, kDim})}}};
 }
 std::vector<OpSample> samples_of(PositionScale*) {
@@ -151,7 +158,9 @@ std::vector<OpSample> samples_of(WeightedSum*) {
 std::vector<OpSample> samples_of(WeightedCopies*) {
   return {{WeightedCopies{}, {value({kChosen}), value({kD})}}};
 }
-std::vector<OpSample> samples_of(ExpertSum*) { return {{ExpertSum{}, {value({kChosen, kD})}}}; }
+std::vector<OpSample> samples_of(ExpertSum*) {
+  return {{ExpertSum{}, {value({kChosen, kD})}}, {ExpertSum{}, {value({kHeads, kGroup, kDim})}}};
+}
 std::vector<OpSample> samples_of(ExpertFfn*) {
   const std::vector<Type> plain{value({kD}),
                                 value({kChosen}),
@@ -166,6 +175,106 @@ std::vector<OpSample> samples_of(ExpertFfn*) {
           {ExpertFfn{.kind = GateKind::gelu_tanh, .weigh_input = true}, plain},
           {ExpertFfn{.kind = GateKind::clamped, .limit = 0.5}, biased}};
 }
+
+/// Samples of a gradient op that has the attributes of its forward op: the forward samples, with
+/// the gradient of the first result put in at `at`.
+template <class Forward, class Grad>
+std::vector<OpSample> gradient_samples(size_t at) {
+  std::vector<OpSample> all;
+  for (OpSample& s : samples_of(static_cast<Forward*>(nullptr))) {
+    s.inputs.insert(s.inputs.begin() + static_cast<int64_t>(at), s.op.types(s.inputs)[0]);
+    all.push_back({Grad{*s.op.template as<Forward>()}, std::move(s.inputs)});
+  }
+  return all;
+}
+std::vector<OpSample> samples_of(EmbedGrad*) {
+  return {{EmbedGrad{.count = 16}, {index({}), value({kD})}}};
+}
+std::vector<OpSample> samples_of(LearnedPositionGrad*) {
+  return {{LearnedPositionGrad{.count = 32}, {value({kD})}}};
+}
+std::vector<OpSample> samples_of(Constant*) {
+  return {{Constant{.value = 1}, {}}, {Constant{.axes = "a=2;b=3"}, {}}};
+}
+std::vector<OpSample> samples_of(LinearInputGrad*) {
+  return {{LinearInputGrad{}, {value({kHeads, kGroup, kDim}), param({kHeads, kGroup, kDim, kD})}},
+          {LinearInputGrad{.in_axes = 3}, {value({kD}), param({kD, kHeads, kGroup, kDim})}}};
+}
+std::vector<OpSample> samples_of(LinearWeightGrad*) {
+  return {{LinearWeightGrad{}, {value({kD}), value({kHeads, kGroup, kDim})}},
+          {LinearWeightGrad{}, {value({kHeads, kDim}), value({kD})}}};
+}
+std::vector<OpSample> samples_of(TokenSum*) {
+  return {{TokenSum{}, {value({kHeads, kD})}}, {TokenSum{.axes = 2}, {value({kHeads, kD})}}};
+}
+std::vector<OpSample> samples_of(ExpertLinearInputGrad*) {
+  return {{ExpertLinearInputGrad{},
+           {value({kChosen, kFfn}), index({kChosen}), param({kExperts, kFfn, kD})}}};
+}
+std::vector<OpSample> samples_of(ExpertLinearWeightGrad*) {
+  const Type dy = value({kChosen, kFfn});
+  return {{ExpertLinearWeightGrad{.count = 8}, {value({kD}), index({kChosen}), dy}},
+          {ExpertLinearWeightGrad{.count = 8}, {value({kChosen, kD}), index({kChosen}), dy}}};
+}
+std::vector<OpSample> samples_of(ExpertLinearBiasGrad*) {
+  return {{ExpertLinearBiasGrad{.count = 8}, {index({kChosen}), value({kChosen, kFfn})}}};
+}
+std::vector<OpSample> samples_of(RmsNormGrad*) {
+  return {{RmsNormGrad{}, {value({kD}), value({kD}), param({kD})}},
+          {RmsNormGrad{.eps = 1e-5}, {value({kHeads, kDim}), value({kHeads, kDim})}},
+          {RmsNormGrad{.axes = 2},
+           {value({kHeads, kDim}), value({kHeads, kDim}), param({kHeads, kDim})}}};
+}
+std::vector<OpSample> samples_of(LayerNormGrad*) {
+  return {{LayerNormGrad{}, {value({kD}), value({kD}), param({kD})}}};
+}
+std::vector<OpSample> samples_of(AttentionGrad*) {
+  return gradient_samples<Attention, AttentionGrad>(3);
+}
+std::vector<OpSample> samples_of(LatentAttentionGrad*) {
+  OpSample s = samples_of(static_cast<LatentAttention*>(nullptr))[0];
+  s.inputs.push_back(s.op.types(s.inputs)[0]);
+  return {{LatentAttentionGrad{.scale = 0.4}, s.inputs}};
+}
+std::vector<OpSample> samples_of(ClampGrad*) {
+  return {{ClampGrad{.low = -0.5, .high = 0.4}, {value({kD}), value({kD})}}};
+}
+std::vector<OpSample> samples_of(SoftcapGrad*) {
+  return {{SoftcapGrad{.cap = 0.8}, {value({kD}), value({kD})}}};
+}
+std::vector<OpSample> samples_of(ActivateGrad*) {
+  std::vector<OpSample> s;
+  for (const auto kind : {ActivationKind::gelu_tanh, ActivationKind::silu, ActivationKind::sigmoid,
+                          ActivationKind::relu})
+    s.push_back({ActivateGrad{.kind = kind}, {value({kD}), value({kD})}});
+  return s;
+}
+std::vector<OpSample> samples_of(Pad*) {
+  return {{Pad{.begin = 2, .axis = "whole", .size = 9}, {value({kHeads, kD})}}};
+}
+std::vector<OpSample> samples_of(GatedGrad*) { return gradient_samples<Gated, GatedGrad>(2); }
+std::vector<OpSample> samples_of(RouteGrad*) {
+  std::vector<OpSample> all;
+  for (const OpSample& s : samples_of(static_cast<Route*>(nullptr))) {
+    const std::vector<Type> made = s.op.types(s.inputs);
+    all.push_back({RouteGrad{*s.op.as<Route>()}, {s.inputs[0], made[1], made[0]}});
+  }
+  return all;
+}
+std::vector<OpSample> samples_of(ChosenDot*) {
+  return {{ChosenDot{}, {value({kChosen, kD}), value({kD})}}};
+}
+std::vector<OpSample> samples_of(ExpertFfnGrad*) {
+  return gradient_samples<ExpertFfn, ExpertFfnGrad>(1);
+}
+std::vector<OpSample> samples_of(CrossEntropy*) {
+  return {{CrossEntropy{}, {value({{"vocab", 8}}), index({})}}};
+}
+std::vector<OpSample> samples_of(CrossEntropyGrad*) {
+  return {{CrossEntropyGrad{}, {value({{"vocab", 8}}), index({}), value({})}}};
+}
+std::vector<OpSample> samples_of(ScoredMean*) { return {{ScoredMean{}, {value({})}}}; }
+std::vector<OpSample> samples_of(ScoredMeanGrad*) { return {{ScoredMeanGrad{}, {param({})}}}; }
 
 template <class T>
 OpEntry entry() {
@@ -212,6 +321,31 @@ std::span<const OpEntry> all_ops() {
       entry<WeightedCopies>(),
       entry<ExpertSum>(),
       entry<ExpertFfn>(),
+      entry<CrossEntropy>(),
+      entry<ScoredMean>(),
+      entry<Constant>(),
+      entry<EmbedGrad>(),
+      entry<LearnedPositionGrad>(),
+      entry<LinearInputGrad>(),
+      entry<LinearWeightGrad>(),
+      entry<TokenSum>(),
+      entry<ExpertLinearInputGrad>(),
+      entry<ExpertLinearWeightGrad>(),
+      entry<ExpertLinearBiasGrad>(),
+      entry<RmsNormGrad>(),
+      entry<LayerNormGrad>(),
+      entry<AttentionGrad>(),
+      entry<LatentAttentionGrad>(),
+      entry<ClampGrad>(),
+      entry<SoftcapGrad>(),
+      entry<ActivateGrad>(),
+      entry<Pad>(),
+      entry<GatedGrad>(),
+      entry<RouteGrad>(),
+      entry<ChosenDot>(),
+      entry<ExpertFfnGrad>(),
+      entry<CrossEntropyGrad>(),
+      entry<ScoredMeanGrad>(),
   };
   return kOps;
 }

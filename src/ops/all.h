@@ -9,11 +9,18 @@
 #include "graph/graph.h"
 #include "graph/text.h"
 #include "ops/attention.h"
+#include "ops/attention_grad.h"
 #include "ops/elementwise.h"
+#include "ops/elementwise_grad.h"
 #include "ops/experts.h"
+#include "ops/experts_grad.h"
 #include "ops/inputs.h"
+#include "ops/inputs_grad.h"
 #include "ops/linear.h"
+#include "ops/linear_grad.h"
+#include "ops/loss.h"
 #include "ops/norm.h"
+#include "ops/norm_grad.h"
 #include "ops/rope.h"
 
 namespace ashlar {

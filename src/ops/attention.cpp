@@ -5,6 +5,7 @@
 #include <map>
 
 #include "graph/op_model.h"
+#include "ops/attention_grad.h"
 #include "ops/elementwise.h"
 #include "ops/linear.h"
 
@@ -55,6 +56,13 @@ double Attention::score_factor(int64_t position) const {
   return std::log2(static_cast<double>(position)) / std::log2(static_cast<double>(log_length));
 }
 
+std::vector<Value> Attention::derivative(Builder& b, std::span<const Value> in,
+                                         std::span<const Value>, std::span<const Value> dy) const {
+  std::vector<Value> read{in[0], in[1], in[2], dy[0]};
+  if (in.size() == 4) read.push_back(in[3]);
+  return b.add(AttentionGrad{*this}, read);
+}
+
 template <class F>
 void Attention::meaning(const In<F>& in, Out<F>& out) const {
   using std::exp;
@@ -69,11 +77,7 @@ void Attention::meaning(const In<F>& in, Out<F>& out) const {
     rows.push_back(t);
     std::vector<int64_t> visible;
     for (const int64_t row : rows) {
-      const int64_t j = in.batch.positions[static_cast<size_t>(row)];
-      if (j > position || (window > 0 && j <= position - window) ||
-          (chunk > 0 && j / chunk != position / chunk))
-        continue;
-      visible.push_back(row);
+      if (sees(position, in.batch.positions[static_cast<size_t>(row)])) visible.push_back(row);
     }
     const double factor = score_factor(position);
     for (int64_t h = 0; h < kv_heads * group; ++h) {
@@ -153,6 +157,14 @@ std::vector<Value> LatentAttention::expand(Builder& b, std::span<const Value> in
       b.add1(Rename{.axes = named(heads) + ";group=1;qk=" + std::to_string(qk)}, {q});
   const Value o = b.add1(Attention{.scale = scale}, {grouped, k, v}, "scores");
   return {b.add1(Rename{.axes = named(heads) + ";" + named(value)}, {o})};
+}
+
+std::vector<Value> LatentAttention::derivative(Builder& b, std::span<const Value> in,
+                                               std::span<const Value>,
+                                               std::span<const Value> dy) const {
+  std::vector<Value> read(in.begin(), in.end());
+  read.push_back(dy[0]);
+  return b.add(LatentAttentionGrad{.scale = scale}, read);
 }
 
 ASHLAR_OP(Attention)

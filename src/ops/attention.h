@@ -30,9 +30,16 @@ struct Attention {
   }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
   double score_factor(int64_t position) const;  // 1 unless log_length
+  /// Whether a query at `position` sees a key of its sequence at `key`.
+  bool sees(int64_t position, int64_t key) const {
+    return key <= position && (window <= 0 || key > position - window) &&
+           (chunk <= 0 || key / chunk == position / chunk);
+  }
 };
 ASHLAR_DECLARE_OP(Attention);
 
@@ -54,6 +61,8 @@ struct LatentAttention {
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> expand(Builder& b, std::span<const Value> in) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
 };
 ASHLAR_DECLARE_OP(LatentAttention);
 

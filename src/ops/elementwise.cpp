@@ -1,9 +1,11 @@
 // Elementwise ops and moves in plain loops.
 #include "ops/elementwise.h"
 
-#include <charconv>
-
 #include "graph/op_model.h"
+#include "ops/axes_text.h"
+#include "ops/elementwise_grad.h"
+#include "ops/experts.h"
+#include "ops/linear_grad.h"
 
 namespace ashlar {
 namespace {
@@ -29,12 +31,24 @@ int64_t per_element(std::span<const Type> in, const Workload& load, int64_t oper
   return (in[0].per_token() ? load.tokens() : 1) * in[0].feature_count() * operations;
 }
 
+/// The gradient of `of` from one of a value that it was spread over.
+Value reduced(Builder& b, const Value& gradient, const Value& of) {
+  const auto axes = static_cast<int64_t>(of.type().axes.size());
+  if (gradient.type().axes == of.type().axes) return gradient;
+  return b.add1(TokenSum{.axes = axes}, {gradient});
+}
+
 }  // namespace
 
 std::vector<Type> Add::types(std::span<const Type> in) const { return {two_alike(in)}; }
 int64_t Add::flops(std::span<const Type> in, const Workload& load) const {
   return per_element(in, load, 1);
 }
+std::vector<Value> Add::derivative(Builder& b, std::span<const Value> in, std::span<const Value>,
+                                   std::span<const Value> dy) const {
+  return {dy[0], reduced(b, dy[0], in[1])};
+}
+
 template <class F>
 void Add::meaning(const In<F>& in, Out<F>& out) const {
   const size_t n = in[1].values.size();
@@ -46,6 +60,12 @@ std::vector<Type> Multiply::types(std::span<const Type> in) const { return {two_
 int64_t Multiply::flops(std::span<const Type> in, const Workload& load) const {
   return per_element(in, load, 1);
 }
+std::vector<Value> Multiply::derivative(Builder& b, std::span<const Value> in,
+                                        std::span<const Value>, std::span<const Value> dy) const {
+  return {b.add1(Multiply{}, {dy[0], in[1]}),
+          reduced(b, b.add1(Multiply{}, {dy[0], in[0]}), in[1])};
+}
+
 template <class F>
 void Multiply::meaning(const In<F>& in, Out<F>& out) const {
   const size_t n = in[1].values.size();
@@ -57,6 +77,11 @@ std::vector<Type> Scale::types(std::span<const Type> in) const { return {one_inp
 int64_t Scale::flops(std::span<const Type> in, const Workload& load) const {
   return per_element(in, load, (factor != 1 ? 1 : 0) + (shift != 0 ? 1 : 0));
 }
+std::vector<Value> Scale::derivative(Builder& b, std::span<const Value>, std::span<const Value>,
+                                     std::span<const Value> dy) const {
+  return {factor == 1 ? dy[0] : b.add1(Scale{.factor = factor}, {dy[0]})};
+}
+
 template <class F>
 void Scale::meaning(const In<F>& in, Out<F>& out) const {
   for (size_t i = 0; i < in[0].values.size(); ++i) {
@@ -68,6 +93,11 @@ void Scale::meaning(const In<F>& in, Out<F>& out) const {
 }
 
 std::vector<Type> Clamp::types(std::span<const Type> in) const { return {one_input(in)}; }
+std::vector<Value> Clamp::derivative(Builder& b, std::span<const Value> in, std::span<const Value>,
+                                     std::span<const Value> dy) const {
+  return {b.add1(ClampGrad{.low = low, .high = high}, {in[0], dy[0]})};
+}
+
 template <class F>
 void Clamp::meaning(const In<F>& in, Out<F>& out) const {
   for (size_t i = 0; i < in[0].values.size(); ++i) {
@@ -85,6 +115,11 @@ std::vector<Type> Softcap::types(std::span<const Type> in) const {
 int64_t Softcap::flops(std::span<const Type> in, const Workload& load) const {
   return per_element(in, load, 3);
 }
+std::vector<Value> Softcap::derivative(Builder& b, std::span<const Value> in,
+                                       std::span<const Value>, std::span<const Value> dy) const {
+  return {b.add1(SoftcapGrad{.cap = cap}, {in[0], dy[0]})};
+}
+
 template <class F>
 void Softcap::meaning(const In<F>& in, Out<F>& out) const {
   using std::tanh;
@@ -101,6 +136,11 @@ int64_t Activate::flops(std::span<const Type> in, const Workload& load) const {
   static constexpr int64_t kOperations[] = {9, 4, 3, 0};
   return per_element(in, load, kOperations[static_cast<size_t>(kind)]);
 }
+std::vector<Value> Activate::derivative(Builder& b, std::span<const Value> in,
+                                        std::span<const Value>, std::span<const Value> dy) const {
+  return {b.add1(ActivateGrad{.kind = kind}, {in[0], dy[0]})};
+}
+
 template <class F>
 void Activate::meaning(const In<F>& in, Out<F>& out) const {
   using std::exp;
@@ -136,6 +176,12 @@ std::vector<Type> Slice::types(std::span<const Type> in) const {
   y.axes.back() = {axis, size};
   return {y};
 }
+std::vector<Value> Slice::derivative(Builder& b, std::span<const Value> in, std::span<const Value>,
+                                     std::span<const Value> dy) const {
+  const Axis last = in[0].type().axes.back();
+  return {b.add1(Pad{.begin = begin, .axis = last.name, .size = last.size}, {dy[0]})};
+}
+
 template <class F>
 void Slice::meaning(const In<F>& in, Out<F>& out) const {
   const int64_t n = in[0].inner(1);
@@ -159,6 +205,18 @@ std::vector<Type> Concat::types(std::span<const Type> in) const {
   y.axes.back() = {axis, in[0].axes.back().size + in[1].axes.back().size};
   return {y};
 }
+std::vector<Value> Concat::derivative(Builder& b, std::span<const Value> in, std::span<const Value>,
+                                      std::span<const Value> dy) const {
+  std::vector<Value> d;
+  int64_t begin = 0;
+  for (const Value& part : {in[0], in[1]}) {
+    const Axis last = part.type().axes.back();
+    d.push_back(b.add1(Slice{.begin = begin, .axis = last.name, .size = last.size}, {dy[0]}));
+    begin += last.size;
+  }
+  return d;
+}
+
 template <class F>
 void Concat::meaning(const In<F>& in, Out<F>& out) const {
   const int64_t a = in[0].inner(1), b = in[1].inner(1);
@@ -179,6 +237,11 @@ std::vector<Type> Repeat::types(std::span<const Type> in) const {
   y.axes.insert(y.axes.begin() + 1, Axis{axis, count});
   return {y};
 }
+std::vector<Value> Repeat::derivative(Builder& b, std::span<const Value>, std::span<const Value>,
+                                      std::span<const Value> dy) const {
+  return {b.add1(ExpertSum{}, {dy[0]})};
+}
+
 template <class F>
 void Repeat::meaning(const In<F>& in, Out<F>& out) const {
   const int64_t n = in.batch.size() == 0 ? 0 : in[0].elements() / in.batch.size();
@@ -195,22 +258,17 @@ std::vector<Type> Rename::types(std::span<const Type> in) const {
   const Type x = one_input(in);
   Type y{x.kind, {}};
   if (x.per_token()) y.axes.push_back(tokens_axis());
-  std::string_view rest = axes;
-  while (!rest.empty()) {
-    const std::string_view item = rest.substr(0, rest.find(';'));
-    rest = item.size() < rest.size() ? rest.substr(item.size() + 1) : std::string_view();
-    const size_t equals = item.find('=');
-    if (equals == std::string_view::npos)
-      shape_error("axes: expected name=size, found " + std::string(item));
-    const int64_t size = attribute_int(item.substr(equals + 1), "axes");
-    if (size < 1 || size > x.feature_count())
-      shape_error("axes " + axes + " do not hold the numbers of " + to_string(x));
-    y.axes.push_back({std::string(item.substr(0, equals)), size});
-  }
+  const Axes named = axes_of(axes);
+  y.axes.insert(y.axes.end(), named.begin(), named.end());
   if (y.feature_count() != x.feature_count())
     shape_error("axes " + axes + " hold another count than " + to_string(x));
   return {y};
 }
+std::vector<Value> Rename::derivative(Builder& b, std::span<const Value> in, std::span<const Value>,
+                                      std::span<const Value> dy) const {
+  return {b.add1(Rename{.axes = text_of(in[0].type().features())}, {dy[0]})};
+}
+
 template <class F>
 void Rename::meaning(const In<F>& in, Out<F>& out) const {
   out[0].values = in[0].values;

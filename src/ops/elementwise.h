@@ -12,6 +12,8 @@ struct Add {
   void attributes(V&) {}
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
@@ -23,6 +25,8 @@ struct Multiply {
   void attributes(V&) {}
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
@@ -40,6 +44,8 @@ struct Scale {
   }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
@@ -55,6 +61,8 @@ struct Clamp {
   }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
@@ -70,6 +78,8 @@ struct Softcap {
   }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
@@ -88,6 +98,8 @@ struct Activate {
   }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
@@ -107,6 +119,8 @@ struct Slice {
   }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
@@ -122,6 +136,8 @@ struct Concat {
   }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
@@ -139,6 +155,8 @@ struct Repeat {
   }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
@@ -155,6 +173,8 @@ struct Rename {
   }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };

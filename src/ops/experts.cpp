@@ -6,6 +6,8 @@
 
 #include "graph/op_model.h"
 #include "ops/elementwise.h"
+#include "ops/elementwise_grad.h"
+#include "ops/experts_grad.h"
 #include "ops/linear.h"
 
 namespace ashlar {
@@ -110,6 +112,13 @@ int64_t Route::flops(std::span<const Type> in, const Workload& load) const {
   return load.tokens() * n;
 }
 
+std::vector<Value> Route::derivative(Builder& b, std::span<const Value> in,
+                                     std::span<const Value> out, std::span<const Value> dy) const {
+  std::vector<Value> d{b.add1(RouteGrad{*this}, {in[0], out[1], dy[0]})};
+  if (in.size() == 2) d.emplace_back();  // the correction bias only chooses
+  return d;
+}
+
 template <class F>
 void Route::meaning(const In<F>& in, Out<F>& out) const {
   using std::exp;
@@ -210,6 +219,12 @@ int64_t WeightedSum::flops(std::span<const Type> in, const Workload& load) const
   return load.tokens() * 2 * in[1].feature_count();
 }
 
+std::vector<Value> WeightedSum::derivative(Builder& b, std::span<const Value> in,
+                                           std::span<const Value>,
+                                           std::span<const Value> dy) const {
+  return {b.add1(ChosenDot{}, {in[1], dy[0]}), b.add1(WeightedCopies{}, {in[0], dy[0]})};
+}
+
 template <class F>
 void WeightedSum::meaning(const In<F>& in, Out<F>& out) const {
   const int64_t k = in[0].sizes[1], d = in[1].sizes[2];
@@ -237,6 +252,12 @@ int64_t WeightedCopies::flops(std::span<const Type> in, const Workload& load) co
   return load.tokens() * in[0].axes[1].size * in[1].feature_count();
 }
 
+std::vector<Value> WeightedCopies::derivative(Builder& b, std::span<const Value> in,
+                                              std::span<const Value>,
+                                              std::span<const Value> dy) const {
+  return {b.add1(ChosenDot{}, {dy[0], in[1]}), b.add1(WeightedSum{}, {in[0], dy[0]})};
+}
+
 template <class F>
 void WeightedCopies::meaning(const In<F>& in, Out<F>& out) const {
   const int64_t k = in[0].sizes[1], d = in[1].sizes[1];
@@ -253,18 +274,26 @@ void WeightedCopies::meaning(const In<F>& in, Out<F>& out) const {
 std::vector<Type> ExpertSum::types(std::span<const Type> in) const {
   expect_inputs(in, 1, 1);
   expect_kind(in[0], Kind::real, "x");
-  if (in[0].axes.size() != 3 || !in[0].per_token())
-    shape_error("x: expected [tokens, chosen, d], found " + to_string(in[0]));
-  return {{Kind::real, {tokens_axis(), in[0].axes[2]}}};
+  if (in[0].axes.size() < 2 || !in[0].per_token())
+    shape_error("x: expected [tokens, chosen, d...], found " + to_string(in[0]));
+  Type y = in[0];
+  y.axes.erase(y.axes.begin() + 1);
+  return {y};
 }
 
 int64_t ExpertSum::flops(std::span<const Type> in, const Workload& load) const {
   return load.tokens() * in[0].feature_count();
 }
 
+std::vector<Value> ExpertSum::derivative(Builder& b, std::span<const Value> in,
+                                         std::span<const Value>, std::span<const Value> dy) const {
+  const Axis summed = in[0].type().axes[1];
+  return {b.add1(Repeat{.axis = summed.name, .count = summed.size}, {dy[0]})};
+}
+
 template <class F>
 void ExpertSum::meaning(const In<F>& in, Out<F>& out) const {
-  const int64_t k = in[0].sizes[1], d = in[0].sizes[2];
+  const int64_t k = in[0].sizes[1], d = in[0].inner(in[0].sizes.size() - 2);
   for (int64_t t = 0; t < in.batch.size(); ++t) {
     for (int64_t i = 0; i < k * d; ++i) {
       out[0].values[static_cast<size_t>(t * d + i % d)] +=
@@ -319,6 +348,21 @@ std::vector<Value> ExpertFfn::expand(Builder& b, std::span<const Value> in) cons
   const Value y = project(h, 5, "down");
   if (!weigh_input) return {b.add1(WeightedSum{}, {in[1], y})};
   return {b.add1(ExpertSum{}, {y})};
+}
+
+std::vector<Value> Gated::derivative(Builder& b, std::span<const Value> in, std::span<const Value>,
+                                     std::span<const Value> dy) const {
+  return b.add(GatedGrad{*this}, {in[0], in[1], dy[0]});
+}
+
+std::vector<Value> ExpertFfn::derivative(Builder& b, std::span<const Value> in,
+                                         std::span<const Value>, std::span<const Value> dy) const {
+  std::vector<Value> read{in[0], dy[0]};
+  for (size_t i = 1; i < in.size(); ++i) read.push_back(in[i]);
+  const std::vector<Value> made = b.add(ExpertFfnGrad{*this}, read);
+  std::vector<Value> d{made[0], made[1], Value{}};  // none of the indices
+  for (size_t i = 2; i < made.size(); ++i) d.push_back(made[i]);
+  return d;
 }
 
 ASHLAR_OP(Gated)

@@ -25,6 +25,8 @@ struct Gated {
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> expand(Builder& b, std::span<const Value> in) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
 };
 ASHLAR_DECLARE_OP(Gated);
 
@@ -66,6 +68,8 @@ struct Route {
   }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
@@ -78,6 +82,8 @@ struct WeightedSum {
   void attributes(V&) {}
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
@@ -91,18 +97,22 @@ struct WeightedCopies {
   void attributes(V&) {}
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
 ASHLAR_DECLARE_OP(WeightedCopies);
 
-/// x [tokens, chosen, d] -> [tokens, d].
+/// x [tokens, chosen, d...] -> [tokens, d...].
 struct ExpertSum {
   static constexpr OpDoc doc{"expert_sum", "y = sum_k x_k", "x", "y", ""};
   template <class V>
   void attributes(V&) {}
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
@@ -129,6 +139,8 @@ struct ExpertFfn {
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> expand(Builder& b, std::span<const Value> in) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
 };
 ASHLAR_DECLARE_OP(ExpertFfn);
 

@@ -3,12 +3,18 @@
 
 #include "base/error.h"
 #include "graph/op_model.h"
+#include "ops/inputs_grad.h"
 
 namespace ashlar {
 
 std::vector<Type> TokenIds::types(std::span<const Type> in) const {
   expect_inputs(in, 0, 0);
   return {{Kind::index, {tokens_axis()}}};
+}
+
+std::vector<Value> TokenIds::derivative(Builder&, std::span<const Value>, std::span<const Value>,
+                                        std::span<const Value>) const {
+  return {};
 }
 
 template <class F>
@@ -34,6 +40,12 @@ std::vector<Type> Embed::types(std::span<const Type> in) const {
   return {{Kind::real, {tokens_axis(), in[1].axes[1]}}};
 }
 
+std::vector<Value> Embed::derivative(Builder& b, std::span<const Value> in, std::span<const Value>,
+                                     std::span<const Value> dy) const {
+  const Axis rows = in[1].type().axes[0];
+  return {{}, b.add1(EmbedGrad{.axis = rows.name, .count = rows.size}, {in[0], dy[0]})};
+}
+
 template <class F>
 void Embed::meaning(const In<F>& in, Out<F>& out) const {
   const int64_t vocab = in[1].sizes[0], d = in[1].sizes[1];
@@ -55,6 +67,13 @@ std::vector<Type> LearnedPosition::types(std::span<const Type> in) const {
   return {{Kind::real, {tokens_axis(), in[0].axes[1]}}};
 }
 
+std::vector<Value> LearnedPosition::derivative(Builder& b, std::span<const Value> in,
+                                               std::span<const Value>,
+                                               std::span<const Value> dy) const {
+  const Axis rows = in[0].type().axes[0];
+  return {b.add1(LearnedPositionGrad{.axis = rows.name, .count = rows.size}, {dy[0]})};
+}
+
 template <class F>
 void LearnedPosition::meaning(const In<F>& in, Out<F>& out) const {
   const int64_t positions = in[0].sizes[0], d = in[0].sizes[1];
@@ -73,6 +92,12 @@ std::vector<Type> SinusoidalPosition::types(std::span<const Type> in) const {
   if (d_model < 2 || d_model % 2 != 0)
     shape_error("d_model: expected an even number, found " + std::to_string(d_model));
   return {{Kind::real, {tokens_axis(), {"d_model", d_model}}}};
+}
+
+std::vector<Value> SinusoidalPosition::derivative(Builder&, std::span<const Value>,
+                                                  std::span<const Value>,
+                                                  std::span<const Value>) const {
+  return {};
 }
 
 template <class F>

@@ -16,6 +16,8 @@ struct TokenIds {
   }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
@@ -28,6 +30,8 @@ struct Embed {
   void attributes(V&) {}
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
@@ -41,6 +45,8 @@ struct LearnedPosition {
   void attributes(V&) {}
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
@@ -58,6 +64,8 @@ struct SinusoidalPosition {
   }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };

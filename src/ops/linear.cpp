@@ -2,6 +2,8 @@
 #include "ops/linear.h"
 
 #include "graph/op_model.h"
+#include "ops/experts.h"
+#include "ops/linear_grad.h"
 
 namespace ashlar {
 
@@ -28,6 +30,15 @@ int64_t Linear::flops(std::span<const Type> in, const Workload& load) const {
   const int64_t weights = in[1].feature_count();
   const int64_t bias = in.size() == 3 ? in[2].feature_count() : 0;
   return load.tokens() * (2 * weights + bias);
+}
+
+std::vector<Value> Linear::derivative(Builder& b, std::span<const Value> in, std::span<const Value>,
+                                      std::span<const Value> dy) const {
+  const auto bias_axes = static_cast<int64_t>(in[1].type().axes.size()) - in_axes;
+  std::vector<Value> d{b.add1(LinearInputGrad{.in_axes = in_axes}, {dy[0], in[1]}),
+                       b.add1(LinearWeightGrad{}, {in[0], dy[0]})};
+  if (in.size() == 3) d.push_back(b.add1(TokenSum{.axes = bias_axes}, {dy[0]}));
+  return d;
 }
 
 template <class F>
@@ -69,6 +80,23 @@ std::vector<Type> ExpertLinear::types(std::span<const Type> in) const {
 int64_t ExpertLinear::flops(std::span<const Type> in, const Workload& load) const {
   const int64_t out = in[2].axes[1].size, width = in[2].axes[2].size;
   return load.tokens() * in[1].axes[1].size * out * (2 * width + (in.size() == 4 ? 1 : 0));
+}
+
+std::vector<Value> ExpertLinear::derivative(Builder& b, std::span<const Value> in,
+                                            std::span<const Value>,
+                                            std::span<const Value> dy) const {
+  const Axis experts = in[2].type().axes[0];
+  Value dx = b.add1(ExpertLinearInputGrad{}, {dy[0], in[1], in[2]});
+  if (in[0].type().axes.size() == 2) dx = b.add1(ExpertSum{}, {dx});
+  std::vector<Value> d{dx,
+                       {},
+                       b.add1(ExpertLinearWeightGrad{.axis = experts.name, .count = experts.size},
+                              {in[0], in[1], dy[0]})};
+  if (in.size() == 4) {
+    d.push_back(
+        b.add1(ExpertLinearBiasGrad{.axis = experts.name, .count = experts.size}, {in[1], dy[0]}));
+  }
+  return d;
 }
 
 template <class F>

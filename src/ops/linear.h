@@ -16,6 +16,8 @@ struct Linear {
   }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
@@ -30,6 +32,8 @@ struct ExpertLinear {
   void attributes(V&) {}
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };

@@ -2,6 +2,7 @@
 #include "ops/norm.h"
 
 #include "graph/op_model.h"
+#include "ops/norm_grad.h"
 
 namespace ashlar {
 
@@ -20,6 +21,13 @@ int64_t RmsNorm::flops(std::span<const Type> in, const Workload& load) const {
   const int64_t n = count_of(last_axes(in[0], static_cast<size_t>(axes), "x"));
   const int64_t groups = in[0].feature_count() / n;
   return load.tokens() * groups * (n * (in.size() == 2 ? 4 : 3) + 4);
+}
+
+std::vector<Value> RmsNorm::derivative(Builder& b, std::span<const Value> in,
+                                       std::span<const Value>, std::span<const Value> dy) const {
+  std::vector<Value> read{in[0], dy[0]};
+  if (in.size() == 2) read.push_back(in[1]);
+  return b.add(RmsNormGrad{.eps = eps, .axes = axes}, read);
 }
 
 template <class F>
@@ -54,6 +62,11 @@ std::vector<Type> LayerNorm::types(std::span<const Type> in) const {
 int64_t LayerNorm::flops(std::span<const Type> in, const Workload& load) const {
   const int64_t n = in[0].axes.back().size;
   return load.tokens() * (in[0].feature_count() / n) * (8 * n + 5);
+}
+
+std::vector<Value> LayerNorm::derivative(Builder& b, std::span<const Value> in,
+                                         std::span<const Value>, std::span<const Value> dy) const {
+  return b.add(LayerNormGrad{.eps = eps}, {in[0], dy[0], in[1]});
 }
 
 template <class F>

@@ -20,6 +20,8 @@ struct RmsNorm {
   }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };
@@ -36,6 +38,8 @@ struct LayerNorm {
   }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };

@@ -19,20 +19,20 @@ std::span<const std::string_view> enum_names(RotationScaling) {
 
 std::vector<double> Rope::frequencies() const {
   const double d = static_cast<double>(dim);
-  std::vector<double> inverse(static_cast<size_t>(dim / 2));
-  for (size_t j = 0; j < inverse.size(); ++j)
-    inverse[j] = std::pow(theta, -2.0 * static_cast<double>(j) / d);
+  std::vector<double> rates(static_cast<size_t>(dim / 2));
+  for (size_t j = 0; j < rates.size(); ++j)
+    rates[j] = std::pow(theta, -2.0 * static_cast<double>(j) / d);
   const double original = static_cast<double>(original_context);
   switch (scaling) {
     case RotationScaling::none:
       break;
     case RotationScaling::linear:
-      for (double& f : inverse) f /= factor;
+      for (double& f : rates) f /= factor;
       break;
     case RotationScaling::llama3:
       // Llama 3.1 reference code: long waves are divided, short ones kept, those between
       // interpolated.
-      for (double& f : inverse) {
+      for (double& f : rates) {
         const double wavelength = 2 * std::numbers::pi / f;
         if (wavelength < original / high_frequency_factor) continue;
         if (wavelength > original / low_frequency_factor) {
@@ -45,7 +45,7 @@ std::vector<double> Rope::frequencies() const {
       }
       break;
     case RotationScaling::divisors:
-      for (size_t j = 0; j < inverse.size(); ++j) inverse[j] /= divisors[j];
+      for (size_t j = 0; j < rates.size(); ++j) rates[j] /= divisors[j];
       break;
     case RotationScaling::yarn: {
       // The pair that turns r times over the original context.
@@ -60,14 +60,14 @@ std::vector<double> Rope::frequencies() const {
       low = std::max(low, 0.0);
       high = std::min(high, d - 1);
       if (low == high) high += 0.001;
-      for (size_t j = 0; j < inverse.size(); ++j) {
+      for (size_t j = 0; j < rates.size(); ++j) {
         const double ramp = std::clamp((static_cast<double>(j) - low) / (high - low), 0.0, 1.0);
-        inverse[j] = inverse[j] / factor * ramp + inverse[j] * (1 - ramp);
+        rates[j] = rates[j] / factor * ramp + rates[j] * (1 - ramp);
       }
       break;
     }
   }
-  return inverse;
+  return rates;
 }
 
 std::vector<Type> Rope::types(std::span<const Type> in) const {
@@ -91,6 +91,13 @@ int64_t Rope::flops(std::span<const Type> in, const Workload& load) const {
   return load.tokens() * heads * dim * 3;
 }
 
+std::vector<Value> Rope::derivative(Builder& b, std::span<const Value>, std::span<const Value>,
+                                    std::span<const Value> dy) const {
+  Rope back = *this;
+  back.inverse = !inverse;
+  return {b.add1(back, {dy[0]})};
+}
+
 template <class F>
 void Rope::meaning(const In<F>& in, Out<F>& out) const {
   const std::vector<double> frequency = frequencies();
@@ -101,7 +108,8 @@ void Rope::meaning(const In<F>& in, Out<F>& out) const {
     for (int64_t j = 0; j < dim / 2; ++j) {
       const double angle =
           in.batch.positions[static_cast<size_t>(t)] * frequency[static_cast<size_t>(j)];
-      const F c = F(attention_factor * std::cos(angle)), s = F(attention_factor * std::sin(angle));
+      const F c = F(attention_factor * std::cos(angle)),
+              s = F(attention_factor * std::sin(inverse ? -angle : angle));
       const int64_t a = layout == RotationLayout::half ? j : 2 * j;
       const int64_t b = layout == RotationLayout::half ? j + dim / 2 : 2 * j + 1;
       for (int64_t h = 0; h < per_token / n; ++h) {
@@ -127,6 +135,12 @@ int64_t PositionScale::flops(std::span<const Type> in, const Workload& load) con
 
 double PositionScale::factor(int64_t position) const {
   return 1 + scale * std::log(1 + std::floor(static_cast<double>(position + offset) / length));
+}
+
+std::vector<Value> PositionScale::derivative(Builder& b, std::span<const Value>,
+                                             std::span<const Value>,
+                                             std::span<const Value> dy) const {
+  return {b.add1(*this, {dy[0]})};
 }
 
 template <class F>

@@ -28,12 +28,14 @@ struct Rope {
   bool truncate = true;                  // yarn: whole-numbered ramp ends
   double attention_factor = 1;           // multiplies cos and sin
   std::vector<double> divisors;          // divisors: of each pair's frequency, dim / 2 of them
+  bool inverse = false;                  // by the negative angle: the gradient of a rotation
   template <class V>
   void attributes(V& v) {
     v("dim", dim);
     v("theta", theta);
     v("layout", layout);
     v("scaling", scaling);
+    if (inverse || v.reading) v("inverse", inverse);
     if (scaling == RotationScaling::none && !v.reading) return;
     if (scaling == RotationScaling::divisors || v.reading) {
       v("divisors", divisors);
@@ -55,6 +57,8 @@ struct Rope {
   }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 
@@ -80,6 +84,8 @@ struct PositionScale {
   }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
   double factor(int64_t position) const;

@@ -1,0 +1,46 @@
+// Gradients of attention: the scores are made again, nothing of size tokens x tokens is kept.
+#pragma once
+
+#include "graph/op.h"
+#include "ops/attention.h"
+
+namespace ashlar {
+
+/// q, k, v and sinks as attention reads them, do like its output -> dq, dk, dv and, with sinks,
+/// dsinks, each like what it belongs to.
+struct AttentionGrad {
+  static constexpr OpDoc doc{
+      "attention_grad",
+      "p = softmax(s), ds = p (do v^T - p do v^T), dq = scale ds k, dk = scale ds^T q, dv = p^T do",
+      "q k v do sinks?", "dq dk dv dsinks?", "Dao et al. 2022, FlashAttention, appendix B.2"};
+  Attention forward;
+  template <class V>
+  void attributes(V& v) {
+    forward.attributes(v);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+ASHLAR_DECLARE_OP(AttentionGrad);
+
+/// The inputs of latent attention and do like its output -> the gradients of the inputs, in order.
+struct LatentAttentionGrad {
+  static constexpr OpDoc doc{
+      "latent_attention_grad",
+      "k = [W_k c, k_r], v = W_v c; attention's gradient, then dc = W_k^T dk "
+      "+ W_v^T dv",
+      "q_nope q_rope latent k_rope w_k w_v do", "dq_nope dq_rope dlatent dk_rope dw_k dw_v", ""};
+  double scale = 1;
+  template <class V>
+  void attributes(V& v) {
+    v("scale", scale);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> expand(Builder& b, std::span<const Value> in) const;
+};
+ASHLAR_DECLARE_OP(LatentAttentionGrad);
+
+}  // namespace ashlar

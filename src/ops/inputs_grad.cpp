@@ -1,0 +1,75 @@
+// Rows of gradients added up where they were looked up.
+#include "ops/inputs_grad.h"
+
+#include "base/error.h"
+#include "graph/op_model.h"
+#include "ops/axes_text.h"
+
+namespace ashlar {
+namespace {
+
+std::vector<Type> table_type(const Type& dy, const std::string& axis, int64_t count) {
+  expect_kind(dy, Kind::real, "dy");
+  if (dy.axes.size() != 2 || !dy.per_token())
+    shape_error("dy: expected [tokens, d], found " + to_string(dy));
+  if (count < 1) shape_error("count: expected at least 1, found " + std::to_string(count));
+  return {{Kind::real, {{axis, count}, dy.axes[1]}}};
+}
+
+template <class F>
+void add_row(const Array<F>& dy, size_t t, int64_t row, std::string_view what, Array<F>& table) {
+  if (row < 0 || row >= table.sizes[0])
+    fail(ErrorKind::invalid, "{} {}: expected 0 to {}", what, row, table.sizes[0] - 1);
+  const auto d = static_cast<size_t>(table.sizes[1]);
+  for (size_t i = 0; i < d; ++i)
+    table.values[static_cast<size_t>(row) * d + i] += dy.values[t * d + i];
+}
+
+}  // namespace
+
+std::vector<Type> EmbedGrad::types(std::span<const Type> in) const {
+  expect_inputs(in, 2, 2);
+  expect_kind(in[0], Kind::index, "ids");
+  expect_axes(in[0].axes, {tokens_axis()}, "ids");
+  return table_type(in[1], axis, count);
+}
+int64_t EmbedGrad::flops(std::span<const Type> in, const Workload& load) const {
+  return load.tokens() * in[1].feature_count();
+}
+template <class F>
+void EmbedGrad::meaning(const In<F>& in, Out<F>& out) const {
+  for (size_t t = 0; t < in[0].indices.size(); ++t)
+    add_row(in[1], t, in[0].indices[t], "token id", out[0]);
+}
+
+std::vector<Type> LearnedPositionGrad::types(std::span<const Type> in) const {
+  expect_inputs(in, 1, 1);
+  return table_type(in[0], axis, count);
+}
+int64_t LearnedPositionGrad::flops(std::span<const Type> in, const Workload& load) const {
+  return load.tokens() * in[0].feature_count();
+}
+template <class F>
+void LearnedPositionGrad::meaning(const In<F>& in, Out<F>& out) const {
+  for (size_t t = 0; t < in.batch.positions.size(); ++t)
+    add_row(in[0], t, in.batch.positions[t], "position", out[0]);
+}
+
+std::vector<Type> Constant::types(std::span<const Type> in) const {
+  expect_inputs(in, 0, 0);
+  return {{Kind::real, axes_of(axes)}};
+}
+std::vector<Value> Constant::derivative(Builder&, std::span<const Value>, std::span<const Value>,
+                                        std::span<const Value>) const {
+  return {};
+}
+template <class F>
+void Constant::meaning(const In<F>&, Out<F>& out) const {
+  for (F& v : out[0].values) v = F(value);
+}
+
+ASHLAR_OP(EmbedGrad)
+ASHLAR_OP(LearnedPositionGrad)
+ASHLAR_OP(Constant)
+
+}  // namespace ashlar

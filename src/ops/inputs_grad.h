@@ -1,0 +1,64 @@
+// Gradients of tables that tokens look rows up in, and numbers that depend on nothing.
+#pragma once
+
+#include "graph/op.h"
+
+namespace ashlar {
+
+/// ids index [tokens], dy [tokens, d] -> the table's gradient [axis = count, d].
+struct EmbedGrad {
+  static constexpr OpDoc doc{"embed_grad", "dE[i] = sum_{t: id_t = i} dy_t", "ids dy", "dtable",
+                             ""};
+  std::string axis = "vocab";
+  int64_t count = 1;
+  template <class V>
+  void attributes(V& v) {
+    v("axis", axis);
+    v("count", count);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+ASHLAR_DECLARE_OP(EmbedGrad);
+
+/// dy [tokens, d] -> the gradient of the table of positions [axis = count, d].
+struct LearnedPositionGrad {
+  static constexpr OpDoc doc{"learned_position_grad", "dP[i] = sum_{t: position_t = i} dy_t", "dy",
+                             "dtable", ""};
+  std::string axis = "positions";
+  int64_t count = 1;
+  template <class V>
+  void attributes(V& v) {
+    v("axis", axis);
+    v("count", count);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+ASHLAR_DECLARE_OP(LearnedPositionGrad);
+
+/// The same number throughout [axes...]: where a backward pass begins (1), and the gradient of a
+/// parameter on which no number depends (0).
+struct Constant {
+  static constexpr OpDoc doc{"constant", "y = value", "", "y", ""};
+  double value = 0;
+  std::string axes;  // "vocab=16;d_model=6"; empty: one number
+  template <class V>
+  void attributes(V& v) {
+    v("value", value);
+    v("axes", axes);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  std::vector<Value> derivative(Builder&, std::span<const Value>, std::span<const Value>,
+                                std::span<const Value>) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+ASHLAR_DECLARE_OP(Constant);
+
+}  // namespace ashlar

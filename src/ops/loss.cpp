@@ -1,0 +1,179 @@
+// Cross-entropy and the mean over scored tokens in plain loops.
+#include "ops/loss.h"
+
+#include <map>
+
+#include "base/error.h"
+#include "graph/op_model.h"
+
+namespace ashlar {
+
+std::vector<int64_t> next_rows(const TokenBatch& batch) {
+  std::vector<int64_t> next(static_cast<size_t>(batch.size()), -1);
+  std::map<int32_t, size_t> last;  // sequence -> its last row so far
+  for (size_t t = 0; t < next.size(); ++t) {
+    const auto [it, first] = last.emplace(batch.sequences[t], t);
+    if (!first) next[it->second] = static_cast<int64_t>(t);
+    it->second = t;
+  }
+  return next;
+}
+
+namespace {
+
+/// Tokens of the workload that are scored. The first of a run that continues a sequence makes the
+/// one before it, which had no successor until then, scored as well.
+int64_t scored_tokens(const Workload& load) {
+  int64_t n = 0;
+  for (const Workload::Run& r : load.runs) n += r.count - (r.first == 0 && r.count > 0 ? 1 : 0);
+  return n;
+}
+
+/// 1 / N of the batch; 0 when no token is scored.
+double scored_weight(const std::vector<int64_t>& next) {
+  int64_t n = 0;
+  for (const int64_t row : next) n += row >= 0 ? 1 : 0;
+  return n == 0 ? 0 : 1 / static_cast<double>(n);
+}
+
+void expect_logits(std::span<const Type> in) {
+  expect_kind(in[0], Kind::real, "logits");
+  if (in[0].axes.size() != 2 || !in[0].per_token())
+    shape_error("logits: expected [tokens, vocab], found " + to_string(in[0]));
+  expect_kind(in[1], Kind::index, "ids");
+  expect_axes(in[1].axes, {tokens_axis()}, "ids");
+}
+
+int64_t checked_id(int64_t id, int64_t vocab) {
+  if (id < 0 || id >= vocab)
+    fail(ErrorKind::invalid, "token id {}: expected 0 to {}", id, vocab - 1);
+  return id;
+}
+
+template <class F>
+F largest(const F* z, int64_t n) {
+  F peak = z[0];
+  for (int64_t i = 1; i < n; ++i) peak = z[i] > peak ? z[i] : peak;
+  return peak;
+}
+
+}  // namespace
+
+std::vector<Type> CrossEntropy::types(std::span<const Type> in) const {
+  expect_inputs(in, 2, 2);
+  expect_logits(in);
+  return {{Kind::real, {tokens_axis()}}};
+}
+
+int64_t CrossEntropy::flops(std::span<const Type> in, const Workload& load) const {
+  return scored_tokens(load) * (3 * in[0].axes[1].size + 3);
+}
+
+std::vector<Value> CrossEntropy::derivative(Builder& b, std::span<const Value> in,
+                                            std::span<const Value>,
+                                            std::span<const Value> dy) const {
+  return {b.add1(CrossEntropyGrad{}, {in[0], in[1], dy[0]}), {}};
+}
+
+template <class F>
+void CrossEntropy::meaning(const In<F>& in, Out<F>& out) const {
+  using std::exp;
+  using std::log;
+  const int64_t vocab = in[0].sizes[1];
+  const std::vector<int64_t> next = next_rows(in.batch);
+  for (size_t t = 0; t < next.size(); ++t) {
+    if (next[t] < 0) continue;
+    const F* z = in[0].values.data() + t * static_cast<size_t>(vocab);
+    const int64_t target = checked_id(in[1].indices[static_cast<size_t>(next[t])], vocab);
+    const F peak = largest(z, vocab);
+    F sum = 0;
+    for (int64_t i = 0; i < vocab; ++i) sum += exp(z[i] - peak);
+    out[0].values[t] = log(sum) - (z[target] - peak);
+  }
+}
+
+std::vector<Type> CrossEntropyGrad::types(std::span<const Type> in) const {
+  expect_inputs(in, 3, 3);
+  expect_logits(in);
+  expect_kind(in[2], Kind::real, "dl");
+  expect_axes(in[2].axes, {tokens_axis()}, "dl");
+  return {in[0]};
+}
+
+int64_t CrossEntropyGrad::flops(std::span<const Type> in, const Workload& load) const {
+  return scored_tokens(load) * (4 * in[0].axes[1].size + 2);
+}
+
+template <class F>
+void CrossEntropyGrad::meaning(const In<F>& in, Out<F>& out) const {
+  using std::exp;
+  const int64_t vocab = in[0].sizes[1];
+  const std::vector<int64_t> next = next_rows(in.batch);
+  for (size_t t = 0; t < next.size(); ++t) {
+    if (next[t] < 0) continue;
+    const F* z = in[0].values.data() + t * static_cast<size_t>(vocab);
+    F* dz = out[0].values.data() + t * static_cast<size_t>(vocab);
+    const int64_t target = checked_id(in[1].indices[static_cast<size_t>(next[t])], vocab);
+    const F peak = largest(z, vocab);
+    F sum = 0;
+    for (int64_t i = 0; i < vocab; ++i) {
+      dz[i] = exp(z[i] - peak);
+      sum += dz[i];
+    }
+    const F r = in[2].values[t] / sum;
+    for (int64_t i = 0; i < vocab; ++i) dz[i] *= r;
+    dz[target] -= in[2].values[t];
+  }
+}
+
+std::vector<Type> ScoredMean::types(std::span<const Type> in) const {
+  expect_inputs(in, 1, 1);
+  expect_kind(in[0], Kind::real, "x");
+  expect_axes(in[0].axes, {tokens_axis()}, "x");
+  return {{Kind::real, {}}};
+}
+
+int64_t ScoredMean::flops(std::span<const Type>, const Workload& load) const {
+  return 2 * scored_tokens(load);
+}
+
+std::vector<Value> ScoredMean::derivative(Builder& b, std::span<const Value>,
+                                          std::span<const Value>, std::span<const Value> dy) const {
+  return {b.add1(ScoredMeanGrad{}, {dy[0]})};
+}
+
+template <class F>
+void ScoredMean::meaning(const In<F>& in, Out<F>& out) const {
+  const std::vector<int64_t> next = next_rows(in.batch);
+  const F weight = F(scored_weight(next));
+  for (size_t t = 0; t < next.size(); ++t) {
+    if (next[t] >= 0) out[0].values[0] += in[0].values[t] * weight;
+  }
+}
+
+std::vector<Type> ScoredMeanGrad::types(std::span<const Type> in) const {
+  expect_inputs(in, 1, 1);
+  expect_weight(in[0], "dy");
+  expect_axes(in[0].axes, {}, "dy");
+  return {{Kind::real, {tokens_axis()}}};
+}
+
+int64_t ScoredMeanGrad::flops(std::span<const Type>, const Workload& load) const {
+  return scored_tokens(load);
+}
+
+template <class F>
+void ScoredMeanGrad::meaning(const In<F>& in, Out<F>& out) const {
+  const std::vector<int64_t> next = next_rows(in.batch);
+  const F weight = F(scored_weight(next));
+  for (size_t t = 0; t < next.size(); ++t) {
+    if (next[t] >= 0) out[0].values[t] = in[0].values[0] * weight;
+  }
+}
+
+ASHLAR_OP(CrossEntropy)
+ASHLAR_OP(CrossEntropyGrad)
+ASHLAR_OP(ScoredMean)
+ASHLAR_OP(ScoredMeanGrad)
+
+}  // namespace ashlar

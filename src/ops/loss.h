@@ -1,0 +1,67 @@
+// The loss of training, next-token cross-entropy, and its gradients. The last token of each
+// sequence has no successor in the batch and is not scored.
+#pragma once
+
+#include "graph/op.h"
+
+namespace ashlar {
+
+/// logits [tokens, vocab], ids index [tokens] (the tokens themselves) -> [tokens], in nats; 0 for
+/// tokens that are not scored.
+struct CrossEntropy {
+  static constexpr OpDoc doc{"cross_entropy", "l_t = ln sum_i exp(z_i) - z[id of the next token]",
+                             "logits ids", "l", "Bengio et al. 2003, section 2"};
+  template <class V>
+  void attributes(V&) {}
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+ASHLAR_DECLARE_OP(CrossEntropy);
+
+/// logits [tokens, vocab], ids index [tokens], dl [tokens] -> dz like logits.
+struct CrossEntropyGrad {
+  static constexpr OpDoc doc{"cross_entropy_grad", "dz = (softmax(z) - onehot(next)) dl",
+                             "logits ids dl", "dz", ""};
+  template <class V>
+  void attributes(V&) {}
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+ASHLAR_DECLARE_OP(CrossEntropyGrad);
+
+/// x [tokens] -> [], one number: the mean over the N tokens of the batch that are scored.
+struct ScoredMean {
+  static constexpr OpDoc doc{"scored_mean", "y = sum_t x_t / N", "x", "y", ""};
+  template <class V>
+  void attributes(V&) {}
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+ASHLAR_DECLARE_OP(ScoredMean);
+
+/// dy [] -> dx [tokens]: dy / N for tokens that are scored, 0 for others.
+struct ScoredMeanGrad {
+  static constexpr OpDoc doc{"scored_mean_grad", "dx_t = dy / N", "dy", "dx", ""};
+  template <class V>
+  void attributes(V&) {}
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+ASHLAR_DECLARE_OP(ScoredMeanGrad);
+
+/// Per token of the batch the row of the next one in its sequence, -1 where there is none.
+std::vector<int64_t> next_rows(const TokenBatch& batch);
+
+}  // namespace ashlar

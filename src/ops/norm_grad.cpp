@@ -1,0 +1,103 @@
+// Gradients of the norms in plain loops.
+#include "ops/norm_grad.h"
+
+#include "graph/op_model.h"
+
+namespace ashlar {
+
+std::vector<Type> RmsNormGrad::types(std::span<const Type> in) const {
+  expect_inputs(in, 2, 3);
+  expect_kind(in[0], Kind::real, "x");
+  expect_per_token(in[0], "x");
+  expect_kind(in[1], Kind::real, "dy");
+  expect_axes(in[1].axes, in[0].axes, "dy against x");
+  if (in.size() == 3) expect_weight(in[2], "w");
+  if (axes < 1) shape_error("axes: expected at least 1, found " + std::to_string(axes));
+  const Axes group = last_axes(in[0], static_cast<size_t>(axes), "x");
+  if (in.size() == 2) return {in[0]};
+  expect_axes(in[2].axes, group, "w");
+  return {in[0], in[2]};
+}
+
+int64_t RmsNormGrad::flops(std::span<const Type> in, const Workload& load) const {
+  const int64_t n = count_of(last_axes(in[0], static_cast<size_t>(axes), "x"));
+  const int64_t groups = in[0].feature_count() / n;
+  return load.tokens() * groups * (n * (in.size() == 3 ? 11 : 7) + 8);
+}
+
+template <class F>
+void RmsNormGrad::meaning(const In<F>& in, Out<F>& out) const {
+  using std::sqrt;
+  const int64_t n = in[0].inner(static_cast<size_t>(axes));
+  const F count = F(static_cast<double>(n));
+  std::vector<F> g(static_cast<size_t>(n));  // gradient of x / rms
+  for (int64_t group = 0; group < in[0].elements() / n; ++group) {
+    const F* x = in[0].values.data() + group * n;
+    const F* dy = in[1].values.data() + group * n;
+    F* dx = out[0].values.data() + group * n;
+    F squares = 0, product = 0;
+    for (int64_t i = 0; i < n; ++i) squares += x[i] * x[i];
+    const F r = F(1) / sqrt(squares / count + F(eps));
+    for (int64_t i = 0; i < n; ++i) {
+      const auto at = static_cast<size_t>(i);
+      g[at] = in.size() == 3 ? dy[i] * in[2].values[at] : dy[i];
+      product += g[at] * x[i];
+    }
+    const F c = r * r * r * product / count;
+    for (int64_t i = 0; i < n; ++i) dx[i] = r * g[static_cast<size_t>(i)] - c * x[i];
+    if (in.size() < 3) continue;
+    for (int64_t i = 0; i < n; ++i) out[1].values[static_cast<size_t>(i)] += dy[i] * x[i] * r;
+  }
+}
+
+std::vector<Type> LayerNormGrad::types(std::span<const Type> in) const {
+  expect_inputs(in, 3, 3);
+  expect_kind(in[0], Kind::real, "x");
+  expect_per_token(in[0], "x");
+  expect_kind(in[1], Kind::real, "dy");
+  expect_axes(in[1].axes, in[0].axes, "dy against x");
+  expect_weight(in[2], "w");
+  expect_axes(in[2].axes, last_axes(in[0], 1, "x"), "w");
+  return {in[0], in[2], in[2]};
+}
+
+int64_t LayerNormGrad::flops(std::span<const Type> in, const Workload& load) const {
+  const int64_t n = in[0].axes.back().size;
+  return load.tokens() * (in[0].feature_count() / n) * (17 * n + 7);
+}
+
+template <class F>
+void LayerNormGrad::meaning(const In<F>& in, Out<F>& out) const {
+  using std::sqrt;
+  const int64_t n = in[0].inner(1);
+  const F count = F(static_cast<double>(n));
+  std::vector<F> h(static_cast<size_t>(n)), g(h.size());  // normalised x, and its gradient
+  for (int64_t group = 0; group < in[0].elements() / n; ++group) {
+    const F* x = in[0].values.data() + group * n;
+    const F* dy = in[1].values.data() + group * n;
+    F* dx = out[0].values.data() + group * n;
+    F sum = 0, squares = 0, sum_g = 0, sum_gh = 0;
+    for (int64_t i = 0; i < n; ++i) sum += x[i];
+    const F mean = sum / count;
+    for (int64_t i = 0; i < n; ++i) {
+      const F centred = x[i] - mean;
+      squares += centred * centred;
+    }
+    const F r = F(1) / sqrt(squares / count + F(eps));
+    for (size_t i = 0; i < h.size(); ++i) {
+      h[i] = (x[i] - mean) * r;
+      g[i] = dy[i] * in[2].values[i];
+      sum_g += g[i];
+      sum_gh += g[i] * h[i];
+      out[1].values[i] += dy[i] * h[i];
+      out[2].values[i] += dy[i];
+    }
+    const F mean_g = sum_g / count, mean_gh = sum_gh / count;
+    for (size_t i = 0; i < h.size(); ++i) dx[i] = r * (g[i] - mean_g - h[i] * mean_gh);
+  }
+}
+
+ASHLAR_OP(RmsNormGrad)
+ASHLAR_OP(LayerNormGrad)
+
+}  // namespace ashlar

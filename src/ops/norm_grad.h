@@ -1,0 +1,45 @@
+// Gradients of the norms.
+#pragma once
+
+#include "graph/op.h"
+
+namespace ashlar {
+
+/// x and dy [tokens, ..., n...], w [n...] -> dx like x and, with w, dw like w.
+struct RmsNormGrad {
+  static constexpr OpDoc doc{"rms_norm_grad",
+                             "r = 1 / sqrt(mean(x^2) + eps), g = dy w, dx = r g - x r^3 mean(g x)",
+                             "x dy w?", "dx dw?", ""};
+  double eps = 1e-6;
+  int64_t axes = 1;
+  template <class V>
+  void attributes(V& v) {
+    v("eps", eps);
+    v("axes", axes);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+ASHLAR_DECLARE_OP(RmsNormGrad);
+
+/// x and dy [tokens, ..., n], w [n] -> dx like x, dw and db like w.
+struct LayerNormGrad {
+  static constexpr OpDoc doc{
+      "layer_norm_grad",
+      "h = (x - mean(x)) r, g = dy w, dx = r (g - mean(g) - h mean(g h)), dw = sum dy h", "x dy w",
+      "dx dw db", ""};
+  double eps = 1e-5;
+  template <class V>
+  void attributes(V& v) {
+    v("eps", eps);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+ASHLAR_DECLARE_OP(LayerNormGrad);
+
+}  // namespace ashlar
