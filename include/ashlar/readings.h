@@ -2,4 +2,6 @@
 // drawings, explanations, differences, derivatives.
 #pragma once
 
+#include "ashlar/claims.h"
 #include "ashlar/count.h"
+#include "ashlar/plan.h"
