@@ -5,50 +5,21 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "../blueprint/samples.h"
 #include "base/error.h"
+#include "comparison.h"
 #include "random_model.h"
 #include "run/reference.h"
 
 namespace ashlar {
 namespace {
 
+using testing::all_logits;
+using testing::difference;
 using testing::random_weights;
-
-std::vector<TokenId> some_tokens(int64_t n, int64_t vocab, uint64_t seed = 7) {
-  std::mt19937_64 random(seed);
-  std::vector<TokenId> ids;
-  for (int64_t i = 0; i < n; ++i)
-    ids.push_back(static_cast<TokenId>(random() % static_cast<uint64_t>(vocab)));
-  return ids;
-}
-
-std::vector<float> all_logits(Engine& engine, SequenceId sequence, std::span<const TokenId> ids) {
-  const Run run{sequence, ids, ashlar::Run::Logits::all};
-  const auto logits = engine.step({&run, 1});
-  return {logits.begin(), logits.end()};
-}
-
-/// Largest difference as a share of the largest magnitude.
-double difference(std::span<const float> a, std::span<const float> b) {
-  EXPECT_EQ(a.size(), b.size());
-  double worst = 0, largest = 1e-30;
-  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    if (std::isnan(a[i]) || std::isnan(b[i])) return INFINITY;
-    worst = std::max(worst, std::abs(static_cast<double>(a[i]) - b[i]));
-    largest = std::max(largest, std::abs(static_cast<double>(b[i])));
-  }
-  return worst / largest;
-}
-
-std::vector<std::string> runnable_tables() {
-  std::vector<std::string> names;
-  for (const kernels::Table* t : kernels::tables())
-    if (t->supported()) names.emplace_back(t->name);
-  return names;
-}
+using testing::runnable_tables;
+using testing::some_tokens;
 
 class EverySample : public ::testing::TestWithParam<size_t> {
  protected:
