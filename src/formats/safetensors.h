@@ -14,6 +14,8 @@
 
 namespace ashlar {
 
+class OutputFile;
+
 /// A folder of safetensors files. Weights stored in pieces are one entry under the weight's own
 /// name:
 ///   X + X_scale_inv (or X_scale)     e4m3 values with block, row or tensor scales: fp8_b128, else
@@ -54,6 +56,8 @@ class SafetensorsWriter {
   /// when all are done.
   void write(const std::filesystem::path& folder,
              int64_t max_shard_bytes = int64_t{5'000'000'000}) const;
+  /// Writes one file of this name.
+  void write_single(const std::filesystem::path& file) const;
 
  private:
   struct Item {
@@ -63,6 +67,8 @@ class SafetensorsWriter {
     int64_t bytes;
     Producer producer;
   };
+  void write_items(OutputFile& out, std::vector<const Item*>& items, int64_t total,
+                   int64_t* done) const;
   std::vector<Item> items_;
   std::function<void(int64_t, int64_t)> progress_;
 };

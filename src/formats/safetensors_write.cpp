@@ -27,6 +27,14 @@ std::string_view dtype_of(Format format) {
   }
 }
 
+std::string quoted(const std::string& name) {
+  try {
+    return Json(name).dump();
+  } catch (const Json::exception&) {
+    fail(ErrorKind::invalid, "tensor name \"{}\" is not valid UTF-8", name);
+  }
+}
+
 }  // namespace
 
 void SafetensorsWriter::add_tensor(const std::string& name, Format format, const Sizes& sizes,
@@ -42,6 +50,56 @@ void SafetensorsWriter::add_tensor(const std::string& name, Format format, const
 
 void SafetensorsWriter::add_tensor(const std::string& name, const Tensor& tensor) {
   add_tensor(name, tensor.format, tensor.sizes, [tensor] { return tensor; });
+}
+
+void SafetensorsWriter::write_items(OutputFile& out, std::vector<const Item*>& items, int64_t total,
+                                    int64_t* done) const {
+  // Wide numbers first, so that every tensor lies at a multiple of its width.
+  std::stable_sort(items.begin(), items.end(), [](const Item* a, const Item* b) {
+    return info(a->format).block_bytes > info(b->format).block_bytes;
+  });
+  std::string header = R"({"__metadata__":{"format":"pt"})";
+  int64_t offset = 0;
+  for (const Item* item : items) {
+    header +=
+        fmt::format(R"(,{}:{{"dtype":"{}","shape":[)", quoted(item->name), dtype_of(item->format));
+    for (size_t i = 0; i < item->sizes.size(); ++i)
+      header += fmt::format("{}{}", i ? "," : "", item->sizes[i]);
+    header += fmt::format(R"(],"data_offsets":[{},{}]}})", offset, offset + item->bytes);
+    offset += item->bytes;
+  }
+  header += '}';
+  while (header.size() % 8 != 0) header += ' ';
+  const uint64_t length = header.size();
+  out.write(&length, sizeof(length));
+  out.write(header);
+  for (const Item* item : items) {
+    const Tensor tensor = item->producer();
+    if (tensor.format != item->format || tensor.sizes != item->sizes) {
+      fail(ErrorKind::invalid, "tensor \"{}\": promised {} {}, produced {} {}", item->name,
+           info(item->format).name, to_string(item->sizes), info(tensor.format).name,
+           to_string(tensor.sizes));
+    }
+    out.write(tensor.data, static_cast<size_t>(tensor.bytes()));
+    *done += tensor.bytes();
+    if (progress_) progress_(*done, total);
+  }
+}
+
+void SafetensorsWriter::write_single(const std::filesystem::path& file) const {
+  int64_t total = 0, done = 0;
+  std::set<std::string> names;
+  std::vector<const Item*> items;
+  for (const Item& item : items_) {
+    if (!names.insert(item.name).second)
+      fail(ErrorKind::invalid, "tensor \"{}\" was added twice", item.name);
+    items.push_back(&item);
+    total += item.bytes;
+  }
+  OutputFile out(file);
+  write_items(out, items, total, &done);
+  out.close();
+  out.commit();
 }
 
 void SafetensorsWriter::write(const std::filesystem::path& folder, int64_t max_shard_bytes) const {
@@ -70,45 +128,11 @@ void SafetensorsWriter::write(const std::filesystem::path& folder, int64_t max_s
   std::deque<OutputFile> files;
   std::vector<std::pair<std::string, std::string>> places;  // tensor, file
   for (size_t s = 0; s < shards.size(); ++s) {
-    // Wide numbers first, so that every tensor lies at a multiple of its width.
-    std::stable_sort(shards[s].begin(), shards[s].end(), [](const Item* a, const Item* b) {
-      return info(a->format).block_bytes > info(b->format).block_bytes;
-    });
     const std::string name =
         single ? kSingle : fmt::format("model-{:05}-of-{:05}.safetensors", s + 1, shards.size());
-    std::string header = R"({"__metadata__":{"format":"pt"})";
-    int64_t offset = 0;
-    for (const Item* item : shards[s]) {
-      std::string quoted;
-      try {
-        quoted = Json(item->name).dump();
-      } catch (const Json::exception&) {
-        fail(ErrorKind::invalid, "tensor name \"{}\" is not valid UTF-8", item->name);
-      }
-      header += fmt::format(R"(,{}:{{"dtype":"{}","shape":[)", quoted, dtype_of(item->format));
-      for (size_t i = 0; i < item->sizes.size(); ++i)
-        header += fmt::format("{}{}", i ? "," : "", item->sizes[i]);
-      header += fmt::format(R"(],"data_offsets":[{},{}]}})", offset, offset + item->bytes);
-      offset += item->bytes;
-      places.emplace_back(quoted, name);
-    }
-    header += '}';
-    while (header.size() % 8 != 0) header += ' ';
     OutputFile& out = files.emplace_back(folder / name);
-    const uint64_t length = header.size();
-    out.write(&length, sizeof(length));
-    out.write(header);
-    for (const Item* item : shards[s]) {
-      const Tensor tensor = item->producer();
-      if (tensor.format != item->format || tensor.sizes != item->sizes) {
-        fail(ErrorKind::invalid, "tensor \"{}\": promised {} {}, produced {} {}", item->name,
-             info(item->format).name, to_string(item->sizes), info(tensor.format).name,
-             to_string(tensor.sizes));
-      }
-      out.write(tensor.data, static_cast<size_t>(tensor.bytes()));
-      done += tensor.bytes();
-      if (progress_) progress_(done, total);
-    }
+    write_items(out, shards[s], total, &done);
+    for (const Item* item : shards[s]) places.emplace_back(quoted(item->name), name);
     out.close();
   }
   for (OutputFile& file : files) file.commit();

@@ -358,6 +358,8 @@ Bound bind_weights(Blueprint& bp, Graph& graph, const Family& family, const Chec
     bound.sources.push_back(
         {f.param->name,
          fmt::format("{} ({})", tensors, std::filesystem::path(entry.file).filename().string())});
+    bound.placements.push_back({f.param->name, *f.source, f.tensors});
+    bound.placements.back().source.transposed = f.is_transposed;
     done += f.param->elements();
     if (progress) progress(done, total);
   }

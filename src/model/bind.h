@@ -34,6 +34,7 @@ class FileNames {
 struct Bound {
   Weights weights;
   std::vector<WeightSource> sources;
+  std::vector<Placement> placements;
   std::vector<std::string> notices;
 };
 

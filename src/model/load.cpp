@@ -28,6 +28,7 @@ void set_text(Model* model, TextModel text) {
 void set_bound(Model* model, Bound bound) {
   model->weights = std::move(bound.weights);
   model->sources = std::move(bound.sources);
+  model->placements = std::move(bound.placements);
   model->notices = std::move(bound.notices);
 }
 

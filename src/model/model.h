@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "blueprint/blueprint.h"
+#include "families/names.h"
 #include "run/engine.h"
 #include "text/tokenizer.h"
 
@@ -30,12 +31,21 @@ struct WeightSource {
   std::string tensors;    // "model.layers.0.self_attn.q_proj.weight (model.safetensors)"
 };
 
+/// The same for programs: where and how a parameter lies in the files, so that what belongs to it
+/// can be written under the same names (gradients).
+struct Placement {
+  std::string parameter;
+  Source source;                     // `transposed` as found
+  std::vector<std::string> tensors;  // names in the file; one per matrix where they are apart
+};
+
 struct Model {
   std::string source;  // the path or name it was loaded from
   Blueprint blueprint;
   Graph graph;
   Weights weights;
   std::vector<WeightSource> sources;
+  std::vector<Placement> placements;     // empty when the weights are made up
   std::vector<std::string> notices;      // vision tensors left aside, extra tensors, ...
   std::unique_ptr<Tokenizer> tokenizer;  // null when the source has none
   std::string tokenizer_error;           // why not, when files were there but could not be read
