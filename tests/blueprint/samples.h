@@ -82,7 +82,8 @@ inline Blueprint deepseek_like(bool compressed_query = true) {
                           .latent = 6,
                           .qk_nope = 4,
                           .qk_rope = 2,
-                          .value_dim = 5};
+                          .value_dim = 5,
+                          .bias = !compressed_query};
   mla.rope = {.theta = 1e4,
               .layout = RotationLayout::interleaved,
               .scaling = RotationScaling::yarn,
