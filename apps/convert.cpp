@@ -1,0 +1,50 @@
+// ashlar convert: a model written as safetensors or GGUF, in other number formats.
+#include "model/convert.h"
+
+#include <cstdio>
+
+#include "apps/commands.h"
+
+namespace ashlar::app {
+namespace {
+
+struct ConvertCommand {
+  ModelOptions model;
+  std::string out;
+  ConvertOptions options;
+};
+
+void run(ConvertCommand& o) {
+  // For made-up weights --weights is what they are made in, for others what they become.
+  if (!o.model.random) o.options.weights = std::exchange(o.model.weights, "");
+  const Model model = load(o.model);
+  Progress progress("writing");
+  o.options.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
+  o.options.notice = [](const std::string& text) {
+    std::fprintf(stderr, "note: %s\n", text.c_str());
+  };
+  convert_model(model, o.out, o.options);
+}
+
+}  // namespace
+
+void add_convert(CLI::App& app) {
+  auto o = std::make_shared<ConvertCommand>();
+  CLI::App* command = app.add_subcommand(
+      "convert",
+      "write a model as safetensors (with config.json, for Transformers) or GGUF (for llama.cpp)");
+  add_model_options(*command, o->model, false);
+  command->get_option("--weights")
+      ->description(
+          "format of the matrices: f32 bf16 f16 q8_0 q4_0 q4_1 q5_0 q5_1 q2_k ... q6_k iq4_nl "
+          "iq4_xs mxfp4, or a mix: "
+          "q4_k_s q4_k_m q5_k_s q5_k_m; safetensors: f32 bf16 f16 (default: as they are)");
+  command->add_option("out", o->out, "folder (safetensors) or .gguf file to write")
+      ->required()
+      ->type_name("OUT");
+  command->add_option("--to", o->options.to, "safetensors or gguf (default: by OUT's name)")
+      ->check(CLI::IsMember({"safetensors", "gguf"}));
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace ashlar::app
