@@ -9,6 +9,25 @@
 
 namespace ashlar {
 
+const TextRange* Trust::first_ending_after(size_t at) const {
+  const auto found =
+      std::lower_bound(ranges_.begin(), ranges_.end(), at,
+                       [](const TextRange& r, size_t place) { return r.end <= place; });
+  return found == ranges_.end() ? nullptr : &*found;
+}
+
+bool Trust::covers(size_t begin, size_t end) const {
+  if (everywhere_) return true;
+  const TextRange* range = first_ending_after(begin);
+  return range != nullptr && range->begin <= begin && end <= range->end;
+}
+
+bool Trust::touches(size_t begin, size_t end) const {
+  if (everywhere_) return true;
+  const TextRange* range = first_ending_after(begin);
+  return range != nullptr && range->begin < end;
+}
+
 AddedTokenFinder::AddedTokenFinder(const std::vector<AddedToken>& tokens,
                                    const std::vector<std::string>& spellings) {
   // Sorted spellings make the trie's nodes in the order of a walk through it: level by level.
@@ -62,7 +81,8 @@ const AddedTokenFinder::Node* AddedTokenFinder::child(const Node& node, unsigned
   return edge != end && edge->byte == byte ? &nodes_[edge->node] : nullptr;
 }
 
-void AddedTokenFinder::split(std::string_view text, bool controls, std::vector<Part>& parts) const {
+void AddedTokenFinder::split(std::string_view text, const Trust& trust, size_t offset,
+                             std::vector<Part>& parts) const {
   size_t done = 0;
   const auto byte_at = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   for (size_t i = 0; !empty() && i < text.size();) {
@@ -72,12 +92,19 @@ void AddedTokenFinder::split(std::string_view text, bool controls, std::vector<P
       continue;
     }
     const AddedToken* token = nullptr;
-    size_t end = i;
+    size_t end = i, refused = i;
     const Node* node = &nodes_[root];
     for (size_t at = i + 1; node != nullptr; ++at) {
       if (node->token != nullptr) {
-        token = node->token;
-        end = at;
+        // A token that lies partly in trusted text must not hide a shorter one that lies in it.
+        const bool partly = node->token->control && !trust.covers(offset + i, offset + at) &&
+                            trust.touches(offset + i, offset + at);
+        if (partly) {
+          refused = at;
+        } else {
+          token = node->token;
+          end = at;
+        }
       }
       if (at == text.size()) break;
       node = child(*node, byte_at(at));
@@ -87,8 +114,11 @@ void AddedTokenFinder::split(std::string_view text, bool controls, std::vector<P
       continue;
     }
     size_t begin = i;
+    if (token->control && !trust.covers(offset + begin, offset + end)) {
+      i = refused > end ? i + 1 : end;
+      continue;
+    }
     i = end;
-    if (token->control && !controls) continue;
     if (token->single_word) {
       size_t at = begin;
       if (begin > 0 &&

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -21,6 +22,31 @@ struct AddedToken {
   bool control = false;                 // text that must not control the model must not become this
 };
 
+/// Bytes [begin, end) of a text.
+struct TextRange {
+  size_t begin, end;
+};
+
+/// Where in a text control tokens may be recognised: only within one of its ranges.
+class Trust {
+ public:
+  explicit Trust(bool everywhere) : everywhere_(everywhere) {}
+  /// `ranges` ascend, do not touch, and outlive this.
+  explicit Trust(std::span<const TextRange> ranges) : ranges_(ranges) {}
+
+  bool covers(size_t begin, size_t end) const;
+  bool touches(size_t begin, size_t end) const;
+  bool everywhere() const { return everywhere_; }
+  bool nowhere() const { return !everywhere_ && ranges_.empty(); }
+  std::span<const TextRange> ranges() const { return ranges_; }
+
+ private:
+  const TextRange* first_ending_after(size_t at) const;
+
+  bool everywhere_ = false;
+  std::span<const TextRange> ranges_;
+};
+
 /// Finds added tokens in text: of those that begin first, the longest.
 class AddedTokenFinder {
  public:
@@ -36,9 +62,10 @@ class AddedTokenFinder {
                    const std::vector<std::string>& spellings);
 
   bool empty() const { return nodes_.size() <= 1; }
-  /// Appends the parts of `text` (valid UTF-8) in order. With `controls` false the control tokens
-  /// in it stay text.
-  void split(std::string_view text, bool controls, std::vector<Part>& parts) const;
+  /// Appends the parts of `text` (valid UTF-8) in order. Control tokens in it stay text where they
+  /// are not trusted; `offset` is where the text begins in what `trust` speaks of.
+  void split(std::string_view text, const Trust& trust, size_t offset,
+             std::vector<Part>& parts) const;
 
  private:
   struct Node {

@@ -47,6 +47,8 @@ class Interpreter {
   bool autoescape() const { return autoescape_; }
   Value call_macro(const Macro& macro, Args& args);
   Value call_loop(Loop& loop, const Value& iterable);
+  /// self.name: a function that renders the block; undefined where there is none.
+  Value block(std::string_view name);
 
  private:
   enum class Flow { normal, break_loop, continue_loop };
@@ -65,6 +67,7 @@ class Interpreter {
   Args eval_args(const CallArgs& args);
   Value load(int name);
   void assign(const Expr& target, const Value& value);
+  void assign_name(int name, const Value& value);
   static void check_namespaces(Interpreter& self, const Expr& target);
 
   Flow exec(const Body& body);
@@ -77,6 +80,7 @@ class Interpreter {
   void exec_with(const Node& node, Flow& flow);
   void exec_call_block(const Node& node);
   void exec_block(const Node& node);
+  Value render_block(const Node& node);
   Value make_macro(const Node& node);
   void open_loop(Loop& loop, const Node& node, const Value& iterable, Scope* scope);
   void emit(const Value& value);

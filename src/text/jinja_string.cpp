@@ -108,6 +108,12 @@ size_t Str::offset(size_t index) const {
   return at;
 }
 
+bool Str::from_value_at(size_t at) const {
+  const auto span = std::lower_bound(from_values.begin(), from_values.end(), at,
+                                     [](const Span& s, size_t place) { return s.end <= place; });
+  return span != from_values.end() && span->begin <= at;
+}
+
 size_t count_chars(std::string_view bytes) {
   size_t count = 0;
   for (const char c : bytes) count += (static_cast<unsigned char>(c) & 0xc0) != 0x80;

@@ -22,11 +22,12 @@ void check_depth(int depth) {
 
 }  // namespace
 
-Budget::Budget(uint64_t max_steps, uint64_t max_bytes, int max_depth)
+Budget::Budget(uint64_t max_steps, uint64_t max_bytes, int max_depth, bool permanent)
     : max_steps_(max_steps),
       steps_left_(max_steps),
       max_bytes_(max_bytes),
       max_depth_(max_depth),
+      permanent_(permanent),
       outer_(current_budget) {
   current_budget = this;
 }
@@ -110,6 +111,16 @@ Value Value::tuple(std::vector<Value> items) {
   out.heap_ = make_items(std::move(items));
   return out;
 }
+
+Value Value::group(const Value& grouper, const Value& list) {
+  auto items = make_items({grouper, list});
+  items->group = true;
+  Value out(Kind::tuple);
+  out.heap_ = std::move(items);
+  return out;
+}
+
+bool Value::named_group() const { return kind_ == Kind::tuple && static_cast<const Items&>(*heap_).group; }
 
 Value Value::dict(std::shared_ptr<const Dict> dict) {
   Value out(Kind::dict);
@@ -278,7 +289,10 @@ bool Cursor::next(Value& out) {
     case Kind::object: break;
     default: return false;
   }
-  if (auto* generator = source_.as<Generator>()) return generator->next(out);
+  if (auto* generator = source_.as<Generator>()) {
+    const Deeper deeper;  // one generator may go through another
+    return generator->next(out);
+  }
   if (const auto* range = source_.as<Range>()) {
     if (index_ >= static_cast<size_t>(range->length)) return false;
     out = range->at(static_cast<int64_t>(index_++));

@@ -35,7 +35,8 @@ template <class... Args>
 /// What one rendering (or the parsing of one template) may still use. One is current per thread.
 class Budget {
  public:
-  Budget(uint64_t max_steps, uint64_t max_bytes, int max_depth);
+  /// What a `permanent` one gave out may outlive it, and is not given back.
+  Budget(uint64_t max_steps, uint64_t max_bytes, int max_depth, bool permanent = false);
   ~Budget();
   Budget(const Budget&) = delete;
   Budget& operator=(const Budget&) = delete;
@@ -56,6 +57,7 @@ class Budget {
   }
   void leave() { --depth_; }
   int max_depth() const { return max_depth_; }
+  bool permanent() const { return permanent_; }
 
  private:
   [[noreturn]] void out_of_steps() const;
@@ -64,6 +66,7 @@ class Budget {
 
   uint64_t max_steps_, steps_left_, max_bytes_, live_bytes_ = 0;
   int depth_ = 0, max_depth_;
+  bool permanent_;
   Budget* outer_;
 };
 
@@ -89,9 +92,11 @@ class Charge {
   Charge(const Charge&) = delete;
   Charge& operator=(const Charge&) = delete;
   void take(size_t bytes) {
-    if (!budget_) budget_ = Budget::current();
-    if (!budget_) return;
-    budget_->take(bytes);
+    Budget* budget = budget_ ? budget_ : Budget::current();
+    if (!budget) return;
+    budget->take(bytes);
+    if (budget->permanent()) return;
+    budget_ = budget;
     bytes_ += bytes;
   }
 
@@ -119,6 +124,7 @@ struct Str : Heap {
   bool ascii() const { return length == bytes.size(); }
   /// Byte offset of character `index` (at most `length`).
   size_t offset(size_t index) const;
+  bool from_value_at(size_t at) const;
 };
 
 struct Items;
@@ -140,6 +146,8 @@ class Value {
   static Value string(std::shared_ptr<const Str> text);
   static Value list(std::vector<Value> items);
   static Value tuple(std::vector<Value> items);
+  /// A tuple whose two items are also attributes: what groupby gives.
+  static Value group(const Value& grouper, const Value& list);
   static Value dict(std::shared_ptr<const Dict> dict);
   static Value object(Object* object);
   /// `message` is what using it any further fails with.
@@ -168,6 +176,7 @@ class Value {
   const std::string& undefined_message() const;
   const void* identity() const { return heap_ ? static_cast<const void*>(heap_.get()) : object_; }
   int container_depth() const;
+  bool named_group() const;
 
  private:
   explicit Value(Kind kind) : kind_(kind), integer_(0) {}
@@ -191,6 +200,7 @@ struct Big : Heap {
 struct Items : Heap {
   std::vector<Value> values;
   int depth = 1;
+  bool group = false;
 };
 
 /// Keys in order of insertion; equal keys (1, 1.0, true) are one.
@@ -264,6 +274,11 @@ struct Cycler : Object {
   std::vector<Value> items;
   size_t position = 0;
   const char* type_name() const override { return "Cycler"; }
+};
+
+/// The variable `self`.
+struct Blocks : Object {
+  const char* type_name() const override { return "TemplateReference"; }
 };
 
 struct Joiner : Object {

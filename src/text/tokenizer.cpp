@@ -123,10 +123,14 @@ std::vector<std::string_view> kimi_slices(std::string_view text) {
 struct Tokenizer::Impl {
   explicit Impl(TokenizerSpec given);
 
-  void encode_part(std::string_view text, bool controls, Workspace& work,
+  void encode(std::string_view text, const Trust& trust, bool add_special,
+              std::vector<TokenId>& out) const;
+  void encode_part(std::string_view text, const Trust& trust, size_t offset, Workspace& work,
                    std::vector<TokenId>& out) const;
   void encode_words(std::string_view text, bool at_start, Workspace& work,
                     std::vector<TokenId>& out) const;
+  std::vector<TextRange> normalized_ranges(std::string_view segment, std::string_view result,
+                                           const Trust& trust, size_t offset) const;
   std::unique_ptr<Workspace> borrow() const;
   std::string_view piece(TokenId id) const {
     return id >= 0 && static_cast<size_t>(id) < pieces.size() ? pieces[static_cast<size_t>(id)]
@@ -224,28 +228,66 @@ void Tokenizer::Impl::encode_words(std::string_view text, bool at_start, Workspa
   }
 }
 
-void Tokenizer::Impl::encode_part(std::string_view text, bool controls, Workspace& work,
-                                  std::vector<TokenId>& out) const {
+// The trusted ranges of a segment, as they lie in its normalized form; rather too small than too
+// large where the normalizer joins what is beside a border.
+std::vector<TextRange> Tokenizer::Impl::normalized_ranges(std::string_view segment,
+                                                          std::string_view result,
+                                                          const Trust& trust,
+                                                          size_t offset) const {
+  std::vector<TextRange> out;
+  std::string part;
+  for (const TextRange& range : trust.ranges()) {
+    if (range.end <= offset || range.begin >= offset + segment.size()) continue;
+    const size_t begin = std::max(range.begin, offset) - offset;
+    const size_t end = std::min(range.end - offset, segment.size());
+    part.assign(segment.substr(begin));
+    spec.normalizer->apply(part);
+    size_t after = 0;
+    while (after < std::min(part.size(), result.size()) &&
+           part[part.size() - 1 - after] == result[result.size() - 1 - after]) {
+      ++after;
+    }
+    part.assign(segment.substr(0, end));
+    spec.normalizer->apply(part);
+    const auto same = std::mismatch(part.begin(), part.end(), result.begin(), result.end());
+    const size_t first = std::max(result.size() - after, out.empty() ? 0 : out.back().end);
+    const auto last = static_cast<size_t>(same.first - part.begin());
+    if (first < last) out.push_back({first, last});
+  }
+  return out;
+}
+
+void Tokenizer::Impl::encode_part(std::string_view text, const Trust& trust, size_t offset,
+                                  Workspace& work, std::vector<TokenId>& out) const {
   work.outer.clear();
-  raw.split(text, controls, work.outer);
+  raw.split(text, trust, offset, work.outer);
   for (const auto& part : work.outer) {
     if (part.token != nullptr) {
       out.push_back(part.token->id);
       continue;
     }
     std::string_view segment = text.substr(part.begin, part.end - part.begin);
+    const bool at_start = part.begin == 0 && text.data() != nullptr;
+    Trust inner_trust = trust;
+    size_t inner_offset = offset + part.begin;
+    std::vector<TextRange> ranges;
     if (spec.normalizer && !spec.normalizer->leaves(segment)) {
       work.normalized.assign(segment);
       spec.normalizer->apply(work.normalized);
+      if (!normalized.empty() && !trust.everywhere() && !trust.nowhere() &&
+          work.normalized != segment) {
+        ranges = normalized_ranges(segment, work.normalized, trust, inner_offset);
+        inner_trust = Trust(ranges);
+        inner_offset = 0;
+      }
       segment = work.normalized;
     }
-    const bool at_start = part.begin == 0 && text.data() != nullptr;
     if (normalized.empty()) {
       encode_words(segment, at_start, work, out);
       continue;
     }
     work.inner.clear();
-    normalized.split(segment, controls, work.inner);
+    normalized.split(segment, inner_trust, inner_offset, work.inner);
     for (const auto& inner : work.inner) {
       if (inner.token != nullptr) {
         out.push_back(inner.token->id);
@@ -257,6 +299,25 @@ void Tokenizer::Impl::encode_part(std::string_view text, bool controls, Workspac
   }
 }
 
+void Tokenizer::Impl::encode(std::string_view text, const Trust& trust, bool add_special,
+                             std::vector<TokenId>& out) const {
+  std::unique_ptr<Workspace> work = borrow();
+  out.reserve(text.size() / 3 + 8);
+  for (const TokenId id : add_special ? spec.frame : std::vector{TokenizerSpec::kText}) {
+    if (id != TokenizerSpec::kText) {
+      out.push_back(id);
+    } else if (spec.slices) {
+      for (const std::string_view slice : kimi_slices(text)) {
+        encode_part(slice, trust, static_cast<size_t>(slice.data() - text.data()), *work, out);
+      }
+    } else {
+      encode_part(text, trust, 0, *work, out);
+    }
+  }
+  const std::lock_guard lock(mutex);
+  if (idle.size() < 16) idle.push_back(std::move(work));
+}
+
 Tokenizer::Tokenizer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Tokenizer::~Tokenizer() = default;
 
@@ -266,23 +327,15 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, EncodeOptions opti
     repaired = utf8::repaired(text);
     text = repaired;
   }
-  std::unique_ptr<Workspace> work = impl_->borrow();
   std::vector<TokenId> out;
-  out.reserve(text.size() / 3 + 8);
-  for (const TokenId id :
-       options.add_special ? impl_->spec.frame : std::vector{TokenizerSpec::kText}) {
-    if (id != TokenizerSpec::kText) {
-      out.push_back(id);
-    } else if (impl_->spec.slices) {
-      for (const std::string_view slice : kimi_slices(text)) {
-        impl_->encode_part(slice, options.parse_special, *work, out);
-      }
-    } else {
-      impl_->encode_part(text, options.parse_special, *work, out);
-    }
-  }
-  const std::lock_guard lock(impl_->mutex);
-  if (impl_->idle.size() < 16) impl_->idle.push_back(std::move(work));
+  impl_->encode(text, Trust(options.parse_special), options.add_special, out);
+  return out;
+}
+
+std::vector<TokenId> Tokenizer::encode_trusting(std::string_view text,
+                                                std::span<const TextRange> trusted) const {
+  std::vector<TokenId> out;
+  impl_->encode(text, Trust(trusted), false, out);
   return out;
 }
 
@@ -376,7 +429,7 @@ std::unique_ptr<Tokenizer> Tokenizer::from_json(std::string_view tokenizer_json,
   return build_tokenizer(read_tokenizer_json(tokenizer_json, where));
 }
 
-std::unique_ptr<Tokenizer> Tokenizer::from_folder(const std::filesystem::path& folder) {
+TokenizerSpec read_tokenizer_folder(const std::filesystem::path& folder) {
   namespace fs = std::filesystem;
   const auto has = [&](const char* name) {
     std::error_code ignored;
@@ -400,7 +453,11 @@ std::unique_ptr<Tokenizer> Tokenizer::from_folder(const std::filesystem::path& f
          folder.string());
   }
   read_special_names(folder, spec);
-  return build_tokenizer(std::move(spec));
+  return spec;
+}
+
+std::unique_ptr<Tokenizer> Tokenizer::from_folder(const std::filesystem::path& folder) {
+  return build_tokenizer(read_tokenizer_folder(folder));
 }
 
 }  // namespace ashlar

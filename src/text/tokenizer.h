@@ -35,6 +35,7 @@ struct GgufTokenizerData {
   std::optional<bool> add_space_prefix;  // .add_space_prefix
 };
 
+struct TextRange;
 class GgufFile;
 /// Reads them from a file; `where` names it. Throws Error(format) for values of the wrong type.
 GgufTokenizerData gguf_tokenizer_data(const GgufFile& file, std::string where);
@@ -54,6 +55,10 @@ class Tokenizer {
   ~Tokenizer();
 
   std::vector<TokenId> encode(std::string_view text, EncodeOptions options = {}) const;
+  /// The ids of the text alone. Control tokens are recognised only where all of one lies in one of
+  /// the `trusted` ranges of bytes, which ascend and do not touch. `text` is valid UTF-8.
+  std::vector<TokenId> encode_trusting(std::string_view text,
+                                       std::span<const TextRange> trusted) const;
   /// The text of `ids`; unknown ids are skipped. Equals `decode(ids, skip_special_tokens)` of
   /// Hugging Face's tokenizers.
   std::string decode(std::span<const TokenId> ids, bool skip_special = false) const;

@@ -215,8 +215,7 @@ GgufTokenizerData gguf_tokenizer_data(const GgufFile& file, std::string where) {
   return data;
 }
 
-std::unique_ptr<Tokenizer> Tokenizer::from_gguf(const GgufTokenizerData& data) {
-  if (data.model == "none" || data.model == "no_vocab") return nullptr;
+TokenizerSpec read_gguf_tokenizer(const GgufTokenizerData& data) {
   if (data.model != "gpt2" && data.model != "llama") {
     fail(ErrorKind::unsupported,
          "{}: tokenizer.ggml.model \"{}\" is not supported, \"gpt2\" and \"llama\" are", data.where,
@@ -242,7 +241,12 @@ std::unique_ptr<Tokenizer> Tokenizer::from_gguf(const GgufTokenizerData& data) {
   spec.eos = checked(data, data.eos, "eos_token_id");
   if (spec.bos && data.add_bos.value_or(add_bos)) spec.frame.insert(spec.frame.begin(), *spec.bos);
   if (spec.eos && data.add_eos.value_or(false)) spec.frame.push_back(*spec.eos);
-  return build_tokenizer(std::move(spec));
+  return spec;
+}
+
+std::unique_ptr<Tokenizer> Tokenizer::from_gguf(const GgufTokenizerData& data) {
+  if (data.model == "none" || data.model == "no_vocab") return nullptr;
+  return build_tokenizer(read_gguf_tokenizer(data));
 }
 
 }  // namespace ashlar

@@ -49,6 +49,10 @@ TokenizerSpec read_tokenizer_json(std::string_view text, std::string_view where)
 TokenizerSpec read_tekken(std::string_view text, std::string_view where);
 TokenizerSpec read_gpt2_files(const std::filesystem::path& folder);
 TokenizerSpec read_kimi_files(const std::filesystem::path& folder);
+/// Whichever of these a folder has, with the names of BOS and EOS.
+TokenizerSpec read_tokenizer_folder(const std::filesystem::path& folder);
+/// The vocabulary of GGUF metadata, which must be of a kind that is read.
+TokenizerSpec read_gguf_tokenizer(const GgufTokenizerData& data);
 
 /// Fills bos and eos from tokenizer_config.json and special_tokens_map.json where the folder has
 /// them.
