@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <map>
+#include <tuple>
 
 #include "ashlar/count.h"
 #include "base/error.h"
@@ -63,6 +66,34 @@ void fill(float* out, int64_t n, uint64_t key, Spread spread) {
   }
 }
 
+/// Searching for good scales makes these formats slow to write.
+bool is_slow(const FormatInfo& f) { return f.block_len == 256 || f.name == "iq4_nl"; }
+
+/// Above so many numbers, rows of slow formats are drawn from a pool of blocks that were quantised
+/// once.
+constexpr int64_t kDrawnFrom = int64_t{1} << 20;
+constexpr int64_t kPoolBlocks = 2048;
+
+class BlockPools {
+ public:
+  const std::vector<std::byte>& of(Format format, Spread spread) {
+    auto& pool = pools_[{format, spread.mean, spread.deviation}];
+    if (!pool.empty()) return pool;
+    const FormatInfo& f = info(format);
+    pool.resize(static_cast<size_t>(kPoolBlocks * f.block_bytes));
+    in_parallel(kPoolBlocks / 32, [&](int64_t part) {
+      std::vector<float> values(static_cast<size_t>(32 * f.block_len));
+      const auto n = static_cast<int64_t>(values.size());
+      fill(values.data(), n, mixed(static_cast<uint64_t>(part)), spread);
+      f.from_f32(values.data(), pool.data() + part * 32 * f.block_bytes, n);
+    });
+    return pool;
+  }
+
+ private:
+  std::map<std::tuple<Format, float, float>, std::vector<std::byte>> pools_;
+};
+
 }  // namespace
 
 Weights random_weights(const Blueprint& bp, const std::vector<Param>& params, uint64_t seed,
@@ -85,6 +116,7 @@ Weights random_weights(const Blueprint& bp, const std::vector<Param>& params, ui
   need_memory(total, fmt::format("{}: random weights in {}", bp.name.empty() ? "model" : bp.name,
                                  weights.empty() ? "f32" : weights));
   Weights made;
+  BlockPools pools;
   for (const Param& p : params) {
     const Format format = format_of(p);
     std::byte* out = nullptr;
@@ -93,12 +125,25 @@ Weights random_weights(const Blueprint& bp, const std::vector<Param>& params, ui
     const Spread spread = spread_of(p);
     const int64_t cols = p.cols(), rows = p.rows(), bytes = row_bytes(format, cols);
     const int64_t band = std::max<int64_t>(1, 65536 / cols);
+    const FormatInfo& f = info(format);
+    const std::vector<std::byte>* pool =
+        is_slow(f) && p.elements() > kDrawnFrom ? &pools.of(format, spread) : nullptr;
     in_parallel((rows + band - 1) / band, [&](int64_t b) {
-      std::vector<float> values(static_cast<size_t>(cols));
       const int64_t end = std::min(rows, (b + 1) * band);
+      if (pool != nullptr) {
+        const int64_t first = b * band * cols / f.block_len, last = end * cols / f.block_len;
+        for (int64_t i = first; i < last; ++i) {
+          const uint64_t drawn = mixed(key + static_cast<uint64_t>(i)) % kPoolBlocks;
+          std::memcpy(out + i * f.block_bytes,
+                      pool->data() + drawn * static_cast<uint64_t>(f.block_bytes),
+                      static_cast<size_t>(f.block_bytes));
+        }
+        return;
+      }
+      std::vector<float> values(static_cast<size_t>(cols));
       for (int64_t r = b * band; r < end; ++r) {
         fill(values.data(), cols, key + static_cast<uint64_t>(r * cols), spread);
-        info(format).from_f32(values.data(), out + r * bytes, cols);
+        f.from_f32(values.data(), out + r * bytes, cols);
       }
     });
     done += tensor.bytes();

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "formats/mix.h"
 #include "readings/kinds.h"
+#include "readings/mix_model.h"
 
 namespace ashlar {
 namespace {
@@ -39,6 +40,18 @@ std::string mix_name(const Param& p) {
 
 }  // namespace
 
+MixModel mix_model(const Blueprint& bp) {
+  MixModel model{.layers = static_cast<int>(bp.blocks.size())};
+  if (const auto* a = std::get_if<AttentionPart>(&bp.blocks[0].mixer))
+    model.gqa = static_cast<int>(a->heads / a->kv_heads);
+  for (const Block& b : bp.blocks) {
+    if (const auto* e = std::get_if<ExpertFfnPart>(&b.ffn))
+      model.experts = static_cast<int>(e->experts);
+  }
+  model.llama_70b = bp.family == "llama" && model.layers == 80 && model.gqa > 1;
+  return model;
+}
+
 WeightFormats weight_formats(std::string_view name, const Blueprint& bp) {
   const auto format = format_named(name);
   if (format && info(*format).exact) return [f = *format](const Param&) { return f; };
@@ -55,14 +68,7 @@ WeightFormats weight_formats(std::string_view name, const Blueprint& bp) {
          "weights {}: expected a format (bf16, q8_0, ...) or a mix (q4_k_m, q5_k_m, ...)", name);
   }
   const Graph graph = graph_of(bp);
-  MixModel model{.layers = static_cast<int>(bp.blocks.size())};
-  if (const auto* a = std::get_if<AttentionPart>(&bp.blocks[0].mixer))
-    model.gqa = static_cast<int>(a->heads / a->kv_heads);
-  for (const Block& b : bp.blocks) {
-    if (const auto* e = std::get_if<ExpertFfnPart>(&b.ffn))
-      model.experts = static_cast<int>(e->experts);
-  }
-  model.llama_70b = bp.family == "llama" && model.layers == 80 && model.gqa > 1;
+  const MixModel model = mix_model(bp);
   std::vector<MixTensor> tensors;
   for (const Param& p : graph.params()) {
     MixTensor t{mix_name(p), {}};
@@ -75,6 +81,15 @@ WeightFormats weight_formats(std::string_view name, const Blueprint& bp) {
   const std::vector<Format> chosen = mix_formats(*mix, tensors, model);
   auto formats = std::make_shared<std::map<std::string, Format, std::less<>>>();
   for (size_t i = 0; i < tensors.size(); ++i) (*formats)[graph.params()[i].name] = chosen[i];
+  return [formats](const Param& p) {
+    const auto it = formats->find(p.name);
+    return it == formats->end() ? Format::f32 : it->second;
+  };
+}
+
+WeightFormats formats_of(const std::map<std::string, Tensor>& weights) {
+  auto formats = std::make_shared<std::map<std::string, Format, std::less<>>>();
+  for (const auto& [name, tensor] : weights) (*formats)[name] = tensor.format;
   return [formats](const Param& p) {
     const auto it = formats->find(p.name);
     return it == formats->end() ? Format::f32 : it->second;

@@ -1,0 +1,164 @@
+// Copies tokenizer files, or makes them from what the source has instead.
+#include "model/text_export.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "model/source.h"
+
+namespace ashlar {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kTextFiles[] = {"tokenizer.json",
+                                      "tokenizer_config.json",
+                                      "special_tokens_map.json",
+                                      "added_tokens.json",
+                                      "vocab.json",
+                                      "merges.txt",
+                                      "tekken.json",
+                                      "tiktoken.model",
+                                      "tokenizer.model",
+                                      "chat_template.jinja",
+                                      "chat_template.json",
+                                      "generation_config.json",
+                                      "additional_chat_templates",
+                                      "tokenization_kimi.py"};
+
+/// Where the text parts lie; nothing for blueprints.
+std::optional<ModelSource> text_source(const Model& model) {
+  const ModelSource source = find_source(model.source);
+  if (source.kind == ModelSource::Kind::blueprint) return std::nullopt;
+  return source;
+}
+
+void copy_text_files(const fs::path& from, const fs::path& to) {
+  std::error_code code;
+  if (fs::equivalent(from, to, code)) return;
+  for (const char* name : kTextFiles) {
+    if (!fs::exists(from / name, code)) continue;
+    if (fs::is_directory(from / name, code)) {
+      fs::create_directories(to / name, code);
+      for (const auto& entry : fs::directory_iterator(from / name, code)) {
+        if (entry.is_regular_file())
+          write_file(to / name / entry.path().filename(), read_file(entry.path()));
+      }
+    } else {
+      write_file(to / name, read_file(from / name));
+    }
+  }
+}
+
+void make_text_files(const Model& model, const fs::path& gguf, const fs::path& folder) {
+  const auto file = GgufFile::open(gguf);
+  if (!model.tokenizer) return;
+  const GgufTokenizerData data = gguf_tokenizer_data(*file, gguf.string());
+  write_file(folder / "tokenizer.json", tokenizer_json_of(data));
+  Json config = model.chat_variables;
+  config["tokenizer_class"] = "PreTrainedTokenizerFast";
+  config["clean_up_tokenization_spaces"] = false;
+  if (model.blueprint.context > 0) config["model_max_length"] = model.blueprint.context;
+  if (!model.tool_chat_template.empty()) {
+    config["chat_template"] =
+        Json::array({{{"name", "default"}, {"template", model.chat_template}},
+                     {{"name", "tool_use"}, {"template", model.tool_chat_template}}});
+  } else if (!model.chat_template.empty()) {
+    config["chat_template"] = model.chat_template;
+  }
+  write_file(folder / "tokenizer_config.json", config.dump(2) + "\n");
+  Json generation = Json::object();
+  if (data.bos) generation["bos_token_id"] = *data.bos;
+  if (!model.end_tokens.empty()) generation["eos_token_id"] = model.end_tokens;
+  write_file(folder / "generation_config.json", generation.dump(2) + "\n");
+}
+
+}  // namespace
+
+void add_token_ids(const Model& model, Json* config) {
+  const auto source = text_source(model);
+  if (!source) return;
+  if (source->kind == ModelSource::Kind::folder) {
+    const fs::path file = source->path / "config.json";
+    std::error_code code;
+    if (!fs::exists(file, code)) return;
+    const Json original = read_json(file);
+    const auto inner = original.find("text_config");
+    for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
+      const Json* value = original.contains(key) ? &original[key] : nullptr;
+      if (value == nullptr && inner != original.end() && inner->is_object() && inner->contains(key))
+        value = &(*inner)[key];
+      if (value != nullptr) (*config)[key] = *value;
+    }
+    return;
+  }
+  if (!model.tokenizer) return;
+  if (const auto bos = model.tokenizer->bos()) (*config)["bos_token_id"] = *bos;
+  if (const auto eos = model.tokenizer->eos()) (*config)["eos_token_id"] = *eos;
+}
+
+void write_text_files(const Model& model, const fs::path& folder) {
+  const auto source = text_source(model);
+  if (!source) return;
+  if (source->kind == ModelSource::Kind::folder) {
+    copy_text_files(source->path, folder);
+  } else {
+    make_text_files(model, source->path, folder);
+  }
+}
+
+void set_text_keys(const Model& model, const Family& family, GgufWriter* writer,
+                   const std::function<void(const std::string&)>& notice) {
+  const auto source = text_source(model);
+  if (source && source->kind == ModelSource::Kind::gguf) {
+    const auto file = GgufFile::open(source->path);
+    for (const auto& [key, value] : file->metadata()) {
+      if (key.starts_with("tokenizer.")) writer->set(key, value);
+    }
+    return;
+  }
+  const auto key = [](const char* name) { return std::string("tokenizer.ggml.") + name; };
+  if (!model.chat_template.empty()) writer->set("tokenizer.chat_template", model.chat_template);
+  if (!model.tool_chat_template.empty()) {
+    writer->set("tokenizer.chat_templates", std::vector<std::string>{"tool_use"});
+    writer->set("tokenizer.chat_template.tool_use", model.tool_chat_template);
+  }
+  if (!source || !model.tokenizer) {
+    writer->set(key("model"), "none");
+    return;
+  }
+  const TokenizerSpec spec = read_tokenizer_folder(source->path);
+  GgufTokenizerData data =
+      gguf_tokenizer_of(spec, *model.tokenizer, model.blueprint.embedding.vocab, family);
+  if (data.pre.empty()) {
+    data.pre = "default";
+    if (notice) {
+      notice(fmt::format(
+          "{}: GGUF has no name for this tokenizer's way of splitting text; readers of the file "
+          "will split it otherwise",
+          spec.where));
+    }
+  }
+  writer->set(key("model"), data.model);
+  writer->set(key("pre"), data.pre);
+  writer->set(key("tokens"), data.tokens);
+  if (!data.scores.empty()) writer->set(key("scores"), data.scores);
+  writer->set(key("token_type"), data.types);
+  if (!data.merges.empty()) writer->set(key("merges"), data.merges);
+  const auto id = [&](const char* name, std::optional<int64_t> value) {
+    if (value && *value >= 0) writer->set(key(name), static_cast<uint32_t>(*value));
+  };
+  id("bos_token_id", data.bos);
+  id("eos_token_id", data.eos);
+  id("unknown_token_id", data.unk);
+  if (const auto pad = model.chat_variables.find("pad_token");
+      pad != model.chat_variables.end() && pad->is_string()) {
+    if (const auto token = model.tokenizer->id_of(pad->get<std::string>()))
+      id("padding_token_id", *token);
+  }
+  if (data.add_bos) writer->set(key("add_bos_token"), *data.add_bos);
+  if (data.add_eos) writer->set(key("add_eos_token"), *data.add_eos);
+  if (data.add_space_prefix) writer->set(key("add_space_prefix"), *data.add_space_prefix);
+}
+
+}  // namespace ashlar

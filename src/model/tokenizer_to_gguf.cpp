@@ -1,0 +1,163 @@
+// A tokenizer's parts as GGUF metadata: tokens, types, merges or scores, and the name of its
+// pre-tokenizer, found by trying.
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "model/text_export.h"
+
+namespace ashlar {
+namespace {
+
+constexpr int32_t kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6;
+const std::string kMark = "\u2581";
+
+/// Text that tells the pre-tokenizers of published models apart.
+constexpr const char* kProbe =
+    "Hello world, it's 1234567 o'clock; WE'LL see—don't 12 345  spaces\t\ttabs\n\n\nnew  \n lines "
+    "\r\nCRLF ÀÉÎ naïve Ünïcode 你好世界，汉字123 かな カナ 한국어 русский ελληνικά עברית हिन्दी "
+    "ไทย "
+    "🙂👩‍👩‍👧 HTMLParser camelCase snake_case x=y+1; //comment /path/to/file.txt "
+    "user@example.com "
+    "$100 50% (a)[b]{c} ... !!! ?! <tag/> e\u0301 ﬁ ½ ² 🇩🇪 'S 'RE \"quoted\"";
+
+bool is_byte_token(const std::string& token) {
+  return token.size() == 6 && token.starts_with("<0x") && token.back() == '>';
+}
+
+void place_token(GgufTokenizerData* data, TokenId id, const std::string& text, int32_t type) {
+  if (id < 0 || static_cast<size_t>(id) >= data->tokens.size()) return;
+  data->tokens[static_cast<size_t>(id)] = text;
+  data->types[static_cast<size_t>(id)] = type;
+}
+
+/// llama.cpp merges by the score of the outcome: the earlier a merge, the higher.
+void add_scores(const TokenizerSpec& spec, GgufTokenizerData* data) {
+  constexpr float kNeverMerged = -1e6f, kUserScore = -1000;
+  data->scores.assign(data->tokens.size(), kNeverMerged);
+  for (size_t i = spec.model.merges.size(); i-- > 0;) {
+    const auto id = static_cast<size_t>(spec.model.merges[i].result);
+    if (id < data->scores.size()) data->scores[id] = -static_cast<float>(i);
+  }
+  for (size_t i = 0; i < data->scores.size(); ++i) {
+    const int32_t type = data->types[i];
+    if (type == kUserDefined) data->scores[i] = kUserScore;
+    if (type == kControl || type == kUnknown || type == kByte) data->scores[i] = 0;
+  }
+}
+
+std::string name_of(const TokenizerSpec& spec, TokenId id, std::vector<std::string>& names) {
+  if (names.empty()) {
+    names.resize(spec.model.vocab.size());
+    for (size_t i = 0; i < spec.model.vocab.size(); ++i) {
+      const auto at = static_cast<size_t>(spec.model.vocab.id(i));
+      if (at >= names.size()) names.resize(at + 1);
+      names[at] = spec.model.vocab.name(i);
+    }
+  }
+  return static_cast<size_t>(id) < names.size() ? names[static_cast<size_t>(id)] : "";
+}
+
+/// Names of pre-tokenizers that llama.cpp knows, the family's own first.
+std::vector<std::string> pre_names(const Family& family) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kOwn = {
+      {{"gpt2", "gpt-2"},
+       {"llama", "llama-bpe"},
+       {"mistral", "tekken"},
+       {"olmo2", "dbrx"},
+       {"qwen3", "qwen2"},
+       {"qwen3_moe", "qwen2"},
+       {"smollm3", "smollm3"},
+       {"deepseek_v2", "deepseek-llm"},
+       {"deepseek_v3", "deepseek-v3"},
+       {"kimi_k2", "kimi-k2"},
+       {"llama4", "llama4"},
+       {"gpt_oss", "gpt-4o"},
+       {"glm4_moe", "glm4"},
+       {"grok2", "grok-2"},
+       {"gemma3", "default"}}};
+  std::vector<std::string> names;
+  for (const auto& [name, pre] : kOwn) {
+    if (name == family.name) names.emplace_back(pre);
+  }
+  for (const char* other :
+       {"llama-bpe", "gpt-2", "smollm", "qwen2", "dbrx", "gpt-4o", "tekken", "deepseek-llm",
+        "deepseek-coder", "deepseek-v3", "kimi-k2", "glm4", "grok-2", "default"}) {
+    if (std::find(names.begin(), names.end(), other) == names.end()) names.emplace_back(other);
+  }
+  return names;
+}
+
+bool reads_alike(const GgufTokenizerData& data, const std::vector<TokenId>& expected) {
+  try {
+    const auto made = Tokenizer::from_gguf(data);
+    return made && made->encode(kProbe, {false, false}) == expected;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+GgufTokenizerData gguf_tokenizer_of(const TokenizerSpec& spec, const Tokenizer& tokenizer,
+                                    int64_t size, const Family& family) {
+  GgufTokenizerData data;
+  data.where = spec.where;
+  const bool sentencepiece = spec.model.byte_fallback && !spec.bytes_last;
+  data.model = sentencepiece ? "llama" : "gpt2";
+  for (int64_t i = 0; i < size; ++i) data.tokens.push_back(fmt::format("[PAD{}]", i));
+  data.types.assign(data.tokens.size(), kUnused);
+  for (size_t i = 0; i < spec.model.vocab.size(); ++i) {
+    const std::string text(spec.model.vocab.name(i));
+    place_token(&data, spec.model.vocab.id(i), text,
+                sentencepiece && is_byte_token(text) ? kByte : kNormal);
+  }
+  for (const AddedToken& token : spec.added) {
+    std::string text = token.content;
+    // Runs of spaces are spelled as they look.
+    if (sentencepiece && !token.special) {
+      for (size_t at = text.find(kMark); at != std::string::npos; at = text.find(kMark))
+        text.replace(at, kMark.size(), " ");
+    }
+    place_token(&data, token.id, text, token.special ? kControl : kUserDefined);
+  }
+  if (!spec.model.unk_token.empty()) {
+    const TokenId unk = spec.model.vocab.find(spec.model.unk_token);
+    if (unk >= 0) {
+      place_token(&data, unk, spec.model.unk_token, kUnknown);
+      data.unk = unk;
+    }
+  }
+  if (spec.bos) data.bos = *spec.bos;
+  if (spec.eos) data.eos = *spec.eos;
+  const auto framed = [&](std::optional<TokenId> id, bool front) {
+    return id && spec.frame.size() > 1 && (front ? spec.frame.front() : spec.frame.back()) == *id;
+  };
+  data.add_bos = framed(spec.bos, true);
+  data.add_eos = framed(spec.eos, false);
+
+  const std::vector<TokenId> expected = tokenizer.encode(kProbe, {false, false});
+  if (sentencepiece) {
+    add_scores(spec, &data);
+    data.pre = "default";
+    for (const bool prefix : {false, true}) {
+      data.add_space_prefix = prefix;
+      if (reads_alike(data, expected)) return data;
+    }
+    data.pre.clear();
+    return data;
+  }
+  std::vector<std::string> names;
+  for (const BpeModel::Merge& m : spec.model.merges)
+    data.merges.push_back(name_of(spec, m.left, names) + " " + name_of(spec, m.right, names));
+  for (const std::string& pre : pre_names(family)) {
+    data.pre = pre;
+    if (reads_alike(data, expected)) return data;
+  }
+  data.pre.clear();
+  return data;
+}
+
+}  // namespace ashlar
