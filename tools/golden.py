@@ -2,8 +2,8 @@
 """Golden models of tests/parity: tiny random checkpoints of every family with the reference's answers.
 
 Writes tests/golden/models/NAME/: model/ (the checkpoint, as save_pretrained or the publisher writes it),
-expected.safetensors (ids, float32 logits [tokens, vocab], loss, and `grad.<checkpoint name>` of the mean
-next-token cross-entropy) and case.json (what the case switches). Transformers runs eagerly in float32;
+expected.safetensors (float32 logits [tokens, vocab] and `grad.<checkpoint name>` of the mean next-token
+cross-entropy) and case.json (ids, loss, lengths at which windows, chunks or temperatures begin to matter). Transformers runs eagerly in float32;
 where it is known to be wrong the model's own code decides: see patched() in golden_reference.py. Seeds and versions are
 pinned (requirements-golden.txt): running it again writes the same numbers.
 

@@ -21,7 +21,7 @@ def yarn(theta, factor, original=32, **more):
 LLAMA3 = dict(kind="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
               original_max_position_embeddings=64)
 LATENT = dict(num_key_value_heads=4, kv_lora_rank=16, q_lora_rank=24, qk_nope_head_dim=8, qk_rope_head_dim=8,
-              v_head_dim=12, moe_intermediate_size=16, n_routed_experts=8, num_experts_per_tok=2,
+              v_head_dim=12, moe_intermediate_size=10, n_routed_experts=8, num_experts_per_tok=2,
               n_shared_experts=1, first_k_dense_replace=1)
 GROUPS = dict(n_group=4, topk_group=2, num_experts_per_tok=3)
 TINY_VISION = {
@@ -47,7 +47,7 @@ MODELS = [
     # GPT-2: context exactly as long as the sequence; other widths; scores by layer.
     ("gpt2_tied", "GPT2LMHeadModel", gpt2(), dict(grad=True, published=True)),
     ("gpt2_inner_untied", "GPT2LMHeadModel", gpt2(n_inner=40, scale_attn_weights=False, tie_word_embeddings=False),
-     dict(grad=True)),
+     {}),
     ("gpt2_by_layer", "GPT2LMHeadModel", gpt2(scale_attn_by_inverse_layer_idx=True, reorder_and_upcast_attn=True),
      {}),
 
@@ -71,7 +71,7 @@ MODELS = [
      dict(boundaries=[15, 16, 17, 32, 33])),
     ("mistral3_multimodal", "Mistral3ForConditionalGeneration",
      dict(text=sized(sliding_window=None, head_dim=16, rope_parameters=rope(1e9), model_type="mistral"),
-          vision=TINY_VISION["pixtral"], image_token_index=3, tie_word_embeddings=False), dict(grad=True)),
+          vision=TINY_VISION["pixtral"], image_token_index=3, tie_word_embeddings=False), {}),
 
     ("olmo2_all_heads", "Olmo2ForCausalLM", sized(num_key_value_heads=4, rope_parameters=rope(500000.0)),
      dict(grad=True, published=True)),
@@ -81,7 +81,7 @@ MODELS = [
      sized(num_key_value_heads=1, tie_word_embeddings=True, rope_parameters=yarn(500000.0, 8.0)), {}),
 
     ("gemma3_six_layers", "Gemma3ForCausalLM",
-     sized(num_hidden_layers=7, intermediate_size=24, head_dim=12, sliding_window=8, query_pre_attn_scalar=10,
+     sized(num_hidden_layers=7, intermediate_size=24, head_dim=12, sliding_window=8, query_pre_attn_scalar=12,
            num_key_value_heads=1,
            rope_parameters={"full_attention": rope(1e6, kind="linear", factor=8.0),
                             "sliding_attention": rope(1e4)}),
@@ -92,7 +92,7 @@ MODELS = [
            rope_parameters={"full_attention": rope(1e6), "sliding_attention": rope(1e4)}),
      dict(boundaries=[4, 5, 6, 10, 11])),
     ("gemma3_biases_untied", "Gemma3ForCausalLM",
-     sized(num_hidden_layers=3, head_dim=16, sliding_window=16, query_pre_attn_scalar=16, attention_bias=True,
+     sized(num_hidden_layers=3, head_dim=16, sliding_window=16, query_pre_attn_scalar=21, attention_bias=True,
            tie_word_embeddings=False, layer_types=["sliding_attention", "sliding_attention", "full_attention"],
            rope_parameters={"full_attention": rope(2e5), "sliding_attention": rope(5e3)}),
      dict(boundaries=[15, 16, 17, 32, 33])),
@@ -113,14 +113,14 @@ MODELS = [
      sized(head_dim=12, num_key_value_heads=1, attention_bias=True, rope_parameters=yarn(1e6, 4.0)), dict(grad=True)),
 
     ("qwen3_moe_normalised", "Qwen3MoeForCausalLM",
-     sized(head_dim=8, num_experts=8, num_experts_per_tok=3, moe_intermediate_size=16, norm_topk_prob=True,
+     sized(head_dim=8, num_experts=8, num_experts_per_tok=3, moe_intermediate_size=8, norm_topk_prob=True,
            rope_parameters=rope(1e6)), dict(grad=True, published=True)),
     ("qwen3_moe_every_second", "Qwen3MoeForCausalLM",
-     sized(head_dim=16, num_hidden_layers=4, num_experts=6, num_experts_per_tok=2, moe_intermediate_size=16,
+     sized(head_dim=16, num_hidden_layers=4, num_experts=6, num_experts_per_tok=2, moe_intermediate_size=8,
            norm_topk_prob=False, decoder_sparse_step=2, mlp_only_layers=[3], rope_parameters=rope(1e6)),
      dict(grad=True)),
     ("qwen3_moe_one_expert", "Qwen3MoeForCausalLM",
-     sized(head_dim=8, num_experts=4, num_experts_per_tok=1, moe_intermediate_size=16, attention_bias=True,
+     sized(head_dim=8, num_experts=4, num_experts_per_tok=1, moe_intermediate_size=8, attention_bias=True,
            use_sliding_window=True, sliding_window=8, tie_word_embeddings=True, rope_parameters=rope(1e7)),
      dict(boundaries=[7, 8, 9, 16, 17])),
 
@@ -213,16 +213,16 @@ MODELS = [
 
     ("glm4_moe_qk_norm", "Glm4MoeForCausalLM",
      sized(head_dim=16, num_hidden_layers=4, first_k_dense_replace=3, n_routed_experts=8, num_experts_per_tok=3,
-           moe_intermediate_size=16, n_shared_experts=1, use_qk_norm=True, attention_bias=True,
+           moe_intermediate_size=8, n_shared_experts=1, use_qk_norm=True, attention_bias=True,
            routed_scaling_factor=2.5, rope_parameters=rope(1e6, partial_rotary_factor=0.5), num_mtp_layers=0),
      dict(grad=True, published=True)),
     ("glm4_moe_groups", "Glm4MoeForCausalLM",
-     sized(head_dim=16, num_hidden_layers=2, first_k_dense_replace=1, n_routed_experts=8, moe_intermediate_size=16, n_shared_experts=2,
+     sized(head_dim=16, num_hidden_layers=2, first_k_dense_replace=1, n_routed_experts=8, moe_intermediate_size=8, n_shared_experts=2,
            **GROUPS, norm_topk_prob=False, use_qk_norm=False, attention_bias=False,
            rope_parameters=rope(1e6, partial_rotary_factor=0.25)), dict(grad=True)),
     ("glm4_moe_mtp", "Glm4MoeForCausalLM",
      sized(head_dim=8, num_hidden_layers=2, first_k_dense_replace=1, n_routed_experts=8, num_experts_per_tok=2,
-           moe_intermediate_size=16, n_shared_experts=1, use_qk_norm=False, attention_bias=True, num_key_value_heads=1,
+           moe_intermediate_size=8, n_shared_experts=1, use_qk_norm=False, attention_bias=True, num_key_value_heads=1,
            rope_parameters=rope(1e6, partial_rotary_factor=0.5), num_mtp_layers=1),
      dict(published=True, extra="mtp")),
 ]

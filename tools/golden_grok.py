@@ -13,7 +13,7 @@ from golden_reference import CLOSEST, FIRST_ORDINARY, TOKENS, TopKWatch, save_ca
 
 PUBLISHED = dict(
     architectures=["Grok1ForCausalLM"], model_type="git", embedding_multiplier_scale=5.656854249492381,
-    output_multiplier_scale=0.5, vocab_size=80, hidden_size=32, intermediate_size=40, moe_intermediate_size=16,
+    output_multiplier_scale=0.5, vocab_size=80, hidden_size=32, intermediate_size=40, moe_intermediate_size=12,
     max_position_embeddings=128, num_experts_per_tok=2, num_local_experts=6, residual_moe=True,
     num_attention_heads=4, num_key_value_heads=2, num_hidden_layers=2, head_dim=8, rms_norm_eps=1e-5,
     final_logit_softcapping=50, attn_logit_softcapping=30.0, router_logit_softcapping=30.0, rope_theta=208533496,

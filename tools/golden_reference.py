@@ -116,11 +116,11 @@ def checkpoint_gradients(model):
 
 
 def save_case(folder, ids, logits, loss, gradients, boundaries, reference):
-    folder.mkdir(parents=True, exist_ok=True)
-    expected = {"ids": ids.to(torch.int32), "logits": logits, "loss": loss}
-    expected |= {"grad." + n: g.float().contiguous() for n, g in gradients.items()}
+    """expected.safetensors (logits and gradients) and case.json beside the checkpoint."""
+    expected = {"logits": logits} | {"grad." + n: g.float() for n, g in gradients.items()}
     save_file({n: t.contiguous().clone() for n, t in expected.items()}, folder / "expected.safetensors")
-    (folder / "case.json").write_text(json.dumps({"boundaries": boundaries, "reference": reference}, indent=1) + "\n")
+    about = {"reference": reference, "boundaries": boundaries, "loss": loss.item(), "ids": ids.tolist()}
+    (folder / "case.json").write_text(json.dumps(about) + "\n")
 
 
 def random_answer(cls, config, seed_text, correction=0.0, round_to=None):
