@@ -1,6 +1,6 @@
 // Chat templates by the line: renders what comes in, for comparisons with other implementations, or times it.
 //   bench_tokenizer_chat            a JSON object per line in: {"template", "messages", "tools", "documents",
-//                                   "add_generation_prompt", "variables"}; out: {"text"} or {"error"} per line
+//                                   "add_generation_prompt", "variables", "now"}; out: {"text"} or {"error"} per line
 //   bench_tokenizer_chat --time N   renders every line N times and prints microseconds per rendering
 #include <fmt/format.h>
 
@@ -24,6 +24,7 @@ ashlar::ChatTemplateInput read_input(const Json& line) {
   input.tools = get("tools");
   input.documents = get("documents");
   input.variables = get("variables");
+  if (line.contains("now")) input.now = line["now"].get<int64_t>();
   input.add_generation_prompt = line.value("add_generation_prompt", true);
   return input;
 }

@@ -84,8 +84,8 @@ Value to_message(const Json& message) {
 
 bool names_tokens(std::string_view name) { return name.ends_with("_token") || name.ends_with("_tokens"); }
 
-std::tm local_now() {
-  const std::time_t now = std::time(nullptr);
+std::tm local_time(std::optional<int64_t> given) {
+  const std::time_t now = given ? static_cast<std::time_t>(*given) : std::time(nullptr);
   std::tm out{};
   localtime_r(&now, &out);
   return out;
@@ -121,7 +121,7 @@ ChatTemplate::ChatTemplate(ChatTemplate&&) noexcept = default;
 ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 
 void ChatTemplate::Impl::render(const ChatTemplateInput& input, jinja::Text& out) const {
-  jinja::Interpreter interpreter(*program, local_now);
+  jinja::Interpreter interpreter(*program, [&input] { return local_time(input.now); });
   try {
     if (!input.messages.is_array()) {
       throw jinja::Failure{fmt::format("messages: expected a list, found {}", input.messages.type_name())};

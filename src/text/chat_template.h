@@ -1,7 +1,9 @@
 // Chat templates: messages to the text that a model was trained on, by the Jinja that its files carry.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +19,7 @@ struct ChatTemplateInput {
   Json documents;  // null: none
   bool add_generation_prompt = true;
   Json variables;  // object: bos_token, eos_token, enable_thinking, ...
+  std::optional<int64_t> now;  // what strftime_now tells, seconds since 1970; absent: the clock
 };
 
 /// Text of one origin. What the template wrote and the model's own tokens (variables named *_token

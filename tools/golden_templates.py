@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+# Renders chat templates with Transformers' own function, for tests and comparisons.
+"""
+    python tools/golden_templates.py                   the golden file, tests/text/templates/golden.json
+    python tools/golden_templates.py --check TOOL      every template with every conversation against TOOL
+                                                       (bench_tokenizer_chat); prints the differences
+    python tools/golden_templates.py --random N TOOL [--seed S]   N random small templates likewise
+
+Needs: transformers==5.23.0, jinja2==3.1.6.
+"""
+import argparse
+import collections
+import datetime
+import json
+import random
+import subprocess
+import sys
+
+import jinja2
+from transformers.utils import chat_template_utils
+
+import template_conversations as conversations
+import template_features as features
+
+# What strftime_now tells: noon, so that the day is the same in every zone nearby.
+NOW = datetime.datetime(2025, 7, 4, 12, 0, 0, tzinfo=datetime.timezone.utc)
+
+
+class Clock(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return NOW.replace(tzinfo=None)
+
+
+chat_template_utils.datetime = Clock
+
+
+class Raised(jinja2.TemplateError):
+    pass
+
+
+def reference(case):
+    """{"text"} or {"error", "raised"}: raised where the template itself refuses."""
+    try:
+        rendered, _ = chat_template_utils.render_jinja_template(
+            [case["messages"]], tools=case.get("tools"), documents=case.get("documents"),
+            chat_template=case["template"], add_generation_prompt=case.get("add_generation_prompt", True),
+            **case.get("variables", {}))
+        return {"text": rendered[0]}
+    except Exception as error:  # whatever a template makes Python raise
+        raised = type(error) is jinja2.TemplateError
+        return {"error": f"{type(error).__name__}: {error}", "raised": str(error) if raised else None}
+
+
+def fnv(text):
+    out = 0xcbf29ce484222325
+    for byte in text.encode("utf-8", "surrogatepass"):
+        out = (out ^ byte) * 0x100000001b3 % 2**64
+    return f"{out:016x}"
+
+
+def expand(template, name, tools, variables, prompt):
+    values, documents = conversations.variables_of(template, variables)
+    return {"template": (conversations.TEMPLATES / f"{template}.jinja").read_text(),
+            "messages": conversations.CONVERSATIONS[name], "tools": conversations.TOOLS[tools],
+            "documents": documents, "variables": values, "add_generation_prompt": prompt}
+
+
+def feature_case(template, **variables):
+    return {"template": template, "messages": features.MESSAGES, "tools": features.TOOLS,
+            "variables": {**features.VARIABLES, **variables}}
+
+
+def write_golden():
+    seen, real = set(), collections.defaultdict(list)
+    shown = 0
+    for key in conversations.real_cases(False):
+        if key in seen:
+            continue
+        seen.add(key)
+        result = reference(expand(*key))
+        if "text" in result:
+            short = key[1] in ("system", "calls") and key[3] == "plain"
+            shown += short
+            result = result["text"] if short else {"fnv": fnv(result["text"])}
+        elif result["raised"] is not None:
+            result = {"raised": result["raised"]}
+        else:
+            result = {"error": result["error"][:60]}
+        real[key[0]].append([*key[1:], result])
+    small = []
+    for template in features.TEMPLATES:
+        result = reference(feature_case(template))
+        if "error" in result:
+            result = {"raised": result["raised"]} if result["raised"] is not None else {"error": result["error"][:60]}
+        else:
+            result = result["text"]
+        small.append([template, result])
+    golden = {"now": int(NOW.timestamp()), "tokens": conversations.TOKENS,
+              "conversations": conversations.CONVERSATIONS, "tools": conversations.TOOLS,
+              "variables": conversations.VARIABLES, "real": real,
+              "small": {"messages": features.MESSAGES, "tools": features.TOOLS, "variables": features.VARIABLES}}
+    out = conversations.TEMPLATES / "golden.json"
+    with out.open("w") as file:
+        def line(value):
+            return json.dumps(value, ensure_ascii=False)
+        file.write("{\n")
+        for name in ("now", "tokens", "conversations", "tools", "variables"):
+            file.write(f'"{name}": {line(golden[name])},\n')
+        file.write('"real": {\n')
+        file.write(",\n".join(f'"{t}": [\n' + ",\n".join(map(line, cases)) + "\n]" for t, cases in real.items()))
+        file.write("\n},\n")
+        for name, value in golden["small"].items():
+            file.write(f'"small_{name}": {line(value)},\n')
+        file.write('"small": [\n' + ",\n".join(map(line, small)) + "\n]\n}\n")
+    print(f"{out}: {len(seen)} renderings of {len(real)} templates ({shown} in full), {len(small)} small templates")
+
+
+class Tool:
+    def __init__(self, path):
+        self.path = path
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen([self.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        encoding="utf-8", errors="surrogatepass")
+
+    def render(self, case):
+        self.process.stdin.write(json.dumps({**case, "now": int(NOW.timestamp())}) + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if answer:
+            return json.loads(answer)
+        self.start()
+        return {"error": "CRASH", "kind": -1}
+
+
+def differs(expected, found):
+    if found.get("kind") == -1:
+        return True
+    if found.get("kind") == 2 and "error" in found:
+        return False  # what Ashlar says it does not do
+    if "text" in expected:
+        return found.get("text") != expected["text"]
+    if expected.get("raised"):
+        return "error" not in found or expected["raised"] not in found["error"]
+    return "error" not in found
+
+
+def compare(cases, tool, limit=40):
+    tool = Tool(tool)
+    counts = collections.Counter()
+    for name, case in cases:
+        try:
+            json.dumps(case)
+        except (TypeError, ValueError):
+            continue
+        expected, found = reference(case), tool.render(case)
+        counts["renderings"] += 1
+        counts["errors"] += "error" in expected
+        counts["unsupported"] += found.get("kind") == 2
+        if not differs(expected, found):
+            continue
+        counts["differ"] += 1
+        if counts["differ"] <= limit:
+            print(f"== {name}\n  expected {json.dumps(expected, ensure_ascii=False)[:1500]}\n"
+                  f"  found    {json.dumps(found, ensure_ascii=False)[:1500]}")
+    print(dict(counts))
+    return counts["differ"]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--check", metavar="TOOL")
+    parser.add_argument("--random", nargs=2, metavar=("N", "TOOL"))
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    if options.check:
+        seen = dict.fromkeys(conversations.real_cases(True))
+        bad = compare(((key, expand(*key)) for key in seen), options.check)
+        bad += compare(((t, feature_case(t)) for t in features.TEMPLATES), options.check)
+        sys.exit(bad != 0)
+    if options.random:
+        count, tool = options.random
+        rng = random.Random(options.seed)
+        cases = (features.random_template(rng) for _ in range(int(count)))
+        sys.exit(compare(((t, feature_case(t)) for t in cases), tool) != 0)
+    write_golden()
+
+
+if __name__ == "__main__":
+    main()
