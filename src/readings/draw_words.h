@@ -1,0 +1,50 @@
+// What the parts of a blueprint are called in drawings, comparisons and explanations: one wording
+// for all of them, with the blueprint's numbers in it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "blueprint/blueprint.h"
+
+namespace ashlar {
+
+/// One statement about a part. `key` says what it is about ("attention.heads"), so that the same
+/// statements of several models can be held against each other.
+struct Fact {
+  std::string key, text;
+  bool operator==(const Fact&) const = default;
+};
+
+std::string norm_name(const Norm& norm);           // "RMSNorm"
+std::string wiring_name(const Wiring& wiring);     // "pre-norm"
+std::string wiring_formula(const Wiring& wiring);  // "x + f(norm(x))"
+std::string wiring_words(const Wiring& wiring);    // "normalises before attention and ..."
+const Norm& norm_of(const Wiring& wiring);
+
+std::string mixer_name(const Mixer& mixer);         // "Grouped-query attention"
+std::string mixer_tone(const Mixer& mixer);         // class of the style sheet
+std::string reach_words(const Mixer& mixer);        // "sees the last 1,024 tokens"
+std::string rope_words(const RopePart& rope);       // "RoPE, θ 500,000, YaRN × 40"
+std::string qk_norm_words(const AttentionPart& a);  // empty: none
+std::string bias_words(const AttentionPart& a);     // "biases on q, k, v and o"; empty: none
+/// `absolute`: positions are added to the embeddings, so that a layer without RoPE is as usual.
+std::vector<Fact> mixer_facts(const Mixer& mixer, bool absolute);
+
+std::string activation_name(FfnActivation a);  // "SwiGLU"
+std::string gate_name(FfnActivation a);        // "SiLU": what is applied to the gate
+bool has_gate(FfnActivation a);
+std::string ffn_name(const Ffn& ffn);  // "Feed-forward", "Mixture of experts"
+std::string ffn_tone(const Ffn& ffn);
+std::vector<Fact> ffn_facts(const Ffn& ffn);
+std::vector<Fact> router_facts(const ExpertFfnPart& e);
+
+/// Which of `total` layers: "first 3 layers", "5 of every 6 layers", "every 4th layer".
+std::string layer_words(const std::vector<size_t>& layers, size_t total);
+
+std::string plural(int64_t n, std::string_view what);  // "1 layer", "61 layers"
+std::string real_words(double value);  // "10,000", "0.0884": four significant digits at most
+std::string join(const std::vector<std::string>& parts, std::string_view between);
+
+}  // namespace ashlar
