@@ -1,0 +1,56 @@
+// ashlar gradients: the gradient of the loss on given token ids, for every parameter.
+#include "train/gradients.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "apps/commands.h"
+#include "base/error.h"
+#include "base/json.h"
+
+namespace ashlar::app {
+namespace {
+
+struct GradientsOptions {
+  ModelOptions model;
+  IdOptions ids;
+  std::string output;
+  bool recompute = false, json = false;
+};
+
+void run_gradients(const GradientsOptions& o) {
+  const std::vector<TokenId> ids = read_ids(o.ids);
+  const Model model = load(o.model);
+  const Gradients g = gradients(
+      model, ids,
+      {.threads = o.model.threads, .kernels = o.model.kernels, .recompute_layers = o.recompute});
+  write_gradients(g, o.output);
+  std::printf("%s\n", Json({{"loss", g.loss}}).dump().c_str());
+}
+
+}  // namespace
+
+void add_gradients(CLI::App& app) {
+  auto o = std::make_shared<GradientsOptions>();
+  CLI::App* command = app.add_subcommand(
+      "gradients",
+      "write the gradient of the mean next-token cross-entropy of token ids, for every parameter "
+      "under its name and in its layout in the checkpoint (float32 .safetensors)");
+  add_model_options(*command, o->model, false);
+  command->add_option("--threads", o->model.threads, "threads (default: one per core)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 4096));
+  command->add_option("--kernels", o->model.kernels, "instruction set: generic avx2 avx512 ...")
+      ->type_name("NAME");
+  add_id_options(*command, o->ids);
+  command->add_option("-o,--output", o->output, "file to write")
+      ->required()
+      ->type_name("F.safetensors");
+  command->add_flag("--recompute", o->recompute,
+                    "keep only what passes between layers and compute the rest twice: less memory, "
+                    "the same gradients");
+  command->add_flag("--json", o->json, "print {\"loss\": x} (always done)");
+  command->callback([o] { run_gradients(*o); });
+}
+
+}  // namespace ashlar::app

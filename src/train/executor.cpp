@@ -1,0 +1,193 @@
+// Node by node; linear layers and rows as products.
+#include "train/executor.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/error.h"
+#include "ops/elementwise.h"
+#include "ops/inputs.h"
+#include "ops/linear.h"
+#include "ops/linear_grad.h"
+
+namespace ashlar {
+namespace {
+
+constexpr int64_t kNumbersPerTask = int64_t{1} << 16;
+
+int threads_of(const Float32Options& options) {
+  if (options.threads > 0) return options.threads;
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+/// [rows, cols] -> [cols, rows] on all threads.
+const float* transposed(const float* in, int64_t rows, int64_t cols, std::vector<float>& out,
+                        Products& products) {
+  constexpr int64_t kBand = 128;
+  out.resize(static_cast<size_t>(rows * cols));
+  products.each((cols + kBand - 1) / kBand, [&](int64_t band, ProductSpace&) {
+    const int64_t begin = band * kBand, n = std::min(kBand, cols - begin);
+    transpose(in + begin, out.data() + begin * rows, rows, n, cols);
+  });
+  return out.data();
+}
+
+}  // namespace
+
+int64_t Operand::inner(size_t axes) const {
+  int64_t n = 1;
+  for (size_t i = sizes.size() - axes; i < sizes.size(); ++i) n *= sizes[i];
+  return n;
+}
+
+bool run_linear(const Op& op, const Operands& in, Products& products, Out<float>& out) {
+  std::vector<float> a, b;
+  if (const auto* linear = op.as<Linear>()) {
+    const int64_t k = in[1].inner(static_cast<size_t>(linear->in_axes));
+    const int64_t n = in[1].inner(in[1].sizes.size()) / k;
+    products.multiply({.x = in[0].values,
+                       .w = in[1].values,
+                       .y = out[0].values.data(),
+                       .m = in[0].sizes[0],
+                       .n = n,
+                       .k = k,
+                       .bias = in.size() == 3 ? in[2].values : nullptr});
+    return true;
+  }
+  if (const auto* grad = op.as<LinearInputGrad>()) {
+    const int64_t n = in[1].inner(static_cast<size_t>(grad->in_axes));
+    const int64_t k = in[1].inner(in[1].sizes.size()) / n;
+    products.multiply({.x = in[0].values,
+                       .w = transposed(in[1].values, k, n, a, products),
+                       .y = out[0].values.data(),
+                       .m = in[0].sizes[0],
+                       .n = n,
+                       .k = k});
+    return true;
+  }
+  if (op.as<LinearWeightGrad>() != nullptr) {
+    const int64_t tokens = in[0].sizes[0], n = in[0].inner(in[0].sizes.size() - 1),
+                  m = in[1].inner(in[1].sizes.size() - 1);
+    products.multiply({.x = transposed(in[1].values, tokens, m, a, products),
+                       .w = transposed(in[0].values, tokens, n, b, products),
+                       .y = out[0].values.data(),
+                       .m = m,
+                       .n = n,
+                       .k = tokens});
+    return true;
+  }
+  return false;
+}
+
+bool run_rows(const Op& op, const Operands& in, Products& products, Out<float>& out) {
+  float* y = out.empty() ? nullptr : out[0].values.data();
+  const auto each = [&](int64_t n, const auto& f) {
+    products.each((n + kNumbersPerTask - 1) / kNumbersPerTask, [&](int64_t task, ProductSpace&) {
+      const int64_t end = std::min(n, (task + 1) * kNumbersPerTask);
+      for (int64_t i = task * kNumbersPerTask; i < end; ++i) f(i);
+    });
+  };
+  const bool add = op.as<Add>() != nullptr;
+  if (add || op.as<Multiply>() != nullptr) {
+    if (in[0].sizes != in[1].sizes) return false;
+    const float *a = in[0].values, *b = in[1].values;
+    if (add)
+      each(out[0].elements(), [=](int64_t i) { y[i] = a[i] + b[i]; });
+    else
+      each(out[0].elements(), [=](int64_t i) { y[i] = a[i] * b[i]; });
+    return true;
+  }
+  if (op.as<Embed>() != nullptr) {
+    const int64_t vocab = in[1].sizes[0], d = in[1].sizes[1];
+    for (int64_t t = 0; t < in[0].sizes[0]; ++t) {
+      const int64_t id = in[0].indices[t];
+      if (id < 0 || id >= vocab)
+        fail(ErrorKind::invalid, "token id {}: expected 0 to {}", id, vocab - 1);
+      std::copy_n(in[1].values + id * d, d, y + t * d);
+    }
+    return true;
+  }
+  return false;
+}
+
+Float32Executor::Float32Executor(const Graph& graph, const Weights& weights,
+                                 const Float32Options& options)
+    : graph_(graph.expanded()),
+      weights_(graph_, weights),
+      plain_loops_(options.plain_loops),
+      products_(kernels::table(options.kernels), threads_of(options)) {}
+
+std::vector<Array<float>> Float32Executor::run(const TokenBatch& batch) {
+  const auto& nodes = graph_.nodes();
+  std::vector<size_t> last_use(graph_.types().size(), 0);
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    for (const Input& in : nodes[i].inputs) {
+      if (in.from == Input::From::value) last_use[static_cast<size_t>(in.id)] = i;
+    }
+  }
+  for (const Output& o : graph_.outputs()) last_use[static_cast<size_t>(o.value)] = nodes.size();
+  std::vector<Array<float>> values(graph_.types().size());
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const Node& node = nodes[i];
+    Out<float> out(node.outputs.size());
+    for (size_t k = 0; k < out.size(); ++k) {
+      const Type& type = graph_.type(node.outputs[k]);
+      for (const Axis& a : type.axes)
+        out[k].sizes.push_back(a.size == kTokensSize ? batch.size() : a.size);
+      if (type.kind == Kind::real)
+        out[k].values.assign(static_cast<size_t>(out[k].elements()), 0.0f);
+      else
+        out[k].indices.assign(static_cast<size_t>(out[k].elements()), 0);
+    }
+    Operands operands;
+    for (const Input& input : node.inputs) {
+      const auto id = static_cast<size_t>(input.id);
+      Operand o;
+      if (input.from == Input::From::value) {
+        o = {values[id].values.data(), values[id].indices.data(), values[id].sizes};
+      } else {
+        o.values = weights_.floats(input.id);
+        for (const Axis& a : graph_.params()[id].axes) o.sizes.push_back(a.size);
+      }
+      operands.push_back(std::move(o));
+    }
+    if (plain_loops_ || !(run_linear(node.op, operands, products_, out) ||
+                          run_experts(node.op, operands, products_, out) ||
+                          run_attention(node.op, operands, batch, products_, out) ||
+                          run_rows(node.op, operands, products_, out))) {
+      std::vector<std::shared_ptr<const Array<float>>> held;
+      In<float> in{batch, {}};
+      for (const Input& input : node.inputs) {
+        if (input.from == Input::From::value) {
+          in.arrays.push_back(&values[static_cast<size_t>(input.id)]);
+        } else {
+          held.push_back(weights_.array(input.id));
+          in.arrays.push_back(held.back().get());
+        }
+      }
+      node.op.meaning(in, out);
+    }
+    for (size_t k = 0; k < out.size(); ++k)
+      values[static_cast<size_t>(node.outputs[k])] = std::move(out[k]);
+    for (const ValueId id : node.outputs) {
+      if (last_use[static_cast<size_t>(id)] <= i) values[static_cast<size_t>(id)] = {};
+    }
+    for (const Input& input : node.inputs) {
+      if (input.from == Input::From::value && last_use[static_cast<size_t>(input.id)] == i)
+        values[static_cast<size_t>(input.id)] = {};
+    }
+  }
+  // A value may be the output of several names.
+  std::vector<Array<float>> outputs;
+  std::map<ValueId, size_t> first;
+  for (const Output& o : graph_.outputs()) {
+    const auto [it, fresh] = first.emplace(o.value, outputs.size());
+    if (fresh)
+      outputs.push_back(std::move(values[static_cast<size_t>(o.value)]));
+    else
+      outputs.push_back(Array<float>(outputs[it->second]));
+  }
+  return outputs;
+}
+
+}  // namespace ashlar

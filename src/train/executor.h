@@ -1,0 +1,56 @@
+// Executes any graph, backward passes among them, in float32 on all cores. Products, attention,
+// experts and their gradients have fast paths, the rest runs as the ops' plain loops; values are
+// freed after their last use.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "graph/array.h"
+#include "graph/graph.h"
+#include "plan/weights.h"
+#include "train/products.h"
+
+namespace ashlar {
+
+struct Float32Options {
+  int threads = 0;           // 0: one per core
+  std::string kernels;       // name of a table (kernels/table.h); empty: the best of this CPU
+  bool plain_loops = false;  // no fast path: what they are compared with
+};
+
+class Float32Executor {
+ public:
+  /// The graph's composites are expanded. Weights are read as float32, converted when first used.
+  /// Throws Error(invalid) when they do not fit the graph.
+  Float32Executor(const Graph& graph, const Weights& weights, const Float32Options& options = {});
+
+  /// All outputs of the graph, in its order.
+  std::vector<Array<float>> run(const TokenBatch& batch);
+
+ private:
+  const Graph graph_;
+  BoundWeights weights_;
+  bool plain_loops_;
+  Products products_;
+};
+
+/// What a node reads: float32 values or indices, of a value or parameter.
+struct Operand {
+  const float* values = nullptr;
+  const int64_t* indices = nullptr;
+  std::vector<int64_t> sizes;
+  int64_t inner(size_t axes) const;
+};
+using Operands = std::vector<Operand>;
+
+/// Run an op by its fast path; false if it has none. `out` is sized and zeroed.
+bool run_linear(const Op& op, const Operands& in, Products& products, Out<float>& out);
+bool run_experts(const Op& op, const Operands& in, Products& products, Out<float>& out);
+bool run_attention(const Op& op, const Operands& in, const TokenBatch& batch, Products& products,
+                   Out<float>& out);
+/// Sums and products of many numbers, and looking up rows.
+bool run_rows(const Op& op, const Operands& in, Products& products, Out<float>& out);
+
+}  // namespace ashlar

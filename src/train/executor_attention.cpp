@@ -1,0 +1,264 @@
+// Attention and its gradient: per sequence and key head, blocks of queries against the keys they
+// see, as products.
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "ops/attention.h"
+#include "ops/attention_grad.h"
+#include "train/executor.h"
+
+namespace ashlar {
+namespace {
+
+constexpr int64_t kQueries = 128;  // of one block
+
+enum Slot : size_t {
+  kKeys = ProductSpace::kFree,
+  kValues,
+  kTurnedKeys,
+  kTurnedValues,
+  kKeyGradients,
+  kValueGradients,
+  kBlockQueries,
+  kBlockOut,
+  kBlockResult,
+  kScores,
+  kSlopes,
+  kTurnedScores,
+  kTurnedBlock,
+  kShares,
+};
+
+/// One sequence and one key head with the query heads that share it.
+class Task {
+ public:
+  Task(const Attention& op, const Operands& in, bool sinks, const std::vector<int64_t>& rows,
+       const TokenBatch& batch, int64_t kv, Products& products, ProductSpace& space)
+      : op_(op),
+        in_(in),
+        sinks_(sinks ? in.back().values : nullptr),
+        rows_(rows),
+        batch_(batch),
+        kv_(kv),
+        kv_heads_(in[0].sizes[1]),
+        group_(in[0].sizes[2]),
+        d_(in[0].sizes[3]),
+        dv_(in[2].sizes[2]),
+        n_(static_cast<int64_t>(rows.size())),
+        products_(products),
+        space_(space) {}
+
+  void forward(float* out) {
+    gather_keys();
+    const float* turned_v = turned(kTurnedValues, values_, dv_);
+    for (int64_t g = 0; g < group_; ++g) {
+      each_block([&](int64_t begin, int64_t end) {
+        score(g, begin, end);
+        const int64_t n = end - begin, width = end - first_;
+        float* o = space_.floats(kBlockResult, n * dv_);
+        multiply({.x = p_,
+                  .w = turned_v + first_,
+                  .y = o,
+                  .m = n,
+                  .n = dv_,
+                  .k = width,
+                  .w_stride = n_});
+        for (int64_t i = 0; i < n; ++i)
+          std::copy_n(o + i * dv_, dv_, query(out, begin + i, g, dv_));
+      });
+    }
+  }
+
+  void backward(Out<float>& out) {
+    gather_keys();
+    const float* turned_k = turned(kTurnedKeys, keys_, d_);
+    float* dk = zeros(kKeyGradients, n_ * d_);
+    float* dv = zeros(kValueGradients, n_ * dv_);
+    for (int64_t g = 0; g < group_; ++g) {
+      double sink = 0;
+      each_block([&](int64_t begin, int64_t end) {
+        const int64_t n = end - begin, width = end - first_;
+        score(g, begin, end);
+        const float* dout = gather_block(kBlockOut, in_[3].values, g, begin, end, dv_);
+        // ds in slopes_, which held the slopes of the scores by q k.
+        float* dp = space_.floats(kTurnedScores, n * width);
+        multiply({.x = dout, .w = values_ + first_ * dv_, .y = dp, .m = n, .n = width, .k = dv_});
+        for (int64_t i = 0; i < n; ++i) {
+          const float *p = p_ + i * width, *slope_of = dp + i * width;
+          double mean = 0;
+          for (int64_t j = 0; j < width; ++j) mean += static_cast<double>(p[j]) * slope_of[j];
+          sink -= mean * space_.floats(kShares, kQueries)[i];
+          float* ds = slopes_ + i * width;
+          const auto m = static_cast<float>(mean);
+          for (int64_t j = 0; j < width; ++j) ds[j] *= p[j] * (slope_of[j] - m);
+        }
+        float* y = space_.floats(kBlockResult, std::max(n, width) * std::max(d_, dv_));
+        multiply({.x = slopes_,
+                  .w = turned_k + first_,
+                  .y = y,
+                  .m = n,
+                  .n = d_,
+                  .k = width,
+                  .w_stride = n_});
+        for (int64_t i = 0; i < n; ++i)
+          std::copy_n(y + i * d_, d_, query(out[0].values.data(), begin + i, g, d_));
+        add_product(p_, dout, n, width, dv_, y, dv + first_ * dv_);
+        add_product(slopes_, space_.floats(kBlockQueries, n * d_), n, width, d_, y,
+                    dk + first_ * d_);
+      });
+      if (sinks_ != nullptr)
+        out[3].values[static_cast<size_t>(kv_ * group_ + g)] += static_cast<float>(sink);
+    }
+    for (int64_t j = 0; j < n_; ++j) {
+      const int64_t row = rows_[static_cast<size_t>(j)] * kv_heads_ + kv_;
+      std::copy_n(dk + j * d_, d_, out[1].values.data() + row * d_);
+      std::copy_n(dv + j * dv_, dv_, out[2].values.data() + row * dv_);
+    }
+  }
+
+ private:
+  int64_t position(int64_t i) const {
+    return batch_.positions[static_cast<size_t>(rows_[static_cast<size_t>(i)])];
+  }
+  /// The row of query i and head g in a value of `width` numbers per head.
+  template <class T>
+  T* query(T* values, int64_t i, int64_t g, int64_t width) const {
+    return values + ((rows_[static_cast<size_t>(i)] * kv_heads_ + kv_) * group_ + g) * width;
+  }
+  void multiply(const RowProduct& p) const { products_.multiply(p, space_); }
+  float* zeros(size_t slot, int64_t n) {
+    float* values = space_.floats(slot, n);
+    std::fill_n(values, n, 0.0f);
+    return values;
+  }
+  const float* turned(size_t slot, const float* rows, int64_t width) {
+    float* out = space_.floats(slot, n_ * width);
+    transpose(rows, out, n_, width);
+    return out;
+  }
+  float* gather_rows(size_t slot, const float* from, int64_t width) {
+    float* out = space_.floats(slot, n_ * width);
+    for (int64_t j = 0; j < n_; ++j)
+      std::copy_n(from + (rows_[static_cast<size_t>(j)] * kv_heads_ + kv_) * width, width,
+                  out + j * width);
+    return out;
+  }
+  void gather_keys() {
+    keys_ = gather_rows(kKeys, in_[1].values, d_);
+    values_ = gather_rows(kValues, in_[2].values, dv_);
+  }
+  const float* gather_block(size_t slot, const float* from, int64_t g, int64_t begin, int64_t end,
+                            int64_t width) {
+    float* out = space_.floats(slot, (end - begin) * width);
+    for (int64_t i = begin; i < end; ++i)
+      std::copy_n(query(from, i, g, width), width, out + (i - begin) * width);
+    return out;
+  }
+  template <class F>
+  void each_block(const F& f) {
+    for (int64_t begin = 0; begin < n_; begin += kQueries) {
+      // Keys that the block's first query does not see, no later one does.
+      first_ = 0;
+      while (first_ < begin && !op_.sees(position(begin), position(first_))) ++first_;
+      f(begin, std::min(n_, begin + kQueries));
+    }
+  }
+  /// The probabilities of keys first_ .. end - 1 for a block of queries, with the sink's share in
+  /// kShares and the slopes of the scores by q k in slopes_.
+  void score(int64_t g, int64_t begin, int64_t end) {
+    const int64_t n = end - begin, width = end - first_;
+    p_ = space_.floats(kScores, n * width);
+    slopes_ = space_.floats(kSlopes, n * width);
+    float* shares = space_.floats(kShares, kQueries);
+    multiply({.x = gather_block(kBlockQueries, in_[0].values, g, begin, end, d_),
+              .w = keys_ + first_ * d_,
+              .y = p_,
+              .m = n,
+              .n = width,
+              .k = d_});
+    const auto scale = static_cast<float>(op_.scale), cap = static_cast<float>(op_.softcap);
+    for (int64_t i = 0; i < n; ++i) {
+      float *p = p_ + i * width, *slope = slopes_ + i * width;
+      const int64_t at = position(begin + i);
+      const auto factor = static_cast<float>(op_.score_factor(at));
+      float peak = sinks_ != nullptr ? sinks_[kv_ * group_ + g] : -1e30f;
+      for (int64_t j = 0; j < width; ++j) {
+        if (!op_.sees(at, position(first_ + j))) {
+          slope[j] = 0;
+          continue;
+        }
+        slope[j] = scale * factor;
+        p[j] *= scale;
+        if (cap > 0) {
+          const float t = std::tanh(p[j] / cap);
+          slope[j] *= 1 - t * t;
+          p[j] = cap * t;
+        }
+        p[j] *= factor;
+        peak = std::max(peak, p[j]);
+      }
+      double sum = 0;
+      const float sink = sinks_ != nullptr ? std::exp(sinks_[kv_ * group_ + g] - peak) : 0;
+      sum += sink;
+      for (int64_t j = 0; j < width; ++j) {
+        p[j] = op_.sees(at, position(first_ + j)) ? std::exp(p[j] - peak) : 0;
+        sum += p[j];
+      }
+      const auto r = static_cast<float>(1 / sum);
+      for (int64_t j = 0; j < width; ++j) p[j] *= r;
+      shares[i] = sink * r;
+    }
+  }
+  /// to [width, cols] += a^T b with a [n, width], b [n, cols].
+  void add_product(const float* a, const float* b, int64_t n, int64_t width, int64_t cols, float* y,
+                   float* to) {
+    float* at = space_.floats(kTurnedScores, n * width);
+    transpose(a, at, n, width);
+    float* bt = space_.floats(kTurnedBlock, n * cols);
+    transpose(b, bt, n, cols);
+    multiply({.x = at, .w = bt, .y = y, .m = width, .n = cols, .k = n});
+    for (int64_t i = 0; i < width * cols; ++i) to[i] += y[i];
+  }
+
+  const Attention& op_;
+  const Operands& in_;
+  const float* sinks_;
+  const std::vector<int64_t>& rows_;
+  const TokenBatch& batch_;
+  int64_t kv_, kv_heads_, group_, d_, dv_, n_;
+  Products& products_;
+  ProductSpace& space_;
+  int64_t first_ = 0;  // key that the block's scores begin with
+  float *p_ = nullptr, *slopes_ = nullptr;
+  const float *keys_ = nullptr, *values_ = nullptr;
+};
+
+}  // namespace
+
+bool run_attention(const Op& op, const Operands& in, const TokenBatch& batch, Products& products,
+                   Out<float>& out) {
+  const auto* forward = op.as<Attention>();
+  const auto* backward = op.as<AttentionGrad>();
+  if (forward == nullptr && backward == nullptr) return false;
+  std::map<int32_t, std::vector<int64_t>> rows_of;
+  for (size_t t = 0; t < batch.sequences.size(); ++t)
+    rows_of[batch.sequences[t]].push_back(static_cast<int64_t>(t));
+  std::vector<const std::vector<int64_t>*> sequences;
+  for (const auto& [sequence, rows] : rows_of) sequences.push_back(&rows);
+  const auto count = static_cast<int64_t>(sequences.size());
+  // Key heads are the tasks: the sinks of one head gather over the sequences.
+  products.each(in[0].sizes[1], [&](int64_t kv, ProductSpace& space) {
+    for (int64_t s = 0; s < count; ++s) {
+      const auto& rows = *sequences[static_cast<size_t>(s)];
+      if (forward != nullptr)
+        Task(*forward, in, in.size() == 4, rows, batch, kv, products, space)
+            .forward(out[0].values.data());
+      else
+        Task(backward->forward, in, in.size() == 5, rows, batch, kv, products, space).backward(out);
+    }
+  });
+  return true;
+}
+
+}  // namespace ashlar

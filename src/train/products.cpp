@@ -1,0 +1,124 @@
+// Tiles of products, dealt out to threads.
+#include "train/products.h"
+
+#include <algorithm>
+
+namespace ashlar {
+namespace {
+
+constexpr int64_t kTile = 32;      // of a transpose: 4 KB in, 4 KB out
+constexpr int64_t kRowsOfX = 512;  // of one task
+constexpr int64_t kRowsOfW = 192;  // of one task, about; a multiple of the kernels' grain
+
+int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+}  // namespace
+
+void transpose(const float* in, float* out, int64_t rows, int64_t cols, int64_t stride) {
+  if (stride == 0) stride = cols;
+  for (int64_t r = 0; r < rows; r += kTile) {
+    for (int64_t c = 0; c < cols; c += kTile) {
+      const int64_t r_end = std::min(rows, r + kTile), c_end = std::min(cols, c + kTile);
+      for (int64_t j = c; j < c_end; ++j) {
+        for (int64_t i = r; i < r_end; ++i) out[j * rows + i] = in[i * stride + j];
+      }
+    }
+  }
+}
+
+std::byte* ProductSpace::bytes(size_t slot, int64_t count) {
+  constexpr size_t kAlignment = 64;
+  if (slots_.size() <= slot) slots_.resize(slot + 1);
+  std::vector<std::byte>& s = slots_[slot];
+  const size_t wanted = static_cast<size_t>(count) + kAlignment;
+  if (s.size() < wanted) {
+    s.clear();  // nothing is copied
+    s.resize(wanted);
+  }
+  const auto address = reinterpret_cast<uintptr_t>(s.data());
+  return s.data() +
+         (round_up(static_cast<int64_t>(address), kAlignment) - static_cast<int64_t>(address));
+}
+
+void Products::each(int64_t n, const std::function<void(int64_t, ProductSpace&)>& f) {
+  struct Work {
+    const std::function<void(int64_t, ProductSpace&)>& f;
+    std::vector<ProductSpace>& spaces;
+    int64_t n;
+    std::atomic<int64_t> next{0};
+    std::mutex mutex;
+    std::exception_ptr error;
+  } work{f, spaces_, n, {0}, {}, nullptr};
+  const auto on_thread = [](void* context, int thread) {
+    auto& w = *static_cast<Work*>(context);
+    try {
+      for (int64_t i = w.next++; i < w.n; i = w.next++)
+        w.f(i, w.spaces[static_cast<size_t>(thread)]);
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(w.mutex);
+      if (!w.error) w.error = std::current_exception();
+      w.next = w.n;
+    }
+  };
+  if (n == 1)
+    on_thread(&work, 0);
+  else if (n > 1)
+    pool_.run(on_thread, &work);
+  if (work.error) std::rethrow_exception(work.error);
+}
+
+int64_t Products::row_bytes(int64_t k) const {
+  return round_up(table_.activation_bytes(kernels::Activation::f32, k), 64);
+}
+
+void Products::prepare(const RowProduct& p, int64_t begin, int64_t end, std::byte* rows) const {
+  const int64_t bytes = row_bytes(p.k);
+  for (int64_t i = begin; i < end; ++i)
+    table_.prepare(kernels::Activation::f32, p.x + i * (p.x_stride > 0 ? p.x_stride : p.k),
+                   rows + i * bytes, p.k);
+}
+
+void Products::run(const RowProduct& p, const std::byte* rows, int64_t bytes, int64_t x_begin,
+                   int64_t x_end, int64_t w_begin, int64_t w_end, ProductSpace& space) const {
+  kernels::MatMul m;
+  m.w = reinterpret_cast<const std::byte*>(p.w);
+  m.w_row_bytes = (p.w_stride > 0 ? p.w_stride : p.k) * 4;
+  m.cols = p.k;
+  m.row_begin = w_begin;
+  m.row_end = w_end;
+  m.x = rows + x_begin * bytes;
+  m.x_row_bytes = bytes;
+  m.tokens = x_end - x_begin;
+  m.y_stride = p.y_stride > 0 ? p.y_stride : p.n;
+  m.y = p.y + x_begin * m.y_stride;
+  m.bias = p.bias;
+  std::byte* scratch =
+      space.bytes(ProductSpace::kScratch, table_.matmul_scratch(Format::f32, p.k, m.tokens));
+  table_.matmul(Format::f32, kernels::Activation::f32, m, scratch);
+}
+
+void Products::multiply(const RowProduct& p) {
+  if (p.m == 0 || p.n == 0) return;
+  const int64_t bytes = row_bytes(p.k);
+  std::byte* rows = shared_.bytes(ProductSpace::kRows, p.m * bytes);
+  const int64_t x_tasks = (p.m + kRowsOfX - 1) / kRowsOfX;
+  each(x_tasks, [&](int64_t i, ProductSpace&) {
+    prepare(p, i * kRowsOfX, std::min(p.m, (i + 1) * kRowsOfX), rows);
+  });
+  const int64_t grain = table_.matmul_grain(Format::f32, std::min(p.m, kRowsOfX));
+  const int64_t w_rows = round_up(kRowsOfW, grain), w_tasks = (p.n + w_rows - 1) / w_rows;
+  each(x_tasks * w_tasks, [&](int64_t task, ProductSpace& space) {
+    const int64_t x = task % x_tasks * kRowsOfX, w = task / x_tasks * w_rows;
+    run(p, rows, bytes, x, std::min(p.m, x + kRowsOfX), w, std::min(p.n, w + w_rows), space);
+  });
+}
+
+void Products::multiply(const RowProduct& p, ProductSpace& space) const {
+  if (p.m == 0 || p.n == 0) return;
+  const int64_t bytes = row_bytes(p.k);
+  std::byte* rows = space.bytes(ProductSpace::kRows, p.m * bytes);
+  prepare(p, 0, p.m, rows);
+  run(p, rows, bytes, 0, p.m, 0, p.n, space);
+}
+
+}  // namespace ashlar

@@ -1,0 +1,67 @@
+// Matrix products of float32 on all cores, out of the kernels' product of rows with rows.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "kernels/table.h"
+#include "run/thread_pool.h"
+
+namespace ashlar {
+
+/// y[i, j] = sum over c of x[i, c] w[j, c] (+ bias[j]), x [m, k], w [n, k], y [m, n].
+struct RowProduct {
+  const float* x = nullptr;
+  const float* w = nullptr;
+  float* y = nullptr;
+  int64_t m = 0, n = 0, k = 0;
+  const float* bias = nullptr;                       // [n]; null: none
+  int64_t x_stride = 0, w_stride = 0, y_stride = 0;  // from row to row; 0: contiguous
+};
+
+/// [rows, cols], rows `stride` apart (0: contiguous) -> [cols, rows].
+void transpose(const float* in, float* out, int64_t rows, int64_t cols, int64_t stride = 0);
+
+/// What one thread needs for products: grows as needed, is never shared.
+class ProductSpace {
+ public:
+  std::byte* bytes(size_t slot, int64_t count);  // 64-byte aligned
+  float* floats(size_t slot, int64_t count) {
+    return reinterpret_cast<float*>(bytes(slot, count * 4));
+  }
+  static constexpr size_t kScratch = 0, kRows = 1, kFree = 2;  // slots from kFree on are the user's
+
+ private:
+  std::vector<std::vector<std::byte>> slots_;
+};
+
+class Products {
+ public:
+  Products(const kernels::Table& table, int threads)
+      : table_(table), pool_(threads), spaces_(static_cast<size_t>(pool_.size())) {}
+
+  /// Calls f(i, space) for i in [0, n), on all threads; the first exception is thrown again.
+  void each(int64_t n, const std::function<void(int64_t, ProductSpace&)>& f);
+  /// One product on all threads.
+  void multiply(const RowProduct& p);
+  /// One product on the calling thread.
+  void multiply(const RowProduct& p, ProductSpace& space) const;
+
+ private:
+  void prepare(const RowProduct& p, int64_t begin, int64_t end, std::byte* rows) const;
+  void run(const RowProduct& p, const std::byte* rows, int64_t row_bytes, int64_t x_begin,
+           int64_t x_end, int64_t w_begin, int64_t w_end, ProductSpace& space) const;
+  int64_t row_bytes(int64_t k) const;
+
+  const kernels::Table& table_;
+  ThreadPool pool_;
+  std::vector<ProductSpace> spaces_;
+  ProductSpace shared_;
+};
+
+}  // namespace ashlar
