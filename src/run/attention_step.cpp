@@ -7,6 +7,7 @@ namespace ashlar {
 namespace {
 
 constexpr int64_t kPage = StateSpec::kStatePage;
+constexpr int64_t kLeastTasks = 2;
 constexpr int64_t kRows = 64;  // query rows of a task: what a kernel keeps in cache at once
 
 int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
@@ -20,10 +21,11 @@ struct Deal {
 
   Deal(const Frame& f, const AttentionStep& s) {
     const auto parts = static_cast<int64_t>(f.batch.parts.size());
-    // Many query heads are cut for the cache, few only to keep every thread busy.
+    // Many query heads are cut for the cache, few to keep two threads busy: however many there are,
+    // so that results do not depend on it.
     int64_t wanted = (s.group + kRows - 1) / kRows;
     const int64_t alone = s.kv_heads * std::max(parts, f.batch.size() * s.group / kRows);
-    wanted = std::min(std::max(wanted, (f.threads + alone - 1) / alone), s.group);
+    wanted = std::min(std::max(wanted, (kLeastTasks + alone - 1) / alone), s.group);
     share_heads = (s.group + wanted - 1) / wanted;
     shares = (s.group + share_heads - 1) / share_heads;
     block_tokens = std::max<int64_t>(1, kRows / share_heads);
