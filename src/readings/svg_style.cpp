@@ -62,8 +62,6 @@ std::string rules(bool dark) {
   add(".link", fmt::format("fill:none;stroke:{};stroke-width:1;stroke-dasharray:1.5 3.5",
                            pick("#6f7c8d", "#8593a5")));
   add(".mark", fmt::format("fill:{};stroke:none", pick("#ffe48f", "#6a5310")));
-  add(".marked", fmt::format("stroke:{};stroke-width:2.4", pick("#e0a500", "#ffd04d")));
-  add(".grid", fmt::format("fill:none;stroke:{};stroke-width:1", pick("#e3e7ed", "#28313d")));
   add(".axis", fmt::format("fill:none;stroke:{};stroke-width:1.2", pick("#8a95a4", "#6c7a8d")));
   add(".idle", fmt::format("fill:{};stroke:{};stroke-width:0.6", pick("#ffffff", "#1c1512"),
                            pick("#dd9f8c", "#8a4a39")));
@@ -77,6 +75,8 @@ std::string rules(bool dark) {
         fmt::format("fill:none;stroke:{};stroke-width:1.4;stroke-dasharray:1.5 3.5",
                     dark ? t.dark_stroke : t.light_stroke));
   }
+  add(".marked", fmt::format("stroke:{};stroke-width:2.4", pick("#e0a500", "#ffd04d")));
+  add(".dash", "stroke-dasharray:6 4");
   const auto& series = dark ? kDarkSeries : kLightSeries;
   for (size_t i = 0; i < series.size(); ++i) {
     add(fmt::format(".l{}", i), fmt::format("fill:none;stroke:{};stroke-width:2", series[i]));
