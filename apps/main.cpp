@@ -1,10 +1,15 @@
 // ashlar: the command. Declares all commands, runs the chosen one, turns errors into one message
 // and an exit code.
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string>
 
 #include "apps/commands.h"
+#include "base/edit_distance.h"
 #include "base/error.h"
 
 namespace {
@@ -28,6 +33,16 @@ constexpr const char* kFooter =
     "\nExit codes: 0 done; 1 the model, file or request is at fault (one message on stderr); 2 "
     "wrong usage;\n"
     "3 memory or disk does not suffice; 4 a check failed (verify).";
+
+/// A message when the first word is meant as a command and is none; else empty.
+std::string unknown_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return "";
+  std::vector<std::string> names;
+  for (const CLI::App* c : app.get_subcommands({})) names.push_back(c->get_name());
+  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return "";
+  return fmt::format("there is no command \"{}\", the nearest is {}; ashlar --help lists them",
+                     argv[1], ashlar::nearest(argv[1], names, 1).at(0));
+}
 
 int code_of(ashlar::ErrorKind kind) { return kind == ashlar::ErrorKind::resource ? 3 : 1; }
 
@@ -60,6 +75,10 @@ int main(int argc, char** argv) {
   add_report(app);
   add_claims(app);
   add_gradients(app);
+  if (const std::string message = unknown_command(app, argc, argv); !message.empty()) {
+    std::fprintf(stderr, "ashlar: %s\n", message.c_str());
+    return 2;
+  }
   try {
     app.parse(argc, argv);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {

@@ -203,7 +203,10 @@ class Running(Case):
         ashlar("logits", SMOL, "--ids-file", self.write("i.json", ids), "--output", chunked, "--chunk", 2)
         rows, columns, a = read_npy(whole)
         self.assertEqual((rows, columns), (len(ids), 49152))
-        self.assertLess(worst(a, read_npy(chunked)[2]), 2e-2)
+        self.assertLess(worst(a, read_npy(chunked)[2]), 0.1)  # int8 activations; float32 weights are exact:
+        for output, more in ((whole, []), (chunked, ["--chunk", 2])):
+            ashlar("logits", "smollm2-135m", "--random", 1, "--ids", "5,6,7,8,9", "--output", output, *more)
+        self.assertLess(worst(read_npy(whole)[2], read_npy(chunked)[2]), 1e-4)
         self.fails("logits", SMOL, "--ids", "99999999", "--output", one, says="99999999")
         self.fails("logits", SMOL, "--ids", "", "--output", one, says="ids")
         self.assertFalse(os.path.exists(one))
@@ -252,7 +255,7 @@ class Files(Case):
         self.assertEqual(out["family"], "gemma3")
         self.assertTrue(out["weights"])
         listing = ashlar("show", "--list").stdout
-        self.assertRegex(listing, r"deepseek-v3\s.*671,026,404,352")
+        self.assertRegex(listing, r"deepseek-v3\s.*671,026,419,200")
 
     def test_verify(self):
         out = ashlar("verify", SMOL, seconds=600).stdout
@@ -262,8 +265,8 @@ class Files(Case):
 class Readings(Case):
     def test_count(self):
         out = ashlar_json("count", "deepseek-v3", "--context", 8192, "--json")
-        self.assertEqual(out["parameters"]["total"], 671026404352)
-        self.assertEqual(sum(out["parameters"]["by_layer"]) + 2 * 129280 * 7168 + 7168, 671026404352)
+        self.assertEqual(out["parameters"]["total"], 671026419200)
+        self.assertEqual(sum(out["parameters"]["by_layer"]) + 2 * 129280 * 7168 + 7168, 671026419200)
         for key in ("elements_per_token", "bytes_at_context"):
             self.assertIn(key, out["state"])
         self.assertGreater(out["flops_per_token"]["decode"], 6e10)
