@@ -14,16 +14,6 @@ struct CountCommand {
   bool json = false;
 };
 
-/// The formats that a file's weights really have, by parameter.
-WeightFormats formats_of(const Model& model) {
-  auto formats = std::make_shared<std::map<std::string, Format, std::less<>>>();
-  for (const auto& [name, tensor] : model.weights) (*formats)[name] = tensor.format;
-  return [formats](const Param& p) {
-    const auto it = formats->find(p.name);
-    return it == formats->end() ? Format::f32 : it->second;
-  };
-}
-
 void run(CountCommand o) {
   LoadOptions load;
   load.need_weights = o.weights.empty() && has_weights(o.model);
@@ -32,7 +22,7 @@ void run(CountCommand o) {
     o.options.weights = o.weights;
   } else if (!model.weights.empty()) {
     o.options.weights = "as in the file";
-    o.options.formats = formats_of(model);
+    o.options.formats = formats_of(model.weights);
   }
   const auto state = format_named(o.state);
   if (!state) fail(ErrorKind::invalid, "--state {}: expected a format (f16, f32, q8_0)", o.state);

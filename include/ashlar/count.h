@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "blueprint/blueprint.h"
-#include "tensor/format.h"
+#include "tensor/tensor.h"
 
 namespace ashlar {
 
@@ -27,6 +27,9 @@ using WeightFormats = std::function<Format(const Param&)>;
 /// `name` is a format ("bf16": every parameter; "q8_0": matrices, the rest as in `mix`) or one of
 /// llama.cpp's mixes ("q4_k_m"). Throws Error(invalid) for an unknown name.
 WeightFormats weight_formats(std::string_view name, const Blueprint& blueprint);
+
+/// The formats that tensors have, by canonical name; float32 for parameters that have none.
+WeightFormats formats_of(const std::map<std::string, Tensor>& weights);
 
 struct CountOptions {
   int64_t tokens = 512;    // of a prompt's step, and of a training sequence

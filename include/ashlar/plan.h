@@ -89,11 +89,13 @@ Machine machine_from_json(std::string_view text, std::string_view where);  // th
 std::filesystem::path probed_machine_file();
 
 struct PredictOptions {
-  int64_t context = 4096;  // tokens a sequence can hold: memory
-  int64_t sequences = 1;   // decoded together
-  int64_t prompt = 512;    // tokens of the prompt
-  int64_t generate = 128;  // tokens generated after it: decoding is predicted half way
-  int64_t chunk = 512;     // most tokens evaluated in one step
+  int64_t context = 4096;              // tokens a sequence can hold: memory
+  int64_t sequences = 1;               // decoded together
+  int64_t depth = 0;                   // tokens remembered before the prompt
+  int64_t prompt = 512;                // tokens of the prompt
+  int64_t generate = 128;              // tokens generated after it: decoding is predicted half way
+  std::optional<int64_t> decode_from;  // tokens remembered when decoding begins, if not those
+  int64_t chunk = 512;                 // most tokens evaluated in one step
   std::string weights = "bf16";
   WeightFormats formats;  // instead of `weights` (then only a label)
   Format state = Format::f16;
@@ -121,7 +123,8 @@ struct Phase {
   double weight_bytes = 0, state_bytes = 0, operations = 0, steps = 0;
   Speed limit;
   std::optional<Speed> today;
-  std::map<std::string, PhaseShare> by_kind;
+  std::map<std::string, PhaseShare> by_kind;  // attention, ffn, experts, ...
+  std::map<std::string, PhaseShare> by_part;  // of steps: attention products, scores, rows, ...
 };
 
 /// The same model in other weights.

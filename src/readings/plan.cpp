@@ -113,22 +113,38 @@ void add_speed(Speed& s, double seconds, double by_bandwidth, double by_compute)
   (by_bandwidth >= by_compute ? s.bandwidth_seconds : s.compute_seconds) += seconds;
 }
 
+/// What a step is, as a profile of the engine groups them.
+std::string part_of(const Work& w) {
+  switch (w.what) {
+    case Work::What::product:
+      return std::string(w.kind) + " products";
+    case Work::What::experts:
+      return "experts";
+    case Work::What::attention:
+      return "attention scores";
+    default:
+      return "rows";
+  }
+}
+
 void add_work(Phase& phase, const std::vector<Work>& work, const Clock& clock) {
   for (const Work& w : work) {
-    PhaseShare& share = phase.by_kind[std::string(w.kind)];
-    const double limit = clock.limit_seconds(w), step = w.begins_step ? clock.step_seconds() : 0;
-    share.weight_bytes += w.weight_bytes;
-    share.state_bytes += w.state_bytes;
-    share.operations += w.operations;
-    share.limit_seconds += limit + step;
-    if (w.begins_step) share.steps += 1;
+    const double step = w.begins_step ? clock.step_seconds() : 0;
+    const double limit = clock.limit_seconds(w);
+    const double today = clock.knows_today() ? clock.today_seconds(w) : 0;
+    for (PhaseShare* share : {&phase.by_kind[std::string(w.kind)], &phase.by_part[part_of(w)]}) {
+      share->weight_bytes += w.weight_bytes;
+      share->state_bytes += w.state_bytes;
+      share->operations += w.operations;
+      share->limit_seconds += limit + step;
+      if (clock.knows_today()) share->today_seconds += today + step;
+      if (w.begins_step) share->steps += 1;
+    }
     add_speed(phase.limit, limit, clock.bandwidth_seconds(w), clock.compute_seconds(w));
     phase.limit.seconds += step;
     phase.limit.step_seconds += step;
     if (!clock.knows_today()) continue;
     if (!phase.today) phase.today.emplace();
-    const double today = clock.today_seconds(w);
-    share.today_seconds += today + step;
     add_speed(*phase.today, today, clock.bandwidth_seconds(w), clock.compute_seconds(w));
     phase.today->seconds += step;
     phase.today->step_seconds += step;
@@ -168,8 +184,8 @@ Phase predict_prefill(const Models& m, bool absorbed) {
     const int64_t n = std::min(m.options.chunk, m.options.prompt - at);
     const bool last = at + n == m.options.prompt;
     add_work(phase,
-             work_of(m.graph, m.formats, m.options.state, Workload::prefill(n, at), last ? 1 : 0,
-                     absorbed),
+             work_of(m.graph, m.formats, m.options.state,
+                     Workload::prefill(n, m.options.depth + at), last ? 1 : 0, absorbed),
              clock);
   }
   finish(phase);
@@ -179,7 +195,8 @@ Phase predict_prefill(const Models& m, bool absorbed) {
 Phase predict_decode(const Models& m, bool absorbed) {
   const int64_t n = m.options.sequences;
   Phase phase{.tokens = n, .sequences = n};
-  const int64_t depth = m.options.prompt + m.options.generate / 2;
+  const int64_t from = m.options.decode_from.value_or(m.options.depth + m.options.prompt);
+  const int64_t depth = from + m.options.generate / 2;
   add_work(phase,
            work_of(m.graph, m.formats, m.options.state, Workload::decode(depth, n), n, absorbed),
            Clock(m.machine, m.weight_bytes));
@@ -198,6 +215,8 @@ Phase better(const Models& m, F predict_phase) {
     other.today = phase.today;
     for (auto& [kind, share] : other.by_kind)
       share.today_seconds = phase.by_kind[kind].today_seconds;
+    for (auto& [part, share] : other.by_part)
+      share.today_seconds = phase.by_part[part].today_seconds;
     return other;
   }
   return phase;
@@ -303,6 +322,7 @@ Prediction predict(const Blueprint& bp, const Machine& machine, const PredictOpt
   check_range(options.context, 1, kLongestContext, "context");
   check_range(options.sequences, 1, kMostSequences, "sequences");
   check_range(options.prompt, 1, kLongestContext, "prompt");
+  check_range(options.depth, 0, kLongestContext, "depth");
   check_range(options.generate, 0, kLongestContext, "generate");
   check_range(options.chunk, 1, 1 << 20, "chunk");
   Prediction p;

@@ -31,13 +31,15 @@ Json phase_json(const Phase& p) {
             {"steps", p.steps},
             {"limit", speed_json(p.limit)}};
   json["today"] = p.today ? speed_json(*p.today) : Json();
-  Json kinds = Json::object();
-  for (const auto& [kind, s] : p.by_kind) {
-    kinds[kind] = {{"weight_bytes", s.weight_bytes},   {"state_bytes", s.state_bytes},
-                   {"operations", s.operations},       {"steps", s.steps},
-                   {"limit_seconds", s.limit_seconds}, {"today_seconds", known(s.today_seconds)}};
+  for (const auto& [name, shares] : {std::pair{"by_kind", &p.by_kind}, {"by_part", &p.by_part}}) {
+    Json all = Json::object();
+    for (const auto& [key, s] : *shares) {
+      all[key] = {{"weight_bytes", s.weight_bytes},   {"state_bytes", s.state_bytes},
+                  {"operations", s.operations},       {"steps", s.steps},
+                  {"limit_seconds", s.limit_seconds}, {"today_seconds", known(s.today_seconds)}};
+    }
+    json[name] = all;
   }
-  json["by_kind"] = kinds;
   return json;
 }
 
@@ -56,6 +58,7 @@ std::string prediction_json(const Prediction& p) {
             {"options",
              {{"context", p.options.context},
               {"sequences", p.options.sequences},
+              {"depth", p.options.depth},
               {"prompt", p.options.prompt},
               {"generate", p.options.generate},
               {"chunk", p.options.chunk},

@@ -1,0 +1,53 @@
+// ashlar bench: measured speed of a model, beside the limits of this machine and what was planned.
+#include <cstdio>
+
+#include "apps/commands.h"
+#include "measure/bench.h"
+
+namespace ashlar::app {
+namespace {
+
+struct BenchCommand {
+  ModelOptions model;
+  BenchOptions options;
+  bool json = false;
+};
+
+void run(BenchCommand o) {
+  const Model model = load(o.model);
+  o.options.threads = o.model.threads;
+  o.options.kernels = o.model.kernels;
+  o.options.state = engine_options(o.model, model, 512).state;
+  Progress progress("measuring");
+  o.options.progress = [&](double done) { progress.update(static_cast<int64_t>(done * 100), 100); };
+  BenchResult result = bench(model, o.options);
+  result.weights = !o.model.random           ? "as in the file"
+                   : o.model.weights.empty() ? "f32"
+                                             : o.model.weights;
+  std::printf("%s\n", (o.json ? bench_json(result) : bench_text(result)).c_str());
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app) {
+  auto o = std::make_shared<BenchCommand>();
+  CLI::App* command = app.add_subcommand(
+      "bench", "measure a model's speed beside this machine's limits and what was planned");
+  add_model_options(*command, o->model, true);
+  const auto number = [&](const char* name, int64_t& value, const char* what) {
+    command->add_option(name, value, what)->type_name("N");
+  };
+  number("--prompt", o->options.prompt, "tokens of the prompt (default 512)");
+  number("--generate", o->options.generate, "tokens decoded (default 128)");
+  number("--depth", o->options.depth, "tokens that sequences hold before either (default 0)");
+  number("--sequences", o->options.sequences, "sequences decoded together (default 1)");
+  command->add_option("--repeat", o->options.repeat, "measurements of each (default 3)")
+      ->type_name("R");
+  command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
+  command->footer(
+      "Prefill and decode are measured apart, each after --depth tokens. The limits and the rates "
+      "of the kernels\nthat plans use are probed in the same run; --context is set by the rest.");
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace ashlar::app

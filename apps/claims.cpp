@@ -1,0 +1,82 @@
+// ashlar claims: what the literature says of these architectures, settled by computation.
+#include <cstdio>
+#include <filesystem>
+
+#include "apps/commands.h"
+#include "ashlar/claims.h"
+#include "base/error.h"
+#include "measure/bench.h"
+#include "measure/probe.h"
+
+namespace ashlar::app {
+namespace {
+
+struct ClaimsCommand {
+  std::vector<std::string> ids;
+  std::string output;
+  bool json = false, list = false, measure = false;
+};
+
+/// Runs the speeds that the claims ask for on made-up weights, and keeps them.
+void measure(const std::vector<std::string>& ids) {
+  std::vector<Measurement> all = stored_measurements();
+  Progress progress("measuring");
+  const std::vector<Measurement> wanted = wanted_measurements(ids);
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    Measurement m = wanted[i];
+    LoadOptions load;
+    load.random = 1;
+    load.weights = m.weights;
+    const BenchResult r = bench(load_model(m.model, load));
+    m.machine = r.machine.name;
+    m.date = r.machine.date;
+    m.threads = r.threads;
+    m.prefill = r.prefill.tokens_per_second;
+    m.decode = r.decode.tokens_per_second;
+    std::erase_if(all, [&](const Measurement& old) {
+      return old.model == m.model && old.weights == m.weights;
+    });
+    all.push_back(m);
+    progress.update(static_cast<int64_t>(i) + 1, static_cast<int64_t>(wanted.size()));
+  }
+  const std::filesystem::path file = measurements_file();
+  std::error_code code;
+  std::filesystem::create_directories(file.parent_path(), code);
+  write_file(file, measurements_json(all));
+  std::fprintf(stderr, "speeds written to %s\n", file.c_str());
+}
+
+void run(const ClaimsCommand& o) {
+  if (o.list) {
+    for (const std::string& id : claim_ids()) std::printf("%s\n", id.c_str());
+    return;
+  }
+  if (o.measure) measure(o.ids);
+  const std::vector<Claim> claims = settle_claims(o.ids);
+  if (!o.output.empty()) write_file(o.output, claims_html(claims));
+  if (o.json)
+    std::printf("%s\n", claims_json(claims).c_str());
+  else if (o.output.empty())
+    std::printf("%s", claims_text(claims).c_str());
+}
+
+}  // namespace
+
+void add_claims(CLI::App& app) {
+  auto o = std::make_shared<ClaimsCommand>();
+  CLI::App* command = app.add_subcommand(
+      "claims", "claims about these architectures, settled by computing what they say");
+  command->add_option("id", o->ids, "claims to settle (default: all)")->type_name("ID");
+  command->add_flag("--list", o->list, "list the ids");
+  command->add_flag("--measure", o->measure,
+                    "take measured speeds anew on this machine (some minutes)");
+  command->add_option("-o,--output", o->output, "write a page")->type_name("F.html");
+  command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
+  command->footer(
+      "Verdicts: holds; holds-if (with the condition); fails (with the right figure); open (with "
+      "the experiment that\nwould settle it). Each claim is a file claims/<id>.json: "
+      "docs/claims.md.");
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace ashlar::app

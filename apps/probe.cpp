@@ -1,0 +1,61 @@
+// ashlar probe: measures this machine and keeps the result for `ashlar plan` and `ashlar bench`.
+#include <cstdio>
+#include <filesystem>
+
+#include "apps/commands.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "measure/probe.h"
+
+namespace ashlar::app {
+namespace {
+
+struct ProbeCommand {
+  ProbeOptions options;
+  std::string output;
+  bool json = false, quick = false;
+};
+
+void run(ProbeCommand o) {
+  Progress progress("probing");
+  o.options.progress = [&](double done) {
+    progress.update(static_cast<int64_t>(done * 1000), 1000);
+  };
+  const Machine machine = o.quick ? quick_probe(o.options.threads) : probe(o.options);
+  const std::string json = machine_json(machine);
+  // A quick probe lacks the kernels, so it never takes the place of a whole one.
+  if (!o.output.empty() || !o.quick) {
+    const std::filesystem::path file =
+        o.output.empty() ? probed_machine_file() : std::filesystem::path(o.output);
+    std::error_code code;
+    if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path(), code);
+    if (code) fail(ErrorKind::io, "{}: {}", file.parent_path().string(), code.message());
+    write_file(file, json);
+    std::fprintf(stderr, "written to %s\n", file.c_str());
+  }
+  std::printf("%s", (o.json ? json : probe_text(machine)).c_str());
+}
+
+}  // namespace
+
+void add_probe(CLI::App& app) {
+  auto o = std::make_shared<ProbeCommand>();
+  CLI::App* command = app.add_subcommand(
+      "probe", "measure this machine's memory, arithmetic and kernels, in under a minute");
+  command->add_option("--threads", o->options.threads, "threads (default: one per core)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 4096));
+  command
+      ->add_option("--kernels", o->options.kernels,
+                   "instruction set: generic avx2 avx512 ... (default: the best this CPU runs)")
+      ->type_name("NAME");
+  command
+      ->add_option("-o,--output", o->output,
+                   "file to write (default: machine.json in the user's cache folder)")
+      ->type_name("F.json");
+  command->add_flag("--quick", o->quick, "memory and arithmetic only, in half a second");
+  command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace ashlar::app

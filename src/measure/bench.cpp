@@ -1,0 +1,220 @@
+// Runs prompts and decodes on the engine, and joins what its steps took with what was planned.
+#include "measure/bench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <set>
+
+#include "base/error.h"
+#include "measure/probe.h"
+#include "readings/kinds.h"
+
+namespace ashlar {
+namespace {
+
+void check_range(int64_t value, int64_t least, int64_t most, std::string_view name) {
+  if (value < least || value > most)
+    fail(ErrorKind::invalid, "{}: expected {} to {}, found {}", name, least, most, value);
+}
+
+/// Ids that differ, so that experts and rows of tables do.
+std::vector<TokenId> made_up_tokens(int64_t n, int64_t vocab, uint64_t seed) {
+  std::vector<TokenId> ids;
+  uint64_t x = seed * 0x9e3779b97f4a7c15u + 1;
+  for (int64_t i = 0; i < n; ++i) {
+    x = x * 6364136223846793005u + 1442695040888963407u;
+    ids.push_back(static_cast<TokenId>((x >> 33) % static_cast<uint64_t>(vocab)));
+  }
+  return ids;
+}
+
+class Runner {
+ public:
+  Runner(const Model& model, const BenchOptions& o, const EngineOptions& engine)
+      : o_(o), engine_(model.graph, model.weights, engine) {}
+
+  Engine& engine() { return engine_; }
+
+  double prefill(uint64_t seed, bool profile = false) {
+    open(1, seed);
+    engine_.profile(profile);
+    const double seconds = evaluate(made_up_tokens(o_.prompt, engine_.vocab(), seed + 1), 0);
+    close();
+    return seconds;
+  }
+  double decode(uint64_t seed, bool profile = false) {
+    open(o_.sequences, seed);
+    engine_.profile(profile);
+    const std::vector<TokenId> ids =
+        made_up_tokens(o_.generate * o_.sequences, engine_.vocab(), seed + 2);
+    const auto start = Clock::now();
+    for (int64_t i = 0; i < o_.generate; ++i) {
+      std::vector<Run> runs;
+      for (size_t s = 0; s < sequences_.size(); ++s) {
+        const size_t at = static_cast<size_t>(i) * sequences_.size() + s;
+        runs.push_back({sequences_[s], std::span<const TokenId>(ids).subspan(at, 1)});
+      }
+      engine_.step(runs);
+    }
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    close();
+    return seconds;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void open(int64_t n, uint64_t seed) {
+    for (int64_t i = 0; i < n; ++i) {
+      const auto id = engine_.open();
+      if (!id) fail(ErrorKind::resource, "the engine opens no more sequences");
+      sequences_.push_back(*id);
+      if (o_.depth > 0) {
+        evaluate(made_up_tokens(o_.depth, engine_.vocab(), seed + static_cast<uint64_t>(i) + 7),
+                 sequences_.size() - 1);
+      }
+    }
+  }
+  void close() {
+    for (const SequenceId id : sequences_) engine_.close(id);
+    sequences_.clear();
+  }
+  double evaluate(const std::vector<TokenId>& ids, size_t sequence) {
+    const Run run{sequences_[sequence], ids};
+    const auto start = Clock::now();
+    engine_.step({&run, 1});
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  }
+
+  const BenchOptions& o_;
+  Engine engine_;
+  std::vector<SequenceId> sequences_;
+};
+
+/// The part that a step of the engine's plan belongs to, by the same names as planned work.
+std::string part_of(const Plan& plan, const Step& step) {
+  const Node& node = plan.graph.nodes()[static_cast<size_t>(step.nodes.front())];
+  if (std::holds_alternative<MatMulStep>(step.what))
+    return std::string(kind_of(node)) + " products";
+  if (std::holds_alternative<HeadMatMulStep>(step.what)) return "attention products";
+  if (std::holds_alternative<AttentionStep>(step.what)) return "attention scores";
+  if (std::holds_alternative<ExpertStep>(step.what)) return "experts";
+  return std::holds_alternative<MeaningStep>(step.what) ? "plain loops" : "rows";
+}
+
+std::vector<BenchPart> parts_of(Runner& runner, double calls, const Phase& planned) {
+  std::map<std::string, BenchPart> parts;
+  const Plan& plan = runner.engine().plan();
+  const auto profile = runner.engine().profile();
+  for (size_t i = 0; i < profile.size() && i < plan.steps.size(); ++i) {
+    BenchPart& part = parts[part_of(plan, plan.steps[i])];
+    part.seconds += profile[i].seconds / calls;
+    part.weight_bytes += static_cast<double>(profile[i].weight_bytes) / calls;
+    part.operations += static_cast<double>(profile[i].operations) / calls;
+  }
+  for (const auto& [name, p] : planned.by_part) {
+    BenchPart& part = parts[name];
+    part.limit_seconds = p.limit_seconds;
+    part.today_seconds = p.today_seconds;
+  }
+  std::vector<BenchPart> list;
+  for (auto& [name, part] : parts) {
+    part.name = name;
+    list.push_back(part);
+  }
+  std::sort(list.begin(), list.end(),
+            [](const BenchPart& a, const BenchPart& b) { return a.seconds > b.seconds; });
+  return list;
+}
+
+void summarise(BenchPhase& phase, const Phase& planned, double steps, const Machine& machine,
+               Format most) {
+  std::vector<double> sorted = phase.seconds;
+  std::sort(sorted.begin(), sorted.end());
+  const double median = sorted[sorted.size() / 2], tokens = static_cast<double>(phase.tokens);
+  phase.tokens_per_second = tokens / median;
+  phase.least = tokens / sorted.back();
+  phase.most = tokens / sorted.front();
+  phase.bytes_per_second = (planned.weight_bytes + planned.state_bytes) * steps / median;
+  phase.operations_per_second = planned.operations * steps / median;
+  phase.of_bandwidth = phase.bytes_per_second / machine.bandwidth(1e30);
+  phase.of_compute = phase.operations_per_second / machine.peak(most);
+  phase.planned_limit = planned.limit.tokens_per_second;
+  phase.planned_today = planned.today ? planned.today->tokens_per_second : 0;
+}
+
+}  // namespace
+
+BenchResult bench(const Model& model, const BenchOptions& o) {
+  constexpr int64_t kMost = int64_t{1} << 24;
+  check_range(o.prompt, 1, kMost, "prompt");
+  check_range(o.generate, 1, kMost, "generate");
+  check_range(o.depth, 0, kMost, "depth");
+  check_range(o.sequences, 1, 4096, "sequences");
+  check_range(o.repeat, 1, 1000, "repeat");
+  EngineOptions engine;
+  engine.threads = o.threads;
+  engine.kernels = o.kernels;
+  engine.context = o.depth + std::max(o.prompt, o.generate);
+  engine.sequences = o.sequences;
+  engine.state = o.state;
+  Runner runner(model, o, engine);
+  const auto progress = [&](double done) {
+    if (o.progress) o.progress(done);
+  };
+
+  BenchResult r;
+  r.model = model.blueprint.name.empty() ? model.source : model.blueprint.name;
+  r.options = o;
+  r.threads = runner.engine().threads();
+  r.kernels = std::string(runner.engine().kernels());
+  r.state = runner.engine().state_format();
+  r.state_bytes = runner.engine().state_bytes();
+  r.activation_bytes = runner.engine().activation_bytes();
+  std::map<Format, int64_t> bytes;
+  for (const auto& [name, t] : model.weights) {
+    bytes[t.format] += t.bytes();
+    r.weight_bytes += t.bytes();
+  }
+  Format most = Format::f32;
+  ProbeOptions probing{.threads = r.threads, .kernels = r.kernels};
+  for (const auto& [format, n] : bytes) {
+    probing.formats.push_back(format);
+    if (n > bytes[most]) most = format;
+  }
+  r.machine = quick_probe(r.threads);
+  probe_kernels(r.machine, probing);
+  progress(0.2);
+
+  runner.prefill(1);  // warms caches, pages and clocks
+  r.prefill.tokens = o.prompt;
+  r.decode.tokens = o.generate * o.sequences;
+  for (int i = 0; i < o.repeat; ++i) {
+    r.prefill.seconds.push_back(runner.prefill(static_cast<uint64_t>(i) * 31));
+    r.decode.seconds.push_back(runner.decode(static_cast<uint64_t>(i) * 31));
+    progress(0.2 + 0.6 * (i + 1) / o.repeat);
+  }
+
+  PredictOptions plan{.context = engine.context,
+                      .sequences = o.sequences,
+                      .depth = o.depth,
+                      .prompt = o.prompt,
+                      .generate = o.generate,
+                      .decode_from = o.depth,
+                      .formats = formats_of(model.weights),
+                      .state = r.state,
+                      .alternatives = false};
+  const Prediction p = predict(model.blueprint, r.machine, plan);
+  summarise(r.prefill, p.prefill, 1, r.machine, most);
+  summarise(r.decode, p.decode, static_cast<double>(o.generate), r.machine, most);
+
+  runner.prefill(5, true);
+  r.prefill.parts = parts_of(runner, 1, p.prefill);
+  runner.decode(5, true);
+  r.decode.parts = parts_of(runner, static_cast<double>(o.generate), p.decode);
+  progress(1);
+  return r;
+}
+
+}  // namespace ashlar

@@ -1,0 +1,60 @@
+// Measured speed of a model on this machine, beside what was planned for it.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "ashlar/plan.h"
+#include "model/model.h"
+
+namespace ashlar {
+
+struct BenchOptions {
+  int64_t prompt = 512;    // tokens evaluated at once, after `depth`
+  int64_t generate = 128;  // tokens decoded one by one, after `depth`
+  int64_t depth = 0;       // tokens that the sequences hold before
+  int64_t sequences = 1;   // decoded together
+  int threads = 0;         // 0: one per core
+  std::string kernels;     // table name; empty: the best
+  std::optional<Format> state;
+  int repeat = 3;
+  std::function<void(double done)> progress;  // 0 to 1
+};
+
+/// One kind of step: measured, and planned.
+struct BenchPart {
+  std::string name;  // "ffn products", "scores", "rows", ...
+  double seconds = 0, limit_seconds = 0, today_seconds = 0;
+  double weight_bytes = 0, operations = 0;
+};
+
+struct BenchPhase {
+  int64_t tokens = 0;            // of one measurement
+  std::vector<double> seconds;   // of each repeat; decode: of all its steps
+  double tokens_per_second = 0;  // median
+  double least = 0, most = 0;    // tokens per second
+  double bytes_per_second = 0, operations_per_second = 0;
+  double of_bandwidth = 0, of_compute = 0;      // shares of the limits probed in the same run
+  double planned_limit = 0, planned_today = 0;  // tokens per second
+  std::vector<BenchPart> parts;                 // of one step (decode) or of the prompt
+};
+
+struct BenchResult {
+  std::string model, weights;
+  BenchOptions options;
+  int threads = 0;
+  std::string kernels;
+  Format state = Format::f16;
+  Machine machine;  // probed in this run: limits, and the kernels for this model's formats
+  int64_t weight_bytes = 0, state_bytes = 0, activation_bytes = 0;  // allocated by the engine
+  BenchPhase prefill, decode;
+};
+
+/// Runs the model's engine on made-up token ids. Throws Error(invalid) for options out of range.
+BenchResult bench(const Model& model, const BenchOptions& options = {});
+
+std::string bench_json(const BenchResult& result);
+std::string bench_text(const BenchResult& result);
+
+}  // namespace ashlar

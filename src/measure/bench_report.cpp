@@ -1,0 +1,112 @@
+// Results of bench as JSON and as text.
+#include <fmt/format.h>
+
+#include <iterator>
+
+#include "measure/bench.h"
+#include "readings/units.h"
+
+namespace ashlar {
+namespace {
+
+Json phase_json(const BenchPhase& p) {
+  Json parts = Json::array();
+  for (const BenchPart& part : p.parts) {
+    parts.push_back({{"name", part.name},
+                     {"seconds", part.seconds},
+                     {"planned_limit_seconds", part.limit_seconds},
+                     {"planned_today_seconds", part.today_seconds},
+                     {"weight_bytes", part.weight_bytes},
+                     {"operations", part.operations}});
+  }
+  return {{"tokens", p.tokens},
+          {"seconds", p.seconds},
+          {"tokens_per_second", p.tokens_per_second},
+          {"least", p.least},
+          {"most", p.most},
+          {"bytes_per_second", p.bytes_per_second},
+          {"operations_per_second", p.operations_per_second},
+          {"of_bandwidth", p.of_bandwidth},
+          {"of_compute", p.of_compute},
+          {"planned_limit", p.planned_limit},
+          {"planned_today", p.planned_today},
+          {"parts", parts}};
+}
+
+}  // namespace
+
+std::string bench_json(const BenchResult& r) {
+  const Json json{{"model", r.model},
+                  {"weights", r.weights},
+                  {"options",
+                   {{"prompt", r.options.prompt},
+                    {"generate", r.options.generate},
+                    {"depth", r.options.depth},
+                    {"sequences", r.options.sequences},
+                    {"repeat", r.options.repeat}}},
+                  {"threads", r.threads},
+                  {"kernels", r.kernels},
+                  {"state", info(r.state).name},
+                  {"machine",
+                   {{"name", r.machine.name},
+                    {"date", r.machine.date},
+                    {"bytes_per_second", r.machine.bandwidth(1e30)},
+                    {"f32", r.machine.peak(Format::f32)},
+                    {"bf16", r.machine.peak(Format::bf16)},
+                    {"int8", r.machine.peak(Format::q8_0)},
+                    {"step_seconds", r.machine.step_seconds}}},
+                  {"weight_bytes", r.weight_bytes},
+                  {"state_bytes", r.state_bytes},
+                  {"activation_bytes", r.activation_bytes},
+                  {"prefill", phase_json(r.prefill)},
+                  {"decode", phase_json(r.decode)}};
+  return json.dump(1, ' ', false, Json::error_handler_t::replace);
+}
+
+namespace {
+
+using Text = std::back_insert_iterator<std::string>;
+
+void phase_text(Text out, const BenchPhase& p, const std::string& title) {
+  fmt::format_to(out, "\n{}: {:.1f} tokens/s ({:.1f} .. {:.1f})\n", title, p.tokens_per_second,
+                 p.least, p.most);
+  fmt::format_to(out,
+                 "  {:.1f} GB/s, {:.0f} % of the bandwidth; {:.1f} GOP/s, {:.1f} % of the peak\n",
+                 p.bytes_per_second * 1e-9, 100 * p.of_bandwidth, p.operations_per_second * 1e-9,
+                 100 * p.of_compute);
+  fmt::format_to(out, "  planned: {:.1f} tokens/s at the limit, {:.1f} with today's kernels\n",
+                 p.planned_limit, p.planned_today);
+  fmt::format_to(out, "  {:26} {:>10} {:>6} {:>14} {:>14}\n", "", "measured", "", "planned: limit",
+                 "today");
+  double all = 0;
+  for (const BenchPart& part : p.parts) all += part.seconds;
+  for (const BenchPart& part : p.parts) {
+    fmt::format_to(out, "  {:26} {:>10} {:>4.0f} % {:>14} {:>14}\n", part.name,
+                   short_seconds(part.seconds), all > 0 ? 100 * part.seconds / all : 0,
+                   short_seconds(part.limit_seconds), short_seconds(part.today_seconds));
+  }
+}
+
+}  // namespace
+
+std::string bench_text(const BenchResult& r) {
+  std::string text;
+  const Text out = std::back_inserter(text);
+  fmt::format_to(out, "{}, {} weights ({}), {} state, {} threads, {} kernels\n", r.model, r.weights,
+                 short_bytes(static_cast<double>(r.weight_bytes)), info(r.state).name, r.threads,
+                 r.kernels);
+  fmt::format_to(
+      out, "{}: reads {:.1f} GB/s, f32 {}, bf16 {}, int8 {} operations/s\n", r.machine.name,
+      r.machine.bandwidth(1e30) * 1e-9, short_number(r.machine.peak(Format::f32)),
+      short_number(r.machine.peak(Format::bf16)), short_number(r.machine.peak(Format::q8_0)));
+  const std::string depth =
+      r.options.depth > 0 ? fmt::format(" after {}", grouped(r.options.depth)) : "";
+  phase_text(out, r.prefill,
+             fmt::format("Prefill of {} tokens{}", grouped(r.options.prompt), depth));
+  phase_text(out, r.decode,
+             fmt::format("Decode of {} tokens{}, {} sequence{}", grouped(r.options.generate), depth,
+                         r.options.sequences, r.options.sequences == 1 ? "" : "s"));
+  return text;
+}
+
+}  // namespace ashlar

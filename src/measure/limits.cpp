@@ -1,0 +1,230 @@
+// The loops of limits.h, each in a region compiled for its instruction set.
+#include "measure/limits.h"
+
+#include <vector>
+
+#include "kernels/cpu.h"
+#include "kernels/target.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+namespace ashlar {
+namespace {
+
+// Results go here, so that no loop is dead code.
+volatile float float_sink = 0;
+volatile int64_t int_sink = 0;
+
+constexpr int kChains = 12;  // independent sums: latency times rate of all these CPUs is below
+
+void fma_generic(int64_t rounds) {
+  float a[kChains];
+  for (float& v : a) v = 1;
+  for (int64_t i = 0; i < rounds; ++i) {
+    for (float& v : a) v = v * 0.5f + 0.5f;
+  }
+  for (const float v : a) float_sink = float_sink + v;
+}
+
+void read_generic(const std::byte* data, int64_t bytes) {
+  const auto* p = reinterpret_cast<const int64_t*>(data);
+  int64_t a = 0, b = 0, c = 0, d = 0;
+  for (int64_t i = 0; i + 4 <= bytes / 8; i += 4) {
+    a ^= p[i];
+    b ^= p[i + 1];
+    c ^= p[i + 2];
+    d ^= p[i + 3];
+  }
+  int_sink = a ^ b ^ c ^ d;
+}
+
+}  // namespace
+}  // namespace ashlar
+
+#if defined(__x86_64__)
+ASHLAR_TARGET_BEGIN("avx2,fma")
+namespace ashlar {
+namespace {
+void read_avx2(const std::byte* p, int64_t bytes) {
+  __m256i a[4] = {};
+  for (int64_t i = 0; i + 128 <= bytes; i += 128) {
+    _mm_prefetch(reinterpret_cast<const char*>(p + i + 4096), _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(p + i + 4160), _MM_HINT_T0);
+    for (int j = 0; j < 4; ++j) {
+      a[j] = _mm256_xor_si256(a[j],
+                              _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + i + 32 * j)));
+    }
+  }
+  const __m256i all = _mm256_xor_si256(_mm256_xor_si256(a[0], a[1]), _mm256_xor_si256(a[2], a[3]));
+  int_sink = _mm256_extract_epi64(all, 0);
+}
+void fma_avx2(int64_t rounds) {
+  __m256 a[kChains];
+  for (auto& v : a) v = _mm256_set1_ps(1.0f);
+  const __m256 x = _mm256_set1_ps(0.5f);
+  for (int64_t i = 0; i < rounds; ++i)
+    for (auto& v : a) v = _mm256_fmadd_ps(v, x, x);
+  for (auto& v : a) float_sink = float_sink + _mm256_cvtss_f32(v);
+}
+void int8_avx2(int64_t rounds) {
+  __m256i a[kChains];
+  for (auto& v : a) v = _mm256_setzero_si256();
+  __m256i x = _mm256_set1_epi8(1);
+  const __m256i one = _mm256_set1_epi16(1);
+  for (int64_t i = 0; i < rounds; ++i) {
+    __asm__ volatile("" : "+x"(x));  // or the product would be taken out of the loop
+    for (auto& v : a) v = _mm256_add_epi32(v, _mm256_madd_epi16(_mm256_maddubs_epi16(x, x), one));
+  }
+  for (auto& v : a) int_sink = int_sink + _mm256_extract_epi32(v, 0);
+}
+}  // namespace
+}  // namespace ashlar
+ASHLAR_TARGET_END
+ASHLAR_TARGET_BEGIN("avx512f,avx512vnni,avx512bf16")
+namespace ashlar {
+namespace {
+void read_avx512(const std::byte* p, int64_t bytes) {
+  __m512i a[4];
+  for (auto& v : a) v = _mm512_setzero_si512();
+  for (int64_t i = 0; i + 256 <= bytes; i += 256) {
+    for (int j = 0; j < 4; ++j) {
+      _mm_prefetch(reinterpret_cast<const char*>(p + i + 4096 + 64 * j), _MM_HINT_T0);
+      a[j] = _mm512_xor_si512(a[j], _mm512_loadu_si512(p + i + 64 * j));
+    }
+  }
+  const __m512i all = _mm512_xor_si512(_mm512_xor_si512(a[0], a[1]), _mm512_xor_si512(a[2], a[3]));
+  int_sink = _mm512_cvtsi512_si32(all);
+}
+void fma_avx512(int64_t rounds) {
+  __m512 a[kChains];
+  for (auto& v : a) v = _mm512_set1_ps(1.0f);
+  const __m512 x = _mm512_set1_ps(0.5f);
+  for (int64_t i = 0; i < rounds; ++i)
+    for (auto& v : a) v = _mm512_fmadd_ps(v, x, x);
+  for (auto& v : a) float_sink = float_sink + _mm512_cvtss_f32(v);
+}
+void bf16_avx512(int64_t rounds) {
+  __m512 a[kChains];
+  for (auto& v : a) v = _mm512_set1_ps(1.0f);
+  const auto x = reinterpret_cast<__m512bh>(_mm512_set1_epi32(0x3f003f00));
+  for (int64_t i = 0; i < rounds; ++i)
+    for (auto& v : a) v = _mm512_dpbf16_ps(v, x, x);
+  for (auto& v : a) float_sink = float_sink + _mm512_cvtss_f32(v);
+}
+void int8_avx512(int64_t rounds) {
+  __m512i a[kChains];
+  for (auto& v : a) v = _mm512_set1_epi32(1);
+  const __m512i x = _mm512_set1_epi8(1);
+  for (int64_t i = 0; i < rounds; ++i)
+    for (auto& v : a) v = _mm512_dpbusd_epi32(v, x, x);
+  for (auto& v : a) int_sink = int_sink + _mm512_cvtsi512_si32(v);
+}
+}  // namespace
+}  // namespace ashlar
+ASHLAR_TARGET_END
+ASHLAR_TARGET_BEGIN("avx512f,amx-tile,amx-int8,amx-bf16")
+namespace ashlar {
+namespace {
+/// Eight full tiles: 16 rows of 64 bytes.
+struct alignas(64) TileConfig {
+  uint8_t palette = 1, start_row = 0, reserved[14] = {};
+  uint16_t bytes_per_row[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+// The intrinsic declares no memory read: without the barrier the stores before it may be dropped.
+ASHLAR_INLINE void begin_tiles() {
+  TileConfig config;
+  __asm__ volatile("" : : "r"(&config) : "memory");
+  _tile_loadconfig(&config);
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  _tile_zero(4);
+  _tile_zero(5);
+  _tile_zero(6);
+  _tile_zero(7);
+}
+void int8_amx(int64_t rounds) {
+  begin_tiles();
+  for (int64_t i = 0; i < rounds; ++i) {
+    _tile_dpbssd(0, 4, 6);
+    _tile_dpbssd(1, 4, 7);
+    _tile_dpbssd(2, 5, 6);
+    _tile_dpbssd(3, 5, 7);
+  }
+  _tile_release();
+}
+void bf16_amx(int64_t rounds) {
+  begin_tiles();
+  for (int64_t i = 0; i < rounds; ++i) {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_release();
+}
+}  // namespace
+}  // namespace ashlar
+ASHLAR_TARGET_END
+#endif
+
+namespace ashlar {
+namespace {
+
+#if defined(__x86_64__)
+/// The CPU has tiles and the system lets this process use them.
+bool has_amx() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+  constexpr unsigned kTileBf16Int8 = 1u << 22 | 1u << 24 | 1u << 25;
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM
+  return (d & kTileBf16Int8) == kTileBf16Int8 &&
+         syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+#endif
+
+std::vector<ComputeLoop> find_loops() {
+  std::vector<ComputeLoop> loops;
+#if defined(__x86_64__)
+  if (kernels::cpu_has_avx512()) {
+    loops.push_back({"f32", "avx512", 2 * 16 * kChains, fma_avx512});
+    if (__builtin_cpu_supports("avx512bf16"))
+      loops.push_back({"bf16", "avx512_bf16", 2 * 32 * kChains, bf16_avx512});
+    loops.push_back({"int8", "avx512_vnni", 2 * 64 * kChains, int8_avx512});
+  }
+  if (kernels::cpu_has_avx2()) {
+    loops.push_back({"f32", "avx2", 2 * 8 * kChains, fma_avx2});
+    loops.push_back({"int8", "avx2", 2 * 32 * kChains, int8_avx2});
+  }
+  if (has_amx()) {
+    loops.push_back({"bf16", "amx", 4 * 2 * 16 * 16 * 32, bf16_amx});
+    loops.push_back({"int8", "amx", 4 * 2 * 16 * 16 * 64, int8_amx});
+  }
+#endif
+  loops.push_back({"f32", "generic", 2 * kChains, fma_generic});
+  return loops;
+}
+
+}  // namespace
+
+std::span<const ComputeLoop> compute_loops() {
+  static const std::vector<ComputeLoop> loops = find_loops();
+  return loops;
+}
+
+void read_all(const std::byte* data, int64_t bytes) {
+#if defined(__x86_64__)
+  if (kernels::cpu_has_avx512()) return read_avx512(data, bytes);
+  if (kernels::cpu_has_avx2()) return read_avx2(data, bytes);
+#endif
+  read_generic(data, bytes);
+}
+
+}  // namespace ashlar

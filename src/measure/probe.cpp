@@ -1,0 +1,204 @@
+// Bandwidth, peaks, caches and the cost of a barrier.
+#include "measure/probe.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include "measure/limits.h"
+#include "measure/timing.h"
+#include "readings/units.h"
+#include "run/thread_pool.h"
+
+namespace ashlar {
+namespace {
+
+int threads_of(int wanted) {
+  return wanted > 0 ? wanted : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+/// 1, 2, 4, ... and the number itself.
+std::vector<int> thread_counts(int most) {
+  std::vector<int> counts;
+  for (int n = 1; n < most; n *= 2) counts.push_back(n);
+  counts.push_back(most);
+  return counts;
+}
+
+struct ReadJob {
+  const std::byte* data;
+  int64_t each;
+  int rounds;
+};
+
+/// Bytes per second of all threads reading their share of `bytes` over and over.
+double read_rate(ThreadPool& pool, const Memory& memory, int64_t bytes, double least) {
+  const int64_t each = std::max<int64_t>(bytes / pool.size() / 256 * 256, 256);
+  // One call lasts long enough that starting the threads does not count.
+  ReadJob job{memory.data(), each, static_cast<int>(std::max<int64_t>(1, (4 << 20) / each))};
+  const auto work = [](void* context, int thread) {
+    const auto& j = *static_cast<const ReadJob*>(context);
+    for (int i = 0; i < j.rounds; ++i) read_all(j.data + thread * j.each, j.each);
+  };
+  const double seconds = seconds_of([&] { pool.run(work, &job); }, least);
+  return static_cast<double>(each) * pool.size() * job.rounds / seconds;
+}
+
+struct ComputeJob {
+  const ComputeLoop* loop;
+  int64_t rounds;
+};
+
+double compute_rate(ThreadPool& pool, const ComputeLoop& loop, double least) {
+  ComputeJob job{&loop, 100000};
+  const auto work = [](void* context, int) {
+    const auto& j = *static_cast<const ComputeJob*>(context);
+    j.loop->run(j.rounds);
+  };
+  const double seconds = seconds_of([&] { pool.run(work, &job); }, least);
+  return loop.operations_per_round * static_cast<double>(job.rounds) * pool.size() / seconds;
+}
+
+double barrier_seconds(ThreadPool& pool) {
+  constexpr int kBarriers = 2000;
+  const auto work = [](void* context, int) {
+    for (int i = 0; i < kBarriers; ++i) static_cast<ThreadPool*>(context)->barrier();
+  };
+  return seconds_of([&] { pool.run(work, &pool); }) / kBarriers;
+}
+
+std::vector<Machine::Cache> caches_of() {
+  std::vector<Machine::Cache> caches;
+#if defined(_SC_LEVEL1_DCACHE_SIZE)
+  const int cores = threads_of(0);
+  const std::pair<const char*, int> names[] = {{"L1d", _SC_LEVEL1_DCACHE_SIZE},
+                                               {"L2", _SC_LEVEL2_CACHE_SIZE},
+                                               {"L3", _SC_LEVEL3_CACHE_SIZE}};
+  for (const auto& [name, id] : names) {
+    const long bytes = sysconf(id);
+    if (bytes > 0) caches.push_back({name, static_cast<double>(bytes), name[1] == '3' ? 1 : cores});
+  }
+#endif
+  return caches;
+}
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%d", &utc)};
+}
+
+Machine described(int threads) {
+  Machine m;
+  m.name = cpu_name();
+  m.source = "measured";
+  m.date = today();
+  m.threads = threads;
+  m.memory_bytes =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  m.caches = caches_of();
+  return m;
+}
+
+}  // namespace
+
+std::string cpu_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "this machine";
+}
+
+Machine quick_probe(int threads) {
+  Machine m = described(threads_of(threads));
+  ThreadPool pool(m.threads);
+  const int64_t bytes = int64_t{128} << 20;
+  const Memory memory(bytes);
+  m.read.push_back({m.threads, 0, read_rate(pool, memory, bytes, 0.05)});
+  for (const ComputeLoop& loop : compute_loops()) {
+    m.matrix.push_back({std::string(loop.arithmetic), std::string(loop.instruction_set), m.threads,
+                        compute_rate(pool, loop, 0.004)});
+  }
+  m.step_seconds = barrier_seconds(pool);
+  return m;
+}
+
+Machine probe(const ProbeOptions& options) {
+  Machine m = described(threads_of(options.threads));
+  const auto progress = [&](double done) {
+    if (options.progress) options.progress(done);
+  };
+  const double l3 = m.caches.empty() ? 32e6 : m.caches.back().bytes;
+  const int64_t most = std::min<int64_t>(std::max<int64_t>(256 << 20, 8 * static_cast<int64_t>(l3)),
+                                         int64_t{1} << 30);
+  const Memory memory(most);
+  const std::vector<int> counts = thread_counts(m.threads);
+  for (const int threads : counts) {
+    ThreadPool pool(threads);
+    for (int64_t set = int64_t{16} << 10; set < most; set *= 4)
+      m.read.push_back({threads, static_cast<double>(set), read_rate(pool, memory, set, 0.02)});
+    m.read.push_back({threads, static_cast<double>(most), read_rate(pool, memory, most, 0.1)});
+    for (const ComputeLoop& loop : compute_loops()) {
+      m.matrix.push_back({std::string(loop.arithmetic), std::string(loop.instruction_set), threads,
+                          compute_rate(pool, loop, 0.02)});
+    }
+    if (threads == m.threads) m.step_seconds = barrier_seconds(pool);
+    progress(0.1);
+  }
+  ProbeOptions kernels = options;
+  kernels.threads = m.threads;
+  kernels.progress = [&](double done) { progress(0.1 + 0.9 * done); };
+  probe_kernels(m, kernels);
+  return m;
+}
+
+std::string probe_text(const Machine& m) {
+  std::string text;
+  const auto out = std::back_inserter(text);
+  fmt::format_to(out, "{}, {} threads, {} of memory\n", m.name, m.threads,
+                 short_bytes(m.memory_bytes));
+  for (const Machine::Cache& c : m.caches)
+    fmt::format_to(out, "  {:4} {:>9} x {}\n", c.name, short_bytes(c.bytes), c.count);
+  fmt::format_to(out, "\nReading, GB/s by working set\n");
+  for (const Machine::Bandwidth& b : m.read) {
+    fmt::format_to(out, "  {:2} threads {:>9} {:8.1f}\n", b.threads, short_bytes(b.working_set),
+                   b.bytes_per_second * 1e-9);
+  }
+  fmt::format_to(out, "\nArithmetic, operations/s\n");
+  for (const Machine::Rate& r : m.matrix) {
+    fmt::format_to(out, "  {:2} threads {:5} {:12} {:>8}\n", r.threads, r.arithmetic,
+                   r.instruction_set, short_number(r.operations_per_second));
+  }
+  fmt::format_to(out, "\nBarrier: {}\n", short_seconds(m.step_seconds));
+  if (!m.kernels) return text;
+  fmt::format_to(out, "\nKernels ({}), {} threads, weights in memory\n  {:9} {:>7} {:>10} {:>12}\n",
+                 m.kernels->table, m.threads, "format", "tokens", "GB/s", "operations/s");
+  for (const auto& p : m.kernels->products) {
+    const FormatInfo& f = info(p.format);
+    const double bytes = static_cast<double>(f.block_bytes) / f.block_len;
+    fmt::format_to(out, "  {:9} {:>7} {:>10.1f} {:>12}\n", f.name, p.tokens,
+                   bytes / p.seconds_per_weight * 1e-9,
+                   short_number(2 * static_cast<double>(p.tokens) / p.seconds_per_weight));
+  }
+  fmt::format_to(out, "\n  {:>7} {:>8} {:>6} {:>6} {:>6} {:>12}\n", "queries", "context", "group",
+                 "k_dim", "v_dim", "operations/s");
+  for (const auto& a : m.kernels->attention) {
+    fmt::format_to(out, "  {:>7} {:>8} {:>6} {:>6} {:>6} {:>12}\n", a.tokens, a.context, a.group,
+                   a.k_dim, a.v_dim, short_number(a.operations_per_second));
+  }
+  fmt::format_to(out, "\nRows, ps per number and thread\n");
+  for (const auto& [name, seconds] : m.kernels->row_seconds)
+    fmt::format_to(out, "  {:9} {:8.0f}\n", name, seconds * 1e12);
+  return text;
+}
+
+}  // namespace ashlar

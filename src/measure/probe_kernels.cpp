@@ -1,0 +1,254 @@
+// Rates of the engine's kernels, called as the engine calls them: rows dealt out in tasks to all
+// threads, weights and state too large for the caches.
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+
+#include "kernels/table.h"
+#include "measure/probe.h"
+#include "measure/timing.h"
+#include "run/thread_pool.h"
+
+namespace ashlar {
+namespace {
+
+using kernels::Activation;
+using kernels::Table;
+
+constexpr int64_t kTasksPerThread = 8;  // as run/products.cpp deals them
+constexpr int64_t kCols = 2048;
+constexpr int64_t kTokenCounts[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
+
+int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+/// Runs f(task, thread) for tasks 0 .. n - 1 on all threads.
+template <class F>
+void deal(ThreadPool& pool, int64_t n, F& f) {
+  struct Job {
+    F& f;
+    int64_t n;
+    std::atomic<int64_t> next{0};
+  } job{f, n, {}};
+  pool.run(
+      [](void* context, int thread) {
+        auto& j = *static_cast<Job*>(context);
+        for (int64_t t = j.next++; t < j.n; t = j.next++) j.f(t, thread);
+      },
+      &job);
+}
+
+/// Rows of plausible numbers in the format, over and over.
+void fill(Format format, std::byte* data, int64_t rows, int64_t cols) {
+  const int64_t bytes = row_bytes(format, cols);
+  constexpr int64_t kDistinct = 16;
+  std::vector<float> values(static_cast<size_t>(cols));
+  for (int64_t r = 0; r < std::min(rows, kDistinct); ++r) {
+    std::byte* row = data + r * bytes;
+    if (info(format).from_f32 == nullptr) {
+      // Small bytes: no format reads a NaN or an infinity from them.
+      for (int64_t i = 0; i < bytes; ++i) row[i] = static_cast<std::byte>((i * 7 + r) % 60);
+      continue;
+    }
+    for (int64_t c = 0; c < cols; ++c) {
+      const auto at = static_cast<double>(r * cols + c);
+      values[static_cast<size_t>(c)] =
+          static_cast<float>(0.04 * std::sin(at * 1.3 + at * at * 1e-4));
+    }
+    info(format).from_f32(values.data(), row, cols);
+  }
+  for (int64_t r = kDistinct; r < rows; ++r)
+    std::memcpy(data + r * bytes, data + (r % kDistinct) * bytes, static_cast<size_t>(bytes));
+}
+
+void probe_format(ThreadPool& pool, const Table& table, Format format, const Memory& weights,
+                  Machine::Kernels& out) {
+  const int64_t row = row_bytes(format, kCols);
+  const int64_t rows = weights.bytes() / row / 1024 * 1024 - 1024;
+  fill(format, weights.data(), rows, kCols);
+  for (const int64_t tokens : kTokenCounts) {
+    const Activation form = table.activation(format, kCols, tokens);
+    const int64_t x_row = round_up(table.activation_bytes(form, kCols), 64);
+    const Memory x(x_row * tokens),
+        scratch(pool.size() * round_up(table.matmul_scratch(format, kCols, tokens), 64) + 64);
+    std::vector<float> values(static_cast<size_t>(kCols));
+    for (int64_t t = 0; t < tokens; ++t) {
+      for (size_t c = 0; c < values.size(); ++c)
+        values[c] =
+            static_cast<float>(std::sin(static_cast<double>(c) * 0.37 + static_cast<double>(t)));
+      table.prepare(form, values.data(), x.data() + t * x_row, kCols);
+    }
+    // One product has the rows of a common matrix; the next call takes the next rows in memory.
+    const int64_t product = std::min<int64_t>(rows, tokens >= 64 ? 2048 : 8192);
+    const Memory y(product * tokens * 4);
+    const int64_t grain = table.matmul_grain(format, tokens);
+    const int64_t wanted = pool.size() * kTasksPerThread;
+    const int64_t step = round_up(std::max<int64_t>((product + wanted - 1) / wanted, 1), grain);
+    const int64_t per_thread = scratch.bytes() / pool.size() / 64 * 64;
+    int64_t first = 0;
+    const auto task = [&](int64_t t, int thread) {
+      table.matmul(format, form,
+                   {.w = weights.data() + first * row,
+                    .w_row_bytes = row,
+                    .cols = kCols,
+                    .row_begin = t * step,
+                    .row_end = std::min((t + 1) * step, product),
+                    .x = x.data(),
+                    .x_row_bytes = x_row,
+                    .tokens = tokens,
+                    .y = y.floats(),
+                    .y_stride = product},
+                   scratch.data() + thread * per_thread);
+    };
+    const double seconds = seconds_of(
+        [&] {
+          deal(pool, (product + step - 1) / step, task);
+          first = first + 2 * product <= rows ? first + product : 0;
+        },
+        0.008);
+    out.products.push_back({format, tokens, seconds / static_cast<double>(product * kCols)});
+  }
+}
+
+struct Shape {
+  int64_t tokens, context, heads, group, k_dim, v_dim;  // heads: key heads of a layer
+};
+
+constexpr Shape kShapes[] = {
+    {1, 128, 8, 2, 128, 128},    {1, 1024, 8, 2, 128, 128},   {1, 8192, 8, 2, 128, 128},
+    {1, 1024, 8, 4, 64, 64},     {1, 1024, 1, 4, 256, 256},   {1, 1024, 8, 8, 128, 128},
+    {1, 1024, 8, 1, 128, 128},   {1, 1024, 12, 1, 64, 64},    {1, 128, 1, 16, 576, 512},
+    {1, 1024, 1, 16, 576, 512},  {1, 8192, 1, 16, 576, 512},  {1, 1024, 1, 128, 576, 512},
+    {512, 256, 8, 2, 128, 128},  {512, 2048, 8, 2, 128, 128}, {512, 256, 8, 4, 64, 64},
+    {512, 256, 1, 4, 256, 256},  {512, 256, 8, 8, 128, 128},  {512, 256, 8, 1, 128, 128},
+    {512, 256, 12, 1, 64, 64},   {512, 256, 1, 16, 576, 512}, {512, 2048, 1, 16, 576, 512},
+    {512, 256, 1, 128, 576, 512}};
+
+/// A run of `tokens` queries whose middle one sees `context` keys, in blocks as run/attention_step
+/// deals them.
+void probe_attention(ThreadPool& pool, const Table& table, const Shape& s, Machine::Kernels& out) {
+  constexpr int64_t kPage = 64, kRows = 64;
+  const Format format = Format::f16;
+  const int64_t first = std::max<int64_t>(s.context - (s.tokens + 1) / 2, 0);
+  const int64_t pages = (first + s.tokens + kPage - 1) / kPage;
+  const int64_t k_row = row_bytes(format, s.k_dim);
+  const bool latent = s.v_dim < s.k_dim;  // the value is the key's front
+  const int64_t v_row = latent ? k_row : row_bytes(format, s.v_dim);
+  const int64_t head_bytes = pages * kPage * (k_row + (latent ? 0 : v_row));
+  // So many layers that each step finds its state in memory, as it does within a model.
+  const int64_t layers =
+      s.tokens > 1 ? 2 : std::clamp<int64_t>((48 << 20) / (head_bytes * s.heads), 1, 64);
+  const Memory state(head_bytes * s.heads * layers);
+  fill(format, state.data(), state.bytes() / k_row, s.k_dim);
+  int64_t wanted = (s.group + kRows - 1) / kRows;
+  const int64_t alone = s.heads * std::max<int64_t>(1, s.tokens * s.group / kRows);
+  wanted = std::min(std::max(wanted, (pool.size() + alone - 1) / alone), s.group);
+  const int64_t share_heads = (s.group + wanted - 1) / wanted;
+  const int64_t shares = (s.group + share_heads - 1) / share_heads;
+  const int64_t block = std::max<int64_t>(1, kRows / share_heads);
+  const int64_t blocks = (s.tokens + block - 1) / block;
+  const int64_t q_step = s.heads * s.group * s.k_dim, o_step = s.heads * s.group * s.v_dim;
+  const Memory q(s.tokens * q_step * 4), o(s.tokens * o_step * 4);
+  for (int64_t i = 0; i < s.tokens * q_step; ++i)
+    q.floats()[i] = static_cast<float>(std::sin(static_cast<double>(i)));
+  std::vector<const std::byte*> k_pages, v_pages;  // [layer, head, page]
+  for (int64_t l = 0; l < layers * s.heads; ++l) {
+    const std::byte* base = state.data() + l * head_bytes;
+    for (int64_t p = 0; p < pages; ++p) {
+      k_pages.push_back(base + p * kPage * k_row);
+      v_pages.push_back(latent ? k_pages.back() : base + pages * kPage * k_row + p * kPage * v_row);
+    }
+  }
+  int64_t layer = 0;
+  const auto call = [&](int64_t t) {
+    const int64_t b = blocks - 1 - t / (s.heads * shares), kv = t / shares % s.heads;
+    const int64_t head = t % shares * share_heads, begin = b * block;
+    const auto at = static_cast<size_t>((layer * s.heads + kv) * pages);
+    kernels::Attention a;
+    a.q = q.floats() + begin * q_step + (kv * s.group + head) * s.k_dim;
+    a.q_token_stride = q_step;
+    a.q_head_stride = s.k_dim;
+    a.heads = std::min(share_heads, s.group - head);
+    a.tokens = std::min(block, s.tokens - begin);
+    a.first = first + begin;
+    a.k_dim = s.k_dim;
+    a.v_dim = s.v_dim;
+    a.state = format;
+    a.k_pages = k_pages.data() + at;
+    a.v_pages = v_pages.data() + at;
+    a.page_tokens = kPage;
+    a.k_row_bytes = k_row;
+    a.v_row_bytes = v_row;
+    a.scale = 0.1f;
+    a.out = o.floats() + begin * o_step + (kv * s.group + head) * s.v_dim;
+    a.out_token_stride = o_step;
+    a.out_head_stride = s.v_dim;
+    return a;
+  };
+  const int64_t scratch_bytes = round_up(table.attention_scratch(call(0)), 64) + 64;
+  const Memory scratch(scratch_bytes * pool.size());
+  const auto task = [&](int64_t t, int thread) {
+    table.attention(call(t), scratch.data() + thread * scratch_bytes);
+  };
+  const double seconds = seconds_of([&] {
+    deal(pool, blocks * s.heads * shares, task);
+    layer = (layer + 1) % layers;
+  });
+  double pairs = 0;
+  for (int64_t t = 0; t < s.tokens; ++t) pairs += static_cast<double>(first + t + 1);
+  const double operations =
+      pairs * static_cast<double>(s.heads * s.group * (2 * s.k_dim + 4 + 2 * s.v_dim));
+  out.attention.push_back({s.tokens, s.context, s.group, s.k_dim, s.v_dim, operations / seconds});
+}
+
+void probe_rows(const Table& table, Machine::Kernels& out) {
+  const int64_t n = 2048;
+  std::vector<float> x(n, 0.5f), y(n), w(n, 1.0f);
+  const Memory prepared(table.activation_bytes(Activation::f32, n) * 2);
+  const auto rate = [&](const char* name, auto f) {
+    out.row_seconds[name] = seconds_of(f, 0.004) / static_cast<double>(n);
+  };
+  rate("norm", [&] { table.rms_norm(x.data(), w.data(), y.data(), n, 1e-6f); });
+  rate("gated", [&] { table.gated(kernels::Gate::silu, x.data(), w.data(), y.data(), n, 0, 0); });
+  rate("softcap", [&] { table.softcap(x.data(), 30, y.data(), n); });
+  rate("add", [&] { table.add(x.data(), w.data(), y.data(), n); });
+  rate("prepare", [&] { table.prepare(Activation::q8, x.data(), prepared.data(), n); });
+  std::vector<float> cos(64, 0.8f), sin(64, 0.6f);
+  rate("rope", [&] {
+    for (int64_t at = 0; at < n; at += 128)
+      table.rope(kernels::RopeLayout::half, x.data() + at, cos.data(), sin.data(), 64);
+  });
+}
+
+}  // namespace
+
+void probe_kernels(Machine& machine, const ProbeOptions& options) {
+  const Table& table = kernels::table(options.kernels);
+  ThreadPool pool(options.threads > 0 ? options.threads : std::max(machine.threads, 1));
+  Machine::Kernels& out = machine.kernels.emplace();
+  out.table = std::string(table.name);
+  std::vector<Format> formats = options.formats;
+  if (formats.empty()) {
+    for (int i = 0; i < kFormats; ++i) formats.push_back(static_cast<Format>(i));
+  }
+  const double steps = static_cast<double>(formats.size()) + 4;
+  double done = 0;
+  const auto advance = [&](double by) {
+    done += by;
+    if (options.progress) options.progress(std::min(done / steps, 1.0));
+  };
+  {
+    const Memory weights(int64_t{160} << 20);
+    for (const Format f : formats) {
+      probe_format(pool, table, f, weights, out);
+      advance(1);
+    }
+  }
+  for (const Shape& s : kShapes) {
+    probe_attention(pool, table, s, out);
+    advance(4.0 / static_cast<double>(std::size(kShapes)));
+  }
+  probe_rows(table, out);
+}
+
+}  // namespace ashlar
