@@ -129,6 +129,13 @@ Read read_gguf_keys(const GgufKeys& keys, const std::string& architecture,
   std::vector<std::string> known;
   for (const Family* f : families()) {
     if (std::find(known.begin(), known.end(), f->gguf) == known.end()) known.emplace_back(f->gguf);
+    if (!f->gguf_also.empty()) {
+      known.emplace_back(f->gguf_also);
+      if (f->gguf_also == architecture) {
+        family = f;
+        break;
+      }
+    }
     if (f->gguf != architecture) continue;
     // Several families share an architecture: the one that recognises its keys, else the first.
     if (f->claims != nullptr && f->claims(keys)) {

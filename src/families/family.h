@@ -19,6 +19,8 @@ struct Family {
   std::string_view gguf;                        // general.architecture
   /// Where several families share `gguf`: whether these keys are this one's. Null: what remains.
   bool (*claims)(const GgufKeys&) = nullptr;
+  /// Another general.architecture that llama.cpp's converter writes for this family.
+  std::string_view gguf_also = {};
   std::string_view written_type = {};  // model_type to write, if it is not the first
   /// Of all names in safetensors but the head's; what stands there instead in wrapped or bare
   /// checkpoints is found by looking (src/model/bind.h).
