@@ -189,6 +189,13 @@ bool is_vision(const std::string& name) {
 /// Buffers that old checkpoints carry and nobody reads: causal masks, inverse frequencies, and what
 /// the metadata has told already.
 bool is_buffer(const std::string& name) {
+  // Layers of multi-token prediction carry copies of the main table and head.
+  const bool copy =
+      name.find("layers.") != std::string::npos &&
+      (name.ends_with(".embed_tokens.weight") || name.ends_with(".shared_head.head.weight"));
+  if (copy || name.ends_with(".nextn.embed_tokens.weight") ||
+      name.ends_with(".nextn.shared_head_head.weight"))
+    return true;
   return name.ends_with("rotary_emb.inv_freq") || name.ends_with(".attn.bias") ||
          name.ends_with(".attn.masked_bias") || name == "rope_freqs.weight" ||
          name.ends_with(".rope_freqs.weight") || name.ends_with("rope_factors_long.weight") ||
