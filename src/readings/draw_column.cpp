@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "readings/units.h"
 
@@ -255,13 +256,16 @@ class Column {
     const auto paint_column_of = [&](bool mixer) {
       c_.svg.text(column + kStripCell / 2, top + 9, mixer ? "att" : "ffn",
                   {.size = 9.5, .classes = "s"});
+      std::map<std::string, std::string> cells;  // one path per tone
       for (size_t i = 0; i < a_.layers(); ++i) {
         const std::string& tone =
             mixer ? a_.mixers[a_.mixer_of[i]].tone : a_.ffns[a_.ffn_of[i]].tone;
-        const double y = top + 15 + height - cell * static_cast<double>(i + 1);
-        c_.svg.box(column, y + inset / 2, kStripCell, cell - inset, inset > 0 ? 1.5 : 0,
-                   tone + "-solid");
+        const double y = top + 15 + height - cell * static_cast<double>(i + 1) + inset / 2;
+        cells[tone] += "M" + svg_number(column) + " " + svg_number(y) + "h" +
+                       svg_number(kStripCell) + "v" + svg_number(cell - inset) + "h" +
+                       svg_number(-kStripCell) + "z";
       }
+      for (const auto& [tone, path] : cells) c_.svg.path(path, tone + "-solid");
       column += kStripCell + 3;
     };
     c_.svg.begin_group("strip", "which layer has which part");

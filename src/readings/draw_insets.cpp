@@ -172,12 +172,16 @@ double expert_squares(Canvas& c, const ExpertFfnPart& e, double x, double y, dou
                            static_cast<int64_t>(within * static_cast<double>(end - begin)))] = true;
   }
   c.svg.begin_group("squares", plural(n, "expert") + ", " + grouped(e.top_k) + " chosen");
+  std::string idle, chosen;
   for (int64_t i = 0; i < n; ++i) {
-    const double px = left + side * static_cast<double>(i % per_row),
-                 py = y + side * static_cast<double>(i / per_row);
-    c.svg.box(px + space / 2, py + space / 2, side - space, side - space, side > 8 ? 3 : 1,
-              on[static_cast<size_t>(i)] ? "experts-solid" : "idle");
+    const double px = left + side * static_cast<double>(i % per_row) + space / 2,
+                 py = y + side * static_cast<double>(i / per_row) + space / 2;
+    const std::string s = svg_number(side - space);
+    (on[static_cast<size_t>(i)] ? chosen : idle) +=
+        "M" + svg_number(px) + " " + svg_number(py) + "h" + s + "v" + s + "h-" + s + "z";
   }
+  if (!idle.empty()) c.svg.path(idle, "idle");
+  c.svg.path(chosen, "experts-solid");
   c.svg.end_group();
   return rows * side;
 }

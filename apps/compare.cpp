@@ -1,0 +1,78 @@
+// ashlar compare: how models differ, in words, sizes, and over context and batch.
+#include <cstdio>
+
+#include "apps/blueprints.h"
+#include "apps/commands.h"
+#include "ashlar/compare.h"
+#include "ashlar/report.h"
+#include "base/error.h"
+#include "base/json.h"
+
+namespace ashlar::app {
+namespace {
+
+struct CompareCommand {
+  std::vector<std::string> models;
+  std::string machine, state = "f16", output;
+  CompareOptions options;
+  bool json = false;
+};
+
+void run(CompareCommand o) {
+  std::vector<Blueprint> blueprints;
+  for (const std::string& m : o.models) blueprints.push_back(load_named_blueprint(m));
+  o.options.state = state_format(o.state);
+  o.options.machine = machine_for(o.machine);
+  const std::string extension = std::filesystem::path(o.output).extension().string();
+  if (!o.output.empty() && extension != ".svg" && extension != ".csv" && extension != ".html") {
+    fail(ErrorKind::invalid, "{}: expected a name that ends in .svg, .csv or .html", o.output);
+  }
+  o.options.curves = o.json || !o.output.empty();
+  if (extension == ".html") {
+    write_file(o.output, report(blueprints, {.compare = o.options, .comparison = true}));
+    if (!o.json) return;
+  }
+  const Comparison c = compare(blueprints, o.options);
+  if (extension == ".svg") write_file(o.output, comparison_svg(c));
+  if (extension == ".csv") write_file(o.output, comparison_csv(c));
+  if (o.json || o.output.empty())
+    std::printf("%s\n", (o.json ? comparison_json(c) : comparison_text(c)).c_str());
+}
+
+}  // namespace
+
+void add_compare(CLI::App& app) {
+  auto o = std::make_shared<CompareCommand>();
+  CLI::App* command =
+      app.add_subcommand("compare", "how models differ, in words and numbers; needs no weights");
+  command
+      ->add_option("models", o->models,
+                   "two or more Hugging Face folders, .gguf files, blueprint files or names")
+      ->required()
+      ->expected(2, 64)
+      ->type_name("MODEL...");
+  command->add_option("--context", o->options.context, "tokens remembered (default 4096)")
+      ->type_name("N");
+  command->add_option("--weights", o->options.weights, "format or mix of the weights (default bf16)")
+      ->type_name("FORMAT");
+  command->add_option("--state", o->state, "format of keys and values (default f16)")
+      ->type_name("FORMAT");
+  command
+      ->add_option("--machine", o->machine,
+                   "whose speed is planned: a file, a name from `ashlar plan --list`, or none "
+                   "(default: this machine, if `ashlar probe` has measured it)")
+      ->type_name("NAME");
+  command->add_flag("--json", o->json, "print JSON (fields: docs/json.md), with the curves");
+  command
+      ->add_option("-o,--output", o->output,
+                   "F.svg: curves over context and batch; F.csv: their points; F.html: a page with "
+                   "words, table, diagrams and curves")
+      ->type_name("F");
+  command->footer(
+      "\nExamples:\n"
+      "  ashlar compare olmo-2-7b qwen3-8b\n"
+      "  ashlar compare deepseek-v3 kimi-k2 llama-4-maverick --machine h100-sxm -o three.html");
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace ashlar::app

@@ -1,0 +1,60 @@
+// ashlar draw: the architecture of models as a diagram.
+#include <cstdio>
+
+#include "apps/blueprints.h"
+#include "apps/commands.h"
+#include "ashlar/draw.h"
+#include "base/json.h"
+
+namespace ashlar::app {
+namespace {
+
+struct DrawCommand {
+  std::vector<std::string> models;
+  std::string output;
+  DrawOptions options;
+};
+
+void run(DrawCommand o) {
+  std::vector<Blueprint> blueprints;
+  for (const std::string& m : o.models) blueprints.push_back(load_named_blueprint(m));
+  o.options.format = o.output.empty() ? DrawFormat::text : draw_format_of(o.output);
+  const std::string text = draw(blueprints, o.options);
+  if (o.output.empty()) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+  } else {
+    write_file(o.output, text);
+  }
+}
+
+}  // namespace
+
+void add_draw(CLI::App& app) {
+  auto o = std::make_shared<DrawCommand>();
+  CLI::App* command = app.add_subcommand(
+      "draw", "the architecture of one model, or of several side by side, as a diagram");
+  command
+      ->add_option("models", o->models,
+                   "Hugging Face folders, .gguf files, blueprint files or names of released models")
+      ->required()
+      ->type_name("MODEL...");
+  command
+      ->add_option("-o,--output", o->output,
+                   "F.svg (for a browser, light and dark), F.mmd (Mermaid) or F.txt; without it, "
+                   "text for the terminal")
+      ->type_name("F");
+  command->add_flag("--tall", o->options.tall, "SVG: details below the layers, for narrow pages");
+  command->add_option("--columns", o->options.columns, "text: columns of the terminal (default 100)")
+      ->type_name("N")
+      ->check(CLI::Range(20, 10000));
+  command->footer(
+      "\nEqual layers are drawn once, with how many there are; where layers differ, each way stands\n"
+      "with the layers that have it, and SVG shows which layer has which. With several models, what\n"
+      "is not the same in all of them is marked in SVG.\n\n"
+      "Examples:\n"
+      "  ashlar draw gemma-3-27b -o gemma.svg\n"
+      "  ashlar draw olmo-2-7b qwen3-8b -o two.svg");
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace ashlar::app

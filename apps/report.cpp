@@ -1,0 +1,65 @@
+// ashlar report: a page about a set of models.
+#include <cstdio>
+
+#include "apps/blueprints.h"
+#include "apps/commands.h"
+#include "ashlar/report.h"
+#include "base/error.h"
+#include "base/json.h"
+
+namespace ashlar::app {
+namespace {
+
+struct ReportCommand {
+  std::vector<std::string> models;
+  std::string machine, state = "f16", output;
+  ReportOptions options;
+};
+
+void run(ReportCommand o) {
+  if (o.models.empty()) o.models = report_models();
+  Progress progress("reading models");
+  std::vector<Blueprint> blueprints;
+  for (const std::string& m : o.models) {
+    blueprints.push_back(load_named_blueprint(m));
+    progress.update(static_cast<int64_t>(blueprints.size()), static_cast<int64_t>(o.models.size()));
+  }
+  o.options.compare.state = state_format(o.state);
+  o.options.compare.machine = machine_for(o.machine);
+  write_file(o.output, report(blueprints, o.options));
+}
+
+}  // namespace
+
+void add_report(CLI::App& app) {
+  auto o = std::make_shared<ReportCommand>();
+  CLI::App* command = app.add_subcommand(
+      "report", "one page about a set of models: diagrams, table, plots; needs no weights");
+  command
+      ->add_option("models", o->models,
+                   "Hugging Face folders, .gguf files, blueprint files or names (default: the "
+                   "largest released model of each family)")
+      ->type_name("MODEL...");
+  command->add_option("-o,--output", o->output, "the page, without any other file")
+      ->required()
+      ->type_name("F.html");
+  command->add_option("--title", o->options.title, "of the page")->type_name("TEXT");
+  command
+      ->add_option("--context", o->options.compare.context,
+                   "tokens remembered, of the table (default 4096)")
+      ->type_name("N");
+  command
+      ->add_option("--weights", o->options.compare.weights,
+                   "format or mix of the weights (default bf16)")
+      ->type_name("FORMAT");
+  command->add_option("--state", o->state, "format of keys and values (default f16)")
+      ->type_name("FORMAT");
+  command
+      ->add_option("--machine", o->machine,
+                   "whose speed is planned: a file, a name from `ashlar plan --list`, or none "
+                   "(default: this machine, if `ashlar probe` has measured it)")
+      ->type_name("NAME");
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace ashlar::app
