@@ -1,4 +1,4 @@
-// The loop over steps: threads take tasks until none is left.
+// The loop over steps: threads take tasks until none is left, then wait until all are done.
 #include "run/executor.h"
 
 #include <algorithm>
@@ -10,6 +10,8 @@
 
 namespace ashlar {
 namespace {
+
+constexpr int kSpins = 4000;  // some 50 us: longer than a step of a small model takes
 
 int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
@@ -53,23 +55,53 @@ Executor::Executor(const Plan& plan, ThreadPool& pool, StatePool& state, int64_t
   }
   groups_.offsets.resize(static_cast<size_t>(plan.most_experts) + 1);
   groups_.active.resize(static_cast<size_t>(plan.most_experts));
-  next_ = std::make_unique<std::atomic<int64_t>[]>(plan.steps.size());
+  progress_ = std::make_unique<Progress[]>(plan.steps.size());
 }
 
 void Executor::run(const StepBatch& batch, float* output) {
   Job job{*this, {plan_, batch, state_, memory_.get(), output, groups_, pool_.size()}};
-  for (size_t i = 0; i < plan_.steps.size(); ++i) next_[i].store(0, std::memory_order_relaxed);
+  for (size_t i = 0; i < plan_.steps.size(); ++i) {
+    progress_[i].count.store(kUnknown, std::memory_order_relaxed);
+    progress_[i].next.store(0, std::memory_order_relaxed);
+    progress_[i].done.store(0, std::memory_order_relaxed);
+  }
   failure_ = nullptr;
   pool_.run(&Executor::work, &job);
   if (failure_) std::rethrow_exception(failure_);
 }
 
-void Executor::run_alone(const Frame& f, const MeaningStep& step, RowSet set, std::byte* scratch) {
-  try {
-    if (!failure_) run_task(f, step, set, 0, scratch);
-  } catch (...) {
-    failure_ = std::current_exception();
-  }
+/// How many tasks a step has may depend on what earlier steps made (which experts were chosen). The
+/// first thread here finds it as it is; one that comes late must not look again, since later steps
+/// may have changed it.
+int32_t Executor::count_tasks(const Frame& f, size_t step) {
+  Progress& p = progress_[step];
+  int32_t count = p.count.load(std::memory_order_acquire);
+  if (count != kUnknown) return count;
+  const Step& s = plan_.steps[step];
+  const int64_t found =
+      f.batch.rows(s.rows) == 0
+          ? 0
+          : std::visit([&](const auto& what) { return tasks(f, what, s.rows); }, s.what);
+  if (p.count.compare_exchange_strong(count, static_cast<int32_t>(found),
+                                      std::memory_order_acq_rel))
+    return static_cast<int32_t>(found);
+  return count;
+}
+
+void Executor::run_task_of(const Frame& f, const Step& step, int64_t task, std::byte* scratch) {
+  std::visit(
+      [&](const auto& what) {
+        if constexpr (std::is_same_v<decltype(what), const MeaningStep&>) {
+          try {
+            if (!failure_) run_task(f, what, step.rows, task, scratch);
+          } catch (...) {
+            failure_ = std::current_exception();
+          }
+        } else {
+          run_task(f, what, step.rows, task, scratch);
+        }
+      },
+      step.what);
 }
 
 void Executor::work(void* context, int thread) {
@@ -83,25 +115,19 @@ void Executor::work(void* context, int thread) {
   Clock::time_point begin = profiled ? Clock::now() : Clock::time_point();
   for (size_t i = 0; i < self.plan_.steps.size(); ++i) {
     const Step& step = self.plan_.steps[i];
-    if (f.batch.rows(step.rows) == 0) continue;
-    std::visit(
-        [&](const auto& what) {
-          if constexpr (std::is_same_v<decltype(what), const MeaningStep&>) {
-            if (thread == 0) self.run_alone(f, what, step.rows, scratch);
-            return;
-          }
-          const int64_t count = tasks(f, what, step.rows);
-          std::atomic<int64_t>& next = self.next_[i];
-          if (count == 1) {  // not worth a counter
-            if (thread == 0) run_task(f, what, step.rows, 0, scratch);
-            return;
-          }
-          for (int64_t t = next.fetch_add(1, std::memory_order_relaxed); t < count;
-               t = next.fetch_add(1, std::memory_order_relaxed))
-            run_task(f, what, step.rows, t, scratch);
-        },
-        step.what);
-    self.pool_.barrier();
+    Progress& p = self.progress_[i];
+    const int32_t count = self.count_tasks(f, i);
+    if (count == 0) continue;
+    int32_t ran = 0;
+    // A look before the increment: a thread that comes late need not write.
+    while (p.next.load(std::memory_order_relaxed) < count) {
+      const int32_t task = p.next.fetch_add(1, std::memory_order_relaxed);
+      if (task >= count) break;
+      self.run_task_of(f, step, task, scratch);
+      ++ran;
+    }
+    if (ran > 0 && p.done.fetch_add(ran) + ran == count) self.pool_.parking().wake();
+    self.pool_.parking().wait(kSpins, [&] { return p.done.load() == count; });
     if (profiled) {
       const Clock::time_point now = Clock::now();
       self.account(i, std::chrono::duration<double>(now - begin).count(), f.batch);

@@ -1,4 +1,7 @@
-// Runs a plan's steps on all threads, with a barrier between any two.
+// Runs a plan's steps on all threads.
+//
+// A step is over when its last task is done, not when every thread has been there: a thread that
+// the system has put aside holds nobody up unless it is in the middle of a task.
 #pragma once
 
 #include <atomic>
@@ -40,7 +43,8 @@ class Executor {
  private:
   struct Job;
   static void work(void* job, int thread);
-  void run_alone(const Frame& f, const MeaningStep& step, RowSet set, std::byte* scratch);
+  int32_t count_tasks(const Frame& f, size_t step);
+  void run_task_of(const Frame& f, const Step& step, int64_t task, std::byte* scratch);
   void account(size_t step, double seconds, const StepBatch& batch);
 
   struct Free {
@@ -52,9 +56,16 @@ class Executor {
   int64_t bytes_ = 0, scratch_bytes_ = 0;
   std::unique_ptr<std::byte, Free> memory_;  // arena, then scratch of each thread
   ExpertGroups groups_;
-  std::unique_ptr<std::atomic<int64_t>[]> next_;  // task to be taken, by step
+  /// Of one step while it runs.
+  struct alignas(64) Progress {
+    std::atomic<int32_t> count{kUnknown};  // tasks
+    std::atomic<int32_t> next{0};          // task to be taken
+    std::atomic<int32_t> done{0};
+  };
+  static constexpr int32_t kUnknown = -1;
+  std::unique_ptr<Progress[]> progress_;
   std::vector<StepProfile> profile_;
-  std::exception_ptr failure_;  // of thread 0, which alone runs what may throw
+  std::exception_ptr failure_;  // of an op without a lowering: its one task alone may throw
 };
 
 }  // namespace ashlar

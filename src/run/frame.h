@@ -1,6 +1,7 @@
 // What every step of a plan works on: the batch, the memory, the state.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -34,9 +35,9 @@ struct StepBatch {
 
 /// Slots by expert: slots offsets[e] .. offsets[e + 1] belong to expert e.
 struct ExpertGroups {
-  std::vector<int32_t> offsets;  // most_experts + 1
-  std::vector<int32_t> active;   // experts with a slot; `active_count` of them
-  int64_t active_count = 0;
+  std::vector<int32_t> offsets;          // most_experts + 1
+  std::vector<int32_t> active;           // experts with a slot; `active_count` of them
+  std::atomic<int64_t> active_count{0};  // read, for nothing, by threads that come late
 };
 
 struct Frame {

@@ -123,13 +123,13 @@ void run_task(const Frame& f, const GroupStep& s, RowSet set, int64_t, std::byte
   for (int64_t t = 0; t < tokens; ++t)
     for (int64_t k = 0; k < s.chosen; ++k)
       ++g.offsets[static_cast<size_t>(f.indices(s.experts, t)[k]) + 1];
-  g.active_count = 0;
+  int64_t active = 0;
   for (int64_t e = 0; e < s.count; ++e) {
     const auto i = static_cast<size_t>(e);
-    if (g.offsets[i + 1] > 0)
-      g.active[static_cast<size_t>(g.active_count++)] = static_cast<int32_t>(e);
+    if (g.offsets[i + 1] > 0) g.active[static_cast<size_t>(active++)] = static_cast<int32_t>(e);
     g.offsets[i + 1] += g.offsets[i];
   }
+  g.active_count = active;
   int32_t* rows = f.indices(s.tokens, 0);
   // offsets[e] walks to the end of e's slots, which is where those of e + 1 begin: moved back
   // after.
