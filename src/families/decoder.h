@@ -1,5 +1,5 @@
 // What families share: lists of keys, blocks and names of the usual decoder. All arithmetic of
-// families is here, in rope_fields.cpp and in fields_of.cpp.
+// families is here, in fields_rope.cpp and in fields_of.cpp.
 #pragma once
 
 #include <string>
@@ -52,6 +52,7 @@ void visit_expert_list(FieldVisitor& v, Fields& f);  // Llama 4's moe_layers
 void visit_llama4_norm(FieldVisitor& v, Fields& f);  // use_qk_norm
 void visit_temperature(FieldVisitor& v, Fields& f);  // attn_temperature_tuning
 void visit_gpt_oss_rope(FieldVisitor& v, Fields& f);
+void visit_output_scale(FieldVisitor& v, Fields& f);  // Grok's attn_output_multiplier
 /// query_pre_attn_scalar, and what readers of Gemma 3's GGUF files imply.
 void visit_gemma_scalar(FieldVisitor& v, Fields& f);
 

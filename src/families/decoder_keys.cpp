@@ -331,6 +331,21 @@ void visit_gpt_oss_rope(FieldVisitor& v, Fields& f) {
     v.write("rope.scaling.yarn_truncate", true);
 }
 
+void visit_output_scale(FieldVisitor& v, Fields& f) {
+  if (f.head_dim < 1) return;  // refused later
+  const double usual = 1 / std::sqrt(static_cast<double>(f.head_dim));
+  double scale = f.query_scalar > 0 ? 1 / std::sqrt(f.query_scalar) : usual;
+  if (v.reading() || v.gguf() || scale != usual)
+    v(scale, "attn_output_multiplier", "attention.output_scale", usual);
+  if (!v.reading()) return;
+  if (!(scale > 0)) {
+    fail(ErrorKind::format, "{}: attention's output scale: expected a positive number, found {}",
+         v.where(), scale);
+  }
+  // GGUF keeps 32 bits of it.
+  f.query_scalar = std::abs(scale / usual - 1) < 1e-6 ? 0 : 1 / (scale * scale);
+}
+
 void visit_gemma_scalar(FieldVisitor& v, Fields& f) {
   if (!v.gguf()) {
     if (v.reading())

@@ -12,6 +12,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_head_dim(v, f);
   visit_activation(v, f, "hidden_act", "gelu_pytorch_tanh");
   visit_head(v, f, false);
+  visit_output_scale(v, f);
   v(f.rope.theta, "rope_theta", "rope.freq_base");
   v(f.embedding_scale, "embedding_multiplier_scale", "embedding_scale");
   v(f.logit_scale, "output_multiplier_scale", "logit_scale");
