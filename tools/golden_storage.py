@@ -174,6 +174,17 @@ def as_k25(config):
     return {"architectures": ["KimiK25ForConditionalGeneration"], "model_type": "kimi_k25", "text_config": as_kimi(config)}
 
 
+def with_head(_, tensors, config):
+    """A copy of the embedding as head beside a config that ties them, as Qwen3 0.6B is published."""
+    return tensors | {"lm_head.weight": tensors["model.embed_tokens.weight"].clone()}, config
+
+
+def without_tie(config):
+    """The wrapper's default would tie the head; the file's own head counts."""
+    return {k: v for k, v in config.items() if k != "tie_word_embeddings"} | {
+        "text_config": {k: v for k, v in config["text_config"].items() if k != "tie_word_embeddings"}}
+
+
 def sized(**keys):
     return configs.sized(**keys)
 
@@ -193,6 +204,7 @@ GEMMA = dict(text=sized(head_dim=8, sliding_window=8, query_pre_attn_scalar=12,
              vision=configs.TINY_VISION["siglip"], mm_tokens_per_image=4, image_token_index=3)
 MISTRAL = dict(text=sized(sliding_window=None, head_dim=8, rope_parameters=configs.rope(1e9), model_type="mistral"),
                vision=configs.TINY_VISION["pixtral"], image_token_index=3, tie_word_embeddings=False)
+QWEN = sized(head_dim=8, tie_word_embeddings=True, rope_parameters=configs.rope(1e6))
 F32 = store_as(torch.float32)
 # Run as stored, activations are rounded too: few tokens, and no choice of experts that this could turn.
 CLEAR = dict(tokens=12, closest=0.04)
@@ -215,4 +227,6 @@ CASES = [
     ("storage_prefix_mistral3", case("Mistral3ForConditionalGeneration", MISTRAL, F32,
                                      renamed(("language_model.model.", "model.language_model."),
                                              ("language_model.lm_head", "lm_head")))),
+    ("storage_copied_head_qwen3", case("Qwen3ForCausalLM", QWEN, F32, with_head)),
+    ("storage_own_head_mistral3", case("Mistral3ForConditionalGeneration", MISTRAL, F32, renamed(change=without_tie))),
 ]

@@ -99,7 +99,7 @@ inline std::vector<float> among_strangers(Engine& engine, std::span<const TokenI
   const size_t third = ids.size() / 3;
   for (size_t part = 0; part < 3; ++part) {
     const auto mine = part < 2 ? ids.subspan(part * third, third) : ids.subspan(2 * third);
-    const Run runs[] = {{a, std::span(other).subspan(part * 7, 7), Run::Logits::none},
+    const Run runs[] = {{a, std::span(other).subspan(part * 3, 3), Run::Logits::none},
                         {s, mine, Run::Logits::all},
                         {b, std::span(other).subspan(3 + part, 1), Run::Logits::none}};
     const auto logits = engine.step(runs);

@@ -1,0 +1,53 @@
+// Golden models written out by Ashlar, as safetensors and as GGUF, and read again give the
+// reference's logits.
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "golden.h"
+#include "model/convert.h"
+#include "verify/temporary_folder.h"
+
+namespace ashlar {
+namespace {
+
+class Converted : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override { golden_ = read_golden(GetParam()); }
+
+  testing::AssertionResult right(const Model& model) const {
+    Engine engine(model.graph, model.weights,
+                  {.context = static_cast<int64_t>(golden_.ids.size()), .sequences = 1});
+    return near(golden_.logits, in_steps(engine, golden_.ids, {golden_.ids.size()}), golden_.vocab,
+                1e-4);
+  }
+
+  Golden golden_;
+  TemporaryFolder out_;
+};
+
+TEST_P(Converted, ToSafetensors) {
+  const std::string source = (golden_.folder / "model").string();
+  convert_model(load_model(source), out_.path() / "again", {.to = "safetensors", .weights = "f32"});
+  const Model again = load_model((out_.path() / "again").string());
+  EXPECT_TRUE(right(again));
+}
+
+TEST_P(Converted, ToGguf) {
+  const std::string source = (golden_.folder / "model").string();
+  const fs::path file = out_.path() / "again.gguf";
+  try {
+    convert_model(load_model(source), file, {.weights = "f32"});
+  } catch (const Error& e) {
+    // What GGUF's keys cannot say is refused, never written wrongly.
+    ASSERT_EQ(e.kind(), ErrorKind::unsupported) << e.what();
+    GTEST_SKIP() << e.what();
+  }
+  EXPECT_TRUE(right(load_model(file.string())));
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, Converted,
+                         testing::ValuesIn(golden_names([](const fs::path&) { return true; })),
+                         [](const auto& param) { return param.param; });
+
+}  // namespace
+}  // namespace ashlar
