@@ -23,10 +23,12 @@ volatile int64_t int_sink = 0;
 constexpr int kChains = 12;  // independent sums: latency times rate of all these CPUs is below
 
 void fma_generic(int64_t rounds) {
+  float_sink = 0.5f;
+  const float half = float_sink;  // or the compiler would know the result
   float a[kChains];
-  for (float& v : a) v = 1;
+  for (int k = 0; k < kChains; ++k) a[k] = static_cast<float>(k);
   for (int64_t i = 0; i < rounds; ++i) {
-    for (float& v : a) v = v * 0.5f + 0.5f;
+    for (float& v : a) v = v * half + half;
   }
   for (const float v : a) float_sink = float_sink + v;
 }

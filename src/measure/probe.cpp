@@ -55,7 +55,7 @@ struct ComputeJob {
 };
 
 double compute_rate(ThreadPool& pool, const ComputeLoop& loop, double least) {
-  ComputeJob job{&loop, 100000};
+  ComputeJob job{&loop, 20000};
   const auto work = [](void* context, int) {
     const auto& j = *static_cast<const ComputeJob*>(context);
     j.loop->run(j.rounds);
@@ -123,10 +123,10 @@ Machine quick_probe(int threads) {
   ThreadPool pool(m.threads);
   const int64_t bytes = int64_t{128} << 20;
   const Memory memory(bytes);
-  m.read.push_back({m.threads, 0, read_rate(pool, memory, bytes, 0.05)});
+  m.read.push_back({m.threads, 0, read_rate(pool, memory, bytes, 0.004)});
   for (const ComputeLoop& loop : compute_loops()) {
     m.matrix.push_back({std::string(loop.arithmetic), std::string(loop.instruction_set), m.threads,
-                        compute_rate(pool, loop, 0.004)});
+                        compute_rate(pool, loop, 0.001)});
   }
   m.step_seconds = barrier_seconds(pool);
   return m;
@@ -145,11 +145,11 @@ Machine probe(const ProbeOptions& options) {
   for (const int threads : counts) {
     ThreadPool pool(threads);
     for (int64_t set = int64_t{16} << 10; set < most; set *= 4)
-      m.read.push_back({threads, static_cast<double>(set), read_rate(pool, memory, set, 0.02)});
-    m.read.push_back({threads, static_cast<double>(most), read_rate(pool, memory, most, 0.1)});
+      m.read.push_back({threads, static_cast<double>(set), read_rate(pool, memory, set, 0.002)});
+    m.read.push_back({threads, static_cast<double>(most), read_rate(pool, memory, most, 0.02)});
     for (const ComputeLoop& loop : compute_loops()) {
       m.matrix.push_back({std::string(loop.arithmetic), std::string(loop.instruction_set), threads,
-                          compute_rate(pool, loop, 0.02)});
+                          compute_rate(pool, loop, 0.002)});
     }
     if (threads == m.threads) m.step_seconds = barrier_seconds(pool);
     progress(0.1);

@@ -100,12 +100,10 @@ void probe_format(ThreadPool& pool, const Table& table, Format format, const Mem
                     .y_stride = product},
                    scratch.data() + thread * per_thread);
     };
-    const double seconds = seconds_of(
-        [&] {
-          deal(pool, (product + step - 1) / step, task);
-          first = first + 2 * product <= rows ? first + product : 0;
-        },
-        0.008);
+    const double seconds = seconds_of([&] {
+      deal(pool, (product + step - 1) / step, task);
+      first = first + 2 * product <= rows ? first + product : 0;
+    });
     out.products.push_back({format, tokens, seconds / static_cast<double>(product * kCols)});
   }
 }
@@ -206,7 +204,7 @@ void probe_rows(const Table& table, Machine::Kernels& out) {
   std::vector<float> x(n, 0.5f), y(n), w(n, 1.0f);
   const Memory prepared(table.activation_bytes(Activation::f32, n) * 2);
   const auto rate = [&](const char* name, auto f) {
-    out.row_seconds[name] = seconds_of(f, 0.004) / static_cast<double>(n);
+    out.row_seconds[name] = seconds_of(f, 0.001) / static_cast<double>(n);
   };
   rate("norm", [&] { table.rms_norm(x.data(), w.data(), y.data(), n, 1e-6f); });
   rate("gated", [&] { table.gated(kernels::Gate::silu, x.data(), w.data(), y.data(), n, 0, 0); });

@@ -9,9 +9,9 @@
 namespace ashlar {
 
 /// Seconds of one call of f(): the best of `repeats` timings of at least `least` seconds each. The
-/// best, because whatever else runs on the machine only ever adds to a time.
+/// best of many short ones, because whatever else runs on the machine only ever adds to a time.
 template <class F>
-double seconds_of(F f, double least = 0.006, int repeats = 5) {
+double seconds_of(F f, double least = 0.002, int repeats = 9) {
   using Clock = std::chrono::steady_clock;
   const auto timed = [&](int64_t n) {
     const auto start = Clock::now();

@@ -1,0 +1,79 @@
+// Probing and benching: results are complete, plausible, and as documented.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cmath>
+#include <fstream>
+
+#include "../blueprint/samples.h"
+#include "../readings/schema.h"
+#include "base/error.h"
+#include "measure/bench.h"
+#include "measure/limits.h"
+#include "measure/probe.h"
+#include "measure/timing.h"
+
+namespace ashlar::testing {
+namespace {
+
+TEST(Limits, EveryLoopDoesWork) {
+  ASSERT_FALSE(compute_loops().empty());
+  for (const ComputeLoop& loop : compute_loops()) {
+    const double once = seconds_of([&] { loop.run(100000); });
+    const double twice = seconds_of([&] { loop.run(200000); });
+    EXPECT_GT(loop.operations_per_round * 1e5 / once, 1e8)
+        << loop.arithmetic << loop.instruction_set;
+    // A loop that the compiler emptied would take no longer.
+    EXPECT_GT(twice, 1.3 * once) << loop.arithmetic << loop.instruction_set;
+  }
+}
+
+TEST(Limits, ReadsAllOfIt) {
+  const Memory memory(8 << 20);
+  const double part = seconds_of([&] { read_all(memory.data(), 2 << 20); });
+  const double whole = seconds_of([&] { read_all(memory.data(), 8 << 20); });
+  EXPECT_GT(whole, 1.5 * part);
+}
+
+TEST(Probe, QuickAndKernels) {
+  Machine m = quick_probe(1);
+  EXPECT_GT(m.bandwidth(1e30), 1e8);
+  EXPECT_GT(m.peak(Format::f32), 1e8);
+  EXPECT_GE(m.peak(Format::q8_0), m.peak(Format::f32));
+  EXPECT_FALSE(m.kernels.has_value());
+  probe_kernels(m, {.threads = 1, .formats = {Format::q8_0}});
+  ASSERT_TRUE(m.kernels.has_value());
+  for (const auto& p : m.kernels->products) EXPECT_GT(p.seconds_per_weight, 0);
+  for (const auto& a : m.kernels->attention) EXPECT_GT(a.operations_per_second, 0);
+  const std::string json = machine_json(m);
+  EXPECT_EQ(schema_differences(json, "probe"), std::vector<std::string>{});
+  // Written and read back it is the same.
+  EXPECT_EQ(machine_json(machine_from_json(json, "probe")), json);
+  EXPECT_NE(probe_text(m).find("q8_0"), std::string::npos);
+}
+
+TEST(Bench, TinyModel) {
+  const std::string file = ::testing::TempDir() + "bench-" + std::to_string(getpid()) + ".json";
+  Blueprint bp = deepseek_like();
+  bp.embedding.width = 64;
+  std::ofstream(file) << to_json(bp);
+  Model model = load_model(file, {.random = 1, .weights = "f32"});
+  std::remove(file.c_str());
+  const BenchResult r = bench(
+      model, {.prompt = 20, .generate = 5, .depth = 3, .sequences = 2, .threads = 1, .repeat = 2});
+  EXPECT_EQ(r.prefill.seconds.size(), 2u);
+  EXPECT_GT(r.decode.tokens_per_second, 0);
+  EXPECT_LE(r.decode.least, r.decode.most);
+  EXPECT_GT(r.decode.planned_today, 0);
+  EXPECT_EQ(r.weight_bytes, count(bp, {.weights = "f32"}).weights.bytes);
+  double seconds = 0;
+  for (const BenchPart& part : r.decode.parts) seconds += part.seconds;
+  EXPECT_GT(seconds, 0);
+  EXPECT_EQ(schema_differences(bench_json(r), "bench"), std::vector<std::string>{});
+  EXPECT_NE(bench_text(r).find("attention scores"), std::string::npos);
+  EXPECT_THROW(bench(model, {.prompt = 0}), Error);
+  EXPECT_THROW(bench(model, {.repeat = 0}), Error);
+}
+
+}  // namespace
+}  // namespace ashlar::testing

@@ -1,0 +1,128 @@
+// Claims: their verdicts, their expressions, their files.
+#include "ashlar/claims.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <map>
+
+#include "base/error.h"
+#include "readings/claims_expression.h"
+#include "schema.h"
+
+namespace ashlar::testing {
+namespace {
+
+class Claims : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    setenv("ASHLAR_BLUEPRINTS", ASHLAR_SOURCE_DIR "/blueprints", 1);
+    setenv("XDG_CACHE_HOME", ASHLAR_BINARY_DIR "/no_cache", 1);  // speeds as shipped
+  }
+};
+
+TEST_F(Claims, Verdicts) {
+  const std::map<std::string, std::string> expected = {{"mla-cache", "holds-if"},
+                                                       {"deepseek-v3-active", "holds"},
+                                                       {"gemma3-window-memory", "holds"},
+                                                       {"mistral-shallow-latency", "holds-if"},
+                                                       {"maverick-active", "fails"},
+                                                       {"expert-width", "holds"},
+                                                       {"qwen3-llama-memory", "holds-if"},
+                                                       {"qwen3-llama-speed", "holds-if"},
+                                                       {"gpt-oss-constant-width", "holds-if"},
+                                                       {"kimi-k2-active", "holds"},
+                                                       {"kimi-k2-dense-first", "holds"},
+                                                       {"moe-capacity-cost", "holds-if"},
+                                                       {"inner-post-norm-gradients", "open"},
+                                                       {"qk-norm-stability", "open"},
+                                                       {"sandwich-stability", "open"},
+                                                       {"shared-expert-helps", "open"},
+                                                       {"expert-collapse", "open"},
+                                                       {"deep-or-wide", "open"},
+                                                       {"moe-trains-harder", "open"}};
+  const auto start = std::chrono::steady_clock::now();
+  const std::vector<Claim> claims = settle_claims();
+  EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 20);
+  EXPECT_EQ(claims.size(), expected.size());
+  for (const Claim& c : claims) {
+    ASSERT_TRUE(expected.contains(c.id)) << c.id;
+    EXPECT_EQ(c.verdict, expected.at(c.id)) << c.id;
+    EXPECT_FALSE(c.statement.empty() || c.source.empty() || c.condition.empty()) << c.id;
+    EXPECT_FALSE(c.found.empty()) << c.id;
+  }
+}
+
+TEST_F(Claims, NumbersFound) {
+  const auto found = [](const char* id) { return settle_claims({id})[0].found; };
+  EXPECT_EQ(found("maverick-active")["active"], 17184691200);
+  EXPECT_EQ(found("mla-cache")["latent_elements_per_token"], 34560);
+  EXPECT_EQ(found("mla-cache")["mha_of_deepseek_v2_heads"], 1966080);
+  EXPECT_EQ(found("mla-cache")["expanded_elements_per_token"], 2457600);
+  EXPECT_EQ(found("qwen3-llama-memory")["turns_over_at_tokens"], 15619);
+  EXPECT_EQ(found("expert-width")["maverick_active_width"], 16384);
+  EXPECT_EQ(found("expert-width")["deepseek_active_width"], 18432);
+  EXPECT_EQ(found("kimi-k2-dense-first")["experts"], 384);
+  EXPECT_EQ(found("gemma3-window-memory")["windowed_bytes_at_128k"], 11173625856);
+}
+
+TEST_F(Claims, JsonAndPage) {
+  const std::vector<Claim> claims = settle_claims({"expert-width", "kimi-k2-active"});
+  EXPECT_EQ(schema_differences(claims_json(claims), "claims"), std::vector<std::string>{});
+  EXPECT_NE(claims_html(claims).find("<article id=\"kimi-k2-active\">"), std::string::npos);
+  EXPECT_NE(claims_text(claims).find("384"),
+            claims_text(settle_claims({"kimi-k2-dense-first"})).find("no"));
+}
+
+TEST_F(Claims, UnknownIdsNameNearOnes) {
+  try {
+    settle_claims({"kimi-k2-activ"});
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("kimi-k2-active"), std::string::npos) << e.what();
+  }
+  EXPECT_THROW(settle_claims({"../claims/mla-cache"}), Error);
+}
+
+TEST_F(Claims, SpeedsWanted) {
+  const std::vector<Measurement> wanted = wanted_measurements();
+  EXPECT_EQ(wanted.size(), 4u);
+  for (const Measurement& m : wanted) EXPECT_TRUE(m.weights == "bf16" || m.weights == "q4_k_m");
+}
+
+TEST(ClaimExpressions, Values) {
+  const Json names = parse_json(
+      R"({"a": {"x": 3, "list": [1, 5, 2], "by": {"m-1": 4, "n": 9}}, "b": 2, "s": "text"})",
+      "names");
+  const auto value = [&](std::string_view text) {
+    return evaluate_expression(text, names, "test");
+  };
+  EXPECT_EQ(value("1 + 2 * 3"), 7);
+  EXPECT_EQ(value("(1 + 2) * 3 / -b"), -4.5);
+  EXPECT_EQ(value("a.x"), 3);
+  EXPECT_EQ(value("a.list[b - 1]"), 5);
+  EXPECT_EQ(value("a.by['m-1']"), 4);
+  EXPECT_EQ(value("max(a.list) + min(a.by) + sum(a.list)"), 17);
+  EXPECT_EQ(value("argmax(a.by)"), "n");
+  EXPECT_EQ(value("len(a.list)"), 3);
+  EXPECT_EQ(value("a.x > b and not (b == 3) or false"), true);
+  EXPECT_EQ(value("s == 'text'"), true);
+  EXPECT_EQ(value("has(a.y)"), false);
+  EXPECT_EQ(value("default(a.y, default(a.z, 8))"), 8);
+  EXPECT_EQ(value("floor(2.7) + ceil(2.1) + round(2.5) + abs(-1) + sqrt(4)"), 11);
+  EXPECT_EQ(fill_template("{a.x} of {b * 1000000} at {1 / 3:2}", names, "test"),
+            "3 of 2,000,000 at 0.33");
+}
+
+TEST(ClaimExpressions, Mistakes) {
+  const Json names = parse_json(R"({"a": {"list": [1]}, "s": "text"})", "names");
+  for (const char* text :
+       {"", "1 +", "(1", "a.b", "a.list[1]", "a.list[-1]", "nothing", "1 / 0", "s + 1", "max()",
+        "unknown(1)", "'open", "1 2", "a..b", "has(", "max(a.none)"})
+    EXPECT_THROW(evaluate_expression(text, names, "test"), Error) << text;
+  EXPECT_THROW(evaluate_expression(std::string(100000, '('), names, "test"), Error);
+}
+
+}  // namespace
+}  // namespace ashlar::testing
