@@ -15,6 +15,7 @@ import json
 import random
 import subprocess
 import sys
+import warnings
 
 import jinja2
 from transformers.utils import chat_template_utils
@@ -140,6 +141,8 @@ def differs(expected, found):
         return True
     if found.get("kind") == 2 and "error" in found:
         return False  # what Ashlar says it does not do
+    if " at 0x" in expected.get("text", ""):
+        return "text" not in found  # an address in memory
     if "text" in expected:
         return found.get("text") != expected["text"]
     if expected.get("raised"):
@@ -147,7 +150,7 @@ def differs(expected, found):
     return "error" not in found
 
 
-def compare(cases, tool, limit=40):
+def compare(cases, tool, limit=400):
     tool = Tool(tool)
     counts = collections.Counter()
     for name, case in cases:
@@ -181,6 +184,7 @@ def main():
         bad += compare(((t, feature_case(t)) for t in features.TEMPLATES), options.check)
         sys.exit(bad != 0)
     if options.random:
+        warnings.simplefilter("ignore")  # Python's, of the code that Jinja2 generates
         count, tool = options.random
         rng = random.Random(options.seed)
         cases = (features.random_template(rng) for _ in range(int(count)))

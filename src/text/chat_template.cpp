@@ -13,8 +13,8 @@ using jinja::Budget;
 using jinja::Value;
 
 // More than any template in use comes near; a hostile one stops after some seconds.
-constexpr uint64_t kMaxSteps = 200'000'000;
-constexpr uint64_t kMaxBytes = uint64_t{1} << 30;
+constexpr uint64_t kMaxSteps = 100'000'000;
+constexpr uint64_t kMaxBytes = uint64_t{512} << 20;
 constexpr int kMaxDepth = 1000;
 constexpr size_t kMaxSource = size_t{4} << 20;
 

@@ -272,7 +272,7 @@ Value slice(Interpreter& interpreter, const Value& value, const Value& start, co
   const int64_t count = distance <= 0 ? 0 : (distance - 1) / (by > 0 ? by : -by) + 1;
   if (range) {
     auto* out = interpreter.make<Range>();
-    out->step = count <= 1 && std::abs(by) > size ? range->step : range->step * by;
+    if (__builtin_mul_overflow(range->step, by, &out->step)) out->step = range->step;
     out->start = range->start + from * range->step;
     out->stop = range->start + to * range->step;
     out->length = count;

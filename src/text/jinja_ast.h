@@ -111,6 +111,7 @@ struct Node {
   std::vector<Body> branches;  // loop: body, else
   std::unique_ptr<Signature> signature;
   std::string text;  // block: name; other_template: tag
+  std::vector<int> unset, unset_else;  // names that begin without a value in its scope
   bool recursive = false;
   bool scoped = false;
 };
@@ -119,10 +120,14 @@ struct Program {
   Body body;
   std::vector<std::string> names;      // by number
   std::map<std::string, const Node*> blocks;
+  std::vector<int> unset;  // names that begin without a value, whatever is given from outside
 };
 
 /// The number of a name that the interpreter itself uses; every program has them.
 enum Name : int { kLoop, kCaller, kVarargs, kKwargs, kSelf, kFirstFree };
+
+/// Fills in what is unset.
+void find_unset(Program& program);
 
 /// Throws Failure; `line` is where.
 std::unique_ptr<Program> parse(std::string_view source, int& line);

@@ -164,7 +164,7 @@ std::optional<Value> macro_attribute(const Macro& macro, std::string_view name) 
   if (name == "arguments") {
     std::vector<Value> out;
     for (const auto& [parameter, id] : signature.parameters) out.push_back(Value::string(parameter));
-    return Value::list(std::move(out));
+    return Value::tuple(std::move(out));
   }
   if (name == "catch_kwargs") return Value::boolean(signature.takes_kwargs);
   if (name == "catch_varargs") return Value::boolean(signature.takes_varargs);

@@ -275,11 +275,12 @@ bool Interpreter::test(std::string_view name, const Value& value, Args& args) {
 }
 
 Value Interpreter::attribute(const Value& object, const Value& name) {
-  if (object.is(Kind::undefined)) raise_undefined(object);
+  if (object.is(Kind::undefined) && !name.bytes().starts_with("__")) raise_undefined(object);
   if (auto found = python_attribute(*this, object, name.bytes())) return *found;
   if (object.is(Kind::dict)) {
     if (const Value* value = object.as_dict().find(name)) return *value;
   }
+  if (object.is(Kind::undefined)) raise_undefined(object);
   return Value::undefined(fmt::format("'{}{}' has no attribute '{}'", type_name(object),
                                       object.is(Kind::none) ? "" : " object", name.bytes()));
 }

@@ -67,6 +67,11 @@ class Percent {
 
   void conversion(size_t& at) {
     const std::string& text = format_.bytes;
+    if (at < text.size() && text[at] == '%') {
+      ++at;
+      out_.literal("%");
+      return;
+    }
     Conversion c;
     std::optional<Value> keyed;
     if (at < text.size() && text[at] == '(') {
@@ -102,12 +107,8 @@ class Percent {
     while (at < text.size() && (text[at] == 'h' || text[at] == 'l' || text[at] == 'L')) ++at;
     if (at >= text.size()) raise("incomplete format");
     c.type = text[at];
-    if (c.type == '%') {
-      ++at;
-      out_.literal("%");
-      return;
-    }
     if (std::string_view("sraidoxXuceEfFgG").find(c.type) == std::string_view::npos) {
+      if (!keyed) next();
       raise("unsupported format character '{}' ({:#x}) at index {}", text.substr(at, char_size(text, at)),
             char_at(text, at), count_chars(std::string_view(text).substr(0, at)));
     }
@@ -344,12 +345,13 @@ class Braces {
       }
       return text.empty() ? std::nullopt : std::optional(out);
     };
-    if (first.empty() || index_of(first)) {
-      if (first.empty() ? numbered_ : automatic_ > 0) {
-        raise("cannot switch between manual field specification and automatic field numbering");
-      }
+    const bool whole = end == name.size();
+    if (whole && (first.empty() ? numbered_ : index_of(first) && automatic_ > 0)) {
+      raise("cannot switch between manual field specification and automatic field numbering");
+    }
+    if ((whole && first.empty()) || index_of(first)) {
       const size_t index = first.empty() ? automatic_++ : *index_of(first);
-      if (!first.empty()) numbered_ = true;
+      if (whole && !first.empty()) numbered_ = true;
       if (index >= args_.positional.size()) {
         raise("Replacement index {} out of range for positional args tuple", index);
       }

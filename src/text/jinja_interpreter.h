@@ -68,6 +68,7 @@ class Interpreter {
   Value load(int name);
   void assign(const Expr& target, const Value& value);
   void assign_name(int name, const Value& value);
+  void unset(const std::vector<int>& names);
   static void check_namespaces(Interpreter& self, const Expr& target);
 
   Flow exec(const Body& body);

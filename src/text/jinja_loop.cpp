@@ -75,6 +75,7 @@ void Interpreter::run_loop(const Node& node, Loop& loop, Flow& flow) {
   for (Value item; loop.next(item);) {
     const Inner inner(*this, loop.scope);
     scope_->set(kLoop, variable);
+    unset(node.unset);
     line_ = node.line;
     assign(*node.exprs[0], item);
     const Flow round = exec(node.branches[0]);
@@ -83,6 +84,7 @@ void Interpreter::run_loop(const Node& node, Loop& loop, Flow& flow) {
   }
   if (!finished_one && node.branches.size() > 1) {
     const Inner inner(*this, loop.scope);
+    unset(node.unset_else);
     flow = exec(node.branches[1]);
   }
 }
@@ -113,6 +115,7 @@ Value Interpreter::make_macro(const Node& node) {
   auto* macro = make<Macro>();
   macro->signature = node.signature.get();
   macro->body = &node.branches[0];
+  macro->unset = &node.unset;
   macro->scope = scope_;
   for (Scope* scope = scope_; scope && !scope->captured; scope = scope->parent) scope->captured = true;
   return Value::object(macro);
@@ -167,6 +170,7 @@ Value Interpreter::call_macro(const Macro& macro, Args& args) {
   Text text;
   const Inner inner(*this, macro.scope);
   const Restored<Text*> restored(out_, &text);
+  unset(*macro.unset);
   if (caller) scope_->set(kCaller, *caller);
   if (signature.takes_kwargs) {
     auto dict = std::make_shared<Dict>();

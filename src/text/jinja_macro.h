@@ -32,6 +32,7 @@ struct Scope {
 struct Macro : Object {
   const Signature* signature = nullptr;
   const Body* body = nullptr;
+  const std::vector<int>* unset = nullptr;
   Scope* scope = nullptr;
   const char* type_name() const override { return "Macro"; }
   std::string description() const;

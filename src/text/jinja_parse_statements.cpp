@@ -437,7 +437,9 @@ void Parser::mark_stored(const Expr& expr, bool parameter) {
 
 std::unique_ptr<Program> parse(std::string_view source, int& line) {
   const Deeper deeper;
-  return Parser(source, line).run();
+  auto program = Parser(source, line).run();
+  find_unset(*program);
+  return program;
 }
 
 }  // namespace ashlar::jinja

@@ -36,6 +36,7 @@ void Interpreter::close_scope(Scope* scope) {
 
 void Interpreter::run(Text& out) {
   out_ = &out;
+  unset(program_.unset);
   exec(program_.body);
 }
 
@@ -79,12 +80,14 @@ Interpreter::Flow Interpreter::exec(const Node& node) {
     }
     case Statement::scope: {
       const Inner inner(*this, scope_);
+      unset(node.unset);
       return exec(node.branches[0]);
     }
     case Statement::autoescape: {
       const bool value = truthy(eval(*node.exprs[0]));
       const Inner inner(*this, scope_);
       const Restored<bool> restored(autoescape_, value);
+      unset(node.unset);
       return exec(node.branches[0]);
     }
     case Statement::block: exec_block(node); return Flow::normal;
@@ -115,6 +118,7 @@ void Interpreter::exec_with(const Node& node, Flow& flow) {
   Scope* const outer = scope_;
   const Inner inner(*this, outer);
   Scope* const mine = scope_;
+  unset(node.unset);
   for (size_t i = 0; i + 1 < node.exprs.size(); i += 2) {
     scope_ = outer;
     const Value value = eval(*node.exprs[i + 1]);
@@ -129,6 +133,7 @@ Interpreter::Flow Interpreter::exec_captured(const Node& node) {
   {
     Text text;
     const Inner inner(*this, scope_);
+    unset(node.unset);
     {
       const Restored<Text*> restored(out_, &text);
       const Flow flow = exec(node.branches[0]);
@@ -151,12 +156,14 @@ Interpreter::Flow Interpreter::exec_captured(const Node& node) {
 void Interpreter::exec_block(const Node& node) {
   const Deeper deeper;
   const Inner inner(*this, node.scoped ? scope_ : nullptr);
+  unset(node.unset);
   exec(node.branches[0]);
 }
 
 Value Interpreter::render_block(const Node& node) {
   Text text;
   const Inner inner(*this, nullptr);
+  unset(node.unset);
   const Restored<Text*> restored(out_, &text);
   exec(node.branches[0]);
   return text.finish(autoescape_);
@@ -186,6 +193,12 @@ void Interpreter::assign_name(int name, const Value& value) {
     scope_->set(name, value);
   } else {
     root_[static_cast<size_t>(name)] = value;
+  }
+}
+
+void Interpreter::unset(const std::vector<int>& names) {
+  for (const int name : names) {
+    assign_name(name, Value::undefined(fmt::format("'{}' is undefined", program_.names[static_cast<size_t>(name)])));
   }
 }
 

@@ -11,42 +11,49 @@
 namespace ashlar::jinja {
 namespace {
 
-void append_repr(const Value& value, std::string& out, std::vector<const Object*>& open);
+// What a repr in the making keeps account of.
+struct Repr {
+  std::vector<const Object*> open;  // namespaces being written
+  Charge charge;
+  size_t charged = 0;
+};
 
-void append_items(const std::vector<Value>& items, std::string& out, std::vector<const Object*>& open) {
+void append_repr(const Value& value, std::string& out, Repr& state);
+
+void append_items(const std::vector<Value>& items, std::string& out, Repr& state) {
   for (size_t i = 0; i < items.size(); ++i) {
     if (i) out += ", ";
-    append_repr(items[i], out, open);
+    append_repr(items[i], out, state);
   }
 }
 
 template <class Entries>
-void append_entries(const Entries& entries, std::string& out, std::vector<const Object*>& open) {
+void append_entries(const Entries& entries, std::string& out, Repr& state) {
   out += '{';
   for (size_t i = 0; i < entries.size(); ++i) {
     if (i) out += ", ";
     if constexpr (std::is_same_v<Entries, std::vector<std::pair<std::string, Value>>>) {
       out += repr_string(entries[i].first);
     } else {
-      append_repr(entries[i].first, out, open);
+      append_repr(entries[i].first, out, state);
     }
     out += ": ";
-    append_repr(entries[i].second, out, open);
+    append_repr(entries[i].second, out, state);
   }
   out += '}';
 }
 
-void append_object(const Value& value, std::string& out, std::vector<const Object*>& open) {
+void append_object(const Value& value, std::string& out, Repr& state) {
   if (auto* ns = value.as<Namespace>()) {
-    if (std::find(open.begin(), open.end(), ns) != open.end()) {
+    if (std::find(state.open.begin(), state.open.end(), ns) != state.open.end()) {
       out += "<Namespace {...}>";
       return;
     }
-    open.push_back(ns);
+    state.open.push_back(ns);
     out += "<Namespace ";
-    append_entries(ns->attributes, out, open);
+    append_entries(ns->attributes, out, state);
     out += '>';
-    open.pop_back();
+    state.open.pop_back();
   } else if (const auto* range = value.as<Range>()) {
     out += range->step == 1 ? fmt::format("range({}, {})", range->start, range->stop)
                             : fmt::format("range({}, {}, {})", range->start, range->stop, range->step);
@@ -55,7 +62,7 @@ void append_object(const Value& value, std::string& out, std::vector<const Objec
     out += "([";
     for (size_t i = 0; i < length(value); ++i) {
       if (i) out += ", ";
-      append_repr(view->at(i), out, open);
+      append_repr(view->at(i), out, state);
     }
     out += "])";
   } else if (const auto* macro = value.as<Macro>()) {
@@ -69,7 +76,7 @@ void append_object(const Value& value, std::string& out, std::vector<const Objec
   }
 }
 
-void append_repr(const Value& value, std::string& out, std::vector<const Object*>& open) {
+void append_repr(const Value& value, std::string& out, Repr& state) {
   const Deeper deeper;
   Budget::current()->step();
   switch (value.kind()) {
@@ -85,18 +92,19 @@ void append_repr(const Value& value, std::string& out, std::vector<const Object*
       break;
     case Kind::list:
       out += '[';
-      append_items(value.items(), out, open);
+      append_items(value.items(), out, state);
       out += ']';
       break;
     case Kind::tuple:
       out += '(';
-      append_items(value.items(), out, open);
+      append_items(value.items(), out, state);
       out += value.items().size() == 1 ? ",)" : ")";
       break;
-    case Kind::dict: append_entries(value.as_dict().entries, out, open); break;
-    case Kind::object: append_object(value, out, open); break;
+    case Kind::dict: append_entries(value.as_dict().entries, out, state); break;
+    case Kind::object: append_object(value, out, state); break;
   }
-  Budget::current()->take(0);
+  if (out.size() > state.charged) state.charge.take(out.size() - state.charged);
+  state.charged = std::max(state.charged, out.size());
 }
 
 }  // namespace
@@ -265,8 +273,8 @@ std::string repr_string(std::string_view bytes, bool ascii_only) {
 
 std::string repr(const Value& value) {
   std::string out;
-  std::vector<const Object*> open;
-  append_repr(value, out, open);
+  Repr state;
+  append_repr(value, out, state);
   return out;
 }
 
@@ -315,6 +323,17 @@ Value repeat_string(const Value& text, int64_t count) {
   Text out;
   const Str& piece = text.as_str();
   if (piece.bytes.empty() || count <= 0) return out.finish(piece.markup);
+  if (static_cast<uint64_t>(count) > (uint64_t{1} << 40) / piece.bytes.size()) {
+    throw Failure{"string too long", ErrorKind::resource};
+  }
+  {
+    Charge all;  // fails before the work where it does not fit
+    all.take(piece.bytes.size() * static_cast<size_t>(count));
+  }
+  if (piece.from_values.empty()) {
+    out.repeat(piece.bytes, static_cast<size_t>(count));
+    return out.finish(piece.markup);
+  }
   for (int64_t i = 0; i < count; ++i) out.append(piece);
   return out.finish(piece.markup);
 }

@@ -37,6 +37,13 @@ bool is_sequence(const Value& value) {
   }
 }
 
+// Is it the name of a filter or test? Jinja looks it up in a dict.
+template <auto find>
+bool names(const Value& value) {
+  static_cast<void>(hash(value));  // raises where it cannot be a key
+  return value.is(Kind::string) && find(value.bytes()) != nullptr;
+}
+
 struct Entry {
   const char* name;
   TestFunction test;
@@ -70,8 +77,8 @@ constexpr Entry kTests[] = {
      }},
     {"defined", simple<[](const Value& v) { return !v.is(Kind::undefined); }>},
     {"undefined", simple<[](const Value& v) { return v.is(Kind::undefined); }>},
-    {"filter", simple<[](const Value& v) { return v.is(Kind::string) && find_filter(v.bytes()); }>},
-    {"test", simple<[](const Value& v) { return v.is(Kind::string) && find_test(v.bytes()); }>},
+    {"filter", simple<names<find_filter>>},
+    {"test", simple<names<find_test>>},
     {"none", simple<[](const Value& v) { return v.is(Kind::none); }>},
     {"boolean", simple<[](const Value& v) { return v.is(Kind::boolean); }>},
     {"false", simple<[](const Value& v) { return v.is(Kind::boolean) && !v.as_bool(); }>},

@@ -231,6 +231,11 @@ Value* Namespace::find(std::string_view name) {
 }
 
 void Namespace::set(std::string_view name, const Value& value) {
+  if (name.starts_with('_')) {
+    raise("Chat templates cannot store underscore-prefixed attributes on a namespace, but got '{}'. Please rename "
+          "the attribute.",
+          name);
+  }
   if (Value* old = find(name)) {
     *old = value;
   } else {
@@ -273,7 +278,7 @@ bool Cursor::next(Value& out) {
       const Str& text = source_.as_str();
       if (index_ >= text.bytes.size()) return false;
       const size_t end = index_ + char_size(text.bytes, index_);
-      out = slice_bytes(source_, index_, end);
+      out = with_markup(slice_bytes(text, index_, end), false);
       index_ = end;
       return true;
     }
@@ -370,6 +375,7 @@ size_t length(const Value& value) {
 }
 
 bool holds_text_of_values(const Value& value) {
+  if (Budget* budget = Budget::current()) budget->step();
   switch (value.kind()) {
     case Kind::string: return !value.as_str().from_values.empty();
     case Kind::list:

@@ -1,0 +1,259 @@
+// Chat templates against Transformers' rendering (tools/golden_templates.py), and what keeps them within bounds.
+#include "text/chat_template.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace ashlar {
+namespace {
+
+const std::filesystem::path kFolder = std::filesystem::path(ASHLAR_SOURCE_DIR) / "tests/text/templates";
+
+const Json& golden() {
+  static const Json file = read_json(kFolder / "golden.json");
+  return file;
+}
+
+std::string fnv(std::string_view text) {
+  uint64_t out = 0xcbf29ce484222325;
+  for (const char c : text) out = (out ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return fmt::format("{:016x}", out);
+}
+
+// What the golden file says of one rendering: the text, its hash, or that it fails.
+void expect_rendering(const ChatTemplate* chat, const std::string& refused, const ChatTemplateInput& input,
+                      const Json& expected, const std::string& what) {
+  std::string text, error = refused;
+  if (chat) {
+    try {
+      text = chat->render(input);
+      std::string joined;
+      for (const Piece& piece : chat->render_pieces(input)) {
+        EXPECT_FALSE(piece.text.empty()) << what;
+        joined += piece.text;
+      }
+      EXPECT_EQ(joined, text) << what;
+    } catch (const Error& e) {
+      error = e.what();
+      if (e.kind() == ErrorKind::unsupported) return;
+    }
+  }
+  if (expected.is_string()) {
+    EXPECT_EQ(error, "") << what;
+    EXPECT_EQ(text, expected.get<std::string>()) << what;
+  } else if (expected.contains("fnv")) {
+    EXPECT_EQ(error, "") << what;
+    EXPECT_EQ(fnv(text), expected["fnv"].get<std::string>()) << what << "\n" << text;
+  } else {
+    EXPECT_NE(error, "") << what << "\nexpected: " << expected.dump() << "\nfound: " << text;
+    EXPECT_NE(error.find(": line "), std::string::npos) << what << "\n" << error;
+    if (expected.contains("raised")) {
+      EXPECT_NE(error.find(expected["raised"].get<std::string>()), std::string::npos) << what << "\n" << error;
+    }
+  }
+}
+
+class RealTemplates : public testing::TestWithParam<std::string> {};
+
+TEST_P(RealTemplates, EqualsTransformers) {
+  const std::string name = GetParam();
+  const ChatTemplate chat(read_file(kFolder / (name + ".jinja")), name);
+  const Json& file = golden();
+  for (const Json& item : file["real"][name]) {
+    ChatTemplateInput input;
+    input.messages = file["conversations"][item[0].get<std::string>()];
+    input.tools = file["tools"][item[1].get<std::string>()];
+    input.variables = file["variables"][item[2].get<std::string>()];
+    if (input.variables.contains("documents")) {
+      input.documents = input.variables["documents"];
+      input.variables.erase("documents");
+    }
+    const Json& tokens = file["tokens"][name];
+    if (!tokens[0].is_null()) input.variables["bos_token"] = tokens[0];
+    input.variables["eos_token"] = tokens[1];
+    input.add_generation_prompt = item[3].get<bool>();
+    input.now = file["now"].get<int64_t>();
+    expect_rendering(&chat, "", input, item[4],
+                     fmt::format("{} {} {} {} {}", name, item[0].dump(), item[1].dump(), item[2].dump(), item[3].dump()));
+  }
+}
+
+std::vector<std::string> real_names() {
+  std::vector<std::string> out;
+  for (const auto& [name, cases] : golden()["real"].items()) out.push_back(name);
+  return out;
+}
+
+INSTANTIATE_TEST_SUITE_P(ChatTemplates, RealTemplates, testing::ValuesIn(real_names()), [](const auto& test) {
+  std::string name = test.param;
+  for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+  return name;
+});
+
+TEST(ChatTemplates, SmallOnesEqualTransformers) {
+  const Json& file = golden();
+  ChatTemplateInput input;
+  input.messages = file["small_messages"];
+  input.tools = file["small_tools"];
+  input.variables = file["small_variables"];
+  input.now = file["now"].get<int64_t>();
+  EXPECT_GE(file["small"].size(), 400u);
+  for (const Json& item : file["small"]) {
+    const std::string source = item[0].get<std::string>();
+    std::optional<ChatTemplate> chat;
+    std::string refused;
+    try {
+      chat.emplace(source, "template");
+    } catch (const Error& e) {
+      refused = e.what();
+      EXPECT_EQ(e.kind(), ErrorKind::format) << source;
+    }
+    expect_rendering(chat ? &*chat : nullptr, refused, input, item[1], source);
+  }
+}
+
+std::string error_of(const std::string& source, ErrorKind kind) {
+  ChatTemplateInput input;
+  input.messages = Json::array({{{"role", "user"}, {"content", "x"}}});
+  try {
+    const std::string text = ChatTemplate(source, "t.jinja").render(input);
+    ADD_FAILURE() << source << " renders " << text.substr(0, 100);
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), kind) << e.what();
+    return e.what();
+  }
+  return "";
+}
+
+TEST(ChatTemplates, ErrorsSayWhere) {
+  EXPECT_EQ(error_of("a\nb {{ raise_exception('no system') }}", ErrorKind::invalid),
+            "t.jinja: line 2: the template refuses: no system");
+  EXPECT_EQ(error_of("\n\n{{ missing.x }}", ErrorKind::invalid), "t.jinja: line 3: 'missing' is undefined");
+  EXPECT_EQ(error_of("{% if x %}\n", ErrorKind::format).substr(0, 15), "t.jinja: line 1");
+  EXPECT_EQ(error_of("{{ 1\n+ }}", ErrorKind::format).substr(0, 15), "t.jinja: line 2");
+  EXPECT_EQ(error_of("{{ [].append(1) }}", ErrorKind::invalid),
+            "t.jinja: line 1: access to attribute 'append' of 'list' object is unsafe.");
+}
+
+TEST(ChatTemplates, InputOfTheWrongKind) {
+  const ChatTemplate chat("{{ messages }}", "t");
+  for (const Json& messages : {Json(), Json("x"), Json::object(), Json::array({1}), Json::array({Json()})}) {
+    ChatTemplateInput input;
+    input.messages = messages;
+    EXPECT_THROW(chat.render(input), Error);
+  }
+}
+
+// Everything that could run away ends with a clear error, soon.
+TEST(ChatTemplates, Bounded) {
+  const std::string deep = std::string(5000, '(') + "1" + std::string(5000, ')');
+  const std::string nested = [] {
+    std::string out;
+    for (int i = 0; i < 3000; ++i) out += "{% if 1 %}";
+    return out;
+  }();
+  const auto start = std::chrono::steady_clock::now();
+  for (const char* source : {
+           "{% for a in range(100000) %}{% for b in range(100000) %}{{ a * b }}{% endfor %}{% endfor %}",
+           "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+           "{{ 'x' * 10000000000 }}",
+           "{{ ['x'] * 10000000000 }}",
+           "{{ 10 ** (10 ** 10) }}",
+           "{{ '%2000000000d' % 1 }}",
+           "{{ '%.2147483000f' % 1.0 }}",
+           "{{ '{:2000000000}'.format('') }}",
+           "{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
+           "{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s }}",
+           "{% set ns = namespace(s=[]) %}{% for i in range(9999) %}{% set ns.s = [ns.s] %}{% endfor %}{{ ns.s }}",
+           "{% set ns = namespace(s=[1]) %}{% for i in range(9999) %}{% set ns.s = ns.s | map('string') %}{% endfor %}{{ ns.s | list }}",
+           "{{ [1] | batch(1000000000000, 0) | list }}",
+           "{{ [1] | slice(1000000000000) | list }}",
+           "{{ ('a' * 1000000) | replace('', 'b' * 1000000) }}",
+           "{{ [1, [2]] | tojson(indent=100000000000) }}",
+           "{% for x in [[1]] recursive %}{{ loop([x]) }}{% endfor %}",
+       }) {
+    const std::string message = error_of(source, ErrorKind::resource);
+    EXPECT_NE(message.find("t.jinja: line 1: "), std::string::npos) << message;
+  }
+  error_of("{{ " + deep + " }}", ErrorKind::resource);
+  error_of("{{ " + std::string(5000, '-') + "1 }}", ErrorKind::resource);
+  error_of("{{ " + std::string(5000, '[') + std::string(5000, ']') + " }}", ErrorKind::resource);
+  error_of(nested, ErrorKind::format);
+  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+  EXPECT_LT(time.count(), 300);
+}
+
+TEST(ChatTemplates, ManyThreads) {
+  const ChatTemplate chat(read_file(kFolder / "qwen3.jinja"), "qwen3");
+  ChatTemplateInput input;
+  input.messages = golden()["conversations"]["calls_answered"];
+  input.tools = golden()["tools"]["two"];
+  const std::string expected = chat.render(input);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 20; ++round) EXPECT_EQ(chat.render(input), expected);
+    });
+  }
+  for (auto& thread : threads) thread.join();
+}
+
+TEST(ChatTemplates, LongChatsAreLinear) {
+  const ChatTemplate chat(read_file(kFolder / "qwen3.jinja"), "qwen3");
+  const auto seconds = [&](int count) {
+    ChatTemplateInput input;
+    input.messages = Json::array();
+    for (int i = 0; i < count; ++i) {
+      input.messages.push_back({{"role", i % 2 ? "assistant" : "user"}, {"content", std::string(1000, 'x')}});
+    }
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_GT(chat.render(input).size(), static_cast<size_t>(count) * 1000);
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  seconds(100);
+  EXPECT_LT(seconds(2000), 40 * std::max(seconds(200), 0.002));
+}
+
+// Pieces and ids.
+
+std::string marked(const ChatTemplate& chat, const ChatTemplateInput& input) {
+  std::string out;
+  for (const Piece& piece : chat.render_pieces(input)) {
+    out += piece.trusted ? piece.text : "[" + piece.text + "]";
+  }
+  return out;
+}
+
+TEST(ChatPieces, WhatMessagesGaveIsNotTrusted) {
+  ChatTemplateInput input;
+  input.messages = Json::array({{{"role", "user"}, {"content", "a<b>"}, {"n", 5}, {"list", {"x", 1.5}}},
+                                {{"role", "<|x|>"}, {"content", {{{"type", "text"}, {"text", "p q"}}}}}});
+  input.tools = Json::array({{{"name", "f"}}});
+  input.variables = {{"bos_token", "<s>"}, {"date", "today"}};
+  const auto expect = [&](const std::string& source, const std::string& expected) {
+    EXPECT_EQ(marked(ChatTemplate(source, "t"), input), expected) << source;
+  };
+  expect("<|{{ messages[0].role }}|>{{ messages[0].content }}<|end|>", "<|user|>[a<b>]<|end|>");
+  expect("{{ messages[1].role }}", "[<|x|>]");
+  expect("{{ bos_token }}{{ date }}", "<s>[today]");
+  expect("{{ '<|' + messages[0].content + '|>' }}", "<|[a<b>]|>");
+  expect("{{ messages[0].content | upper }}{{ messages[0].content[::-1] }}", "[A<B>>b<a]");
+  expect("{{ messages[0].content.split('<')[1] }}|{{ messages[0].content | replace('b', 'C') }}", "[b>]|[a<]C[>]");
+  expect("{{ messages[0].n }}{{ messages[0].list | tojson }}", "5[\"[x]\", 1.5]");
+  expect("{% set x %}<{{ messages[0].content }}>{% endset %}{{ x | trim }}", "<[a<b>]>");
+  expect("{{ '%s=%s' % ('k', messages[0].content) }}{{ '{}'.format(messages[0].content) }}", "k=[a<b>a<b>]");
+  expect("{% for p in messages[1].content %}{{ p.text | title }}{% endfor %}", "[P Q]");
+  expect("{{ messages[0].content | e }}", "[a&lt;b&gt;]");
+  expect("{{ ['<s>', messages[0].content] | join('+') }}", "<s>+[a<b>]");
+  expect("{% for k in messages[0] %}{{ k }}{% endfor %}", "[rolecontentnlist]");
+  expect("{{ messages[0].content | indent }}{{ messages[0].content ~ 'x' }}", "[a<b>a<b>]x");
+}
+
+}  // namespace
+}  // namespace ashlar
