@@ -21,9 +21,13 @@ struct GradientsOptions {
 void run_gradients(const GradientsOptions& o) {
   const std::vector<TokenId> ids = read_ids(o.ids);
   const Model model = load(o.model);
-  const Gradients g = gradients(
-      model, ids,
-      {.threads = o.model.threads, .kernels = o.model.kernels, .recompute_layers = o.recompute});
+  Progress progress("differentiating");
+  GradientOptions options;
+  options.threads = o.model.threads;
+  options.kernels = o.model.kernels;
+  options.recompute_layers = o.recompute;
+  options.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
+  const Gradients g = gradients(model, ids, options);
   write_gradients(g, o.output);
   std::printf("%s\n", Json({{"loss", g.loss}}).dump().c_str());
 }

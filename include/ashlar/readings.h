@@ -4,4 +4,5 @@
 
 #include "ashlar/claims.h"
 #include "ashlar/count.h"
+#include "ashlar/differentiate.h"
 #include "ashlar/plan.h"

@@ -2,6 +2,8 @@
 #include "train/executor.h"
 
 #include <algorithm>
+#include <map>
+#include <memory>
 #include <thread>
 
 #include "base/error.h"
@@ -176,6 +178,7 @@ std::vector<Array<float>> Float32Executor::run(const TokenBatch& batch) {
       if (input.from == Input::From::value && last_use[static_cast<size_t>(input.id)] == i)
         values[static_cast<size_t>(input.id)] = {};
     }
+    if (progress_) progress_(static_cast<int64_t>(i) + 1, static_cast<int64_t>(nodes.size()));
   }
   // A value may be the output of several names.
   std::vector<Array<float>> outputs;

@@ -3,8 +3,10 @@
 // freed after their last use.
 #pragma once
 
-#include <map>
+#include <cstdint>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "graph/array.h"
@@ -28,12 +30,17 @@ class Float32Executor {
 
   /// All outputs of the graph, in its order.
   std::vector<Array<float>> run(const TokenBatch& batch);
+  /// Told after each node how many are done, of how many.
+  void on_progress(std::function<void(int64_t done, int64_t total)> progress) {
+    progress_ = std::move(progress);
+  }
 
  private:
   const Graph graph_;
   BoundWeights weights_;
   bool plain_loops_;
   Products products_;
+  std::function<void(int64_t, int64_t)> progress_;
 };
 
 /// What a node reads: float32 values or indices, of a value or parameter.

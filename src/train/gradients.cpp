@@ -61,6 +61,7 @@ Gradients gradients(const Model& model, std::span<const TokenId> ids,
   const Graph step = differentiate(model.graph, {.recompute_layers = options.recompute_layers});
   Float32Executor executor(step, model.weights,
                            {.threads = options.threads, .kernels = options.kernels});
+  executor.on_progress(options.progress);
   std::vector<Array<float>> outputs = executor.run(TokenBatch::whole({ids.begin(), ids.end()}));
 
   Gradients result;

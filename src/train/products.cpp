@@ -2,6 +2,9 @@
 #include "train/products.h"
 
 #include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
 
 namespace ashlar {
 namespace {

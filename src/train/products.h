@@ -1,12 +1,9 @@
 // Matrix products of float32 on all cores, out of the kernels' product of rows with rows.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <functional>
-#include <mutex>
 #include <vector>
 
 #include "kernels/table.h"

@@ -248,7 +248,8 @@ TEST(Text, ErrorsGiveTheLine) {
   EXPECT_TRUE(shows(broken("[d=4] norm", "[=4] norm"), {"line 1", "axis"}));
   EXPECT_TRUE(shows(broken("start(", "stop("), {"line 2", "stop"}));
   EXPECT_TRUE(shows(broken("both(%0", "both(%5"), {"line 3", "%5"}));
-  EXPECT_TRUE(shows(broken("@layers.0.w) {depth", "@layers.1.w) {depth"), {"line 3", "layers.1.w"}));
+  EXPECT_TRUE(
+      shows(broken("@layers.0.w) {depth", "@layers.1.w) {depth"), {"line 3", "layers.1.w"}));
   EXPECT_TRUE(shows(broken("times=3", "times=x"), {"line 4", "times", "x"}));
   EXPECT_TRUE(shows(broken("times=3", "tides=3"), {"line 4"}));
   EXPECT_TRUE(shows(broken("%2 = plus", "%1 = plus"), {"line 4", "once"}));
@@ -292,6 +293,51 @@ TEST(Workload, VisibleKeysInClosedForm) {
   }
   EXPECT_EQ(Workload::decode(100, 3).tokens(), 3);
   EXPECT_EQ(visible_keys(Workload::decode(100, 3), 0, 0), 3 * 101);
+}
+
+Graph two_outputs() {
+  Builder b;
+  const Value x = b.add1(Start{}, {}, "start");
+  const Value w = b.param("w", {{"d", 4}}, Role::norm, 0),
+              u = b.param("u", {{"d", 4}}, Role::norm, 0);
+  const Value y = b.add1(Plus{}, {x, w}, "once");
+  b.add1(Plus{.times = 5}, {y, u}, "dead");
+  const Value z = b.add1(Plus{.times = 2}, {y, w}, "twice");
+  return b.finish(std::vector<NamedValue>{{"z", z}, {"y", y}});
+}
+
+TEST(Outputs, HaveNamesAndReadBack) {
+  const Graph g = two_outputs();
+  ASSERT_EQ(g.outputs().size(), 2u);
+  EXPECT_EQ(g.output(), g.output("z"));
+  EXPECT_NE(g.output("y"), g.output("z"));
+  EXPECT_THROW(g.output("x"), Error);
+  EXPECT_NE(g.text().find("output z %"), std::string::npos);
+  const Graph read = parse_graph(g.text(), make);
+  EXPECT_TRUE(read == g);
+  EXPECT_EQ(read.outputs()[1].name, "y");
+  std::string twice = g.text();
+  twice.replace(twice.find("output y"), 8, "output z");
+  EXPECT_THROW(parse_graph(twice, make), Error);
+}
+
+TEST(Outputs, AreAllEvaluated) {
+  const Graph g = two_outputs();
+  const Array<double> one{{4}, {1, 1, 1, 1}, {}};
+  const auto y = evaluate_outputs<double>(
+      g, [&](const Param&) -> const Array<double>& { return one; }, TokenBatch::whole({0, 0}));
+  ASSERT_EQ(y.size(), 2u);
+  EXPECT_EQ(y[0].values[4], 1 + 1 + 2);
+  EXPECT_EQ(y[1].values[4], 1 + 1);
+}
+
+TEST(Outputs, DecideWhatIsPruned) {
+  const Graph g = two_outputs(), pruned = g.pruned();
+  EXPECT_EQ(pruned.nodes().size(), g.nodes().size() - 1);
+  EXPECT_EQ(pruned.param("u"), nullptr);
+  EXPECT_NE(pruned.param("w"), nullptr);
+  EXPECT_EQ(pruned.outputs().size(), 2u);
+  EXPECT_TRUE(pruned.pruned() == pruned);
 }
 
 }  // namespace
