@@ -38,6 +38,7 @@ struct CountOptions {
   std::string weights = "bf16";
   WeightFormats formats;  // instead of `weights` (then only a label), e.g. those of a loaded model
   Format state = Format::f16;
+  bool training = true;  // also count a step of training (differentiates the graph)
 };
 
 /// Numbers of one kind of part or one layer.
@@ -118,7 +119,7 @@ struct Count {
     double flops = 0;
     double flops_per_token = 0;
     int64_t weight_bytes = 0, gradient_bytes = 0, optimizer_bytes = 0;
-    int64_t activation_bytes = 0;             // kept for the backward pass
+    int64_t activation_bytes = 0;             // values of tokens alive at once, at most
     int64_t recomputed_activation_bytes = 0;  // the same with every layer computed twice
   } training;
 

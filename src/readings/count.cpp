@@ -4,6 +4,7 @@
 #include <set>
 
 #include "ashlar/count.h"
+#include "ashlar/differentiate.h"
 #include "base/error.h"
 #include "ops/inputs.h"
 #include "ops/state.h"
@@ -14,6 +15,7 @@ namespace {
 
 /// Longest context: the operations of one node stay below 2^63 for every released model.
 constexpr int64_t kLongestContext = 10 * 1024 * 1024;
+constexpr int64_t kLongestStep = 4 * 1024 * 1024;  // backward, attention performs 2.5 times as many
 constexpr int64_t kMostSequences = 1 << 16;
 constexpr int64_t kMostTokens = int64_t{1} << 32;
 constexpr int64_t kLargestBatch = 256;  // of the table over batches
@@ -131,8 +133,6 @@ void count_parameters(const Blueprint& bp, const Graph& graph, const WeightForma
 void count_operations(const Graph& graph, Count& c) {
   const Workload prefill = Workload::prefill(c.options.context);
   const Workload decode = Workload::decode(c.options.context);
-  Workload train;
-  train.runs = {{0, c.options.tokens}};
   for (const Node& node : graph.nodes()) {
     const std::vector<Type> in = graph.input_types(node);
     const auto p = static_cast<double>(node.op.flops(in, prefill));
@@ -148,15 +148,54 @@ void count_operations(const Graph& graph, Count& c) {
       c.by_layer[*layer].prefill_flops += p;
       c.by_layer[*layer].decode_flops += d;
     }
-    // The backward pass does every product twice: for the inputs and for the weights.
-    c.training.flops += 3 * static_cast<double>(c.options.sequences) *
-                        static_cast<double>(node.op.flops(in, train));
   }
   const auto tokens = static_cast<double>(c.options.context);
   c.flops_per_token.prefill /= tokens;
   for (auto& [kind, flops] : c.flops_per_token.prefill_by_kind) flops /= tokens;
-  c.training.flops_per_token =
-      c.training.flops / static_cast<double>(c.options.sequences * c.options.tokens);
+}
+
+/// The most bytes of values with a row per token that are alive at once, while `tokens` tokens go
+/// through a graph of primitives in order.
+int64_t peak_activation_bytes(const Graph& graph, int64_t tokens) {
+  const auto& nodes = graph.nodes();
+  const auto bytes = [&](ValueId id) {
+    const Type& type = graph.type(id);
+    return type.per_token() ? tokens * type.feature_count() * 4 : 0;
+  };
+  std::vector<size_t> last(graph.types().size(), 0);
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    for (const ValueId out : nodes[i].outputs) last[static_cast<size_t>(out)] = i;
+    for (const Input& in : nodes[i].inputs) {
+      if (in.from == Input::From::value) last[static_cast<size_t>(in.id)] = i;
+    }
+  }
+  std::vector<int64_t> ending(nodes.size(), 0);
+  for (size_t v = 0; v < last.size(); ++v) ending[last[v]] += bytes(static_cast<ValueId>(v));
+  int64_t live = 0, peak = 0;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    for (const ValueId out : nodes[i].outputs) live += bytes(out);
+    peak = std::max(peak, live);
+    live -= ending[i];
+  }
+  return peak;
+}
+
+void count_training(const Graph& graph, Count& c) {
+  Workload load;
+  load.runs = {{0, c.options.tokens}};
+  const Graph step = differentiate(graph);
+  for (const Node& node : step.nodes()) {
+    c.training.flops += static_cast<double>(c.options.sequences) *
+                        static_cast<double>(node.op.flops(step.input_types(node), load));
+  }
+  const int64_t tokens = c.options.sequences * c.options.tokens;
+  c.training.flops_per_token = c.training.flops / static_cast<double>(tokens);
+  c.training.activation_bytes = peak_activation_bytes(step.expanded(), tokens);
+  c.training.recomputed_activation_bytes =
+      peak_activation_bytes(differentiate(graph, {.recompute_layers = true}).expanded(), tokens);
+  c.training.weight_bytes = 4 * c.parameters.total;
+  c.training.gradient_bytes = 4 * c.parameters.total;
+  c.training.optimizer_bytes = 8 * c.parameters.total;
 }
 
 void count_state(const Graph& graph, Count& c) {
@@ -209,25 +248,12 @@ void count_activations(const Graph& graph, Count& c) {
   }
   last[static_cast<size_t>(expanded.output())] = nodes.size();
   c.activations.logits_bytes = bytes(expanded.output());
-  int64_t live = 0, kept = 0, within_layer = 0, largest_layer = 0, between_layers = 0;
-  std::optional<size_t> layer;
+  int64_t live = 0;
   for (size_t i = 0; i < nodes.size(); ++i) {
     const Node& node = nodes[i];
-    const auto here = layer_of(node.scope);
-    if (here != layer) {
-      layer = here;
-      within_layer = 0;
-    }
     for (const ValueId out : node.outputs) {
       live += bytes(out);
-      kept += bytes(out);
-      within_layer += bytes(out);
-      // A value that a later layer reads is what recomputation starts from.
-      const size_t reader = last[static_cast<size_t>(out)];
-      if (!here || reader >= nodes.size() || layer_of(nodes[reader].scope) != here)
-        between_layers += bytes(out);
     }
-    largest_layer = std::max(largest_layer, here ? within_layer : 0);
     if (live > c.activations.peak_bytes) {
       c.activations.peak_bytes = live;
       c.activations.peak_at = node.scope + (node.label.empty() ? "" : "." + node.label);
@@ -242,8 +268,6 @@ void count_activations(const Graph& graph, Count& c) {
         live -= bytes(in.id);
     }
   }
-  c.training.activation_bytes = kept * c.options.sequences;
-  c.training.recomputed_activation_bytes = (between_layers + largest_layer) * c.options.sequences;
 }
 
 }  // namespace
@@ -259,7 +283,7 @@ int64_t allocated_state_bytes(const Graph& graph, Format state, int64_t context,
 }
 
 Count count(const Blueprint& bp, const CountOptions& options) {
-  check_range(options.tokens, kLongestContext, "tokens");
+  check_range(options.tokens, kLongestStep, "tokens");
   check_range(options.context, kLongestContext, "context");
   check_range(options.sequences, kMostSequences, "sequences");
   check_range(options.sequences * options.tokens, kMostTokens, "sequences * tokens");
@@ -275,9 +299,7 @@ Count count(const Blueprint& bp, const CountOptions& options) {
   count_operations(graph, c);
   count_state(graph, c);
   count_activations(graph, c);
-  c.training.weight_bytes = 4 * c.parameters.total;
-  c.training.gradient_bytes = 4 * c.parameters.total;
-  c.training.optimizer_bytes = 8 * c.parameters.total;
+  if (options.training) count_training(graph, c);
   return c;
 }
 

@@ -337,7 +337,8 @@ Prediction predict(const Blueprint& bp, const Machine& machine, const PredictOpt
                              .sequences = options.sequences,
                              .weights = options.weights,
                              .formats = p.options.formats,
-                             .state = options.state});
+                             .state = options.state,
+                             .training = false});
   const StateBytes state(graph, p.options);
   p.memory.weights = c.weights.bytes;
   p.memory.state = allocated_state_bytes(graph, options.state, options.context, options.chunk,
