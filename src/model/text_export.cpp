@@ -128,16 +128,15 @@ void set_text_keys(const Model& model, const Family& family, GgufWriter* writer,
     return;
   }
   const TokenizerSpec spec = read_tokenizer_folder(source->path);
-  GgufTokenizerData data =
-      gguf_tokenizer_of(spec, *model.tokenizer, model.blueprint.embedding.vocab, family);
-  if (data.pre.empty()) {
-    data.pre = "default";
-    if (notice) {
-      notice(fmt::format(
-          "{}: GGUF has no name for this tokenizer's way of splitting text; readers of the file "
-          "will split it otherwise",
-          spec.where));
-    }
+  bool exact = false;
+  const GgufTokenizerData data =
+      gguf_tokenizer_of(spec, *model.tokenizer, model.blueprint.embedding.vocab, family, &exact);
+  if (!exact && notice) {
+    notice(
+        fmt::format("{}: GGUF has no words for all that this tokenizer does; readers of the file "
+                    "will split some "
+                    "text otherwise",
+                    spec.where));
   }
   writer->set(key("model"), data.model);
   writer->set(key("pre"), data.pre);

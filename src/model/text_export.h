@@ -28,8 +28,9 @@ void set_text_keys(const Model& model, const Family& family, GgufWriter* writer,
 std::string tokenizer_json_of(const GgufTokenizerData& data);
 
 /// A vocabulary for GGUF: `size` tokens (rows of the embedding), the pre-tokenizer that of those
-/// GGUF has a name for which reads text as `tokenizer` does; empty where none does.
+/// GGUF has a name for which reads text as `tokenizer` does. `exact`: whether there is one; else it
+/// is the family's usual one.
 GgufTokenizerData gguf_tokenizer_of(const TokenizerSpec& spec, const Tokenizer& tokenizer,
-                                    int64_t size, const Family& family);
+                                    int64_t size, const Family& family, bool* exact);
 
 }  // namespace ashlar

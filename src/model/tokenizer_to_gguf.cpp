@@ -14,14 +14,24 @@ namespace {
 constexpr int32_t kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6;
 const std::string kMark = "\u2581";
 
-/// Text that tells the pre-tokenizers of published models apart.
-constexpr const char* kProbe =
-    "Hello world, it's 1234567 o'clock; WE'LL see—don't 12 345  spaces\t\ttabs\n\n\nnew  \n lines "
-    "\r\nCRLF ÀÉÎ naïve Ünïcode 你好世界，汉字123 かな カナ 한국어 русский ελληνικά עברית हिन्दी "
-    "ไทย "
-    "🙂👩‍👩‍👧 HTMLParser camelCase snake_case x=y+1; //comment /path/to/file.txt "
-    "user@example.com "
-    "$100 50% (a)[b]{c} ... !!! ?! <tag/> e\u0301 ﬁ ½ ² 🇩🇪 'S 'RE \"quoted\"";
+/// Text that tells the pre-tokenizers of published models apart: every three in a row of what they
+/// treat in ways of their own.
+std::string probe() {
+  static constexpr std::array kParts = {
+      "the",    " the",    "World", " World",  "'t",   "'T",        "'ll",     "'LL", "1",
+      "123",    "1234567", " ",     "  ",      "   ",  "\n",        "\n\n",    " \n", "\r\n",
+      "\t",     "中",      "文字",  "かな",    "カナ", "한국",      "!",       "?!",  "...",
+      "/",      "//",      "_",     "-",       "$",    "é",         "e\u0301", "ẛ̣",   "\u00a0",
+      "\u3000", "🙂",    "½",     "русский", "ไทย",  "camelCase", "HTML",    "<a>"};
+  std::string text;
+  uint32_t state = 1;
+  constexpr int kWords = 6000;
+  for (int i = 0; i < kWords; ++i) {
+    state = state * 1664525 + 1013904223;  // Numerical Recipes' generator
+    text += kParts[(state >> 16) % kParts.size()];
+  }
+  return text;
+}
 
 bool is_byte_token(const std::string& token) {
   return token.size() == 6 && token.starts_with("<0x") && token.back() == '>';
@@ -90,10 +100,11 @@ std::vector<std::string> pre_names(const Family& family) {
   return names;
 }
 
-bool reads_alike(const GgufTokenizerData& data, const std::vector<TokenId>& expected) {
+bool reads_alike(const GgufTokenizerData& data, const std::string& text,
+                 const std::vector<TokenId>& expected) {
   try {
     const auto made = Tokenizer::from_gguf(data);
-    return made && made->encode(kProbe, {false, false}) == expected;
+    return made && made->encode(text, {false, false}) == expected;
   } catch (const Error&) {
     return false;
   }
@@ -102,7 +113,7 @@ bool reads_alike(const GgufTokenizerData& data, const std::vector<TokenId>& expe
 }  // namespace
 
 GgufTokenizerData gguf_tokenizer_of(const TokenizerSpec& spec, const Tokenizer& tokenizer,
-                                    int64_t size, const Family& family) {
+                                    int64_t size, const Family& family, bool* exact) {
   GgufTokenizerData data;
   data.where = spec.where;
   const bool sentencepiece = spec.model.byte_fallback && !spec.bytes_last;
@@ -116,8 +127,11 @@ GgufTokenizerData gguf_tokenizer_of(const TokenizerSpec& spec, const Tokenizer& 
   }
   for (const AddedToken& token : spec.added) {
     std::string text = token.content;
-    // Runs of spaces are spelled as they look.
     if (sentencepiece && !token.special) {
+      const bool run = text.find_first_not_of(kMark) == std::string::npos;
+      // Added to the text before spaces become marks, runs of marks are never found there: merges
+      // make them.
+      if (run && spec.model.vocab.find(text) >= 0) continue;
       for (size_t at = text.find(kMark); at != std::string::npos; at = text.find(kMark))
         text.replace(at, kMark.size(), " ");
     }
@@ -130,23 +144,25 @@ GgufTokenizerData gguf_tokenizer_of(const TokenizerSpec& spec, const Tokenizer& 
       data.unk = unk;
     }
   }
-  if (spec.bos) data.bos = *spec.bos;
-  if (spec.eos) data.eos = *spec.eos;
-  const auto framed = [&](std::optional<TokenId> id, bool front) {
-    return id && spec.frame.size() > 1 && (front ? spec.frame.front() : spec.frame.back()) == *id;
+  // What stands around the text says which tokens these are where no config does.
+  const TokenId first = spec.frame.front(), last = spec.frame.back();
+  const auto named = [](std::optional<TokenId> name, TokenId framed) {
+    return name                             ? std::optional<int64_t>(*name)
+           : framed == TokenizerSpec::kText ? std::nullopt
+                                            : std::optional<int64_t>(framed);
   };
-  data.add_bos = framed(spec.bos, true);
-  data.add_eos = framed(spec.eos, false);
+  data.bos = named(spec.bos, first);
+  data.eos = named(spec.eos, last);
+  data.add_bos = data.bos && *data.bos == first;
+  data.add_eos = data.eos && *data.eos == last;
 
-  const std::vector<TokenId> expected = tokenizer.encode(kProbe, {false, false});
+  const std::string text = probe();
+  const std::vector<TokenId> expected = tokenizer.encode(text, {false, false});
   if (sentencepiece) {
     add_scores(spec, &data);
     data.pre = "default";
-    for (const bool prefix : {false, true}) {
-      data.add_space_prefix = prefix;
-      if (reads_alike(data, expected)) return data;
-    }
-    data.pre.clear();
+    data.add_space_prefix = tokenizer.piece(expected[0]).starts_with(kMark);
+    *exact = reads_alike(data, text, expected);
     return data;
   }
   std::vector<std::string> names;
@@ -154,9 +170,10 @@ GgufTokenizerData gguf_tokenizer_of(const TokenizerSpec& spec, const Tokenizer& 
     data.merges.push_back(name_of(spec, m.left, names) + " " + name_of(spec, m.right, names));
   for (const std::string& pre : pre_names(family)) {
     data.pre = pre;
-    if (reads_alike(data, expected)) return data;
+    *exact = reads_alike(data, text, expected);
+    if (*exact) return data;
   }
-  data.pre.clear();
+  data.pre = pre_names(family)[0];
   return data;
 }
 
