@@ -18,8 +18,8 @@ Blueprint load_named_blueprint(const std::string& model) {
     std::error_code code;
     std::filesystem::path path(model);
     if (!path.has_filename()) path = path.parent_path();  // "folder/"
-    loaded.blueprint.name = std::filesystem::is_directory(path, code) ? path.filename().string()
-                                                                      : path.stem().string();
+    loaded.blueprint.name =
+        std::filesystem::is_directory(path, code) ? path.filename().string() : path.stem().string();
   }
   return loaded.blueprint;
 }

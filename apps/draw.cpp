@@ -44,12 +44,15 @@ void add_draw(CLI::App& app) {
                    "text for the terminal")
       ->type_name("F");
   command->add_flag("--tall", o->options.tall, "SVG: details below the layers, for narrow pages");
-  command->add_option("--columns", o->options.columns, "text: columns of the terminal (default 100)")
+  command
+      ->add_option("--columns", o->options.columns, "text: columns of the terminal (default 100)")
       ->type_name("N")
       ->check(CLI::Range(20, 10000));
   command->footer(
-      "\nEqual layers are drawn once, with how many there are; where layers differ, each way stands\n"
-      "with the layers that have it, and SVG shows which layer has which. With several models, what\n"
+      "\nEqual layers are drawn once, with how many there are; where layers differ, each way "
+      "stands\n"
+      "with the layers that have it, and SVG shows which layer has which. With several models, "
+      "what\n"
       "is not the same in all of them is marked in SVG.\n\n"
       "Examples:\n"
       "  ashlar draw gemma-3-27b -o gemma.svg\n"

@@ -38,7 +38,8 @@ void add_explain(CLI::App& app) {
       ->type_name("SCOPE");
   command->add_option("--context", o->options.context, "tokens remembered (default 4096)")
       ->type_name("N");
-  command->add_option("--weights", o->options.weights, "format or mix of the weights (default bf16)")
+  command
+      ->add_option("--weights", o->options.weights, "format or mix of the weights (default bf16)")
       ->type_name("FORMAT");
   command->add_option("--state", o->state, "format of keys and values (default f16)")
       ->type_name("FORMAT");

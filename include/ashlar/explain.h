@@ -32,13 +32,13 @@ struct ExplainedWeight {
 
 /// One node of the graph.
 struct ExplainedStep {
-  std::string scope;                           // "layers.3.attn.q"
-  std::string op;                              // "linear"
-  std::string formula;                         // "y = W x + b"
-  std::string numbers;                         // the formula with this model's numbers in it
+  std::string scope;    // "layers.3.attn.q"
+  std::string op;       // "linear"
+  std::string formula;  // "y = W x + b"
+  std::string numbers;  // the formula with this model's numbers in it
   std::string sizes;    // "4,096 → 8 × 4 × 128": numbers per token read and made
-  std::string shapes;                          // "x [d_model=4096] w [...] -> y [...]"
-  std::string source;                          // paper and section; may be empty
+  std::string shapes;   // "x [d_model=4096] w [...] -> y [...]"
+  std::string source;   // paper and section; may be empty
   double prefill_flops = 0, decode_flops = 0;  // per token
   int64_t parameters = 0, active = 0, weight_bytes = 0;
   int64_t state_per_token = 0;  // numbers

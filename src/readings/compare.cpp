@@ -73,7 +73,8 @@ void sizes_of(std::span<const Blueprint> blueprints, const std::vector<Anatomy>&
   std::vector<Count> counts;
   std::vector<Prediction> plans;
   for (const Blueprint& bp : blueprints) {
-    counts.push_back(count(bp, {.context = o.context, .weights = o.weights, .state = o.state}));
+    counts.push_back(count(
+        bp, {.context = o.context, .weights = o.weights, .state = o.state, .training = false}));
     if (o.machine) {
       PredictOptions p;
       p.context = std::max(o.context, p.prompt + p.generate);

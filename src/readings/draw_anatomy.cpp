@@ -59,7 +59,7 @@ Anatomy anatomy_of(const Blueprint& bp) {
   a.blueprint = bp;
   a.absolute = bp.embedding.positions > 0 || bp.embedding.sinusoidal;
   for (size_t i = 0; i < bp.blocks.size(); ++i) add_layer(a, i);
-  a.count = count(bp);
+  a.count = count(bp, {.training = false});
   const Graph graph = graph_of(bp);
   a.remembered.assign(a.mixers.size(), 0);
   a.naive.assign(a.mixers.size(), 0);

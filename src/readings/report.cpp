@@ -88,7 +88,7 @@ class Page {
     if (models_.size() < 2) {
       add("<p>Everything on this page is computed from the model’s blueprint: no weights were "
           "read, "
-          "and no number was typed in.</p>\n");
+          "and no number of it was typed in.</p>\n");
       return;
     }
     const auto by_size = [&](const Anatomy& a, const Anatomy& b) {
@@ -113,7 +113,7 @@ class Page {
         models_.size(), grouped(state(*lean)), html(lean->name()), grouped(state(*rich)),
         html(rich->name()));
     add("<p class=\"soft\">Everything on this page, the diagrams included, is computed from the "
-        "models’ blueprints: no weights were read, and no number was typed in.</p>\n");
+        "models’ blueprints: no weights were read, and no number of theirs was typed in.</p>\n");
   }
 
   void differences() {
@@ -157,7 +157,7 @@ class Page {
       if (r.name == "decode at the limit") decode = &r;
     }
     if (decode != nullptr) add("<th class=\"n\">tokens / s</th>");
-    add("<th>attention</th><th>sees</th><th>norms</th><th>feed-forward</th></tr></thead><tbody>\n");
+    add("</tr></thead><tbody>\n");
     for (size_t i = 0; i < models_.size(); ++i) {
       const Count& c = counts_[i];
       const Blueprint& bp = models_[i].blueprint;
@@ -174,8 +174,21 @@ class Page {
         add("<td class=\"n\">{}</td>", cell);
       if (decode != nullptr)
         add("<td class=\"n\">{}</td>", size_text(decode->values[i], "tokens/s"));
-      for (const char* topic : {"attention", "reach", "norms", "feed-forward"})
-        add("<td class=\"w\">{}</td>", html(said(i, topic)));
+      add("</tr>\n");
+    }
+    add("</tbody></table></div>\n");
+    if (!o_.comparison) in_words();
+  }
+
+  void in_words() {
+    add("<h2>In words</h2>\n<div class=\"scroll\"><table><thead><tr><th>model</th>");
+    static constexpr const char* kTopics[] = {"attention", "reach", "positions", "norms",
+                                              "feed-forward"};
+    for (const char* topic : kTopics) add("<th>{}</th>", topic);
+    add("</tr></thead><tbody>\n");
+    for (size_t i = 0; i < models_.size(); ++i) {
+      add("<tr><th>{}</th>", html(names_[i]));
+      for (const char* topic : kTopics) add("<td class=\"w\">{}</td>", html(said(i, topic)));
       add("</tr>\n");
     }
     add("</tbody></table></div>\n");

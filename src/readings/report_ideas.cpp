@@ -141,7 +141,10 @@ constexpr Idea kIdeas[] = {
      "The first layers keep a dense feed-forward: there is little to route on yet.",
      "Dai et al., DeepSeekMoE, section 4.1",
      [](const Anatomy& a) {
-       return has_experts(a) && std::holds_alternative<DenseFfn>(a.blueprint.blocks[0].ffn);
+       const std::vector<Block>& b = a.blueprint.blocks;
+       const auto dense = [](const Block& x) { return std::holds_alternative<DenseFfn>(x.ffn); };
+       const auto first = std::find_if_not(b.begin(), b.end(), dense);
+       return first != b.begin() && first != b.end() && std::none_of(first, b.end(), dense);
      }},
     {"latent attention", 2024,
      "Keys and values are made from one narrow vector per token, and that is all that is kept.",

@@ -55,12 +55,9 @@ class Scale {
       if (!(high > low)) high = low + 1;
       // A decade has ticks of its own only if there are few of them.
       const double step = std::max(1.0, std::ceil((high - low) / 7));
-      low_ = axis.unit == PlotAxis::Unit::tokens ? low : std::floor(low / step) * step;
-      high_ = axis.unit == PlotAxis::Unit::tokens ? high : std::ceil(high / step - 1e-9) * step;
-      if (!binary && high_ - low_ > 1.2 && high - low < 2.2) {  // tighter than whole decades
-        low_ = low - 0.06 * (high - low);
-        high_ = high + 0.06 * (high - low);
-      }
+      const double room = axis.unit == PlotAxis::Unit::tokens ? 0 : 0.04 * (high - low);
+      low_ = low - room;
+      high_ = high + room;
       base_ = base;
       for (double t = std::ceil(low_ / step - 1e-9) * step; t <= high_ + 1e-9; t += step)
         ticks_.push_back(std::pow(base, t));

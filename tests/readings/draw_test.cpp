@@ -1,0 +1,397 @@
+// Drawings: every blueprint draws, text fits, and all that is written comes from the blueprint.
+#include "ashlar/draw.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "../blueprint/samples.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "mutations.h"
+#include "readings/draw_anatomy.h"
+#include "readings/svg.h"
+#include "readings/units.h"
+#include "xml.h"
+
+namespace ashlar {
+namespace {
+
+using testing::Element;
+
+std::vector<Blueprint> all_blueprints() {
+  std::vector<Blueprint> all = testing::sample_blueprints();
+  for (const std::string& name : blueprint_names()) all.push_back(load_blueprint(name));
+  return all;
+}
+
+std::string svg_of(const Blueprint& bp, bool tall = false) {
+  return draw({&bp, 1}, {.tall = tall});
+}
+
+std::vector<Element> elements_of(const std::string& svg) { return testing::XmlReader(svg).read(); }
+
+struct Rect {
+  double x1, y1, x2, y2;
+  bool within(const Rect& o, double by = 0.5) const {
+    return x1 >= o.x1 - by && y1 >= o.y1 - by && x2 <= o.x2 + by && y2 <= o.y2 + by;
+  }
+  bool overlaps(const Rect& o) const { return x1 < o.x2 && o.x1 < x2 && y1 < o.y2 && o.y1 < y2; }
+};
+
+Rect rect_of(const Element& e) {
+  const double x = e.number("x"), y = e.number("y");
+  return {x, y, x + e.number("width"), y + e.number("height")};
+}
+
+/// Where the letters of a text stand: from the height of capitals to the depth of descenders.
+Rect text_rect(const Element& e) {
+  const double w = e.number("textLength"), size = e.number("font-size");
+  const std::string anchor = e.attribute("text-anchor");
+  const double left = anchor == "middle" ? e.number("x") - w / 2
+                      : anchor == "end"  ? e.number("x") - w
+                                         : e.number("x");
+  return {left, e.number("y") - 0.72 * size, left + w, e.number("y") + 0.2 * size};
+}
+
+std::string name_of(const Blueprint& bp) { return bp.name; }
+
+TEST(Draw, EveryBlueprintInEveryFormat) {
+  for (const Blueprint& bp : all_blueprints()) {
+    for (const bool tall : {false, true}) {
+      const std::string svg = svg_of(bp, tall);
+      EXPECT_NO_THROW(elements_of(svg)) << name_of(bp);
+      EXPECT_NE(svg.find("prefers-color-scheme:dark"), std::string::npos);
+    }
+    const std::string text = draw({&bp, 1}, {.format = DrawFormat::text});
+    EXPECT_NE(text.find(fmt::format("{} ×", bp.blocks.size())), std::string::npos) << text;
+    const std::string mermaid = draw({&bp, 1}, {.format = DrawFormat::mermaid});
+    EXPECT_TRUE(mermaid.starts_with("flowchart BT\n"));
+    size_t opened = 0, closed = 0;
+    for (size_t at = 0; (at = mermaid.find("subgraph ", at)) != std::string::npos; ++at) ++opened;
+    for (size_t at = 0; (at = mermaid.find("  end\n", at)) != std::string::npos; ++at) ++closed;
+    EXPECT_EQ(opened, closed) << mermaid;
+  }
+}
+
+TEST(Draw, TextFitsItsBoxAndThePage) {
+  for (const Blueprint& bp : all_blueprints()) {
+    for (const bool tall : {false, true}) {
+      const std::vector<Element> all = elements_of(svg_of(bp, tall));
+      const Rect page{0, 0, all[0].number("width"), all[0].number("height")};
+      std::vector<std::pair<Rect, std::string>> texts;
+      for (size_t i = 0; i < all.size(); ++i) {
+        if (all[i].tag != "text") continue;
+        const Rect text = text_rect(all[i]);
+        EXPECT_TRUE(text.within(page)) << bp.name << ": " << all[i].text;
+        for (const auto& [other, words] : texts)
+          EXPECT_FALSE(text.overlaps(other)) << bp.name << ": " << all[i].text << " on " << words;
+        texts.push_back({text, all[i].text});
+        const auto group = static_cast<size_t>(all[i].parent);
+        if (all[group].attribute("class") != "box") continue;
+        // The box is the group's first rectangle.
+        size_t box = group + 1;
+        while (all[box].tag != "rect") ++box;
+        ASSERT_EQ(all[box].parent, all[i].parent);
+        EXPECT_TRUE(text.within(rect_of(all[box]), 0)) << bp.name << ": " << all[i].text;
+      }
+    }
+  }
+}
+
+TEST(Draw, BoxesDoNotCoverEachOther) {
+  for (const Blueprint& bp : all_blueprints()) {
+    const std::vector<Element> all = elements_of(svg_of(bp));
+    std::vector<Rect> boxes;
+    for (size_t i = 1; i < all.size(); ++i) {
+      if (all[i].tag != "rect" ||
+          all[static_cast<size_t>(all[i].parent)].attribute("class") != "box")
+        continue;
+      const Rect r = rect_of(all[i]);
+      for (const Rect& other : boxes) EXPECT_FALSE(r.overlaps(other)) << bp.name;
+      boxes.push_back(r);
+    }
+    EXPECT_GE(boxes.size(), 4U) << bp.name;
+  }
+}
+
+/// All texts of a figure in one string.
+std::string words_of(const std::string& svg) {
+  std::string words;
+  for (const Element& e : elements_of(svg)) {
+    if (e.tag == "text") words += " " + e.text + " ";
+  }
+  return words;
+}
+
+void collect_numbers(const Json& json, std::set<std::string>& numbers) {
+  if (json.is_number_integer()) numbers.insert(grouped(json.get<int64_t>()));
+  if (json.is_number()) numbers.insert(real_words(json.get<double>()));
+  if (json.is_structured()) {
+    for (const Json& item : json) collect_numbers(item, numbers);
+  }
+}
+
+/// What a figure may say: the blueprint's numbers, their products where a width is one, how many
+/// layers there are, and the counts.
+std::set<std::string> allowed_numbers(const Blueprint& bp) {
+  std::set<std::string> numbers;
+  collect_numbers(parse_json(to_json(bp), bp.name), numbers);
+  const Anatomy a = anatomy_of(bp);
+  const auto put = [&](int64_t n) { numbers.insert(grouped(n)); };
+  for (int64_t i = 0; i <= static_cast<int64_t>(a.layers()); ++i) put(i);
+  for (size_t i = 0; i < a.mixers.size(); ++i) {
+    put(a.remembered[i]);
+    put(a.naive[i]);
+    if (const auto* p = std::get_if<AttentionPart>(&a.mixers[i].part)) {
+      put(p->heads * p->head_dim);
+      put(p->kv_heads * p->head_dim);
+      put(p->heads / p->kv_heads);
+      numbers.insert(real_words(p->score_scale()));
+    } else {
+      const auto& m = std::get<LatentAttentionPart>(a.mixers[i].part);
+      put(m.qk_nope + m.qk_rope);
+      numbers.insert(real_words(m.score_scale()));
+    }
+  }
+  put(a.count.state.elements_per_token);
+  for (const FfnVariant& v : a.ffns) {
+    if (const auto* e = std::get_if<ExpertFfnPart>(&v.part)) {
+      put(e->router.keep_groups);
+      put(e->router.groups);
+    }
+    put(std::visit([](const auto& f) { return f.width; }, v.part));
+  }
+  for (const int64_t n :
+       {a.count.parameters.total, a.count.parameters.active, a.count.parameters.mtp})
+    numbers.insert(short_number(static_cast<double>(n)));
+  return numbers;
+}
+
+TEST(Draw, EveryNumberComesFromTheBlueprint) {
+  const std::regex number("[0-9][0-9,]*(\\.[0-9]+)?(e[-+]?[0-9]+)?[KMBT]?");
+  for (const Blueprint& bp : all_blueprints()) {
+    const std::set<std::string> allowed = allowed_numbers(bp);
+    std::string words = words_of(svg_of(bp));
+    // The name may hold digits, and so does the name of one scaling of rotations.
+    for (const std::string& name : {bp.name, std::string("Llama 3"), std::string("KV")}) {
+      for (size_t at = 0; !name.empty() && (at = words.find(name)) != std::string::npos;)
+        words.erase(at, name.size());
+    }
+    for (auto it = std::sregex_iterator(words.begin(), words.end(), number);
+         it != std::sregex_iterator(); ++it) {
+      std::string found = it->str();
+      while (found.ends_with(',')) found.pop_back();
+      EXPECT_TRUE(allowed.contains(found)) << bp.name << " shows " << found;
+    }
+  }
+}
+
+template <class Part>
+void expect_shown(const Blueprint& base, Part* (*part)(Block&),
+                  const std::set<std::string>& unseen) {
+  const std::string before = words_of(svg_of(base));
+  int seen = 0;
+  for (const testing::Mutation& m : testing::mutations<Part>(base, part)) {
+    if (unseen.contains(m.field)) continue;
+    std::string after;
+    try {
+      after = words_of(svg_of(m.blueprint));
+    } catch (const Error&) {
+      continue;  // a combination that check() refuses
+    }
+    ++seen;
+    EXPECT_NE(after, before) << base.name << "." << m.field;
+    if (m.number) {
+      EXPECT_NE(after.find(grouped(*m.number)), std::string::npos)
+          << base.name << "." << m.field << " = " << *m.number << " in " << after;
+    }
+  }
+  EXPECT_GT(seen, 0) << base.name;
+}
+
+// A field that is changed changes the picture, and its new value stands in it. Not drawn: eps of
+// norms, the constants of clamped activations and details of scaled rotations.
+TEST(Draw, EveryFieldIsShown) {
+  Blueprint plain = testing::qwen_like();
+  for (Block& b : plain.blocks) std::get<AttentionPart>(b.mixer).kv_heads = 4;
+  expect_shown<AttentionPart>(plain, [](Block& b) { return std::get_if<AttentionPart>(&b.mixer); },
+                              {"qk_norm_eps"});
+  expect_shown<DenseFfn>(testing::qwen_like(),
+                         [](Block& b) { return std::get_if<DenseFfn>(&b.ffn); },
+                         {"alpha", "limit"});
+  expect_shown<LatentAttentionPart>(
+      testing::deepseek_like(), [](Block& b) { return std::get_if<LatentAttentionPart>(&b.mixer); },
+      {"norm_eps"});
+  expect_shown<ExpertFfnPart>(testing::deepseek_like(),
+                              [](Block& b) { return std::get_if<ExpertFfnPart>(&b.ffn); },
+                              {"alpha", "limit"});
+  expect_shown<Router>(testing::deepseek_like(),
+                       [](Block& b) -> Router* {
+                         auto* e = std::get_if<ExpertFfnPart>(&b.ffn);
+                         return e == nullptr ? nullptr : &e->router;
+                       },
+                       {});
+  Blueprint head = testing::qwen_like();
+  head.head = {.tied = false, .bias = true, .scale = 0.25, .softcap = 17};
+  head.embedding.scale = 3.5;
+  const std::string words = words_of(svg_of(head));
+  for (const char* text : {"with a bias", "logits × 0.25", "capped at 17", "rows × 3.5"})
+    EXPECT_NE(words.find(text), std::string::npos) << text;
+}
+
+/// What hangs in the layers of a text figure, from the top: plus, norm, part, tap.
+std::string sequence(const Blueprint& bp) {
+  std::istringstream lines(draw({&bp, 1}, {.format = DrawFormat::text}));
+  std::string line, out;
+  while (std::getline(lines, line)) {
+    if (line.find("⊕") != std::string::npos)
+      out += "+";
+    else if (line.find("├") != std::string::npos)
+      out += "t";
+    else if (line.find("┌──") != std::string::npos && line.starts_with("│"))
+      out += "f";
+    else if (line.starts_with("│") && line.find("Norm") != std::string::npos)
+      out += "n";
+  }
+  return out;
+}
+
+TEST(Draw, NormsStandWhereTheyAre) {
+  EXPECT_EQ(sequence(testing::qwen_like()), "+fnt+fnt");         // x + f(norm(x))
+  EXPECT_EQ(sequence(testing::transformer_like()), "n+ftn+ft");  // norm(x + f(x))
+  EXPECT_EQ(sequence(testing::olmo_like()), "+nft+nft");         // x + norm(f(x))
+  EXPECT_EQ(sequence(testing::gemma_like()), "+nfnt+nfnt");      // x + norm(f(norm(x)))
+}
+
+/// Heights of the norms, sums and attention's card in the layers of an SVG figure.
+TEST(Draw, NormsStandWhereTheyAreInSvg) {
+  const auto order = [](const Blueprint& bp) {
+    std::vector<std::pair<double, char>> at;
+    const std::vector<Element> all = elements_of(svg_of(bp));
+    for (const Element& e : all) {
+      const bool in_layers = e.parent >= 0 && [&] {
+        for (int p = e.parent; p >= 0; p = all[static_cast<size_t>(p)].parent) {
+          if (all[static_cast<size_t>(p)].attribute("class") == "layers") return true;
+        }
+        return false;
+      }();
+      if (!in_layers) continue;
+      const std::string kind = e.attribute("class");
+      if (e.tag == "circle" && kind == "plus") at.push_back({e.number("cy"), '+'});
+      if (e.tag == "circle" && kind == "wh") at.push_back({e.number("cy"), 't'});
+      if (e.tag == "rect" && kind == "norm") at.push_back({e.number("y"), 'n'});
+      if (e.tag == "rect" && (kind == "dense" || kind == "full"))
+        at.push_back({e.number("y"), 'f'});
+    }
+    std::sort(at.begin(), at.end());
+    std::string out;
+    for (const auto& [y, c] : at) out += c;
+    return out;
+  };
+  EXPECT_EQ(order(testing::qwen_like()), "+fnt+fnt");
+  EXPECT_EQ(order(testing::transformer_like()), "n+ftn+ft");
+  EXPECT_EQ(order(testing::olmo_like()), "+nft+nft");
+  Blueprint sandwich = testing::qwen_like();
+  for (Block& b : sandwich.blocks) b.wiring = Sandwich{};
+  EXPECT_EQ(order(sandwich), "+nfnt+nfnt");
+}
+
+TEST(Draw, LayersFoldAndTheStripShowsEachOfThem) {
+  const Blueprint bp = testing::gemma_like(14);
+  const std::string svg = svg_of(bp), words = words_of(svg);
+  EXPECT_NE(words.find("14 ×"), std::string::npos);
+  EXPECT_NE(words.find("5 of every 6 layers"), std::string::npos);
+  EXPECT_NE(words.find("every 6th layer"), std::string::npos);
+  std::map<std::string, int> cells;
+  const std::vector<Element> all = elements_of(svg);
+  for (const Element& e : all) {
+    if (e.tag != "path" || all[static_cast<size_t>(e.parent)].attribute("class") != "strip")
+      continue;
+    const std::string d = e.attribute("d");
+    cells[e.attribute("class")] += static_cast<int>(std::count(d.begin(), d.end(), 'M'));
+  }
+  EXPECT_EQ(cells["window-solid"], 12);
+  EXPECT_EQ(cells["full-solid"], 2);
+}
+
+TEST(Draw, ExpertsAreAsManyAsThereAre) {
+  for (const char* name : {"deepseek-v3", "llama-4-maverick", "gpt-oss-20b", "grok-2", "kimi-k2"}) {
+    const Blueprint bp = load_blueprint(name);
+    const auto& e = std::get<ExpertFfnPart>(bp.blocks.back().ffn);
+    const std::vector<Element> all = elements_of(svg_of(bp));
+    int64_t idle = 0, chosen = 0;
+    for (const Element& p : all) {
+      if (p.parent < 0 || all[static_cast<size_t>(p.parent)].attribute("class") != "squares")
+        continue;
+      const std::string d = p.attribute("d");
+      (p.attribute("class") == "idle" ? idle : chosen) += std::count(d.begin(), d.end(), 'M');
+    }
+    EXPECT_EQ(chosen, e.top_k) << name;
+    EXPECT_EQ(idle + chosen, e.experts) << name;
+  }
+}
+
+int64_t marks_in(const std::string& svg) {
+  int64_t n = 0;
+  for (const Element& e : elements_of(svg))
+    n += e.attribute("class").find("mark") != std::string::npos;
+  return n;
+}
+
+TEST(Draw, SideBySideMarksWhatDiffers) {
+  const Blueprint a = testing::qwen_like();
+  EXPECT_EQ(marks_in(draw(std::vector{a, a})), 1);  // the legend
+  Blueprint b = a;
+  for (Block& block : b.blocks) std::get<DenseFfn>(block.ffn).width = 24;
+  const std::string svg = draw(std::vector{a, b});
+  EXPECT_NO_THROW(elements_of(svg));
+  // In each: the card's width, gate, up and down, and the legend.
+  EXPECT_EQ(marks_in(svg), 2 * 4 + 1);
+  Blueprint c = a;
+  for (Block& block : c.blocks) block.wiring = InnerPostNorm{};
+  EXPECT_EQ(marks_in(draw(std::vector{a, c})), 2 * 2 + 1);  // two norms that stand elsewhere
+}
+
+TEST(Draw, NamesOfFilesChooseTheFormat) {
+  EXPECT_EQ(draw_format_of("a/b.svg"), DrawFormat::svg);
+  EXPECT_EQ(draw_format_of("x.mmd"), DrawFormat::mermaid);
+  EXPECT_EQ(draw_format_of("x.txt"), DrawFormat::text);
+  EXPECT_THROW(draw_format_of("x.png"), Error);
+  EXPECT_THROW(draw({}), Error);
+}
+
+TEST(Draw, NamesCannotBreakThePicture) {
+  Blueprint bp = testing::qwen_like();
+  for (const std::string& name :
+       {std::string("<script>alert('&\"')</script>"), std::string("a\x01\tb\x7f"),
+        std::string(500, 'W'), std::string("模型 模型 模型"), std::string("]] --> \" end")}) {
+    bp.name = name;
+    for (const bool tall : {false, true}) {
+      const std::vector<Element> all = elements_of(svg_of(bp, tall));
+      const Rect page{0, 0, all[0].number("width"), all[0].number("height")};
+      for (const Element& e : all) {
+        if (e.tag != "text") continue;
+        EXPECT_TRUE(text_rect(e).within(page)) << e.text;
+      }
+    }
+    const std::string mermaid = draw({&bp, 1}, {.format = DrawFormat::mermaid});
+    const std::string label = mermaid.substr(0, mermaid.find('\n', mermaid.find("subgraph")));
+    EXPECT_EQ(std::count(label.begin(), label.end(), '"'), 2) << label;
+  }
+}
+
+// Widths are Helvetica's, whose metrics are published.
+TEST(Draw, TextIsMeasured) {
+  EXPECT_DOUBLE_EQ(text_width("Wi", 1000), 944 + 222);
+  EXPECT_DOUBLE_EQ(text_width("Wi", 1000, true), 944 + 278);
+  EXPECT_DOUBLE_EQ(text_width("a × b", 10), (556 + 278 + 584 + 278 + 556) / 100.0);
+  EXPECT_DOUBLE_EQ(text_width("", 12), 0);
+}
+
+}  // namespace
+}  // namespace ashlar
