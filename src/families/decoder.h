@@ -35,6 +35,8 @@ void visit_rotary_fraction(FieldVisitor& v, Fields& f, double usual);
 /// layer_types; absent (and usually in GGUF): every n-th layer sees everything, n = `pattern`
 /// unless the config has its own; 0: by the other fields of windows.
 void visit_layer_types(FieldVisitor& v, Fields& f, int64_t pattern = 0);
+/// sliding_window, of families whose layers slide as layer_types says. `gguf_usual`: an absent key.
+void visit_sliding_window(FieldVisitor& v, Fields& f, int64_t usual, int64_t gguf_usual);
 void visit_window(FieldVisitor& v, Fields& f);       // Qwen's use_sliding_window and its kin
 void visit_rope_layers(FieldVisitor& v, Fields& f);  // no_rope_layers
 void visit_experts(FieldVisitor& v, Fields& f);      // Qwen's keys

@@ -122,6 +122,12 @@ void visit_layer_types(FieldVisitor& v, Fields& f, int64_t pattern) {
     v.nullable(f.window_pattern, "sliding_window_pattern|_sliding_window_pattern", "", pattern);
 }
 
+void visit_sliding_window(FieldVisitor& v, Fields& f, int64_t usual, int64_t gguf_usual) {
+  // Readers want a width even where no layer slides.
+  if (!v.reading() && f.window == 0) f.window = usual;
+  v.nullable(f.window, "sliding_window", "attention.sliding_window", usual, gguf_usual);
+}
+
 void visit_window(FieldVisitor& v, Fields& f) {
   bool use = f.window > 0;
   v(use, "use_sliding_window", "", false, true);
@@ -174,7 +180,10 @@ void visit_deepseek_experts(FieldVisitor& v, Fields& f, bool v3) {
   v.nullable(f.experts, "n_routed_experts|num_local_experts|num_experts", "expert_count", 0);
   v.nullable(f.top_k, "num_experts_per_tok", "expert_used_count", 0);
   v(f.expert_ffn, "moe_intermediate_size", "expert_feed_forward_length", 0);
-  v.nullable(f.shared_experts, "n_shared_experts", "expert_shared_count", v3 ? 1 : 2, 0);
+  if (v.reading())
+    v.nullable(f.shared_experts, "n_shared_experts", "expert_shared_count", v3 ? 1 : 2, 0);
+  else
+    v(f.shared_experts, "n_shared_experts", "expert_shared_count");
   v(f.dense_layers, "first_k_dense_replace", "leading_dense_block_count", 0);
   if (v.reading() || f.expert_every > 1) v(f.expert_every, "moe_layer_freq", "", 1);
   find_dense_layers(v, f);

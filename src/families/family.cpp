@@ -153,6 +153,7 @@ Json write_config(const Blueprint& bp, const Family& family) {
   Json config = Json::object();
   config["architectures"] = Json::array({family.architectures[0]});
   config["model_type"] = family.written_type.empty() ? family.model_types[0] : family.written_type;
+  config["pad_token_id"] = nullptr;  // a class's own default may lie outside the vocabulary
   Fields fields = fields_of(bp);
   FieldVisitor v = FieldVisitor::writes_config(config);
   family.visit(v, fields);

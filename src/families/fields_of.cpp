@@ -159,6 +159,10 @@ Fields fields_of(const Blueprint& bp) {
       f.activation = activation_of(d.activation);
     }
   }
+  if (f.experts == 0) {  // what configs of mixtures say of layers that are not there
+    f.experts = f.top_k = f.shared_experts = 1;
+    f.expert_ffn = f.ffn;
+  }
   find_expert_rule(f, has_experts);
   while (f.full_layers < f.layers && !f.sliding(f.full_layers)) ++f.full_layers;
   if (f.rope.theta == 0) f.rope = f.local_rope;

@@ -22,7 +22,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_attention_bias(v, f);
   visit_rope(v, f.rope, f, 1e6, "full_attention");
   visit_local_rope(v, f, 1e4);
-  v.nullable(f.window, "sliding_window", "attention.sliding_window", 4096, 0);
+  visit_sliding_window(v, f, 4096, 0);
   visit_layer_types(v, f, 6);
   visit_gemma_scalar(v, f);
   v.nullable(f.logit_softcap, "final_logit_softcapping", "final_logit_softcapping", 0);

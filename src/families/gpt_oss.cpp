@@ -13,7 +13,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_head(v, f, false);
   visit_gpt_oss_rope(v, f);
   visit_attention_bias(v, f, true, true);
-  v.nullable(f.window, "sliding_window", "attention.sliding_window", 128);
+  visit_sliding_window(v, f, 128, 128);
   visit_layer_types(v, f, 2);
   v(f.experts, "num_local_experts|num_experts", "expert_count", 128);
   v(f.top_k, "num_experts_per_tok|experts_per_token", "expert_used_count", 4);
