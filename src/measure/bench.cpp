@@ -173,7 +173,9 @@ BenchResult bench(const Model& model, const BenchOptions& o) {
   r.state_bytes = runner.engine().state_bytes();
   r.activation_bytes = runner.engine().activation_bytes();
   std::map<Format, int64_t> bytes;
-  for (const auto& [name, t] : model.weights) {
+  // What the graph reads: a multi-token prediction layer may lie beside it.
+  for (const Param& p : model.graph.params()) {
+    const Tensor& t = model.weights.at(p.name);
     bytes[t.format] += t.bytes();
     r.weight_bytes += t.bytes();
   }

@@ -157,8 +157,9 @@ void probe_attention(ThreadPool& pool, const Table& table, const Shape& s, Machi
       v_pages.push_back(latent ? k_pages.back() : base + pages * kPage * k_row + p * kPage * v_row);
     }
   }
-  int64_t layer = 0;
-  const auto call = [&](int64_t t) {
+  const int64_t layer_tasks = blocks * s.heads * shares;
+  const auto call = [&](int64_t task) {
+    const int64_t layer = task / layer_tasks, t = task % layer_tasks;
     const int64_t b = blocks - 1 - t / (s.heads * shares), kv = t / shares % s.heads;
     const int64_t head = t % shares * share_heads, begin = b * block;
     const auto at = static_cast<size_t>((layer * s.heads + kv) * pages);
@@ -188,10 +189,8 @@ void probe_attention(ThreadPool& pool, const Table& table, const Shape& s, Machi
   const auto task = [&](int64_t t, int thread) {
     table.attention(call(t), scratch.data() + thread * scratch_bytes);
   };
-  const double seconds = seconds_of([&] {
-    deal(pool, blocks * s.heads * shares, task);
-    layer = (layer + 1) % layers;
-  });
+  const double seconds =
+      seconds_of([&] { deal(pool, layers * layer_tasks, task); }) / static_cast<double>(layers);
   double pairs = 0;
   for (int64_t t = 0; t < s.tokens; ++t) pairs += static_cast<double>(first + t + 1);
   const double operations =

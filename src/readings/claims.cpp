@@ -91,7 +91,8 @@ Json count_reading(const std::string& model, const Json& r, const std::string& w
                              .context = whole(r, "context", 4096, where),
                              .sequences = whole(r, "sequences", 1, where),
                              .weights = word(r, "weights", "bf16", where),
-                             .state = state_format(r, where)};
+                             .state = state_format(r, where),
+                             .training = r.contains("tokens")};
   return parse_json(count_json(count(blueprint_of(model, r, where), options)), where);
 }
 

@@ -66,8 +66,8 @@ class Walk {
     w.scope = node.scope + (node.label.empty() ? "" : "." + node.label);
     if (!part.empty()) w.scope += "." + std::string(part);
     w.kind = kind_of(node);
-    w.begins_step =
-        what != Work::What::rows || work_.empty() || work_.back().what != Work::What::rows;
+    w.begins_step = what != Work::What::rows || !rows_open_;
+    rows_open_ = what == Work::What::rows;
     work_.push_back(std::move(w));
     return work_.back();
   }
@@ -83,13 +83,21 @@ class Walk {
     w.operations = 2 * w.weights * tokens;
   }
 
+  /// Inputs of products with packed weights are brought into their form by row operations: a step
+  /// of its own where none is open.
+  void prepare(const Node& node, Format weights) {
+    const bool as_it_is = weights == Format::f32 || weights == Format::f16;
+    if (!as_it_is && !rows_open_) add(node, Work::What::rows, "prepare");
+  }
+
   void linear(const Node& node) {
     // Products of one input stand in one step.
     const bool same_step = !work_.empty() && work_.back().what == Work::What::product &&
                            node.inputs[0].id == last_input_;
+    const Param& p = param(node.inputs[1]);
+    if (!same_step) prepare(node, formats_(p));
     Work& w = add(node, Work::What::product);
     if (same_step) w.begins_step = false;
-    const Param& p = param(node.inputs[1]);
     product(w, p, 1, tokens_);
     if (!same_step) w.prepared = tokens_ * static_cast<double>(p.cols());
     last_input_ = node.inputs[0].id;
@@ -103,9 +111,9 @@ class Walk {
     const double ffn = static_cast<double>(gate.elements()) / e / d;
     const double share = 1 - std::pow(1 - k / e, tokens_);
     const double each = tokens_ * k / (e * share);
-    add(node, Work::What::rows, "group");
+    add(node, Work::What::rows, "group").begins_step = true;
     for (const size_t i : {3, 4, 5}) {
-      if (i == 5) {
+      if (i == 5) {  // the activation, and the form that down reads
         Work& act = add(node, Work::What::rows, "act");
         act.numbers = 3 * tokens_ * k * ffn;
         act.row = "gated";
@@ -122,6 +130,9 @@ class Walk {
 
   void attention(const Node& node, const Attention& a) {
     const std::vector<Type> in = graph_.input_types(node);
+    Work& store = add(node, Work::What::rows, "store");
+    store.numbers = tokens_ * static_cast<double>(in[1].feature_count() + in[2].feature_count());
+    store.row = "add";
     Work& w = add(node, Work::What::attention);
     w.operations = static_cast<double>(node.op.flops(in, *now_));
     w.state_bytes = keys_read(*now_, a.window, a.chunk) *
@@ -187,7 +198,10 @@ class Walk {
     if (free) return;
     const std::vector<Type> in = graph_.input_types(node);
     Work& w = add(node, Work::What::rows);
-    if (fused) w.begins_step = false;
+    if (fused) {
+      w.begins_step = false;
+      rows_open_ = false;
+    }
     w.operations = static_cast<double>(node.op.flops(in, *now_));
     w.row = node.op.as<RmsNorm>() != nullptr || node.op.as<LayerNorm>() != nullptr ? "norm"
             : node.op.as<Rope>() != nullptr                                        ? "rope"
@@ -212,6 +226,7 @@ class Walk {
   size_t tail_ = 0;
   double tokens_ = 0;
   int32_t last_input_ = -1;
+  bool rows_open_ = false;  // the last step takes further row operations
   std::vector<Work> work_;
 };
 

@@ -109,7 +109,8 @@ TEST(Allocation, Families) {
   for (const Blueprint& bp : families) audit(bp);
 }
 
-/// Steps planned, which each cost a barrier, against the steps of the engine's plan.
+/// Steps planned, which each cost a barrier, against the steps of the engine's plan: with plain
+/// weights, and with packed ones whose inputs have to be prepared.
 TEST(Allocation, Steps) {
   Machine machine;
   machine.memory_bytes = 1e12;
@@ -117,11 +118,21 @@ TEST(Allocation, Steps) {
   machine.matrix = {{.arithmetic = "f32", .operations_per_second = 1e11}};
   for (const Blueprint& bp : slim_families()) {
     const Graph graph = graph_of(bp);
-    const Engine engine(graph, zeros(graph), {.threads = 1, .context = 64, .chunk = 32});
-    const Prediction p =
-        predict(bp, machine, {.prompt = 1, .generate = 0, .weights = "f32", .alternatives = false});
-    const auto steps = static_cast<double>(engine.plan().steps.size());
-    EXPECT_NEAR(p.decode.steps, steps, 0.1 * steps) << bp.name;
+    for (const Format format : {Format::f32, Format::q8_0}) {
+      Weights weights = zeros(graph);
+      for (const Param& p : graph.params()) {
+        std::byte* data = nullptr;
+        const bool matrix = p.role == Role::projection || p.role == Role::expert;
+        if (matrix && p.cols() % info(format).block_len == 0)
+          weights[p.name] = make_tensor(format, {p.rows(), p.cols()}, &data);
+      }
+      const Engine engine(graph, weights, {.threads = 1, .context = 64, .chunk = 32});
+      const Prediction p = predict(
+          bp, machine,
+          {.prompt = 1, .generate = 0, .formats = formats_of(weights), .alternatives = false});
+      const auto steps = static_cast<double>(engine.plan().steps.size());
+      EXPECT_NEAR(p.decode.steps, steps, 0.06 * steps) << bp.name << " " << info(format).name;
+    }
   }
 }
 
