@@ -85,7 +85,7 @@ void list_models() {
   for (const std::string& name : blueprint_names()) {
     const Blueprint b = load_blueprint(name);
     std::printf("%-24s %-12s %20s parameters\n", name.c_str(), b.family.c_str(),
-                grouped(count(b).parameters.total).c_str());
+                grouped(count(b, {.training = false}).parameters.total).c_str());
   }
 }
 
@@ -111,7 +111,7 @@ void list_families(bool as_json) {
 
 void show(const ShowOptions& o) {
   const Model model = load(o.model, !o.model.random && has_weights(o.model.model));
-  const Count c = count(model.blueprint);
+  const Count c = count(model.blueprint, {.training = false});
   if (o.json) {
     Json out{{"model", model.source},
              {"family", model.blueprint.family},
