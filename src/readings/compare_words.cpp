@@ -142,9 +142,7 @@ std::string scores(const Anatomy& a) {
 std::string biases(const Anatomy& a) {
   const std::string attention = sentence(said(a.mixers,
                                               [](const Mixer& m) -> std::string {
-                                                const auto* p = std::get_if<AttentionPart>(&m);
-                                                if (p == nullptr) return "none in attention";
-                                                const std::string w = bias_words(*p);
+                                                const std::string w = bias_words(m);
                                                 return w.empty() ? "none in attention" : w;
                                               }),
                                          a.layers());

@@ -230,7 +230,13 @@ double paint_latent_attention(Canvas& c, const Anatomy& a, const Inset& inset, d
   };
   Stack s(c, y);
   s.arrows({cx});
-  const Box o = box(tone, "o", {fmt::format("{} → {}", product(p.heads, p.value_dim), grouped(d))});
+  // The stream's projections may have a bias.
+  const auto biased = [&](const std::string& name, std::string shape) {
+    std::vector<std::string> lines{std::move(shape)};
+    if (p.bias) lines.push_back("+ bias");
+    return box(tone, name, std::move(lines));
+  };
+  const Box o = biased("o", fmt::format("{} → {}", product(p.heads, p.value_dim), grouped(d)));
   s.row({{o, {cx - 80, cx + 80}}});
   s.arrows({cx});
   Box core = box(tone, "softmax(q · k × " + real_words(p.score_scale()) + ") v",
@@ -262,9 +268,8 @@ double paint_latent_attention(Canvas& c, const Anatomy& a, const Inset& inset, d
   const std::string into =
       fmt::format("{} × ({} + {})", grouped(p.heads), grouped(p.qk_nope), grouped(p.qk_rope));
   const Box norm_latent = box("norm", "RMSNorm", {fmt::format("latent of {}", grouped(p.latent))});
-  const Box kv_a =
-      box(tone, "kv_a",
-          {fmt::format("{} → {} + {}", grouped(d), grouped(p.latent), grouped(p.qk_rope))});
+  const Box kv_a = biased(
+      "kv_a", fmt::format("{} → {} + {}", grouped(d), grouped(p.latent), grouped(p.qk_rope)));
   if (p.query_rank > 0) {
     const Box q_b = box(tone, "q_b", {fmt::format("{} →", grouped(p.query_rank)), into});
     const double h = std::max(Canvas::height(q_b), Canvas::height(norm_latent));
@@ -280,7 +285,7 @@ double paint_latent_attention(Canvas& c, const Anatomy& a, const Inset& inset, d
     s.pass(rx, hn);
     s.row({{q_norm, q_span}});
     s.arrows({qx}, {lx, rx});
-    const Box q_a = box(tone, "q_a", {fmt::format("{} → {}", grouped(d), grouped(p.query_rank))});
+    const Box q_a = biased("q_a", fmt::format("{} → {}", grouped(d), grouped(p.query_rank)));
     s.row({{q_a, q_span}, {kv_a, kv_span}});
   } else {
     const double h = Canvas::height(norm_latent);
@@ -289,10 +294,10 @@ double paint_latent_attention(Canvas& c, const Anatomy& a, const Inset& inset, d
     s.row({{norm_latent, l_span}});
     s.arrows({lx}, {qx, rx});
     const Box q = box(tone, "q", {fmt::format("{} →", grouped(d)), into});
-    c.svg.path(
-        fmt::format("M{} {}V{}", svg_number((lx + rx) / 2), svg_number(s.y() + Canvas::height(q)),
-                    svg_number(s.y() + Canvas::height(kv_a))),
-        "w");
+    c.svg.path(fmt::format("M{} {}V{}", svg_number((kv_span.first + kv_span.second) / 2),
+                           svg_number(s.y() + Canvas::height(q)),
+                           svg_number(s.y() + Canvas::height(kv_a))),
+               "w");
     s.row({{q, q_span}, {kv_a, kv_span}});
   }
   const double kvx = (kv_span.first + kv_span.second) / 2;

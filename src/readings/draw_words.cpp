@@ -117,7 +117,12 @@ std::string qk_norm_words(const AttentionPart& a) {
   return {};
 }
 
-std::string bias_words(const AttentionPart& a) {
+std::string bias_words(const Mixer& mixer) {
+  if (const auto* m = std::get_if<LatentAttentionPart>(&mixer)) {
+    if (!m->bias) return {};
+    return m->query_rank > 0 ? "biases on q_a, kv_a and o" : "biases on kv_a and o";
+  }
+  const auto& a = std::get<AttentionPart>(mixer);
   if (a.qkv_bias) return a.output_bias ? "biases on q, k, v and o" : "biases on q, k and v";
   return a.output_bias ? "bias on o" : "";
 }
@@ -134,6 +139,7 @@ void latent_facts(const LatentAttentionPart& m, std::vector<Fact>& facts) {
                    m.query_rank > 0 ? fmt::format("queries through rank {}", grouped(m.query_rank))
                                     : "queries not compressed"});
   facts.push_back({"attention.positions", rope_words(m.rope)});
+  if (m.bias) facts.push_back({"attention.bias", bias_words(Mixer(m))});
 }
 
 void grouped_facts(const AttentionPart& a, bool absolute, std::vector<Fact>& facts) {
@@ -157,7 +163,7 @@ void grouped_facts(const AttentionPart& a, bool absolute, std::vector<Fact>& fac
         "queries grow with position, from " + real_words(a.temperature->length));
   if (a.log_length > 0)
     add("attention.log_length", "scores grow beyond position " + grouped(a.log_length));
-  add("attention.bias", bias_words(a));
+  add("attention.bias", bias_words(Mixer(a)));
 }
 
 }  // namespace

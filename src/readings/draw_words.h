@@ -28,7 +28,7 @@ std::string mixer_tone(const Mixer& mixer);         // class of the style sheet
 std::string reach_words(const Mixer& mixer);        // "sees the last 1,024 tokens"
 std::string rope_words(const RopePart& rope);       // "RoPE, θ 500,000, YaRN × 40"
 std::string qk_norm_words(const AttentionPart& a);  // empty: none
-std::string bias_words(const AttentionPart& a);     // "biases on q, k, v and o"; empty: none
+std::string bias_words(const Mixer& mixer);         // "biases on q, k, v and o"; empty: none
 /// `absolute`: positions are added to the embeddings, so that a layer without RoPE is as usual.
 std::vector<Fact> mixer_facts(const Mixer& mixer, bool absolute);
 
