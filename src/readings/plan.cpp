@@ -344,10 +344,11 @@ Prediction predict(const Blueprint& bp, const Machine& machine, const PredictOpt
   p.memory.state = allocated_state_bytes(graph, options.state, options.context, options.chunk,
                                          options.sequences);
   p.memory.activations = c.activations.peak_bytes;
-  p.memory.total = p.memory.weights + p.memory.state + p.memory.activations;
+  p.memory.copies = copied_bytes(graph, p.options.formats);
+  p.memory.total = p.memory.weights + p.memory.copies + p.memory.state + p.memory.activations;
   p.memory.available = static_cast<int64_t>(machine.memory_bytes);
   p.memory.fits = p.memory.total <= p.memory.available;
-  const double others = static_cast<double>(p.memory.activations);
+  const double others = static_cast<double>(p.memory.activations + p.memory.copies);
   const double room = static_cast<double>(p.memory.available - p.memory.weights) - others;
   p.largest_context =
       largest(kLongestContext, [&](int64_t n) { return state(n, options.sequences) <= room; });

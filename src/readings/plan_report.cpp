@@ -66,6 +66,7 @@ std::string prediction_json(const Prediction& p) {
               {"state", info(p.options.state).name}}},
             {"memory",
              {{"weights", p.memory.weights},
+              {"copies", p.memory.copies},
               {"state", p.memory.state},
               {"activations", p.memory.activations},
               {"total", p.memory.total},
@@ -135,6 +136,8 @@ std::string prediction_text(const Prediction& p) {
                  bytes(m.memory_bytes), bytes(m.bandwidth(1e30)));
   fmt::format_to(out, "\nMemory: {}\n", p.memory.fits ? "fits" : "does not fit");
   fmt::format_to(out, "  {:22} {:>10}\n", "weights", bytes(p.memory.weights));
+  if (p.memory.copies > 0)
+    fmt::format_to(out, "  {:22} {:>10}\n", "made of weights", bytes(p.memory.copies));
   fmt::format_to(out, "  {:22} {:>10}  {} sequence{} of {} tokens, {}\n", "state",
                  bytes(p.memory.state), p.options.sequences, p.options.sequences == 1 ? "" : "s",
                  grouped(p.options.context), info(p.options.state).name);

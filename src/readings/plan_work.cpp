@@ -26,6 +26,9 @@ double keys_read(const Workload& load, int64_t window, int64_t chunk) {
   return static_cast<double>(keys);
 }
 
+/// Blocks of a packed matrix run along the axis that turning it round would cut.
+Format turned_format(Format f) { return info(f).exact ? f : Format::bf16; }
+
 class Walk {
  public:
   Walk(const Graph& graph, const WeightFormats& formats, Format state, const Workload& load,
@@ -91,16 +94,18 @@ class Walk {
   }
 
   void linear(const Node& node) {
-    // Products of one input stand in one step.
-    const bool same_step = !work_.empty() && work_.back().what == Work::What::product &&
-                           node.inputs[0].id == last_input_;
+    // Products of one input stand in one step, at the place of the first.
+    const bool same_step = !inputs_.insert(node.inputs[0].id).second;
+    const bool rows_open = rows_open_;
     const Param& p = param(node.inputs[1]);
     if (!same_step) prepare(node, formats_(p));
     Work& w = add(node, Work::What::product);
-    if (same_step) w.begins_step = false;
+    if (same_step) {
+      w.begins_step = false;
+      rows_open_ = rows_open;
+    }
     product(w, p, 1, tokens_);
     if (!same_step) w.prepared = tokens_ * static_cast<double>(p.cols());
-    last_input_ = node.inputs[0].id;
   }
 
   void experts(const Node& node) {
@@ -154,7 +159,10 @@ class Walk {
   void latent_absorbed(const Node& node) {
     const std::vector<Type> in = graph_.input_types(node);
     const int64_t heads = in[0].axes[1].size, rope = in[1].axes[2].size, rank = in[2].axes[1].size;
-    product(add(node, Work::What::product, "absorb"), param(node.inputs[4]), 1, tokens_);
+    Work& absorb = add(node, Work::What::product, "absorb");
+    product(absorb, param(node.inputs[4]), 1, tokens_);
+    absorb.format = turned_format(absorb.format);
+    absorb.weight_bytes = absorb.weights * static_cast<double>(row_bytes(absorb.format, 1));
     const double keys = static_cast<double>(visible_keys(*now_, 0, 0));
     Work& w = add(node, Work::What::attention);
     w.operations = keys * static_cast<double>(heads * (2 * (rank + rope) + 4 + 2 * rank));
@@ -225,12 +233,26 @@ class Walk {
   const Workload* now_ = nullptr;
   size_t tail_ = 0;
   double tokens_ = 0;
-  int32_t last_input_ = -1;
-  bool rows_open_ = false;  // the last step takes further row operations
+  std::set<int32_t> inputs_;  // of products so far
+  bool rows_open_ = false;    // the last step takes further row operations
   std::vector<Work> work_;
 };
 
 }  // namespace
+
+int64_t copied_bytes(const Graph& graph, const WeightFormats& formats) {
+  int64_t bytes = 0;
+  for (const Param& p : graph.params()) {
+    const bool vector = p.role == Role::norm || p.role == Role::bias || p.role == Role::sink;
+    if (vector && formats(p) != Format::f32) bytes += 4 * p.elements();
+  }
+  for (const Node& node : graph.nodes()) {
+    if (node.op.as<LatentAttention>() == nullptr) continue;
+    const Param& p = graph.params()[static_cast<size_t>(node.inputs[4].id)];
+    bytes += row_bytes(turned_format(formats(p)), p.elements());
+  }
+  return bytes;
+}
 
 std::vector<Work> work_of(const Graph& graph, const WeightFormats& formats, Format state,
                           const Workload& load, int64_t wanted, bool absorbed) {

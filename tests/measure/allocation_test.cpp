@@ -92,6 +92,7 @@ void audit(const Blueprint& bp) {
                                   .state = k.state,
                                   .alternatives = false});
     EXPECT_EQ(p.memory.state, engine.state_bytes()) << bp.name << " " << k.context;
+    EXPECT_EQ(p.memory.copies, engine.plan().weights.made_bytes()) << bp.name;
     int64_t bytes = 0;
     for (const auto& [name, tensor] : weights) bytes += tensor.bytes();
     EXPECT_EQ(p.memory.weights, bytes) << bp.name;
