@@ -3,6 +3,10 @@
 #pragma once
 
 #include "ashlar/claims.h"
+#include "ashlar/compare.h"
 #include "ashlar/count.h"
 #include "ashlar/differentiate.h"
+#include "ashlar/draw.h"
+#include "ashlar/explain.h"
 #include "ashlar/plan.h"
+#include "ashlar/report.h"
