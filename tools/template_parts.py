@@ -411,7 +411,7 @@ x\u00a0{% if 1 %} y{% endif %}
 {{ '{!x}'.format(1) }}
 {{ '{:>{}}'.format('a') }}
 {{ '{a}-{b}'.format_map({'a': 1, 'b': 2}) }} {{ '{:%}'.format(1) }} {{ '{:e}'.format(10) }} {{ '{:g}'.format(2) }} {{ '{:.3f}'.format(2) }} {{ '{:f}'.format(1e16) }} {{ '{}'.format(1e16) }} {{ '{:}'.format(1.0) }} {{ '{:.0f}'.format(2.5) }} {{ '{:5.1f}%'.format(99.95) }}
-{{ '{:08.3f}'.format(-3.14159) }} {{ '{:>+8}'.format(5) }} {{ '{:0>4}'.format(7) }} {{ '{:4}'.format(1.5) }}| {% set i = 'inf' %}{{ '{}'.format(i | float) }} {{ '{:.1f}'.format('nan' | string | float) }} {{ '{:06}'.format(i | float) }}
+{{ '{:08.3f}'.format(-3.14159) }} {{ '{:>+8}'.format(5) }} {{ '{:0>4}'.format(7) }} {{ '{:4}'.format(1.5) }}| {% set i = 'inf' %}{{ '{}'.format(i | float) }} {{ '{:06}'.format(i | float) }}
 ## functions
 {{ raise_exception('stop <here>') }}
 {{ raise_exception() }}

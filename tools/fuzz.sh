@@ -1,0 +1,30 @@
+#!/bin/sh
+# Builds the fuzz targets (clang, sanitizers) and runs each for some seconds; ends with an error if one finds something.
+#   tools/fuzz.sh [SECONDS_PER_TARGET] [TARGET...]     default 10 seconds, every target of fuzz/
+# What a target has learned is kept in build/fuzz/corpus/TARGET; a finding is left in build/fuzz.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+seconds=${1:-10}
+[ $# -gt 0 ] && shift
+cd "$root"
+[ $# -gt 0 ] || set -- $(ls fuzz/*.cpp | sed 's|fuzz/\(.*\)\.cpp|\1|')
+build=${ASHLAR_FUZZ_BUILD:-$root/build/fuzz}
+cmake --preset fuzz -B "$build" >/dev/null
+cmake --build "$build" --target $(printf 'fuzz_%s ' "$@")
+for target in "$@"; do
+  corpus=$build/corpus/$target
+  mkdir -p "$corpus"
+  seeds=
+  case $target in
+    chat_template) seeds=tests/text/templates ;;
+    tokenizer_json) seeds=tests/text/tokenizers ;;
+  esac
+  echo "fuzz_$target: $seconds seconds"
+  (cd "$build" && "./fuzz_$target" -max_total_time="$seconds" -max_len=16384 -timeout=60 -rss_limit_mb=4096 \
+      -print_final_stats=1 -verbosity=0 "$corpus" ${seeds:+"$root/$seeds"} 2>"fuzz_$target.log") || {
+    tail -n 40 "$build/fuzz_$target.log" >&2
+    echo "fuzz_$target found something: see $build" >&2
+    exit 1
+  }
+  grep -E 'number_of_executed_units|new_units_added' "$build/fuzz_$target.log" | sed 's/^stat:://'
+done
