@@ -66,8 +66,8 @@ Norm layer_norm(double eps);
 /// final norm is the blocks' kind of norm. Throws Error on sizes that cannot be.
 Blueprint decoder(const Fields& f, std::string_view family,
                   Block (*block)(const Fields&, int64_t layer));
-/// With the rope, window and chunk of that layer.
-AttentionPart grouped_attention(const Fields& f, int64_t layer);
+/// With the rope, window and chunk of that layer; `norm` where the fields say qk_norm.
+AttentionPart grouped_attention(const Fields& f, int64_t layer, QkNorm norm = QkNorm::per_head);
 LatentAttentionPart latent_attention(const Fields& f);
 DenseFfn dense(const Fields& f);
 DenseFfn without_gate(DenseFfn ffn);

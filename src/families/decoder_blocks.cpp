@@ -85,16 +85,16 @@ Blueprint decoder(const Fields& f, std::string_view family,
   return bp;
 }
 
-AttentionPart grouped_attention(const Fields& f, int64_t layer) {
+AttentionPart grouped_attention(const Fields& f, int64_t layer, QkNorm norm) {
   AttentionPart a{.heads = f.heads,
                   .kv_heads = f.kv_heads,
                   .head_dim = f.head_dim,
                   .qkv_bias = f.qkv_bias,
                   .output_bias = f.output_bias,
-                  .qk_norm = f.qk_norm ? QkNorm::per_head : QkNorm::none,
+                  .qk_norm = f.qk_norm ? norm : QkNorm::none,
                   .softcap = f.attention_softcap,
                   .log_length = f.log_length};
-  if (f.qk_norm) a.qk_norm_eps = f.eps;
+  if (a.qk_norm != QkNorm::none) a.qk_norm_eps = f.eps;
   const auto usual = static_cast<double>(f.head_dim);
   if (f.query_scalar != 0 && f.query_scalar != usual) a.scale = 1 / std::sqrt(f.query_scalar);
   if (f.scale_by_layer && layer > 0)
@@ -145,7 +145,7 @@ ExpertFfnPart experts(const Fields& f) {
   e.router.score = f.scoring == "sigmoid"            ? RouteScore::sigmoid
                    : f.scoring == "softmax_selected" ? RouteScore::softmax_selected
                                                      : RouteScore::softmax;
-  if (f.choice == "group_limited_greedy") e.router.group_score = GroupScore::max;
+  if (f.choice == "group_limited_greedy" && f.groups > 1) e.router.group_score = GroupScore::max;
   if (e.activation == FfnActivation::clamped_swiglu) {
     e.alpha = f.swiglu_alpha;
     e.limit = f.swiglu_limit;

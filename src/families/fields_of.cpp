@@ -162,6 +162,7 @@ Fields fields_of(const Blueprint& bp) {
   if (f.experts == 0) {  // what configs of mixtures say of layers that are not there
     f.experts = f.top_k = f.shared_experts = 1;
     f.expert_ffn = f.ffn;
+    f.choice = "greedy";
   }
   find_expert_rule(f, has_experts);
   while (f.full_layers < f.layers && !f.sliding(f.full_layers)) ++f.full_layers;

@@ -26,8 +26,11 @@ void visit(FieldVisitor& v, Fields& f) {
 }
 
 Block block(const Fields& f, int64_t layer) {
-  AttentionPart attention = grouped_attention(f, layer);
-  attention.qk_norm = f.qk_norm && f.rotates(layer) ? QkNorm::after_rope : QkNorm::none;
+  AttentionPart attention = grouped_attention(f, layer, QkNorm::none);
+  if (f.qk_norm && f.rotates(layer)) {
+    attention.qk_norm = QkNorm::after_rope;
+    attention.qk_norm_eps = f.eps;
+  }
   if (f.temperature && !f.rotates(layer))
     attention.temperature = Temperature{f.temperature_scale, f.temperature_length};
   if (!f.has_experts(layer)) return {PreNorm{rms(f.eps)}, attention, dense(f)};
