@@ -1,7 +1,11 @@
-// Chat templates by the line: renders what comes in, for comparisons with other implementations, or times it.
-//   bench_tokenizer_chat            a JSON object per line in: {"template", "messages", "tools", "documents",
-//                                   "add_generation_prompt", "variables", "now"}; out: {"text"} or {"error"} per line
-//   bench_tokenizer_chat --time N   renders every line N times and prints microseconds per rendering
+// Chat templates by the line: renders what comes in, for comparisons with other implementations, or
+// times it.
+//   bench_tokenizer_chat            a JSON object per line in: {"template", "messages", "tools",
+//   "documents",
+//                                   "add_generation_prompt", "variables", "now"}; out: {"text"} or
+//                                   {"error"} per line
+//   bench_tokenizer_chat --time N   renders every line N times and prints microseconds per
+//   rendering
 #include <fmt/format.h>
 
 #include <chrono>

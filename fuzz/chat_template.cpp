@@ -1,5 +1,5 @@
-// Chat templates that nobody vouches for: the source, then after a zero byte messages in JSON. They render or fail with
-// an Error, and the pieces make up the same text.
+// Chat templates that nobody vouches for: the source, then after a zero byte messages in JSON. They
+// render or fail with an Error, and the pieces make up the same text.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -13,7 +13,9 @@ namespace {
 ashlar::Json default_messages() {
   return {{{"role", "system"}, {"content", "Be brief."}},
           {{"role", "user"}, {"content", "Hé <|x|>"}},
-          {{"role", "assistant"}, {"content", nullptr}, {"tool_calls", {{{"name", "f"}, {"arguments", {{"a", 1.5}}}}}}},
+          {{"role", "assistant"},
+           {"content", nullptr},
+           {"tool_calls", {{{"name", "f"}, {"arguments", {{"a", 1.5}}}}}}},
           {{"role", "user"}, {"content", {{{"type", "text"}, {"text", "q"}}}}}};
 }
 
@@ -27,8 +29,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   input.now = 0;
   try {
     const ashlar::ChatTemplate chat(bytes.substr(0, cut), "fuzz");
-    input.messages =
-        cut < bytes.size() ? ashlar::parse_json(bytes.substr(cut + 1), "messages") : default_messages();
+    input.messages = cut < bytes.size() ? ashlar::parse_json(bytes.substr(cut + 1), "messages")
+                                        : default_messages();
     const std::string text = chat.render(input);
     std::string joined;
     for (const ashlar::Piece& piece : chat.render_pieces(input)) joined += piece.text;

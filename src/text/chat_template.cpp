@@ -31,14 +31,17 @@ Value to_value(const Json& json, bool trusted) {
   const jinja::Deeper deeper;
   Budget::current()->step();
   switch (json.type()) {
-    case Json::value_t::boolean: return Value::boolean(json.get<bool>());
-    case Json::value_t::number_integer: return Value::integer(json.get<int64_t>());
+    case Json::value_t::boolean:
+      return Value::boolean(json.get<bool>());
+    case Json::value_t::number_integer:
+      return Value::integer(json.get<int64_t>());
     case Json::value_t::number_unsigned: {
       const auto number = json.get<uint64_t>();
       if (number <= INT64_MAX) return Value::integer(static_cast<int64_t>(number));
       return Value::integer(jinja::BigInt::from_digits(std::to_string(number), 10));
     }
-    case Json::value_t::number_float: return Value::floating(json.get<double>());
+    case Json::value_t::number_float:
+      return Value::floating(json.get<double>());
     case Json::value_t::string: {
       const std::string text = utf8::repaired(json.get_ref<const std::string&>());
       return trusted ? Value::string(text) : jinja::value_string(text);
@@ -57,7 +60,8 @@ Value to_value(const Json& json, bool trusted) {
       }
       return Value::dict(std::move(dict));
     }
-    default: return Value();
+    default:
+      return Value();
   }
 }
 
@@ -75,14 +79,17 @@ Value to_message(const Json& message) {
   }
   if (reasoning) dict->set(jinja::value_string("thinking"), to_value(*reasoning, false));
   for (const auto& [key, value] : message.items()) {
-    const bool role = key == "role" && value.is_string() && plain_word(value.get_ref<const std::string&>());
+    const bool role =
+        key == "role" && value.is_string() && plain_word(value.get_ref<const std::string&>());
     dict->set(jinja::value_string(key), to_value(value, role));
   }
   if (reasoning) dict->set(jinja::value_string("reasoning_content"), to_value(*reasoning, false));
   return Value::dict(std::move(dict));
 }
 
-bool names_tokens(std::string_view name) { return name.ends_with("_token") || name.ends_with("_tokens"); }
+bool names_tokens(std::string_view name) {
+  return name.ends_with("_token") || name.ends_with("_tokens");
+}
 
 std::tm local_time(std::optional<int64_t> given) {
   const std::time_t now = given ? static_cast<std::time_t>(*given) : std::time(nullptr);
@@ -104,7 +111,8 @@ struct ChatTemplate::Impl {
 ChatTemplate::ChatTemplate(std::string_view source, std::string where) : impl_(new Impl) {
   impl_->where = std::move(where);
   if (source.size() > kMaxSource) {
-    fail(ErrorKind::format, "{}: a template of {} bytes; at most {} are read", impl_->where, source.size(), kMaxSource);
+    fail(ErrorKind::format, "{}: a template of {} bytes; at most {} are read", impl_->where,
+         source.size(), kMaxSource);
   }
   int line = 1;
   try {
@@ -124,10 +132,12 @@ void ChatTemplate::Impl::render(const ChatTemplateInput& input, jinja::Text& out
   jinja::Interpreter interpreter(*program, [&input] { return local_time(input.now); });
   try {
     if (!input.messages.is_array()) {
-      throw jinja::Failure{fmt::format("messages: expected a list, found {}", input.messages.type_name())};
+      throw jinja::Failure{
+          fmt::format("messages: expected a list, found {}", input.messages.type_name())};
     }
     if (!input.variables.is_null() && !input.variables.is_object()) {
-      throw jinja::Failure{fmt::format("variables: expected an object, found {}", input.variables.type_name())};
+      throw jinja::Failure{
+          fmt::format("variables: expected an object, found {}", input.variables.type_name())};
     }
     for (const auto& [name, value] : input.variables.items()) {
       interpreter.define(name, to_value(value, names_tokens(name)));

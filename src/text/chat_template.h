@@ -1,4 +1,5 @@
-// Chat templates: messages to the text that a model was trained on, by the Jinja that its files carry.
+// Chat templates: messages to the text that a model was trained on, by the Jinja that its files
+// carry.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@ struct ChatTemplateInput {
   Json tools;      // list of JSON schemas; null: none
   Json documents;  // null: none
   bool add_generation_prompt = true;
-  Json variables;  // object: bos_token, eos_token, enable_thinking, ...
+  Json variables;              // object: bos_token, eos_token, enable_thinking, ...
   std::optional<int64_t> now;  // what strftime_now tells, seconds since 1970; absent: the clock
 };
 
@@ -51,8 +52,8 @@ class ChatTemplate {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The ids of the pieces' whole text, nothing added. A control token is recognised only where all of
-/// it is trusted, unless `parse_special_in_messages`: then as Tokenizer::encode does.
+/// The ids of the pieces' whole text, nothing added. A control token is recognised only where all
+/// of it is trusted, unless `parse_special_in_messages`: then as Tokenizer::encode does.
 std::vector<TokenId> encode_chat(const Tokenizer& tokenizer, const std::vector<Piece>& pieces,
                                  bool parse_special_in_messages = false);
 

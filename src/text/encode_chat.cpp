@@ -11,10 +11,13 @@ std::vector<TokenId> encode_chat(const Tokenizer& tokenizer, const std::vector<P
   std::vector<TextRange> trusted;
   for (const Piece& piece : pieces) {
     const size_t begin = text.size();
-    text += utf8::valid_prefix(piece.text) == piece.text.size() ? piece.text : utf8::repaired(piece.text);
+    text += utf8::valid_prefix(piece.text) == piece.text.size() ? piece.text
+                                                                : utf8::repaired(piece.text);
     if (!piece.trusted || text.size() == begin) continue;
-    if (!trusted.empty() && trusted.back().end == begin) trusted.back().end = text.size();
-    else trusted.push_back({begin, text.size()});
+    if (!trusted.empty() && trusted.back().end == begin)
+      trusted.back().end = text.size();
+    else
+      trusted.push_back({begin, text.size()});
   }
   EncodeOptions options;
   options.add_special = false;

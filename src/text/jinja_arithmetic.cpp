@@ -11,18 +11,26 @@ constexpr size_t kMaxBits = size_t{1} << 20;
 
 const char* symbol(Op op) {
   switch (op) {
-    case Op::add: return "+";
-    case Op::subtract: return "-";
-    case Op::multiply: return "*";
-    case Op::divide: return "/";
-    case Op::floor_divide: return "//";
-    case Op::modulo: return "%";
-    default: return "** or pow()";
+    case Op::add:
+      return "+";
+    case Op::subtract:
+      return "-";
+    case Op::multiply:
+      return "*";
+    case Op::divide:
+      return "/";
+    case Op::floor_divide:
+      return "//";
+    case Op::modulo:
+      return "%";
+    default:
+      return "** or pow()";
   }
 }
 
 [[noreturn]] void unsupported(Op op, const Value& a, const Value& b) {
-  raise("unsupported operand type(s) for {}: '{}' and '{}'", symbol(op), type_name(a), type_name(b));
+  raise("unsupported operand type(s) for {}: '{}' and '{}'", symbol(op), type_name(a),
+        type_name(b));
 }
 
 double to_float(const Value& value) {
@@ -59,16 +67,20 @@ Value float_power(double a, double b) {
     throw Failure{"complex numbers are not supported", ErrorKind::unsupported};
   }
   const double out = std::pow(a, b);
-  if (std::isinf(out) && std::isfinite(a) && std::isfinite(b)) raise("(34, 'Numerical result out of range')");
+  if (std::isinf(out) && std::isfinite(a) && std::isfinite(b))
+    raise("(34, 'Numerical result out of range')");
   return Value::floating(out);
 }
 
 Value float_arithmetic(Op op, double a, double b) {
   double quotient, remainder;
   switch (op) {
-    case Op::add: return Value::floating(a + b);
-    case Op::subtract: return Value::floating(a - b);
-    case Op::multiply: return Value::floating(a * b);
+    case Op::add:
+      return Value::floating(a + b);
+    case Op::subtract:
+      return Value::floating(a - b);
+    case Op::multiply:
+      return Value::floating(a * b);
     case Op::divide:
       if (b == 0) raise("float division by zero");
       return Value::floating(a / b);
@@ -80,7 +92,8 @@ Value float_arithmetic(Op op, double a, double b) {
       if (b == 0) raise("float modulo");
       float_divide(a, b, quotient, remainder);
       return Value::floating(remainder);
-    default: return float_power(a, b);
+    default:
+      return float_power(a, b);
   }
 }
 
@@ -117,16 +130,20 @@ Value big_arithmetic(Op op, const BigInt& a, const BigInt& b) {
   Budget::current()->step(1 + a.bits() / 64);
   BigInt quotient, remainder;
   switch (op) {
-    case Op::add: return Value::integer(a + b);
-    case Op::subtract: return Value::integer(a - b);
+    case Op::add:
+      return Value::integer(a + b);
+    case Op::subtract:
+      return Value::integer(a - b);
     case Op::multiply:
       Budget::current()->step(a.bits() / 64 * b.bits() / 64);
       return Value::integer(a * b);
-    case Op::power: return int_power(a, b);
-    default: break;
+    case Op::power:
+      return int_power(a, b);
+    default:
+      break;
   }
   if (b.zero()) {
-    raise("{}", op == Op::divide ? "division by zero"
+    raise("{}", op == Op::divide   ? "division by zero"
                 : op == Op::modulo ? "integer modulo by zero"
                                    : "integer division or modulo by zero");
   }
@@ -167,7 +184,8 @@ Value int_arithmetic(Op op, int64_t a, int64_t b) {
       if (b == 0 || a > kExact || a < -kExact || b > kExact || b < -kExact) break;
       return Value::floating(static_cast<double>(a) / static_cast<double>(b));
     }
-    default: break;
+    default:
+      break;
   }
   return big_arithmetic(op, BigInt(a), BigInt(b));
 }
@@ -204,7 +222,8 @@ Value arithmetic(Interpreter&, Op op, const Value& a, const Value& b) {
   if (a.is(Kind::undefined)) raise_undefined(a);
   if (b.is(Kind::undefined)) raise_undefined(b);
   if (a.is_number() && b.is_number()) {
-    if (a.is(Kind::floating) || b.is(Kind::floating)) return float_arithmetic(op, to_float(a), to_float(b));
+    if (a.is(Kind::floating) || b.is(Kind::floating))
+      return float_arithmetic(op, to_float(a), to_float(b));
     if (a.is(Kind::big) || b.is(Kind::big)) return big_arithmetic(op, a.as_big(), b.as_big());
     return int_arithmetic(op, a.as_int64(), b.as_int64());
   }
@@ -249,7 +268,8 @@ int64_t bound(const Value& value) {
 
 }  // namespace
 
-Value slice(Interpreter& interpreter, const Value& value, const Value& start, const Value& stop, const Value& step) {
+Value slice(Interpreter& interpreter, const Value& value, const Value& start, const Value& stop,
+            const Value& step) {
   if (value.is(Kind::undefined)) raise_undefined(value);
   const auto* range = value.as<Range>();
   if (value.is(Kind::dict)) raise("unhashable type: 'slice'");
@@ -289,19 +309,23 @@ Value slice(Interpreter& interpreter, const Value& value, const Value& start, co
     Charge charge;
     if (!text.ascii() && count > 0) {
       charge.take(sizeof(size_t) * text.length);
-      for (size_t at = 0; at < text.bytes.size(); at += char_size(text.bytes, at)) offsets.push_back(at);
+      for (size_t at = 0; at < text.bytes.size(); at += char_size(text.bytes, at))
+        offsets.push_back(at);
       offsets.push_back(text.bytes.size());
     }
     Text out;
     for (int64_t i = 0; i < count; ++i) {
       const auto at = static_cast<size_t>(from + i * by);
-      if (offsets.empty()) out.append(text, at, at + 1);
-      else out.append(text, offsets[at], offsets[at + 1]);
+      if (offsets.empty())
+        out.append(text, at, at + 1);
+      else
+        out.append(text, offsets[at], offsets[at + 1]);
     }
     return out.finish(text.markup);
   }
   std::vector<Value> out;
-  for (int64_t i = 0; i < count; ++i) out.push_back(value.items()[static_cast<size_t>(from + i * by)]);
+  for (int64_t i = 0; i < count; ++i)
+    out.push_back(value.items()[static_cast<size_t>(from + i * by)]);
   return value.is(Kind::list) ? Value::list(std::move(out)) : Value::tuple(std::move(out));
 }
 

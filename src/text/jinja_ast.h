@@ -1,4 +1,5 @@
-// A parsed template: expressions and statements, names as numbers, filters and tests already looked up.
+// A parsed template: expressions and statements, names as numbers, filters and tests already looked
+// up.
 #pragma once
 
 #include <map>
@@ -110,7 +111,7 @@ struct Node {
   std::vector<ExprPtr> exprs;
   std::vector<Body> branches;  // loop: body, else
   std::unique_ptr<Signature> signature;
-  std::string text;  // block: name; other_template: tag
+  std::string text;                    // block: name; other_template: tag
   std::vector<int> unset, unset_else;  // names that begin without a value in its scope
   bool recursive = false;
   bool scoped = false;
@@ -118,7 +119,7 @@ struct Node {
 
 struct Program {
   Body body;
-  std::vector<std::string> names;      // by number
+  std::vector<std::string> names;  // by number
   std::map<std::string, const Node*> blocks;
   std::vector<int> unset;  // names that begin without a value, whatever is given from outside
 };

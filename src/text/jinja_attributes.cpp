@@ -69,7 +69,8 @@ Value same(Interpreter&, const Value& self, Args& args) {
   return self;
 }
 
-std::optional<Value> number_attribute(Interpreter& interpreter, const Value& self, std::string_view name) {
+std::optional<Value> number_attribute(Interpreter& interpreter, const Value& self,
+                                      std::string_view name) {
   const bool real = self.is(Kind::floating);
   const Value plain = real ? self : Value::integer(self.as_big());
   const auto method = [&](auto&& compute) {
@@ -84,7 +85,8 @@ std::optional<Value> number_attribute(Interpreter& interpreter, const Value& sel
   if (real) {
     if (name == "is_integer") {
       return method([](const Value& v) {
-        return Value::boolean(std::isfinite(v.as_double()) && v.as_double() == std::floor(v.as_double()));
+        return Value::boolean(std::isfinite(v.as_double()) &&
+                              v.as_double() == std::floor(v.as_double()));
       });
     }
     return std::nullopt;
@@ -92,7 +94,8 @@ std::optional<Value> number_attribute(Interpreter& interpreter, const Value& sel
   if (name == "numerator") return plain;
   if (name == "denominator") return Value::integer(1);
   if (name == "bit_length") {
-    return method([](const Value& v) { return Value::integer(static_cast<int64_t>(v.as_big().bits())); });
+    return method(
+        [](const Value& v) { return Value::integer(static_cast<int64_t>(v.as_big().bits())); });
   }
   if (name == "bit_count") {
     return method([](const Value& v) {
@@ -116,7 +119,8 @@ std::optional<Value> loop_attribute(Interpreter& interpreter, Loop& loop, std::s
   if (name == "previtem") {
     return loop.index0 == 0 ? Value::undefined("there is no previous item") : loop.previous;
   }
-  if (name == "nextitem") return loop.peek() ? loop.ahead.back() : Value::undefined("there is no next item");
+  if (name == "nextitem")
+    return loop.peek() ? loop.ahead.back() : Value::undefined("there is no next item");
   if (name == "cycle") {
     return interpreter.function("cycle", [&loop](Interpreter&, Args& args) {
       if (!args.named.empty()) raise("cycle() got an unexpected keyword argument");
@@ -136,7 +140,8 @@ std::optional<Value> loop_attribute(Interpreter& interpreter, Loop& loop, std::s
   return std::nullopt;
 }
 
-std::optional<Value> cycler_attribute(Interpreter& interpreter, Cycler& cycler, std::string_view name) {
+std::optional<Value> cycler_attribute(Interpreter& interpreter, Cycler& cycler,
+                                      std::string_view name) {
   if (name == "current") return cycler.items[cycler.position];
   if (name == "items") return Value::tuple(cycler.items);
   if (name == "pos") return Value::integer(static_cast<int64_t>(cycler.position));
@@ -163,7 +168,8 @@ std::optional<Value> macro_attribute(const Macro& macro, std::string_view name) 
   if (name == "name") return signature.name.empty() ? Value() : Value::string(signature.name);
   if (name == "arguments") {
     std::vector<Value> out;
-    for (const auto& [parameter, id] : signature.parameters) out.push_back(Value::string(parameter));
+    for (const auto& [parameter, id] : signature.parameters)
+      out.push_back(Value::string(parameter));
     return Value::tuple(std::move(out));
   }
   if (name == "catch_kwargs") return Value::boolean(signature.takes_kwargs);
@@ -173,7 +179,8 @@ std::optional<Value> macro_attribute(const Macro& macro, std::string_view name) 
   return std::nullopt;
 }
 
-std::optional<Value> object_attribute(Interpreter& interpreter, const Value& object, std::string_view name) {
+std::optional<Value> object_attribute(Interpreter& interpreter, const Value& object,
+                                      std::string_view name) {
   if (auto* ns = object.as<Namespace>()) {
     const Value* found = ns->find(name);
     return found ? std::optional(*found) : std::nullopt;
@@ -192,7 +199,8 @@ std::optional<Value> object_attribute(Interpreter& interpreter, const Value& obj
     if (name == "stop") return Value::integer(range->stop);
     if (name == "step") return Value::integer(range->step);
   }
-  if (const auto* function = object.as<Function>(); function && function->name == "dict" && name == "fromkeys") {
+  if (const auto* function = object.as<Function>();
+      function && function->name == "dict" && name == "fromkeys") {
     return interpreter.function("fromkeys", [](Interpreter& self, Args& args) {
       return dict_from_keys(self, Value(), args);
     });
@@ -208,13 +216,19 @@ Method container_method(const Value& object, std::string_view name) {
     if (name == "copy") return same;
     if (name == "fromkeys") return dict_from_keys;
     if (name == "keys") {
-      return [](Interpreter& i, const Value& s, Args& a) { return view(i, s, DictView::Part::keys, a); };
+      return [](Interpreter& i, const Value& s, Args& a) {
+        return view(i, s, DictView::Part::keys, a);
+      };
     }
     if (name == "values") {
-      return [](Interpreter& i, const Value& s, Args& a) { return view(i, s, DictView::Part::values, a); };
+      return [](Interpreter& i, const Value& s, Args& a) {
+        return view(i, s, DictView::Part::values, a);
+      };
     }
     if (name == "items") {
-      return [](Interpreter& i, const Value& s, Args& a) { return view(i, s, DictView::Part::items, a); };
+      return [](Interpreter& i, const Value& s, Args& a) {
+        return view(i, s, DictView::Part::items, a);
+      };
     }
     return nullptr;
   }
@@ -226,20 +240,25 @@ Method container_method(const Value& object, std::string_view name) {
   return nullptr;
 }
 
-std::optional<Value> python_attribute(Interpreter& interpreter, const Value& object, std::string_view name) {
+std::optional<Value> python_attribute(Interpreter& interpreter, const Value& object,
+                                      std::string_view name) {
   static constexpr const char* kListChanges[] = {"append", "clear", "pop",    "reverse",
                                                  "insert", "sort",  "extend", "remove"};
   static constexpr const char* kDictChanges[] = {"clear", "pop", "popitem", "setdefault", "update"};
   static constexpr const char* kEverywhere[] = {
-      "__class__",  "__delattr__", "__dir__",      "__doc__",     "__eq__",           "__format__",
-      "__ge__",     "__getattribute__", "__gt__",  "__hash__",    "__init__",         "__init_subclass__",
-      "__le__",     "__lt__",      "__ne__",       "__new__",     "__reduce__",       "__reduce_ex__",
-      "__repr__",   "__setattr__", "__sizeof__",   "__str__",     "__subclasshook__", "__getstate__"};
-  if (name.starts_with("__") && !object.as<Namespace>() && one_of(name, kEverywhere)) return forbidden(object, name);
+      "__class__",  "__delattr__",   "__dir__",          "__doc__",
+      "__eq__",     "__format__",    "__ge__",           "__getattribute__",
+      "__gt__",     "__hash__",      "__init__",         "__init_subclass__",
+      "__le__",     "__lt__",        "__ne__",           "__new__",
+      "__reduce__", "__reduce_ex__", "__repr__",         "__setattr__",
+      "__sizeof__", "__str__",       "__subclasshook__", "__getstate__"};
+  if (name.starts_with("__") && !object.as<Namespace>() && one_of(name, kEverywhere))
+    return forbidden(object, name);
   if (object.is(Kind::list) && one_of(name, kListChanges)) return forbidden(object, name);
   if (object.is(Kind::dict) && one_of(name, kDictChanges)) return forbidden(object, name);
   if (object.is_number()) return number_attribute(interpreter, object, name);
-  const Method method = object.is(Kind::string) ? string_method(name) : container_method(object, name);
+  const Method method =
+      object.is(Kind::string) ? string_method(name) : container_method(object, name);
   if (method) {
     return interpreter.function(std::string(name), [object, method](Interpreter& self, Args& args) {
       return method(self, object, args);

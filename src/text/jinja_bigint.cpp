@@ -41,14 +41,17 @@ BigInt BigInt::from_digits(std::string_view text, int base) {
 }
 
 size_t BigInt::bits() const {
-  return digits_.empty() ? 0 : digits_.size() * 32 - static_cast<size_t>(std::countl_zero(digits_.back()));
+  return digits_.empty()
+             ? 0
+             : digits_.size() * 32 - static_cast<size_t>(std::countl_zero(digits_.back()));
 }
 
 std::optional<int64_t> BigInt::small() const {
   if (digits_.size() > 2) return std::nullopt;
   uint64_t magnitude = 0;
   for (size_t i = digits_.size(); i-- > 0;) magnitude = magnitude << 32 | digits_[i];
-  if (magnitude > uint64_t{1} << 63 || (!negative_ && magnitude == uint64_t{1} << 63)) return std::nullopt;
+  if (magnitude > uint64_t{1} << 63 || (!negative_ && magnitude == uint64_t{1} << 63))
+    return std::nullopt;
   return static_cast<int64_t>(negative_ ? uint64_t{0} - magnitude : magnitude);
 }
 
@@ -86,8 +89,10 @@ double BigInt::to_double() const {
     for (int bit = 31; bit >= 0; --bit) {
       const size_t place = i * 32 + static_cast<size_t>(bit);
       const bool set = digits_[i] >> bit & 1;
-      if (place >= drop && place < n) top = top << 1 | static_cast<uint64_t>(set);
-      else sticky |= set;
+      if (place >= drop && place < n)
+        top = top << 1 | static_cast<uint64_t>(set);
+      else
+        sticky |= set;
     }
   }
   const int extra = 64 - std::countl_zero(top) - 53;
@@ -96,7 +101,8 @@ double BigInt::to_double() const {
     top >>= extra;
     if (rest > half || (rest == half && (sticky || (top & 1)))) ++top;
   }
-  const double value = std::ldexp(static_cast<double>(top), static_cast<int>(drop) + std::max(extra, 0));
+  const double value =
+      std::ldexp(static_cast<double>(top), static_cast<int>(drop) + std::max(extra, 0));
   return negative_ ? -value : value;
 }
 
@@ -234,7 +240,8 @@ uint32_t BigInt::divide_small(Digits& digits, uint32_t divisor) {
   return static_cast<uint32_t>(rest);
 }
 
-void BigInt::divide_magnitude(const Digits& a, const Digits& b, Digits& quotient, Digits& remainder) {
+void BigInt::divide_magnitude(const Digits& a, const Digits& b, Digits& quotient,
+                              Digits& remainder) {
   if (compare_magnitude(a, b) < 0) {
     quotient.clear();
     remainder = a;
@@ -246,7 +253,8 @@ void BigInt::divide_magnitude(const Digits& a, const Digits& b, Digits& quotient
     remainder.assign(rest ? 1 : 0, rest);
     return;
   }
-  // Knuth's algorithm D: the divisor's top bit set, so that a guessed digit is at most two too large.
+  // Knuth's algorithm D: the divisor's top bit set, so that a guessed digit is at most two too
+  // large.
   const auto shift = static_cast<unsigned>(std::countl_zero(b.back()));
   const auto shifted = [shift](const Digits& in) {
     Digits out;
@@ -281,7 +289,8 @@ void BigInt::divide_magnitude(const Digits& a, const Digits& b, Digits& quotient
       borrow = difference < 0;
       carry >>= 32;
     }
-    const int64_t difference = static_cast<int64_t>(u[j + n]) - borrow - static_cast<int64_t>(carry);
+    const int64_t difference =
+        static_cast<int64_t>(u[j + n]) - borrow - static_cast<int64_t>(carry);
     u[j + n] = static_cast<uint32_t>(difference);
     if (difference < 0) {
       --guess;
@@ -298,7 +307,8 @@ void BigInt::divide_magnitude(const Digits& a, const Digits& b, Digits& quotient
   trim(quotient);
   u.resize(n);
   for (size_t i = 0; i < n; ++i) {
-    u[i] = static_cast<uint32_t>((static_cast<uint64_t>(i + 1 < n ? u[i + 1] : 0) << 32 | u[i]) >> shift);
+    u[i] = static_cast<uint32_t>((static_cast<uint64_t>(i + 1 < n ? u[i + 1] : 0) << 32 | u[i]) >>
+                                 shift);
   }
   trim(u);
   remainder = std::move(u);

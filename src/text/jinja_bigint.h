@@ -1,4 +1,5 @@
-// Integers of any size with Python's arithmetic: what a template's numbers grow into beyond 64 bits.
+// Integers of any size with Python's arithmetic: what a template's numbers grow into beyond 64
+// bits.
 #pragma once
 
 #include <compare>
@@ -10,7 +11,8 @@
 
 namespace ashlar::jinja {
 
-/// Sign and magnitude; the magnitude has 32-bit digits, least first, without leading zeros. Zero is not negative.
+/// Sign and magnitude; the magnitude has 32-bit digits, least first, without leading zeros. Zero is
+/// not negative.
 class BigInt {
  public:
   BigInt() = default;
@@ -49,7 +51,8 @@ class BigInt {
   static int compare_magnitude(const Digits& a, const Digits& b);
   static Digits add_magnitude(const Digits& a, const Digits& b);
   static Digits subtract_magnitude(const Digits& a, const Digits& b);  // a >= b
-  static void divide_magnitude(const Digits& a, const Digits& b, Digits& quotient, Digits& remainder);
+  static void divide_magnitude(const Digits& a, const Digits& b, Digits& quotient,
+                               Digits& remainder);
   static uint32_t divide_small(Digits& digits, uint32_t divisor);
   static void trim(Digits& digits);
 

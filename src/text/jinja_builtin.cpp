@@ -9,14 +9,17 @@
 
 namespace ashlar::jinja {
 
-Bound::Bound(std::string_view function, const Args& args, std::initializer_list<const char*> names, size_t required)
+Bound::Bound(std::string_view function, const Args& args, std::initializer_list<const char*> names,
+             size_t required)
     : function_(function), values_(names.size()) {
   if (args.positional.size() > names.size()) {
-    raise("{}() takes at most {} arguments ({} given)", function, names.size(), args.positional.size());
+    raise("{}() takes at most {} arguments ({} given)", function, names.size(),
+          args.positional.size());
   }
   std::copy(args.positional.begin(), args.positional.end(), values_.begin());
   for (const auto& [name, value] : args.named) {
-    const auto* found = name.empty() ? names.end() : std::find(names.begin(), names.end(), std::string_view(name));
+    const auto* found =
+        name.empty() ? names.end() : std::find(names.begin(), names.end(), std::string_view(name));
     if (found == names.end()) raise("{}() got an unexpected keyword argument '{}'", function, name);
     auto& slot = values_[static_cast<size_t>(found - names.begin())];
     if (slot) raise("{}() got multiple values for argument '{}'", function, name);
@@ -34,7 +37,8 @@ int64_t Bound::integer(size_t i, int64_t otherwise) const {
 const Str& Bound::text(size_t i) const {
   const Value& value = *values_[i];
   if (value.is(Kind::undefined)) raise_undefined(value);
-  if (!value.is(Kind::string)) raise("{}() argument {} must be str, not {}", function_, i + 1, type_name(value));
+  if (!value.is(Kind::string))
+    raise("{}() argument {} must be str, not {}", function_, i + 1, type_name(value));
   return value.as_str();
 }
 
@@ -42,24 +46,29 @@ void no_arguments(std::string_view function, const Args& args) { Bound(function,
 
 int64_t to_index(const Value& value) {
   if (value.is(Kind::undefined)) raise_undefined(value);
-  if (!value.is_int_like()) raise("'{}' object cannot be interpreted as an integer", type_name(value));
+  if (!value.is_int_like())
+    raise("'{}' object cannot be interpreted as an integer", type_name(value));
   if (!value.is(Kind::big)) return value.as_int64();
   return value.as_big().negative() ? INT64_MIN : INT64_MAX;
 }
 
 namespace {
 
-// The text without white space around it, its digits those of ASCII and single underscores between digits gone.
-// Nothing where a number cannot be spelled so.
+// The text without white space around it, its digits those of ASCII and single underscores between
+// digits gone. Nothing where a number cannot be spelled so.
 std::optional<std::string> plain_number(std::string_view text) {
   std::string out;
   bool underscore = false;
   for (size_t at = 0; at < text.size(); at += char_size(text, at)) {
     const uint32_t c = char_at(text, at);
-    if (is_space(c)) out += ' ';
-    else if (c < 0x80) out += static_cast<char>(c);
-    else if (const int digit = digit_value(c); digit >= 0) out += static_cast<char>('0' + digit);
-    else return std::nullopt;
+    if (is_space(c))
+      out += ' ';
+    else if (c < 0x80)
+      out += static_cast<char>(c);
+    else if (const int digit = digit_value(c); digit >= 0)
+      out += static_cast<char>('0' + digit);
+    else
+      return std::nullopt;
   }
   out.erase(0, out.find_first_not_of(' '));
   out.erase(out.find_last_not_of(' ') + 1);
@@ -70,7 +79,8 @@ std::optional<std::string> plain_number(std::string_view text) {
       continue;
     }
     const auto alnum = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
-    if (i == 0 || i + 1 == out.size() || !alnum(out[i - 1]) || !alnum(out[i + 1])) return std::nullopt;
+    if (i == 0 || i + 1 == out.size() || !alnum(out[i - 1]) || !alnum(out[i + 1]))
+      return std::nullopt;
     underscore = true;
   }
   if (underscore) packed += '_';  // only digits may be beside one: told to the caller
@@ -94,17 +104,21 @@ std::optional<double> parse_float(std::string_view text) {
   const bool negative = rest.starts_with('-');
   if (negative || rest.starts_with('+')) rest.remove_prefix(1);
   std::string lower(rest);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   double value = 0;
   if (lower == "inf" || lower == "infinity") {
     value = HUGE_VAL;
   } else if (lower == "nan") {
     value = NAN;
   } else {
-    if (rest.empty() || !(std::isdigit(static_cast<unsigned char>(rest[0])) || rest[0] == '.')) return std::nullopt;
+    if (rest.empty() || !(std::isdigit(static_cast<unsigned char>(rest[0])) || rest[0] == '.'))
+      return std::nullopt;
     const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
-    if (end != rest.data() + rest.size() || error == std::errc::invalid_argument) return std::nullopt;
-    if (error == std::errc::result_out_of_range) value = std::strtod(std::string(rest).c_str(), nullptr);
+    if (end != rest.data() + rest.size() || error == std::errc::invalid_argument)
+      return std::nullopt;
+    if (error == std::errc::result_out_of_range)
+      value = std::strtod(std::string(rest).c_str(), nullptr);
   }
   return negative ? -value : value;
 }
@@ -128,10 +142,13 @@ std::optional<Value> parse_int(std::string_view text, int base) {
     }
   }
   if (base == 0) base = 10;
-  if (rest.empty() || (rest.size() > 4300 && (base & (base - 1)) != 0) || rest.size() > 20000) return std::nullopt;
+  if (rest.empty() || (rest.size() > 4300 && (base & (base - 1)) != 0) || rest.size() > 20000)
+    return std::nullopt;
   for (const char c : rest) {
     const int lower = c | 0x20;
-    const int digit = c >= '0' && c <= '9' ? c - '0' : lower >= 'a' && lower <= 'z' ? lower - 'a' + 10 : 99;
+    const int digit = c >= '0' && c <= '9'           ? c - '0'
+                      : lower >= 'a' && lower <= 'z' ? lower - 'a' + 10
+                                                     : 99;
     if (digit >= base) return std::nullopt;
   }
   const BigInt value = BigInt::from_digits(rest, base);
@@ -176,8 +193,9 @@ double round_double(double value, int64_t digits) {
   if (digits < -310) return std::copysign(0.0, value);
   // Exactly: the integral part, and half a unit more where a fraction decides a tie.
   const double whole = std::trunc(value);
-  const BigInt exact = BigInt::from_double(whole) * BigInt(2) +
-                       BigInt(whole == value ? 0 : value > 0 ? 1 : -1);
+  const BigInt exact = BigInt::from_double(whole) * BigInt(2) + BigInt(whole == value ? 0
+                                                                       : value > 0    ? 1
+                                                                                      : -1);
   BigInt unit(2), quotient, remainder;
   for (int64_t i = 0; i < -digits; ++i) unit = unit * BigInt(10);
   BigInt::divide(exact, unit, quotient, remainder);
@@ -202,11 +220,13 @@ Value round_number(const Value& number, const Value& digits, bool has_digits) {
   }
   const double value = number.as_double();
   if (!whole) return Value::floating(round_double(value, places));
-  if (!std::isfinite(value)) raise("cannot convert float {} to integer", std::isnan(value) ? "NaN" : "infinity");
+  if (!std::isfinite(value))
+    raise("cannot convert float {} to integer", std::isnan(value) ? "NaN" : "infinity");
   return Value::integer(BigInt::from_double(std::nearbyint(value)));
 }
 
-std::vector<Value> sorted(std::vector<Value> items, const std::function<Value(const Value&)>& key, bool reverse) {
+std::vector<Value> sorted(std::vector<Value> items, const std::function<Value(const Value&)>& key,
+                          bool reverse) {
   struct Keyed {
     Value key, item;
   };
@@ -218,15 +238,19 @@ std::vector<Value> sorted(std::vector<Value> items, const std::function<Value(co
     keyed.push_back({std::move(its_key), std::move(item)});
   }
   if (reverse) std::reverse(keyed.begin(), keyed.end());
-  std::stable_sort(keyed.begin(), keyed.end(), [](const Keyed& a, const Keyed& b) { return less(a.key, b.key); });
+  std::stable_sort(keyed.begin(), keyed.end(),
+                   [](const Keyed& a, const Keyed& b) { return less(a.key, b.key); });
   if (reverse) std::reverse(keyed.begin(), keyed.end());
   for (size_t i = 0; i < items.size(); ++i) items[i] = std::move(keyed[i].item);
   return items;
 }
 
-Value ignore_case(const Value& value) { return value.is(Kind::string) ? map_case(value, 'l') : value; }
+Value ignore_case(const Value& value) {
+  return value.is(Kind::string) ? map_case(value, 'l') : value;
+}
 
-Value attribute_path(Interpreter& interpreter, const Value& item, const Value& path, const Value* otherwise) {
+Value attribute_path(Interpreter& interpreter, const Value& item, const Value& path,
+                     const Value* otherwise) {
   if (path.is(Kind::none)) return item;
   Value out = item;
   const auto step = [&](const Value& key) {
@@ -242,7 +266,8 @@ Value attribute_path(Interpreter& interpreter, const Value& item, const Value& p
     const size_t end = std::min(text.find('.', begin), text.size());
     const std::string_view part(text.data() + begin, end - begin);
     bool digits = !part.empty();
-    for (size_t at = 0; at < part.size(); at += char_size(part, at)) digits &= is_digit(char_at(part, at));
+    for (size_t at = 0; at < part.size(); at += char_size(part, at))
+      digits &= is_digit(char_at(part, at));
     if (digits) {
       const auto index = parse_int(part, 10);
       if (!index) raise("invalid literal for int() with base 10: {}", repr_string(part));

@@ -1,4 +1,5 @@
-// What filters, tests, methods and functions share: Python's way of binding arguments, sorting, numbers from text.
+// What filters, tests, methods and functions share: Python's way of binding arguments, sorting,
+// numbers from text.
 #pragma once
 
 #include <initializer_list>
@@ -14,14 +15,18 @@ namespace ashlar::jinja {
 /// The arguments of a call by parameter.
 class Bound {
  public:
-  /// The first `required` parameters must be given. Those whose name is empty can only be given by position.
-  Bound(std::string_view function, const Args& args, std::initializer_list<const char*> names, size_t required = 0);
+  /// The first `required` parameters must be given. Those whose name is empty can only be given by
+  /// position.
+  Bound(std::string_view function, const Args& args, std::initializer_list<const char*> names,
+        size_t required = 0);
 
   bool has(size_t i) const { return values_[i].has_value(); }
   /// None where it was not given.
   Value at(size_t i) const { return values_[i].value_or(Value()); }
   bool is_none(size_t i) const { return !values_[i] || values_[i]->is(Kind::none); }
-  bool truth(size_t i, bool otherwise) const { return values_[i] ? truthy(*values_[i]) : otherwise; }
+  bool truth(size_t i, bool otherwise) const {
+    return values_[i] ? truthy(*values_[i]) : otherwise;
+  }
   /// An index; what does not fit 64 bits is as good as their limits.
   int64_t integer(size_t i, int64_t otherwise) const;
   const Str& text(size_t i) const;  // raises for anything else
@@ -45,7 +50,8 @@ std::optional<double> parse_float(std::string_view text);
 double number_to_double(const Value& number);
 
 /// Stable, by `key` of every item. Raises where keys do not compare.
-std::vector<Value> sorted(std::vector<Value> items, const std::function<Value(const Value&)>& key, bool reverse);
+std::vector<Value> sorted(std::vector<Value> items, const std::function<Value(const Value&)>& key,
+                          bool reverse);
 
 /// value.lower() of strings, others as they are.
 Value ignore_case(const Value& value);
@@ -65,8 +71,8 @@ Value to_json(const Value& value, const Args& args);
 /// pprint.pformat(value)
 Value pretty(const Value& value);
 
-/// A float in a given number of digits, as Python's format() writes it: 'e', 'f' or 'g' (any case), `alternate` keeps
-/// the point.
+/// A float in a given number of digits, as Python's format() writes it: 'e', 'f' or 'g' (any case),
+/// `alternate` keeps the point.
 std::string format_float(double value, char type, int precision, bool alternate);
 /// format(value, spec)
 Value format_value(const Value& value, const Value& spec);
@@ -83,7 +89,8 @@ FilterFunction find_list_filter(std::string_view name);
 Value split_lines(const Value& text, bool keep_ends);
 Value strip(const Value& text, const Value& chars, bool left, bool right);
 Value replace(const Value& text, const Value& old, const Value& with, int64_t count);
-Value map_case(const Value& text, char how);  // 'u'pper, 'l'ower, 'c'apitalize, 't'itle, 's'wapcase, 'f'old
+Value map_case(const Value& text,
+               char how);  // 'u'pper, 'l'ower, 'c'apitalize, 't'itle, 's'wapcase, 'f'old
 bool all_chars(const Str& text, bool (*holds)(uint32_t));  // and there is one
 bool is_case(const Str& text, bool upper);
 bool is_titled(const Str& text);

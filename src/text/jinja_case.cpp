@@ -5,7 +5,8 @@
 namespace ashlar::jinja {
 namespace {
 
-// A sigma ends a word where a cased letter is before it and none after, other marks between left aside.
+// A sigma ends a word where a cased letter is before it and none after, other marks between left
+// aside.
 bool final_sigma(std::string_view text, size_t at) {
   bool before = false;
   for (size_t i = at; i > 0 && !before;) {
@@ -26,8 +27,10 @@ bool final_sigma(std::string_view text, size_t at) {
 
 void append_lower_at(std::string_view text, size_t at, std::string& out) {
   const uint32_t c = char_at(text, at);
-  if (c == 0x3a3) append_utf8(final_sigma(text, at) ? 0x3c2 : 0x3c3, out);
-  else append_lower(c, out);
+  if (c == 0x3a3)
+    append_utf8(final_sigma(text, at) ? 0x3c2 : 0x3c3, out);
+  else
+    append_lower(c, out);
 }
 
 }  // namespace
@@ -43,27 +46,42 @@ Value map_case(const Value& value, char how) {
     const uint32_t c = char_at(text, at);
     mapped.clear();
     switch (how) {
-      case 'u': append_upper(c, mapped); break;
-      case 'l': append_lower_at(text, at, mapped); break;
-      case 'f': append_folded(c, mapped); break;
+      case 'u':
+        append_upper(c, mapped);
+        break;
+      case 'l':
+        append_lower_at(text, at, mapped);
+        break;
+      case 'f':
+        append_folded(c, mapped);
+        break;
       case 'c':
-        if (at == 0) append_title(c, mapped);
-        else append_lower_at(text, at, mapped);
+        if (at == 0)
+          append_title(c, mapped);
+        else
+          append_lower_at(text, at, mapped);
         break;
       case 't':
-        if (previous_cased) append_lower_at(text, at, mapped);
-        else append_title(c, mapped);
+        if (previous_cased)
+          append_lower_at(text, at, mapped);
+        else
+          append_title(c, mapped);
         previous_cased = is_cased(c);
         break;
       default:
-        if (is_upper(c)) append_lower_at(text, at, mapped);
-        else if (is_lower(c)) append_upper(c, mapped);
-        else append_utf8(c, mapped);
+        if (is_upper(c))
+          append_lower_at(text, at, mapped);
+        else if (is_lower(c))
+          append_upper(c, mapped);
+        else
+          append_utf8(c, mapped);
         break;
     }
     const size_t size = char_size(text, at);
-    if (mapped.compare(0, mapped.size(), text, at, size) == 0) out.append(in, at, at + size);
-    else out.append(mapped, in.from_value_at(at));
+    if (mapped.compare(0, mapped.size(), text, at, size) == 0)
+      out.append(in, at, at + size);
+    else
+      out.append(mapped, in.from_value_at(at));
   }
   return out.finish(in.markup);
 }

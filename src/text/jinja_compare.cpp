@@ -72,14 +72,19 @@ int compare_numbers(const Value& a, const Value& b) {
 bool identical(const Value& a, const Value& b) {
   if (a.kind() != b.kind()) return false;
   switch (a.kind()) {
-    case Kind::none: return true;
+    case Kind::none:
+      return true;
     case Kind::boolean:
-    case Kind::integer: return a.as_int64() == b.as_int64();
-    case Kind::floating: return false;
+    case Kind::integer:
+      return a.as_int64() == b.as_int64();
+    case Kind::floating:
+      return false;
     case Kind::string:
       return a.identity() == b.identity() || (a.as_str().length <= 1 && a.bytes() == b.bytes());
-    case Kind::tuple: return a.identity() == b.identity() || (a.items().empty() && b.items().empty());
-    default: return a.identity() == b.identity();
+    case Kind::tuple:
+      return a.identity() == b.identity() || (a.items().empty() && b.items().empty());
+    default:
+      return a.identity() == b.identity();
   }
 }
 
@@ -89,13 +94,19 @@ bool equal(const Value& a, const Value& b) {
   if (a.kind() != b.kind()) return false;
   switch (a.kind()) {
     case Kind::undefined:
-    case Kind::none: return true;
-    case Kind::string: return a.bytes() == b.bytes();
+    case Kind::none:
+      return true;
+    case Kind::string:
+      return a.bytes() == b.bytes();
     case Kind::list:
-    case Kind::tuple: return equal_items(a.items(), b.items());
-    case Kind::dict: return equal_dicts(a.as_dict(), b.as_dict());
-    case Kind::object: return equal_objects(a, b);
-    default: return false;
+    case Kind::tuple:
+      return equal_items(a.items(), b.items());
+    case Kind::dict:
+      return equal_dicts(a.as_dict(), b.as_dict());
+    case Kind::object:
+      return equal_objects(a, b);
+    default:
+      return false;
   }
 }
 
@@ -128,13 +139,15 @@ bool contains(const Value& container, const Value& item) {
       if (Budget* budget = Budget::current()) budget->step(container.bytes().size() / 64);
       return container.bytes().find(item.bytes()) != std::string::npos;
     }
-    case Kind::dict: return container.as_dict().find(item) != nullptr;
+    case Kind::dict:
+      return container.as_dict().find(item) != nullptr;
     case Kind::object:
       if (const auto* view = container.as<DictView>(); view && view->part == DictView::Part::keys) {
         return view->dict.as_dict().find(item) != nullptr;
       }
       break;
-    default: break;
+    default:
+      break;
   }
   if (!Cursor::possible(container)) {
     raise("argument of type '{}' is not iterable", type_name(container));
@@ -148,11 +161,15 @@ bool contains(const Value& container, const Value& item) {
 
 size_t hash(const Value& value) {
   switch (value.kind()) {
-    case Kind::undefined: return 2;
-    case Kind::none: return 1;
+    case Kind::undefined:
+      return 2;
+    case Kind::none:
+      return 1;
     case Kind::boolean:
-    case Kind::integer: return std::hash<int64_t>()(value.as_int64()) * 0x9e3779b97f4a7c15u;
-    case Kind::big: return std::hash<double>()(value.as_big().to_double());
+    case Kind::integer:
+      return std::hash<int64_t>()(value.as_int64()) * 0x9e3779b97f4a7c15u;
+    case Kind::big:
+      return std::hash<double>()(value.as_big().to_double());
     case Kind::floating: {
       const double number = value.as_double();
       if (std::fabs(number) < 9e18 && number == std::trunc(number)) {
@@ -160,14 +177,16 @@ size_t hash(const Value& value) {
       }
       return std::hash<double>()(number);
     }
-    case Kind::string: return std::hash<std::string>()(value.bytes());
+    case Kind::string:
+      return std::hash<std::string>()(value.bytes());
     case Kind::tuple: {
       size_t out = 3;
       for (const auto& item : value.items()) out = out * 1000003 ^ hash(item);
       return out;
     }
     case Kind::list:
-    case Kind::dict: raise("unhashable type: '{}'", type_name(value));
+    case Kind::dict:
+      raise("unhashable type: '{}'", type_name(value));
     case Kind::object:
       if (value.as<DictView>()) raise("unhashable type: '{}'", type_name(value));
       return std::hash<const void*>()(value.identity());

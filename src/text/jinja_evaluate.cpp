@@ -42,21 +42,32 @@ Value Interpreter::eval(const Expr& expr) {
   const Deeper deeper;
   Budget::current()->step();
   switch (expr.op) {
-    case Op::literal: return expr.value;
-    case Op::name: line_ = expr.line; return load(expr.name);
-    case Op::tuple: return Value::tuple(eval_all(expr.children));
-    case Op::list: return Value::list(eval_all(expr.children));
-    case Op::dict: return eval_dict(expr);
+    case Op::literal:
+      return expr.value;
+    case Op::name:
+      line_ = expr.line;
+      return load(expr.name);
+    case Op::tuple:
+      return Value::tuple(eval_all(expr.children));
+    case Op::list:
+      return Value::list(eval_all(expr.children));
+    case Op::dict:
+      return eval_dict(expr);
     case Op::attribute: {
       const Value object = eval(*expr.children[0]);
       line_ = expr.line;
       return attribute(object, expr.value);
     }
-    case Op::item: return eval_item(expr);
-    case Op::call: return eval_call(expr);
-    case Op::filter: return eval_filter(expr);
-    case Op::test: return eval_test(expr);
-    case Op::logical_not: return Value::boolean(!truthy(eval(*expr.children[0])));
+    case Op::item:
+      return eval_item(expr);
+    case Op::call:
+      return eval_call(expr);
+    case Op::filter:
+      return eval_filter(expr);
+    case Op::test:
+      return eval_test(expr);
+    case Op::logical_not:
+      return Value::boolean(!truthy(eval(*expr.children[0])));
     case Op::logical_and: {
       Value left = eval(*expr.children[0]);
       return truthy(left) ? eval(*expr.children[1]) : left;
@@ -77,9 +88,12 @@ Value Interpreter::eval(const Expr& expr) {
       if (!value.is_number()) raise("bad operand type for unary +: '{}'", type_name(value));
       return value.is(Kind::boolean) ? Value::integer(value.as_int64()) : value;
     }
-    case Op::compare: return eval_compare(expr);
-    case Op::concat: return eval_concat(expr);
-    case Op::conditional: return eval_conditional(expr);
+    case Op::compare:
+      return eval_compare(expr);
+    case Op::concat:
+      return eval_concat(expr);
+    case Op::conditional:
+      return eval_conditional(expr);
     case Op::namespace_ref:
     case Op::slice:
       throw Failure{"a slice among several subscripts is not supported", ErrorKind::unsupported};
@@ -114,7 +128,8 @@ Value Interpreter::eval_conditional(const Expr& expr) {
   if (truthy(eval(*expr.children[0]))) return eval(*expr.children[1]);
   if (expr.children[2]) return eval(*expr.children[2]);
   return Value::undefined(fmt::format(
-      "the inline if-expression on line {} evaluated to false and no else section was defined.", expr.line));
+      "the inline if-expression on line {} evaluated to false and no else section was defined.",
+      expr.line));
 }
 
 Value Interpreter::eval_compare(const Expr& expr) {
@@ -126,14 +141,30 @@ Value Interpreter::eval_compare(const Expr& expr) {
     const int order = both_numbers ? compare_numbers(left, right) : 0;
     bool holds = false;
     switch (expr.comparisons[i]) {
-      case Comparison::eq: holds = equal(left, right); break;
-      case Comparison::ne: holds = !equal(left, right); break;
-      case Comparison::lt: holds = both_numbers ? order == -1 : less(left, right); break;
-      case Comparison::gt: holds = both_numbers ? order == 1 : less(right, left); break;
-      case Comparison::le: holds = both_numbers ? order == -1 || order == 0 : !less(right, left); break;
-      case Comparison::ge: holds = both_numbers ? order == 1 || order == 0 : !less(left, right); break;
-      case Comparison::in: holds = contains(right, left); break;
-      case Comparison::not_in: holds = !contains(right, left); break;
+      case Comparison::eq:
+        holds = equal(left, right);
+        break;
+      case Comparison::ne:
+        holds = !equal(left, right);
+        break;
+      case Comparison::lt:
+        holds = both_numbers ? order == -1 : less(left, right);
+        break;
+      case Comparison::gt:
+        holds = both_numbers ? order == 1 : less(right, left);
+        break;
+      case Comparison::le:
+        holds = both_numbers ? order == -1 || order == 0 : !less(right, left);
+        break;
+      case Comparison::ge:
+        holds = both_numbers ? order == 1 || order == 0 : !less(left, right);
+        break;
+      case Comparison::in:
+        holds = contains(right, left);
+        break;
+      case Comparison::not_in:
+        holds = !contains(right, left);
+        break;
     }
     if (!holds) return Value::boolean(false);
     left = std::move(right);
@@ -175,7 +206,8 @@ Args Interpreter::eval_args(const CallArgs& args) {
   out.positional = eval_all(args.positional);
   for (const auto& [name, expr] : args.named) out.named.emplace_back(name, eval(*expr));
   if (args.dynamic_positional) {
-    for (auto& value : to_vector(eval(*args.dynamic_positional))) out.positional.push_back(std::move(value));
+    for (auto& value : to_vector(eval(*args.dynamic_positional)))
+      out.positional.push_back(std::move(value));
   }
   if (args.dynamic_named) {
     const Value more = eval(*args.dynamic_named);
@@ -245,9 +277,10 @@ Value Interpreter::call(const Value& callee, Args& args) {
 
 Value Interpreter::eval_filter(const Expr& expr, const Value* input) {
   // A chain ends at the block's own text where its innermost filter has no input.
-  const Value value = expr.children[0] && (!input || expr.children[0]->op == Op::filter)
-                          ? (input ? eval_filter(*expr.children[0], input) : eval(*expr.children[0]))
-                          : *input;
+  const Value value =
+      expr.children[0] && (!input || expr.children[0]->op == Op::filter)
+          ? (input ? eval_filter(*expr.children[0], input) : eval(*expr.children[0]))
+          : *input;
   Args args = eval_args(*expr.args);
   line_ = expr.line;
   if (!expr.filter) raise("No filter named '{}' found.", expr.text);
@@ -287,7 +320,8 @@ Value Interpreter::attribute(const Value& object, const Value& name) {
 
 Value Interpreter::item(const Value& object, const Value& key) {
   switch (object.kind()) {
-    case Kind::undefined: raise_undefined(object);
+    case Kind::undefined:
+      raise_undefined(object);
     case Kind::dict:
       if (!key.is_sequence() && !key.is(Kind::dict)) {
         if (const Value* value = object.as_dict().find(key)) return *value;
@@ -312,15 +346,16 @@ Value Interpreter::item(const Value& object, const Value& key) {
         return slice_bytes(object, begin, text.offset(static_cast<size_t>(index) + 1));
       }
       break;
-    default: break;
+    default:
+      break;
   }
   if (key.is(Kind::string)) {
     if (auto found = python_attribute(*this, object, key.bytes())) return *found;
     return Value::undefined(fmt::format("'{}{}' has no attribute '{}'", type_name(object),
                                         object.is(Kind::none) ? "" : " object", key.bytes()));
   }
-  return Value::undefined(
-      fmt::format("{}{} has no element {}", type_name(object), object.is(Kind::none) ? "" : " object", repr(key)));
+  return Value::undefined(fmt::format("{}{} has no element {}", type_name(object),
+                                      object.is(Kind::none) ? "" : " object", repr(key)));
 }
 
 }  // namespace ashlar::jinja

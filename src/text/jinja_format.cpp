@@ -66,7 +66,8 @@ Spec parse_spec(std::string_view text, char default_align) {
     if (out.grouping) raise("Cannot specify both ',' and '_'.");
     out.grouping = text[at++];
   }
-  if (is(',')) raise("Cannot specify {}", out.grouping == '_' ? "both ',' and '_'." : "',' with ','.");
+  if (is(','))
+    raise("Cannot specify {}", out.grouping == '_' ? "both ',' and '_'." : "',' with ','.");
   if (is('.')) {
     ++at;
     out.precision = digits(text, at);
@@ -103,7 +104,8 @@ std::string pad(const std::string& text, const Spec& spec, size_t sign_size) {
   return fill(left) + text + fill(missing - left);
 }
 
-// Digits with a separator before every `every` of them from the right; zeros in front up to `width` characters.
+// Digits with a separator before every `every` of them from the right; zeros in front up to `width`
+// characters.
 std::string group(std::string digits, char separator, size_t every, int64_t width) {
   const auto with = [&](size_t count) { return count + (count - 1) / every; };
   while (width > 0 && static_cast<int64_t>(with(digits.size())) < width) {
@@ -137,7 +139,8 @@ std::string format_string(const Str& text, const Spec& spec) {
   if (spec.type && spec.type != 's') unknown_type(spec, Value::string(text.bytes));
   if (spec.sign != '-') raise("Sign not allowed in string format specifier");
   if (spec.alternate) raise("Alternate form (#) not allowed in string format specifier");
-  if (spec.zero_negative) raise("Negative zero coercion (z) not allowed in string format specifier");
+  if (spec.zero_negative)
+    raise("Negative zero coercion (z) not allowed in string format specifier");
   if (spec.align == '=') raise("'=' alignment not allowed in string format specifier");
   if (spec.grouping) raise("Cannot specify '{}' with 's'.", spec.grouping);
   std::string out = text.bytes;
@@ -149,7 +152,8 @@ std::string format_string(const Str& text, const Spec& spec) {
 
 std::string format_int(const Value& value, const Spec& spec) {
   if (spec.precision >= 0) raise("Precision not allowed in integer format specifier");
-  if (spec.zero_negative) raise("Negative zero coercion (z) not allowed in format specifier with integer");
+  if (spec.zero_negative)
+    raise("Negative zero coercion (z) not allowed in format specifier with integer");
   const BigInt big = value.as_big();
   if (spec.type == 'c') {
     if (spec.sign != '-') raise("Sign not allowed with integer format specifier 'c'");
@@ -161,8 +165,12 @@ std::string format_int(const Value& value, const Spec& spec) {
     append_utf8(static_cast<uint32_t>(*code), out);
     return pad(out, spec, 0);
   }
-  const int base = spec.type == 'x' || spec.type == 'X' ? 16 : spec.type == 'o' ? 8 : spec.type == 'b' ? 2 : 10;
-  if (spec.grouping == ',' && base != 10) raise("Cannot specify ',' with '{}'.", static_cast<char>(spec.type));
+  const int base = spec.type == 'x' || spec.type == 'X' ? 16
+                   : spec.type == 'o'                   ? 8
+                   : spec.type == 'b'                   ? 2
+                                                        : 10;
+  if (spec.grouping == ',' && base != 10)
+    raise("Cannot specify ',' with '{}'.", static_cast<char>(spec.type));
   if (spec.grouping && spec.type == 'n') raise("Cannot specify '{}' with 'n'.", spec.grouping);
   std::string text = base == 10 ? int_digits(Value::integer(big)) : big.to_string(base);
   if (big.negative()) text.erase(0, 1);
@@ -199,13 +207,20 @@ std::string format_double(double value, const Spec& spec) {
       text = format_float(std::fabs(value), 'r', static_cast<int>(precision), spec.alternate);
     }
   } else {
-    text = format_float(std::fabs(value), type, precision < 0 ? 6 : static_cast<int>(precision), spec.alternate);
+    text = format_float(std::fabs(value), type, precision < 0 ? 6 : static_cast<int>(precision),
+                        spec.alternate);
   }
-  if (spec.zero_negative && text.find_first_of("123456789") == std::string::npos && std::isfinite(value)) negative = false;
+  if (spec.zero_negative && text.find_first_of("123456789") == std::string::npos &&
+      std::isfinite(value))
+    negative = false;
   size_t split = text.find_first_not_of("0123456789");
   if (split == std::string::npos) split = text.size();
-  if (!std::isfinite(value)) return pad((negative ? "-" : spec.sign == '-' ? "" : std::string(1, spec.sign)) + text + suffix,
-                                        spec, negative || spec.sign != '-' ? 1 : 0);
+  if (!std::isfinite(value))
+    return pad((negative           ? "-"
+                : spec.sign == '-' ? ""
+                                   : std::string(1, spec.sign)) +
+                   text + suffix,
+               spec, negative || spec.sign != '-' ? 1 : 0);
   return number(spec, negative, "", text.substr(0, split), text.substr(split) + suffix, 3);
 }
 
@@ -225,13 +240,15 @@ std::string format_float(double value, char type, int precision, bool alternate)
     out = fmt::format("{:.{}e}", value, precision);
     if (alternate && precision == 0) out.insert(out.find('e'), ".");
   } else {
-    // 'g', and 'r': what format() does without a type, where a whole number shows one digit after the point and the
-    // exponent begins one digit earlier.
+    // 'g', and 'r': what format() does without a type, where a whole number shows one digit after
+    // the point and the exponent begins one digit earlier.
     const int significant = std::max(precision, 1);
     std::string exact = fmt::format("{:.{}e}", value, significant - 1);
     const size_t e = exact.find('e');
     const int exponent = std::stoi(exact.substr(e + 1));
-    const bool scientific = exponent < -4 || exponent >= (lower == 'r' ? significant - 1 + (significant == 0) : significant);
+    const bool scientific =
+        exponent < -4 ||
+        exponent >= (lower == 'r' ? significant - 1 + (significant == 0) : significant);
     if (scientific) {
       std::string mantissa = exact.substr(0, e);
       if (!alternate && mantissa.find('.') != std::string::npos) {
@@ -279,8 +296,10 @@ Value format_value(const Value& value, const Value& spec_text) {
       case 'o':
       case 'x':
       case 'X':
-      case 'n': return Value::string(format_int(value, spec));
-      default: break;
+      case 'n':
+        return Value::string(format_int(value, spec));
+      default:
+        break;
     }
   }
   switch (spec.type) {
@@ -292,8 +311,10 @@ Value format_value(const Value& value, const Value& spec_text) {
     case 'g':
     case 'G':
     case 'n':
-    case '%': return Value::string(format_double(number_to_double(value), spec));
-    default: unknown_type(spec, value);
+    case '%':
+      return Value::string(format_double(number_to_double(value), spec));
+    default:
+      unknown_type(spec, value);
   }
 }
 

@@ -20,7 +20,8 @@ class Percent {
  public:
   Percent(const Value& format, const Value& values) : format_(format.as_str()), values_(values) {
     // Whatever has keys or indices could be a mapping.
-    mapping_ = values.is(Kind::dict) || values.is(Kind::list) || values.is(Kind::undefined) || values.as<Range>();
+    mapping_ = values.is(Kind::dict) || values.is(Kind::list) || values.is(Kind::undefined) ||
+               values.as<Range>();
     if (!values.is(Kind::tuple)) single_ = values;
   }
 
@@ -88,12 +89,18 @@ class Percent {
     }
     for (; at < text.size(); ++at) {
       const char f = text[at];
-      if (f == '-') c.left = true;
-      else if (f == '+') c.plus = true;
-      else if (f == ' ') c.blank = true;
-      else if (f == '#') c.alternate = true;
-      else if (f == '0') c.zero = true;
-      else break;
+      if (f == '-')
+        c.left = true;
+      else if (f == '+')
+        c.plus = true;
+      else if (f == ' ')
+        c.blank = true;
+      else if (f == '#')
+        c.alternate = true;
+      else if (f == '0')
+        c.zero = true;
+      else
+        break;
     }
     c.width = size(at, "width");
     if (c.width < 0) {
@@ -109,8 +116,9 @@ class Percent {
     c.type = text[at];
     if (std::string_view("sraidoxXuceEfFgG").find(c.type) == std::string_view::npos) {
       if (!keyed) next();
-      raise("unsupported format character '{}' ({:#x}) at index {}", text.substr(at, char_size(text, at)),
-            char_at(text, at), count_chars(std::string_view(text).substr(0, at)));
+      raise("unsupported format character '{}' ({:#x}) at index {}",
+            text.substr(at, char_size(text, at)), char_at(text, at),
+            count_chars(std::string_view(text).substr(0, at)));
     }
     ++at;
     if (keyed) {
@@ -133,15 +141,19 @@ class Percent {
     switch (c.type) {
       case 's':
       case 'r':
-      case 'a': return put_text(c, value);
-      case 'c': return put_char(c, value);
+      case 'a':
+        return put_text(c, value);
+      case 'c':
+        return put_char(c, value);
       case 'e':
       case 'E':
       case 'f':
       case 'F':
       case 'g':
-      case 'G': return put_float(c, value);
-      default: return put_int(c, value);
+      case 'G':
+        return put_float(c, value);
+      default:
+        return put_int(c, value);
     }
   }
 
@@ -163,7 +175,8 @@ class Percent {
       length = static_cast<size_t>(c.precision);
       end = in.offset(length);
     }
-    const size_t padding = static_cast<size_t>(c.width) > length ? static_cast<size_t>(c.width) - length : 0;
+    const size_t padding =
+        static_cast<size_t>(c.width) > length ? static_cast<size_t>(c.width) - length : 0;
     if (!c.left) out_.repeat(" ", padding);
     out_.append(in, 0, end);
     if (c.left) out_.repeat(" ", padding);
@@ -186,10 +199,12 @@ class Percent {
     if (c.left) out_.repeat(" ", padding);
   }
 
-  void number(const Conversion& c, bool negative, const std::string& prefix, const std::string& digits, bool zero) {
+  void number(const Conversion& c, bool negative, const std::string& prefix,
+              const std::string& digits, bool zero) {
     const std::string sign = negative ? "-" : c.plus ? "+" : c.blank ? " " : "";
     const size_t size = sign.size() + prefix.size() + digits.size();
-    const size_t padding = static_cast<size_t>(c.width) > size ? static_cast<size_t>(c.width) - size : 0;
+    const size_t padding =
+        static_cast<size_t>(c.width) > size ? static_cast<size_t>(c.width) - size : 0;
     if (!c.left && !zero) out_.repeat(" ", padding);
     out_.literal(sign + prefix);
     if (!c.left && zero) out_.repeat("0", padding);
@@ -202,7 +217,8 @@ class Percent {
     if (!number_of) raise("must be real number, not {}", type_name(value));
     const double d = *number_of;
     const bool negative = std::signbit(d) && !std::isnan(d);
-    const int precision = c.precision < 0 ? 6 : static_cast<int>(std::min<int64_t>(c.precision, INT32_MAX));
+    const int precision =
+        c.precision < 0 ? 6 : static_cast<int>(std::min<int64_t>(c.precision, INT32_MAX));
     if (c.precision > INT32_MAX - 100) raise("precision too large");
     number(c, negative, "", format_float(std::fabs(d), c.type, precision, c.alternate), c.zero);
   }
@@ -212,16 +228,18 @@ class Percent {
     const bool based = c.type == 'x' || c.type == 'X' || c.type == 'o';
     if (value.is(Kind::undefined)) raise_undefined(value);
     if (!value.is_number() || (based && value.is(Kind::floating))) {
-      raise("%{} format: {} required, not {}", c.type, based ? "an integer" : "a real number", type_name(value));
+      raise("%{} format: {} required, not {}", c.type, based ? "an integer" : "a real number",
+            type_name(value));
     }
     if (value.is(Kind::floating)) {
       if (!std::isfinite(value.as_double())) {
-        raise("cannot convert float {} to integer", std::isnan(value.as_double()) ? "NaN" : "infinity");
+        raise("cannot convert float {} to integer",
+              std::isnan(value.as_double()) ? "NaN" : "infinity");
       }
       whole = Value::integer(BigInt::from_double(value.as_double()));
     }
     const BigInt big = whole.as_big();
-    std::string digits = !based            ? int_digits(Value::integer(big))
+    std::string digits = !based          ? int_digits(Value::integer(big))
                          : c.type == 'o' ? big.to_string(8)
                                          : big.to_string(16);
     if (big.negative()) digits.erase(0, 1);
@@ -234,7 +252,8 @@ class Percent {
       charge.take(static_cast<size_t>(c.precision));
       digits.insert(0, static_cast<size_t>(c.precision) - digits.size(), '0');
     }
-    number(c, big.negative(), c.alternate && based ? std::string("0") + c.type : "", digits, c.zero);
+    number(c, big.negative(), c.alternate && based ? std::string("0") + c.type : "", digits,
+           c.zero);
   }
 
   const Str& format_;
@@ -311,7 +330,8 @@ class Braces {
     Value value = resolve(name);
     if (conversion == 'r' || conversion == 'a') {
       Text shown;
-      shown.append(conversion == 'a' && value.is(Kind::string) ? repr_string(value.bytes(), true) : repr(value),
+      shown.append(conversion == 'a' && value.is(Kind::string) ? repr_string(value.bytes(), true)
+                                                               : repr(value),
                    holds_text_of_values(value));
       value = shown.finish();
     } else if (conversion == 's') {
@@ -376,7 +396,8 @@ class Braces {
         const std::string_view key = name.substr(begin, end - begin);
         if (key.empty()) raise("Empty attribute in format string");
         const auto index = index_of(key);
-        value = interpreter_.item(value, index ? Value::integer(static_cast<int64_t>(*index)) : Value::string(key));
+        value = interpreter_.item(
+            value, index ? Value::integer(static_cast<int64_t>(*index)) : Value::string(key));
         ++end;
       } else {
         raise("Only '.' or '[' may follow ']' in format field specifier");
@@ -394,7 +415,9 @@ class Braces {
 
 }  // namespace
 
-Value format_percent(const Value& text, const Value& arguments) { return Percent(text, arguments).run(); }
+Value format_percent(const Value& text, const Value& arguments) {
+  return Percent(text, arguments).run();
+}
 
 Value format_braces(Interpreter& interpreter, const Value& text, const Args& args) {
   const bool markup = text.as_str().markup;

@@ -13,7 +13,8 @@ Value make_range(Interpreter& interpreter, Args& args) {
   const Bound bound("range", args, {"", "", ""}, 1);
   const auto number = [&](size_t i) {
     const int64_t value = bound.integer(i, 0);
-    if (bound.at(i).is(Kind::big)) raise("Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).");
+    if (bound.at(i).is(Kind::big))
+      raise("Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).");
     return value;
   };
   const bool single = !bound.has(1);
@@ -37,7 +38,8 @@ Value make_range(Interpreter& interpreter, Args& args) {
 
 // dict(mapping or pairs, more=...)
 std::shared_ptr<Dict> make_dict(const char* name, Args& args) {
-  if (args.positional.size() > 1) raise("{} expected at most 1 argument, got {}", name, args.positional.size());
+  if (args.positional.size() > 1)
+    raise("{} expected at most 1 argument, got {}", name, args.positional.size());
   auto out = std::make_shared<Dict>();
   out->charge.take(sizeof(Dict));
   if (!args.positional.empty()) {
@@ -47,7 +49,8 @@ std::shared_ptr<Dict> make_dict(const char* name, Args& args) {
     } else {
       Cursor cursor(source);
       for (Value item; cursor.next(item);) {
-        if (!Cursor::possible(item)) raise("cannot convert dictionary update sequence element to a sequence");
+        if (!Cursor::possible(item))
+          raise("cannot convert dictionary update sequence element to a sequence");
         const std::vector<Value> pair = to_vector(item);
         if (pair.size() != 2) {
           raise("dictionary update sequence element has length {}; 2 is required", pair.size());
@@ -70,7 +73,8 @@ Value make_namespace(Interpreter& interpreter, Args& args) {
 }
 
 Value make_cycler(Interpreter& interpreter, Args& args) {
-  if (!args.named.empty()) raise("cycler() got an unexpected keyword argument '{}'", args.named[0].first);
+  if (!args.named.empty())
+    raise("cycler() got an unexpected keyword argument '{}'", args.named[0].first);
   if (args.positional.empty()) raise("at least one item has to be provided");
   auto* out = interpreter.make<Cycler>();
   out->items = args.positional;
@@ -117,7 +121,8 @@ Value strftime_now(Interpreter& interpreter, Args& args) {
   std::string out(prepared.size() * 4 + 64, '\0');
   size_t size = 0;
   while ((size = std::strftime(out.data(), out.size(), prepared.c_str(), &now)) == 0) {
-    if (out.size() > 1'000'000) throw Failure{"strftime_now: the date is too long", ErrorKind::resource};
+    if (out.size() > 1'000'000)
+      throw Failure{"strftime_now: the date is too long", ErrorKind::resource};
     out.resize(out.size() * 4);
   }
   return Value::string(std::string_view(out).substr(0, size - 1));
@@ -126,7 +131,9 @@ Value strftime_now(Interpreter& interpreter, Args& args) {
 }  // namespace
 
 std::optional<Value> global_function(Interpreter& interpreter, std::string_view name) {
-  const auto function = [&](Value (*call)(Interpreter&, Args&)) { return interpreter.function(std::string(name), call); };
+  const auto function = [&](Value (*call)(Interpreter&, Args&)) {
+    return interpreter.function(std::string(name), call);
+  };
   if (name == "range") return function(make_range);
   if (name == "dict") {
     return function([](Interpreter&, Args& args) { return Value::dict(make_dict("dict", args)); });

@@ -101,12 +101,14 @@ class Interpreter {
   bool autoescape_ = false;
 };
 
-/// The functions that every template has: range, dict, namespace, ...; nothing where there is no such one.
+/// The functions that every template has: range, dict, namespace, ...; nothing where there is no
+/// such one.
 std::optional<Value> global_function(Interpreter& interpreter, std::string_view name);
 
-/// A method or attribute of a value that is not in a dict; nothing where Python has no such attribute. What the
-/// sandbox forbids is undefined.
-std::optional<Value> python_attribute(Interpreter& interpreter, const Value& object, std::string_view name);
+/// A method or attribute of a value that is not in a dict; nothing where Python has no such
+/// attribute. What the sandbox forbids is undefined.
+std::optional<Value> python_attribute(Interpreter& interpreter, const Value& object,
+                                      std::string_view name);
 /// Calls a method of a string, or says that there is none.
 using Method = Value (*)(Interpreter&, const Value& self, Args& args);
 Method string_method(std::string_view name);
@@ -122,6 +124,7 @@ Value format_percent(const Value& text, const Value& arguments);
 Value format_braces(Interpreter& interpreter, const Value& text, const Args& args);
 
 /// value[start:stop:step] of strings, lists, tuples and ranges.
-Value slice(Interpreter& interpreter, const Value& value, const Value& start, const Value& stop, const Value& step);
+Value slice(Interpreter& interpreter, const Value& value, const Value& start, const Value& stop,
+            const Value& step);
 
 }  // namespace ashlar::jinja

@@ -18,16 +18,31 @@ class Writer {
     const Deeper deeper;
     Budget::current()->step();
     switch (value.kind()) {
-      case Kind::none: out.literal("null"); return;
-      case Kind::boolean: out.literal(value.as_bool() ? "true" : "false"); return;
+      case Kind::none:
+        out.literal("null");
+        return;
+      case Kind::boolean:
+        out.literal(value.as_bool() ? "true" : "false");
+        return;
       case Kind::integer:
-      case Kind::big: out.literal(int_digits(value)); return;
-      case Kind::floating: out.literal(number(value.as_double())); return;
-      case Kind::string: string(value.as_str()); return;
+      case Kind::big:
+        out.literal(int_digits(value));
+        return;
+      case Kind::floating:
+        out.literal(number(value.as_double()));
+        return;
+      case Kind::string:
+        string(value.as_str());
+        return;
       case Kind::list:
-      case Kind::tuple: list(value.items(), depth); return;
-      case Kind::dict: dict(value.as_dict(), depth); return;
-      default: raise("Object of type {} is not JSON serializable", type_name(value));
+      case Kind::tuple:
+        list(value.items(), depth);
+        return;
+      case Kind::dict:
+        dict(value.as_dict(), depth);
+        return;
+      default:
+        raise("Object of type {} is not JSON serializable", type_name(value));
     }
   }
 
@@ -57,13 +72,24 @@ class Writer {
 
   void key(const Value& value) {
     switch (value.kind()) {
-      case Kind::string: string(value.as_str()); return;
-      case Kind::none: out.literal("\"null\""); return;
-      case Kind::boolean: out.literal(value.as_bool() ? "\"true\"" : "\"false\""); return;
+      case Kind::string:
+        string(value.as_str());
+        return;
+      case Kind::none:
+        out.literal("\"null\"");
+        return;
+      case Kind::boolean:
+        out.literal(value.as_bool() ? "\"true\"" : "\"false\"");
+        return;
       case Kind::integer:
-      case Kind::big: out.literal("\"" + int_digits(value) + "\""); return;
-      case Kind::floating: out.literal("\"" + number(value.as_double()) + "\""); return;
-      default: raise("keys must be str, int, float, bool or None, not {}", type_name(value));
+      case Kind::big:
+        out.literal("\"" + int_digits(value) + "\"");
+        return;
+      case Kind::floating:
+        out.literal("\"" + number(value.as_double()) + "\"");
+        return;
+      default:
+        raise("keys must be str, int, float, bool or None, not {}", type_name(value));
     }
   }
 
@@ -107,14 +133,22 @@ class Writer {
 
   std::string escaped(uint32_t c) const {
     switch (c) {
-      case '"': return "\\\"";
-      case '\\': return "\\\\";
-      case '\n': return "\\n";
-      case '\r': return "\\r";
-      case '\t': return "\\t";
-      case '\f': return "\\f";
-      case '\b': return "\\b";
-      default: break;
+      case '"':
+        return "\\\"";
+      case '\\':
+        return "\\\\";
+      case '\n':
+        return "\\n";
+      case '\r':
+        return "\\r";
+      case '\t':
+        return "\\t";
+      case '\f':
+        return "\\f";
+      case '\b':
+        return "\\b";
+      default:
+        break;
     }
     if (c >= 0x20 && (c < 0x7f || !ascii)) return "";
     if (c < 0x10000) return fmt::format("\\u{:04x}", c);
@@ -137,7 +171,8 @@ Value to_json(const Value& value, const Args& args) {
       writer.indent = indent.bytes();
     } else {
       const int64_t width = to_index(indent);
-      if (width > 10'000) throw Failure{"tojson: an indent of more than 10000", ErrorKind::resource};
+      if (width > 10'000)
+        throw Failure{"tojson: an indent of more than 10000", ErrorKind::resource};
       writer.indent.assign(static_cast<size_t>(std::max<int64_t>(width, 0)), ' ');
     }
   }

@@ -41,7 +41,9 @@ class Lexer {
  private:
   enum class Tag { none, raw, block, variable, comment };
 
-  bool starts(size_t at, std::string_view what) const { return text_.compare(at, what.size(), what) == 0; }
+  bool starts(size_t at, std::string_view what) const {
+    return text_.compare(at, what.size(), what) == 0;
+  }
 
   size_t skip_space(size_t at) const {
     while (at < text_.size() && is_space(char_at(text_, at))) at += char_size(text_, at);
@@ -59,7 +61,8 @@ class Lexer {
     return starts(i, "%}") ? i + 2 : 0;
   }
 
-  // The end of a tag's closing delimiter `close` from `at`, with its whitespace control; 0 where there is none.
+  // The end of a tag's closing delimiter `close` from `at`, with its whitespace control; 0 where
+  // there is none.
   size_t tag_end(size_t at, std::string_view close, bool plus_and_trim) const {
     if (starts(at, "-") && starts(at + 1, close)) return skip_space(at + 1 + close.size());
     if (plus_and_trim && starts(at, "+") && starts(at + 1, close)) return at + 1 + close.size();
@@ -122,7 +125,8 @@ class Lexer {
       return;
     }
     size_t end = at + 2;
-    const char sign = end < text_.size() && (text_[end] == '-' || text_[end] == '+') ? text_[end] : ' ';
+    const char sign =
+        end < text_.size() && (text_[end] == '-' || text_[end] == '+') ? text_[end] : ' ';
     end = tag == Tag::raw ? raw_end : sign == ' ' ? end : end + 1;
     data(at, sign, tag == Tag::variable);
     pass(at);
@@ -130,7 +134,8 @@ class Lexer {
     pass(end);
     if (tag == Tag::raw) return raw();
     if (tag == Tag::comment) return comment();
-    tokens_.push_back({tag == Tag::block ? TokenType::block_begin : TokenType::variable_begin, line, ""});
+    tokens_.push_back(
+        {tag == Tag::block ? TokenType::block_begin : TokenType::variable_begin, line, ""});
     inside(tag == Tag::block);
   }
 
@@ -255,7 +260,8 @@ class Lexer {
       end += char_size(text_, end);
     }
     bool valid = is_identifier_start(char_at(text_, at_));
-    for (size_t i = at_; i < end; i += char_size(text_, i)) valid &= is_identifier_part(char_at(text_, i));
+    for (size_t i = at_; i < end; i += char_size(text_, i))
+      valid &= is_identifier_part(char_at(text_, i));
     if (!valid) raise("Invalid character in identifier");
     add(TokenType::name, text_.substr(at_, end - at_));
     pass(end);
@@ -271,7 +277,8 @@ class Lexer {
 
   static std::string repr_char(char c) { return c == '\'' ? "\"'\"" : fmt::format("'{}'", c); }
   size_t count(size_t end) const {
-    return static_cast<size_t>(std::count_if(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(end),
+    return static_cast<size_t>(std::count_if(text_.begin(),
+                                             text_.begin() + static_cast<std::ptrdiff_t>(end),
                                              [](char c) { return (c & 0xc0) != 0x80; }));
   }
 
@@ -305,14 +312,16 @@ class Lexer {
           const char h = in[i];
           code = code * 16 + static_cast<uint64_t>(h <= '9' ? h - '0' : (h | 0x20) - 'a' + 10);
         }
-        if (n < wanted) raise("truncated \\{} escape", c == 'x' ? "xXX" : c == 'u' ? "uXXXX" : "UXXXXXXXX");
+        if (n < wanted)
+          raise("truncated \\{} escape", c == 'x' ? "xXX" : c == 'u' ? "uXXXX" : "UXXXXXXXX");
         if (code > 0x10ffff) raise("illegal Unicode character");
         append_utf8(static_cast<uint32_t>(code), out);
       } else if (c == 'N') {
         throw Failure{"\\N{...} in a string is not supported: write the character itself",
                       ErrorKind::unsupported};
       } else if (static_cast<unsigned char>(c) >= 0x80) {
-        // Jinja2 spells out characters beyond ASCII before it unescapes: the backslash meets another.
+        // Jinja2 spells out characters beyond ASCII before it unescapes: the backslash meets
+        // another.
         const uint32_t code = char_at(in, i - 1);
         i += char_size(in, i - 1) - 1;
         out += code < 0x100     ? fmt::format("\\x{:02x}", code)
@@ -360,20 +369,32 @@ class Lexer {
 
 }  // namespace
 
-std::vector<Token> tokenize(std::string_view source, int& line) { return Lexer(source, line).run(); }
+std::vector<Token> tokenize(std::string_view source, int& line) {
+  return Lexer(source, line).run();
+}
 
 std::string describe(const Token& token) {
   switch (token.type) {
-    case TokenType::data: return "template data / text";
-    case TokenType::block_begin: return "begin of statement block";
-    case TokenType::block_end: return "end of statement block";
-    case TokenType::variable_begin: return "begin of print statement";
-    case TokenType::variable_end: return "end of print statement";
-    case TokenType::string: return "string";
-    case TokenType::integer: return "integer";
-    case TokenType::floating: return "float";
-    case TokenType::end: return "end of template";
-    default: return token.text;
+    case TokenType::data:
+      return "template data / text";
+    case TokenType::block_begin:
+      return "begin of statement block";
+    case TokenType::block_end:
+      return "end of statement block";
+    case TokenType::variable_begin:
+      return "begin of print statement";
+    case TokenType::variable_end:
+      return "end of print statement";
+    case TokenType::string:
+      return "string";
+    case TokenType::integer:
+      return "integer";
+    case TokenType::floating:
+      return "float";
+    case TokenType::end:
+      return "end of template";
+    default:
+      return token.text;
   }
 }
 

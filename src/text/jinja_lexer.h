@@ -27,8 +27,8 @@ struct Token {
   std::string text;  // strings are already unescaped
 };
 
-/// The source with line ends as \n and without one trailing line end, as tokens that end in one of type `end`.
-/// Throws Failure with `line` set to where.
+/// The source with line ends as \n and without one trailing line end, as tokens that end in one of
+/// type `end`. Throws Failure with `line` set to where.
 std::vector<Token> tokenize(std::string_view source, int& line);
 
 /// What errors call the token.

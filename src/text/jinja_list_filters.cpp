@@ -29,9 +29,7 @@ Value filter_first(Interpreter&, const Value& value, Args& args) {
   return cursor.next(out) ? out : Value::undefined("No first item, sequence was empty.");
 }
 
-bool reversible(const Value& value) {
-  return Cursor::possible(value) && !value.as<Generator>();
-}
+bool reversible(const Value& value) { return Cursor::possible(value) && !value.as<Generator>(); }
 
 Value filter_last(Interpreter&, const Value& value, Args& args) {
   no_arguments("last", args);
@@ -44,16 +42,18 @@ Value filter_last(Interpreter&, const Value& value, Args& args) {
 
 Value filter_reverse(Interpreter& interpreter, const Value& value, Args& args) {
   no_arguments("reverse", args);
-  if (value.is(Kind::string)) return slice(interpreter, value, Value(), Value(), Value::integer(-1));
+  if (value.is(Kind::string))
+    return slice(interpreter, value, Value(), Value(), Value::integer(-1));
   if (!Cursor::possible(value)) raise("argument must be iterable");
   std::vector<Value> items = to_vector(value);
   std::reverse(items.begin(), items.end());
   if (!reversible(value)) return Value::list(std::move(items));
-  return interpreter.generator([list = Value::list(std::move(items)), at = size_t{0}](Value& out) mutable {
-    if (at >= list.items().size()) return false;
-    out = list.items()[at++];
-    return true;
-  });
+  return interpreter.generator(
+      [list = Value::list(std::move(items)), at = size_t{0}](Value& out) mutable {
+        if (at >= list.items().size()) return false;
+        out = list.items()[at++];
+        return true;
+      });
 }
 
 Value filter_join(Interpreter& interpreter, const Value& value, Args& args) {
@@ -81,36 +81,41 @@ Value filter_join(Interpreter& interpreter, const Value& value, Args& args) {
 }
 
 Value filter_map(Interpreter& interpreter, const Value& value, Args& args) {
-  return interpreter.generator(
-      [&interpreter, value, args, cursor = std::shared_ptr<Cursor>(), started = false](Value& out) mutable {
-        if (!started) {
-          started = true;
-          if (truthy(value)) {
-            const bool attribute = args.positional.empty() && std::any_of(args.named.begin(), args.named.end(),
-                                                                          [](const auto& a) { return a.first == "attribute"; });
-            if (attribute) Bound("map", args, {"attribute", "default"}, 1);
-            else if (args.positional.empty()) raise("map requires a filter argument");
-            cursor = std::make_shared<Cursor>(value);
-          }
-        }
-        Value item;
-        if (!cursor || !cursor->next(item)) return false;
-        if (args.positional.empty()) {
-          const Bound bound("map", args, {"attribute", "default"}, 1);
-          const Value otherwise = bound.at(1);
-          out = attribute_path(interpreter, item, bound.at(0), bound.is_none(1) ? nullptr : &otherwise);
-          return true;
-        }
-        const Value& name = args.positional[0];
-        if (!name.is(Kind::string)) raise("No filter named {}.", repr(name));
-        Args rest{{args.positional.begin() + 1, args.positional.end()}, args.named};
-        out = interpreter.filter(name.bytes(), item, rest);
-        return true;
-      });
+  return interpreter.generator([&interpreter, value, args, cursor = std::shared_ptr<Cursor>(),
+                                started = false](Value& out) mutable {
+    if (!started) {
+      started = true;
+      if (truthy(value)) {
+        const bool attribute = args.positional.empty() &&
+                               std::any_of(args.named.begin(), args.named.end(),
+                                           [](const auto& a) { return a.first == "attribute"; });
+        if (attribute)
+          Bound("map", args, {"attribute", "default"}, 1);
+        else if (args.positional.empty())
+          raise("map requires a filter argument");
+        cursor = std::make_shared<Cursor>(value);
+      }
+    }
+    Value item;
+    if (!cursor || !cursor->next(item)) return false;
+    if (args.positional.empty()) {
+      const Bound bound("map", args, {"attribute", "default"}, 1);
+      const Value otherwise = bound.at(1);
+      out = attribute_path(interpreter, item, bound.at(0), bound.is_none(1) ? nullptr : &otherwise);
+      return true;
+    }
+    const Value& name = args.positional[0];
+    if (!name.is(Kind::string)) raise("No filter named {}.", repr(name));
+    Args rest{{args.positional.begin() + 1, args.positional.end()}, args.named};
+    out = interpreter.filter(name.bytes(), item, rest);
+    return true;
+  });
 }
 
-Value choose(Interpreter& interpreter, const Value& value, const Args& args, bool keep, bool by_attribute) {
-  return interpreter.generator([&interpreter, value, args, keep, by_attribute, cursor = std::shared_ptr<Cursor>(),
+Value choose(Interpreter& interpreter, const Value& value, const Args& args, bool keep,
+             bool by_attribute) {
+  return interpreter.generator([&interpreter, value, args, keep, by_attribute,
+                                cursor = std::shared_ptr<Cursor>(),
                                 started = false](Value& out) mutable {
     const size_t used = by_attribute ? 1 : 0;
     if (!started) {
@@ -121,12 +126,14 @@ Value choose(Interpreter& interpreter, const Value& value, const Args& args, boo
       }
     }
     for (Value item; cursor && cursor->next(item);) {
-      const Value subject = by_attribute ? attribute_path(interpreter, item, args.positional[0]) : item;
+      const Value subject =
+          by_attribute ? attribute_path(interpreter, item, args.positional[0]) : item;
       bool holds;
       if (args.positional.size() > used) {
         const Value& name = args.positional[used];
         if (!name.is(Kind::string)) raise("No test named {}.", repr(name));
-        Args rest{{args.positional.begin() + static_cast<std::ptrdiff_t>(used) + 1, args.positional.end()},
+        Args rest{{args.positional.begin() + static_cast<std::ptrdiff_t>(used) + 1,
+                   args.positional.end()},
                   args.named};
         holds = interpreter.test(name.bytes(), subject, rest);
       } else {
@@ -170,8 +177,8 @@ Value filter_sort(Interpreter& interpreter, const Value& value, Args& args) {
 
 Value filter_unique(Interpreter& interpreter, const Value& value, Args& args) {
   const Bound bound("unique", args, {"case_sensitive", "attribute"});
-  return interpreter.generator([&interpreter, value, sensitive = bound.truth(0, false), path = bound.at(1),
-                                seen = std::make_shared<Dict>(),
+  return interpreter.generator([&interpreter, value, sensitive = bound.truth(0, false),
+                                path = bound.at(1), seen = std::make_shared<Dict>(),
                                 cursor = std::shared_ptr<Cursor>()](Value& out) mutable {
     if (!cursor) cursor = std::make_shared<Cursor>(value);
     for (Value item; cursor->next(item);) {
@@ -215,8 +222,9 @@ Value filter_sum(Interpreter& interpreter, const Value& value, Args& args) {
 
 Value filter_batch(Interpreter& interpreter, const Value& value, Args& args) {
   const Bound bound("batch", args, {"linecount", "fill_with"}, 1);
-  return interpreter.generator([value, count = bound.at(0), fill = bound.at(1), cursor = std::shared_ptr<Cursor>(),
-                                held = std::vector<Value>(), done = false](Value& out) mutable {
+  return interpreter.generator([value, count = bound.at(0), fill = bound.at(1),
+                                cursor = std::shared_ptr<Cursor>(), held = std::vector<Value>(),
+                                done = false](Value& out) mutable {
     if (!cursor) cursor = std::make_shared<Cursor>(value);
     if (done) return false;
     for (Value item; cursor->next(item);) {
@@ -244,8 +252,9 @@ Value filter_batch(Interpreter& interpreter, const Value& value, Args& args) {
 
 Value filter_slice(Interpreter& interpreter, const Value& value, Args& args) {
   const Bound bound("slice", args, {"slices", "fill_with"}, 1);
-  return interpreter.generator([value, slices = bound.at(0), fill = bound.at(1), items = std::vector<Value>(),
-                                number = int64_t{-1}, offset = int64_t{0}](Value& out) mutable {
+  return interpreter.generator([value, slices = bound.at(0), fill = bound.at(1),
+                                items = std::vector<Value>(), number = int64_t{-1},
+                                offset = int64_t{0}](Value& out) mutable {
     const int64_t count = to_index(slices);
     if (number < 0) {
       items = to_vector(value);
@@ -273,13 +282,16 @@ Value filter_groupby(Interpreter& interpreter, const Value& value, Args& args) {
   const auto plain_key = [&](const Value& item) {
     return attribute_path(interpreter, item, path, bound.is_none(1) ? nullptr : &otherwise);
   };
-  const auto key = [&](const Value& item) { return sensitive ? plain_key(item) : ignore_case(plain_key(item)); };
+  const auto key = [&](const Value& item) {
+    return sensitive ? plain_key(item) : ignore_case(plain_key(item));
+  };
   const std::vector<Value> items = sorted(to_vector(value), key, false);
   std::vector<Value> out;
   for (size_t i = 0; i < items.size();) {
     const Value shared = key(items[i]);
     std::vector<Value> members;
-    for (; i < items.size() && (members.empty() || equal(shared, key(items[i]))); ++i) members.push_back(items[i]);
+    for (; i < items.size() && (members.empty() || equal(shared, key(items[i]))); ++i)
+      members.push_back(items[i]);
     const Value shown = sensitive ? shared : plain_key(members[0]);
     out.push_back(Value::group(shown, Value::list(std::move(members))));
   }
@@ -327,7 +339,8 @@ Value filter_items(Interpreter& interpreter, const Value& value, Args& args) {
 
 Value filter_attr(Interpreter& interpreter, const Value& value, Args& args) {
   const Bound bound("attr", args, {"name"}, 1);
-  if (!bound.at(0).is(Kind::string)) raise("attribute name must be string, not '{}'", type_name(bound.at(0)));
+  if (!bound.at(0).is(Kind::string))
+    raise("attribute name must be string, not '{}'", type_name(bound.at(0)));
   if (value.is(Kind::undefined)) raise_undefined(value);
   const std::string& name = bound.at(0).bytes();
   if (auto found = python_attribute(interpreter, value, name)) return *found;
@@ -335,7 +348,8 @@ Value filter_attr(Interpreter& interpreter, const Value& value, Args& args) {
 }
 
 Value filter_random(Interpreter&, const Value&, Args&) {
-  throw Failure{"random is not supported: a template's text must not depend on chance", ErrorKind::unsupported};
+  throw Failure{"random is not supported: a template's text must not depend on chance",
+                ErrorKind::unsupported};
 }
 
 constexpr FilterEntry kFilters[] = {
@@ -360,11 +374,15 @@ constexpr FilterEntry kFilters[] = {
     {"max", [](Interpreter& i, const Value& v, Args& a) { return extreme(i, v, a, true); }},
     {"min", [](Interpreter& i, const Value& v, Args& a) { return extreme(i, v, a, false); }},
     {"random", filter_random},
-    {"reject", [](Interpreter& i, const Value& v, Args& a) { return choose(i, v, a, false, false); }},
-    {"rejectattr", [](Interpreter& i, const Value& v, Args& a) { return choose(i, v, a, false, true); }},
+    {"reject",
+     [](Interpreter& i, const Value& v, Args& a) { return choose(i, v, a, false, false); }},
+    {"rejectattr",
+     [](Interpreter& i, const Value& v, Args& a) { return choose(i, v, a, false, true); }},
     {"reverse", filter_reverse},
-    {"select", [](Interpreter& i, const Value& v, Args& a) { return choose(i, v, a, true, false); }},
-    {"selectattr", [](Interpreter& i, const Value& v, Args& a) { return choose(i, v, a, true, true); }},
+    {"select",
+     [](Interpreter& i, const Value& v, Args& a) { return choose(i, v, a, true, false); }},
+    {"selectattr",
+     [](Interpreter& i, const Value& v, Args& a) { return choose(i, v, a, true, true); }},
     {"slice", filter_slice},
     {"sort", filter_sort},
     {"sum", filter_sum},

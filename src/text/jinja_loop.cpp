@@ -5,7 +5,8 @@
 namespace ashlar::jinja {
 
 std::string Macro::description() const {
-  return signature->name.empty() ? "<Macro anonymous>" : fmt::format("<Macro {}>", repr_string(signature->name));
+  return signature->name.empty() ? "<Macro anonymous>"
+                                 : fmt::format("<Macro {}>", repr_string(signature->name));
 }
 
 std::string Loop::description() { return fmt::format("<LoopContext {}/{}>", index0 + 1, length()); }
@@ -52,7 +53,8 @@ void Interpreter::open_loop(Loop& loop, const Node& node, const Value& iterable,
   const Expr* condition = node.exprs[2].get();
   if (!condition) {
     loop.source = [cursor](Value& out) { return cursor->next(out); };
-    const bool sized = !iterable.is(Kind::object) || iterable.as<Range>() || iterable.as<DictView>();
+    const bool sized =
+        !iterable.is(Kind::object) || iterable.as<Range>() || iterable.as<DictView>();
     if (sized) loop.known_length = jinja::length(iterable);
     return;
   }
@@ -117,7 +119,8 @@ Value Interpreter::make_macro(const Node& node) {
   macro->body = &node.branches[0];
   macro->unset = &node.unset;
   macro->scope = scope_;
-  for (Scope* scope = scope_; scope && !scope->captured; scope = scope->parent) scope->captured = true;
+  for (Scope* scope = scope_; scope && !scope->captured; scope = scope->parent)
+    scope->captured = true;
   return Value::object(macro);
 }
 
@@ -146,8 +149,8 @@ Value Interpreter::call_macro(const Macro& macro, Args& args) {
   const Signature& signature = *macro.signature;
   const size_t wanted = signature.parameters.size();
   const size_t given = std::min(args.positional.size(), wanted);
-  std::vector<std::optional<Value>> values(args.positional.begin(),
-                                           args.positional.begin() + static_cast<std::ptrdiff_t>(given));
+  std::vector<std::optional<Value>> values(
+      args.positional.begin(), args.positional.begin() + static_cast<std::ptrdiff_t>(given));
   bool found_caller = given == wanted && signature.explicit_caller;
   for (size_t i = given; i < wanted; ++i) {
     const std::string& name = signature.parameters[i].first;
@@ -178,15 +181,19 @@ Value Interpreter::call_macro(const Macro& macro, Args& args) {
     scope_->set(kKwargs, Value::dict(std::move(dict)));
   }
   if (signature.takes_varargs) {
-    scope_->set(kVarargs, Value::tuple({args.positional.begin() + static_cast<std::ptrdiff_t>(given),
-                                        args.positional.end()}));
+    scope_->set(kVarargs,
+                Value::tuple({args.positional.begin() + static_cast<std::ptrdiff_t>(given),
+                              args.positional.end()}));
   }
   const size_t first_default = wanted - signature.defaults.size();
   for (size_t i = 0; i < wanted; ++i) {
     const auto& [name, id] = signature.parameters[i];
-    if (values[i]) scope_->set(id, *values[i]);
-    else if (i >= first_default) scope_->set(id, eval(*signature.defaults[i - first_default]));
-    else scope_->set(id, Value::undefined(fmt::format("parameter '{}' was not provided", name)));
+    if (values[i])
+      scope_->set(id, *values[i]);
+    else if (i >= first_default)
+      scope_->set(id, eval(*signature.defaults[i - first_default]));
+    else
+      scope_->set(id, Value::undefined(fmt::format("parameter '{}' was not provided", name)));
   }
   exec(*macro.body);
   return text.finish(autoescape_);

@@ -24,8 +24,10 @@ struct Scope {
     return nullptr;
   }
   void set(int name, const Value& value) {
-    if (Value* old = find(name)) *old = value;
-    else variables.emplace_back(name, value);
+    if (Value* old = find(name))
+      *old = value;
+    else
+      variables.emplace_back(name, value);
   }
 };
 

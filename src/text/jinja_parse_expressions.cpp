@@ -6,7 +6,8 @@
 namespace ashlar::jinja {
 namespace {
 
-// Python refuses code with more parentheses inside each other, which is what deep expressions become in Jinja2.
+// Python refuses code with more parentheses inside each other, which is what deep expressions
+// become in Jinja2.
 constexpr int kMaxExpressionDepth = 200;
 
 bool constant_name(std::string_view name) {
@@ -31,7 +32,8 @@ ExprPtr Parser::make(Op op, int line, std::vector<ExprPtr> children) {
 void Parser::deepen(Expr& expr, const Expr* child) {
   if (!child) return;
   expr.depth = std::max(expr.depth, child->depth + 1);
-  if (expr.depth > kMaxExpressionDepth) raise("expression nested deeper than {}", kMaxExpressionDepth);
+  if (expr.depth > kMaxExpressionDepth)
+    raise("expression nested deeper than {}", kMaxExpressionDepth);
 }
 
 Value Parser::literal_string(const std::string& text) {
@@ -40,7 +42,9 @@ Value Parser::literal_string(const std::string& text) {
   return strings_.emplace(text, Value::string(text)).first->second;
 }
 
-ExprPtr Parser::expression(bool with_conditional) { return with_conditional ? conditional() : logical_or(); }
+ExprPtr Parser::expression(bool with_conditional) {
+  return with_conditional ? conditional() : logical_or();
+}
 
 ExprPtr Parser::conditional() {
   const Deeper deeper;
@@ -97,13 +101,20 @@ ExprPtr Parser::comparison() {
   std::vector<Comparison> comparisons;
   children.push_back(sum());
   for (;;) {
-    if (skip_op("==")) comparisons.push_back(Comparison::eq);
-    else if (skip_op("!=")) comparisons.push_back(Comparison::ne);
-    else if (skip_op("<=")) comparisons.push_back(Comparison::le);
-    else if (skip_op(">=")) comparisons.push_back(Comparison::ge);
-    else if (skip_op("<")) comparisons.push_back(Comparison::lt);
-    else if (skip_op(">")) comparisons.push_back(Comparison::gt);
-    else if (skip_name("in")) comparisons.push_back(Comparison::in);
+    if (skip_op("=="))
+      comparisons.push_back(Comparison::eq);
+    else if (skip_op("!="))
+      comparisons.push_back(Comparison::ne);
+    else if (skip_op("<="))
+      comparisons.push_back(Comparison::le);
+    else if (skip_op(">="))
+      comparisons.push_back(Comparison::ge);
+    else if (skip_op("<"))
+      comparisons.push_back(Comparison::lt);
+    else if (skip_op(">"))
+      comparisons.push_back(Comparison::gt);
+    else if (skip_name("in"))
+      comparisons.push_back(Comparison::in);
     else if (is_name("not") && ahead().type == TokenType::name && ahead().text == "in") {
       take();
       take();
@@ -136,7 +147,8 @@ ExprPtr Parser::concat() {
   std::vector<ExprPtr> children;
   children.push_back(product());
   while (skip_op("~")) children.push_back(product());
-  return children.size() == 1 ? std::move(children[0]) : make(Op::concat, line, std::move(children));
+  return children.size() == 1 ? std::move(children[0])
+                              : make(Op::concat, line, std::move(children));
 }
 
 ExprPtr Parser::product() {
@@ -228,9 +240,11 @@ ExprPtr Parser::number() {
   }
   const char mark = token.text.size() > 1 ? static_cast<char>(token.text[1] | 0x20) : ' ';
   const int base = mark == 'x' ? 16 : mark == 'o' ? 8 : mark == 'b' ? 2 : 10;
-  if (base == 10 && token.text.size() > 4300) raise("Exceeds the limit (4300 digits) for integer string conversion");
+  if (base == 10 && token.text.size() > 4300)
+    raise("Exceeds the limit (4300 digits) for integer string conversion");
   if (token.text.size() > 20000) raise("integer of {} digits", token.text.size());
-  out->value = Value::integer(BigInt::from_digits(std::string_view(token.text).substr(base == 10 ? 0 : 2), base));
+  out->value = Value::integer(
+      BigInt::from_digits(std::string_view(token.text).substr(base == 10 ? 0 : 2), base));
   return out;
 }
 
@@ -242,8 +256,11 @@ ExprPtr Parser::tuple(bool simplified, bool with_conditional, const Names& ends,
   bool is_tuple = false;
   for (;;) {
     if (!items.empty()) expect_op(",");
-    if (now().type == TokenType::variable_end || now().type == TokenType::block_end || is_op(")")) break;
-    if (now().type == TokenType::name && std::find(ends.begin(), ends.end(), now().text) != ends.end()) break;
+    if (now().type == TokenType::variable_end || now().type == TokenType::block_end || is_op(")"))
+      break;
+    if (now().type == TokenType::name &&
+        std::find(ends.begin(), ends.end(), now().text) != ends.end())
+      break;
     items.push_back(simplified ? primary(with_namespace) : expression(with_conditional));
     if (!is_op(",")) break;
     is_tuple = true;
@@ -283,18 +300,25 @@ ExprPtr Parser::dict() {
 
 ExprPtr Parser::postfix(ExprPtr node) {
   for (;;) {
-    if (is_op(".") || is_op("[")) node = subscript(std::move(node));
-    else if (is_op("(")) node = call(std::move(node));
-    else return node;
+    if (is_op(".") || is_op("["))
+      node = subscript(std::move(node));
+    else if (is_op("("))
+      node = call(std::move(node));
+    else
+      return node;
   }
 }
 
 ExprPtr Parser::filters_and_tests(ExprPtr node) {
   for (;;) {
-    if (is_op("|")) node = filter(std::move(node), false);
-    else if (is_name("is")) node = test(std::move(node));
-    else if (is_op("(")) node = call(std::move(node));
-    else return node;
+    if (is_op("|"))
+      node = filter(std::move(node), false);
+    else if (is_name("is"))
+      node = test(std::move(node));
+    else if (is_op("("))
+      node = call(std::move(node));
+    else
+      return node;
   }
 }
 
@@ -319,7 +343,8 @@ ExprPtr Parser::subscript(ExprPtr node) {
     items.push_back(subscribed());
   }
   expect_op("]");
-  children.push_back(items.size() == 1 ? std::move(items[0]) : make(Op::tuple, token.line, std::move(items)));
+  children.push_back(items.size() == 1 ? std::move(items[0])
+                                       : make(Op::tuple, token.line, std::move(items)));
   return make(Op::item, token.line, std::move(children));
 }
 
@@ -365,7 +390,8 @@ std::unique_ptr<CallArgs> Parser::call_args(Expr& owner) {
       ensure(!args->dynamic_named);
       args->dynamic_named = expression();
       deepen(owner, args->dynamic_named.get());
-    } else if (now().type == TokenType::name && ahead().type == TokenType::op && ahead().text == "=") {
+    } else if (now().type == TokenType::name && ahead().type == TokenType::op &&
+               ahead().text == "=") {
       ensure(!args->dynamic_named);
       const std::string name = take().text;
       take();
@@ -421,8 +447,8 @@ ExprPtr Parser::test(ExprPtr node) {
   } else {
     out->args = std::make_unique<CallArgs>();
     const bool begins_value = type == TokenType::name || type == TokenType::string ||
-                              type == TokenType::integer || type == TokenType::floating || is_op("[") ||
-                              is_op("{");
+                              type == TokenType::integer || type == TokenType::floating ||
+                              is_op("[") || is_op("{");
     if (begins_value && !is_name("else") && !is_name("or") && !is_name("and")) {
       if (is_name("is")) raise("You cannot chain multiple tests with is");
       out->args->positional.push_back(postfix(primary()));

@@ -127,7 +127,8 @@ Body Parser::statements(const Names& ends) {
     } else {
       flush();
       expect(TokenType::block_begin);
-      if (now().type == TokenType::name && std::find(ends.begin(), ends.end(), now().text) != ends.end()) {
+      if (now().type == TokenType::name &&
+          std::find(ends.begin(), ends.end(), now().text) != ends.end()) {
         open_ends_.pop_back();
         return body;
       }
@@ -170,12 +171,15 @@ NodePtr Parser::statement() {
   if (tag == "autoescape") return parse_autoescape();
   if (tag == "generation") return parse_generation();
   if (tag == "break" || tag == "continue") return parse_loop_control();
-  if (tag == "include" || tag == "import" || tag == "from" || tag == "extends") return parse_other_template();
+  if (tag == "include" || tag == "import" || tag == "from" || tag == "extends")
+    return parse_other_template();
   for (const Names* ends : open_ends_) {
     if (std::find(ends->begin(), ends->end(), tag) != ends->end()) {
-      raise("Encountered unknown tag '{}'. You probably made a nesting mistake. Jinja is expecting this tag, "
-            "but currently looking for '{}'.",
-            tag, fmt::join(*open_ends_.back(), "' or '"));
+      raise(
+          "Encountered unknown tag '{}'. You probably made a nesting mistake. Jinja is expecting "
+          "this tag, "
+          "but currently looking for '{}'.",
+          tag, fmt::join(*open_ends_.back(), "' or '"));
     }
   }
   raise("Encountered unknown tag '{}'.", tag);
@@ -223,7 +227,8 @@ NodePtr Parser::parse_for() {
     node->branches.push_back(body_of({"endfor"}));
     take();
   }
-  if (loop_stores_ != stores_before) raise("Can't assign to special loop variable in for-loop target");
+  if (loop_stores_ != stores_before)
+    raise("Can't assign to special loop variable in for-loop target");
   return node;
 }
 
@@ -276,15 +281,18 @@ NodePtr Parser::parse_block() {
   node->scoped = skip_name("scoped");
   const bool required = skip_name("required");
   if (is_op("-")) {
-    raise("Block names in Jinja have to be valid Python identifiers and may not contain hyphens, use an "
-          "underscore instead.");
+    raise(
+        "Block names in Jinja have to be valid Python identifiers and may not contain hyphens, use "
+        "an "
+        "underscore instead.");
   }
   const Saved<int> soft(soft_, 0), loops(loops_, 0);
   node->branches.push_back(body_of({"endblock"}));
   take();
   skip_name(node->text);
   if (required) raise("block '{}' is required, and no template extends this one", node->text);
-  if (!program_->blocks.emplace(node->text, node.get()).second) raise("block '{}' defined twice", node->text);
+  if (!program_->blocks.emplace(node->text, node.get()).second)
+    raise("block '{}' defined twice", node->text);
   return node;
 }
 
@@ -309,8 +317,10 @@ void Parser::signature(Signature& out) {
     for (const auto& [other, id] : out.parameters) {
       if (other == name) raise("duplicate argument '{}' in function definition", name);
     }
-    if (skip_op("=")) out.defaults.push_back(expression());
-    else if (!out.defaults.empty()) raise("non-default argument follows default argument");
+    if (skip_op("="))
+      out.defaults.push_back(expression());
+    else if (!out.defaults.empty())
+      raise("non-default argument follows default argument");
     out.parameters.emplace_back(name, name_id(name));
   }
   expect_op(")");
@@ -337,16 +347,20 @@ void Parser::callable_body(Node& node, std::string_view end) {
   for (size_t i = first_use; i < uses_.size(); ++i) {
     const auto [id, store] = uses_[i];
     if (id >= kFirstFree) continue;
-    if (store) stored[id] = true;
-    else loaded[id] |= !stored[id];
+    if (store)
+      stored[id] = true;
+    else
+      loaded[id] |= !stored[id];
   }
   out.takes_caller = loaded[kCaller];
   out.takes_kwargs = loaded[kKwargs] && !named_kwargs;
   out.takes_varargs = loaded[kVarargs] && !named_varargs;
   if (out.takes_caller && out.explicit_caller &&
       caller_at < out.parameters.size() - out.defaults.size()) {
-    raise("When defining macros or call blocks the special \"caller\" argument must be omitted or be given a "
-          "default.");
+    raise(
+        "When defining macros or call blocks the special \"caller\" argument must be omitted or be "
+        "given a "
+        "default.");
   }
 }
 
@@ -398,7 +412,8 @@ NodePtr Parser::parse_filter_block() {
 
 NodePtr Parser::parse_loop_control() {
   const std::string tag = now().text;
-  auto node = make_node(tag == "break" ? Statement::break_loop : Statement::continue_loop, now().line);
+  auto node =
+      make_node(tag == "break" ? Statement::break_loop : Statement::continue_loop, now().line);
   take();
   if (!loops_) raise("'{}' outside loop", tag);
   return node;
@@ -427,11 +442,13 @@ void Parser::mark_stored(const Expr& expr, bool parameter) {
       if (expr.name == kLoop && !parameter) ++loop_stores_;
       uses_.emplace_back(expr.name, true);
       return;
-    case Op::namespace_ref: return;
+    case Op::namespace_ref:
+      return;
     case Op::tuple:
       for (const auto& child : expr.children) mark_stored(*child, parameter);
       return;
-    default: raise("can't assign to this expression");
+    default:
+      raise("can't assign to this expression");
   }
 }
 

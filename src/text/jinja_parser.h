@@ -1,5 +1,5 @@
-// Recursive descent over the tokens of a template, with the rules and the order of Jinja2's parser and of the checks
-// that its compiler makes.
+// Recursive descent over the tokens of a template, with the rules and the order of Jinja2's parser
+// and of the checks that its compiler makes.
 #pragma once
 
 #include <string>
@@ -23,8 +23,12 @@ class Parser {
   const Token& now() const { return tokens_[at_]; }
   const Token& ahead() const { return tokens_[std::min(at_ + 1, tokens_.size() - 1)]; }
   const Token& take();
-  bool is_op(std::string_view text) const { return now().type == TokenType::op && now().text == text; }
-  bool is_name(std::string_view text) const { return now().type == TokenType::name && now().text == text; }
+  bool is_op(std::string_view text) const {
+    return now().type == TokenType::op && now().text == text;
+  }
+  bool is_name(std::string_view text) const {
+    return now().type == TokenType::name && now().text == text;
+  }
   bool skip_op(std::string_view text);
   bool skip_name(std::string_view text);
   void expect_op(std::string_view text);
@@ -39,8 +43,9 @@ class Parser {
   Value literal_string(const std::string& text);
 
   // Statements (jinja_parse_statements.cpp).
-  Body statements(const Names& ends);  // up to a tag that begins with one of `ends`, which is then current
-  Body body_of(const Names& ends);     // as above, from the end of the opening tag
+  Body statements(
+      const Names& ends);  // up to a tag that begins with one of `ends`, which is then current
+  Body body_of(const Names& ends);  // as above, from the end of the opening tag
   NodePtr statement();
   NodePtr parse_set();
   NodePtr parse_for();
@@ -94,13 +99,14 @@ class Parser {
   size_t at_ = 0;
   std::unique_ptr<Program> program_ = std::make_unique<Program>();
   std::unordered_map<std::string, int> ids_;
-  std::unordered_map<std::string, Value> strings_;  // equal literals are one object, as in Python's constants
+  std::unordered_map<std::string, Value>
+      strings_;  // equal literals are one object, as in Python's constants
   std::vector<const Names*> open_ends_;
   std::vector<std::pair<int, bool>> uses_;  // names in order: number, stored (else loaded)
   int loops_ = 0;                           // loops that break and continue could leave
-  int soft_ = 0;                            // directly in an if: unknown filters fail only when reached
+  int soft_ = 0;  // directly in an if: unknown filters fail only when reached
   std::vector<std::string> unknown_;
-  int loop_stores_ = 0;                     // assignments to `loop` so far
+  int loop_stores_ = 0;  // assignments to `loop` so far
 };
 
 }  // namespace ashlar::jinja

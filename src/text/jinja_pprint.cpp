@@ -84,7 +84,8 @@ class Printer {
       if (i > 0) next_line(indent);
       const std::string key = repr(value.entries[i].first);
       out += key + ": ";
-      write(value.entries[i].second, indent + width_of(key) + 2, i + 1 == value.entries.size() ? allowance : 1, level);
+      write(value.entries[i].second, indent + width_of(key) + 2,
+            i + 1 == value.entries.size() ? allowance : 1, level);
     }
     out += '}';
   }
@@ -121,7 +122,8 @@ class Printer {
       for (size_t j = 0; j < parts.size(); ++j) {
         const std::string candidate = current + parts[j];
         Budget::current()->step(candidate.size() / 16 + 1);
-        if (width_of(repr_string(candidate)) > width - (last && j + 1 == parts.size() ? allowance : 0)) {
+        if (width_of(repr_string(candidate)) >
+            width - (last && j + 1 == parts.size() ? allowance : 0)) {
           if (!current.empty()) chunks.push_back(repr_string(current));
           current = parts[j];
         } else {

@@ -1,5 +1,6 @@
-// Which variables a scope begins with unset: Jinja2 decides while it compiles that a name is local where it is
-// assigned before it is read (idtracking.py); until then it does not fall through to the variables given from outside.
+// Which variables a scope begins with unset: Jinja2 decides while it compiles that a name is local
+// where it is assigned before it is read (idtracking.py); until then it does not fall through to
+// the variables given from outside.
 #include <unordered_map>
 #include <unordered_set>
 
@@ -50,7 +51,8 @@ void read(const Expr* expr, Symbols& symbols) {
 
 void write(const Expr& target, Symbols& symbols, bool parameter = false) {
   if (target.op == Op::namespace_ref) symbols.load(target.name);
-  if (target.op == Op::name) parameter ? symbols.parameter(target.name) : symbols.store(target.name);
+  if (target.op == Op::name)
+    parameter ? symbols.parameter(target.name) : symbols.store(target.name);
   if (target.op == Op::tuple) {
     for (const auto& child : target.children) write(*child, symbols, parameter);
   }
@@ -89,7 +91,8 @@ void visit_if(const Node& node, size_t first, Symbols& symbols) {
     }
   }
   for (const auto& branch : branches) {
-    for (const auto& [name, is_unset] : branch.unset) symbols.unset.insert_or_assign(name, is_unset);
+    for (const auto& [name, is_unset] : branch.unset)
+      symbols.unset.insert_or_assign(name, is_unset);
     symbols.stores.insert(branch.stores.begin(), branch.stores.end());
   }
   for (const auto& [name, count] : stored) {
@@ -102,20 +105,31 @@ void visit(const Node& node, Symbols& symbols) {
     case Statement::output:
       for (const auto& expr : node.exprs) read(expr.get(), symbols);
       return;
-    case Statement::loop: read(node.exprs[1].get(), symbols); return;
-    case Statement::condition: visit_if(node, 0, symbols); return;
-    case Statement::macro: symbols.store(node.signature->name_id); return;
+    case Statement::loop:
+      read(node.exprs[1].get(), symbols);
+      return;
+    case Statement::condition:
+      visit_if(node, 0, symbols);
+      return;
+    case Statement::macro:
+      symbols.store(node.signature->name_id);
+      return;
     case Statement::call_block:
-    case Statement::filter_block: read(node.exprs[0].get(), symbols); return;
+    case Statement::filter_block:
+      read(node.exprs[0].get(), symbols);
+      return;
     case Statement::set:
       read(node.exprs[1].get(), symbols);
       write(*node.exprs[0], symbols);
       return;
-    case Statement::set_block: write(*node.exprs[0], symbols); return;
+    case Statement::set_block:
+      write(*node.exprs[0], symbols);
+      return;
     case Statement::with:
       for (size_t i = 1; i < node.exprs.size(); i += 2) read(node.exprs[i].get(), symbols);
       return;
-    default: return;
+    default:
+      return;
   }
 }
 
@@ -152,17 +166,24 @@ void mark(Node& node, const Symbols& outer) {
     case Statement::with:
       for (size_t i = 0; i < node.exprs.size(); i += 2) write(*node.exprs[i], inner, true);
       break;
-    case Statement::filter_block: read(node.exprs[0].get(), inner); break;
-    case Statement::block: inner.parent = nullptr; break;
+    case Statement::filter_block:
+      read(node.exprs[0].get(), inner);
+      break;
+    case Statement::block:
+      inner.parent = nullptr;
+      break;
     case Statement::set_block:
     case Statement::scope:
-    case Statement::autoescape: break;
-    default: return;
+    case Statement::autoescape:
+      break;
+    default:
+      return;
   }
   visit_all(node.branches[0], inner);
   if (node.kind == Statement::macro || node.kind == Statement::call_block) {
     for (const int name : {kCaller, kKwargs, kVarargs}) {
-      if (const auto found = inner.unset.find(name); found != inner.unset.end()) found->second = false;
+      if (const auto found = inner.unset.find(name); found != inner.unset.end())
+        found->second = false;
     }
   }
   node.unset = inner.list();

@@ -41,8 +41,10 @@ void Interpreter::run(Text& out) {
 }
 
 void Interpreter::emit(const Value& value) {
-  if (autoescape_) out_->append(escape_html(to_str(value)).as_str());
-  else out_->append(value);
+  if (autoescape_)
+    out_->append(escape_html(to_str(value)).as_str());
+  else
+    out_->append(value);
 }
 
 Interpreter::Flow Interpreter::exec(const Body& body) {
@@ -57,15 +59,22 @@ Interpreter::Flow Interpreter::exec(const Node& node) {
   Budget::current()->step();
   line_ = node.line;
   switch (node.kind) {
-    case Statement::output: output(node); return Flow::normal;
-    case Statement::loop: return exec_for(node);
-    case Statement::condition: return exec_if(node);
+    case Statement::output:
+      output(node);
+      return Flow::normal;
+    case Statement::loop:
+      return exec_for(node);
+    case Statement::condition:
+      return exec_if(node);
     case Statement::macro:
       assign_name(node.signature->name_id, make_macro(node));
       return Flow::normal;
-    case Statement::call_block: exec_call_block(node); return Flow::normal;
+    case Statement::call_block:
+      exec_call_block(node);
+      return Flow::normal;
     case Statement::filter_block:
-    case Statement::set_block: return exec_captured(node);
+    case Statement::set_block:
+      return exec_captured(node);
     case Statement::set: {
       check_namespaces(*this, *node.exprs[0]);
       const Value value = eval(*node.exprs[1]);
@@ -90,9 +99,13 @@ Interpreter::Flow Interpreter::exec(const Node& node) {
       unset(node.unset);
       return exec(node.branches[0]);
     }
-    case Statement::block: exec_block(node); return Flow::normal;
-    case Statement::break_loop: return Flow::break_loop;
-    case Statement::continue_loop: return Flow::continue_loop;
+    case Statement::block:
+      exec_block(node);
+      return Flow::normal;
+    case Statement::break_loop:
+      return Flow::break_loop;
+    case Statement::continue_loop:
+      return Flow::continue_loop;
     case Statement::other_template:
       throw Failure{fmt::format("a chat template stands alone: {} is not supported", node.text),
                     ErrorKind::unsupported};
@@ -102,8 +115,10 @@ Interpreter::Flow Interpreter::exec(const Node& node) {
 
 void Interpreter::output(const Node& node) {
   for (const auto& expr : node.exprs) {
-    if (expr->op == Op::literal && expr->text == "data") out_->append(expr->value.as_str());
-    else emit(eval(*expr));
+    if (expr->op == Op::literal && expr->text == "data")
+      out_->append(expr->value.as_str());
+    else
+      emit(eval(*expr));
   }
 }
 
@@ -171,9 +186,11 @@ Value Interpreter::render_block(const Node& node) {
 
 Value Interpreter::block(std::string_view name) {
   const auto found = program_.blocks.find(std::string(name));
-  if (found == program_.blocks.end()) return Value::undefined(fmt::format("there is no block '{}'", name));
+  if (found == program_.blocks.end())
+    return Value::undefined(fmt::format("there is no block '{}'", name));
   const Node* node = found->second;
-  return function(std::string(name), [node](Interpreter& self, Args&) { return self.render_block(*node); });
+  return function(std::string(name),
+                  [node](Interpreter& self, Args&) { return self.render_block(*node); });
 }
 
 // Before the value of an assignment is made: does it go to namespaces?
@@ -198,13 +215,16 @@ void Interpreter::assign_name(int name, const Value& value) {
 
 void Interpreter::unset(const std::vector<int>& names) {
   for (const int name : names) {
-    assign_name(name, Value::undefined(fmt::format("'{}' is undefined", program_.names[static_cast<size_t>(name)])));
+    assign_name(name, Value::undefined(fmt::format("'{}' is undefined",
+                                                   program_.names[static_cast<size_t>(name)])));
   }
 }
 
 void Interpreter::assign(const Expr& target, const Value& value) {
   switch (target.op) {
-    case Op::name: assign_name(target.name, value); return;
+    case Op::name:
+      assign_name(target.name, value);
+      return;
     case Op::namespace_ref: {
       const Value ns = load(target.name);
       auto* object = ns.as<Namespace>();
@@ -217,7 +237,8 @@ void Interpreter::assign(const Expr& target, const Value& value) {
       if (!Cursor::possible(value)) raise("cannot unpack non-iterable {} object", type_name(value));
       std::vector<Value> items;
       Cursor cursor(value);
-      for (Value item; items.size() <= wanted && cursor.next(item);) items.push_back(std::move(item));
+      for (Value item; items.size() <= wanted && cursor.next(item);)
+        items.push_back(std::move(item));
       if (items.size() > wanted) raise("too many values to unpack (expected {})", wanted);
       if (items.size() < wanted) {
         raise("not enough values to unpack (expected {}, got {})", wanted, items.size());
@@ -225,7 +246,8 @@ void Interpreter::assign(const Expr& target, const Value& value) {
       for (size_t i = 0; i < wanted; ++i) assign(*target.children[i], items[i]);
       return;
     }
-    default: raise("can't assign to this expression");
+    default:
+      raise("can't assign to this expression");
   }
 }
 

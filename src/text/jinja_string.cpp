@@ -55,8 +55,9 @@ void append_object(const Value& value, std::string& out, Repr& state) {
     out += '>';
     state.open.pop_back();
   } else if (const auto* range = value.as<Range>()) {
-    out += range->step == 1 ? fmt::format("range({}, {})", range->start, range->stop)
-                            : fmt::format("range({}, {}, {})", range->start, range->stop, range->step);
+    out += range->step == 1
+               ? fmt::format("range({}, {})", range->start, range->stop)
+               : fmt::format("range({}, {}, {})", range->start, range->stop, range->step);
   } else if (const auto* view = value.as<DictView>()) {
     out += view->type_name();
     out += "([";
@@ -80,15 +81,27 @@ void append_repr(const Value& value, std::string& out, Repr& state) {
   const Deeper deeper;
   Budget::current()->step();
   switch (value.kind()) {
-    case Kind::undefined: out += "Undefined"; break;
-    case Kind::none: out += "None"; break;
-    case Kind::boolean: out += value.as_bool() ? "True" : "False"; break;
+    case Kind::undefined:
+      out += "Undefined";
+      break;
+    case Kind::none:
+      out += "None";
+      break;
+    case Kind::boolean:
+      out += value.as_bool() ? "True" : "False";
+      break;
     case Kind::integer:
-    case Kind::big: out += int_digits(value); break;
-    case Kind::floating: out += repr_float(value.as_double()); break;
+    case Kind::big:
+      out += int_digits(value);
+      break;
+    case Kind::floating:
+      out += repr_float(value.as_double());
+      break;
     case Kind::string:
-      if (value.as_str().markup) out += fmt::format("Markup({})", repr_string(value.bytes()));
-      else out += repr_string(value.bytes());
+      if (value.as_str().markup)
+        out += fmt::format("Markup({})", repr_string(value.bytes()));
+      else
+        out += repr_string(value.bytes());
       break;
     case Kind::list:
       out += '[';
@@ -100,8 +113,12 @@ void append_repr(const Value& value, std::string& out, Repr& state) {
       append_items(value.items(), out, state);
       out += value.items().size() == 1 ? ",)" : ")";
       break;
-    case Kind::dict: append_entries(value.as_dict().entries, out, state); break;
-    case Kind::object: append_object(value, out, state); break;
+    case Kind::dict:
+      append_entries(value.as_dict().entries, out, state);
+      break;
+    case Kind::object:
+      append_object(value, out, state);
+      break;
   }
   if (out.size() > state.charged) state.charge.take(out.size() - state.charged);
   state.charged = std::max(state.charged, out.size());
@@ -134,8 +151,10 @@ void Text::append(std::string_view bytes, bool from_value) {
   const size_t begin = bytes_.size();
   bytes_ += bytes;
   if (!from_value) return;
-  if (!from_values_.empty() && from_values_.back().end == begin) from_values_.back().end = bytes_.size();
-  else from_values_.push_back({begin, bytes_.size()});
+  if (!from_values_.empty() && from_values_.back().end == begin)
+    from_values_.back().end = bytes_.size();
+  else
+    from_values_.push_back({begin, bytes_.size()});
 }
 
 void Text::append(const Str& text, size_t begin, size_t end) {
@@ -159,15 +178,21 @@ void Text::append(const Str& text, size_t begin, size_t end) {
 
 void Text::append(const Value& value) {
   switch (value.kind()) {
-    case Kind::undefined: break;
-    case Kind::string: append(value.as_str()); break;
-    default: append(to_str(value).as_str()); break;
+    case Kind::undefined:
+      break;
+    case Kind::string:
+      append(value.as_str());
+      break;
+    default:
+      append(to_str(value).as_str());
+      break;
   }
 }
 
 void Text::repeat(std::string_view bytes, size_t count) {
   if (bytes.empty()) return;
-  if (count > (size_t{1} << 40) / bytes.size()) throw Failure{"string too long", ErrorKind::resource};
+  if (count > (size_t{1} << 40) / bytes.size())
+    throw Failure{"string too long", ErrorKind::resource};
   grow(bytes.size() * count);
   for (size_t i = 0; i < count; ++i) bytes_ += bytes;
 }
@@ -228,14 +253,16 @@ std::string repr_float(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
   char buffer[64];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific).ptr;
+  const auto end =
+      std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific).ptr;
   const std::string_view text(buffer, static_cast<size_t>(end - buffer));
   const size_t e = text.find('e');
   int exponent = 0;
   const char* digits = text.data() + e + 1;
   std::from_chars(digits + (*digits == '+'), end, exponent);
   if (exponent < -4 || exponent >= 16) return std::string(text);
-  const auto fixed = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::fixed).ptr;
+  const auto fixed =
+      std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::fixed).ptr;
   std::string out(buffer, fixed);
   if (out.find('.') == std::string::npos) out += ".0";
   return out;
@@ -295,12 +322,23 @@ Value escape_html(const Value& text) {
   for (size_t i = 0; i < in.bytes.size(); ++i) {
     const char* entity = nullptr;
     switch (in.bytes[i]) {
-      case '&': entity = "&amp;"; break;
-      case '<': entity = "&lt;"; break;
-      case '>': entity = "&gt;"; break;
-      case '\'': entity = "&#39;"; break;
-      case '"': entity = "&#34;"; break;
-      default: break;
+      case '&':
+        entity = "&amp;";
+        break;
+      case '<':
+        entity = "&lt;";
+        break;
+      case '>':
+        entity = "&gt;";
+        break;
+      case '\'':
+        entity = "&#39;";
+        break;
+      case '"':
+        entity = "&#34;";
+        break;
+      default:
+        break;
     }
     if (!entity) continue;
     out.append(in, done, i);

@@ -1,5 +1,5 @@
-// Strings of templates: building them, cutting them and printing values into them, keeping track of which bytes come
-// from messages.
+// Strings of templates: building them, cutting them and printing values into them, keeping track of
+// which bytes come from messages.
 #pragma once
 
 #include <string>

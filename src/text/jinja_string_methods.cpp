@@ -18,7 +18,8 @@ Bounds bounds(const Str& text, const Bound& args) {
   const auto place = [&](size_t i, int64_t otherwise) {
     if (args.is_none(i)) return otherwise;
     const Value value = args.at(i);
-    if (!value.is_int_like()) raise("slice indices must be integers or None or have an __index__ method");
+    if (!value.is_int_like())
+      raise("slice indices must be integers or None or have an __index__ method");
     const int64_t at = to_index(value);
     return at < 0 ? std::max<int64_t>(at < -size ? 0 : at + size, 0) : at;
   };
@@ -57,7 +58,8 @@ Value find_in(const Value& self, Args& args, const char* name, bool last, bool m
     if (must) raise("substring not found");
     return Value::integer(-1);
   }
-  return Value::integer(static_cast<int64_t>(count_chars(std::string_view(text.bytes).substr(0, at))));
+  return Value::integer(
+      static_cast<int64_t>(count_chars(std::string_view(text.bytes).substr(0, at))));
 }
 
 Value count_in(Interpreter&, const Value& self, Args& args) {
@@ -70,7 +72,9 @@ Value count_in(Interpreter&, const Value& self, Args& args) {
   Budget::current()->step(part.size() / 16);
   if (what.bytes.empty()) return Value::integer(static_cast<int64_t>(count_chars(part)) + 1);
   int64_t count = 0;
-  for (size_t at = 0; (at = part.find(what.bytes, at)) != std::string_view::npos; at += what.bytes.size()) ++count;
+  for (size_t at = 0; (at = part.find(what.bytes, at)) != std::string_view::npos;
+       at += what.bytes.size())
+    ++count;
   return Value::integer(count);
 }
 
@@ -90,7 +94,8 @@ Value affix(const Value& self, Args& args, const char* name, bool at_end) {
   if (b.empty) return Value::boolean(false);
   const std::string_view part = std::string_view(text.bytes).substr(b.begin, b.end - b.begin);
   for (const auto& option : options) {
-    if (at_end ? part.ends_with(option.bytes()) : part.starts_with(option.bytes())) return Value::boolean(true);
+    if (at_end ? part.ends_with(option.bytes()) : part.starts_with(option.bytes()))
+      return Value::boolean(true);
   }
   return Value::boolean(false);
 }
@@ -117,7 +122,8 @@ Value split_method(const Value& self, Args& args, const char* name, bool from_ri
       while (at < bytes.size() && !is_space(char_at(bytes, at))) at += char_size(bytes, at);
       if (begin < at) words.push_back({begin, at});
     }
-    const auto few = static_cast<size_t>(std::min<int64_t>(left, static_cast<int64_t>(words.size())));
+    const auto few =
+        static_cast<size_t>(std::min<int64_t>(left, static_cast<int64_t>(words.size())));
     if (few == words.size()) {
       for (const Span& word : words) add(word.begin, word.end);
     } else if (!from_right) {
@@ -161,7 +167,8 @@ Value partition_method(const Value& self, Args& args, const char* name, bool las
   if (separator.empty()) raise("empty separator");
   const size_t at = last ? bytes.rfind(separator) : bytes.find(separator);
   const Value empty = slice_bytes(self, 0, 0);
-  if (at == std::string::npos) return last ? Value::tuple({empty, empty, self}) : Value::tuple({self, empty, empty});
+  if (at == std::string::npos)
+    return last ? Value::tuple({empty, empty, self}) : Value::tuple({self, empty, empty});
   const size_t end = at + separator.size();
   return Value::tuple(
       {slice_bytes(self, 0, at), slice_bytes(self, at, end), slice_bytes(self, end, bytes.size())});
@@ -177,7 +184,8 @@ Value just(const Value& self, Args& args, const char* name, bool left, bool righ
   const int64_t width = bound.integer(0, 0);
   Value fill = bound.has(1) ? bound.at(1) : Value::string(" ");
   if (text.markup) fill = escape_html(to_str(fill));
-  if (!fill.is(Kind::string)) raise("The fill character must be a unicode character, not {}", type_name(fill));
+  if (!fill.is(Kind::string))
+    raise("The fill character must be a unicode character, not {}", type_name(fill));
   if (fill.as_str().length != 1) raise("The fill character must be exactly one character long");
   if (left && right) return centered(self, width, fill);
   Text out;
@@ -194,7 +202,8 @@ Value just(const Value& self, Args& args, const char* name, bool left, bool righ
 
 Value zfill(Interpreter&, const Value& self, Args& args) {
   const Str& text = self.as_str();
-  const int64_t missing = Bound("zfill", args, {""}, 1).integer(0, 0) - static_cast<int64_t>(text.length);
+  const int64_t missing =
+      Bound("zfill", args, {""}, 1).integer(0, 0) - static_cast<int64_t>(text.length);
   const size_t sign = text.bytes.starts_with('+') || text.bytes.starts_with('-') ? 1 : 0;
   Text out;
   out.append(text, 0, sign);
@@ -229,7 +238,8 @@ Value remove_affix(const Value& self, Args& args, const char* name, bool at_end)
   const Bound bound(name, args, {""}, 1);
   const std::string &bytes = self.bytes(), &affix = bound.text(0).bytes;
   if (affix.empty() || !(at_end ? bytes.ends_with(affix) : bytes.starts_with(affix))) return self;
-  return at_end ? slice_bytes(self, 0, bytes.size() - affix.size()) : slice_bytes(self, affix.size(), bytes.size());
+  return at_end ? slice_bytes(self, 0, bytes.size() - affix.size())
+                : slice_bytes(self, affix.size(), bytes.size());
 }
 
 template <char how>
@@ -272,7 +282,8 @@ Value is_identifier(Interpreter&, const Value& self, Args& args) {
   const std::string& text = self.bytes();
   if (text.empty()) return Value::boolean(false);
   bool valid = is_identifier_start(char_at(text, 0));
-  for (size_t at = 0; at < text.size(); at += char_size(text, at)) valid &= is_identifier_part(char_at(text, at));
+  for (size_t at = 0; at < text.size(); at += char_size(text, at))
+    valid &= is_identifier_part(char_at(text, at));
   return Value::boolean(valid);
 }
 
@@ -288,15 +299,19 @@ struct Entry {
 constexpr Entry kMethods[] = {
     {"capitalize", case_method<'c'>},
     {"casefold", case_method<'f'>},
-    {"center", [](Interpreter&, const Value& s, Args& a) { return just(s, a, "center", true, true); }},
+    {"center",
+     [](Interpreter&, const Value& s, Args& a) { return just(s, a, "center", true, true); }},
     {"count", count_in},
     {"encode", not_supported},
-    {"endswith", [](Interpreter&, const Value& s, Args& a) { return affix(s, a, "endswith", true); }},
+    {"endswith",
+     [](Interpreter&, const Value& s, Args& a) { return affix(s, a, "endswith", true); }},
     {"expandtabs", expand_tabs},
-    {"find", [](Interpreter&, const Value& s, Args& a) { return find_in(s, a, "find", false, false); }},
+    {"find",
+     [](Interpreter&, const Value& s, Args& a) { return find_in(s, a, "find", false, false); }},
     {"format", [](Interpreter& i, const Value& s, Args& a) { return format_braces(i, s, a); }},
     {"format_map", format_map},
-    {"index", [](Interpreter&, const Value& s, Args& a) { return find_in(s, a, "index", false, true); }},
+    {"index",
+     [](Interpreter&, const Value& s, Args& a) { return find_in(s, a, "index", false, true); }},
     {"isalnum", all_method<is_alnum>},
     {"isalpha", all_method<is_alpha>},
     {"isascii",
@@ -329,31 +344,43 @@ constexpr Entry kMethods[] = {
        no_arguments("isupper", a);
        return Value::boolean(is_case(s.as_str(), true));
      }},
-    {"join", [](Interpreter&, const Value& s, Args& a) { return join(s, Bound("join", a, {""}, 1).at(0)); }},
-    {"ljust", [](Interpreter&, const Value& s, Args& a) { return just(s, a, "ljust", true, false); }},
+    {"join", [](Interpreter&, const Value& s,
+                Args& a) { return join(s, Bound("join", a, {""}, 1).at(0)); }},
+    {"ljust",
+     [](Interpreter&, const Value& s, Args& a) { return just(s, a, "ljust", true, false); }},
     {"lower", case_method<'l'>},
-    {"lstrip", [](Interpreter&, const Value& s, Args& a) { return strip_method(s, a, "lstrip", true, false); }},
+    {"lstrip", [](Interpreter&, const Value& s,
+                  Args& a) { return strip_method(s, a, "lstrip", true, false); }},
     {"maketrans", not_supported},
-    {"partition",
-     [](Interpreter&, const Value& s, Args& a) { return partition_method(s, a, "partition", false); }},
-    {"removeprefix",
-     [](Interpreter&, const Value& s, Args& a) { return remove_affix(s, a, "removeprefix", false); }},
-    {"removesuffix", [](Interpreter&, const Value& s, Args& a) { return remove_affix(s, a, "removesuffix", true); }},
+    {"partition", [](Interpreter&, const Value& s,
+                     Args& a) { return partition_method(s, a, "partition", false); }},
+    {"removeprefix", [](Interpreter&, const Value& s,
+                        Args& a) { return remove_affix(s, a, "removeprefix", false); }},
+    {"removesuffix", [](Interpreter&, const Value& s,
+                        Args& a) { return remove_affix(s, a, "removesuffix", true); }},
     {"replace", replace_method},
-    {"rfind", [](Interpreter&, const Value& s, Args& a) { return find_in(s, a, "rfind", true, false); }},
-    {"rindex", [](Interpreter&, const Value& s, Args& a) { return find_in(s, a, "rindex", true, true); }},
-    {"rjust", [](Interpreter&, const Value& s, Args& a) { return just(s, a, "rjust", false, true); }},
-    {"rpartition",
-     [](Interpreter&, const Value& s, Args& a) { return partition_method(s, a, "rpartition", true); }},
-    {"rsplit", [](Interpreter&, const Value& s, Args& a) { return split_method(s, a, "rsplit", true); }},
-    {"rstrip", [](Interpreter&, const Value& s, Args& a) { return strip_method(s, a, "rstrip", false, true); }},
-    {"split", [](Interpreter&, const Value& s, Args& a) { return split_method(s, a, "split", false); }},
+    {"rfind",
+     [](Interpreter&, const Value& s, Args& a) { return find_in(s, a, "rfind", true, false); }},
+    {"rindex",
+     [](Interpreter&, const Value& s, Args& a) { return find_in(s, a, "rindex", true, true); }},
+    {"rjust",
+     [](Interpreter&, const Value& s, Args& a) { return just(s, a, "rjust", false, true); }},
+    {"rpartition", [](Interpreter&, const Value& s,
+                      Args& a) { return partition_method(s, a, "rpartition", true); }},
+    {"rsplit",
+     [](Interpreter&, const Value& s, Args& a) { return split_method(s, a, "rsplit", true); }},
+    {"rstrip", [](Interpreter&, const Value& s,
+                  Args& a) { return strip_method(s, a, "rstrip", false, true); }},
+    {"split",
+     [](Interpreter&, const Value& s, Args& a) { return split_method(s, a, "split", false); }},
     {"splitlines",
      [](Interpreter&, const Value& s, Args& a) {
        return split_lines(s, Bound("splitlines", a, {"keepends"}).truth(0, false));
      }},
-    {"startswith", [](Interpreter&, const Value& s, Args& a) { return affix(s, a, "startswith", false); }},
-    {"strip", [](Interpreter&, const Value& s, Args& a) { return strip_method(s, a, "strip", true, true); }},
+    {"startswith",
+     [](Interpreter&, const Value& s, Args& a) { return affix(s, a, "startswith", false); }},
+    {"strip",
+     [](Interpreter&, const Value& s, Args& a) { return strip_method(s, a, "strip", true, true); }},
     {"swapcase", case_method<'s'>},
     {"title", case_method<'t'>},
     {"translate", not_supported},
@@ -364,8 +391,9 @@ constexpr Entry kMethods[] = {
 }  // namespace
 
 Method string_method(std::string_view name) {
-  const auto* found = std::lower_bound(std::begin(kMethods), std::end(kMethods), name,
-                                       [](const Entry& entry, std::string_view n) { return entry.name < n; });
+  const auto* found =
+      std::lower_bound(std::begin(kMethods), std::end(kMethods), name,
+                       [](const Entry& entry, std::string_view n) { return entry.name < n; });
   return found != std::end(kMethods) && found->name == name ? found->method : nullptr;
 }
 

@@ -32,8 +32,10 @@ bool is_sequence(const Value& value) {
     case Kind::string:
     case Kind::list:
     case Kind::tuple:
-    case Kind::dict: return true;
-    default: return value.as<Range>() != nullptr;
+    case Kind::dict:
+      return true;
+    default:
+      return value.as<Range>() != nullptr;
   }
 }
 
@@ -64,15 +66,18 @@ bool lt(Interpreter&, const Value& a, Args& args) { return ordered(a, other("lt"
 bool le(Interpreter&, const Value& a, Args& args) { return ordered(a, other("le", args), true); }
 
 constexpr Entry kTests[] = {
-    {"odd", [](Interpreter& i, const Value& v, Args& a) {
+    {"odd",
+     [](Interpreter& i, const Value& v, Args& a) {
        no_arguments("odd", a);
        return modulo_is(i, v, Value::integer(2), 1);
      }},
-    {"even", [](Interpreter& i, const Value& v, Args& a) {
+    {"even",
+     [](Interpreter& i, const Value& v, Args& a) {
        no_arguments("even", a);
        return modulo_is(i, v, Value::integer(2), 0);
      }},
-    {"divisibleby", [](Interpreter& i, const Value& v, Args& a) {
+    {"divisibleby",
+     [](Interpreter& i, const Value& v, Args& a) {
        return modulo_is(i, v, Bound("divisibleby", a, {"num"}, 1).at(0), 0);
      }},
     {"defined", simple<[](const Value& v) { return !v.is(Kind::undefined); }>},
@@ -93,11 +98,11 @@ constexpr Entry kTests[] = {
     {"sequence", simple<is_sequence>},
     {"iterable", simple<[](const Value& v) { return Cursor::possible(v) || v.as<Loop>(); }>},
     {"callable", simple<callable>},
-    {"sameas", [](Interpreter&, const Value& v, Args& a) {
-       return identical(v, Bound("sameas", a, {"other"}, 1).at(0));
-     }},
+    {"sameas", [](Interpreter&, const Value& v,
+                  Args& a) { return identical(v, Bound("sameas", a, {"other"}, 1).at(0)); }},
     {"escaped", simple<[](const Value& v) { return v.is(Kind::string) && v.as_str().markup; }>},
-    {"in", [](Interpreter&, const Value& v, Args& a) { return contains(Bound("in", a, {"seq"}, 1).at(0), v); }},
+    {"in", [](Interpreter&, const Value& v,
+              Args& a) { return contains(Bound("in", a, {"seq"}, 1).at(0), v); }},
     {"==", eq},
     {"eq", eq},
     {"equalto", eq},
@@ -118,7 +123,8 @@ constexpr Entry kTests[] = {
 }  // namespace
 
 TestFunction find_test(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kTests), std::end(kTests), [&](const Entry& e) { return e.name == name; });
+  const auto* found = std::find_if(std::begin(kTests), std::end(kTests),
+                                   [&](const Entry& e) { return e.name == name; });
   return found == std::end(kTests) ? nullptr : found->test;
 }
 

@@ -14,7 +14,8 @@ Value filter_replace(Interpreter& interpreter, const Value& value, Args& args) {
   const Value old = to_str(bound.at(0));
   Value with = to_str(bound.at(1)), text = to_str(value);
   if (!interpreter.autoescape()) return with_markup(replace(text, old, with, count), false);
-  if (old.as_str().markup || (with.as_str().markup && !text.as_str().markup)) text = escape_html(text);
+  if (old.as_str().markup || (with.as_str().markup && !text.as_str().markup))
+    text = escape_html(text);
   if (text.as_str().markup) with = escape_html(with);
   return replace(text, old, with, count);
 }
@@ -30,7 +31,8 @@ Value filter_title(Interpreter&, const Value& value, Args& args) {
   for (size_t at = 0; at < bytes.size();) {
     const size_t begin = at;
     const bool separator = separates(char_at(bytes, at));
-    while (at < bytes.size() && separates(char_at(bytes, at)) == separator) at += char_size(bytes, at);
+    while (at < bytes.size() && separates(char_at(bytes, at)) == separator)
+      at += char_size(bytes, at);
     const size_t second = begin + char_size(bytes, begin);
     out.append(map_case(slice_bytes(text, begin, second), 'u').as_str());
     out.append(map_case(slice_bytes(text, second, at), 'l').as_str());
@@ -41,7 +43,8 @@ Value filter_title(Interpreter&, const Value& value, Args& args) {
 Value filter_indent(Interpreter&, const Value& value, Args& args) {
   const Bound bound("indent", args, {"width", "first", "blank"});
   if (value.is(Kind::undefined)) raise_undefined(value);
-  if (!value.is(Kind::string)) raise("unsupported operand type(s) for +=: '{}' and 'str'", type_name(value));
+  if (!value.is(Kind::string))
+    raise("unsupported operand type(s) for +=: '{}' and 'str'", type_name(value));
   Value indention;
   if (bound.has(0) && bound.at(0).is(Kind::string)) {
     indention = bound.at(0);
@@ -135,7 +138,8 @@ Value filter_abs(Interpreter&, const Value& value, Args& args) {
 Value filter_round(Interpreter& interpreter, const Value& value, Args& args) {
   const Bound bound("round", args, {"precision", "method"});
   const Value precision = bound.has(0) ? bound.at(0) : Value::integer(0);
-  const std::string method = bound.has(1) && bound.at(1).is(Kind::string) ? bound.at(1).bytes() : "common";
+  const std::string method =
+      bound.has(1) && bound.at(1).is(Kind::string) ? bound.at(1).bytes() : "common";
   if (bound.has(1) && !bound.at(1).is(Kind::string)) raise("method must be common, ceil or floor");
   if (method == "common") {
     if (value.is(Kind::undefined)) raise("type Undefined doesn't define __round__ method");
@@ -177,7 +181,8 @@ Value filter_filesizeformat(Interpreter&, const Value& value, Args& args) {
     unit *= base;
     if (bytes < unit || i + 1 == kPrefixes.size()) {
       const char prefix = binary && i == 0 ? 'K' : kPrefixes[i];
-      return Value::string(fmt::format("{:.1f} {}{}", base * bytes / unit, prefix, binary ? "iB" : "B"));
+      return Value::string(
+          fmt::format("{:.1f} {}{}", base * bytes / unit, prefix, binary ? "iB" : "B"));
     }
   }
   return Value();
@@ -188,7 +193,8 @@ void append_quoted(const Value& value, bool query, Text& out) {
   const Str& in = text.as_str();
   for (size_t i = 0; i < in.bytes.size(); ++i) {
     const auto c = static_cast<unsigned char>(in.bytes[i]);
-    if ((c < 0x80 && std::isalnum(c)) || c == '_' || c == '.' || c == '-' || c == '~' || (c == '/' && !query)) {
+    if ((c < 0x80 && std::isalnum(c)) || c == '_' || c == '.' || c == '-' || c == '~' ||
+        (c == '/' && !query)) {
       out.append(in, i, i + 1);
     } else {
       out.append(query && c == ' ' ? "+" : fmt::format("%{:02X}", c), in.from_value_at(i));
@@ -231,7 +237,8 @@ Value filter_xmlattr(Interpreter& interpreter, const Value& value, Args& args) {
   Text out;
   for (const auto& [key, item] : value.as_dict().entries) {
     if (item.is(Kind::none) || item.is(Kind::undefined)) continue;
-    if (!key.is(Kind::string)) raise("expected string or bytes-like object, got '{}'", type_name(key));
+    if (!key.is(Kind::string))
+      raise("expected string or bytes-like object, got '{}'", type_name(key));
     if (key.bytes().find_first_of(" \t\n\r\f\v/>=") != std::string::npos) {
       raise("Invalid character in attribute name: {}", repr(key));
     }
@@ -267,12 +274,18 @@ Value filter_striptags(Interpreter&, const Value& value, Args& args) {
   cut("<", ">");
   std::string out;
   for (size_t at = 0; at < bytes.size(); at += char_size(bytes, at)) {
-    if (!is_space(char_at(bytes, at))) out += bytes.substr(at, char_size(bytes, at));
-    else if (!out.empty() && out.back() != ' ') out += ' ';
+    if (!is_space(char_at(bytes, at)))
+      out += bytes.substr(at, char_size(bytes, at));
+    else if (!out.empty() && out.back() != ' ')
+      out += ' ';
   }
   if (!out.empty() && out.back() == ' ') out.pop_back();
-  for (const auto& [entity, character] : {std::pair{"&lt;", "<"}, {"&gt;", ">"}, {"&#34;", "\""}, {"&quot;", "\""},
-                                          {"&#39;", "'"}, {"&amp;", "&"}}) {
+  for (const auto& [entity, character] : {std::pair{"&lt;", "<"},
+                                          {"&gt;", ">"},
+                                          {"&#34;", "\""},
+                                          {"&quot;", "\""},
+                                          {"&#39;", "'"},
+                                          {"&amp;", "&"}}) {
     for (size_t at = 0; (at = out.find(entity, at)) != std::string::npos; ++at) {
       out.replace(at, std::string_view(entity).size(), character);
     }
@@ -300,7 +313,8 @@ constexpr FilterEntry kFilters[] = {
     {"capitalize", case_filter<'c'>},
     {"center",
      [](Interpreter&, const Value& v, Args& a) {
-       return centered(soft_str(v), Bound("center", a, {"width"}).integer(0, 80), Value::string(" "));
+       return centered(soft_str(v), Bound("center", a, {"width"}).integer(0, 80),
+                       Value::string(" "));
      }},
     {"e", escape},
     {"escape", escape},
@@ -315,7 +329,8 @@ constexpr FilterEntry kFilters[] = {
     {"indent", filter_indent},
     {"int", filter_int},
     {"lower", case_filter<'l'>},
-    {"pprint", [](Interpreter&, const Value& v, Args& a) {
+    {"pprint",
+     [](Interpreter&, const Value& v, Args& a) {
        no_arguments("pprint", a);
        return pretty(v);
      }},

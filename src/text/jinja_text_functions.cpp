@@ -15,7 +15,9 @@ Value split_lines(const Value& text, bool keep_ends) {
     while (at < bytes.size() && !is_line_break(char_at(bytes, at))) at += char_size(bytes, at);
     size_t end = at;
     if (at < bytes.size()) {
-      at += bytes[at] == '\r' && at + 1 < bytes.size() && bytes[at + 1] == '\n' ? 2 : char_size(bytes, at);
+      at += bytes[at] == '\r' && at + 1 < bytes.size() && bytes[at + 1] == '\n'
+                ? 2
+                : char_size(bytes, at);
       if (keep_ends) end = at;
     }
     charge.take(sizeof(Value));
@@ -32,7 +34,8 @@ Value strip(const Value& text, const Value& chars, bool left, bool right) {
     if (chars.is(Kind::undefined)) raise_undefined(chars);
     if (!chars.is(Kind::string)) raise("strip arg must be None or str");
     const std::string& given = chars.bytes();
-    for (size_t at = 0; at < given.size(); at += char_size(given, at)) set.push_back(char_at(given, at));
+    for (size_t at = 0; at < given.size(); at += char_size(given, at))
+      set.push_back(char_at(given, at));
     std::sort(set.begin(), set.end());
   }
   const auto goes = [&](size_t at) {
@@ -86,7 +89,8 @@ Value join(const Value& separator, const Value& iterable) {
   size_t index = 0;
   for (Value item; cursor.next(item); ++index) {
     if (!markup && !item.is(Kind::string)) {
-      if (item.is(Kind::undefined)) raise("sequence item {}: expected str instance, Undefined found", index);
+      if (item.is(Kind::undefined))
+        raise("sequence item {}: expected str instance, Undefined found", index);
       raise("sequence item {}: expected str instance, {} found", index, type_name(item));
     }
     if (index > 0) out.append(separator.as_str());

@@ -7,7 +7,8 @@
 
 namespace ashlar::jinja {
 
-/// Lone surrogates get three bytes like any other character of their size, as Python's strings may hold them.
+/// Lone surrogates get three bytes like any other character of their size, as Python's strings may
+/// hold them.
 void append_utf8(uint32_t c, std::string& out);
 size_t char_size(std::string_view text, size_t at);
 uint32_t char_at(std::string_view text, size_t at);

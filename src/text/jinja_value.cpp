@@ -62,7 +62,8 @@ Value Value::integer(int64_t value) {
 
 Value Value::integer(const BigInt& value) {
   if (const auto small = value.small()) return integer(*small);
-  if (value.bits() > (1u << 20)) throw Failure{"an integer of more than 2^20 bits", ErrorKind::resource};
+  if (value.bits() > (1u << 20))
+    throw Failure{"an integer of more than 2^20 bits", ErrorKind::resource};
   auto heap = std::make_shared<Big>();
   heap->charge.take(sizeof(Big) + value.bits() / 8);
   heap->value = value;
@@ -120,7 +121,9 @@ Value Value::group(const Value& grouper, const Value& list) {
   return out;
 }
 
-bool Value::named_group() const { return kind_ == Kind::tuple && static_cast<const Items&>(*heap_).group; }
+bool Value::named_group() const {
+  return kind_ == Kind::tuple && static_cast<const Items&>(*heap_).group;
+}
 
 Value Value::dict(std::shared_ptr<const Dict> dict) {
   Value out(Kind::dict);
@@ -167,7 +170,9 @@ const Dict& Value::as_dict() const {
   return static_cast<const Dict&>(*heap_);
 }
 
-const std::string& Value::undefined_message() const { return static_cast<const Undefined&>(*heap_).message; }
+const std::string& Value::undefined_message() const {
+  return static_cast<const Undefined&>(*heap_).message;
+}
 
 int Value::container_depth() const {
   if (is_sequence()) return static_cast<const Items&>(*heap_).depth;
@@ -232,9 +237,11 @@ Value* Namespace::find(std::string_view name) {
 
 void Namespace::set(std::string_view name, const Value& value) {
   if (name.starts_with('_')) {
-    raise("Chat templates cannot store underscore-prefixed attributes on a namespace, but got '{}'. Please rename "
-          "the attribute.",
-          name);
+    raise(
+        "Chat templates cannot store underscore-prefixed attributes on a namespace, but got '{}'. "
+        "Please rename "
+        "the attribute.",
+        name);
   }
   if (Value* old = find(name)) {
     *old = value;
@@ -261,9 +268,12 @@ bool Cursor::possible(const Value& value) {
     case Kind::string:
     case Kind::list:
     case Kind::tuple:
-    case Kind::dict: return true;
-    case Kind::object: return value.as<Generator>() || value.as<Range>() || value.as<DictView>();
-    default: return false;
+    case Kind::dict:
+      return true;
+    case Kind::object:
+      return value.as<Generator>() || value.as<Range>() || value.as<DictView>();
+    default:
+      return false;
   }
 }
 
@@ -291,8 +301,10 @@ bool Cursor::next(Value& out) {
       if (index_ >= source_.as_dict().entries.size()) return false;
       out = source_.as_dict().entries[index_++].first;
       return true;
-    case Kind::object: break;
-    default: return false;
+    case Kind::object:
+      break;
+    default:
+      return false;
   }
   if (auto* generator = source_.as<Generator>()) {
     const Deeper deeper;  // one generator may go through another
@@ -323,17 +335,27 @@ std::vector<Value> to_vector(const Value& iterable) {
 
 const char* type_name(const Value& value) {
   switch (value.kind()) {
-    case Kind::undefined: return "Undefined";
-    case Kind::none: return "NoneType";
-    case Kind::boolean: return "bool";
+    case Kind::undefined:
+      return "Undefined";
+    case Kind::none:
+      return "NoneType";
+    case Kind::boolean:
+      return "bool";
     case Kind::integer:
-    case Kind::big: return "int";
-    case Kind::floating: return "float";
-    case Kind::string: return value.as_str().markup ? "Markup" : "str";
-    case Kind::list: return "list";
-    case Kind::tuple: return "tuple";
-    case Kind::dict: return "dict";
-    case Kind::object: return value.as_object()->type_name();
+    case Kind::big:
+      return "int";
+    case Kind::floating:
+      return "float";
+    case Kind::string:
+      return value.as_str().markup ? "Markup" : "str";
+    case Kind::list:
+      return "list";
+    case Kind::tuple:
+      return "tuple";
+    case Kind::dict:
+      return "dict";
+    case Kind::object:
+      return value.as_object()->type_name();
   }
   return "object";
 }
@@ -343,16 +365,24 @@ void raise_undefined(const Value& value) { raise("{}", value.undefined_message()
 bool truthy(const Value& value) {
   switch (value.kind()) {
     case Kind::undefined:
-    case Kind::none: return false;
+    case Kind::none:
+      return false;
     case Kind::boolean:
-    case Kind::integer: return value.as_int64() != 0;
-    case Kind::big: return true;
-    case Kind::floating: return value.as_double() != 0;
-    case Kind::string: return !value.bytes().empty();
+    case Kind::integer:
+      return value.as_int64() != 0;
+    case Kind::big:
+      return true;
+    case Kind::floating:
+      return value.as_double() != 0;
+    case Kind::string:
+      return !value.bytes().empty();
     case Kind::list:
-    case Kind::tuple: return !value.items().empty();
-    case Kind::dict: return !value.as_dict().entries.empty();
-    case Kind::object: break;
+    case Kind::tuple:
+      return !value.items().empty();
+    case Kind::dict:
+      return !value.as_dict().entries.empty();
+    case Kind::object:
+      break;
   }
   if (value.as<Range>() || value.as<DictView>()) return length(value) != 0;
   return true;
@@ -360,16 +390,21 @@ bool truthy(const Value& value) {
 
 size_t length(const Value& value) {
   switch (value.kind()) {
-    case Kind::undefined: return 0;
-    case Kind::string: return value.as_str().length;
+    case Kind::undefined:
+      return 0;
+    case Kind::string:
+      return value.as_str().length;
     case Kind::list:
-    case Kind::tuple: return value.items().size();
-    case Kind::dict: return value.as_dict().entries.size();
+    case Kind::tuple:
+      return value.items().size();
+    case Kind::dict:
+      return value.as_dict().entries.size();
     case Kind::object:
       if (const auto* range = value.as<Range>()) return static_cast<size_t>(range->length);
       if (const auto* view = value.as<DictView>()) return view->dict.as_dict().entries.size();
       break;
-    default: break;
+    default:
+      break;
   }
   raise("object of type '{}' has no len()", type_name(value));
 }
@@ -377,7 +412,8 @@ size_t length(const Value& value) {
 bool holds_text_of_values(const Value& value) {
   if (Budget* budget = Budget::current()) budget->step();
   switch (value.kind()) {
-    case Kind::string: return !value.as_str().from_values.empty();
+    case Kind::string:
+      return !value.as_str().from_values.empty();
     case Kind::list:
     case Kind::tuple:
       for (const auto& item : value.items()) {
@@ -389,8 +425,10 @@ bool holds_text_of_values(const Value& value) {
         if (holds_text_of_values(key) || holds_text_of_values(item)) return true;
       }
       return false;
-    case Kind::object: return true;
-    default: return false;
+    case Kind::object:
+      return true;
+    default:
+      return false;
   }
 }
 

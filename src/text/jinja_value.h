@@ -1,9 +1,11 @@
-// The values of a template: Python's None, bool, int, float, str, list, tuple and dict, and the few objects that
-// Jinja adds. Strings know which of their bytes come from messages rather than from the template.
+// The values of a template: Python's None, bool, int, float, str, list, tuple and dict, and the few
+// objects that Jinja adds. Strings know which of their bytes come from messages rather than from
+// the template.
 //
-// Strings, lists, tuples and dicts never change once they exist (the sandbox forbids it), so they can only refer to
-// older ones: they are shared by reference count. Everything that changes (namespaces, loops, generators, scopes)
-// lives in an Arena until the end of the rendering and is referred to by plain pointers, so no cycle can leak.
+// Strings, lists, tuples and dicts never change once they exist (the sandbox forbids it), so they
+// can only refer to older ones: they are shared by reference count. Everything that changes
+// (namespaces, loops, generators, scopes) lives in an Arena until the end of the rendering and is
+// referred to by plain pointers, so no cycle can leak.
 #pragma once
 
 #include <cstdint>
@@ -132,7 +134,19 @@ struct Dict;
 struct Object;
 struct Undefined;
 
-enum class Kind : uint8_t { undefined, none, boolean, integer, big, floating, string, list, tuple, dict, object };
+enum class Kind : uint8_t {
+  undefined,
+  none,
+  boolean,
+  integer,
+  big,
+  floating,
+  string,
+  list,
+  tuple,
+  dict,
+  object
+};
 
 class Value {
  public:

@@ -232,8 +232,7 @@ void Tokenizer::Impl::encode_words(std::string_view text, bool at_start, Workspa
 // large where the normalizer joins what is beside a border.
 std::vector<TextRange> Tokenizer::Impl::normalized_ranges(std::string_view segment,
                                                           std::string_view result,
-                                                          const Trust& trust,
-                                                          size_t offset) const {
+                                                          const Trust& trust, size_t offset) const {
   std::vector<TextRange> out;
   std::string part;
   for (const TextRange& range : trust.ranges()) {

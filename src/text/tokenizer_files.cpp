@@ -19,17 +19,10 @@ namespace fs = std::filesystem;
 using PlainJson = nlohmann::json;
 
 PlainJson parse_plain(std::string_view text, std::string_view where) {
-  // The plain kind: the ordered one looks through all keys of an object at every insertion.
-  struct Depth {
-    int value = 0;
-  } depth;
+  if (json_depth(text) > 64) fail(ErrorKind::format, "{}: JSON nested too deeply", where);
   try {
-    return PlainJson::parse(text.begin(), text.end(),
-                            [&](int d, PlainJson::parse_event_t, PlainJson&) {
-                              if (d > 64)
-                                fail(ErrorKind::format, "{}: JSON nested too deeply", where);
-                              return true;
-                            });
+    // The plain kind: the ordered one looks through all keys of an object at every insertion.
+    return PlainJson::parse(text.begin(), text.end());
   } catch (const PlainJson::exception& e) {
     fail(ErrorKind::format, "{}: not valid JSON: {}", where, e.what());
   }

@@ -1,4 +1,5 @@
-// Chat templates against Transformers' rendering (tools/golden_templates.py), and what keeps them within bounds.
+// Chat templates against Transformers' rendering (tools/golden_templates.py), and what keeps them
+// within bounds.
 #include "text/chat_template.h"
 
 #include <gtest/gtest.h>
@@ -14,7 +15,8 @@
 namespace ashlar {
 namespace {
 
-const std::filesystem::path kFolder = std::filesystem::path(ASHLAR_SOURCE_DIR) / "tests/text/templates";
+const std::filesystem::path kFolder =
+    std::filesystem::path(ASHLAR_SOURCE_DIR) / "tests/text/templates";
 
 const Json& golden() {
   static const Json file = read_json(kFolder / "golden.json");
@@ -28,8 +30,9 @@ std::string fnv(std::string_view text) {
 }
 
 // What the golden file says of one rendering: the text, its hash, or that it fails.
-void expect_rendering(const ChatTemplate* chat, const std::string& refused, const ChatTemplateInput& input,
-                      const Json& expected, const std::string& what) {
+void expect_rendering(const ChatTemplate* chat, const std::string& refused,
+                      const ChatTemplateInput& input, const Json& expected,
+                      const std::string& what) {
   std::string text, error = refused;
   if (chat) {
     try {
@@ -55,7 +58,9 @@ void expect_rendering(const ChatTemplate* chat, const std::string& refused, cons
     EXPECT_NE(error, "") << what << "\nexpected: " << expected.dump() << "\nfound: " << text;
     EXPECT_NE(error.find(": line "), std::string::npos) << what << "\n" << error;
     if (expected.contains("raised")) {
-      EXPECT_NE(error.find(expected["raised"].get<std::string>()), std::string::npos) << what << "\n" << error;
+      EXPECT_NE(error.find(expected["raised"].get<std::string>()), std::string::npos)
+          << what << "\n"
+          << error;
     }
   }
 }
@@ -81,7 +86,8 @@ TEST_P(RealTemplates, EqualsTransformers) {
     input.add_generation_prompt = item[3].get<bool>();
     input.now = file["now"].get<int64_t>();
     expect_rendering(&chat, "", input, item[4],
-                     fmt::format("{} {} {} {} {}", name, item[0].dump(), item[1].dump(), item[2].dump(), item[3].dump()));
+                     fmt::format("{} {} {} {} {}", name, item[0].dump(), item[1].dump(),
+                                 item[2].dump(), item[3].dump()));
   }
 }
 
@@ -91,11 +97,13 @@ std::vector<std::string> real_names() {
   return out;
 }
 
-INSTANTIATE_TEST_SUITE_P(ChatTemplates, RealTemplates, testing::ValuesIn(real_names()), [](const auto& test) {
-  std::string name = test.param;
-  for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(ChatTemplates, RealTemplates, testing::ValuesIn(real_names()),
+                         [](const auto& test) {
+                           std::string name = test.param;
+                           for (char& c : name)
+                             c = std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+                           return name;
+                         });
 
 TEST(ChatTemplates, SmallOnesEqualTransformers) {
   const Json& file = golden();
@@ -135,7 +143,8 @@ std::string error_of(const std::string& source, ErrorKind kind) {
 TEST(ChatTemplates, ErrorsSayWhere) {
   EXPECT_EQ(error_of("a\nb {{ raise_exception('no system') }}", ErrorKind::invalid),
             "t.jinja: line 2: the template refuses: no system");
-  EXPECT_EQ(error_of("\n\n{{ missing.x }}", ErrorKind::invalid), "t.jinja: line 3: 'missing' is undefined");
+  EXPECT_EQ(error_of("\n\n{{ missing.x }}", ErrorKind::invalid),
+            "t.jinja: line 3: 'missing' is undefined");
   EXPECT_EQ(error_of("{% if x %}\n", ErrorKind::format).substr(0, 15), "t.jinja: line 1");
   EXPECT_EQ(error_of("{{ 1\n+ }}", ErrorKind::format).substr(0, 15), "t.jinja: line 2");
   EXPECT_EQ(error_of("{{ [].append(1) }}", ErrorKind::invalid),
@@ -144,7 +153,8 @@ TEST(ChatTemplates, ErrorsSayWhere) {
 
 TEST(ChatTemplates, InputOfTheWrongKind) {
   const ChatTemplate chat("{{ messages }}", "t");
-  for (const Json& messages : {Json(), Json("x"), Json::object(), Json::array({1}), Json::array({Json()})}) {
+  for (const Json& messages :
+       {Json(), Json("x"), Json::object(), Json::array({1}), Json::array({Json()})}) {
     ChatTemplateInput input;
     input.messages = messages;
     EXPECT_THROW(chat.render(input), Error);
@@ -161,7 +171,8 @@ TEST(ChatTemplates, Bounded) {
   }();
   const auto start = std::chrono::steady_clock::now();
   for (const char* source : {
-           "{% for a in range(100000) %}{% for b in range(100000) %}{{ a * b }}{% endfor %}{% endfor %}",
+           "{% for a in range(100000) %}{% for b in range(100000) %}{{ a * b }}{% endfor %}{% "
+           "endfor %}",
            "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
            "{{ 'x' * 10000000000 }}",
            "{{ ['x'] * 10000000000 }}",
@@ -169,10 +180,14 @@ TEST(ChatTemplates, Bounded) {
            "{{ '%2000000000d' % 1 }}",
            "{{ '%.2147483000f' % 1.0 }}",
            "{{ '{:2000000000}'.format('') }}",
-           "{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
-           "{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s }}",
-           "{% set ns = namespace(s=[]) %}{% for i in range(9999) %}{% set ns.s = [ns.s] %}{% endfor %}{{ ns.s }}",
-           "{% set ns = namespace(s=[1]) %}{% for i in range(9999) %}{% set ns.s = ns.s | map('string') %}{% endfor %}{{ ns.s | list }}",
+           "{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% "
+           "endfor %}",
+           "{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = [ns.s, ns.s] %}{% "
+           "endfor %}{{ ns.s }}",
+           "{% set ns = namespace(s=[]) %}{% for i in range(9999) %}{% set ns.s = [ns.s] %}{% "
+           "endfor %}{{ ns.s }}",
+           "{% set ns = namespace(s=[1]) %}{% for i in range(9999) %}{% set ns.s = ns.s | "
+           "map('string') %}{% endfor %}{{ ns.s | list }}",
            "{{ [1] | batch(1000000000000, 0) | list }}",
            "{{ [1] | slice(1000000000000) | list }}",
            "{{ ('a' * 1000000) | replace('', 'b' * 1000000) }}",
@@ -211,7 +226,8 @@ TEST(ChatTemplates, LongChatsAreLinear) {
     ChatTemplateInput input;
     input.messages = Json::array();
     for (int i = 0; i < count; ++i) {
-      input.messages.push_back({{"role", i % 2 ? "assistant" : "user"}, {"content", std::string(1000, 'x')}});
+      input.messages.push_back(
+          {{"role", i % 2 ? "assistant" : "user"}, {"content", std::string(1000, 'x')}});
     }
     const auto start = std::chrono::steady_clock::now();
     EXPECT_GT(chat.render(input).size(), static_cast<size_t>(count) * 1000);
@@ -233,8 +249,9 @@ std::string marked(const ChatTemplate& chat, const ChatTemplateInput& input) {
 
 TEST(ChatPieces, WhatMessagesGaveIsNotTrusted) {
   ChatTemplateInput input;
-  input.messages = Json::array({{{"role", "user"}, {"content", "a<b>"}, {"n", 5}, {"list", {"x", 1.5}}},
-                                {{"role", "<|x|>"}, {"content", {{{"type", "text"}, {"text", "p q"}}}}}});
+  input.messages =
+      Json::array({{{"role", "user"}, {"content", "a<b>"}, {"n", 5}, {"list", {"x", 1.5}}},
+                   {{"role", "<|x|>"}, {"content", {{{"type", "text"}, {"text", "p q"}}}}}});
   input.tools = Json::array({{{"name", "f"}}});
   input.variables = {{"bos_token", "<s>"}, {"date", "today"}};
   const auto expect = [&](const std::string& source, const std::string& expected) {
@@ -245,10 +262,12 @@ TEST(ChatPieces, WhatMessagesGaveIsNotTrusted) {
   expect("{{ bos_token }}{{ date }}", "<s>[today]");
   expect("{{ '<|' + messages[0].content + '|>' }}", "<|[a<b>]|>");
   expect("{{ messages[0].content | upper }}{{ messages[0].content[::-1] }}", "[A<B>>b<a]");
-  expect("{{ messages[0].content.split('<')[1] }}|{{ messages[0].content | replace('b', 'C') }}", "[b>]|[a<]C[>]");
+  expect("{{ messages[0].content.split('<')[1] }}|{{ messages[0].content | replace('b', 'C') }}",
+         "[b>]|[a<]C[>]");
   expect("{{ messages[0].n }}{{ messages[0].list | tojson }}", "5[\"[x]\", 1.5]");
   expect("{% set x %}<{{ messages[0].content }}>{% endset %}{{ x | trim }}", "<[a<b>]>");
-  expect("{{ '%s=%s' % ('k', messages[0].content) }}{{ '{}'.format(messages[0].content) }}", "k=[a<b>a<b>]");
+  expect("{{ '%s=%s' % ('k', messages[0].content) }}{{ '{}'.format(messages[0].content) }}",
+         "k=[a<b>a<b>]");
   expect("{% for p in messages[1].content %}{{ p.text | title }}{% endfor %}", "[P Q]");
   expect("{{ messages[0].content | e }}", "[a&lt;b&gt;]");
   expect("{{ ['<s>', messages[0].content] | join('+') }}", "<s>+[a<b>]");
@@ -262,7 +281,8 @@ std::vector<std::unique_ptr<Tokenizer>> tokenizers() {
   const auto folder = std::filesystem::path(ASHLAR_SOURCE_DIR) / "tests/text/tokenizers";
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.path().extension() == ".json" && entry.path().stem() != "corpus") files.push_back(entry.path());
+    if (entry.path().extension() == ".json" && entry.path().stem() != "corpus")
+      files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
   for (const auto& file : files) {
@@ -292,7 +312,8 @@ TEST(EncodeChat, CutsChangeNothing) {
   std::vector<std::string> corpus;
   const auto folder = std::filesystem::path(ASHLAR_SOURCE_DIR) / "tests/text/tokenizers";
   for (const auto& item : nlohmann::json::parse(read_file(folder / "corpus.json"))) {
-    if (item.is_string() && item.get_ref<const std::string&>().size() < 4000) corpus.push_back(item);
+    if (item.is_string() && item.get_ref<const std::string&>().size() < 4000)
+      corpus.push_back(item);
   }
   ASSERT_GT(corpus.size(), 50u);
   std::mt19937 rng(5);
@@ -324,8 +345,12 @@ std::unique_ptr<Tokenizer> letters(const std::string& normalizer, bool normalize
   vocab["\xE2\x96\x81"] = vocab.size();
   Json added = Json::array();
   for (const char* token : {"<|a|>", "<|b|>", "|>", "<|a|><|b|>", "<ab>"}) {
-    added.push_back({{"id", vocab.size() + added.size()}, {"content", token}, {"single_word", false},
-                     {"lstrip", false}, {"rstrip", std::string(token) == "<|b|>"}, {"normalized", normalized},
+    added.push_back({{"id", vocab.size() + added.size()},
+                     {"content", token},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", std::string(token) == "<|b|>"},
+                     {"normalized", normalized},
                      {"special", true}});
   }
   const Json file = {{"version", "1.0"},
@@ -349,7 +374,8 @@ std::string shown(const Tokenizer& tokenizer, const std::vector<Piece>& pieces) 
 TEST(EncodeChat, OnlyTheTemplateControls) {
   for (const bool normalized : {false, true}) {
     const auto t = letters("", normalized);
-    EXPECT_EQ(shown(*t, {{"<|a|>", true}, {"<|a|>x", false}, {"<|b|>  y", true}}), "<|a|> < | a | > x <|b|> y");
+    EXPECT_EQ(shown(*t, {{"<|a|>", true}, {"<|a|>x", false}, {"<|b|>  y", true}}),
+              "<|a|> < | a | > x <|b|> y");
     // The longest that is trusted; what straddles a border hides nothing.
     EXPECT_EQ(shown(*t, {{"<|a|>", true}, {"<|b|>", false}}), "<|a|> < | b | >");
     EXPECT_EQ(shown(*t, {{"<|a|", false}, {"><|b|>", true}}), "< | a | > <|b|>");
@@ -364,13 +390,16 @@ TEST(EncodeChat, OnlyTheTemplateControls) {
 }
 
 TEST(EncodeChat, ThroughANormalizer) {
-  const char* const kReplace = R"({"type": "Replace", "pattern": {"String": "e"}, "content": "ab"})";
+  const char* const kReplace =
+      R"({"type": "Replace", "pattern": {"String": "e"}, "content": "ab"})";
   const auto t = letters(kReplace, true);
-  EXPECT_EQ(shown(*t, {{"e<|b|>", true}, {"<e>x", false}, {"<|a|>", true}}), "ab <|b|> < ab > x <|a|>");
+  EXPECT_EQ(shown(*t, {{"e<|b|>", true}, {"<e>x", false}, {"<|a|>", true}}),
+            "ab <|b|> < ab > x <|a|>");
   EXPECT_EQ(shown(*t, {{"ee", false}, {"<e>", true}, {"<|b|>", false}}), "ab ab <ab> < | b | >");
   const char* const kPrepend = R"({"type": "Prepend", "prepend": "x"})";
   const auto p = letters(kPrepend, true);
-  // The reference looks for such tokens as the normalizer would write them alone: only at the beginning.
+  // The reference looks for such tokens as the normalizer would write them alone: only at the
+  // beginning.
   EXPECT_EQ(shown(*p, {{"<|a|>", true}, {"<|b|>", false}}), "x<|a|> < | b | >");
   EXPECT_EQ(shown(*p, {{"<|a|>", false}, {"<|b|>", true}}), "x < | a | > < | b | >");
 }
@@ -381,7 +410,8 @@ TEST(EncodeChat, RenderedTemplates) {
   size_t compared = 0;
   for (const std::string& name : real_names()) {
     const ChatTemplate chat(read_file(kFolder / (name + ".jinja")), name);
-    for (const char* conversation : {"system_turns", "calls_answered", "reasoning_turns", "unicode"}) {
+    for (const char* conversation :
+         {"system_turns", "calls_answered", "reasoning_turns", "unicode"}) {
       ChatTemplateInput input;
       input.messages = golden()["conversations"][conversation];
       input.variables = {{"bos_token", "<s>"}, {"eos_token", "<|im_end|>"}};
@@ -396,12 +426,14 @@ TEST(EncodeChat, RenderedTemplates) {
       for (const auto& tokenizer : all) {
         bool look_alike = false;
         for (const Piece& piece : pieces) {
-          look_alike |= !piece.trusted && tokenizer->encode(piece.text) !=
-                                              tokenizer->encode(piece.text, {.parse_special = false});
+          look_alike |=
+              !piece.trusted && tokenizer->encode(piece.text) !=
+                                    tokenizer->encode(piece.text, {.parse_special = false});
         }
         if (look_alike) continue;
         ++compared;
-        EXPECT_EQ(encode_chat(*tokenizer, pieces), tokenizer->encode(whole, {.add_special = false})) << name;
+        EXPECT_EQ(encode_chat(*tokenizer, pieces), tokenizer->encode(whole, {.add_special = false}))
+            << name;
       }
     }
   }
