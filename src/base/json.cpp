@@ -10,10 +10,8 @@
 #include "base/error.h"
 
 namespace ashlar {
-namespace {
 
-// Depth of brackets outside strings; the parser itself would build any depth.
-int depth_of(std::string_view text) {
+int json_depth(std::string_view text) {
   int depth = 0, deepest = 0;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -34,10 +32,8 @@ int depth_of(std::string_view text) {
   return deepest;
 }
 
-}  // namespace
-
 Json parse_json(std::string_view text, std::string_view where, int max_depth) {
-  if (const int depth = depth_of(text); depth > max_depth) {
+  if (const int depth = json_depth(text); depth > max_depth) {
     fail(ErrorKind::format, "{}: JSON nested {} deep, at most {} is read", where, depth, max_depth);
   }
   try {

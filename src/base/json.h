@@ -11,6 +11,9 @@ namespace ashlar {
 
 using Json = nlohmann::ordered_json;
 
+/// How deep brackets nest in a JSON text; a parser of it would build any depth.
+int json_depth(std::string_view text);
+
 /// Parses `text`; `where` names it in the error. Throws Error(format) on malformed text, invalid
 /// UTF-8 or nesting deeper than `max_depth`.
 Json parse_json(std::string_view text, std::string_view where, int max_depth = 128);

@@ -55,9 +55,13 @@ TEST_P(Golden, SurvivesGguf) {
     convert_model(model, file, {.weights = "f32"});
   } catch (const Error& e) {
     // GGUF has no words for some options; then nothing is written.
+    const std::set<std::string> unsayable = {"deepseek_v3_three_dense", "gpt2_by_layer",
+                                             "gpt2_inner_untied", "gpt_oss_clamped"};
+    EXPECT_EQ(unsayable.count(GetParam()), 1u) << e.what();
     EXPECT_EQ(e.kind(), ErrorKind::unsupported) << e.what();
+    expect_contains(e.what(), "would be read as");
     EXPECT_FALSE(fs::exists(file));
-    GTEST_SKIP() << e.what();
+    return;
   }
   const Model back = load_model(file.string());
   Model expected = load_model(golden(GetParam()).string());
