@@ -36,8 +36,7 @@ void check_rope(const RopePart& r, int64_t head_dim, const std::string& where) {
     fail(ErrorKind::invalid, "{}.dim: expected an even number up to {}, found {}", where, head_dim,
          dim);
   finite(r.attention_factor, where + ".attention_factor");
-  if (r.scaling == RotationScaling::divisors &&
-      r.divisors.size() != static_cast<size_t>(dim / 2)) {
+  if (r.scaling == RotationScaling::divisors && r.divisors.size() != static_cast<size_t>(dim / 2)) {
     fail(ErrorKind::invalid, "{}.divisors: expected {} numbers, found {}", where, dim / 2,
          r.divisors.size());
   }

@@ -51,10 +51,13 @@ static inline bool is_plain(Format f) {
 static inline bool is_float(Format f) { return is_plain(f) || f == Format::fp8_b128; }
 
 /// Every other format: small integers with scales, whose products take int8 activations.
-#define ASHLAR_QUANTISED(X)                                                                   \
-  X(q4_0)                                                                                     \
-  X(q4_1) X(q5_0) X(q5_1) X(q8_0) X(q2_k) X(q3_k) X(q4_k) X(q5_k) X(q6_k) X(iq4_nl) X(iq4_xs) \
-      X(mxfp4) X(int4_g32)
+// clang-format off
+#define ASHLAR_QUANTISED(X)                                                                    \
+  X(q4_0)                                                                                      \
+  X(q4_1)                                                                                      \
+  X(q5_0) X(q5_1) X(q8_0) X(q2_k) X(q3_k) X(q4_k) X(q5_k) X(q6_k) X(iq4_nl) X(iq4_xs) X(mxfp4) \
+      X(int4_g32)
+// clang-format on
 
 /// The keys a query at `position` sees: [begin, position].
 static inline int64_t first_visible(const Attention& a, int64_t position) {

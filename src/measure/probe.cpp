@@ -11,9 +11,9 @@
 #include <thread>
 
 #include "measure/limits.h"
+#include "measure/pinned_pool.h"
 #include "measure/timing.h"
 #include "readings/units.h"
-#include "run/thread_pool.h"
 
 namespace ashlar {
 namespace {
@@ -120,7 +120,8 @@ std::string cpu_name() {
 
 Machine quick_probe(int threads) {
   Machine m = described(threads_of(threads));
-  ThreadPool pool(m.threads);
+  PinnedPool pinned(m.threads);
+  ThreadPool& pool = *pinned;
   const int64_t bytes = int64_t{128} << 20;
   const Memory memory(bytes);
   m.read.push_back({m.threads, 0, read_rate(pool, memory, bytes, 0.004)});
@@ -143,7 +144,8 @@ Machine probe(const ProbeOptions& options) {
   const Memory memory(most);
   const std::vector<int> counts = thread_counts(m.threads);
   for (const int threads : counts) {
-    ThreadPool pool(threads);
+    PinnedPool pinned(threads);
+    ThreadPool& pool = *pinned;
     for (int64_t set = int64_t{16} << 10; set < most; set *= 4)
       m.read.push_back({threads, static_cast<double>(set), read_rate(pool, memory, set, 0.002)});
     m.read.push_back({threads, static_cast<double>(most), read_rate(pool, memory, most, 0.02)});

@@ -6,9 +6,9 @@
 #include <cstring>
 
 #include "kernels/table.h"
+#include "measure/pinned_pool.h"
 #include "measure/probe.h"
 #include "measure/timing.h"
-#include "run/thread_pool.h"
 
 namespace ashlar {
 namespace {
@@ -221,7 +221,8 @@ void probe_rows(const Table& table, Machine::Kernels& out) {
 
 void probe_kernels(Machine& machine, const ProbeOptions& options) {
   const Table& table = kernels::table(options.kernels);
-  ThreadPool pool(options.threads > 0 ? options.threads : std::max(machine.threads, 1));
+  PinnedPool pinned(options.threads > 0 ? options.threads : std::max(machine.threads, 1));
+  ThreadPool& pool = *pinned;
   Machine::Kernels& out = machine.kernels.emplace();
   out.table = std::string(table.name);
   std::vector<Format> formats = options.formats;

@@ -1,7 +1,7 @@
 // Formats: how the numbers of a weight lie in memory, row by row.
 //
-// A row of `n` values is n / block_len consecutive blocks of block_bytes each. Everything else of Ashlar
-// treats a format as this data plus two functions; only kernels know the insides of a block.
+// A row of `n` values is n / block_len consecutive blocks of block_bytes each. Everything else of
+// Ashlar treats a format as this data plus two functions; only kernels know the insides of a block.
 #pragma once
 
 #include <cstddef>
@@ -13,21 +13,34 @@
 namespace ashlar {
 
 enum class Format : uint8_t {
-  f32, f16, bf16,
-  q4_0, q4_1, q5_0, q5_1, q8_0,              // ggml, blocks of 32
-  q2_k, q3_k, q4_k, q5_k, q6_k,              // ggml, blocks of 256
-  iq4_nl, iq4_xs, mxfp4,                     // ggml
-  fp8_b128,                                  // 128 values: float32 scale, then 128 e4m3fn bytes (132 bytes)
-  int4_g32,                                  // 32 values: bfloat16 scale, then 16 bytes, value 2b low nibble of byte b, offset 8 (18 bytes)
+  f32,
+  f16,
+  bf16,
+  q4_0,
+  q4_1,
+  q5_0,
+  q5_1,
+  q8_0,  // ggml, blocks of 32
+  q2_k,
+  q3_k,
+  q4_k,
+  q5_k,
+  q6_k,  // ggml, blocks of 256
+  iq4_nl,
+  iq4_xs,
+  mxfp4,     // ggml
+  fp8_b128,  // 128 values: float32 scale, then 128 e4m3fn bytes (132 bytes)
+  int4_g32,  // 32 values: bfloat16 scale, then 16 bytes, value 2b low nibble of byte b, offset 8
+             // (18 bytes)
   count_
 };
 inline constexpr int kFormats = static_cast<int>(Format::count_);
 
 struct FormatInfo {
-  std::string_view name;   // "q4_k": the spelling of the command line
-  int block_len;           // values per block
+  std::string_view name;  // "q4_k": the spelling of the command line
+  int block_len;          // values per block
   int block_bytes;
-  bool exact;              // f32, f16, bf16: to float32 and back changes nothing
+  bool exact;  // f32, f16, bf16: to float32 and back changes nothing
   /// Dequantises n values (a multiple of block_len), bit for bit as the format's reference does.
   void (*to_f32)(const void* blocks, float* values, int64_t n);
   /// Quantises n values; null where Ashlar reads a format but does not write it.

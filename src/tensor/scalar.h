@@ -7,7 +7,9 @@
 
 namespace ashlar {
 
-inline float bf16_to_f32(uint16_t v) { return std::bit_cast<float>(static_cast<uint32_t>(v) << 16); }
+inline float bf16_to_f32(uint16_t v) {
+  return std::bit_cast<float>(static_cast<uint32_t>(v) << 16);
+}
 
 /// Round to nearest even; NaN stays a NaN.
 inline uint16_t f32_to_bf16(float f) {
@@ -34,7 +36,7 @@ inline uint16_t f32_to_f16(float f) {
   const uint32_t a = u & 0x7fffffffu;
   if (a > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u);
   if (a >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);  // rounds to 65520 or more
-  if (a < 0x38800000u) {                                                // subnormal: below 2^-14
+  if (a < 0x38800000u) {                                               // subnormal: below 2^-14
     const float scaled = std::bit_cast<float>(a) * 0x1p24f;
     return static_cast<uint16_t>(sign | static_cast<uint16_t>(std::nearbyint(scaled)));
   }
