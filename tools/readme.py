@@ -4,6 +4,7 @@
 
 A block of README.md or docs/*.md is generated if this comment stands before it:
     <!-- generated: ashlar count qwen3-0.6b -->     the command's output follows, as a fenced block
+    <!-- generated: ashlar ... | head 6 -->        only its first lines, after the command itself
     <!-- generated: families -->                    the table of families follows
 --check changes nothing and fails where a block differs.
 """
@@ -20,11 +21,14 @@ BLOCK = re.compile(r"(<!-- generated: (.*?) -->\n)(.*?)(<!-- end -->)", re.S)
 
 
 def run(program: str, command: str) -> str:
+    command, _, lines = command.partition(" | head ")
     words = shlex.split(command)
     done = subprocess.run([program, *words[1:]], capture_output=True, text=True, cwd=ROOT)
     if done.returncode != 0:
         raise SystemExit(f"{command}: {done.stderr}")
-    return done.stdout
+    if not lines:
+        return done.stdout
+    return f"$ {command}\n" + "".join(done.stdout.splitlines(keepends=True)[: int(lines)]) + "...\n"
 
 
 def families(program: str) -> str:
