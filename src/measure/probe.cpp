@@ -45,7 +45,7 @@ double read_rate(ThreadPool& pool, const Memory& memory, int64_t bytes, double l
     const auto& j = *static_cast<const ReadJob*>(context);
     for (int i = 0; i < j.rounds; ++i) read_all(j.data + thread * j.each, j.each);
   };
-  const double seconds = seconds_of([&] { pool.run(work, &job); }, least);
+  const double seconds = seconds_of([&] { pool.run(work, &job); }, least, 9, Take::median);
   return static_cast<double>(each) * pool.size() * job.rounds / seconds;
 }
 
@@ -122,7 +122,8 @@ Machine quick_probe(int threads) {
   Machine m = described(threads_of(threads));
   PinnedPool pinned(m.threads);
   ThreadPool& pool = *pinned;
-  const int64_t bytes = int64_t{128} << 20;
+  const auto bytes =
+      std::min<int64_t>(int64_t{512} << 20, static_cast<int64_t>(m.memory_bytes / 8));
   const Memory memory(bytes);
   m.read.push_back({m.threads, 0, read_rate(pool, memory, bytes, 0.004)});
   for (const ComputeLoop& loop : compute_loops()) {

@@ -79,7 +79,7 @@ void probe_format(ThreadPool& pool, const Table& table, Format format, const Mem
       table.prepare(form, values.data(), x.data() + t * x_row, kCols);
     }
     // One product has the rows of a common matrix; the next call takes the next rows in memory.
-    const int64_t product = std::min<int64_t>(rows, tokens >= 64 ? 2048 : 8192);
+    const int64_t product = std::min<int64_t>(rows, 2048);
     const Memory y(product * tokens * 4);
     const int64_t grain = table.matmul_grain(format, tokens);
     const int64_t wanted = pool.size() * kTasksPerThread;
@@ -100,10 +100,12 @@ void probe_format(ThreadPool& pool, const Table& table, Format format, const Mem
                     .y_stride = product},
                    scratch.data() + thread * per_thread);
     };
-    const double seconds = seconds_of([&] {
-      deal(pool, (product + step - 1) / step, task);
-      first = first + 2 * product <= rows ? first + product : 0;
-    });
+    const double seconds = seconds_of(
+        [&] {
+          deal(pool, (product + step - 1) / step, task);
+          first = first + 2 * product <= rows ? first + product : 0;
+        },
+        0.002, 9, tokens <= 4 ? Take::median : Take::best);
     out.products.push_back({format, tokens, seconds / static_cast<double>(product * kCols)});
   }
 }
@@ -236,7 +238,9 @@ void probe_kernels(Machine& machine, const ProbeOptions& options) {
     if (options.progress) options.progress(std::min(done / steps, 1.0));
   };
   {
-    const Memory weights(int64_t{160} << 20);
+    // Larger than the caches of the largest CPUs, whose guests see only a part of them.
+    const Memory weights(
+        std::min<int64_t>(int64_t{768} << 20, static_cast<int64_t>(machine.memory_bytes / 8)));
     for (const Format f : formats) {
       probe_format(pool, table, f, weights, out);
       advance(1);

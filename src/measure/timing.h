@@ -5,13 +5,17 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace ashlar {
 
-/// Seconds of one call of f(): the best of `repeats` timings of at least `least` seconds each. The
-/// best of many short ones, because whatever else runs on the machine only ever adds to a time.
+/// Arithmetic: the best of many short timings, because whatever else runs on the machine only ever
+/// adds to a time. Memory: the median, because now and then a reading finds part of it in a cache.
+enum class Take : uint8_t { best, median };
+
+/// Seconds of one call of f(), of up to `repeats` timings of at least `least` seconds each.
 template <class F>
-double seconds_of(F f, double least = 0.002, int repeats = 9) {
+double seconds_of(F f, double least = 0.002, int repeats = 9, Take take = Take::best) {
   using Clock = std::chrono::steady_clock;
   const auto timed = [&](int64_t n) {
     const auto start = Clock::now();
@@ -19,20 +23,20 @@ double seconds_of(F f, double least = 0.002, int repeats = 9) {
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
   int64_t n = 1;
-  double best = timed(1);
-  while (best < least) {
-    const double grow = std::clamp(1.2 * least / std::max(best, 1e-9), 1.5, 1000.0);
+  std::vector<double> times{timed(1)};
+  while (times[0] < least) {
+    const double grow = std::clamp(1.2 * least / std::max(times[0], 1e-9), 1.5, 1000.0);
     n = static_cast<int64_t>(static_cast<double>(n) * grow) + 1;
-    best = timed(n);
+    times[0] = timed(n);
   }
   // Long calls are few: together some 20 times `least`, or 50 ms.
-  double spent = best;
-  for (int i = 1; i < repeats && (i < 2 || spent < std::max(20 * least, 0.05)); ++i) {
-    const double took = timed(n);
-    best = std::min(best, took);
-    spent += took;
+  double spent = times[0];
+  for (int i = 1; i < repeats && (i < 3 || spent < std::max(20 * least, 0.05)); ++i) {
+    times.push_back(timed(n));
+    spent += times.back();
   }
-  return best / static_cast<double>(n);
+  std::sort(times.begin(), times.end());
+  return times[take == Take::best ? 0 : times.size() / 2] / static_cast<double>(n);
 }
 
 /// Zeroed, touched, 64-byte aligned memory, in huge pages where the system has them. Throws
