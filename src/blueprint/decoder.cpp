@@ -1,5 +1,6 @@
 // A blueprint as graph: residual wiring of the blocks, embedding and head.
 #include "base/error.h"
+#include "base/overloaded.h"
 #include "blueprint/blueprint.h"
 #include "ops/elementwise.h"
 #include "ops/inputs.h"
@@ -12,11 +13,6 @@ std::vector<Block> repeat(int64_t n, const Block& block) {
 }
 
 namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
 
 Value write_mixer(Builder& b, const Mixer& mixer, Value h) {
   Scope scope(b, "attn");

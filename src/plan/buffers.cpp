@@ -3,15 +3,11 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/overloaded.h"
 #include "plan/plan.h"
 
 namespace ashlar {
 namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
 
 void collect(const RowOperation& operation, std::vector<BufferId>& ids) {
   const auto add = [&](auto... b) { (ids.push_back(b), ...); };
