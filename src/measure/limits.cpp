@@ -20,6 +20,9 @@ namespace {
 volatile float float_sink = 0;
 volatile int64_t int_sink = 0;
 
+// The compiler may know nothing of a chain's value: clang computed sums of constants beforehand.
+#define ASHLAR_UNKNOWN(value) __asm__ volatile("" : "+x"(value))
+
 constexpr int kChains = 12;  // independent sums: latency times rate of all these CPUs is below
 
 void fma_generic(int64_t rounds) {
@@ -67,7 +70,10 @@ void read_avx2(const std::byte* p, int64_t bytes) {
 }
 void fma_avx2(int64_t rounds) {
   __m256 a[kChains];
-  for (auto& v : a) v = _mm256_set1_ps(1.0f);
+  for (auto& v : a) {
+    v = _mm256_set1_ps(1.0f);
+    ASHLAR_UNKNOWN(v);
+  }
   const __m256 x = _mm256_set1_ps(0.5f);
   for (int64_t i = 0; i < rounds; ++i)
     for (auto& v : a) v = _mm256_fmadd_ps(v, x, x);
@@ -75,11 +81,14 @@ void fma_avx2(int64_t rounds) {
 }
 void int8_avx2(int64_t rounds) {
   __m256i a[kChains];
-  for (auto& v : a) v = _mm256_setzero_si256();
+  for (auto& v : a) {
+    v = _mm256_setzero_si256();
+    ASHLAR_UNKNOWN(v);
+  }
   __m256i x = _mm256_set1_epi8(1);
   const __m256i one = _mm256_set1_epi16(1);
   for (int64_t i = 0; i < rounds; ++i) {
-    __asm__ volatile("" : "+x"(x));  // or the product would be taken out of the loop
+    ASHLAR_UNKNOWN(x);  // or the product would be taken out of the loop
     for (auto& v : a) v = _mm256_add_epi32(v, _mm256_madd_epi16(_mm256_maddubs_epi16(x, x), one));
   }
   for (auto& v : a) int_sink = int_sink + _mm256_extract_epi32(v, 0);
@@ -104,7 +113,10 @@ void read_avx512(const std::byte* p, int64_t bytes) {
 }
 void fma_avx512(int64_t rounds) {
   __m512 a[kChains];
-  for (auto& v : a) v = _mm512_set1_ps(1.0f);
+  for (auto& v : a) {
+    v = _mm512_set1_ps(1.0f);
+    ASHLAR_UNKNOWN(v);
+  }
   const __m512 x = _mm512_set1_ps(0.5f);
   for (int64_t i = 0; i < rounds; ++i)
     for (auto& v : a) v = _mm512_fmadd_ps(v, x, x);
@@ -112,7 +124,10 @@ void fma_avx512(int64_t rounds) {
 }
 void bf16_avx512(int64_t rounds) {
   __m512 a[kChains];
-  for (auto& v : a) v = _mm512_set1_ps(1.0f);
+  for (auto& v : a) {
+    v = _mm512_set1_ps(1.0f);
+    ASHLAR_UNKNOWN(v);
+  }
   const auto x = reinterpret_cast<__m512bh>(_mm512_set1_epi32(0x3f003f00));
   for (int64_t i = 0; i < rounds; ++i)
     for (auto& v : a) v = _mm512_dpbf16_ps(v, x, x);
@@ -120,7 +135,10 @@ void bf16_avx512(int64_t rounds) {
 }
 void int8_avx512(int64_t rounds) {
   __m512i a[kChains];
-  for (auto& v : a) v = _mm512_set1_epi32(1);
+  for (auto& v : a) {
+    v = _mm512_set1_epi32(1);
+    ASHLAR_UNKNOWN(v);
+  }
   const __m512i x = _mm512_set1_epi8(1);
   for (int64_t i = 0; i < rounds; ++i)
     for (auto& v : a) v = _mm512_dpbusd_epi32(v, x, x);
@@ -176,6 +194,7 @@ void bf16_amx(int64_t rounds) {
 }  // namespace ashlar
 ASHLAR_TARGET_END
 #endif
+#undef ASHLAR_UNKNOWN
 
 namespace ashlar {
 namespace {
