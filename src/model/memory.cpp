@@ -31,10 +31,13 @@ int64_t number_after(const char* file, const std::string& key) {
   return kUnknown;
 }
 
-/// What a limit leaves; pages of files do not count, the system lets them go.
+/// What a limit leaves; pages of files do not count, the system lets them go. The numbers are read
+/// one after the other, so there may be more pages of files than were in use; and a limit near 2^63
+/// is none.
 int64_t left(int64_t limit, int64_t used, int64_t files) {
-  if (limit == kUnknown || used == kUnknown) return kUnknown;
-  return std::max<int64_t>(0, limit - used + (files == kUnknown ? 0 : files));
+  if (limit == kUnknown || used == kUnknown || limit >= int64_t{1} << 62) return kUnknown;
+  const int64_t kept = std::max<int64_t>(0, used - (files == kUnknown ? 0 : files));
+  return std::max<int64_t>(0, limit - kept);
 }
 
 }  // namespace
