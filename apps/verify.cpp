@@ -9,6 +9,8 @@
 namespace ashlar::app {
 namespace {
 
+constexpr int64_t kChecks = 11;  // about, for the progress line
+
 struct VerifyCommand {
   ModelOptions model;
   bool json = false;
@@ -19,16 +21,20 @@ void run(const VerifyCommand& o) {
   VerifyOptions options;
   options.threads = o.model.threads;
   options.kernels = o.model.kernels;
+  Progress progress("verifying");
+  int64_t begun = 0;
+  options.progress = [&](const std::string&) { progress.update(begun++, kChecks); };
   const std::vector<Check> checks = verify(model, options);
   bool passed = true;
   Json list = Json::array();
   for (const Check& c : checks) {
-    passed = passed && c.passed;
-    if (o.json)
-      list.push_back({{"name", c.name}, {"passed", c.passed}, {"detail", c.detail}});
-    else
-      std::printf("%s  %-34s %s\n", c.passed ? "ok    " : "FAILED", c.name.c_str(),
-                  c.detail.c_str());
+    passed = passed && c.outcome != Check::Outcome::failed;
+    const std::string outcome(to_string(c.outcome));
+    if (o.json) {
+      list.push_back({{"name", c.name}, {"outcome", outcome}, {"detail", c.detail}});
+    } else {
+      std::printf("%-8s  %-34s %s\n", outcome.c_str(), c.name.c_str(), c.detail.c_str());
+    }
   }
   if (o.json) std::printf("%s\n", Json({{"passed", passed}, {"checks", list}}).dump(1).c_str());
   if (!passed) throw Exit{4};

@@ -3,14 +3,9 @@
 //
 //   bench_kernels [TABLE] [FORMAT]     one thread; GB/s and GOP/s with their share of the measured
 //   limits
-#include "kernels/target.h"
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -21,8 +16,9 @@
 #include <vector>
 
 #include "kernels/activations.h"
-#include "kernels/cpu.h"
 #include "kernels/table.h"
+#include "measure/limits.h"
+#include "measure/timing.h"
 #include "tensor/scalar.h"
 
 namespace ashlar::kernels {
@@ -33,20 +29,7 @@ struct Limits {
 };
 
 /// Seconds of the fastest of several runs, each of which lasts at least 10 ms.
-double seconds(const std::function<void()>& f) {
-  using Clock = std::chrono::steady_clock;
-  const auto timed = [&](int64_t n) {
-    const auto start = Clock::now();
-    for (int64_t i = 0; i < n; ++i) f();
-    return std::chrono::duration<double>(Clock::now() - start).count();
-  };
-  int64_t n = 1;
-  double once = timed(1);
-  while (once < 0.01) once = timed(n = std::max(n * 2, static_cast<int64_t>(n * 0.012 / once)));
-  double best = once;
-  for (int i = 0; i < 4; ++i) best = std::min(best, timed(n));
-  return best / static_cast<double>(n);
-}
+double seconds(const std::function<void()>& f) { return seconds_of(f, 0.01, 5); }
 
 struct Buffer {
   explicit Buffer(int64_t bytes)
@@ -59,90 +42,16 @@ struct Buffer {
   std::byte* data;
 };
 
-volatile float sink = 0;
-
-}  // namespace
-}  // namespace ashlar::kernels
-
-#if defined(__x86_64__)
-ASHLAR_TARGET_BEGIN("avx2,fma")
-namespace ashlar::kernels {
-namespace {
-void read_all(const std::byte* p, int64_t bytes) {
-  __m256i a[4] = {};
-  for (int64_t i = 0; i + 128 <= bytes; i += 128) {
-    _mm_prefetch(reinterpret_cast<const char*>(p + i + 4096), _MM_HINT_T0);
-    _mm_prefetch(reinterpret_cast<const char*>(p + i + 4160), _MM_HINT_T0);
-    for (int j = 0; j < 4; ++j)
-      a[j] = _mm256_xor_si256(a[j],
-                              _mm256_load_si256(reinterpret_cast<const __m256i*>(p + i + 32 * j)));
-  }
-  const __m256i all = _mm256_xor_si256(_mm256_xor_si256(a[0], a[1]), _mm256_xor_si256(a[2], a[3]));
-  sink = static_cast<float>(_mm256_extract_epi32(all, 0));
-}
-void fma_avx2(int64_t n) {
-  __m256 a[12];
-  for (auto& v : a) v = _mm256_set1_ps(1.0f);
-  const __m256 x = _mm256_set1_ps(0.5f);
-  for (int64_t i = 0; i < n; ++i)
-    for (auto& v : a) v = _mm256_fmadd_ps(v, x, x);
-  for (auto& v : a) sink = sink + _mm256_cvtss_f32(v);
-}
-}  // namespace
-}  // namespace ashlar::kernels
-ASHLAR_TARGET_END
-ASHLAR_TARGET_BEGIN("avx512f,avx512vnni,avx512bf16")
-namespace ashlar::kernels {
-namespace {
-void int8_avx512(int64_t n) {
-  __m512i a[12];
-  for (auto& v : a) v = _mm512_set1_epi32(1);
-  const __m512i x = _mm512_set1_epi8(1);
-  for (int64_t i = 0; i < n; ++i)
-    for (auto& v : a) v = _mm512_dpbusd_epi32(v, x, x);
-  for (auto& v : a) sink = sink + static_cast<float>(_mm512_cvtsi512_si32(v));
-}
-void fma_avx512(int64_t n) {
-  __m512 a[12];
-  for (auto& v : a) v = _mm512_set1_ps(1.0f);
-  const __m512 x = _mm512_set1_ps(0.5f);
-  for (int64_t i = 0; i < n; ++i)
-    for (auto& v : a) v = _mm512_fmadd_ps(v, x, x);
-  for (auto& v : a) sink = sink + _mm512_cvtss_f32(v);
-}
-void bf16_avx512(int64_t n) {
-  __m512 a[12];
-  for (auto& v : a) v = _mm512_set1_ps(1.0f);
-  const auto x = reinterpret_cast<__m512bh>(_mm512_set1_epi32(0x3f003f00));
-  for (int64_t i = 0; i < n; ++i)
-    for (auto& v : a) v = _mm512_dpbf16_ps(v, x, x);
-  for (auto& v : a) sink = sink + _mm512_cvtss_f32(v);
-}
-}  // namespace
-}  // namespace ashlar::kernels
-ASHLAR_TARGET_END
-#endif
-
-namespace ashlar::kernels {
-namespace {
-
 Limits measure_limits() {
   Limits l;
-#if defined(__x86_64__)
-  if (cpu_has_avx2()) {
-    const int64_t bytes = 256 << 20;
-    const Buffer memory(bytes + 8192);
-    std::memset(memory.data, 1, static_cast<size_t>(bytes));
-    l.memory = static_cast<double>(bytes) / seconds([&] { read_all(memory.data, bytes); }) * 1e-9;
-    l.f32 = 12e5 * 16 / seconds([] { fma_avx2(100000); }) * 1e-9;
+  for (const ComputeLoop& loop : compute_loops()) {
+    const double rate = loop.operations_per_round * 1e5 / seconds([&] { loop.run(100000); }) * 1e-9;
+    double& best = loop.arithmetic == "f32" ? l.f32 : loop.arithmetic == "bf16" ? l.bf16 : l.int8;
+    best = std::max(best, rate);
   }
-  if (cpu_has_avx512()) {
-    l.f32 = 12e5 * 32 / seconds([] { fma_avx512(100000); }) * 1e-9;
-    l.int8 = 12e5 * 128 / seconds([] { int8_avx512(100000); }) * 1e-9;
-    if (__builtin_cpu_supports("avx512bf16"))
-      l.bf16 = 12e5 * 64 / seconds([] { bf16_avx512(100000); }) * 1e-9;
-  }
-#endif
+  const Memory memory(256 << 20);
+  l.memory = static_cast<double>(memory.bytes()) /
+             seconds([&] { read_all(memory.data(), memory.bytes()); }) * 1e-9;
   return l;
 }
 

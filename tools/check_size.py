@@ -10,7 +10,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).parent.parent
 # Shared by all families, not one of them.
-SHARED = {"decoder", "family", "registry", "fields", "names", "visitor", "read", "write"}
+SHARED = {"decoder", "family", "fields", "names", "visitor"}
 
 # One table of keys that reads better whole.
 LONGER = {"src/text/tokenizer_json.cpp": 540}

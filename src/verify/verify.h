@@ -1,8 +1,10 @@
 // The self-test of a model: every way of computing it against every other.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/model.h"
@@ -17,9 +19,11 @@ struct VerifyOptions {
 
 struct Check {
   std::string name;  // "stepwise = whole"
-  bool passed = false;
+  enum class Outcome : uint8_t { passed, failed, left_out } outcome = Outcome::failed;
   std::string detail;  // what was compared, the largest difference and its bound
 };
+
+std::string_view to_string(Check::Outcome outcome);  // "ok", "FAILED", "left out"
 
 /// Runs all checks and gives them in order; it does not stop at the first that fails.
 ///   parameters counted = parameters in the file

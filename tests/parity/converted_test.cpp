@@ -2,6 +2,8 @@
 // reference's logits.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "base/error.h"
 #include "golden.h"
 #include "model/convert.h"
@@ -32,16 +34,26 @@ TEST_P(Converted, ToSafetensors) {
   EXPECT_TRUE(right(again));
 }
 
+/// What GGUF's keys cannot say is refused, never written wrongly: half-split rotation of latent
+/// attention, GPT-2's own scales of scores, another clamp of gpt-oss.
+const std::set<std::string> kNotInGguf = {"deepseek_v3_three_dense", "gpt2_by_layer",
+                                          "gpt2_inner_untied", "gpt_oss_clamped"};
+
 TEST_P(Converted, ToGguf) {
   const std::string source = (golden_.folder / "model").string();
   const fs::path file = out_.path() / "again.gguf";
-  try {
-    convert_model(load_model(source), file, {.weights = "f32"});
-  } catch (const Error& e) {
-    // What GGUF's keys cannot say is refused, never written wrongly.
-    ASSERT_EQ(e.kind(), ErrorKind::unsupported) << e.what();
-    GTEST_SKIP() << e.what();
+  const auto write = [&] { convert_model(load_model(source), file, {.weights = "f32"}); };
+  if (kNotInGguf.contains(GetParam())) {
+    try {
+      write();
+      FAIL() << "written, though GGUF cannot say all of it";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::unsupported) << e.what();
+      EXPECT_FALSE(fs::exists(file));
+    }
+    return;
   }
+  write();
   EXPECT_TRUE(right(load_model(file.string())));
 }
 
