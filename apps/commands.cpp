@@ -42,6 +42,12 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool runs) {
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 32));
   command.add_option("--state", options.state, "format of keys and values: f32 f16 bf16")
       ->type_name("FORMAT");
+  command
+      .add_option("--activations", options.activations,
+                  "what products with stored weights take: fast (int8 or bf16 where this CPU gains "
+                  "by it) or f32 (rounds nothing but sums; also the default for --state)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"fast", "f32"}));
 }
 
 Model load(const ModelOptions& options, bool need_weights) {
@@ -72,6 +78,7 @@ EngineOptions engine_options(const ModelOptions& options, const Model& model, in
   EngineOptions engine;
   engine.threads = options.threads;
   engine.kernels = options.kernels;
+  engine.f32_activations = options.activations == "f32";
   const int64_t made_for = model.blueprint.context;
   engine.context = options.context > 0 ? options.context
                    : made_for > 0      ? std::min(made_for, usual)

@@ -29,9 +29,11 @@ struct ModelOptions {
   std::string kernels;             // --kernels NAME; empty: the best of this CPU
   int64_t context = 0;             // --context N; 0: what the command finds sensible
   std::string state;               // --state FORMAT of keys and values; empty: the engine's choice
+  std::string activations = "fast";  // --activations fast|f32
 };
 
-/// MODEL and --random, --weights; with `runs` also --threads, --kernels, --context, --state.
+/// MODEL and --random, --weights; with `runs` also --threads, --kernels, --context, --state,
+/// --activations.
 void add_model_options(CLI::App& command, ModelOptions& options, bool runs);
 Model load(const ModelOptions& options, bool need_weights = true);
 /// Whether MODEL is a file or folder with weights in it. They are mapped, so reading where they lie

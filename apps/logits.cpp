@@ -27,25 +27,24 @@ void logits(const LogitsOptions& o) {
   options.chunk = std::min(chunk, count);
   Engine engine(model.graph, model.weights, options);
   const SequenceId sequence = engine.open().value();
-  std::vector<float> all;
-  all.reserve(ids.size() * static_cast<size_t>(engine.vocab()));
+  NpyWriter out(o.output, count, engine.vocab());
   Progress progress("evaluating");
   for (int64_t at = 0; at < count; at += chunk) {
     const auto n = static_cast<size_t>(std::min(chunk, count - at));
     const ashlar::Run run{sequence,
                           std::span<const TokenId>(ids).subspan(static_cast<size_t>(at), n),
                           ashlar::Run::Logits::all};
-    const auto rows = engine.step({&run, 1});
-    all.insert(all.end(), rows.begin(), rows.end());
+    out.add(engine.step({&run, 1}));
     progress.update(at + static_cast<int64_t>(n), count);
   }
-  write_npy(o.output, all.data(), count, engine.vocab());
+  out.commit();
 }
 
 }  // namespace
 
 void add_logits(CLI::App& app) {
   auto o = std::make_shared<LogitsOptions>();
+  o->model.activations = "f32";  // who asks for numbers wants the model's, not the kernels'
   CLI::App* command = app.add_subcommand(
       "logits", "write the logits of token ids as float32 [tokens, vocab] (.npy)");
   add_model_options(*command, o->model, true);

@@ -48,11 +48,12 @@ bool attends(const Node& node) {
 }  // namespace
 
 Plan make_plan(const Graph& graph, const Weights& weights, const kernels::Table& table,
-               int64_t max_tokens) {
+               int64_t max_tokens, bool f32_activations) {
   Graph known = without_unknown_composites(graph);
   BoundWeights bound(known, weights);
   Plan plan{.table = &table, .graph = std::move(known), .weights = std::move(bound)};
   plan.max_tokens = max_tokens;
+  plan.f32_activations = f32_activations;
   Lowering(plan).run();
   place_buffers(plan);
   return plan;

@@ -18,7 +18,7 @@ int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 Lowering::Forms Lowering::forms(Format weight, int64_t cols) const {
   Forms f;
   for (const int64_t tokens : kTokenCounts)
-    f.push_back(plan_.table->activation(weight, cols, tokens));
+    f.push_back(plan_.activation(weight, cols, tokens));
   return f;
 }
 
@@ -135,7 +135,7 @@ void Lowering::lower_latent(const Node& n, const LatentAttention& op) {
   plan_.states.push_back({state_of(n.op, g.input_types(n)), 1, rank + rope, rank, true});
   add_row(StoreRow{state, k_rope, latent});
 
-  const Matrix w_k = plan_.weights.transposed_heads(n.inputs[4].id);
+  const Matrix w_k = plan_.weights.transposed_heads(n.inputs[4].id, plan_.f32_activations);
   const Matrix w_v = plan_.weights.matrix(n.inputs[5].id);
   const BufferId nope_rows = prepare(q_nope, w_k.format, nope, heads, nope, true);
   const BufferId q = new_floats(heads * (rank + rope));

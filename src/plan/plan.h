@@ -253,6 +253,7 @@ struct StatePlan {
 
 struct Plan {
   const kernels::Table* table = nullptr;
+  bool f32_activations = false;  // products take float32 rows whatever the kernels would prefer
   Graph graph;
   BoundWeights weights;
   std::vector<Buffer> buffers;
@@ -265,12 +266,18 @@ struct Plan {
   int64_t vocab_in = 0;   // token ids that can be embedded; 0: the graph reads none
   int64_t positions = 0;  // length of a table of learned positions; 0: none
   int64_t width_out = 0;  // floats of a row of the output
+
+  /// The form in which a product of `rows` rows with this weight takes its input.
+  kernels::Activation activation(Format weight, int64_t cols, int64_t rows) const {
+    return f32_activations ? kernels::Activation::f32 : table->activation(weight, cols, rows);
+  }
 };
 
 /// Lowers `graph` for batches of up to `max_tokens` tokens. Throws Error(invalid) for weights that
-/// do not fit.
+/// do not fit. With `f32_activations` only sums are rounded: logits are those of the stored weights
+/// to float32's precision.
 Plan make_plan(const Graph& graph, const Weights& weights, const kernels::Table& table,
-               int64_t max_tokens);
+               int64_t max_tokens, bool f32_activations = false);
 
 /// Gives buffers their place in the arena: two may share memory if no step needs both.
 void place_buffers(Plan& plan);

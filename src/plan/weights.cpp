@@ -7,6 +7,13 @@
 
 namespace ashlar {
 
+Weights weightless(const Graph& graph, const std::function<Format(const Param&)>& formats) {
+  Weights weights;
+  for (const Param& p : graph.params())
+    weights[p.name] = {.format = formats(p), .sizes = {p.rows(), p.cols()}};
+  return weights;
+}
+
 BoundWeights::BoundWeights(const Graph& graph, const Weights& weights) : params_(graph.params()) {
   std::string wrong;
   size_t count = 0;
@@ -42,29 +49,36 @@ const float* BoundWeights::floats(ParamId id) {
   const Tensor& t = tensors_[static_cast<size_t>(id)];
   if (t.format == Format::f32) return reinterpret_cast<const float*>(t.data);
   auto it = floats_.find(id);
-  if (it == floats_.end()) it = floats_.emplace(id, convert(t, Format::f32)).first;
+  if (it == floats_.end()) {
+    Tensor made = t.data == nullptr ? Tensor{.format = Format::f32, .sizes = t.sizes}
+                                    : convert(t, Format::f32);
+    it = floats_.emplace(id, std::move(made)).first;
+  }
   return reinterpret_cast<const float*>(it->second.data);
 }
 
-Matrix BoundWeights::transposed_heads(ParamId id) {
+Matrix BoundWeights::transposed_heads(ParamId id, bool f32) {
   const Param& p = param(id);
   const int64_t heads = p.axes[0].size, n = p.axes[1].size, r = p.axes[2].size;
   auto it = transposed_.find(id);
   if (it == transposed_.end()) {
     const Tensor& t = tensors_[static_cast<size_t>(id)];
-    // Blocks run along the other axis, so quantised values become bfloat16: finer than they are.
-    const Format format = info(t.format).exact ? t.format : Format::bf16;
+    // Blocks run along the other axis, so quantised values become bfloat16 where float32 is not
+    // asked for: finer than they are.
+    const Format format = f32 ? Format::f32 : info(t.format).exact ? t.format : Format::bf16;
+    const bool weightless = t.data == nullptr;
     std::byte* out = nullptr;
-    Tensor turned = make_tensor(Format::f32, {heads * r, n}, &out);
+    Tensor turned = weightless ? Tensor{.format = format, .sizes = {heads * r, n}}
+                               : make_tensor(Format::f32, {heads * r, n}, &out);
     std::vector<float> row(static_cast<size_t>(r));
-    for (int64_t h = 0; h < heads; ++h) {
+    for (int64_t h = 0; h < heads && !weightless; ++h) {
       for (int64_t i = 0; i < n; ++i) {
         info(t.format).to_f32(t.data + (h * n + i) * row_bytes(t.format, r), row.data(), r);
         for (int64_t j = 0; j < r; ++j)
           std::memcpy(out + ((h * r + j) * n + i) * 4, &row[static_cast<size_t>(j)], 4);
       }
     }
-    it = transposed_.emplace(id, format == Format::f32 ? turned : convert(turned, format)).first;
+    it = transposed_.emplace(id, turned.format == format ? turned : convert(turned, format)).first;
   }
   const Tensor& made = it->second;
   return {made.format, made.data, heads * r, n, row_bytes(made.format, n)};
@@ -75,7 +89,8 @@ std::shared_ptr<const Array<float>> BoundWeights::array(ParamId id) {
   if (!made) {
     auto a = std::make_shared<Array<float>>();
     for (const Axis& axis : param(id).axes) a->sizes.push_back(axis.size);
-    a->values = to_f32(tensors_[static_cast<size_t>(id)]);
+    const Tensor& t = tensors_[static_cast<size_t>(id)];
+    if (t.data != nullptr) a->values = to_f32(t);
     made = std::move(a);
   }
   return made;

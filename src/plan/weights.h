@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,6 +17,9 @@ namespace ashlar {
 /// Tensors by canonical parameter name; each holds rows() x cols() of its Param (graph/graph.h),
 /// rows in order.
 using Weights = std::map<std::string, Tensor>;
+
+/// Weights of those formats without their bytes: a plan can be laid out for them, not run.
+Weights weightless(const Graph& graph, const std::function<Format(const Param&)>& formats);
 
 /// Rows of a weight in its own format.
 struct Matrix {
@@ -37,8 +41,8 @@ class BoundWeights {
   Matrix matrix(ParamId id) const;
   /// The parameter as float32, row-major over its axes; converted once where it is not.
   const float* floats(ParamId id);
-  /// Per head h of [heads, n, r] the transpose [r, n], in a plain format.
-  Matrix transposed_heads(ParamId id);
+  /// Per head h of [heads, n, r] the transpose [r, n], in a plain format, or in float32.
+  Matrix transposed_heads(ParamId id, bool f32);
   /// What a plain-loop meaning reads.
   std::shared_ptr<const Array<float>> array(ParamId id);
   const Param& param(ParamId id) const { return params_[static_cast<size_t>(id)]; }

@@ -13,7 +13,8 @@ namespace {
 
 int default_threads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
-Format default_state(const Weights& weights) {
+Format default_state(const Weights& weights, bool f32_activations) {
+  if (f32_activations) return Format::f32;
   for (const auto& [name, tensor] : weights)
     if (tensor.format != Format::f32) return Format::f16;
   return Format::f32;
@@ -31,7 +32,7 @@ EngineOptions checked(EngineOptions o, const Weights& weights) {
   range("chunk", o.chunk, kMost - 1);
   if (o.threads == 0) o.threads = default_threads();
   range("threads", o.threads, kMostThreads);
-  if (!o.state) o.state = default_state(weights);
+  if (!o.state) o.state = default_state(weights, o.f32_activations);
   if (*o.state != Format::f32 && *o.state != Format::f16 && *o.state != Format::bf16) {
     fail(ErrorKind::invalid, "engine: keys and values as {}: expected f32, f16 or bf16",
          info(*o.state).name);
@@ -41,7 +42,21 @@ EngineOptions checked(EngineOptions o, const Weights& weights) {
   return o;
 }
 
+/// Room for logits of one row per sequence of a step; more are made where more are wanted.
+int64_t logits_room(const Plan& plan, const EngineOptions& o) {
+  return std::min(o.sequences, o.chunk) * plan.width_out;
+}
+
 }  // namespace
+
+EngineBytes engine_bytes(const Graph& graph, const Weights& weights, const EngineOptions& options) {
+  const EngineOptions o = checked(options, weights);
+  const Plan plan =
+      make_plan(graph, weights, kernels::table(o.kernels), o.chunk, o.f32_activations);
+  return {.activations = executor_bytes(plan, *o.state, o.context).all(o.threads) +
+                         logits_room(plan, o) * static_cast<int64_t>(sizeof(float)),
+          .copies = plan.weights.made_bytes()};
+}
 
 struct Engine::Impl {
   EngineOptions options;
@@ -55,7 +70,8 @@ struct Engine::Impl {
   Impl(const Graph& graph, const Weights& weights, const EngineOptions& o)
       : options(checked(o, weights)),
         pool(options.threads),
-        plan(make_plan(graph, weights, kernels::table(options.kernels), options.chunk)),
+        plan(make_plan(graph, weights, kernels::table(options.kernels), options.chunk,
+                       options.f32_activations)),
         state(plan.states, *options.state, options.context, options.chunk, options.sequences),
         executor(plan, pool, state, options.context) {
     if (!plan.graph.type(plan.graph.output()).per_token())
@@ -66,7 +82,7 @@ struct Engine::Impl {
     batch.part_of.reserve(room);
     batch.wanted.reserve(room);
     batch.parts.reserve(static_cast<size_t>(std::min(options.sequences, options.chunk)));
-    logits.resize(static_cast<size_t>(std::min(options.sequences, options.chunk) * plan.width_out));
+    logits.resize(static_cast<size_t>(logits_room(plan, options)));
   }
 
   void check(std::span<const Run> runs) const {

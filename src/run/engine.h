@@ -19,14 +19,24 @@ namespace ashlar {
 using TokenId = int32_t;
 
 struct EngineOptions {
-  int threads = 0;         // 0: one per core
-  std::string kernels;     // table name; empty: $ASHLAR_KERNELS or the best this CPU runs
-  int64_t context = 4096;  // longest sequence, tokens
-  int64_t sequences = 1;   // how many may be open at once
-  int64_t chunk = 512;     // most tokens evaluated in one step
-  std::optional<Format>
-      state;  // f32, f16 or bf16 keys and values; default: f32 for float32 weights, else f16
+  int threads = 0;               // 0: one per core
+  std::string kernels;           // table name; empty: $ASHLAR_KERNELS or the best this CPU runs
+  int64_t context = 4096;        // longest sequence, tokens
+  int64_t sequences = 1;         // how many may be open at once
+  int64_t chunk = 512;           // most tokens evaluated in one step
+  bool f32_activations = false;  // exact products (plan/plan.h), also with quantised weights
+  std::optional<Format> state;   // f32, f16 or bf16 keys and values; default: f32 for float32
+                                 // weights or activations, else f16
 };
+
+/// What an engine allocates beside weights and state, in bytes.
+struct EngineBytes {
+  int64_t activations = 0;  // everything that a step writes but keys and values
+  int64_t copies = 0;       // made of weights: vectors as float32, matrices turned round
+};
+
+/// Plans an engine and allocates none of it: weights need no bytes (plan/weights.h, weightless).
+EngineBytes engine_bytes(const Graph& graph, const Weights& weights, const EngineOptions& options);
 
 using SequenceId = int32_t;
 

@@ -38,20 +38,23 @@ struct Executor::Job {
 
 void Executor::Free::operator()(std::byte* p) const { std::free(p); }
 
+ExecutorBytes executor_bytes(const Plan& plan, Format state, int64_t context) {
+  const int64_t scratch = std::max({row_scratch_bytes(plan), product_scratch_bytes(plan),
+                                    attention_scratch_bytes(plan, state, context), int64_t{64}});
+  return {round_up(plan.arena_bytes, 4096), round_up(scratch, 4096)};
+}
+
 Executor::Executor(const Plan& plan, ThreadPool& pool, StatePool& state, int64_t context)
-    : plan_(plan), pool_(pool), state_(state) {
-  scratch_bytes_ =
-      round_up(std::max({row_scratch_bytes(plan), product_scratch_bytes(plan),
-                         attention_scratch_bytes(plan, state.format(), context), int64_t{64}}),
-               4096);
-  const int64_t arena = round_up(plan.arena_bytes, 4096);
-  bytes_ = arena + scratch_bytes_ * pool.size();
-  memory_.reset(static_cast<std::byte*>(std::aligned_alloc(4096, static_cast<size_t>(bytes_))));
+    : plan_(plan),
+      pool_(pool),
+      state_(state),
+      bytes_(executor_bytes(plan, state.format(), context)) {
+  memory_.reset(static_cast<std::byte*>(std::aligned_alloc(4096, static_cast<size_t>(bytes()))));
   if (memory_ == nullptr) {
     fail(ErrorKind::resource,
          "activations of {} tokens need {} bytes of memory, which are not available: choose a "
          "smaller chunk",
-         plan.max_tokens, bytes_);
+         plan.max_tokens, bytes());
   }
   groups_.offsets.resize(static_cast<size_t>(plan.most_experts) + 1);
   groups_.active.resize(static_cast<size_t>(plan.most_experts));
@@ -108,8 +111,7 @@ void Executor::work(void* context, int thread) {
   const Job& job = *static_cast<const Job*>(context);
   Executor& self = job.self;
   const Frame& f = job.frame;
-  std::byte* scratch =
-      f.arena + round_up(self.plan_.arena_bytes, 4096) + self.scratch_bytes_ * thread;
+  std::byte* scratch = f.arena + self.bytes_.arena + self.bytes_.scratch * thread;
   using Clock = std::chrono::steady_clock;
   const bool profiled = thread == 0 && !self.profile_.empty();
   Clock::time_point begin = profiled ? Clock::now() : Clock::time_point();

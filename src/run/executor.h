@@ -26,6 +26,13 @@ struct StepProfile {
   int64_t operations = 0;    // that its ops count (a multiply-add is two)
 };
 
+/// What an executor of the plan needs.
+struct ExecutorBytes {
+  int64_t arena = 0, scratch = 0;  // scratch: of each thread
+  int64_t all(int threads) const { return arena + scratch * threads; }
+};
+ExecutorBytes executor_bytes(const Plan& plan, Format state, int64_t context);
+
 class Executor {
  public:
   /// Throws Error(resource) when memory does not suffice. `pool` and `state` outlive this.
@@ -35,7 +42,7 @@ class Executor {
   /// throws.
   void run(const StepBatch& batch, float* output);
 
-  int64_t bytes() const { return bytes_; }  // allocated
+  int64_t bytes() const { return bytes_.all(pool_.size()); }  // allocated
 
   void profile(bool on);
   const std::vector<StepProfile>& profile() const { return profile_; }
@@ -53,7 +60,7 @@ class Executor {
   const Plan& plan_;
   ThreadPool& pool_;
   StatePool& state_;
-  int64_t bytes_ = 0, scratch_bytes_ = 0;
+  ExecutorBytes bytes_;
   std::unique_ptr<std::byte, Free> memory_;  // arena, then scratch of each thread
   ExpertGroups groups_;
   /// Of one step while it runs.

@@ -69,7 +69,7 @@ void run_task(const Frame& f, const MatMulStep& s, RowSet set, int64_t task, std
   const size_t unit_end = unit == 0 ? skip : unit + 1;
   for (size_t i = unit; i < unit_end; ++i) {
     const MatMulStep::Product& p = s.products[i];
-    const auto form = table.activation(p.w.format, p.w.cols, tokens);
+    const auto form = f.plan.activation(p.w.format, p.w.cols, tokens);
     const BufferId in = form == kernels::Activation::f32 ? s.in : s.prepared;
     table.matmul(p.w.format, form,
                  {.w = p.w.data,
@@ -100,7 +100,7 @@ void run_task(const Frame& f, const HeadMatMulStep& s, RowSet set, int64_t head,
   const kernels::Table& table = *f.plan.table;
   const int64_t tokens = f.batch.rows(set), rows = s.w.rows / s.heads;
   const int64_t x_bytes = f.buffer(s.prepared).row_bytes;
-  table.matmul(s.w.format, table.activation(s.w.format, s.w.cols, tokens),
+  table.matmul(s.w.format, f.plan.activation(s.w.format, s.w.cols, tokens),
                {.w = s.w.data + head * rows * s.w.row_bytes,
                 .w_row_bytes = s.w.row_bytes,
                 .cols = s.w.cols,
@@ -167,7 +167,7 @@ void run_task(const Frame& f, const ExpertStep& s, RowSet set, int64_t task, std
   const int64_t x_bytes = f.buffer(s.prepared).row_bytes / s.rows_per_token;
   for (const MatMulStep::Product& p : s.products) {
     // The form was chosen for all tokens of the step, when their rows were prepared.
-    const auto form = table.activation(p.w.format, p.w.cols, tokens);
+    const auto form = f.plan.activation(p.w.format, p.w.cols, tokens);
     const int64_t y_stride = f.buffer(p.out).row_bytes / 4 / s.chosen;
     table.matmul(p.w.format, form,
                  {.w = p.w.data + expert * rows * p.w.row_bytes,

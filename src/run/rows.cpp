@@ -118,7 +118,7 @@ struct Row {
     table().gated(o.kind, floats(o.gate), floats(o.up), floats(o.out), o.n, o.alpha, o.limit);
   }
   void operator()(const PrepareRow& o) const {
-    const auto form = table().activation(o.weight, o.cols, rows);
+    const auto form = f.plan.activation(o.weight, o.cols, rows);
     if (form == kernels::Activation::f32 && !o.always) return;
     const int64_t step = f.buffer(o.out).row_bytes / o.count;
     for (int64_t i = 0; i < o.count; ++i)

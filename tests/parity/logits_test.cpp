@@ -116,6 +116,24 @@ TEST_P(StoredLogits, Whole) {
   EXPECT_TRUE(near(golden.logits, in_steps(engine, golden.ids, {1}), golden.vocab, bound));
 }
 
+/// With float32 activations stored weights are as exact as float32 ones.
+TEST_P(StoredLogits, Float32Activations) {
+  const Golden golden = read_golden(GetParam());
+  const Model model = load_model((golden.folder / "model").string());
+  for (const kernels::Table* table : kernels::tables()) {
+    if (!table->supported()) continue;
+    Engine engine(model.graph, model.weights,
+                  {.kernels = std::string(table->name),
+                   .context = static_cast<int64_t>(golden.ids.size()),
+                   .f32_activations = true});
+    EXPECT_EQ(engine.state_format(), Format::f32);
+    for (const size_t step : {golden.ids.size(), size_t{1}, size_t{7}}) {
+      EXPECT_TRUE(near(golden.logits, in_steps(engine, golden.ids, {step}), golden.vocab, kBound))
+          << table->name << ", steps of " << step;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Golden, StoredLogits,
                          testing::ValuesIn(golden_names([](const fs::path& folder) {
                            return folder.filename().string().starts_with("storage_");
