@@ -28,7 +28,8 @@ std::optional<Machine> machine_for(const std::string& name) {
   if (name == "none") return std::nullopt;
   if (!name.empty()) return load_machine(name);
   std::error_code code;
-  if (!std::filesystem::is_regular_file(probed_machine_file(), code)) return std::nullopt;
+  if (!std::filesystem::is_regular_file(probed_machine_file(), code))
+    return load_machine(kUsualMachine);
   return load_machine(probed_machine_file().string());
 }
 

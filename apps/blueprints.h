@@ -14,7 +14,8 @@ namespace ashlar::app {
 Blueprint load_named_blueprint(const std::string& model);
 
 /// --machine: the library's, or a file's; "none": no machine; empty: this machine if `ashlar probe`
-/// has measured it, otherwise none.
+/// has measured it, otherwise kUsualMachine, so that comparisons always say speeds.
+inline constexpr const char* kUsualMachine = "h100-sxm";
 std::optional<Machine> machine_for(const std::string& name);
 
 /// --state: a format of keys and values. Throws Error(invalid).

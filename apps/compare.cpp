@@ -61,7 +61,7 @@ void add_compare(CLI::App& app) {
   command
       ->add_option("--machine", o->machine,
                    "whose speed is planned: a file, a name from `ashlar plan --list`, or none "
-                   "(default: this machine, if `ashlar probe` has measured it)")
+                   "(default: this machine if `ashlar probe` has measured it, else h100-sxm)")
       ->type_name("NAME");
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md), with the curves");
   command

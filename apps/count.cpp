@@ -56,7 +56,7 @@ void add_count(CLI::App& app) {
       ->type_name("FORMAT");
   command->add_option("--state", o->state, "format of keys and values (default f16)")
       ->type_name("FORMAT");
-  command->add_flag("--json", o->json, "print JSON (fields: docs/counting.md)");
+  command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   command->footer(std::string(counting_conventions()));
   command->callback([o] { run(*o); });
 }

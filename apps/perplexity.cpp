@@ -55,6 +55,7 @@ void run(const PerplexityOptions& o) {
 
 void add_perplexity(CLI::App& app) {
   auto o = std::make_shared<PerplexityOptions>();
+  o->model.activations = "f32";  // the weights' perplexity; with "fast" the running engine's
   CLI::App* command = app.add_subcommand("perplexity",
                                          "perplexity of a text: windows of --context tokens "
                                          "(default 512), their second halves scored");

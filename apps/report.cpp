@@ -57,7 +57,7 @@ void add_report(CLI::App& app) {
   command
       ->add_option("--machine", o->machine,
                    "whose speed is planned: a file, a name from `ashlar plan --list`, or none "
-                   "(default: this machine, if `ashlar probe` has measured it)")
+                   "(default: this machine if `ashlar probe` has measured it, else h100-sxm)")
       ->type_name("NAME");
   command->callback([o] { run(*o); });
 }

@@ -154,7 +154,7 @@ void add_show(CLI::App& app) {
       app.add_subcommand("show", "print a model's blueprint, where each part comes from, its size");
   add_model_options(*command, o->model, false);
   command->get_option("model")->required(false);
-  command->add_flag("--json", o->json, "print JSON");
+  command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   command->add_flag("--list", o->list, "list the released models whose blueprints are here");
   command->add_flag("--families", o->families, "list the families of checkpoints that can be read");
   command->callback([o] {

@@ -96,7 +96,7 @@ CLI::App* text_command(CLI::App& app, const std::shared_ptr<TextOptions>& o, con
   command->add_option("model", o->model, "model, or a folder that holds only tokenizer files")
       ->required()
       ->type_name("MODEL");
-  command->add_flag("--json", o->json, "print JSON");
+  command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   return command;
 }
 

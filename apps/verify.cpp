@@ -49,7 +49,7 @@ void add_verify(CLI::App& app) {
                                          "kernel set = plain loops, counts = file, export round "
                                          "trip; exit code 4 if a check fails");
   add_model_options(*command, o->model, true);
-  command->add_flag("--json", o->json, "print JSON");
+  command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   command->callback([o] { run(*o); });
 }
 

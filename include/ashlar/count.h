@@ -39,6 +39,9 @@ struct CountOptions {
   WeightFormats formats;  // instead of `weights` (then only a label), e.g. those of a loaded model
   Format state = Format::f16;
   bool training = true;  // also count a step of training (differentiates the graph)
+  // Of the engine, for activations.allocated_bytes.
+  int threads = 0;      // 0: one per core
+  std::string kernels;  // name of a table; empty: the best this CPU runs
 };
 
 /// Numbers of one kind of part or one layer.
@@ -110,9 +113,11 @@ struct Count {
   } state;
 
   struct Activations {
-    int64_t peak_bytes = 0;    // float32 values alive at once, evaluating `tokens` tokens
-    std::string peak_at;       // the node where that is
-    int64_t logits_bytes = 0;  // of one row of logits per sequence, in it
+    int64_t peak_bytes = 0;       // float32 values alive at once, evaluating `tokens` tokens
+    std::string peak_at;          // the node where that is
+    int64_t logits_bytes = 0;     // of one row of logits per sequence, in it
+    int64_t allocated_bytes = 0;  // by the engine: arena, scratch of threads, logits
+    int64_t copied_bytes = 0;     // by the engine, of weights: vectors as float32, turned matrices
   } activations;
 
   struct Training {  // one step over sequences * tokens tokens, float32, AdamW

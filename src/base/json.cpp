@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/output_file.h"
 
 namespace ashlar {
 
@@ -63,21 +64,9 @@ std::string read_file(const std::filesystem::path& file, size_t max_bytes) {
 }
 
 void write_file(const std::filesystem::path& file, std::string_view text) {
-  const std::filesystem::path part = file.string() + ".part";
-  {
-    std::ofstream out(part, std::ios::binary | std::ios::trunc);
-    out.write(text.data(), static_cast<std::streamsize>(text.size()));
-    out.flush();
-    if (!out) {
-      std::error_code ignored;
-      std::filesystem::remove(part, ignored);
-      fail(ErrorKind::io, "{}: cannot write {} bytes: {}", file.string(), text.size(),
-           std::strerror(errno));
-    }
-  }
-  std::error_code code;
-  std::filesystem::rename(part, file, code);
-  if (code) fail(ErrorKind::io, "{}: cannot rename into place: {}", file.string(), code.message());
+  OutputFile out(file, static_cast<int64_t>(text.size()));
+  out.write(text);
+  out.commit();
 }
 
 }  // namespace ashlar

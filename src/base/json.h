@@ -24,8 +24,7 @@ Json read_json(const std::filesystem::path& file);
 /// The whole file as bytes. Throws Error(io), or Error(resource) above `max_bytes`.
 std::string read_file(const std::filesystem::path& file, size_t max_bytes = size_t{1} << 32);
 
-/// Writes `text` to `file` by way of a temporary file beside it, so that a failure leaves the old
-/// one.
+/// Writes `text` to `file`; a failure leaves the old one (base/output_file.h).
 void write_file(const std::filesystem::path& file, std::string_view text);
 
 }  // namespace ashlar

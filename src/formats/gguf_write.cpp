@@ -5,9 +5,9 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/output_file.h"
 #include "formats/gguf.h"
 #include "formats/gguf_types.h"
-#include "formats/output_file.h"
 
 namespace ashlar {
 namespace {
@@ -220,7 +220,7 @@ void GgufWriter::write(const std::filesystem::path& file) const {
     append(&header, total);
     total += padded(bytes_of(item.format, item.sizes));
   }
-  OutputFile out(file);
+  OutputFile out(file, padded(static_cast<int64_t>(header.size())) + total);
   out.write(header);
   out.pad_to(kAlignment);
   int64_t done = 0;

@@ -3,10 +3,21 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
+
+#include "base/output_file.h"
 
 namespace ashlar {
 
-/// A float32 matrix [rows, cols], C order. Error(io).
-void write_npy(const std::filesystem::path& file, const float* values, int64_t rows, int64_t cols);
+/// Writes a float32 matrix [rows, cols], C order, as its values come. Error(io) or Error(resource).
+class NpyWriter {
+ public:
+  NpyWriter(const std::filesystem::path& file, int64_t rows, int64_t cols);
+  void add(std::span<const float> values);
+  void commit();  // all rows * cols values were added; the file appears
+
+ private:
+  OutputFile out_;
+};
 
 }  // namespace ashlar

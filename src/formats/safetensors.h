@@ -15,6 +15,7 @@
 namespace ashlar {
 
 class OutputFile;
+class OutputFolder;
 
 /// A folder of safetensors files. Weights stored in pieces are one entry under the weight's own
 /// name:
@@ -40,6 +41,7 @@ class SafetensorsFolder : public Checkpoint {
 /// Writes safetensors with f32, f16 and bf16 tensors, no more than one in memory at a time.
 class SafetensorsWriter {
  public:
+  static constexpr int64_t kShardBytes = 5'000'000'000;
   using Producer = std::function<Tensor()>;
 
   /// `producer` is called once, during write(), and must return this format and these sizes.
@@ -51,11 +53,11 @@ class SafetensorsWriter {
     progress_ = std::move(progress);
   }
 
-  /// Writes model.safetensors, or shards of at most `max_shard_bytes` (a larger tensor gets its
-  /// own) and model.safetensors.index.json. Files are written under temporary names and renamed
-  /// when all are done.
-  void write(const std::filesystem::path& folder,
-             int64_t max_shard_bytes = int64_t{5'000'000'000}) const;
+  /// Adds model.safetensors to the folder, or shards of at most `max_shard_bytes` (a larger tensor
+  /// gets its own) and model.safetensors.index.json.
+  void write(OutputFolder& folder, int64_t max_shard_bytes = kShardBytes) const;
+  /// A folder of these files alone, which appear when all are whole.
+  void write(const std::filesystem::path& folder, int64_t max_shard_bytes = kShardBytes) const;
   /// Writes one file of this name.
   void write_single(const std::filesystem::path& file) const;
 
@@ -67,8 +69,13 @@ class SafetensorsWriter {
     int64_t bytes;
     Producer producer;
   };
-  void write_items(OutputFile& out, std::vector<const Item*>& items, int64_t total,
-                   int64_t* done) const;
+  using Shards = std::vector<std::vector<const Item*>>;
+  int64_t total_bytes() const;
+  Shards shards(int64_t max_bytes) const;
+  static std::string header_of(const std::vector<const Item*>& items);
+  std::string index_of(const Shards& shards) const;
+  void write_items(OutputFile& out, const std::string& header,
+                   const std::vector<const Item*>& items, int64_t* done) const;
   std::vector<Item> items_;
   std::function<void(int64_t, int64_t)> progress_;
 };

@@ -1,11 +1,11 @@
 // Writing safetensors, in one file or in shards with an index.
 #include <algorithm>
-#include <deque>
+#include <limits>
 #include <set>
 
 #include "base/error.h"
 #include "base/json.h"
-#include "formats/output_file.h"
+#include "base/output_file.h"
 #include "formats/safetensors.h"
 
 namespace ashlar {
@@ -25,6 +25,10 @@ std::string_view dtype_of(Format format) {
     default:
       return "";
   }
+}
+
+std::string shard_name(size_t index, size_t count) {
+  return count == 1 ? kSingle : fmt::format("model-{:05}-of-{:05}.safetensors", index + 1, count);
 }
 
 std::string quoted(const std::string& name) {
@@ -52,12 +56,13 @@ void SafetensorsWriter::add_tensor(const std::string& name, const Tensor& tensor
   add_tensor(name, tensor.format, tensor.sizes, [tensor] { return tensor; });
 }
 
-void SafetensorsWriter::write_items(OutputFile& out, std::vector<const Item*>& items, int64_t total,
-                                    int64_t* done) const {
-  // Wide numbers first, so that every tensor lies at a multiple of its width.
-  std::stable_sort(items.begin(), items.end(), [](const Item* a, const Item* b) {
-    return info(a->format).block_bytes > info(b->format).block_bytes;
-  });
+int64_t SafetensorsWriter::total_bytes() const {
+  int64_t total = 0;
+  for (const Item& item : items_) total += item.bytes;
+  return total;
+}
+
+std::string SafetensorsWriter::header_of(const std::vector<const Item*>& items) {
   std::string header = R"({"__metadata__":{"format":"pt"})";
   int64_t offset = 0;
   for (const Item* item : items) {
@@ -71,7 +76,26 @@ void SafetensorsWriter::write_items(OutputFile& out, std::vector<const Item*>& i
   header += '}';
   while (header.size() % 8 != 0) header += ' ';
   const uint64_t length = header.size();
-  out.write(&length, sizeof(length));
+  return std::string(reinterpret_cast<const char*>(&length), sizeof(length)) + header;
+}
+
+std::string SafetensorsWriter::index_of(const Shards& shards) const {
+  std::vector<std::pair<std::string, std::string>> places;  // tensor, file
+  for (size_t s = 0; s < shards.size(); ++s) {
+    for (const Item* item : shards[s])
+      places.emplace_back(quoted(item->name), shard_name(s, shards.size()));
+  }
+  std::sort(places.begin(), places.end());
+  std::string index = fmt::format(
+      "{{\n  \"metadata\": {{\"total_size\": {}}},\n  \"weight_map\": {{", total_bytes());
+  for (size_t i = 0; i < places.size(); ++i) {
+    index += fmt::format("{}\n    {}: \"{}\"", i ? "," : "", places[i].first, places[i].second);
+  }
+  return index + "\n  }\n}\n";
+}
+
+void SafetensorsWriter::write_items(OutputFile& out, const std::string& header,
+                                    const std::vector<const Item*>& items, int64_t* done) const {
   out.write(header);
   for (const Item* item : items) {
     const Tensor tensor = item->producer();
@@ -82,71 +106,65 @@ void SafetensorsWriter::write_items(OutputFile& out, std::vector<const Item*>& i
     }
     out.write(tensor.data, static_cast<size_t>(tensor.bytes()));
     *done += tensor.bytes();
-    if (progress_) progress_(*done, total);
+    if (progress_) progress_(*done, total_bytes());
   }
 }
 
-void SafetensorsWriter::write_single(const std::filesystem::path& file) const {
-  int64_t total = 0, done = 0;
+SafetensorsWriter::Shards SafetensorsWriter::shards(int64_t max_bytes) const {
   std::set<std::string> names;
-  std::vector<const Item*> items;
-  for (const Item& item : items_) {
-    if (!names.insert(item.name).second)
-      fail(ErrorKind::invalid, "tensor \"{}\" was added twice", item.name);
-    items.push_back(&item);
-    total += item.bytes;
-  }
-  OutputFile out(file);
-  write_items(out, items, total, &done);
-  out.close();
-  out.commit();
-}
-
-void SafetensorsWriter::write(const std::filesystem::path& folder, int64_t max_shard_bytes) const {
-  std::set<std::string> names;
-  int64_t total = 0, done = 0;
-  std::vector<std::vector<const Item*>> shards(1);
+  Shards shards(1);
   int64_t filled = 0;
   for (const Item& item : items_) {
     if (!names.insert(item.name).second) {
       fail(ErrorKind::invalid, "tensor \"{}\" was added twice", item.name);
     }
-    if (!shards.back().empty() && filled + item.bytes > max_shard_bytes) {
+    if (!shards.back().empty() && filled + item.bytes > max_bytes) {
       shards.emplace_back();
       filled = 0;
     }
     shards.back().push_back(&item);
     filled += item.bytes;
-    total += item.bytes;
   }
+  // Wide numbers first, so that every tensor lies at a multiple of its width.
+  for (auto& shard : shards) {
+    std::stable_sort(shard.begin(), shard.end(), [](const Item* a, const Item* b) {
+      return info(a->format).block_bytes > info(b->format).block_bytes;
+    });
+  }
+  return shards;
+}
 
-  std::error_code code;
-  std::filesystem::create_directories(folder, code);
-  if (code)
-    fail(ErrorKind::io, "{}: cannot create the folder: {}", folder.string(), code.message());
-  const bool single = shards.size() == 1;
-  std::deque<OutputFile> files;
-  std::vector<std::pair<std::string, std::string>> places;  // tensor, file
-  for (size_t s = 0; s < shards.size(); ++s) {
-    const std::string name =
-        single ? kSingle : fmt::format("model-{:05}-of-{:05}.safetensors", s + 1, shards.size());
-    OutputFile& out = files.emplace_back(folder / name);
-    write_items(out, shards[s], total, &done);
-    for (const Item* item : shards[s]) places.emplace_back(quoted(item->name), name);
-    out.close();
+void SafetensorsWriter::write_single(const std::filesystem::path& file) const {
+  const auto all = shards(std::numeric_limits<int64_t>::max());
+  const std::string header = header_of(all[0]);
+  int64_t done = 0;
+  OutputFile out(file, static_cast<int64_t>(header.size()) + total_bytes());
+  write_items(out, header, all[0], &done);
+  out.commit();
+}
+
+void SafetensorsWriter::write(OutputFolder& folder, int64_t max_shard_bytes) const {
+  // All shards are open until the last is written, and a process may not open any number of files.
+  constexpr int64_t kMostShards = 250;
+  const auto parts = shards(std::max(max_shard_bytes, total_bytes() / kMostShards));
+  check_free_space(folder.path(), total_bytes());
+  int64_t done = 0;
+  for (size_t s = 0; s < parts.size(); ++s) {
+    const std::string header = header_of(parts[s]);
+    int64_t bytes = static_cast<int64_t>(header.size());
+    for (const Item* item : parts[s]) bytes += item->bytes;
+    write_items(folder.add(shard_name(s, parts.size()), bytes), header, parts[s], &done);
   }
-  for (OutputFile& file : files) file.commit();
+  const bool single = parts.size() == 1;
   // What an earlier model of the other shape left would be read in place of this one.
-  std::filesystem::remove(folder / (single ? kIndex : kSingle), code);
-  if (single) return;
-  std::sort(places.begin(), places.end());
-  std::string index =
-      fmt::format("{{\n  \"metadata\": {{\"total_size\": {}}},\n  \"weight_map\": {{", total);
-  for (size_t i = 0; i < places.size(); ++i) {
-    index += fmt::format("{}\n    {}: \"{}\"", i ? "," : "", places[i].first, places[i].second);
-  }
-  index += "\n  }\n}\n";
-  write_file(folder / kIndex, index);
+  folder.replace(single ? kIndex : kSingle);
+  if (!single) folder.add_text(kIndex, index_of(parts));
+}
+
+void SafetensorsWriter::write(const std::filesystem::path& folder, int64_t max_shard_bytes) const {
+  OutputFolder out(folder);
+  write(out, max_shard_bytes);
+  out.commit();
 }
 
 }  // namespace ashlar

@@ -76,9 +76,11 @@ void write_safetensors(const Model& model, const fs::path& out, const ConvertOpt
   }
   config["dtype"] = dtype_name(most);
   add_token_ids(model, &config);
-  writer.write(out);
-  write_text_files(model, out);
-  write_file(out / "config.json", config.dump(2) + "\n");
+  OutputFolder folder(out);
+  writer.write(folder);
+  write_text_files(model, folder);
+  folder.add_text("config.json", config.dump(2) + "\n");
+  folder.commit();
 }
 
 // ---- GGUF

@@ -33,28 +33,27 @@ std::optional<ModelSource> text_source(const Model& model) {
   return source;
 }
 
-void copy_text_files(const fs::path& from, const fs::path& to) {
+void copy_text_files(const fs::path& from, OutputFolder& to) {
   std::error_code code;
-  if (fs::equivalent(from, to, code)) return;
+  if (fs::equivalent(from, to.path(), code)) return;
   for (const char* name : kTextFiles) {
     if (!fs::exists(from / name, code)) continue;
     if (fs::is_directory(from / name, code)) {
-      fs::create_directories(to / name, code);
       for (const auto& entry : fs::directory_iterator(from / name, code)) {
         if (entry.is_regular_file())
-          write_file(to / name / entry.path().filename(), read_file(entry.path()));
+          to.add_text(fs::path(name) / entry.path().filename(), read_file(entry.path()));
       }
     } else {
-      write_file(to / name, read_file(from / name));
+      to.add_text(name, read_file(from / name));
     }
   }
 }
 
-void make_text_files(const Model& model, const fs::path& gguf, const fs::path& folder) {
+void make_text_files(const Model& model, const fs::path& gguf, OutputFolder& folder) {
   const auto file = GgufFile::open(gguf);
   if (!model.tokenizer) return;
   const GgufTokenizerData data = gguf_tokenizer_data(*file, gguf.string());
-  write_file(folder / "tokenizer.json", tokenizer_json_of(data));
+  folder.add_text("tokenizer.json", tokenizer_json_of(data));
   Json config = model.chat_variables;
   config["tokenizer_class"] = "PreTrainedTokenizerFast";
   config["clean_up_tokenization_spaces"] = false;
@@ -66,11 +65,11 @@ void make_text_files(const Model& model, const fs::path& gguf, const fs::path& f
   } else if (!model.chat_template.empty()) {
     config["chat_template"] = model.chat_template;
   }
-  write_file(folder / "tokenizer_config.json", config.dump(2) + "\n");
+  folder.add_text("tokenizer_config.json", config.dump(2) + "\n");
   Json generation = Json::object();
   if (data.bos) generation["bos_token_id"] = *data.bos;
   if (!model.end_tokens.empty()) generation["eos_token_id"] = model.end_tokens;
-  write_file(folder / "generation_config.json", generation.dump(2) + "\n");
+  folder.add_text("generation_config.json", generation.dump(2) + "\n");
 }
 
 }  // namespace
@@ -97,7 +96,7 @@ void add_token_ids(const Model& model, Json* config) {
   if (const auto eos = model.tokenizer->eos()) (*config)["eos_token_id"] = *eos;
 }
 
-void write_text_files(const Model& model, const fs::path& folder) {
+void write_text_files(const Model& model, OutputFolder& folder) {
   const auto source = text_source(model);
   if (!source) return;
   if (source->kind == ModelSource::Kind::folder) {

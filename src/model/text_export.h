@@ -1,11 +1,11 @@
 // The text parts of a model written out.
 #pragma once
 
-#include <filesystem>
 #include <functional>
 #include <string>
 
 #include "base/json.h"
+#include "base/output_file.h"
 #include "families/family.h"
 #include "formats/gguf.h"
 #include "model/model.h"
@@ -18,7 +18,7 @@ void add_token_ids(const Model& model, Json* config);
 
 /// Tokenizer files into a folder: the source's own, or tokenizer.json and tokenizer_config.json
 /// made from GGUF metadata.
-void write_text_files(const Model& model, const std::filesystem::path& folder);
+void write_text_files(const Model& model, OutputFolder& folder);
 
 /// tokenizer.*: as the source has them, or made from tokenizer files.
 void set_text_keys(const Model& model, const Family& family, GgufWriter* writer,

@@ -18,9 +18,10 @@ PredictOptions predict_options(const CompareOptions& o, int64_t context, int64_t
   PredictOptions p;
   p.context = context;
   p.sequences = sequences;
-  // Decoding is planned half way through what is generated: at the end of the context.
+  // One token at the end of the context; how it got there is no part of the curves.
   p.generate = 1;
-  p.prompt = std::max<int64_t>(context - 1, 1);
+  p.prompt = 1;
+  p.decode_from = std::max<int64_t>(context - 1, 1);
   p.weights = o.weights;
   p.state = o.state;
   p.alternatives = false;

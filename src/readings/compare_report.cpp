@@ -52,7 +52,8 @@ std::string wrapped(const std::string& text, size_t columns, size_t indent) {
 Json number(double v) { return std::isfinite(v) ? Json(v) : Json(); }
 
 std::string axis_title(const CompareOptions& o) {
-  return o.machine ? "on " + o.machine->name + ", at its limit" : "";
+  return o.machine ? fmt::format("on {} ({}), at its limit", o.machine->name, o.machine->source)
+                   : "";
 }
 
 }  // namespace
@@ -64,6 +65,14 @@ std::string size_text(double value, const std::string& unit) {
   if (unit == "tokens/s") return short_number(value);
   if (unit.empty() && value < 10'000'000) return grouped(static_cast<int64_t>(value));
   return short_number(value);
+}
+
+std::string speeds_text(const Machine& m) {
+  const std::string of = m.source.empty() ? "described" : m.source;
+  return fmt::format(
+      "Speeds are planned for {}, by its {} figures{}: a prompt of {} tokens, then one sequence "
+      "decoded. Another machine: --machine NAME (`ashlar plan --list`); this one: `ashlar probe`.",
+      m.name, of, m.date.empty() ? "" : " of " + m.date, PredictOptions().prompt);
 }
 
 std::string comparison_text(const Comparison& c) {
@@ -106,16 +115,20 @@ std::string comparison_text(const Comparison& c) {
                      std::max<size_t>(12, c.models[i].size()));
     text += "\n";
   }
+  if (c.options.machine)
+    fmt::format_to(out, "\n{}\n", wrapped(speeds_text(*c.options.machine), kColumns, 0));
   return text;
 }
 
 std::string comparison_json(const Comparison& c) {
   Json json;
   json["models"] = c.models;
-  json["options"] = {{"context", c.options.context},
-                     {"weights", c.options.weights},
-                     {"state", info(c.options.state).name},
-                     {"machine", c.options.machine ? Json(c.options.machine->name) : Json()}};
+  json["options"] = {
+      {"context", c.options.context},
+      {"weights", c.options.weights},
+      {"state", info(c.options.state).name},
+      {"machine", c.options.machine ? Json(c.options.machine->name) : Json()},
+      {"machine_source", c.options.machine ? Json(c.options.machine->source) : Json()}};
   json["statements"] = Json::array();
   for (const Statement& s : c.statements)
     json["statements"].push_back({{"topic", s.topic}, {"same", s.same}, {"words", s.words}});

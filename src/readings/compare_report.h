@@ -10,6 +10,9 @@
 
 namespace ashlar {
 
+/// Whose speeds a table says, in a sentence or two.
+std::string speeds_text(const Machine& machine);
+
 /// A value of the table of sizes as people read it: "7.30B", "2.15 GiB", "unknown".
 std::string size_text(double value, const std::string& unit);
 

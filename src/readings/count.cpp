@@ -9,6 +9,7 @@
 #include "ops/inputs.h"
 #include "ops/state.h"
 #include "readings/kinds.h"
+#include "run/engine.h"
 
 namespace ashlar {
 namespace {
@@ -270,6 +271,21 @@ void count_activations(const Graph& graph, Count& c) {
   }
 }
 
+/// What the engine allocates: its plan is laid out for these formats, without any weights.
+void count_allocations(const Graph& graph, const WeightFormats& formats, Count& c) {
+  const CountOptions& o = c.options;
+  const bool kept = o.state == Format::f32 || o.state == Format::bf16;  // else as float16
+  const EngineBytes bytes = engine_bytes(graph, weightless(graph, formats),
+                                         {.threads = o.threads,
+                                          .kernels = o.kernels,
+                                          .context = o.context,
+                                          .sequences = o.sequences,
+                                          .chunk = o.tokens,
+                                          .state = kept ? o.state : Format::f16});
+  c.activations.allocated_bytes = bytes.activations;
+  c.activations.copied_bytes = bytes.copies;
+}
+
 }  // namespace
 
 int64_t allocated_state_bytes(const Graph& graph, Format state, int64_t context, int64_t step,
@@ -299,6 +315,7 @@ Count count(const Blueprint& bp, const CountOptions& options) {
   count_operations(graph, c);
   count_state(graph, c);
   count_activations(graph, c);
+  count_allocations(graph, formats, c);
   if (options.training) count_training(graph, c);
   return c;
 }

@@ -96,7 +96,9 @@ std::string count_json(const Count& c) {
   json["state"] = state_json(c.state);
   json["activations"] = {{"peak_bytes", c.activations.peak_bytes},
                          {"peak_at", c.activations.peak_at},
-                         {"logits_bytes", c.activations.logits_bytes}};
+                         {"logits_bytes", c.activations.logits_bytes},
+                         {"allocated_bytes", c.activations.allocated_bytes},
+                         {"copied_bytes", c.activations.copied_bytes}};
   const Count::Training& t = c.training;
   json["training"] = {{"flops", number(t.flops)},
                       {"flops_per_token", number(t.flops_per_token)},
@@ -231,6 +233,8 @@ std::string count_text(const Count& c) {
   fmt::format_to(out, "\nActivations (float32, a step of {} tokens)\n  {:28} {:>20}  at {}\n",
                  grouped(c.options.tokens), "peak",
                  short_bytes(static_cast<double>(c.activations.peak_bytes)), c.activations.peak_at);
+  fmt::format_to(out, "  {:28} {:>20}  by the engine, all its working memory\n", "allocated",
+                 short_bytes(static_cast<double>(c.activations.allocated_bytes)));
   const Count::Training& t = c.training;
   fmt::format_to(out, "\nTraining (float32, AdamW, a step of {} x {} tokens)\n",
                  c.options.sequences, grouped(c.options.tokens));

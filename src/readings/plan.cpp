@@ -332,19 +332,20 @@ Prediction predict(const Blueprint& bp, const Machine& machine, const PredictOpt
   p.model_context = bp.context;
   const Graph graph = graph_of(bp);
   if (!p.options.formats) p.options.formats = weight_formats(options.weights, bp);
-  const Count c = count(bp, {.tokens = std::min(options.chunk, options.prompt),
+  const Count c = count(bp, {.tokens = options.chunk,
                              .context = options.context,
                              .sequences = options.sequences,
                              .weights = options.weights,
                              .formats = p.options.formats,
                              .state = options.state,
-                             .training = false});
+                             .training = false,
+                             .threads = machine.threads});
   const StateBytes state(graph, p.options);
   p.memory.weights = c.weights.bytes;
   p.memory.state = allocated_state_bytes(graph, options.state, options.context, options.chunk,
                                          options.sequences);
-  p.memory.activations = c.activations.peak_bytes;
-  p.memory.copies = copied_bytes(graph, p.options.formats);
+  p.memory.activations = c.activations.allocated_bytes;
+  p.memory.copies = c.activations.copied_bytes;
   p.memory.total = p.memory.weights + p.memory.copies + p.memory.state + p.memory.activations;
   p.memory.available = static_cast<int64_t>(machine.memory_bytes);
   p.memory.fits = p.memory.total <= p.memory.available;

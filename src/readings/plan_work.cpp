@@ -240,20 +240,6 @@ class Walk {
 
 }  // namespace
 
-int64_t copied_bytes(const Graph& graph, const WeightFormats& formats) {
-  int64_t bytes = 0;
-  for (const Param& p : graph.params()) {
-    const bool vector = p.role == Role::norm || p.role == Role::bias || p.role == Role::sink;
-    if (vector && formats(p) != Format::f32) bytes += 4 * p.elements();
-  }
-  for (const Node& node : graph.nodes()) {
-    if (node.op.as<LatentAttention>() == nullptr) continue;
-    const Param& p = graph.params()[static_cast<size_t>(node.inputs[4].id)];
-    bytes += row_bytes(turned_format(formats(p)), p.elements());
-  }
-  return bytes;
-}
-
 std::vector<Work> work_of(const Graph& graph, const WeightFormats& formats, Format state,
                           const Workload& load, int64_t wanted, bool absorbed) {
   return Walk(graph, formats, state, load, wanted, absorbed).run();

@@ -37,8 +37,4 @@ struct Work {
 std::vector<Work> work_of(const Graph& graph, const WeightFormats& formats, Format state,
                           const Workload& load, int64_t wanted, bool absorbed);
 
-/// Bytes of what a runtime makes of weights beside them: vectors as float32, and for the absorbed
-/// form of latent attention the key matrices turned round (packed formats as bfloat16).
-int64_t copied_bytes(const Graph& graph, const WeightFormats& formats);
-
 }  // namespace ashlar

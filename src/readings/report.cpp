@@ -35,9 +35,10 @@ class Page {
     for (const Blueprint& bp : blueprints) {
       models_.push_back(anatomy_of(bp));
       structures_.push_back(structure_of(models_.back()));
-      counts_.push_back(count(
-          bp,
-          {.context = o.compare.context, .weights = o.compare.weights, .state = o.compare.state}));
+      counts_.push_back(count(bp, {.context = o.compare.context,
+                                   .weights = o.compare.weights,
+                                   .state = o.compare.state,
+                                   .training = false}));
     }
     if (blueprints.size() > 1) {
       comparison_ = compare(blueprints, o.compare);
@@ -143,9 +144,9 @@ class Page {
 
   void table() {
     add("<h2 id=\"table\">In numbers</h2>\n<p class=\"soft\">Weights in {}, state in {}, {} of "
-        "context{}.</p>\n",
+        "context{}</p>\n",
         html(o_.compare.weights), info(o_.compare.state).name, plural(o_.compare.context, "token"),
-        o_.compare.machine ? "; speeds planned for " + html(o_.compare.machine->name) : "");
+        o_.compare.machine ? ". " + html(speeds_text(*o_.compare.machine)) : ".");
     add("<div class=\"scroll\"><table><thead><tr><th>model</th><th class=\"n\">parameters</th>"
         "<th class=\"n\">active</th><th class=\"n\">layers</th><th class=\"n\">d_model</th>"
         "<th class=\"n\">vocabulary</th><th class=\"n\">made for</th>"

@@ -17,6 +17,8 @@ import sys
 import tempfile
 import unittest
 
+from json_fields import differences
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PROGRAM = str(pathlib.Path(sys.argv.pop(1)).resolve()) if len(sys.argv) > 1 else str(ROOT / "build/release/ashlar")
 MODELS = pathlib.Path(os.environ.get("ASHLAR_MODELS", ROOT / "models"))
@@ -290,6 +292,40 @@ class Readings(Case):
         self.assertEqual(verdicts["maverick-active"], "fails")
         self.assertLessEqual(set(verdicts.values()), {"holds", "holds-if", "fails", "open"})
         self.assertGreaterEqual(len(verdicts), 19)
+
+
+class JsonFields(Case):
+    """docs/json.md lists what is printed. The slow probe and the readings' rarer fields: tests/readings, tests/measure."""
+
+    def holds(self, section, *args, **options):
+        self.assertEqual(differences(ashlar_json(*args, "--json", **options), section), [])
+
+    def test_models_and_text(self):
+        self.holds("show", "show", SMOL)
+        self.holds("show --families", "show", "--families")
+        self.holds("run", "run", SMOL, "One, two,", "--max-tokens", "3")
+        self.holds("tokenize", "tokenize", SMOL, "One")
+        self.holds("detokenize", "detokenize", SMOL, "--ids", "1,2,3")
+        text = self.write("text.txt", "one two three four five six seven eight nine ten " * 40)
+        self.holds("perplexity", "perplexity", SMOL, "--file", text, "--context", "128")
+
+    def test_checks_and_gradients(self):
+        small = ROOT / "tests/golden/models/gpt2_tied/model"
+        self.holds("verify", "verify", small)
+        self.holds("gradients", "gradients", small, "--ids", "1,2,3,4", "--output", self.tmp / "g.safetensors")
+
+    def test_readings(self):
+        self.holds("count", "count", "deepseek-v3")
+        self.holds("plan", "plan", SMOL)
+        self.holds("explain", "explain", "deepseek-v3")
+        self.holds("compare", "compare", "olmo-2-7b", "qwen3-8b")
+        self.holds("claims", "claims")
+        self.holds("bench", "bench", SMOL, "--prompt", "8", "--generate", "2", "--repeat", "1")
+
+    def test_a_wrong_field_is_found(self):
+        value = ashlar_json("tokenize", SMOL, "One", "--json")
+        value["extra"] = value.pop("pieces")
+        self.assertEqual(len(differences(value, "tokenize")), 2)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,9 @@ TEST(Written, TheReferenceLibrariesReadIt) {
   writer.write(scratch.path / "single");
   writer.write(scratch.path / "sharded", 32);
   const Tensor x = counting(Format::f32, {4, 512}, -3);
-  write_npy(scratch.path / "x.npy", reinterpret_cast<const float*>(x.data), 4, 512);
+  NpyWriter npy(scratch.path / "x.npy", 4, 512);
+  npy.add({reinterpret_cast<const float*>(x.data), 4 * 512});
+  npy.commit();
   const std::string command = fmt::format("'{}' '{}/tools/check_written.py' '{}'", python,
                                           ASHLAR_SOURCE_DIR, scratch.path.string());
   EXPECT_EQ(std::system(command.c_str()), 0) << command;

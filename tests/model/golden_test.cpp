@@ -184,6 +184,8 @@ TEST(Convert, AFullDiskLeavesTheOldFile) {
   EXPECT_EQ(error_of([&] { convert_model(broken, file); }).kind(), ErrorKind::invalid);
   EXPECT_EQ(read_file(file), "old");
   EXPECT_EQ(error_of([&] { convert_model(model, "/dev/full/model.gguf"); }).kind(), ErrorKind::io);
+  EXPECT_EQ(error_of([&] { convert_model(model, "/dev/full", {.to = "gguf"}); }).kind(),
+            ErrorKind::resource);
 }
 
 }  // namespace
