@@ -181,11 +181,12 @@ GgufKeys write_gguf_keys(const Blueprint& bp, const Family& family) {
   return keys;
 }
 
-const Family& family_for(const Blueprint& bp) {
+const Family& family_that_writes(const Blueprint& bp, std::string_view what,
+                                 const std::function<void(const Family&)>& write) {
   std::string why;
   const auto can = [&](const Family& f) {
     try {
-      write_config(bp, f);
+      write(f);
       return true;
     } catch (const Error& e) {
       if (why.empty()) why = e.what();
@@ -197,7 +198,11 @@ const Family& family_for(const Blueprint& bp) {
   for (const Family* f : families()) {
     if (f != own && can(*f)) return *f;
   }
-  fail(ErrorKind::unsupported, "no family of published checkpoints has this architecture; {}", why);
+  fail(ErrorKind::unsupported, "no family's {} can say this architecture; {}", what, why);
+}
+
+const Family& family_for(const Blueprint& bp) {
+  return family_that_writes(bp, "config.json", [&](const Family& f) { write_config(bp, f); });
 }
 
 Names names_of(const Family& family, const Blueprint& bp) {

@@ -2,6 +2,7 @@
 // this is all that the rest of Ashlar sees of them.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,8 +52,11 @@ Read read_gguf_keys(const GgufKeys& keys, const std::string& architecture,
 Json write_config(const Blueprint& blueprint, const Family& family);
 GgufKeys write_gguf_keys(const Blueprint& blueprint, const Family& family);
 
-/// The family that writes this blueprint: its own, or the first that can. Error(unsupported) if
-/// none can.
+/// The family with which `write` succeeds: the blueprint's own, or the first of all.
+/// Error(unsupported) with the first reason if there is none; `what` names the kind of file.
+const Family& family_that_writes(const Blueprint& blueprint, std::string_view what,
+                                 const std::function<void(const Family&)>& write);
+/// The family that writes this blueprint's config.json.
 const Family& family_for(const Blueprint& blueprint);
 
 Names names_of(const Family& family, const Blueprint& blueprint);

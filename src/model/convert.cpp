@@ -126,26 +126,6 @@ void set_key(GgufWriter* writer, const std::string& key, const Json& value) {
   list(float{});
 }
 
-/// The family whose GGUF files can say what the blueprint says: its own, or the first that can.
-const Family& gguf_family(const Blueprint& bp, GgufKeys* keys) {
-  std::string why;
-  const auto can = [&](const Family& f) {
-    try {
-      *keys = write_gguf_keys(bp, f);
-      return true;
-    } catch (const Error& e) {
-      if (why.empty()) why = e.what();
-      return false;
-    }
-  };
-  const Family* own = family_named(bp.family);
-  if (own != nullptr && can(*own)) return *own;
-  for (const Family* f : families()) {
-    if (f != own && can(*f)) return *f;
-  }
-  fail(ErrorKind::unsupported, "no architecture of GGUF files says this; {}", why);
-}
-
 void write_gguf(const Model& model, const fs::path& out, const ConvertOptions& options) {
   std::error_code code;
   if (fs::is_directory(out, code)) {
@@ -153,7 +133,9 @@ void write_gguf(const Model& model, const fs::path& out, const ConvertOptions& o
          (out / "model.gguf").string());
   }
   GgufKeys keys;
-  const Family& family = gguf_family(model.blueprint, &keys);
+  const Family& family = family_that_writes(model.blueprint, "GGUF metadata", [&](const Family& f) {
+    keys = write_gguf_keys(model.blueprint, f);
+  });
   const std::string prefix = std::string(family.gguf) + ".";
   const bool with_mtp = keys.keys.contains("nextn_predict_layers");
   std::vector<FileTensor> tensors = file_tensors(model, family, true, with_mtp);
