@@ -1,6 +1,7 @@
 // Loading blueprints and machines for readings.
 #include "apps/blueprints.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
@@ -28,9 +29,12 @@ std::optional<Machine> machine_for(const std::string& name) {
   if (name == "none") return std::nullopt;
   if (!name.empty()) return load_machine(name);
   std::error_code code;
-  if (!std::filesystem::is_regular_file(probed_machine_file(), code))
-    return load_machine(kUsualMachine);
-  return load_machine(probed_machine_file().string());
+  if (std::filesystem::is_regular_file(probed_machine_file(), code))
+    return load_machine(probed_machine_file().string());
+  const std::vector<std::string> library = machine_names();
+  if (std::find(library.begin(), library.end(), kUsualMachine) == library.end())
+    return std::nullopt;  // a program without its data
+  return load_machine(kUsualMachine);
 }
 
 Format state_format(const std::string& name) {

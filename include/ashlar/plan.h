@@ -57,10 +57,12 @@ struct Machine {
   /// The engine's own kernels on all threads, as measured.
   struct Kernels {
     std::string table;
-    struct Product {  // weights too large for any cache
+    double step_seconds = 0;  // of a step of the engine that has next to nothing to do
+    struct Product {          // weights too large for any cache
       Format format = Format::f32;
       int64_t tokens = 1;
       double seconds_per_weight = 0;
+      int64_t cols = 2048;  // of the matrix: short rows cost more per weight
     };
     std::vector<Product> products;
     struct Attention {

@@ -183,12 +183,14 @@ std::string probe_text(const Machine& m) {
   }
   fmt::format_to(out, "\nBarrier: {}\n", short_seconds(m.step_seconds));
   if (!m.kernels) return text;
-  fmt::format_to(out, "\nKernels ({}), {} threads, weights in memory\n  {:9} {:>7} {:>10} {:>12}\n",
-                 m.kernels->table, m.threads, "format", "tokens", "GB/s", "operations/s");
+  fmt::format_to(out, "A step of the engine: {}\n", short_seconds(m.kernels->step_seconds));
+  fmt::format_to(
+      out, "\nKernels ({}), {} threads, weights in memory\n  {:9} {:>7} {:>7} {:>10} {:>12}\n",
+      m.kernels->table, m.threads, "format", "cols", "tokens", "GB/s", "operations/s");
   for (const auto& p : m.kernels->products) {
     const FormatInfo& f = info(p.format);
     const double bytes = static_cast<double>(f.block_bytes) / f.block_len;
-    fmt::format_to(out, "  {:9} {:>7} {:>10.1f} {:>12}\n", f.name, p.tokens,
+    fmt::format_to(out, "  {:9} {:>7} {:>7} {:>10.1f} {:>12}\n", f.name, p.cols, p.tokens,
                    bytes / p.seconds_per_weight * 1e-9,
                    short_number(2 * static_cast<double>(p.tokens) / p.seconds_per_weight));
   }

@@ -5,10 +5,12 @@
 #include <cmath>
 #include <cstring>
 
+#include "blueprint/blueprint.h"
 #include "kernels/table.h"
 #include "measure/pinned_pool.h"
 #include "measure/probe.h"
 #include "measure/timing.h"
+#include "run/engine.h"
 
 namespace ashlar {
 namespace {
@@ -16,8 +18,9 @@ namespace {
 using kernels::Activation;
 using kernels::Table;
 
-constexpr int64_t kTasksPerThread = 8;  // as run/products.cpp deals them
-constexpr int64_t kCols = 2048;
+constexpr int64_t kTasksPerThread = 8;      // as run/products.cpp deals them
+constexpr int64_t kWidths[] = {512, 2048};  // of small models and of large ones
+constexpr int64_t kHeight = 2048;
 constexpr int64_t kTokenCounts[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
 
 int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
@@ -61,52 +64,56 @@ void fill(Format format, std::byte* data, int64_t rows, int64_t cols) {
     std::memcpy(data + r * bytes, data + (r % kDistinct) * bytes, static_cast<size_t>(bytes));
 }
 
-void probe_format(ThreadPool& pool, const Table& table, Format format, const Memory& weights,
-                  Machine::Kernels& out) {
-  const int64_t row = row_bytes(format, kCols);
-  const int64_t rows = weights.bytes() / row / 1024 * 1024 - 1024;
-  fill(format, weights.data(), rows, kCols);
+void probe_format(ThreadPool& pool, const Table& table, Format format, int64_t cols,
+                  const Memory& weights, Machine::Kernels& out) {
+  const int64_t row = row_bytes(format, cols);
+  const int64_t rows = weights.bytes() / row / kHeight * kHeight - kHeight;
+  fill(format, weights.data(), rows, cols);
   for (const int64_t tokens : kTokenCounts) {
-    const Activation form = table.activation(format, kCols, tokens);
-    const int64_t x_row = round_up(table.activation_bytes(form, kCols), 64);
+    const Activation form = table.activation(format, cols, tokens);
+    const int64_t x_row = round_up(table.activation_bytes(form, cols), 64);
     const Memory x(x_row * tokens),
-        scratch(pool.size() * round_up(table.matmul_scratch(format, kCols, tokens), 64) + 64);
-    std::vector<float> values(static_cast<size_t>(kCols));
+        scratch(pool.size() * round_up(table.matmul_scratch(format, cols, tokens), 64) + 64);
+    std::vector<float> values(static_cast<size_t>(cols));
     for (int64_t t = 0; t < tokens; ++t) {
       for (size_t c = 0; c < values.size(); ++c)
         values[c] =
             static_cast<float>(std::sin(static_cast<double>(c) * 0.37 + static_cast<double>(t)));
-      table.prepare(form, values.data(), x.data() + t * x_row, kCols);
+      table.prepare(form, values.data(), x.data() + t * x_row, cols);
     }
-    // One product has the rows of a common matrix; the next call takes the next rows in memory.
-    const int64_t product = std::min<int64_t>(rows, 2048);
-    const Memory y(product * tokens * 4);
+    // A call has as many weights whatever the width, in products of a common height; the next call
+    // takes the next rows in memory.
+    const int64_t products = kWidths[1] / cols;
+    const Memory y(products * kHeight * tokens * 4);
     const int64_t grain = table.matmul_grain(format, tokens);
     const int64_t wanted = pool.size() * kTasksPerThread;
-    const int64_t step = round_up(std::max<int64_t>((product + wanted - 1) / wanted, 1), grain);
+    const int64_t step = round_up(std::max<int64_t>((kHeight + wanted - 1) / wanted, 1), grain);
+    const int64_t tasks = (kHeight + step - 1) / step;
     const int64_t per_thread = scratch.bytes() / pool.size() / 64 * 64;
     int64_t first = 0;
     const auto task = [&](int64_t t, int thread) {
+      const int64_t product = t / tasks, begin = t % tasks * step;
       table.matmul(format, form,
-                   {.w = weights.data() + first * row,
+                   {.w = weights.data() + (first + product * kHeight) * row,
                     .w_row_bytes = row,
-                    .cols = kCols,
-                    .row_begin = t * step,
-                    .row_end = std::min((t + 1) * step, product),
+                    .cols = cols,
+                    .row_begin = begin,
+                    .row_end = std::min(begin + step, kHeight),
                     .x = x.data(),
                     .x_row_bytes = x_row,
                     .tokens = tokens,
-                    .y = y.floats(),
-                    .y_stride = product},
+                    .y = y.floats() + product * kHeight * tokens,
+                    .y_stride = kHeight},
                    scratch.data() + thread * per_thread);
     };
     const double seconds = seconds_of(
         [&] {
-          deal(pool, (product + step - 1) / step, task);
-          first = first + 2 * product <= rows ? first + product : 0;
+          deal(pool, products * tasks, task);
+          first = first + 2 * products * kHeight <= rows ? first + products * kHeight : 0;
         },
         0.002, 9, tokens <= 4 ? Take::median : Take::best);
-    out.products.push_back({format, tokens, seconds / static_cast<double>(product * kCols)});
+    const auto all = static_cast<double>(products * kHeight * cols);
+    out.products.push_back({format, tokens, seconds / all, cols});
   }
 }
 
@@ -219,6 +226,35 @@ void probe_rows(const Table& table, Machine::Kernels& out) {
   });
 }
 
+/// Of a model so small that its steps are all beginning and end: what the engine's own dealing out
+/// of tasks and waiting for them costs.
+double engine_step_seconds(int threads, const std::string& kernels) {
+  Blueprint bp;
+  bp.embedding = {.vocab = 32, .width = 32};
+  bp.blocks = repeat(
+      24, Block{PreNorm{{NormKind::rms, 1e-6}},
+                AttentionPart{.heads = 1, .kv_heads = 1, .head_dim = 32}, DenseFfn{.width = 32}});
+  bp.final_norm = Norm{};
+  bp.head.tied = true;
+  const Graph graph = graph_of(bp);
+  Weights weights;
+  for (const Param& p : graph.params()) {
+    std::byte* data = nullptr;
+    weights[p.name] = make_tensor(Format::f32, {p.rows(), p.cols()}, &data);
+  }
+  Engine engine(graph, weights, {.threads = threads, .kernels = kernels, .context = 64});
+  const SequenceId sequence = *engine.open();
+  const TokenId id = 1;
+  const Run run{sequence, {&id, 1}};
+  const auto step = [&] {
+    if (engine.length(sequence) == engine.context()) engine.truncate(sequence, 0);
+    engine.step({&run, 1});
+  };
+  // New threads may share a core for half a second before the system moves them.
+  seconds_of(step, 0.1, 6);
+  return seconds_of(step, 0.005, 9, Take::median) / static_cast<double>(engine.plan().steps.size());
+}
+
 }  // namespace
 
 void probe_kernels(Machine& machine, const ProbeOptions& options) {
@@ -242,8 +278,10 @@ void probe_kernels(Machine& machine, const ProbeOptions& options) {
     const Memory weights(
         std::min<int64_t>(int64_t{768} << 20, static_cast<int64_t>(machine.memory_bytes / 8)));
     for (const Format f : formats) {
-      probe_format(pool, table, f, weights, out);
-      advance(1);
+      for (const int64_t cols : kWidths) {
+        probe_format(pool, table, f, cols, weights, out);
+        advance(0.5);
+      }
     }
   }
   for (const Shape& s : kShapes) {
@@ -251,6 +289,7 @@ void probe_kernels(Machine& machine, const ProbeOptions& options) {
     advance(4.0 / static_cast<double>(std::size(kShapes)));
   }
   probe_rows(table, out);
+  out.step_seconds = engine_step_seconds(pool.size(), options.kernels);
 }
 
 }  // namespace ashlar

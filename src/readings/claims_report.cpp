@@ -100,19 +100,22 @@ std::string claims_html(const std::vector<Claim>& claims) {
     fmt::format_to(out, "<p>{}</p>\n<p class=\"source\">{}</p>\n", escaped(c.statement),
                    escaped(c.source));
     if (!c.condition.empty()) fmt::format_to(out, "<p><b>{}</b></p>\n", escaped(c.condition));
-    if (!c.found.empty()) html += "<table>\n";
+    const auto row = [&](const std::string& name, const Json& value) {
+      fmt::format_to(out, "<tr><td>{}</td><td>{}</td></tr>\n", escaped(name),
+                     escaped(shown(value)));
+    };
+    html += "<table>\n";
     for (const auto& [name, value] : c.found.items()) {
-      if (!value.is_structured()) {
-        fmt::format_to(out, "<tr><td>{}</td><td>{}</td></tr>\n", escaped(name),
-                       escaped(shown(value)));
-        continue;
-      }
-      for (const auto& [key, item] : value.items()) {
-        fmt::format_to(out, "<tr><td>{}: {}</td><td>{}</td></tr>\n", escaped(name), escaped(key),
-                       escaped(shown(item)));
-      }
+      if (!value.is_structured()) row(name, value);
     }
-    if (!c.found.empty()) html += "</table>\n";
+    html += "</table>\n";
+    for (const auto& [name, value] : c.found.items()) {
+      if (!value.is_structured()) continue;
+      fmt::format_to(out, "<details><summary>{} ({})</summary>\n<table>\n", escaped(name),
+                     value.size());
+      for (const auto& [key, item] : value.items()) row(key, item);
+      html += "</table></details>\n";
+    }
     html += "</article>\n";
   }
   return html + "</body></html>\n";

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "readings/compare_words.h"
+#include "readings/prepared.h"
 
 namespace ashlar {
 namespace {
@@ -39,10 +40,18 @@ Machine nowhere() {
   return m;
 }
 
-CurvePoint point_of(const Blueprint& bp, const CompareOptions& o, int64_t context,
-                    int64_t sequences) {
+/// A blueprint with what all its points share.
+struct Subject {
+  const Blueprint& blueprint;
+  Graph graph = graph_of(blueprint);
+  WeightFormats formats;
+};
+
+CurvePoint point_of(const Subject& s, const CompareOptions& o, int64_t context, int64_t sequences) {
+  PredictOptions options = predict_options(o, context, sequences);
+  options.formats = s.formats;
   const Prediction p =
-      predict(bp, o.machine ? *o.machine : nowhere(), predict_options(o, context, sequences));
+      predict_graph(s.blueprint, s.graph, o.machine ? *o.machine : nowhere(), options);
   CurvePoint point;
   point.context = context;
   point.sequences = sequences;
@@ -58,13 +67,14 @@ CurvePoint point_of(const Blueprint& bp, const CompareOptions& o, int64_t contex
 Curves curves_of(const Blueprint& bp, const std::string& name, const CompareOptions& o) {
   Curves c;
   c.model = name;
+  const Subject subject{.blueprint = bp, .formats = weight_formats(o.weights, bp)};
   const int64_t most =
       bp.context > 0 ? std::min(bp.context, kLongestCurve) : std::max<int64_t>(o.context, 32768);
   for (int64_t context = 1024; context < most; context *= 2)
-    c.over_context.push_back(point_of(bp, o, context, 1));
-  c.over_context.push_back(point_of(bp, o, most, 1));
+    c.over_context.push_back(point_of(subject, o, context, 1));
+  c.over_context.push_back(point_of(subject, o, most, 1));
   for (int64_t n = 1; n <= kLargestBatch; n *= 2)
-    c.over_batch.push_back(point_of(bp, o, o.context, n));
+    c.over_batch.push_back(point_of(subject, o, o.context, n));
   return c;
 }
 

@@ -102,14 +102,17 @@ std::string comparison_text(const Comparison& c) {
   fmt::format_to(out, "\nSizes ({} weights, {} state, context {}{})\n", c.options.weights,
                  info(c.options.state).name, grouped(c.options.context),
                  c.options.machine ? ", " + c.options.machine->name : "");
-  fmt::format_to(out, "  {}", std::string(32, ' '));
+  const auto label = [](const SizeRow& r) {
+    return r.unit == "FLOPs" || r.unit == "tokens/s" ? r.name + ", " + r.unit : r.name;
+  };
+  size_t labels = 0;
+  for (const SizeRow& r : c.sizes) labels = std::max(labels, columns_of(label(r)));
+  fmt::format_to(out, "  {}", std::string(labels, ' '));
   for (const std::string& m : c.models)
     fmt::format_to(out, "  {:>{}}", m, std::max<size_t>(12, m.size()));
   text += "\n";
   for (const SizeRow& r : c.sizes) {
-    const std::string name =
-        r.unit == "FLOPs" || r.unit == "tokens/s" ? r.name + ", " + r.unit : r.name;
-    text += "  " + padded(name, 32);
+    text += "  " + padded(label(r), labels);
     for (size_t i = 0; i < r.values.size(); ++i)
       fmt::format_to(out, "  {:>{}}", size_text(r.values[i], r.unit),
                      std::max<size_t>(12, c.models[i].size()));

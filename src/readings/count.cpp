@@ -9,7 +9,7 @@
 #include "ops/inputs.h"
 #include "ops/state.h"
 #include "readings/kinds.h"
-#include "run/engine.h"
+#include "readings/prepared.h"
 
 namespace ashlar {
 namespace {
@@ -24,19 +24,6 @@ constexpr int64_t kLargestBatch = 256;  // of the table over batches
 void check_range(int64_t value, int64_t most, std::string_view name) {
   if (value < 1 || value > most)
     fail(ErrorKind::invalid, "{}: expected 1 to {}, found {}", name, most, value);
-}
-
-/// A state format packs whole rows of keys and of values.
-void check_state(const Graph& graph, Format state) {
-  const int64_t block = info(state).block_len;
-  for (const NodeState& n : states_of(graph)) {
-    for (const int64_t width : {n.spec.key_width, n.spec.value_width}) {
-      if (width % block != 0) {
-        fail(ErrorKind::invalid, "state {}: {} keeps rows of {} numbers, not a multiple of {}",
-             info(state).name, graph.nodes()[n.node].scope, width, block);
-      }
-    }
-  }
 }
 
 int64_t bytes_of(const Param& p, Format format) { return p.rows() * row_bytes(format, p.cols()); }
@@ -161,7 +148,8 @@ int64_t peak_activation_bytes(const Graph& graph, int64_t tokens) {
   const auto& nodes = graph.nodes();
   const auto bytes = [&](ValueId id) {
     const Type& type = graph.type(id);
-    return type.per_token() ? tokens * type.feature_count() * 4 : 0;
+    const int64_t each = type.kind == Kind::real ? 4 : 8;  // float32; an index has 64 bits
+    return type.per_token() ? tokens * type.feature_count() * each : 0;
   };
   std::vector<size_t> last(graph.types().size(), 0);
   for (size_t i = 0; i < nodes.size(); ++i) {
@@ -271,22 +259,24 @@ void count_activations(const Graph& graph, Count& c) {
   }
 }
 
-/// What the engine allocates: its plan is laid out for these formats, without any weights.
-void count_allocations(const Graph& graph, const WeightFormats& formats, Count& c) {
-  const CountOptions& o = c.options;
-  const bool kept = o.state == Format::f32 || o.state == Format::bf16;  // else as float16
-  const EngineBytes bytes = engine_bytes(graph, weightless(graph, formats),
-                                         {.threads = o.threads,
-                                          .kernels = o.kernels,
-                                          .context = o.context,
-                                          .sequences = o.sequences,
-                                          .chunk = o.tokens,
-                                          .state = kept ? o.state : Format::f16});
-  c.activations.allocated_bytes = bytes.activations;
-  c.activations.copied_bytes = bytes.copies;
+}  // namespace
+
+void check_state(const Graph& graph, Format state) {
+  const int64_t block = info(state).block_len;
+  for (const NodeState& n : states_of(graph)) {
+    for (const int64_t width : {n.spec.key_width, n.spec.value_width}) {
+      if (width % block != 0) {
+        fail(ErrorKind::invalid, "state {}: {} keeps rows of {} numbers, not a multiple of {}",
+             info(state).name, graph.nodes()[n.node].scope, width, block);
+      }
+    }
+  }
 }
 
-}  // namespace
+EngineBytes allocation_of(const Graph& graph, const WeightFormats& formats, EngineOptions options) {
+  if (options.state != Format::f32 && options.state != Format::bf16) options.state = Format::f16;
+  return engine_bytes(graph, weightless(graph, formats), options);
+}
 
 int64_t allocated_state_bytes(const Graph& graph, Format state, int64_t context, int64_t step,
                               int64_t sequences) {
@@ -315,7 +305,15 @@ Count count(const Blueprint& bp, const CountOptions& options) {
   count_operations(graph, c);
   count_state(graph, c);
   count_activations(graph, c);
-  count_allocations(graph, formats, c);
+  const EngineBytes engine = allocation_of(graph, formats,
+                                           {.threads = options.threads,
+                                            .kernels = options.kernels,
+                                            .context = options.context,
+                                            .sequences = options.sequences,
+                                            .chunk = options.tokens,
+                                            .state = options.state});
+  c.activations.allocated_bytes = engine.activations;
+  c.activations.copied_bytes = engine.copies;
   if (options.training) count_training(graph, c);
   return c;
 }

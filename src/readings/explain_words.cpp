@@ -194,7 +194,7 @@ std::vector<std::string> mixer_sources(const Mixer& mixer) {
   if (a->sinks)
     s.push_back(
         "sinks: Xiao et al. 2023, Efficient Streaming Language Models with "
-        "Attention Sinks, section 3");
+        "Attention Sinks, section 3.3");
   if (a->softcap > 0) s.push_back("softcap: Gemma Team 2024, Gemma 2, section 2");
   return s;
 }
@@ -224,7 +224,7 @@ std::string wiring_source(const Wiring& wiring) {
   static constexpr const char* kSources[] = {
       "Xiong et al. 2020, On Layer Normalization in the Transformer Architecture, section 3",
       "Vaswani et al. 2017, Attention Is All You Need, section 3.1",
-      "OLMo Team 2024, 2 OLMo 2 Furious, section 3",
+      "OLMo Team 2024, 2 OLMo 2 Furious, section 2.1, eq. 1",
       "Ding et al. 2021, CogView, section 2; Gemma Team 2024, Gemma 2, section 2"};
   return kSources[wiring.index()];
 }

@@ -147,11 +147,13 @@ class Reader {
 
 void read_kernels(const Reader& r, Machine::Kernels& k) {
   r("table", k.table);
+  r("step_seconds", k.step_seconds);
   r.list("products", [&](const Reader& p) {
     Machine::Kernels::Product& out = k.products.emplace_back();
     p("format", out.format);
     p("tokens", out.tokens);
     p("seconds_per_weight", out.seconds_per_weight);
+    p("cols", out.cols);
   });
   r.list("attention", [&](const Reader& a) {
     Machine::Kernels::Attention& out = k.attention.emplace_back();
@@ -235,11 +237,12 @@ std::string machine_json(const Machine& m) {
                               {"operations_per_second", r.operations_per_second}});
   }
   if (m.kernels) {
-    Json k{{"table", m.kernels->table}};
+    Json k{{"table", m.kernels->table}, {"step_seconds", m.kernels->step_seconds}};
     k["products"] = k["attention"] = Json::array();
     for (const auto& p : m.kernels->products) {
       k["products"].push_back({{"format", info(p.format).name},
                                {"tokens", p.tokens},
+                               {"cols", p.cols},
                                {"seconds_per_weight", p.seconds_per_weight}});
     }
     for (const auto& a : m.kernels->attention) {

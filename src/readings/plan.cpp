@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "ops/state.h"
 #include "readings/plan_work.h"
+#include "readings/prepared.h"
 #include "readings/units.h"
 
 namespace ashlar {
@@ -40,7 +41,7 @@ class Clock {
       : machine_(machine), bandwidth_(machine.bandwidth(working_set)) {
     if (!machine.kernels) return;
     for (const Machine::Kernels::Product& p : machine.kernels->products) {
-      products_[p.format].emplace_back(static_cast<double>(p.tokens), p.seconds_per_weight);
+      products_[p.format][p.cols].emplace_back(static_cast<double>(p.tokens), p.seconds_per_weight);
     }
   }
 
@@ -70,7 +71,7 @@ class Clock {
       case Work::What::experts: {
         const auto it = products_.find(w.format);
         if (it == products_.end() || w.tokens <= 0) return limit_seconds(w);
-        return w.weights * curve(it->second, w.tokens) + row_seconds("prepare", w.prepared, w);
+        return w.weights * product_seconds(it->second, w) + row_seconds("prepare", w.prepared, w);
       }
       case Work::What::attention: {
         const Machine::Kernels::Attention* best = nullptr;
@@ -92,8 +93,26 @@ class Clock {
     }
   }
   double step_seconds() const { return machine_.step_seconds; }
+  double today_step_seconds() const {
+    return machine_.kernels->step_seconds > 0 ? machine_.kernels->step_seconds
+                                              : machine_.step_seconds;
+  }
 
  private:
+  using Points = std::vector<std::pair<double, double>>;
+
+  /// Seconds per weight: each weight its time, each row its own, so linear in 1 / cols between the
+  /// widths that were measured, and below them.
+  static double product_seconds(const std::map<int64_t, Points>& widths, const Work& w) {
+    const auto [narrow, narrow_points] = *widths.begin();
+    const auto [wide, wide_points] = *widths.rbegin();
+    const double at_wide = curve(wide_points, w.tokens);
+    if (w.cols >= wide || w.cols <= 0 || narrow == wide) return at_wide;
+    const auto inverse = [](int64_t n) { return 1 / static_cast<double>(n); };
+    const double share = (inverse(w.cols) - inverse(wide)) / (inverse(narrow) - inverse(wide));
+    return at_wide + share * std::max(0.0, curve(narrow_points, w.tokens) - at_wide);
+  }
+
   /// Threads share the rows of a batch, one row is one thread's.
   double row_seconds(std::string_view row, double numbers, const Work& w) const {
     const auto& rates = machine_.kernels->row_seconds;
@@ -105,7 +124,7 @@ class Clock {
 
   const Machine& machine_;
   double bandwidth_;
-  std::map<Format, std::vector<std::pair<double, double>>> products_;
+  std::map<Format, std::map<int64_t, Points>> products_;
 };
 
 void add_speed(Speed& s, double seconds, double by_bandwidth, double by_compute) {
@@ -132,12 +151,13 @@ void add_work(Phase& phase, const std::vector<Work>& work, const Clock& clock) {
     const double step = w.begins_step ? clock.step_seconds() : 0;
     const double limit = clock.limit_seconds(w);
     const double today = clock.knows_today() ? clock.today_seconds(w) : 0;
+    const double today_step = w.begins_step && clock.knows_today() ? clock.today_step_seconds() : 0;
     for (PhaseShare* share : {&phase.by_kind[std::string(w.kind)], &phase.by_part[part_of(w)]}) {
       share->weight_bytes += w.weight_bytes;
       share->state_bytes += w.state_bytes;
       share->operations += w.operations;
       share->limit_seconds += limit + step;
-      if (clock.knows_today()) share->today_seconds += today + step;
+      if (clock.knows_today()) share->today_seconds += today + today_step;
       if (w.begins_step) share->steps += 1;
     }
     add_speed(phase.limit, limit, clock.bandwidth_seconds(w), clock.compute_seconds(w));
@@ -146,8 +166,8 @@ void add_work(Phase& phase, const std::vector<Work>& work, const Clock& clock) {
     if (!clock.knows_today()) continue;
     if (!phase.today) phase.today.emplace();
     add_speed(*phase.today, today, clock.bandwidth_seconds(w), clock.compute_seconds(w));
-    phase.today->seconds += step;
-    phase.today->step_seconds += step;
+    phase.today->seconds += today_step;
+    phase.today->step_seconds += today_step;
   }
 }
 
@@ -319,6 +339,11 @@ void predict_alternatives(const Blueprint& bp, const Graph& graph, double others
 }  // namespace
 
 Prediction predict(const Blueprint& bp, const Machine& machine, const PredictOptions& options) {
+  return predict_graph(bp, graph_of(bp), machine, options);
+}
+
+Prediction predict_graph(const Blueprint& bp, const Graph& graph, const Machine& machine,
+                         const PredictOptions& options) {
   check_range(options.context, 1, kLongestContext, "context");
   check_range(options.sequences, 1, kMostSequences, "sequences");
   check_range(options.prompt, 1, kLongestContext, "prompt");
@@ -330,22 +355,20 @@ Prediction predict(const Blueprint& bp, const Machine& machine, const PredictOpt
   p.machine = machine;
   p.options = options;
   p.model_context = bp.context;
-  const Graph graph = graph_of(bp);
+  check_state(graph, options.state);
   if (!p.options.formats) p.options.formats = weight_formats(options.weights, bp);
-  const Count c = count(bp, {.tokens = options.chunk,
-                             .context = options.context,
-                             .sequences = options.sequences,
-                             .weights = options.weights,
-                             .formats = p.options.formats,
-                             .state = options.state,
-                             .training = false,
-                             .threads = machine.threads});
+  const EngineBytes engine = allocation_of(graph, p.options.formats,
+                                           {.threads = machine.threads,
+                                            .context = options.context,
+                                            .sequences = options.sequences,
+                                            .chunk = options.chunk,
+                                            .state = options.state});
   const StateBytes state(graph, p.options);
-  p.memory.weights = c.weights.bytes;
+  p.memory.weights = bytes_of(graph, p.options.formats);
   p.memory.state = allocated_state_bytes(graph, options.state, options.context, options.chunk,
                                          options.sequences);
-  p.memory.activations = c.activations.allocated_bytes;
-  p.memory.copies = c.activations.copied_bytes;
+  p.memory.activations = engine.activations;
+  p.memory.copies = engine.copies;
   p.memory.total = p.memory.weights + p.memory.copies + p.memory.state + p.memory.activations;
   p.memory.available = static_cast<int64_t>(machine.memory_bytes);
   p.memory.fits = p.memory.total <= p.memory.available;
@@ -358,7 +381,7 @@ Prediction predict(const Blueprint& bp, const Machine& machine, const PredictOpt
   if (room < 0) p.largest_context = p.largest_sequences = 0;
 
   const Models m{graph, p.options.formats, machine, p.options,
-                 static_cast<double>(c.weights.bytes)};
+                 static_cast<double>(p.memory.weights)};
   p.prefill = better(m, predict_prefill);
   p.decode = better(m, predict_decode);
   // The first token is there when the prompt has been evaluated.

@@ -83,6 +83,7 @@ class Walk {
     w.weights = share * static_cast<double>(p.elements());
     w.weight_bytes = share * static_cast<double>(p.rows() * row_bytes(w.format, p.cols()));
     w.tokens = tokens;
+    w.cols = p.cols();
     w.operations = 2 * w.weights * tokens;
   }
 

@@ -22,6 +22,7 @@ struct Work {
   Format format = Format::f32;
   double weights = 0, weight_bytes = 0, tokens = 0;
   double prepared = 0;  // numbers of the input, if this product is the first to read it
+  int64_t cols = 0;     // of the matrix
 
   // Attention: numbers of one key and value, query heads that share them, keys seen by all queries.
   double state_bytes = 0;

@@ -127,7 +127,7 @@ constexpr Idea kIdeas[] = {
      }},
     {"attention sinks", 2023,
      "A learned logit per head takes the attention that no token deserves.",
-     "Xiao et al., Efficient Streaming Language Models with Attention Sinks, section 3",
+     "Xiao et al., Efficient Streaming Language Models with Attention Sinks, section 3.3",
      [](const Anatomy& a) {
        return any_attention(a, [](const AttentionPart& p) { return p.sinks; });
      }},
@@ -139,7 +139,7 @@ constexpr Idea kIdeas[] = {
      }},
     {"dense first layers", 2024,
      "The first layers keep a dense feed-forward: there is little to route on yet.",
-     "Dai et al., DeepSeekMoE, section 4.1",
+     "Dai et al., DeepSeekMoE, section 5.1.2",
      [](const Anatomy& a) {
        const std::vector<Block>& b = a.blueprint.blocks;
        const auto dense = [](const Block& x) { return std::holds_alternative<DenseFfn>(x.ffn); };
@@ -162,7 +162,7 @@ constexpr Idea kIdeas[] = {
      }},
     {"norm after the part", 2024,
      "What a part returns is normalised before it joins the stream; what it reads is not.",
-     "OLMo Team, 2 OLMo 2 Furious, section 3",
+     "OLMo Team, 2 OLMo 2 Furious, section 2.1, eq. 1",
      [](const Anatomy& a) { return wired<InnerPostNorm>(a); }},
     {"balancing bias", 2024,
      "Experts are kept equally busy by a bias on their choice instead of a second loss.",

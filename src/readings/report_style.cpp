@@ -21,13 +21,14 @@ nav{display:flex;flex-wrap:wrap;gap:6px 18px;margin:18px 0 8px;font-size:15px}
 .soft{color:var(--soft)}
 .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:12px;margin:14px 0;
 -webkit-overflow-scrolling:touch}
-table{border-collapse:collapse;width:100%;font-size:14px}
-th,td{padding:7px 12px;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
+table{border-collapse:collapse;width:100%;font-size:13.5px}
+th,td{padding:6px 9px;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
 tr:last-child td,tr:last-child th{border-bottom:0}
 thead th{position:sticky;top:0;background:var(--card);font-weight:600;white-space:nowrap}
 tbody th{position:sticky;left:0;background:var(--page);font-weight:600;white-space:nowrap}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-td.w{min-width:210px}
+thead th.n{white-space:normal}
+td.w{min-width:170px}
 td.differs{background:color-mix(in srgb,var(--mark) 45%,transparent)}
 .dot{display:inline-block;width:11px;height:11px;border-radius:50%;background:var(--accent)}
 .matrix th,.matrix td{text-align:center;padding:5px 7px}
@@ -37,7 +38,8 @@ position:static}
 .matrix thead th:first-child{writing-mode:horizontal-tb;transform:none}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(560px,100%),1fr));gap:20px}
 .plots figure,.model figure{margin:0}
-.plots figure{border:1px solid var(--line);border-radius:14px;padding:10px;background:var(--card)}
+.plots figure{border:1px solid var(--line);border-radius:14px;padding:10px;background:var(--card);
+overflow-x:auto}
 figure svg{display:block;max-width:100%;height:auto;margin:0 auto}
 .ideas{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(400px,100%),1fr));gap:14px;
 padding:0;list-style:none}
@@ -57,7 +59,7 @@ footer{margin-top:56px;border-top:1px solid var(--line);padding-top:16px;font-si
 pre{white-space:pre-wrap;font-size:13px;color:var(--soft)}
 @media (max-width:760px){main{padding:18px 14px 60px}h1{font-size:27px}h2{font-size:21px;margin-top:40px}
 .model{padding:14px 10px}.model ul{columns:1}.wide{display:none}.tall{display:block}
-tbody th{max-width:44vw;white-space:normal}}
+.plots svg{max-width:none;width:560px}tbody th{max-width:34vw;white-space:normal}}
 @media print{.model,.plots figure{break-inside:avoid}}
 )";
 }

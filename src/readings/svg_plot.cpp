@@ -61,11 +61,19 @@ class Scale {
       base_ = base;
       for (double t = std::ceil(low_ / step - 1e-9) * step; t <= high_ + 1e-9; t += step)
         ticks_.push_back(std::pow(base, t));
-      if (ticks_.size() < 4 && !binary) {
+      // A short range has ticks within its decades, as few kinds as make three of them.
+      const std::vector<std::vector<double>> kinds =
+          binary ? std::vector<std::vector<double>>{{1, 1.5}, {1, 1.25, 1.5, 1.75}}
+                 : std::vector<std::vector<double>>{
+                       {1, 2, 5},
+                       {1, 1.5, 2, 3, 4, 5, 7},
+                       {1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6, 7, 8, 9}};
+      const size_t enough = binary ? 3 : 4;
+      for (size_t k = 0; k < kinds.size() && ticks_.size() < (k == 0 ? enough : 3); ++k) {
         ticks_.clear();
         for (double d = std::floor(low_) - 1; d <= high_; ++d) {
-          for (const double m : {1.0, 2.0, 5.0}) {
-            const double v = m * std::pow(10.0, d), at = std::log10(v);
+          for (const double m : kinds[k]) {
+            const double v = m * std::pow(base, d), at = std::log(v) / std::log(base);
             if (at >= low_ - 1e-9 && at <= high_ + 1e-9) ticks_.push_back(v);
           }
         }
@@ -239,15 +247,22 @@ class Painter {
         continue;
       const double x = px(xs, s.points[0].first), y = py(ys, s.points[0].second),
                    w = text_width(s.name, kName);
-      for (int place = 0; place < 24; ++place) {
-        // Right, left, above and below, further out each time round.
-        const double away = 8 + 9 * static_cast<double>(place / 4);
-        const int side = place % 4;
-        const double left = side == 0 ? x + away : side == 1 ? x - away - w : x - w / 2;
-        const double base = side == 2 ? y - away : side == 3 ? y + away + 8 : y + 4 - (away - 8);
+      for (int place = 0; place < 64; ++place) {
+        // Right, left, above, below and between them, further out each time round.
+        const double away = 8 + 9 * static_cast<double>(place / 8);
+        const int side = place % 8;
+        const bool right = side == 0 || side == 4 || side == 5, centred = side == 2 || side == 3;
+        const double left = right ? x + away : centred ? x - w / 2 : x - away - w;
+        const double base = side < 2 ? y + 4 : side % 2 == 0 ? y - away : y + away + 8;
         const Taken t{left - 2, base - 10, left + w + 2, base + 3};
         if (!free(t)) continue;
         taken.push_back(t);
+        if (place >= 8) {  // too far to be told whose it is
+          svg_.path(fmt::format("M{} {}L{} {}", svg_number(x), svg_number(y),
+                                svg_number(std::clamp(x, left, left + w)),
+                                svg_number(std::clamp(y, base - 8, base + 1))),
+                    "axis");
+        }
         svg_.text(left, base, s.name,
                   {.size = kName,
                    .classes = fmt::format("s{}", s.colour % kSeriesColours),

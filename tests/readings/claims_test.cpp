@@ -68,9 +68,9 @@ TEST_F(Claims, NumbersFound) {
 }
 
 TEST_F(Claims, JsonAndPage) {
-  const std::vector<Claim> claims = settle_claims({"expert-width", "kimi-k2-active"});
+  const std::vector<Claim> claims = settle_claims({"expert-width", "gpt-oss-constant-width"});
   EXPECT_EQ(schema_differences(claims_json(claims), "claims"), std::vector<std::string>{});
-  EXPECT_NE(claims_html(claims).find("<article id=\"kimi-k2-active\">"), std::string::npos);
+  EXPECT_NE(claims_html(claims).find("<article id=\"expert-width\">"), std::string::npos);
   EXPECT_NE(claims_text(settle_claims({"kimi-k2-dense-first"})).find("384"), std::string::npos);
 }
 

@@ -148,6 +148,33 @@ TEST(Plan, TodayComesFromMeasuredKernels) {
   EXPECT_GT(p.prefill.today->seconds, 20 * products);
 }
 
+/// Short rows cost more per weight, and a step of the engine its own time.
+TEST(Plan, TodayKnowsRowsAndSteps) {
+  Machine m = slow_memory();
+  m.threads = 1;
+  auto& k = m.kernels.emplace();
+  k.products = {{Format::f32, 1, 2e-9, 512}, {Format::f32, 1, 1e-9, 2048}};
+  const auto seconds = [&](int64_t width) {
+    Blueprint bp = qwen_like();
+    bp.embedding.width = width;
+    bp.head.tied = false;
+    const PredictOptions o{.prompt = 1, .generate = 0, .weights = "f32", .alternatives = false};
+    const Prediction p = predict(bp, m, o);
+    const double steps = p.decode.today->step_seconds;
+    EXPECT_NEAR(steps, p.decode.steps * (k.step_seconds > 0 ? k.step_seconds : m.step_seconds),
+                1e-12);
+    const double weights = static_cast<double>(bp.embedding.vocab * width);
+    return (p.decode.by_part.at("head products").today_seconds - steps / p.decode.steps) / weights;
+  };
+  EXPECT_NEAR(seconds(2048), 1e-9, 1e-13);
+  EXPECT_NEAR(seconds(4096), 1e-9, 1e-13);
+  EXPECT_NEAR(seconds(512), 2e-9, 1e-13);
+  EXPECT_NEAR(seconds(1024), (1 + 1.0 / 3) * 1e-9, 1e-13);
+  EXPECT_NEAR(seconds(256), (1 + 7.0 / 3) * 1e-9, 1e-13);
+  k.step_seconds = 5e-6;
+  EXPECT_NEAR(seconds(2048), 1e-9, 1e-13);
+}
+
 TEST(Plan, JsonIsAsDocumented) {
   Machine m = slow_memory();
   m.kernels.emplace().products.push_back({Format::bf16, 1, 1e-9});
