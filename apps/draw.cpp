@@ -3,7 +3,10 @@
 
 #include "apps/blueprints.h"
 #include "apps/commands.h"
+#include "ashlar/differentiate.h"
 #include "ashlar/draw.h"
+#include "ashlar/draw_graph.h"
+#include "base/error.h"
 #include "base/json.h"
 
 namespace ashlar::app {
@@ -13,13 +16,24 @@ struct DrawCommand {
   std::vector<std::string> models;
   std::string output;
   DrawOptions options;
+  bool graph = false, gradient = false, recompute = false;
 };
+
+std::string drawn_graph(const DrawCommand& o, const std::vector<Blueprint>& blueprints) {
+  if (blueprints.size() != 1)
+    fail(ErrorKind::invalid, "--graph and --gradient: expected one model, found {}",
+         blueprints.size());
+  const Graph graph = graph_of(blueprints[0]);
+  if (!o.gradient) return draw_graph(graph, o.options);
+  return draw_graph(differentiate(graph, {.recompute_layers = o.recompute}), o.options);
+}
 
 void run(DrawCommand o) {
   std::vector<Blueprint> blueprints;
   for (const std::string& m : o.models) blueprints.push_back(load_named_blueprint(m));
   o.options.format = o.output.empty() ? DrawFormat::text : draw_format_of(o.output);
-  const std::string text = draw(blueprints, o.options);
+  const bool nodes = o.graph || o.gradient;
+  const std::string text = nodes ? drawn_graph(o, blueprints) : draw(blueprints, o.options);
   if (o.output.empty()) {
     std::fwrite(text.data(), 1, text.size(), stdout);
   } else {
@@ -48,6 +62,15 @@ void add_draw(CLI::App& app) {
       ->add_option("--columns", o->options.columns, "text: columns of the terminal (default 100)")
       ->type_name("N")
       ->check(CLI::Range(20, 10000));
+  command->add_flag("--graph", o->graph,
+                    "the nodes of one model's graph; layers that are alike once");
+  auto* gradient = command->add_flag(
+      "--gradient", o->gradient,
+      "the nodes of a step of training: forward pass, backward pass, and what is kept for it");
+  command
+      ->add_flag("--recompute", o->recompute,
+                 "with --gradient: each layer is computed again from its input")
+      ->needs(gradient);
   command->footer(
       "\nEqual layers are drawn once, with how many there are; where layers differ, each way "
       "stands\n"
@@ -56,7 +79,8 @@ void add_draw(CLI::App& app) {
       "is not the same in all of them is marked in SVG.\n\n"
       "Examples:\n"
       "  ashlar draw gemma-3-27b -o gemma.svg\n"
-      "  ashlar draw olmo-2-7b qwen3-8b -o two.svg");
+      "  ashlar draw olmo-2-7b qwen3-8b -o two.svg\n"
+      "  ashlar draw qwen3-0.6b --gradient -o step.svg");
   command->callback([o] { run(*o); });
 }
 

@@ -7,46 +7,16 @@
 namespace ashlar {
 namespace {
 
-/// Mermaid reads quotes and angle brackets in a label; entities stand for them.
-std::string quoted(const std::vector<std::string>& lines) {
-  std::string out;
-  for (const std::string& line : lines) {
-    if (!out.empty()) out += "<br/>";
-    for (const char c : line) {
-      switch (c) {
-        case '"':
-          out += "#quot;";
-          break;
-        case '#':
-          out += "#35;";
-          break;
-        case '<':
-          out += "#lt;";
-          break;
-        case '>':
-          out += "#gt;";
-          break;
-        case '&':
-          out += "#amp;";
-          break;
-        default:
-          out += static_cast<unsigned char>(c) < 32 ? ' ' : c;
-      }
-    }
-  }
-  return "\"" + out + "\"";
-}
-
 class Chart {
  public:
   Chart(std::string& out, const Anatomy& a, size_t index)
       : out_(out), a_(a), prefix_("m" + std::to_string(index)) {}
 
   void write() {
-    line(fmt::format(
-        "subgraph {}[{}]", prefix_,
-        quoted({fmt::format("{}: {} parameters", a_.name(),
-                            short_number(static_cast<double>(a_.count.parameters.total)))})));
+    line(fmt::format("subgraph {}[{}]", prefix_,
+                     mermaid_label({fmt::format(
+                         "{}: {} parameters", a_.name(),
+                         short_number(static_cast<double>(a_.count.parameters.total)))})));
     line("direction BT");
     const Embedding& e = a_.blueprint.embedding;
     std::vector<std::string> words{
@@ -81,7 +51,7 @@ class Chart {
  private:
   void line(const std::string& text) { out_ += "  " + text + "\n"; }
   std::string node(const std::string& id, const std::vector<std::string>& words) {
-    line(prefix_ + id + "[" + quoted(words) + "]");
+    line(prefix_ + id + "[" + mermaid_label(words) + "]");
     return prefix_ + id;
   }
   std::string add(const std::string& id) {
@@ -129,7 +99,8 @@ class Chart {
     const Panel& p = a_.panels[index];
     std::vector<std::string> title{fmt::format("{} ×", p.layers.size())};
     if (a_.panels.size() > 1) title.push_back(layer_words(p.layers, a_.layers()));
-    line(fmt::format("subgraph {}layers{}[{}]", prefix_, index, quoted({join(title, ", ")})));
+    line(
+        fmt::format("subgraph {}layers{}[{}]", prefix_, index, mermaid_label({join(title, ", ")})));
     line("direction BT");
     const std::string enter = fmt::format("{}in{}", prefix_, index);
     line(enter + "([\"residual stream\"])");
@@ -145,6 +116,35 @@ class Chart {
 };
 
 }  // namespace
+
+std::string mermaid_label(const std::vector<std::string>& lines) {
+  std::string out;
+  for (const std::string& line : lines) {
+    if (!out.empty()) out += "<br/>";
+    for (const char c : line) {
+      switch (c) {
+        case '"':
+          out += "#quot;";
+          break;
+        case '#':
+          out += "#35;";
+          break;
+        case '<':
+          out += "#lt;";
+          break;
+        case '>':
+          out += "#gt;";
+          break;
+        case '&':
+          out += "#amp;";
+          break;
+        default:
+          out += static_cast<unsigned char>(c) < 32 ? ' ' : c;
+      }
+    }
+  }
+  return "\"" + out + "\"";
+}
 
 std::string draw_mermaid(const std::vector<Anatomy>& models) {
   std::string out = "flowchart BT\n";
