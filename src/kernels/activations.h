@@ -12,6 +12,9 @@ namespace ashlar::kernels {
 /// blocks.
 inline constexpr int64_t kQ8Pad = 256;
 
+/// Runs whose largest value is below this are zeros: 127 / largest would overflow.
+inline constexpr float kQ8Smallest = 1e-36f;
+
 /// A row of n activations as int8: x[c] ~ scale[c / 32] * q[c].
 ///   int8  q[padded]            -127 .. 127
 ///   float scale[padded / 32]

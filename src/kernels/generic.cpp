@@ -25,6 +25,7 @@ void prepare_q8(const float* x, std::byte* out, int64_t cols) {
     const int64_t n = std::clamp<int64_t>(cols - 32 * b, 0, 32);
     float largest = 0;
     for (int64_t i = 0; i < n; ++i) largest = std::max(largest, std::fabs(x[32 * b + i]));
+    if (largest < kQ8Smallest) largest = 0;
     const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
     scale[b] = largest / 127.0f;
     int sums[2] = {0, 0};

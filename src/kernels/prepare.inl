@@ -11,7 +11,7 @@ ASHLAR_INLINE void prepare_run(const float* x, int64_t n, int8_t* q, float* scal
     v[i] = left >= kW ? load(x + i * kW) : left > 0 ? load_n(x + i * kW, left) : zero();
     high = max(high, abs(v[i]));
   }
-  const float top = largest(high);
+  const float found = largest(high), top = found < kQ8Smallest ? 0.0f : found;
   const float d = top / 127.0f;
   const F inverse = set1(top > 0 ? 127.0f / top : 0.0f);
   for (int i = 0; i < kVectors; ++i) v[i] = round(mul(v[i], inverse));

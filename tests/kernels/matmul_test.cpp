@@ -219,6 +219,32 @@ TEST_P(PrepareTest, RoundsToTheNearest) {
   }
 }
 
+// 127 / x overflows below 3.7e-37, which products of gates reach.
+TEST_P(PrepareTest, TinyRunsAreFinite) {
+  const Table& table = *GetParam();
+  const int64_t cols = 64;
+  const Q8Layout at = q8_layout(cols);
+  Aligned row(table.activation_bytes(Activation::q8, cols));
+  for (float tiny : {1e-45f, 1e-40f, 1e-38f, 3e-37f, 9e-37f, 1.1e-36f, 1e-35f}) {
+    std::vector<float> x(cols, -tiny);
+    x[3] = 0;
+    x[40] = 1;  // the second run is an ordinary one
+    table.prepare(Activation::q8, x.data(), row.data(), cols);
+    const auto* q = reinterpret_cast<const int8_t*>(row.data());
+    const auto* scale = reinterpret_cast<const float*>(row.data() + at.scale);
+    for (int64_t c = 0; c < cols; ++c)
+      ASSERT_NEAR(scale[c / 32] * static_cast<float>(q[c]), x[static_cast<size_t>(c)],
+                  std::max(1e-36f, scale[c / 32] * 0.50001f))
+          << tiny << " at " << c;
+    ASSERT_EQ(q[40], 127);
+    ASSERT_EQ(q[3], 0);
+    for (int64_t b = 0; b < 2; ++b) {
+      ASSERT_TRUE(std::isfinite(reinterpret_cast<const float*>(row.data() + at.sum)[b]));
+      ASSERT_TRUE(std::isfinite(scale[b]));
+    }
+  }
+}
+
 std::vector<const Table*> supported_tables() {
   std::vector<const Table*> all;
   for (const Table* t : tables())
