@@ -40,6 +40,20 @@ class Counted {
   }
 };
 
+/// What an op computes in between reading F and writing F: sums, exponentials and differences of
+/// near numbers cost a float its last digits, so they are taken in double. An op then adds no error
+/// but the rounding of its results.
+template <class F>
+struct WideOf {
+  using type = F;
+};
+template <>
+struct WideOf<float> {
+  using type = double;
+};
+template <class F>
+using Wide = typename WideOf<F>::type;
+
 inline double value_of(float v) { return v; }
 inline double value_of(double v) { return v; }
 inline double value_of(Counted v) { return v.value; }

@@ -67,10 +67,11 @@ template <class F>
 void Attention::meaning(const In<F>& in, Out<F>& out) const {
   using std::exp;
   using std::tanh;
+  using W = Wide<F>;
   const int64_t kv_heads = in[0].sizes[1], group = in[0].sizes[2], d = in[0].sizes[3],
                 dv = in[2].sizes[2];
   std::map<int32_t, std::vector<int64_t>> rows_of;  // sequence -> its rows of the batch so far
-  std::vector<F> scores;
+  std::vector<W> scores, sums;
   for (int64_t t = 0; t < in.batch.size(); ++t) {
     const int64_t position = in.batch.positions[static_cast<size_t>(t)];
     std::vector<int64_t>& rows = rows_of[in.batch.sequences[static_cast<size_t>(t)]];
@@ -83,29 +84,30 @@ void Attention::meaning(const In<F>& in, Out<F>& out) const {
     for (int64_t h = 0; h < kv_heads * group; ++h) {
       const int64_t kv = h / group;
       const F* q = in[0].values.data() + (t * kv_heads * group + h) * d;
-      scores.assign(visible.size(), F(0));
-      F peak = in.size() == 4 ? in[3].values[static_cast<size_t>(h)] : F(-1e30);
+      scores.assign(visible.size(), W(0));
+      sums.assign(static_cast<size_t>(dv), W(0));
+      W peak = in.size() == 4 ? W(in[3].values[static_cast<size_t>(h)]) : W(-1e30);
       for (size_t j = 0; j < visible.size(); ++j) {
         const F* k = in[1].values.data() + (visible[j] * kv_heads + kv) * d;
-        F dot = 0;
-        for (int64_t i = 0; i < d; ++i) dot += q[i] * k[i];
-        dot *= F(scale);
-        if (softcap > 0) dot = F(softcap) * tanh(dot / F(softcap));
-        if (factor != 1) dot *= F(factor);
+        W dot = 0;
+        for (int64_t i = 0; i < d; ++i) dot += W(q[i]) * W(k[i]);
+        dot *= W(scale);
+        if (softcap > 0) dot = W(softcap) * tanh(dot / W(softcap));
+        if (factor != 1) dot *= W(factor);
         scores[j] = dot;
         if (dot > peak) peak = dot;
       }
       F* o = out[0].values.data() + (t * kv_heads * group + h) * dv;
-      F sum = 0;
-      if (in.size() == 4) sum += exp(in[3].values[static_cast<size_t>(h)] - peak);
+      W sum = 0;
+      if (in.size() == 4) sum += exp(W(in[3].values[static_cast<size_t>(h)]) - peak);
       for (size_t j = 0; j < visible.size(); ++j) {
-        const F p = exp(scores[j] - peak);
+        const W p = exp(scores[j] - peak);
         sum += p;
         const F* v = in[2].values.data() + (visible[j] * kv_heads + kv) * dv;
-        for (int64_t i = 0; i < dv; ++i) o[i] += p * v[i];
+        for (size_t i = 0; i < sums.size(); ++i) sums[i] += p * W(v[i]);
       }
-      const F r = F(1) / sum;
-      for (int64_t i = 0; i < dv; ++i) o[i] *= r;
+      const W r = W(1) / sum;
+      for (size_t i = 0; i < sums.size(); ++i) o[i] = F(sums[i] * r);
     }
   }
 }

@@ -55,12 +55,13 @@ template <class F>
 void AttentionGrad::meaning(const In<F>& in, Out<F>& out) const {
   using std::exp;
   using std::tanh;
+  using W = Wide<F>;
   const int64_t kv_heads = in[0].sizes[1], group = in[0].sizes[2], d = in[0].sizes[3],
                 dv = in[2].sizes[2];
   const bool sinks = in.size() == 5;
-  const F scale = F(forward.scale), softcap = F(forward.softcap);
+  const W scale = W(forward.scale), softcap = W(forward.softcap);
   std::map<int32_t, std::vector<int64_t>> rows_of;  // sequence -> its rows of the batch so far
-  std::vector<F> p, dp, capped;  // per visible key; capped: tanh(score / softcap)
+  std::vector<W> p, dp, capped;  // per visible key; capped: tanh(score / softcap)
   for (int64_t t = 0; t < in.batch.size(); ++t) {
     const int64_t position = in.batch.positions[static_cast<size_t>(t)];
     std::vector<int64_t>& rows = rows_of[in.batch.sequences[static_cast<size_t>(t)]];
@@ -71,58 +72,58 @@ void AttentionGrad::meaning(const In<F>& in, Out<F>& out) const {
         visible.push_back(row);
     }
     const double factor = forward.score_factor(position);
-    p.assign(visible.size(), F(0));
+    p.assign(visible.size(), W(0));
     dp = capped = p;
     for (int64_t h = 0; h < kv_heads * group; ++h) {
       const int64_t kv = h / group;
       const F* q = in[0].values.data() + (t * kv_heads * group + h) * d;
       const F* dout = in[3].values.data() + (t * kv_heads * group + h) * dv;
       F* dq = out[0].values.data() + (t * kv_heads * group + h) * d;
-      F peak = sinks ? in[4].values[static_cast<size_t>(h)] : F(-1e30);
+      W peak = sinks ? W(in[4].values[static_cast<size_t>(h)]) : W(-1e30);
       for (size_t j = 0; j < visible.size(); ++j) {
         const F* k = in[1].values.data() + (visible[j] * kv_heads + kv) * d;
-        F score = 0;
-        for (int64_t i = 0; i < d; ++i) score += q[i] * k[i];
+        W score = 0;
+        for (int64_t i = 0; i < d; ++i) score += W(q[i]) * W(k[i]);
         score *= scale;
         if (forward.softcap > 0) {
           capped[j] = tanh(score / softcap);
           score = softcap * capped[j];
         }
-        if (factor != 1) score *= F(factor);
+        if (factor != 1) score *= W(factor);
         p[j] = score;
         if (score > peak) peak = score;
       }
-      F sum = 0, sink = 0, mean = 0;  // mean of dp under p
+      W sum = 0, sink = 0, mean = 0;  // mean of dp under p
       if (sinks) {
-        sink = exp(in[4].values[static_cast<size_t>(h)] - peak);
+        sink = exp(W(in[4].values[static_cast<size_t>(h)]) - peak);
         sum += sink;
       }
-      for (F& v : p) {
+      for (W& v : p) {
         v = exp(v - peak);
         sum += v;
       }
-      const F r = F(1) / sum;
+      const W r = W(1) / sum;
       for (size_t j = 0; j < visible.size(); ++j) {
         const F* v = in[2].values.data() + (visible[j] * kv_heads + kv) * dv;
-        dp[j] = F(0);
-        for (int64_t i = 0; i < dv; ++i) dp[j] += dout[i] * v[i];
+        dp[j] = W(0);
+        for (int64_t i = 0; i < dv; ++i) dp[j] += W(dout[i]) * W(v[i]);
         p[j] *= r;
         mean += p[j] * dp[j];
       }
-      if (sinks) out[3].values[static_cast<size_t>(h)] -= sink * r * mean;
+      if (sinks) out[3].values[static_cast<size_t>(h)] -= F(sink * r * mean);
       for (size_t j = 0; j < visible.size(); ++j) {
         const int64_t row = visible[j] * kv_heads + kv;
         F* dvalue = out[2].values.data() + row * dv;
-        for (int64_t i = 0; i < dv; ++i) dvalue[i] += p[j] * dout[i];
-        F ds = p[j] * (dp[j] - mean);
-        if (factor != 1) ds *= F(factor);
-        if (forward.softcap > 0) ds *= F(1) - capped[j] * capped[j];
+        for (int64_t i = 0; i < dv; ++i) dvalue[i] += F(p[j] * W(dout[i]));
+        W ds = p[j] * (dp[j] - mean);
+        if (factor != 1) ds *= W(factor);
+        if (forward.softcap > 0) ds *= W(1) - capped[j] * capped[j];
         ds *= scale;
         const F* k = in[1].values.data() + row * d;
         F* dk = out[1].values.data() + row * d;
         for (int64_t i = 0; i < d; ++i) {
-          dq[i] += ds * k[i];
-          dk[i] += ds * q[i];
+          dq[i] += F(ds * W(k[i]));
+          dk[i] += F(ds * W(q[i]));
         }
       }
     }

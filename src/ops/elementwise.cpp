@@ -85,10 +85,10 @@ std::vector<Value> Scale::derivative(Builder& b, std::span<const Value>, std::sp
 template <class F>
 void Scale::meaning(const In<F>& in, Out<F>& out) const {
   for (size_t i = 0; i < in[0].values.size(); ++i) {
-    F y = in[0].values[i];
-    if (factor != 1) y *= F(factor);
-    if (shift != 0) y += F(shift);
-    out[0].values[i] = y;
+    Wide<F> y = in[0].values[i];
+    if (factor != 1) y *= Wide<F>(factor);
+    if (shift != 0) y += Wide<F>(shift);
+    out[0].values[i] = F(y);
   }
 }
 
@@ -123,8 +123,9 @@ std::vector<Value> Softcap::derivative(Builder& b, std::span<const Value> in,
 template <class F>
 void Softcap::meaning(const In<F>& in, Out<F>& out) const {
   using std::tanh;
+  using W = Wide<F>;
   for (size_t i = 0; i < in[0].values.size(); ++i)
-    out[0].values[i] = F(cap) * tanh(in[0].values[i] / F(cap));
+    out[0].values[i] = F(W(cap) * tanh(W(in[0].values[i]) / W(cap)));
 }
 
 std::span<const std::string_view> enum_names(ActivationKind) {
@@ -145,24 +146,25 @@ template <class F>
 void Activate::meaning(const In<F>& in, Out<F>& out) const {
   using std::exp;
   using std::tanh;
+  using W = Wide<F>;
   for (size_t i = 0; i < in[0].values.size(); ++i) {
-    const F x = in[0].values[i];
-    F y = 0;
+    const W x = in[0].values[i];
+    W y = 0;
     switch (kind) {
       case ActivationKind::gelu_tanh:
-        y = F(0.5) * x * (F(1) + tanh(F(0.7978845608028654) * (x + F(0.044715) * x * x * x)));
+        y = W(0.5) * x * (W(1) + tanh(W(0.7978845608028654) * (x + W(0.044715) * x * x * x)));
         break;
       case ActivationKind::silu:
-        y = x * (F(1) / (F(1) + exp(-x)));
+        y = x * (W(1) / (W(1) + exp(-x)));
         break;
       case ActivationKind::sigmoid:
-        y = F(1) / (F(1) + exp(-x));
+        y = W(1) / (W(1) + exp(-x));
         break;
       case ActivationKind::relu:
-        y = x > F(0) ? x : F(0);
+        y = x > W(0) ? x : W(0);
         break;
     }
-    out[0].values[i] = y;
+    out[0].values[i] = F(y);
   }
 }
 

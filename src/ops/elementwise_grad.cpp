@@ -43,9 +43,10 @@ int64_t SoftcapGrad::flops(std::span<const Type> in, const Workload& load) const
 template <class F>
 void SoftcapGrad::meaning(const In<F>& in, Out<F>& out) const {
   using std::tanh;
+  using W = Wide<F>;
   for (size_t i = 0; i < in[0].values.size(); ++i) {
-    const F t = tanh(in[0].values[i] / F(cap));
-    out[0].values[i] = in[1].values[i] * (F(1) - t * t);
+    const W t = tanh(W(in[0].values[i]) / W(cap));
+    out[0].values[i] = F(W(in[1].values[i]) * (W(1) - t * t));
   }
 }
 
@@ -58,8 +59,8 @@ int64_t ActivateGrad::flops(std::span<const Type> in, const Workload& load) cons
 template <class F>
 void ActivateGrad::meaning(const In<F>& in, Out<F>& out) const {
   for (size_t i = 0; i < in[0].values.size(); ++i) {
-    const F x = in[0].values[i], dy = in[1].values[i];
-    F dx = 0;
+    const Wide<F> x = in[0].values[i], dy = in[1].values[i];
+    Wide<F> dx = 0;
     switch (kind) {
       case ActivationKind::gelu_tanh:
         dx = dy * gelu_tanh_slope(x).slope;
@@ -71,10 +72,10 @@ void ActivateGrad::meaning(const In<F>& in, Out<F>& out) const {
         dx = dy * sigmoid_slope(x).slope;
         break;
       case ActivationKind::relu:
-        dx = x > F(0) ? dy : F(0);
+        dx = x > Wide<F>(0) ? dy : Wide<F>(0);
         break;
     }
-    out[0].values[i] = dx;
+    out[0].values[i] = F(dx);
   }
 }
 
@@ -130,20 +131,22 @@ int64_t GatedGrad::flops(std::span<const Type> in, const Workload& load) const {
 }
 template <class F>
 void GatedGrad::meaning(const In<F>& in, Out<F>& out) const {
-  const F alpha = F(forward.alpha), limit = F(forward.limit);
+  using W = Wide<F>;
+  // The limit as the clamp has it, in F: what lies on it is within.
+  const W alpha = W(forward.alpha), limit = W(F(forward.limit));
   for (size_t i = 0; i < in[0].values.size(); ++i) {
-    const F gate = in[0].values[i], up = in[1].values[i], dy = in[2].values[i];
+    const W gate = in[0].values[i], up = in[1].values[i], dy = in[2].values[i];
     F &dgate = out[0].values[i], &dup = out[1].values[i];
     if (forward.kind == GateKind::clamped) {
-      const F g = gate > limit ? limit : gate;
-      const F u = (up > limit ? limit : up < -limit ? -limit : up) + F(1);
-      const Slope<F> s = sigmoid_slope(alpha * g);
-      dgate = within(gate, F(-1e30), limit, dy * u * (s.value + g * alpha * s.slope));
-      dup = within(up, -limit, limit, dy * g * s.value);
+      const W g = gate > limit ? limit : gate;
+      const W u = (up > limit ? limit : up < -limit ? -limit : up) + W(1);
+      const Slope<W> s = sigmoid_slope(alpha * g);
+      dgate = F(within(gate, W(-1e30), limit, dy * u * (s.value + g * alpha * s.slope)));
+      dup = F(within(up, -limit, limit, dy * g * s.value));
     } else {
-      const Slope<F> f = forward.kind == GateKind::silu ? silu_slope(gate) : gelu_tanh_slope(gate);
-      dgate = dy * up * f.slope;
-      dup = dy * f.value;
+      const Slope<W> f = forward.kind == GateKind::silu ? silu_slope(gate) : gelu_tanh_slope(gate);
+      dgate = F(dy * up * f.slope);
+      dup = F(dy * f.value);
     }
   }
 }

@@ -123,40 +123,45 @@ template <class F>
 void Route::meaning(const In<F>& in, Out<F>& out) const {
   using std::exp;
   using std::tanh;
+  using W = Wide<F>;
   const auto experts = static_cast<size_t>(in[0].sizes[1]);
   const auto k = static_cast<size_t>(top_k);
-  std::vector<F> s(experts), choice(experts);
+  std::vector<W> s(experts), choice(experts);
   std::vector<size_t> order(experts);
-  const auto softmax = [](std::vector<F>& x) {
-    F peak = x[0];
-    for (const F& v : x) peak = v > peak ? v : peak;
-    F sum = 0;
-    for (F& v : x) {
+  const auto softmax = [](std::vector<W>& x) {
+    W peak = x[0];
+    for (const W& v : x) peak = v > peak ? v : peak;
+    W sum = 0;
+    for (W& v : x) {
       v = exp(v - peak);
       sum += v;
     }
-    for (F& v : x) v /= sum;
+    for (W& v : x) v /= sum;
   };
   for (size_t t = 0; t < static_cast<size_t>(in.batch.size()); ++t) {
     for (size_t e = 0; e < experts; ++e) {
       s[e] = in[0].values[t * experts + e];
-      if (softcap > 0) s[e] = F(softcap) * tanh(s[e] / F(softcap));
+      if (softcap > 0) s[e] = W(softcap) * tanh(s[e] / W(softcap));
     }
     if (score == RouteScore::softmax) softmax(s);
     if (score == RouteScore::sigmoid) {
-      for (F& v : s) v = F(1) / (F(1) + exp(-v));
+      for (W& v : s) v = W(1) / (W(1) + exp(-v));
     }
-    for (size_t e = 0; e < experts; ++e) choice[e] = in.size() == 2 ? s[e] + in[1].values[e] : s[e];
+    for (size_t e = 0; e < experts; ++e)
+      choice[e] = in.size() == 2 ? s[e] + W(in[1].values[e]) : s[e];
+    if (by_logits(in.size() == 2)) {
+      for (size_t e = 0; e < experts; ++e) choice[e] = in[0].values[t * experts + e];
+    }
     std::vector<bool> allowed(experts, true);
     if (groups > 1) {
       const size_t size = experts / static_cast<size_t>(groups);
-      std::vector<F> best(static_cast<size_t>(groups));
+      std::vector<W> best(static_cast<size_t>(groups));
       std::vector<size_t> ranked(static_cast<size_t>(groups));
       std::iota(ranked.begin(), ranked.end(), size_t{0});
       for (size_t g = 0; g < best.size(); ++g) {
-        F first = choice[g * size], second = F(-1e30);
+        W first = choice[g * size], second = W(-1e30);
         for (size_t i = 1; i < size; ++i) {
-          const F v = choice[g * size + i];
+          const W v = choice[g * size + i];
           if (v > first) {
             second = first;
             first = v;
@@ -178,18 +183,18 @@ void Route::meaning(const In<F>& in, Out<F>& out) const {
     }
     std::stable_sort(order.begin(), order.end(),
                      [&](size_t a, size_t b) { return choice[a] > choice[b]; });
-    std::vector<F> w(k);
+    std::vector<W> w(k);
     for (size_t i = 0; i < k; ++i) w[i] = s[order[i]];
     if (score == RouteScore::softmax_selected) softmax(w);
     if (normalize) {
-      F sum = 0;
-      for (const F& v : w) sum += v;
-      sum += F(1e-20);
-      for (F& v : w) v /= sum;
+      W sum = 0;
+      for (const W& v : w) sum += v;
+      sum += W(1e-20);
+      for (W& v : w) v /= sum;
     }
     for (size_t i = 0; i < k; ++i) {
-      if (scale != 1) w[i] *= F(scale);
-      out[0].values[t * k + i] = w[i];
+      if (scale != 1) w[i] *= W(scale);
+      out[0].values[t * k + i] = F(w[i]);
       out[1].indices[t * k + i] = static_cast<int64_t>(order[i]);
     }
   }
@@ -227,14 +232,16 @@ std::vector<Value> WeightedSum::derivative(Builder& b, std::span<const Value> in
 
 template <class F>
 void WeightedSum::meaning(const In<F>& in, Out<F>& out) const {
+  using W = Wide<F>;
   const int64_t k = in[0].sizes[1], d = in[1].sizes[2];
   for (int64_t t = 0; t < in.batch.size(); ++t) {
-    for (int64_t i = 0; i < k; ++i) {
-      const F w = in[0].values[static_cast<size_t>(t * k + i)];
-      for (int64_t j = 0; j < d; ++j) {
-        out[0].values[static_cast<size_t>(t * d + j)] +=
-            w * in[1].values[static_cast<size_t>((t * k + i) * d + j)];
+    for (int64_t j = 0; j < d; ++j) {
+      W sum = 0;
+      for (int64_t i = 0; i < k; ++i) {
+        sum += W(in[0].values[static_cast<size_t>(t * k + i)]) *
+               W(in[1].values[static_cast<size_t>((t * k + i) * d + j)]);
       }
+      out[0].values[static_cast<size_t>(t * d + j)] = F(sum);
     }
   }
 }
@@ -295,9 +302,11 @@ template <class F>
 void ExpertSum::meaning(const In<F>& in, Out<F>& out) const {
   const int64_t k = in[0].sizes[1], d = in[0].inner(in[0].sizes.size() - 2);
   for (int64_t t = 0; t < in.batch.size(); ++t) {
-    for (int64_t i = 0; i < k * d; ++i) {
-      out[0].values[static_cast<size_t>(t * d + i % d)] +=
-          in[0].values[static_cast<size_t>(t * k * d + i)];
+    for (int64_t j = 0; j < d; ++j) {
+      Wide<F> sum = 0;
+      for (int64_t i = 0; i < k; ++i)
+        sum += Wide<F>(in[0].values[static_cast<size_t>((t * k + i) * d + j)]);
+      out[0].values[static_cast<size_t>(t * d + j)] = F(sum);
     }
   }
 }

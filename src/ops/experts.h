@@ -54,6 +54,11 @@ struct Route {
   double softcap = 0;
   int64_t groups = 1, keep_groups = 1;
   GroupScore group_score = GroupScore::top2_sum;
+  /// Whether logits are compared in place of scores, which rise with them but may saturate: of two
+  /// sigmoids of 1 the larger logit still wins. Not so where scores are added to something.
+  bool by_logits(bool corrected) const {
+    return !corrected && (groups == 1 || group_score == GroupScore::max);
+  }
   template <class V>
   void attributes(V& v) {
     v("top_k", top_k);

@@ -1,6 +1,8 @@
 // The gradient of routing in plain loops, that of the experts as its expansion.
 #include "ops/experts_grad.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "graph/op_model.h"
 #include "ops/elementwise.h"
@@ -43,21 +45,22 @@ template <class F>
 void RouteGrad::meaning(const In<F>& in, Out<F>& out) const {
   using std::exp;
   using std::tanh;
+  using W = Wide<F>;
   const auto experts = static_cast<size_t>(in[0].sizes[1]);
   const auto k = static_cast<size_t>(forward.top_k);
-  const auto softmax = [](std::vector<F>& x) {
-    F peak = x[0];
-    for (const F& v : x) peak = v > peak ? v : peak;
-    F sum = 0;
-    for (F& v : x) {
+  const auto softmax = [](std::vector<W>& x) {
+    W peak = x[0];
+    for (const W& v : x) peak = v > peak ? v : peak;
+    W sum = 0;
+    for (W& v : x) {
       v = exp(v - peak);
       sum += v;
     }
-    for (F& v : x) v /= sum;
+    for (W& v : x) v /= sum;
   };
-  std::vector<F> s(experts), capped(experts), w(k), dw(k);
+  std::vector<W> s(experts), capped(experts), dz(experts), w(k), dw(k);
   for (size_t t = 0; t < static_cast<size_t>(in.batch.size()); ++t) {
-    F* dz = out[0].values.data() + t * experts;
+    std::fill(dz.begin(), dz.end(), W(0));
     const auto chosen = [&](size_t i) {
       const int64_t e = in[1].indices[t * k + i];
       if (e < 0 || e >= in[0].sizes[1])
@@ -67,29 +70,29 @@ void RouteGrad::meaning(const In<F>& in, Out<F>& out) const {
     for (size_t e = 0; e < experts; ++e) {
       s[e] = in[0].values[t * experts + e];
       if (forward.softcap > 0) {
-        capped[e] = tanh(s[e] / F(forward.softcap));
-        s[e] = F(forward.softcap) * capped[e];
+        capped[e] = tanh(s[e] / W(forward.softcap));
+        s[e] = W(forward.softcap) * capped[e];
       }
     }
     if (forward.score == RouteScore::softmax) softmax(s);
     if (forward.score == RouteScore::sigmoid) {
-      for (F& v : s) v = F(1) / (F(1) + exp(-v));
+      for (W& v : s) v = W(1) / (W(1) + exp(-v));
     }
     for (size_t i = 0; i < k; ++i) w[i] = s[chosen(i)];
     if (forward.score == RouteScore::softmax_selected) softmax(w);
     for (size_t i = 0; i < k; ++i) {
       dw[i] = in[2].values[t * k + i];
-      if (forward.scale != 1) dw[i] *= F(forward.scale);
+      if (forward.scale != 1) dw[i] *= W(forward.scale);
     }
     // Through w / sum(w), then through the scores.
     if (forward.normalize) {
-      F sum = 0, mean = 0;
-      for (const F& v : w) sum += v;
-      sum += F(1e-20);
+      W sum = 0, mean = 0;
+      for (const W& v : w) sum += v;
+      sum += W(1e-20);
       for (size_t i = 0; i < k; ++i) mean += dw[i] * (w[i] / sum);
-      for (F& v : dw) v = (v - mean) / sum;
+      for (W& v : dw) v = (v - mean) / sum;
     }
-    F mean = 0;
+    W mean = 0;
     switch (forward.score) {
       case RouteScore::softmax:
         for (size_t i = 0; i < k; ++i) {
@@ -99,7 +102,7 @@ void RouteGrad::meaning(const In<F>& in, Out<F>& out) const {
         for (size_t e = 0; e < experts; ++e) dz[e] = s[e] * (dz[e] - mean);
         break;
       case RouteScore::sigmoid:
-        for (size_t i = 0; i < k; ++i) dz[chosen(i)] = dw[i] * w[i] * (F(1) - w[i]);
+        for (size_t i = 0; i < k; ++i) dz[chosen(i)] = dw[i] * w[i] * (W(1) - w[i]);
         break;
       case RouteScore::softmax_selected:
         for (size_t i = 0; i < k; ++i) mean += dw[i] * w[i];
@@ -107,8 +110,9 @@ void RouteGrad::meaning(const In<F>& in, Out<F>& out) const {
         break;
     }
     if (forward.softcap > 0) {
-      for (size_t e = 0; e < experts; ++e) dz[e] *= F(1) - capped[e] * capped[e];
+      for (size_t e = 0; e < experts; ++e) dz[e] *= W(1) - capped[e] * capped[e];
     }
+    for (size_t e = 0; e < experts; ++e) out[0].values[t * experts + e] = F(dz[e]);
   }
 }
 
@@ -133,13 +137,14 @@ std::vector<Value> ChosenDot::derivative(Builder& b, std::span<const Value> in,
 
 template <class F>
 void ChosenDot::meaning(const In<F>& in, Out<F>& out) const {
+  using W = Wide<F>;
   const int64_t k = in[0].sizes[1], d = in[0].sizes[2];
   for (int64_t i = 0; i < in.batch.size() * k; ++i) {
-    F sum = 0;
+    W sum = 0;
     for (int64_t j = 0; j < d; ++j)
-      sum += in[0].values[static_cast<size_t>(i * d + j)] *
-             in[1].values[static_cast<size_t>(i / k * d + j)];
-    out[0].values[static_cast<size_t>(i)] = sum;
+      sum += W(in[0].values[static_cast<size_t>(i * d + j)]) *
+             W(in[1].values[static_cast<size_t>(i / k * d + j)]);
+    out[0].values[static_cast<size_t>(i)] = F(sum);
   }
 }
 

@@ -49,10 +49,10 @@ void Linear::meaning(const In<F>& in, Out<F>& out) const {
     const F* x = in[0].values.data() + t * width;
     for (int64_t r = 0; r < rows; ++r) {
       const F* w = in[1].values.data() + r * width;
-      F sum = 0;
-      for (int64_t i = 0; i < width; ++i) sum += w[i] * x[i];
-      if (in.size() == 3) sum += in[2].values[static_cast<size_t>(r)];
-      out[0].values[static_cast<size_t>(t * rows + r)] = sum;
+      Wide<F> sum = 0;
+      for (int64_t i = 0; i < width; ++i) sum += Wide<F>(w[i]) * Wide<F>(x[i]);
+      if (in.size() == 3) sum += Wide<F>(in[2].values[static_cast<size_t>(r)]);
+      out[0].values[static_cast<size_t>(t * rows + r)] = F(sum);
     }
   }
 }
@@ -109,10 +109,10 @@ void ExpertLinear::meaning(const In<F>& in, Out<F>& out) const {
       const int64_t expert = in[1].indices[static_cast<size_t>(t * chosen + k)];
       for (int64_t r = 0; r < rows; ++r) {
         const F* w = in[2].values.data() + (expert * rows + r) * width;
-        F sum = 0;
-        for (int64_t i = 0; i < width; ++i) sum += w[i] * x[i];
-        if (in.size() == 4) sum += in[3].values[static_cast<size_t>(expert * rows + r)];
-        out[0].values[static_cast<size_t>((t * chosen + k) * rows + r)] = sum;
+        Wide<F> sum = 0;
+        for (int64_t i = 0; i < width; ++i) sum += Wide<F>(w[i]) * Wide<F>(x[i]);
+        if (in.size() == 4) sum += Wide<F>(in[3].values[static_cast<size_t>(expert * rows + r)]);
+        out[0].values[static_cast<size_t>((t * chosen + k) * rows + r)] = F(sum);
       }
     }
   }

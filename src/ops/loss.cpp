@@ -79,6 +79,7 @@ template <class F>
 void CrossEntropy::meaning(const In<F>& in, Out<F>& out) const {
   using std::exp;
   using std::log;
+  using W = Wide<F>;
   const int64_t vocab = in[0].sizes[1];
   const std::vector<int64_t> next = next_rows(in.batch);
   for (size_t t = 0; t < next.size(); ++t) {
@@ -86,9 +87,9 @@ void CrossEntropy::meaning(const In<F>& in, Out<F>& out) const {
     const F* z = in[0].values.data() + t * static_cast<size_t>(vocab);
     const int64_t target = checked_id(in[1].indices[static_cast<size_t>(next[t])], vocab);
     const F peak = largest(z, vocab);
-    F sum = 0;
-    for (int64_t i = 0; i < vocab; ++i) sum += exp(z[i] - peak);
-    out[0].values[t] = log(sum) - (z[target] - peak);
+    W sum = 0;
+    for (int64_t i = 0; i < vocab; ++i) sum += exp(W(z[i]) - W(peak));
+    out[0].values[t] = F(log(sum) - (W(z[target]) - W(peak)));
   }
 }
 
@@ -107,6 +108,7 @@ int64_t CrossEntropyGrad::flops(std::span<const Type> in, const Workload& load) 
 template <class F>
 void CrossEntropyGrad::meaning(const In<F>& in, Out<F>& out) const {
   using std::exp;
+  using W = Wide<F>;
   const int64_t vocab = in[0].sizes[1];
   const std::vector<int64_t> next = next_rows(in.batch);
   for (size_t t = 0; t < next.size(); ++t) {
@@ -115,14 +117,16 @@ void CrossEntropyGrad::meaning(const In<F>& in, Out<F>& out) const {
     F* dz = out[0].values.data() + t * static_cast<size_t>(vocab);
     const int64_t target = checked_id(in[1].indices[static_cast<size_t>(next[t])], vocab);
     const F peak = largest(z, vocab);
-    F sum = 0;
+    std::vector<W> p(static_cast<size_t>(vocab));
+    W sum = 0;
     for (int64_t i = 0; i < vocab; ++i) {
-      dz[i] = exp(z[i] - peak);
-      sum += dz[i];
+      p[static_cast<size_t>(i)] = exp(W(z[i]) - W(peak));
+      sum += p[static_cast<size_t>(i)];
     }
-    const F r = in[2].values[t] / sum;
-    for (int64_t i = 0; i < vocab; ++i) dz[i] *= r;
-    dz[target] -= in[2].values[t];
+    const W r = W(in[2].values[t]) / sum;
+    for (W& v : p) v *= r;
+    p[static_cast<size_t>(target)] -= W(in[2].values[t]);
+    for (int64_t i = 0; i < vocab; ++i) dz[i] = F(p[static_cast<size_t>(i)]);
   }
 }
 
@@ -145,10 +149,13 @@ std::vector<Value> ScoredMean::derivative(Builder& b, std::span<const Value>,
 template <class F>
 void ScoredMean::meaning(const In<F>& in, Out<F>& out) const {
   const std::vector<int64_t> next = next_rows(in.batch);
-  const F weight = F(scored_weight(next));
+  using W = Wide<F>;
+  const W weight = W(scored_weight(next));
+  W sum = 0;
   for (size_t t = 0; t < next.size(); ++t) {
-    if (next[t] >= 0) out[0].values[0] += in[0].values[t] * weight;
+    if (next[t] >= 0) sum += W(in[0].values[t]) * weight;
   }
+  out[0].values[0] = F(sum);
 }
 
 std::vector<Type> ScoredMeanGrad::types(std::span<const Type> in) const {

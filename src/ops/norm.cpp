@@ -33,16 +33,18 @@ std::vector<Value> RmsNorm::derivative(Builder& b, std::span<const Value> in,
 template <class F>
 void RmsNorm::meaning(const In<F>& in, Out<F>& out) const {
   using std::sqrt;
+  using W = Wide<F>;
   const int64_t n = in[0].inner(static_cast<size_t>(axes));
   for (int64_t g = 0; g < in[0].elements() / n; ++g) {
     const F* x = in[0].values.data() + g * n;
     F* y = out[0].values.data() + g * n;
-    F squares = 0;
-    for (int64_t i = 0; i < n; ++i) squares += x[i] * x[i];
-    const F r = F(1) / sqrt(squares / F(static_cast<double>(n)) + F(eps));
+    W squares = 0;
+    for (int64_t i = 0; i < n; ++i) squares += W(x[i]) * W(x[i]);
+    const W r = W(1) / sqrt(squares / W(static_cast<double>(n)) + W(eps));
     for (int64_t i = 0; i < n; ++i) {
-      y[i] = x[i] * r;
-      if (in.size() == 2) y[i] *= in[1].values[static_cast<size_t>(i)];
+      W v = W(x[i]) * r;
+      if (in.size() == 2) v *= W(in[1].values[static_cast<size_t>(i)]);
+      y[i] = F(v);
     }
   }
 }
@@ -72,21 +74,22 @@ std::vector<Value> LayerNorm::derivative(Builder& b, std::span<const Value> in,
 template <class F>
 void LayerNorm::meaning(const In<F>& in, Out<F>& out) const {
   using std::sqrt;
+  using W = Wide<F>;
   const int64_t n = in[0].inner(1);
   for (int64_t g = 0; g < in[0].elements() / n; ++g) {
     const F* x = in[0].values.data() + g * n;
     F* y = out[0].values.data() + g * n;
-    F sum = 0, squares = 0;
-    for (int64_t i = 0; i < n; ++i) sum += x[i];
-    const F mean = sum / F(static_cast<double>(n));
+    W sum = 0, squares = 0;
+    for (int64_t i = 0; i < n; ++i) sum += W(x[i]);
+    const W mean = sum / W(static_cast<double>(n));
     for (int64_t i = 0; i < n; ++i) {
-      const F centred = x[i] - mean;
+      const W centred = W(x[i]) - mean;
       squares += centred * centred;
     }
-    const F r = F(1) / sqrt(squares / F(static_cast<double>(n)) + F(eps));
+    const W r = W(1) / sqrt(squares / W(static_cast<double>(n)) + W(eps));
     for (int64_t i = 0; i < n; ++i) {
-      y[i] = (x[i] - mean) * r * in[1].values[static_cast<size_t>(i)] +
-             in[2].values[static_cast<size_t>(i)];
+      y[i] = F((W(x[i]) - mean) * r * W(in[1].values[static_cast<size_t>(i)]) +
+               W(in[2].values[static_cast<size_t>(i)]));
     }
   }
 }

@@ -28,26 +28,28 @@ int64_t RmsNormGrad::flops(std::span<const Type> in, const Workload& load) const
 template <class F>
 void RmsNormGrad::meaning(const In<F>& in, Out<F>& out) const {
   using std::sqrt;
+  using W = Wide<F>;
   const int64_t n = in[0].inner(static_cast<size_t>(axes));
-  const F count = F(static_cast<double>(n));
-  std::vector<F> g(static_cast<size_t>(n));  // gradient of x / rms
+  const W count = W(static_cast<double>(n));
+  std::vector<W> g(static_cast<size_t>(n));  // gradient of x / rms
+  std::vector<W> dw(in.size() == 3 ? static_cast<size_t>(n) : 0);
   for (int64_t group = 0; group < in[0].elements() / n; ++group) {
     const F* x = in[0].values.data() + group * n;
     const F* dy = in[1].values.data() + group * n;
     F* dx = out[0].values.data() + group * n;
-    F squares = 0, product = 0;
-    for (int64_t i = 0; i < n; ++i) squares += x[i] * x[i];
-    const F r = F(1) / sqrt(squares / count + F(eps));
+    W squares = 0, product = 0;
+    for (int64_t i = 0; i < n; ++i) squares += W(x[i]) * W(x[i]);
+    const W r = W(1) / sqrt(squares / count + W(eps));
     for (int64_t i = 0; i < n; ++i) {
       const auto at = static_cast<size_t>(i);
-      g[at] = in.size() == 3 ? dy[i] * in[2].values[at] : dy[i];
-      product += g[at] * x[i];
+      g[at] = in.size() == 3 ? W(dy[i]) * W(in[2].values[at]) : W(dy[i]);
+      product += g[at] * W(x[i]);
     }
-    const F c = r * r * r * product / count;
-    for (int64_t i = 0; i < n; ++i) dx[i] = r * g[static_cast<size_t>(i)] - c * x[i];
-    if (in.size() < 3) continue;
-    for (int64_t i = 0; i < n; ++i) out[1].values[static_cast<size_t>(i)] += dy[i] * x[i] * r;
+    const W c = r * r * r * product / count;
+    for (int64_t i = 0; i < n; ++i) dx[i] = F(r * g[static_cast<size_t>(i)] - c * W(x[i]));
+    for (size_t i = 0; i < dw.size(); ++i) dw[i] += W(dy[i]) * W(x[i]) * r;
   }
+  for (size_t i = 0; i < dw.size(); ++i) out[1].values[i] = F(dw[i]);
 }
 
 std::vector<Type> LayerNormGrad::types(std::span<const Type> in) const {
@@ -70,30 +72,36 @@ template <class F>
 void LayerNormGrad::meaning(const In<F>& in, Out<F>& out) const {
   using std::sqrt;
   const int64_t n = in[0].inner(1);
-  const F count = F(static_cast<double>(n));
-  std::vector<F> h(static_cast<size_t>(n)), g(h.size());  // normalised x, and its gradient
+  using W = Wide<F>;
+  const W count = W(static_cast<double>(n));
+  std::vector<W> h(static_cast<size_t>(n)), g(h.size());  // normalised x, and its gradient
+  std::vector<W> dw(h.size()), db(h.size());
   for (int64_t group = 0; group < in[0].elements() / n; ++group) {
     const F* x = in[0].values.data() + group * n;
     const F* dy = in[1].values.data() + group * n;
     F* dx = out[0].values.data() + group * n;
-    F sum = 0, squares = 0, sum_g = 0, sum_gh = 0;
-    for (int64_t i = 0; i < n; ++i) sum += x[i];
-    const F mean = sum / count;
+    W sum = 0, squares = 0, sum_g = 0, sum_gh = 0;
+    for (int64_t i = 0; i < n; ++i) sum += W(x[i]);
+    const W mean = sum / count;
     for (int64_t i = 0; i < n; ++i) {
-      const F centred = x[i] - mean;
+      const W centred = W(x[i]) - mean;
       squares += centred * centred;
     }
-    const F r = F(1) / sqrt(squares / count + F(eps));
+    const W r = W(1) / sqrt(squares / count + W(eps));
     for (size_t i = 0; i < h.size(); ++i) {
-      h[i] = (x[i] - mean) * r;
-      g[i] = dy[i] * in[2].values[i];
+      h[i] = (W(x[i]) - mean) * r;
+      g[i] = W(dy[i]) * W(in[2].values[i]);
       sum_g += g[i];
       sum_gh += g[i] * h[i];
-      out[1].values[i] += dy[i] * h[i];
-      out[2].values[i] += dy[i];
+      dw[i] += W(dy[i]) * h[i];
+      db[i] += W(dy[i]);
     }
-    const F mean_g = sum_g / count, mean_gh = sum_gh / count;
-    for (size_t i = 0; i < h.size(); ++i) dx[i] = r * (g[i] - mean_g - h[i] * mean_gh);
+    const W mean_g = sum_g / count, mean_gh = sum_gh / count;
+    for (size_t i = 0; i < h.size(); ++i) dx[i] = F(r * (g[i] - mean_g - h[i] * mean_gh));
+  }
+  for (size_t i = 0; i < dw.size(); ++i) {
+    out[1].values[i] = F(dw[i]);
+    out[2].values[i] = F(db[i]);
   }
 }
 

@@ -100,6 +100,7 @@ std::vector<Value> Rope::derivative(Builder& b, std::span<const Value>, std::spa
 
 template <class F>
 void Rope::meaning(const In<F>& in, Out<F>& out) const {
+  using W = Wide<F>;
   const std::vector<double> frequency = frequencies();
   const int64_t n = in[0].inner(1);
   const int64_t per_token = in.batch.size() == 0 ? 0 : in[0].elements() / in.batch.size();
@@ -108,15 +109,15 @@ void Rope::meaning(const In<F>& in, Out<F>& out) const {
     for (int64_t j = 0; j < dim / 2; ++j) {
       const double angle =
           in.batch.positions[static_cast<size_t>(t)] * frequency[static_cast<size_t>(j)];
-      const F c = F(attention_factor * std::cos(angle)),
-              s = F(attention_factor * std::sin(inverse ? -angle : angle));
+      const W c = W(attention_factor * std::cos(angle)),
+              s = W(attention_factor * std::sin(inverse ? -angle : angle));
       const int64_t a = layout == RotationLayout::half ? j : 2 * j;
       const int64_t b = layout == RotationLayout::half ? j + dim / 2 : 2 * j + 1;
       for (int64_t h = 0; h < per_token / n; ++h) {
         const F* x = in[0].values.data() + t * per_token + h * n;
         F* y = out[0].values.data() + t * per_token + h * n;
-        y[a] = x[a] * c - x[b] * s;
-        y[b] = x[b] * c + x[a] * s;
+        y[a] = F(W(x[a]) * c - W(x[b]) * s);
+        y[b] = F(W(x[b]) * c + W(x[a]) * s);
       }
     }
   }

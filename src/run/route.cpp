@@ -44,7 +44,9 @@ void route(const Route& op, const float* logits, const float* bias, int64_t expe
   if (op.score == RouteScore::softmax) softmax(score, experts);
   if (op.score == RouteScore::sigmoid)
     for (int64_t e = 0; e < experts; ++e) score[e] = 1.0f / (1.0f + std::exp(-score[e]));
-  for (int64_t e = 0; e < experts; ++e) choice[e] = bias != nullptr ? score[e] + bias[e] : score[e];
+  const bool by_logits = op.by_logits(bias != nullptr);
+  for (int64_t e = 0; e < experts; ++e)
+    choice[e] = by_logits ? logits[e] : bias != nullptr ? score[e] + bias[e] : score[e];
 
   if (op.groups > 1) {
     const int64_t size = experts / op.groups;

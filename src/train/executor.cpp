@@ -22,6 +22,10 @@ int threads_of(const Float32Options& options) {
   return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
+int64_t bytes_of(const Array<float>& a) {
+  return static_cast<int64_t>(a.values.size() * sizeof(float) + a.indices.size() * sizeof(int64_t));
+}
+
 /// [rows, cols] -> [cols, rows] on all threads.
 const float* transposed(const float* in, int64_t rows, int64_t cols, std::vector<float>& out,
                         Products& products) {
@@ -117,7 +121,7 @@ Float32Executor::Float32Executor(const Graph& graph, const Weights& weights,
     : graph_(graph.expanded()),
       weights_(graph_, weights),
       plain_loops_(options.plain_loops),
-      products_(kernels::table(options.kernels), threads_of(options)) {}
+      products_(kernels::table(options.kernels), threads_of(options), options.float32_sums) {}
 
 std::vector<Array<float>> Float32Executor::run(const TokenBatch& batch) {
   const auto& nodes = graph_.nodes();
@@ -129,6 +133,16 @@ std::vector<Array<float>> Float32Executor::run(const TokenBatch& batch) {
   }
   for (const Output& o : graph_.outputs()) last_use[static_cast<size_t>(o.value)] = nodes.size();
   std::vector<Array<float>> values(graph_.types().size());
+  peak_ = {};
+  ValueBytes live;
+  const auto hold = [&](ValueId id, const Array<float>& a, int64_t sign) {
+    (graph_.type(id).per_token() ? live.of_tokens : live.others) += sign * bytes_of(a);
+  };
+  const auto free = [&](ValueId id) {
+    Array<float>& a = values[static_cast<size_t>(id)];
+    hold(id, a, -1);
+    a = {};
+  };
   for (size_t i = 0; i < nodes.size(); ++i) {
     const Node& node = nodes[i];
     Out<float> out(node.outputs.size());
@@ -140,7 +154,10 @@ std::vector<Array<float>> Float32Executor::run(const TokenBatch& batch) {
         out[k].values.assign(static_cast<size_t>(out[k].elements()), 0.0f);
       else
         out[k].indices.assign(static_cast<size_t>(out[k].elements()), 0);
+      hold(node.outputs[k], out[k], 1);
     }
+    peak_.of_tokens = std::max(peak_.of_tokens, live.of_tokens);
+    peak_.others = std::max(peak_.others, live.others);
     Operands operands;
     for (const Input& input : node.inputs) {
       const auto id = static_cast<size_t>(input.id);
@@ -172,11 +189,11 @@ std::vector<Array<float>> Float32Executor::run(const TokenBatch& batch) {
     for (size_t k = 0; k < out.size(); ++k)
       values[static_cast<size_t>(node.outputs[k])] = std::move(out[k]);
     for (const ValueId id : node.outputs) {
-      if (last_use[static_cast<size_t>(id)] <= i) values[static_cast<size_t>(id)] = {};
+      if (last_use[static_cast<size_t>(id)] <= i) free(id);
     }
     for (const Input& input : node.inputs) {
       if (input.from == Input::From::value && last_use[static_cast<size_t>(input.id)] == i)
-        values[static_cast<size_t>(input.id)] = {};
+        free(input.id);
     }
     if (progress_) progress_(static_cast<int64_t>(i) + 1, static_cast<int64_t>(nodes.size()));
   }
@@ -190,6 +207,7 @@ std::vector<Array<float>> Float32Executor::run(const TokenBatch& batch) {
     else
       outputs.push_back(Array<float>(outputs[it->second]));
   }
+  for (const Array<float>& a : outputs) peak_.outputs += bytes_of(a);
   return outputs;
 }
 

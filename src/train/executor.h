@@ -1,4 +1,5 @@
-// Executes any graph, backward passes among them, in float32 on all cores. Products, attention,
+// Executes any graph, backward passes among them, on all cores: values are float32, what an op
+// computes between reading and writing them is double. Products, attention,
 // experts and their gradients have fast paths, the rest runs as the ops' plain loops; values are
 // freed after their last use.
 #pragma once
@@ -20,6 +21,16 @@ struct Float32Options {
   int threads = 0;           // 0: one per core
   std::string kernels;       // name of a table (kernels/table.h); empty: the best of this CPU
   bool plain_loops = false;  // no fast path: what they are compared with
+  /// Sums of products in float32 instead of double: twice as fast. A gradient is as exact as the
+  /// model lets it be: some magnify an error of float32's last digit a thousandfold.
+  bool float32_sums = false;
+};
+
+/// What a run had in memory at once, at most, beside the weights and the space of its products.
+struct ValueBytes {
+  int64_t of_tokens = 0;  // values with a row per token: activations and their gradients
+  int64_t others = 0;     // gradients of parameters, and parts of them before they are added up
+  int64_t outputs = 0;    // what it returned
 };
 
 class Float32Executor {
@@ -30,6 +41,8 @@ class Float32Executor {
 
   /// All outputs of the graph, in its order.
   std::vector<Array<float>> run(const TokenBatch& batch);
+  /// Of the last run.
+  const ValueBytes& peak() const { return peak_; }
   /// Told after each node how many are done, of how many.
   void on_progress(std::function<void(int64_t done, int64_t total)> progress) {
     progress_ = std::move(progress);
@@ -41,6 +54,7 @@ class Float32Executor {
   bool plain_loops_;
   Products products_;
   std::function<void(int64_t, int64_t)> progress_;
+  ValueBytes peak_;
 };
 
 /// What a node reads: float32 values or indices, of a value or parameter.

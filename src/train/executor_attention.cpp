@@ -1,5 +1,7 @@
 // Attention and its gradient: per sequence and key head, blocks of queries against the keys they
-// see, as products.
+// see, as products. What lies between the products is computed in double: scores reach the size of
+// their cap, where a float32 leaves an error of some 1e-5 in their exponentials, and later layers
+// magnify it.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -28,6 +30,7 @@ enum Slot : size_t {
   kTurnedScores,
   kTurnedBlock,
   kShares,
+  kRow,
 };
 
 /// One sequence and one key head with the query heads that share it.
@@ -86,12 +89,17 @@ class Task {
         multiply({.x = dout, .w = values_ + first_ * dv_, .y = dp, .m = n, .n = width, .k = dv_});
         for (int64_t i = 0; i < n; ++i) {
           const float *p = p_ + i * width, *slope_of = dp + i * width;
+          // dp - sum(p dp), counted from the dp of the likeliest key: where p is almost 1 there,
+          // the difference keeps its digits though p does not.
+          const double at_peak = slope_of[std::max_element(p, p + width) - p];
+          const double share = space_.floats(kShares, kQueries)[i];
           double mean = 0;
-          for (int64_t j = 0; j < width; ++j) mean += static_cast<double>(p[j]) * slope_of[j];
-          sink -= mean * space_.floats(kShares, kQueries)[i];
+          for (int64_t j = 0; j < width; ++j) mean += p[j] * (slope_of[j] - at_peak);
+          sink -= (mean + at_peak * (1 - share)) * share;
+          mean -= at_peak * share;
           float* ds = slopes_ + i * width;
-          const auto m = static_cast<float>(mean);
-          for (int64_t j = 0; j < width; ++j) ds[j] *= p[j] * (slope_of[j] - m);
+          for (int64_t j = 0; j < width; ++j)
+            ds[j] = static_cast<float>(ds[j] * (p[j] * (slope_of[j] - at_peak - mean)));
         }
         float* y = space_.floats(kBlockResult, std::max(n, width) * std::max(d_, dv_));
         multiply({.x = slopes_,
@@ -177,37 +185,39 @@ class Task {
               .m = n,
               .n = width,
               .k = d_});
-    const auto scale = static_cast<float>(op_.scale), cap = static_cast<float>(op_.softcap);
+    const double scale = op_.scale, cap = op_.softcap;
+    auto* row =
+        reinterpret_cast<double*>(space_.bytes(kRow, width * static_cast<int64_t>(sizeof(double))));
     for (int64_t i = 0; i < n; ++i) {
       float *p = p_ + i * width, *slope = slopes_ + i * width;
       const int64_t at = position(begin + i);
-      const auto factor = static_cast<float>(op_.score_factor(at));
-      float peak = sinks_ != nullptr ? sinks_[kv_ * group_ + g] : -1e30f;
+      const double factor = op_.score_factor(at);
+      double peak = sinks_ != nullptr ? sinks_[kv_ * group_ + g] : -1e30;
       for (int64_t j = 0; j < width; ++j) {
         if (!op_.sees(at, position(first_ + j))) {
           slope[j] = 0;
           continue;
         }
-        slope[j] = scale * factor;
-        p[j] *= scale;
+        double slope_of = scale * factor;
+        row[j] = p[j] * scale;
         if (cap > 0) {
-          const float t = std::tanh(p[j] / cap);
-          slope[j] *= 1 - t * t;
-          p[j] = cap * t;
+          const double t = std::tanh(row[j] / cap);
+          slope_of *= 1 - t * t;
+          row[j] = cap * t;
         }
-        p[j] *= factor;
-        peak = std::max(peak, p[j]);
+        slope[j] = static_cast<float>(slope_of);
+        row[j] *= factor;
+        peak = std::max(peak, row[j]);
       }
-      double sum = 0;
-      const float sink = sinks_ != nullptr ? std::exp(sinks_[kv_ * group_ + g] - peak) : 0;
-      sum += sink;
+      const double sink = sinks_ != nullptr ? std::exp(sinks_[kv_ * group_ + g] - peak) : 0;
+      double sum = sink;
       for (int64_t j = 0; j < width; ++j) {
-        p[j] = op_.sees(at, position(first_ + j)) ? std::exp(p[j] - peak) : 0;
-        sum += p[j];
+        row[j] = op_.sees(at, position(first_ + j)) ? std::exp(row[j] - peak) : 0;
+        sum += row[j];
       }
-      const auto r = static_cast<float>(1 / sum);
-      for (int64_t j = 0; j < width; ++j) p[j] *= r;
-      shares[i] = sink * r;
+      const double r = 1 / sum;
+      for (int64_t j = 0; j < width; ++j) p[j] = static_cast<float>(row[j] * r);
+      shares[i] = static_cast<float>(sink * r);
     }
   }
   /// to [width, cols] += a^T b with a [n, width], b [n, cols].

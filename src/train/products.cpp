@@ -13,7 +13,16 @@ constexpr int64_t kTile = 32;      // of a transpose: 4 KB in, 4 KB out
 constexpr int64_t kRowsOfX = 512;  // of one task
 constexpr int64_t kRowsOfW = 192;  // of one task, about; a multiple of the kernels' grain
 
+constexpr int64_t kWidenedRows = 24;  // rows of w held as doubles: 4 tiles, within the L2 cache
+
 int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+/// A row as doubles, filled up with zeros.
+void widen(const float* from, std::byte* to, int64_t k) {
+  auto* row = reinterpret_cast<double*>(to);
+  for (int64_t c = 0; c < k; ++c) row[c] = from[c];
+  std::fill(row + k, row + round_up(k, kDoubleGrain), 0.0);
+}
 
 }  // namespace
 
@@ -71,11 +80,18 @@ void Products::each(int64_t n, const std::function<void(int64_t, ProductSpace&)>
 }
 
 int64_t Products::row_bytes(int64_t k) const {
+  if (in_double_ != nullptr)
+    return round_up(k, kDoubleGrain) * static_cast<int64_t>(sizeof(double));
   return round_up(table_.activation_bytes(kernels::Activation::f32, k), 64);
 }
 
 void Products::prepare(const RowProduct& p, int64_t begin, int64_t end, std::byte* rows) const {
   const int64_t bytes = row_bytes(p.k);
+  if (in_double_ != nullptr) {
+    for (int64_t i = begin; i < end; ++i)
+      widen(p.x + i * (p.x_stride > 0 ? p.x_stride : p.k), rows + i * bytes, p.k);
+    return;
+  }
   for (int64_t i = begin; i < end; ++i)
     table_.prepare(kernels::Activation::f32, p.x + i * (p.x_stride > 0 ? p.x_stride : p.k),
                    rows + i * bytes, p.k);
@@ -83,6 +99,24 @@ void Products::prepare(const RowProduct& p, int64_t begin, int64_t end, std::byt
 
 void Products::run(const RowProduct& p, const std::byte* rows, int64_t bytes, int64_t x_begin,
                    int64_t x_end, int64_t w_begin, int64_t w_end, ProductSpace& space) const {
+  if (in_double_ != nullptr) {
+    std::byte* w = space.bytes(ProductSpace::kWeights, kWidenedRows * bytes);
+    for (int64_t j = w_begin; j < w_end; j += kWidenedRows) {
+      const int64_t n = std::min(kWidenedRows, w_end - j);
+      for (int64_t r = 0; r < n; ++r)
+        widen(p.w + (j + r) * (p.w_stride > 0 ? p.w_stride : p.k), w + r * bytes, p.k);
+      const int64_t y_stride = p.y_stride > 0 ? p.y_stride : p.n;
+      in_double_({.x = reinterpret_cast<const double*>(rows + x_begin * bytes),
+                  .w = reinterpret_cast<const double*>(w),
+                  .y = p.y + x_begin * y_stride + j,
+                  .m = x_end - x_begin,
+                  .n = n,
+                  .k = bytes / static_cast<int64_t>(sizeof(double)),
+                  .y_stride = y_stride,
+                  .bias = p.bias != nullptr ? p.bias + j : nullptr});
+    }
+    return;
+  }
   kernels::MatMul m;
   m.w = reinterpret_cast<const std::byte*>(p.w);
   m.w_row_bytes = (p.w_stride > 0 ? p.w_stride : p.k) * 4;

@@ -1,4 +1,5 @@
-// Matrix products of float32 on all cores, out of the kernels' product of rows with rows.
+// Matrix products of float32 on all cores, their sums in double or, by the kernels' products of
+// rows with rows, in float32.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +9,7 @@
 
 #include "kernels/table.h"
 #include "run/thread_pool.h"
+#include "train/double_sums.h"
 
 namespace ashlar {
 
@@ -31,7 +33,8 @@ class ProductSpace {
   float* floats(size_t slot, int64_t count) {
     return reinterpret_cast<float*>(bytes(slot, count * 4));
   }
-  static constexpr size_t kScratch = 0, kRows = 1, kFree = 2;  // slots from kFree on are the user's
+  static constexpr size_t kScratch = 0, kRows = 1, kWeights = 2,
+                          kFree = 3;  // slots from kFree on are the user's
 
  private:
   std::vector<std::vector<std::byte>> slots_;
@@ -39,8 +42,11 @@ class ProductSpace {
 
 class Products {
  public:
-  Products(const kernels::Table& table, int threads)
-      : table_(table), pool_(threads), spaces_(static_cast<size_t>(pool_.size())) {}
+  Products(const kernels::Table& table, int threads, bool float32_sums = false)
+      : table_(table),
+        in_double_(float32_sums ? nullptr : double_kernel(table.name)),
+        pool_(threads),
+        spaces_(static_cast<size_t>(pool_.size())) {}
 
   /// Calls f(i, space) for i in [0, n), on all threads; the first exception is thrown again.
   void each(int64_t n, const std::function<void(int64_t, ProductSpace&)>& f);
@@ -56,6 +62,7 @@ class Products {
   int64_t row_bytes(int64_t k) const;
 
   const kernels::Table& table_;
+  const DoubleKernel in_double_;  // null: sums in float32
   ThreadPool pool_;
   std::vector<ProductSpace> spaces_;
   ProductSpace shared_;

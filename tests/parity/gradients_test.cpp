@@ -41,8 +41,10 @@ TEST_P(GoldenGradients, EqualTheReference) {
       EXPECT_EQ(it->second.sizes, golden.expected->entries().at("grad." + name).sizes) << name;
       const std::vector<float> mine = to_f32(it->second);
       const double own = largest(values);
-      if (own == 0) {
+      if (own == 0 && name.find(".experts") != std::string::npos) {
         EXPECT_EQ(largest(mine), 0) << name << ": no token came here";
+      } else if (own == 0) {  // what float32 makes 0 of: the slope of a saturated router
+        EXPECT_LE(largest(mine), kBound * kVanishing * model_largest) << name;
       } else {
         const double bound = kBound * std::max(1.0, kVanishing * model_largest / own);
         EXPECT_TRUE(near(values, mine, it->second.cols(), bound)) << name;

@@ -7,6 +7,7 @@
 
 #include "../blueprint/samples.h"
 #include "../ops/support.h"
+#include "ashlar/count.h"
 #include "ashlar/differentiate.h"
 #include "base/error.h"
 #include "kernels/table.h"
@@ -63,6 +64,9 @@ void expect_close(const Graph& graph, const std::vector<Array<float>>& found,
   }
 }
 
+/// Of the largest magnitude: what rounding the values to float32 costs, as long as sums are exact.
+constexpr double kTolerance = 4e-5;
+
 class TrainingSteps : public ::testing::TestWithParam<Blueprint> {};
 
 TEST_P(TrainingSteps, FastPathsAgreeWithPlainLoops) {
@@ -77,8 +81,12 @@ TEST_P(TrainingSteps, FastPathsAgreeWithPlainLoops) {
     for (const kernels::Table* table : kernels::tables()) {
       if (!table->supported()) continue;
       SCOPED_TRACE(table->name);
-      Float32Executor executor(step, weights, {.threads = 3, .kernels = std::string(table->name)});
-      expect_close(step, executor.run(batch), expected, 2e-4);
+      for (const bool float32_sums : {false, true}) {
+        Float32Executor executor(
+            step, weights,
+            {.threads = 3, .kernels = std::string(table->name), .float32_sums = float32_sums});
+        expect_close(step, executor.run(batch), expected, float32_sums ? 2e-4 : kTolerance);
+      }
     }
     Float32Executor plain(step, weights, {.threads = 1, .plain_loops = true});
     expect_close(step, plain.run(batch), expected, 2e-4);
@@ -95,6 +103,31 @@ TEST_P(TrainingSteps, DoNotDependOnThreads) {
   for (size_t i = 0; i < a.size(); ++i) {
     EXPECT_EQ(a[i].values, b[i].values) << step.outputs()[i].name;
     EXPECT_EQ(a[i].values, c[i].values) << step.outputs()[i].name;
+  }
+}
+
+// What count plans for a step of training is what a step holds, layers kept or computed again.
+TEST_P(TrainingSteps, HoldWhatIsPlanned) {
+  CountOptions options;
+  options.tokens = 24;
+  options.sequences = 2;
+  const auto planned = count(GetParam(), options).training;
+  const Graph forward = graph_of(GetParam());
+  const Weights weights = weights_of(forward);
+  const TokenBatch batch = batch_of({{{0, 24}, {0, 24}}});
+  int64_t weight_bytes = 0;
+  for (const auto& [name, tensor] : weights) weight_bytes += tensor.bytes();
+  EXPECT_EQ(planned.weight_bytes, weight_bytes);
+  for (const bool recompute : {false, true}) {
+    Float32Executor executor(differentiate(forward, {.recompute_layers = recompute}), weights,
+                             {.threads = 2});
+    executor.run(batch);
+    EXPECT_EQ(executor.peak().of_tokens,
+              recompute ? planned.recomputed_activation_bytes : planned.activation_bytes);
+    constexpr int64_t kLoss = 4;
+    EXPECT_EQ(executor.peak().outputs, planned.gradient_bytes + kLoss);
+    EXPECT_GE(executor.peak().others, planned.gradient_bytes);
+    EXPECT_LE(executor.peak().others, 2 * planned.gradient_bytes);
   }
 }
 
