@@ -65,7 +65,7 @@ void expect_close(const Graph& graph, const std::vector<Array<float>>& found,
 }
 
 /// Of the largest magnitude: what rounding the values to float32 costs, as long as sums are exact.
-constexpr double kTolerance = 4e-5;
+constexpr double kTolerance = 1e-4;
 
 class TrainingSteps : public ::testing::TestWithParam<Blueprint> {};
 
