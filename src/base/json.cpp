@@ -48,15 +48,42 @@ Json read_json(const std::filesystem::path& file) {
   return parse_json(read_file(file), file.string());
 }
 
-std::string read_file(const std::filesystem::path& file, size_t max_bytes) {
-  std::error_code code;
-  const auto size = std::filesystem::file_size(file, code);
-  if (code) fail(ErrorKind::io, "{}: cannot read: {}", file.string(), code.message());
+namespace {
+
+void check_size(size_t size, const std::filesystem::path& file, size_t max_bytes) {
   if (size > max_bytes) {
     fail(ErrorKind::resource, "{}: {} bytes, at most {} are read here", file.string(), size,
          max_bytes);
   }
+}
+
+/// What a pipe or a device gives: nobody knows its size beforehand.
+std::string read_stream(std::istream& in, const std::filesystem::path& file, size_t max_bytes) {
+  constexpr size_t kPiece = 1 << 16;
+  std::string bytes;
+  while (in) {
+    const size_t had = bytes.size();
+    bytes.resize(had + kPiece);
+    in.read(bytes.data() + had, kPiece);
+    bytes.resize(had + static_cast<size_t>(in.gcount()));
+    check_size(bytes.size(), file, max_bytes);
+  }
+  if (!in.eof()) fail(ErrorKind::io, "{}: cannot read: {}", file.string(), std::strerror(errno));
+  return bytes;
+}
+
+}  // namespace
+
+std::string read_file(const std::filesystem::path& file, size_t max_bytes) {
   std::ifstream in(file, std::ios::binary);
+  std::error_code code;
+  const auto status = std::filesystem::status(file, code);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status) &&
+      !std::filesystem::is_directory(status))
+    return read_stream(in, file, max_bytes);
+  const auto size = std::filesystem::file_size(file, code);
+  if (code) fail(ErrorKind::io, "{}: cannot read: {}", file.string(), code.message());
+  check_size(size, file, max_bytes);
   std::string bytes(size, '\0');
   in.read(bytes.data(), static_cast<std::streamsize>(size));
   if (!in) fail(ErrorKind::io, "{}: cannot read: {}", file.string(), std::strerror(errno));
