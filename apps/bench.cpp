@@ -17,7 +17,9 @@ void run(BenchCommand o) {
   const Model model = load(o.model);
   o.options.threads = o.model.threads;
   o.options.kernels = o.model.kernels;
-  o.options.state = engine_options(o.model, model, 512).state;
+  const EngineOptions engine = engine_options(o.model, model, 512);
+  o.options.state = engine.state;
+  o.options.f32_activations = engine.f32_activations;
   Progress progress("measuring");
   o.options.progress = [&](double done) { progress.update(static_cast<int64_t>(done * 100), 100); };
   BenchResult result = bench(model, o.options);

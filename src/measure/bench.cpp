@@ -159,6 +159,7 @@ BenchResult bench(const Model& model, const BenchOptions& o) {
   engine.context = o.depth + std::max(o.prompt, o.generate);
   engine.sequences = o.sequences;
   engine.state = o.state;
+  engine.f32_activations = o.f32_activations;
   Runner runner(model, o, engine);
   const auto progress = [&](double done) {
     if (o.progress) o.progress(done);
@@ -180,7 +181,8 @@ BenchResult bench(const Model& model, const BenchOptions& o) {
     r.weight_bytes += t.bytes();
   }
   Format most = Format::f32;
-  ProbeOptions probing{.threads = r.threads, .kernels = r.kernels};
+  ProbeOptions probing{
+      .threads = r.threads, .kernels = r.kernels, .f32_activations = o.f32_activations};
   for (const auto& [format, n] : bytes) {
     probing.formats.push_back(format);
     if (n > bytes[most]) most = format;

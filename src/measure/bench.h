@@ -18,6 +18,7 @@ struct BenchOptions {
   int threads = 0;         // 0: one per core
   std::string kernels;     // table name; empty: the best
   std::optional<Format> state;
+  bool f32_activations = false;  // as EngineOptions has it
   int repeat = 3;
   std::function<void(double done)> progress;  // 0 to 1
 };

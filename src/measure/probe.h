@@ -14,6 +14,7 @@ struct ProbeOptions {
   int threads = 0;                            // 0: one per core
   std::string kernels;                        // table name; empty: the best
   std::vector<Format> formats;                // whose kernels are measured; empty: all
+  bool f32_activations = false;               // as EngineOptions has it
   std::function<void(double done)> progress;  // 0 to 1
 };
 

@@ -64,13 +64,13 @@ void fill(Format format, std::byte* data, int64_t rows, int64_t cols) {
     std::memcpy(data + r * bytes, data + (r % kDistinct) * bytes, static_cast<size_t>(bytes));
 }
 
-void probe_format(ThreadPool& pool, const Table& table, Format format, int64_t cols,
+void probe_format(ThreadPool& pool, const Table& table, Format format, int64_t cols, bool f32,
                   const Memory& weights, Machine::Kernels& out) {
   const int64_t row = row_bytes(format, cols);
   const int64_t rows = weights.bytes() / row / kHeight * kHeight - kHeight;
   fill(format, weights.data(), rows, cols);
   for (const int64_t tokens : kTokenCounts) {
-    const Activation form = table.activation(format, cols, tokens);
+    const Activation form = f32 ? Activation::f32 : table.activation(format, cols, tokens);
     const int64_t x_row = round_up(table.activation_bytes(form, cols), 64);
     const Memory x(x_row * tokens),
         scratch(pool.size() * round_up(table.matmul_scratch(format, cols, tokens), 64) + 64);
@@ -279,7 +279,7 @@ void probe_kernels(Machine& machine, const ProbeOptions& options) {
         std::min<int64_t>(int64_t{768} << 20, static_cast<int64_t>(machine.memory_bytes / 8)));
     for (const Format f : formats) {
       for (const int64_t cols : kWidths) {
-        probe_format(pool, table, f, cols, weights, out);
+        probe_format(pool, table, f, cols, options.f32_activations, weights, out);
         advance(0.5);
       }
     }
