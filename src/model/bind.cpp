@@ -138,6 +138,19 @@ class Binder {
   bool gguf_;
 };
 
+/// Whether the file has this tensor, with or without the root of its names, in any layer: the first
+/// ones may be of another kind than the rest.
+bool in_some_layer(const Checkpoint& checkpoint, const std::string& pattern,
+                   const std::string& root, size_t layers) {
+  for (size_t i = 0; i < layers; ++i) {
+    const std::string tensor = filled(pattern, static_cast<int64_t>(i));
+    if (checkpoint.has(tensor) ||
+        (tensor.starts_with(root) && checkpoint.has(tensor.substr(root.size()))))
+      return true;
+  }
+  return false;
+}
+
 /// Other families whose names are in the file, for the error: a config that names the wrong one.
 std::string nearest_family(const Checkpoint& checkpoint, const Family& own, const Blueprint& bp,
                            bool gguf) {
@@ -148,18 +161,15 @@ std::string nearest_family(const Checkpoint& checkpoint, const Family& own, cons
     try {
       const Names names = names_of(*family, bp);
       const std::string root(family->root);
+      std::set<std::string> seen;  // one tensor may serve several parameters
       for (const auto& [canonical, name] : names.all()) {
         const std::vector<Source>& sources = gguf ? name.gguf : name.config;
         if (sources.empty() || !canonical.starts_with("layers.")) continue;
+        if (!seen.insert(sources[0].name).second) continue;
         ++all;
-        for (const Source& s : sources) {
-          const std::string tensor = filled(s.name, 0);
-          if (checkpoint.has(tensor) ||
-              (tensor.starts_with(root) && checkpoint.has(tensor.substr(root.size())))) {
-            ++there;
-            break;
-          }
-        }
+        there += std::any_of(sources.begin(), sources.end(), [&](const Source& s) {
+          return in_some_layer(checkpoint, s.name, root, bp.blocks.size());
+        });
       }
     } catch (const Error&) {
       continue;
