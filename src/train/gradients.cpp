@@ -60,7 +60,9 @@ Gradients gradients(const Model& model, std::span<const TokenId> ids,
   }
   const Graph step = differentiate(model.graph, {.recompute_layers = options.recompute_layers});
   Float32Executor executor(step, model.weights,
-                           {.threads = options.threads, .kernels = options.kernels});
+                           {.threads = options.threads,
+                            .kernels = options.kernels,
+                            .float32_sums = options.float32_sums});
   executor.on_progress(options.progress);
   std::vector<Array<float>> outputs = executor.run(TokenBatch::whole({ids.begin(), ids.end()}));
 
@@ -82,6 +84,9 @@ Gradients gradients(const Model& model, std::span<const TokenId> ids,
     if (param == nullptr) continue;  // of a layer for multi-token prediction
     Source source = placement.source;
     source.minus_one = false;  // w and w - 1 have one gradient
+    // Packed experts are turned round; without the suffix of what packs them their name means the
+    // layout of unpacked ones.
+    if (source.unless_packed) source.transposed = true;
     const Layout layout = layout_of(*param, source);
     for (size_t e = 0; e < placement.tensors.size(); ++e) {
       pieces[placement.tensors[e]].push_back(

@@ -154,6 +154,26 @@ INSTANTIATE_TEST_SUITE_P(Golden, GradientsOfFiles,
                          ::testing::Values("gpt2_tied", "llama_31_scaling", "gemma3_six_layers",
                                            "gpt_oss_yarn", "deepseek_v3_groups", "qwen3_tied"));
 
+// Of experts in MXFP4: names and layout of the unpacked checkpoint, as the reference has them.
+TEST(Gradients, OfPackedExpertsLieAsThoseOfUnpackedOnes) {
+  const auto folder =
+      std::filesystem::path(ASHLAR_SOURCE_DIR) / "tests/golden/models/storage_mxfp4_gpt_oss/model";
+  const Model packed = load_model(folder.string());
+  const TemporaryFolder scratch;
+  ConvertOptions options;
+  options.to = "safetensors";
+  options.weights = "f32";
+  convert_model(packed, scratch.path() / "model", options);
+  const Model unpacked = load_model((scratch.path() / "model").string());
+  const Gradients a = gradients(packed, kIds), b = gradients(unpacked, kIds);
+  ASSERT_EQ(a.tensors.size(), b.tensors.size());
+  for (const auto& [name, tensor] : b.tensors) {
+    ASSERT_EQ(a.tensors.count(name), 1u) << name;
+    EXPECT_EQ(a.tensors.at(name).sizes, tensor.sizes) << name;
+    EXPECT_EQ(to_f32(a.tensors.at(name)), to_f32(tensor)) << name;
+  }
+}
+
 TEST(Gradients, RefuseWhatCannotBeScored) {
   const Model model = made_up(gpt2_like());
   EXPECT_THROW(gradients(model, {}), Error);
