@@ -9,7 +9,7 @@
 namespace ashlar::app {
 namespace {
 
-constexpr int64_t kChecks = 11;  // about, for the progress line
+constexpr int64_t kChecks = 13;  // about, for the progress line
 
 struct VerifyCommand {
   ModelOptions model;

@@ -27,12 +27,11 @@ std::string_view to_string(Check::Outcome outcome);  // "ok", "FAILED", "left ou
 
 /// Runs all checks and gives them in order; it does not stop at the first that fails.
 ///   parameters counted = parameters in the file
-///   state bytes planned = state bytes allocated
 ///   token by token = whole, in chunks = whole, batched with strangers = alone
-///   every kernel table = plain loops    on a few tokens and one block of each kind: plain loops
-///   are slow export round trip                   the same excerpt written as safetensors and as
-///   GGUF, read back: equal tensors
-///                                       and logits
+///   state bytes planned = state bytes allocated
+///   every kernel table = plain loops, with float32 activations and with fast ones
+///   export round trip: written as safetensors and as GGUF and read back, equal tensors and logits
+/// Plain loops are slow: they and the exports take a few tokens and one block of each kind.
 /// Differences are relative to the largest magnitude of the reference logits.
 std::vector<Check> verify(const Model& model, const VerifyOptions& options);
 
