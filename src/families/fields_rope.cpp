@@ -52,8 +52,25 @@ void visit_llama3(FieldVisitor& v, RopeFields& r) {
   v(r.high, "", "rope.llama3.high_freq_factor", 4.0);
 }
 
+/// The context that Llama 3's rule with these divisors and a low factor of 1 was made for: from a
+/// frequency between the bands, or, where there is none, from the bands' border. 0: none.
+int64_t original_of(const std::vector<double>& divisors, double theta, double high) {
+  const double factor = divisors.back(), half = static_cast<double>(divisors.size());
+  const auto wavelength = [&](size_t j) {
+    return 2 * std::acos(-1.0) * std::pow(theta, static_cast<double>(j) / half);
+  };
+  const auto whole = [](double x) { return x >= 1 && x < 1e12 ? std::llround(x) : 0; };
+  for (size_t j = 1; j < divisors.size(); ++j) {
+    if (near(divisors[j], 1, 1e-3)) continue;
+    if (near(divisors[j], factor, 1e-3)) return whole(std::sqrt(wavelength(j - 1) * wavelength(j)));
+    const double kept = (1 / divisors[j] - 1 / factor) / (1 - 1 / factor);
+    return whole(wavelength(j) * (1 + kept * (high - 1)));
+  }
+  return 0;
+}
+
 /// Divisors are what is left of Llama 3's rule in GGUF files. Finds the rule that made them: what
-/// keys of our own say, or its usual constants.
+/// keys of our own say, its usual constants, or another context.
 void recognise_llama3(FieldVisitor& v, RopeFields& r, int64_t dim) {
   const std::vector<double> found = r.divisors;
   if (found.empty() || found.size() * 2 != static_cast<size_t>(dim)) return;
@@ -62,10 +79,13 @@ void recognise_llama3(FieldVisitor& v, RopeFields& r, int64_t dim) {
   rule.type = "llama3";
   rule.factor = found.back();
   visit_llama3(v, rule);
-  for (const int64_t original : {rule.original, int64_t{8192}}) {
-    for (const double high : {rule.high, 4.0, 1.0}) {
-      rule.original = original;
+  const int64_t said = rule.original;
+  const double said_high = rule.high;
+  for (const int64_t original : {said, int64_t{8192}, int64_t{0}}) {
+    for (const double high : {said_high, 4.0, 1.0}) {
+      rule.original = original > 0 ? original : original_of(found, r.theta, high);
       rule.high = high;
+      if (rule.original <= 0) continue;
       const std::vector<double> made = divisors_of(rope_part(rule, Fields{}, dim), dim);
       if (std::equal(made.begin(), made.end(), found.begin(),
                      [](double a, double b) { return near(a, b, 1e-5); })) {
