@@ -1,4 +1,6 @@
 // ashlar claims: what the literature says of these architectures, settled by computation.
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <filesystem>
 
@@ -28,7 +30,7 @@ void measure(const std::vector<std::string>& ids) {
     load.random = 1;
     load.weights = m.weights;
     const BenchResult r = bench(load_model(m.model, load));
-    m.machine = r.machine.name;
+    m.machine = fmt::format("{}, {} threads", r.machine.name, r.threads);
     m.date = r.machine.date;
     m.threads = r.threads;
     m.prefill = r.prefill.tokens_per_second;

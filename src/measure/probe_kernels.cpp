@@ -145,7 +145,7 @@ void probe_attention(ThreadPool& pool, const Table& table, const Shape& s, Machi
   // So many layers that each step finds its state in memory, as it does within a model.
   const int64_t layers =
       s.tokens > 1 ? 2 : std::clamp<int64_t>((48 << 20) / (head_bytes * s.heads), 1, 64);
-  const Memory state(head_bytes * s.heads * layers);
+  const Memory state(head_bytes * s.heads * layers, /*huge=*/false);
   fill(format, state.data(), state.bytes() / k_row, s.k_dim);
   int64_t wanted = (s.group + kRows - 1) / kRows;
   const int64_t alone = s.heads * std::max<int64_t>(1, s.tokens * s.group / kRows);
@@ -276,7 +276,8 @@ void probe_kernels(Machine& machine, const ProbeOptions& options) {
   {
     // Larger than the caches of the largest CPUs, whose guests see only a part of them.
     const Memory weights(
-        std::min<int64_t>(int64_t{768} << 20, static_cast<int64_t>(machine.memory_bytes / 8)));
+        std::min<int64_t>(int64_t{768} << 20, static_cast<int64_t>(machine.memory_bytes / 8)),
+        /*huge=*/false);
     for (const Format f : formats) {
       for (const int64_t cols : kWidths) {
         probe_format(pool, table, f, cols, options.f32_activations, weights, out);

@@ -39,11 +39,12 @@ double seconds_of(F f, double least = 0.002, int repeats = 9, Take take = Take::
   return times[take == Take::best ? 0 : times.size() / 2] / static_cast<double>(n);
 }
 
-/// Zeroed, touched, 64-byte aligned memory, in huge pages where the system has them. Throws
+/// Zeroed, touched, 64-byte aligned memory, in huge pages where the system has them and `huge` asks
+/// for them: limits are measured so; the engine's own memory has ordinary ones. Throws
 /// Error(resource).
 class Memory {
  public:
-  explicit Memory(int64_t bytes);
+  explicit Memory(int64_t bytes, bool huge = true);
   ~Memory();
   Memory(Memory&& other) noexcept;
   Memory& operator=(Memory&&) = delete;

@@ -218,6 +218,9 @@ Claim settle(const std::string& id) {
   return claim;
 }
 
+/// No measurement means more digits.
+double tenths(double speed) { return std::round(speed * 10) / 10; }
+
 fs::path cache_file() { return probed_machine_file().parent_path() / "measured.json"; }
 
 }  // namespace
@@ -294,8 +297,8 @@ std::string measurements_json(const std::vector<Measurement>& measurements) {
                     {"machine", m.machine},
                     {"date", m.date},
                     {"threads", m.threads},
-                    {"prefill", m.prefill},
-                    {"decode", m.decode}});
+                    {"prefill", tenths(m.prefill)},
+                    {"decode", tenths(m.decode)}});
   }
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

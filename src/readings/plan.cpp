@@ -6,6 +6,7 @@
 #include "ashlar/plan.h"
 #include "base/error.h"
 #include "ops/state.h"
+#include "readings/plan_clock.h"
 #include "readings/plan_work.h"
 #include "readings/prepared.h"
 #include "readings/units.h"
@@ -20,112 +21,6 @@ void check_range(int64_t value, int64_t least, int64_t most, std::string_view na
   if (value < least || value > most)
     fail(ErrorKind::invalid, "{}: expected {} to {}, found {}", name, least, most, value);
 }
-
-/// Value of a curve through points (x, y), both on logarithmic scales; beyond the last point y
-/// grows with x as the last two points say, before the first it is constant.
-double curve(std::vector<std::pair<double, double>> points, double x) {
-  std::sort(points.begin(), points.end());
-  if (x <= points.front().first || points.size() == 1) return points.front().second;
-  size_t i = 1;
-  while (i + 1 < points.size() && points[i].first < x) ++i;
-  const auto [x0, y0] = points[i - 1];
-  const auto [x1, y1] = points[i];
-  const double slope = std::log(y1 / y0) / std::log(x1 / x0);
-  return y0 * std::pow(x / x0, slope);
-}
-
-/// Times one step on one machine.
-class Clock {
- public:
-  Clock(const Machine& machine, double working_set)
-      : machine_(machine), bandwidth_(machine.bandwidth(working_set)) {
-    if (!machine.kernels) return;
-    for (const Machine::Kernels::Product& p : machine.kernels->products) {
-      products_[p.format][p.cols].emplace_back(static_cast<double>(p.tokens), p.seconds_per_weight);
-    }
-  }
-
-  double bandwidth_seconds(const Work& w) const {
-    return (w.weight_bytes + w.state_bytes) / bandwidth_;
-  }
-  double compute_seconds(const Work& w) const {
-    switch (w.what) {
-      case Work::What::product:
-      case Work::What::experts:
-        return w.operations / machine_.peak(w.format);
-      case Work::What::attention:
-        return w.operations / machine_.peak(Format::bf16);
-      default:
-        return w.operations / machine_.peak(Format::f32);
-    }
-  }
-  double limit_seconds(const Work& w) const {
-    return std::max(bandwidth_seconds(w), compute_seconds(w));
-  }
-
-  bool knows_today() const { return machine_.kernels.has_value(); }
-  double today_seconds(const Work& w) const {
-    const Machine::Kernels& k = *machine_.kernels;
-    switch (w.what) {
-      case Work::What::product:
-      case Work::What::experts: {
-        const auto it = products_.find(w.format);
-        if (it == products_.end() || w.tokens <= 0) return limit_seconds(w);
-        return w.weights * product_seconds(it->second, w) + row_seconds("prepare", w.prepared, w);
-      }
-      case Work::What::attention: {
-        const Machine::Kernels::Attention* best = nullptr;
-        double nearest = 0;
-        for (const Machine::Kernels::Attention& a : k.attention) {
-          const auto apart = [](double x, double y) { return std::abs(std::log(x / y)); };
-          const double distance =
-              apart(static_cast<double>(std::max<int64_t>(w.queries, 1)),
-                    static_cast<double>(a.tokens)) +
-              apart(static_cast<double>(w.group), static_cast<double>(a.group)) +
-              2 * apart(static_cast<double>(w.k_dim), static_cast<double>(a.k_dim)) +
-              0.5 * apart(static_cast<double>(w.context + 1), static_cast<double>(a.context + 1));
-          if (best == nullptr || distance < nearest) best = &a, nearest = distance;
-        }
-        return best == nullptr ? limit_seconds(w) : w.operations / best->operations_per_second;
-      }
-      default:
-        return row_seconds(w.row, w.numbers, w);
-    }
-  }
-  double step_seconds() const { return machine_.step_seconds; }
-  double today_step_seconds() const {
-    return machine_.kernels->step_seconds > 0 ? machine_.kernels->step_seconds
-                                              : machine_.step_seconds;
-  }
-
- private:
-  using Points = std::vector<std::pair<double, double>>;
-
-  /// Seconds per weight: each weight its time, each row its own, so linear in 1 / cols between the
-  /// widths that were measured, and below them.
-  static double product_seconds(const std::map<int64_t, Points>& widths, const Work& w) {
-    const auto [narrow, narrow_points] = *widths.begin();
-    const auto [wide, wide_points] = *widths.rbegin();
-    const double at_wide = curve(wide_points, w.tokens);
-    if (w.cols >= wide || w.cols <= 0 || narrow == wide) return at_wide;
-    const auto inverse = [](int64_t n) { return 1 / static_cast<double>(n); };
-    const double share = (inverse(w.cols) - inverse(wide)) / (inverse(narrow) - inverse(wide));
-    return at_wide + share * std::max(0.0, curve(narrow_points, w.tokens) - at_wide);
-  }
-
-  /// Threads share the rows of a batch, one row is one thread's.
-  double row_seconds(std::string_view row, double numbers, const Work& w) const {
-    const auto& rates = machine_.kernels->row_seconds;
-    const auto it = rates.find(std::string(row));
-    const double rate = it == rates.end() ? 0 : it->second;
-    const double sharing = std::clamp(w.tokens, 1.0, std::max(1.0, double(machine_.threads)));
-    return numbers * rate / sharing;
-  }
-
-  const Machine& machine_;
-  double bandwidth_;
-  std::map<Format, std::map<int64_t, Points>> products_;
-};
 
 void add_speed(Speed& s, double seconds, double by_bandwidth, double by_compute) {
   s.seconds += seconds;

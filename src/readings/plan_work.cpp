@@ -148,6 +148,11 @@ class Walk {
     w.k_dim = in[0].axes[3].size;
     w.v_dim = in[2].axes[2].size;
     shape(w, a.window, a.chunk);
+    // A decoded token is a task of each key head, of two shares where there is one; prompts have
+    // many.
+    const auto heads = static_cast<double>(in[1].axes[1].size);
+    if (w.queries == 1)
+      w.tasks = std::max(tokens_ * heads, std::min(2.0, heads * static_cast<double>(w.group)));
   }
 
   /// Of one run: its queries and the keys that each sees on average.

@@ -27,6 +27,7 @@ struct Work {
   // Attention: numbers of one key and value, query heads that share them, keys seen by all queries.
   double state_bytes = 0;
   int64_t group = 1, k_dim = 0, v_dim = 0, context = 0, queries = 1;
+  double tasks = 0;  // that threads share; 0: so many that it does not matter
 
   // Rows: numbers read or written, and what is done to them.
   double numbers = 0;

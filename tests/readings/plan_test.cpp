@@ -175,6 +175,38 @@ TEST(Plan, TodayKnowsRowsAndSteps) {
   EXPECT_NEAR(seconds(2048), 1e-9, 1e-13);
 }
 
+/// A key costs more with more query heads, by what two measured groups say; three tasks keep two
+/// threads as long as four.
+TEST(Plan, TodayKnowsGroupsAndIdleThreads) {
+  Machine m = slow_memory();
+  m.threads = 1;
+  auto& k = m.kernels.emplace();
+  const auto shape = [](int64_t group, double seconds_per_key) {
+    const double operations = static_cast<double>(group * (2 * 6 + 4 + 2 * 6));
+    return Machine::Kernels::Attention{1, 100, group, 6, 6, operations / seconds_per_key};
+  };
+  k.attention = {shape(1, 1e-6), shape(4, 4e-6)};
+  const auto seconds = [&](int64_t kv_heads, int64_t group) {
+    Blueprint bp = qwen_like();
+    for (Block& b : bp.blocks) {
+      auto& a = std::get<AttentionPart>(b.mixer);
+      a.kv_heads = kv_heads;
+      a.heads = kv_heads * group;
+    }
+    const PredictOptions o{.prompt = 99, .generate = 0, .weights = "f32", .alternatives = false};
+    const Prediction p = predict(bp, m, o);
+    const double steps = 3 * (k.step_seconds > 0 ? k.step_seconds : m.step_seconds);
+    return (p.decode.by_part.at("attention scores").today_seconds - steps) / 3;
+  };
+  EXPECT_NEAR(seconds(1, 4), 100 * 4e-6, 4e-6);
+  EXPECT_NEAR(seconds(1, 2), 100 * 2e-6, 4e-6);
+  EXPECT_NEAR(seconds(3, 2), 3 * seconds(1, 2), 1e-9);
+  const double alone = seconds(3, 2);
+  m.threads = 2;
+  EXPECT_NEAR(seconds(3, 2), alone * 4 / 3, 1e-9);
+  EXPECT_NEAR(seconds(4, 2), alone * 4 / 3, 1e-9);
+}
+
 TEST(Plan, JsonIsAsDocumented) {
   Machine m = slow_memory();
   m.kernels.emplace().products.push_back({Format::bf16, 1, 1e-9});
