@@ -2,14 +2,13 @@
 #include <editline/readline.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <clocale>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
 
 #include "apps/commands.h"
+#include "apps/interrupt.h"
 #include "apps/sampling_options.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -36,25 +35,6 @@ constexpr const char* kHelp =
     "  /stats             tokens and speed of the last answer\n"
     "  /quit              leave (so does Ctrl-D)\n"
     "A line that ends in \\ goes on. Ctrl-C stops an answer.\n";
-
-std::atomic<bool> interrupted = false;
-
-/// Ctrl-C sets `interrupted` while this lives.
-class CatchInterrupt {
- public:
-  CatchInterrupt() {
-    interrupted = false;
-    struct sigaction action {};
-    action.sa_handler = [](int) { interrupted = true; };
-    sigaction(SIGINT, &action, &old_);
-  }
-  ~CatchInterrupt() { sigaction(SIGINT, &old_, nullptr); }
-  CatchInterrupt(const CatchInterrupt&) = delete;
-  CatchInterrupt& operator=(const CatchInterrupt&) = delete;
-
- private:
-  struct sigaction old_ {};
-};
 
 /// One line from the person (with editing and history) or from a pipe; nothing at the end.
 std::optional<std::string> read_line(const char* prompt) {
@@ -143,11 +123,12 @@ class Chat {
       input.messages = messages_;
       input.variables = variables_;
       const auto prompt = encode_chat(*model_.tokenizer, template_->render_pieces(input));
-      const CatchInterrupt guard;
+      const CatchInterrupt guard(CatchInterrupt::Second::is_caught);
+      options_.interrupted = CatchInterrupt::caught;
       last_ = generator_->generate(prompt, options_, [](std::string_view text) {
         std::fwrite(text.data(), 1, text.size(), stdout);
         std::fflush(stdout);
-        return !interrupted;
+        return true;
       });
     } catch (...) {
       messages_.erase(messages_.size() - 1);
@@ -155,6 +136,11 @@ class Chat {
     }
     std::printf("\n");
     std::fflush(stdout);
+    if (last_.stop == StopReason::interrupted && last_.ids.empty()) {
+      messages_.erase(messages_.size() - 1);
+      std::fprintf(stderr, "[stopped before the answer began: the question is taken back]\n");
+      return;
+    }
     if (last_.stop == StopReason::context_full) {
       std::fprintf(stderr,
                    "[the context of %lld tokens is full: /clear, /undo or a larger --context]\n",

@@ -7,6 +7,7 @@
 #include "apps/commands.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/output_file.h"
 
 namespace ashlar::app {
 namespace {
@@ -20,6 +21,7 @@ struct GradientsOptions {
 
 void run_gradients(const GradientsOptions& o) {
   const std::vector<TokenId> ids = read_ids(o.ids);
+  check_output(o.output);
   const Model model = load(o.model);
   Progress progress("differentiating");
   GradientOptions options;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -32,7 +33,7 @@ constexpr const char* kFooter =
     "  ashlar draw gemma-3-1b -o gemma.svg\n"
     "\nExit codes: 0 done; 1 the model, file or request is at fault (one message on stderr); 2 "
     "wrong usage;\n"
-    "3 memory or disk does not suffice; 4 a check failed (verify).";
+    "3 memory or disk does not suffice; 4 a check failed (verify); 130 interrupted.";
 
 /// A message when the first word is meant as a command and is none; else empty.
 std::string unknown_command(const CLI::App& app, int argc, char** argv) {
@@ -79,6 +80,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "ashlar: %s\n", message.c_str());
     return 2;
   }
+  std::signal(SIGPIPE, SIG_DFL);  // a reader that has had enough ends this quietly
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error of writing
   try {
     app.parse(argc, argv);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {

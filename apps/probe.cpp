@@ -5,6 +5,7 @@
 #include "apps/commands.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/output_file.h"
 #include "measure/probe.h"
 
 namespace ashlar::app {
@@ -17,19 +18,23 @@ struct ProbeCommand {
 };
 
 void run(ProbeCommand o) {
+  // A quick probe lacks the kernels, so it never takes the place of a whole one.
+  const bool keep = !o.output.empty() || !o.quick;
+  const std::filesystem::path file =
+      o.output.empty() ? probed_machine_file() : std::filesystem::path(o.output);
+  if (keep) {
+    std::error_code code;
+    if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path(), code);
+    if (code) fail(ErrorKind::io, "{}: {}", file.parent_path().string(), code.message());
+    check_output(file);
+  }
   Progress progress("probing");
   o.options.progress = [&](double done) {
     progress.update(static_cast<int64_t>(done * 1000), 1000);
   };
   const Machine machine = o.quick ? quick_probe(o.options.threads) : probe(o.options);
   const std::string json = machine_json(machine);
-  // A quick probe lacks the kernels, so it never takes the place of a whole one.
-  if (!o.output.empty() || !o.quick) {
-    const std::filesystem::path file =
-        o.output.empty() ? probed_machine_file() : std::filesystem::path(o.output);
-    std::error_code code;
-    if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path(), code);
-    if (code) fail(ErrorKind::io, "{}: {}", file.parent_path().string(), code.message());
+  if (keep) {
     write_file(file, json);
     std::fprintf(stderr, "written to %s\n", file.c_str());
   }

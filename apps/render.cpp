@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "text/chat_template.h"
+#include "text/exact_json.h"
 
 namespace ashlar::app {
 namespace {
@@ -23,14 +24,14 @@ void render(const RenderOptions& o) {
          o.model);
   }
   ChatTemplateInput input;
-  input.messages = read_json(o.messages);
+  input.messages = read_exact_json(o.messages);
   if (!input.messages.is_array()) {
     fail(ErrorKind::invalid,
          "{}: expected a JSON list of messages such as [{{\"role\": \"user\", \"content\": "
          "\"Hi\"}}]",
          o.messages);
   }
-  if (!o.tools.empty()) input.tools = read_json(o.tools);
+  if (!o.tools.empty()) input.tools = read_exact_json(o.tools);
   input.variables = text.chat_variables.is_object() ? text.chat_variables : Json::object();
   for (const std::string& item : o.variables) {
     const size_t equals = item.find('=');
@@ -40,8 +41,11 @@ void render(const RenderOptions& o) {
     }
     const std::string name = item.substr(0, equals), value = item.substr(equals + 1);
     // What is no JSON is taken as a string, so that --var name=Ada works.
-    Json json = Json::parse(value, nullptr, false);
-    if (json.is_discarded()) json = value;
+    Json json = value;
+    try {
+      json = parse_exact_json(value, name);
+    } catch (const Error&) {
+    }
     if (name == "documents")
       input.documents = std::move(json);
     else

@@ -6,6 +6,7 @@
 #include "ashlar/report.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/output_file.h"
 
 namespace ashlar::app {
 namespace {
@@ -17,6 +18,7 @@ struct ReportCommand {
 };
 
 void run(ReportCommand o) {
+  check_output(o.output);
   if (o.models.empty()) o.models = report_models();
   Progress progress("reading models");
   std::vector<Blueprint> blueprints;

@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "apps/commands.h"
+#include "apps/interrupt.h"
 #include "apps/sampling_options.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -38,22 +39,8 @@ std::vector<TokenId> prompt_ids(const Model& model, const RunOptions& o) {
   return encode_chat(*model.tokenizer, chat.render_pieces(input));
 }
 
-void run(const RunOptions& o) {
-  const Model model = load(o.model);
-  const GenerateOptions options = generation_options(o.generation);
-  const std::vector<TokenId> prompt = prompt_ids(model, o);
-  const int64_t needed = static_cast<int64_t>(prompt.size()) + options.max_tokens;
-  Engine engine(model.graph, model.weights,
-                engine_options(o.model, model, std::max<int64_t>(needed, 1)));
-  Generator generator(engine, model.tokenizer.get(), model.end_tokens);
-  const bool stream = !o.json && !o.ids;
-  const Generation result = generator.generate(prompt, options, [&](std::string_view text) {
-    if (stream) {
-      std::fwrite(text.data(), 1, text.size(), stdout);
-      std::fflush(stdout);
-    }
-    return true;
-  });
+void print(const RunOptions& o, const std::vector<TokenId>& prompt, const Generation& result,
+           const Engine& engine) {
   if (o.json) {
     std::printf("%s\n", Json({{"prompt_ids", prompt},
                               {"ids", result.ids},
@@ -78,6 +65,28 @@ void run(const RunOptions& o) {
       std::string(to_string(result.stop)).c_str(), static_cast<long long>(result.prompt_tokens),
       result.prefill_tokens_per_second(), result.ids.size(), result.decode_tokens_per_second(),
       std::string(engine.kernels()).c_str(), engine.threads());
+}
+
+void run(const RunOptions& o) {
+  const Model model = load(o.model);
+  GenerateOptions options = generation_options(o.generation);
+  const CatchInterrupt guard(CatchInterrupt::Second::ends_the_process);
+  options.interrupted = CatchInterrupt::caught;
+  const std::vector<TokenId> prompt = prompt_ids(model, o);
+  const int64_t needed = static_cast<int64_t>(prompt.size()) + options.max_tokens;
+  Engine engine(model.graph, model.weights,
+                engine_options(o.model, model, std::max<int64_t>(needed, 1)));
+  Generator generator(engine, model.tokenizer.get(), model.end_tokens);
+  const bool stream = !o.json && !o.ids;
+  const Generation result = generator.generate(prompt, options, [&](std::string_view text) {
+    if (stream) {
+      std::fwrite(text.data(), 1, text.size(), stdout);
+      std::fflush(stdout);
+    }
+    return true;
+  });
+  print(o, prompt, result, engine);
+  if (result.stop == StopReason::interrupted) throw Exit{kInterrupted};
 }
 
 }  // namespace

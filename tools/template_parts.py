@@ -282,6 +282,27 @@ x\u00a0{% if 1 %} y{% endif %}
 {{ none | length }}
 {{ l | map('string') | length }}
 {{ 'http://x.org' | urlize }}
+{{ 'see (http://x.org), www.a-b.co.uk/x?y=1#z, <https://x.org:80/a_(b)> or me@x.org. mailto:a.b@c-d.de' | urlize }}
+{{ 'x.com a.b.com/ x.de com .com -.com xn--abc.com HTTP://X.ORG wwW.x.org http://x http://1.2.3.4:8/ http://1.2.3 https://[::1]/ http://[1:2:3:4:5:6:7:8] http://[12345::]' | urlize }}
+{{ 'http://x.xn--ab http://x.xn--a-b http://a..b http://a.b:123456 http://a.bc:99?x @a@b.c a@b a@b.c_d a@-b.c www.@b.c ftp://a.b tel:1' | urlize(extra_schemes=['ftp://', 'tel:']) }}
+{{ 'http://example.org/a/long/path' | urlize(12, true, '_blank', 'me nofollow') }}|{{ 'http://example.org' | urlize(-4) }}|{{ 'www.x.org' | urlize(rel='') }}|{{ 'www.x.org' | urlize(target='a"b') }}
+{{ html | urlize }} {{ 'http://x.org&amp;<b>' | urlize }} {{ '(((www.x.org)))' | urlize }} {{ 'www.x.org/(a))' | urlize }} {{ '<b>http://x.org</b>' | safe | urlize }} {{ 5 | urlize }} {{ none | urlize }} {{ missing | urlize }}|
+{% autoescape true %}{{ '<http://x.org>' | urlize }}{{ (html | urlize) ~ '<' }}{% endautoescape %}
+{{ 'a' | urlize(extra_schemes=['x']) }}
+{{ 'é.com ßß.org/é http://ü.de a@ü.de 日本.com www.ſ.org http://x.ſſ K.com' | urlize }}
+{{ 'http://a.b\thttps://c.de\n\nx@y.zz\u3000www.d.ee' | urlize }}
+{{ 'a -- b--c d---e --f x- -y -- a-b-c-d one-two3 3-4 a-b- e-- ,--x f.--g' | wordwrap(4) }}|{{ 'aa-bb-cc-dd-ee' | wordwrap(5) }}|{{ '-----abc---' | wordwrap(3) }}|{{ 'word--word' | wordwrap(7) }}
+{{ 'abcd efghijkl' | wordwrap(5) }}|{{ 'abc      def' | wordwrap(4) }}|{{ '        x' | wordwrap(3) }}|{{ 'x        ' | wordwrap(3) }}|{{ '' | wordwrap }}|{{ '\n\na\n' | wordwrap }}|{{ u | wordwrap(3) }}|{{ u | wordwrap(1) }}
+{{ 'aa-bb cc-dd' | wordwrap(4, break_on_hyphens=1) }}|{{ 'aaaa-bbbb' | wordwrap(6, false) }}|{{ 'aaaa-bbbb cc' | wordwrap(6, false, '|', false) }}|{{ 'a\u00a0b\u2003c d' | wordwrap(2) }}|{{ 'é-é-日本-日本' | wordwrap(4) }}
+{{ lines | wordwrap(4, wrapstring='<br>' | safe) }} {{ html | wordwrap(6) }} {{ html | e | wordwrap(6) }} {{ ('a b' | e | wordwrap(1)) ~ '<' }}
+{{ s | wordwrap(0) }}
+{{ s | wordwrap(-1) }}
+{{ '' | wordwrap(0) }}ok
+{{ 5 | wordwrap }}
+{{ s | wordwrap('5') }}
+{{ s | wordwrap(5, true, 7) }}
+{{ [5] | random }} {{ 'x' | random }} {{ [] | random }}| {{ '' | random is undefined }} {{ (7,) | random }}
+{{ 5 | random }}
 {{ s | nosuchfilter }}
 {% if false %}{{ s | nosuchfilter }}{% endif %}ok
 {{ s | upper(1) }}

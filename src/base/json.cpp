@@ -33,14 +33,24 @@ int json_depth(std::string_view text) {
   return deepest;
 }
 
-Json parse_json(std::string_view text, std::string_view where, int max_depth) {
+void check_json_depth(std::string_view text, std::string_view where, int max_depth) {
   if (const int depth = json_depth(text); depth > max_depth) {
     fail(ErrorKind::format, "{}: JSON nested {} deep, at most {} is read", where, depth, max_depth);
   }
+}
+
+void fail_json(std::string_view where, std::string_view why) {
+  constexpr size_t kMost = 200;  // a parser quotes what it read
+  fail(ErrorKind::format, "{}: not valid JSON: {}{}", where, why.substr(0, kMost),
+       why.size() > kMost ? "..." : "");
+}
+
+Json parse_json(std::string_view text, std::string_view where, int max_depth) {
+  check_json_depth(text, where, max_depth);
   try {
     return Json::parse(text.begin(), text.end());
   } catch (const Json::exception& e) {
-    fail(ErrorKind::format, "{}: not valid JSON: {}", where, e.what());
+    fail_json(where, e.what());
   }
 }
 

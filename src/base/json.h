@@ -14,9 +14,16 @@ using Json = nlohmann::ordered_json;
 /// How deep brackets nest in a JSON text; a parser of it would build any depth.
 int json_depth(std::string_view text);
 
+constexpr int kJsonDepth = 128;  // what is read of a file that nobody vouches for
+/// Throws Error(format) on deeper nesting.
+void check_json_depth(std::string_view text, std::string_view where, int max_depth = kJsonDepth);
+
+/// Throws Error(format): what a parser says, in short.
+[[noreturn]] void fail_json(std::string_view where, std::string_view why);
+
 /// Parses `text`; `where` names it in the error. Throws Error(format) on malformed text, invalid
 /// UTF-8 or nesting deeper than `max_depth`.
-Json parse_json(std::string_view text, std::string_view where, int max_depth = 128);
+Json parse_json(std::string_view text, std::string_view where, int max_depth = kJsonDepth);
 
 /// Reads and parses a file. Throws Error(io) or Error(format).
 Json read_json(const std::filesystem::path& file);

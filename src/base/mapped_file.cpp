@@ -14,7 +14,7 @@
 namespace ashlar {
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& file) {
-  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe does not wait
   if (fd < 0) fail(ErrorKind::io, "{}: cannot open: {}", file.string(), std::strerror(errno));
   struct stat info = {};
   if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {

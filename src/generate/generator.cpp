@@ -84,7 +84,8 @@ Generator::~Generator() {
   if (sequence_) engine_.close(*sequence_);
 }
 
-std::span<const float> Generator::evaluate(std::span<const TokenId> prompt, Generation& result) {
+std::span<const float> Generator::evaluate(std::span<const TokenId> prompt,
+                                           const GenerateOptions& options, Generation& result) {
   if (prompt.empty()) {
     fail(ErrorKind::invalid,
          "the prompt has no tokens: give some text (this tokenizer adds no beginning-of-text "
@@ -107,11 +108,12 @@ std::span<const float> Generator::evaluate(std::span<const TokenId> prompt, Gene
   held_.resize(same);
   const auto begin = std::chrono::steady_clock::now();
   const Run run{*sequence_, prompt.subspan(same), Run::Logits::last};
-  const auto logits = engine_.step({&run, 1});
+  const auto logits = engine_.step({&run, 1}, options.interrupted);
+  const int64_t length = engine_.length(*sequence_);
   result.prefill_seconds = seconds_since(begin);
   result.prompt_tokens = static_cast<int64_t>(prompt.size());
-  result.evaluated_tokens = static_cast<int64_t>(prompt.size() - same);
-  held_.assign(prompt.begin(), prompt.end());
+  result.evaluated_tokens = length - static_cast<int64_t>(same);
+  held_.assign(prompt.begin(), prompt.begin() + length);
   return logits;
 }
 
@@ -129,7 +131,11 @@ Generation Generator::generate(std::span<const TokenId> prompt, const GenerateOp
   };
 
   std::vector<TokenId> history(prompt.begin(), prompt.end());
-  std::span<const float> logits = evaluate(prompt, result);
+  std::span<const float> logits = evaluate(prompt, options, result);
+  if (logits.empty()) {
+    result.stop = StopReason::interrupted;
+    return result;
+  }
   const auto begin = std::chrono::steady_clock::now();
   while (static_cast<int64_t>(result.ids.size()) < options.max_tokens) {
     const TokenId id = sampler.next(logits, history, static_cast<int64_t>(result.ids.size()));
@@ -142,6 +148,7 @@ Generation Generator::generate(std::span<const TokenId> prompt, const GenerateOp
     }
     if (decoder) give(stops.push(decoder->push(id), stopped));
     if (stopped) result.stop = StopReason::stop_text;
+    if (options.interrupted && options.interrupted()) wanted = false;
     if (!wanted) result.stop = StopReason::interrupted;
     if (stopped || !wanted) break;
     if (static_cast<int64_t>(result.ids.size()) == options.max_tokens) break;

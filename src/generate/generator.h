@@ -17,8 +17,9 @@ namespace ashlar {
 struct GenerateOptions {
   int64_t max_tokens = 256;
   SamplingOptions sampling;
-  std::vector<std::string> stop;  // text that ends the generation; it is not part of the result
-  bool ignore_end = false;        // goes on after end tokens
+  std::vector<std::string> stop;      // text that ends the generation; it is not part of the result
+  bool ignore_end = false;            // goes on after end tokens
+  std::function<bool()> interrupted;  // asked between chunks of the prompt and between tokens
 };
 
 enum class StopReason { end_token, stop_text, max_tokens, context_full, interrupted };
@@ -57,7 +58,8 @@ class Generator {
                       const OnText& on_text = {});
 
  private:
-  std::span<const float> evaluate(std::span<const TokenId> prompt, Generation& result);
+  std::span<const float> evaluate(std::span<const TokenId> prompt, const GenerateOptions& options,
+                                  Generation& result);
 
   Engine& engine_;
   const Tokenizer* tokenizer_;

@@ -180,6 +180,7 @@ void write_gguf(const Model& model, const fs::path& out, const ConvertOptions& o
 }  // namespace
 
 void convert_model(const Model& model, const fs::path& out, const ConvertOptions& options) {
+  if (out.empty()) fail(ErrorKind::invalid, "the output has no name: expected a folder or a file");
   const std::string to = !options.to.empty()          ? options.to
                          : out.extension() == ".gguf" ? "gguf"
                                                       : "safetensors";

@@ -155,7 +155,7 @@ struct Engine::Impl {
     clear_batch();
   }
 
-  std::span<const float> step(std::span<const Run> runs) {
+  std::span<const float> step(std::span<const Run> runs, const std::function<bool()>& interrupted) {
     check(runs);
     int64_t rows = 0;
     for (const Run& run : runs) rows += wanted_rows(run);
@@ -173,9 +173,12 @@ struct Engine::Impl {
     for (const Run& run : runs) {
       for (int64_t at = 0; at < static_cast<int64_t>(run.tokens.size());) {
         at += add_part(run, at);
-        if (batch.size() == options.chunk) evaluate(done);
+        if (batch.size() < options.chunk) continue;
+        if (interrupted && interrupted()) return {};
+        evaluate(done);
       }
     }
+    if (interrupted && interrupted()) return {};
     evaluate(done);
     return {logits.data(), floats};
   }
@@ -210,7 +213,10 @@ void Engine::truncate(SequenceId sequence, int64_t length) {
   impl_->state.truncate(sequence, length);
 }
 
-std::span<const float> Engine::step(std::span<const Run> runs) { return impl_->step(runs); }
+std::span<const float> Engine::step(std::span<const Run> runs,
+                                    const std::function<bool()>& interrupted) {
+  return impl_->step(runs, interrupted);
+}
 
 int64_t Engine::vocab() const { return impl_->plan.width_out; }
 int64_t Engine::context() const { return impl_->options.context; }

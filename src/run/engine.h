@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -67,7 +68,10 @@ class Engine {
   /// of logits in order, [rows, vocab]; valid until the next call. Throws Error(invalid) for a
   /// token id outside the vocabulary and Error(resource) when a run would pass options.context:
   /// then nothing has changed.
-  std::span<const float> step(std::span<const Run> runs);
+  /// `interrupted` is asked between chunks: true ends with no logits, and the sequences hold the
+  /// tokens of the chunks that were evaluated.
+  std::span<const float> step(std::span<const Run> runs,
+                              const std::function<bool()>& interrupted = {});
 
   int64_t vocab() const;
   int64_t context() const;  // longest sequence, tokens

@@ -3,6 +3,7 @@
 
 #include <ctime>
 
+#include "text/exact_json.h"
 #include "text/jinja_interpreter.h"
 #include "text/utf8.h"
 
@@ -25,6 +26,13 @@ bool plain_word(std::string_view text) {
     if (!(byte < 0x80 && std::isalnum(byte)) && c != '_' && c != '-') return false;
   }
   return true;
+}
+
+Value to_integer(std::string_view digits) {
+  const bool negative = digits.starts_with('-');
+  if (negative) digits.remove_prefix(1);
+  const jinja::BigInt value = jinja::BigInt::from_digits(digits, 10);
+  return Value::integer(negative ? -value : value);
 }
 
 Value to_value(const Json& json, bool trusted) {
@@ -60,6 +68,8 @@ Value to_value(const Json& json, bool trusted) {
       }
       return Value::dict(std::move(dict));
     }
+    case Json::value_t::binary:
+      return to_integer(*whole_digits(json));
     default:
       return Value();
   }

@@ -14,6 +14,7 @@
 
 namespace ashlar {
 
+/// Integers beyond 64 bits: text/exact_json.h.
 struct ChatTemplateInput {
   Json messages;   // list of {"role": ..., "content": ...}
   Json tools;      // list of JSON schemas; null: none

@@ -84,6 +84,8 @@ struct FilterEntry {
 };
 FilterFunction find_text_filter(std::string_view name);
 FilterFunction find_list_filter(std::string_view name);
+Value filter_urlize(Interpreter& interpreter, const Value& value, Args& args);
+Value filter_wordwrap(Interpreter& interpreter, const Value& value, Args& args);
 
 /// Methods that filters use too.
 Value split_lines(const Value& text, bool keep_ends);

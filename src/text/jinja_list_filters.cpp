@@ -347,9 +347,14 @@ Value filter_attr(Interpreter& interpreter, const Value& value, Args& args) {
   return Value::undefined(fmt::format("'{}' has no attribute '{}'", type_name(value), name));
 }
 
-Value filter_random(Interpreter&, const Value&, Args&) {
-  throw Failure{"random is not supported: a template's text must not depend on chance",
-                ErrorKind::unsupported};
+Value filter_random(Interpreter& interpreter, const Value& value, Args& args) {
+  no_arguments("random", args);
+  const size_t size = length(value);
+  if (size == 0) return Value::undefined("No random item, sequence was empty.");
+  if (size == 1) return interpreter.item(value, Value::integer(0));
+  throw Failure{
+      "random among several items is not supported: a template's text must not depend on chance",
+      ErrorKind::unsupported};
 }
 
 constexpr FilterEntry kFilters[] = {

@@ -293,10 +293,6 @@ Value filter_striptags(Interpreter&, const Value& value, Args& args) {
   return with_markup(derived_string(out, text.as_str()), false);
 }
 
-Value unsupported_filter(Interpreter&, const Value&, Args&) {
-  throw Failure{"this filter is not supported in chat templates", ErrorKind::unsupported};
-}
-
 template <char how>
 Value case_filter(Interpreter&, const Value& value, Args& args) {
   no_arguments("filter", args);
@@ -356,9 +352,9 @@ constexpr FilterEntry kFilters[] = {
     {"truncate", filter_truncate},
     {"upper", case_filter<'u'>},
     {"urlencode", filter_urlencode},
-    {"urlize", unsupported_filter},
+    {"urlize", filter_urlize},
     {"wordcount", filter_wordcount},
-    {"wordwrap", unsupported_filter},
+    {"wordwrap", filter_wordwrap},
     {"xmlattr", filter_xmlattr},
 };
 

@@ -219,6 +219,7 @@ TokenizerSpec read_kimi_files(const fs::path& folder) {
     spec.model.vocab.set(bytes_to_alphabet(*bytes), rank);
     ++count;
   }
+  if (count == 0) fail(ErrorKind::format, "{}: holds no tokens", file.string());
   spec.model.merges = merges_from_ranks(spec.model.vocab);
   spec.model.ignore_merges = true;
   constexpr TokenId kReserved = 256;

@@ -5,79 +5,18 @@
 Needs the two real models of tools/get_models.sh. Only Python's standard library.
 """
 
-import array
-import ast
 import json
 import os
 import pathlib
-import re
-import struct
-import subprocess
-import sys
-import tempfile
 import unittest
 
+from hostile import Hostile  # noqa: F401
 from json_fields import differences
+from program import GEMMA, ROOT, SMOL, Case, ashlar, ashlar_json, read_npy, worst
+from writing import ClosedPipes, FullDisks, Interrupts, Kills  # noqa: F401
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-PROGRAM = str(pathlib.Path(sys.argv.pop(1)).resolve()) if len(sys.argv) > 1 else str(ROOT / "build/release/ashlar")
-MODELS = pathlib.Path(os.environ.get("ASHLAR_MODELS", ROOT / "models"))
-SMOL = str(MODELS / "smollm2-135m-instruct-q4_1.gguf")
-GEMMA = str(MODELS / "gemma-3-270m-q4_k_m.gguf")
 COMMANDS = """show run chat tokenize detokenize render logits perplexity convert verify count plan probe bench draw explain
 compare report claims gradients""".split()
-
-
-def ashlar(*args, code=0, text=True, stdin=None, env=None, seconds=300):
-    """Runs the command, expects the exit code, gives the process."""
-    done = subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=text, input=stdin, timeout=seconds,
-                          env={**os.environ, **(env or {})})
-    if done.returncode != code:
-        raise AssertionError(f"ashlar {' '.join(map(str, args))}: exit code {done.returncode}, expected {code}\n"
-                             f"stdout: {done.stdout[-2000:]}\nstderr: {done.stderr[-2000:]}")
-    return done
-
-
-def ashlar_json(*args, **options):
-    return json.loads(ashlar(*args, **options).stdout)
-
-
-def read_npy(path):
-    """A float32 matrix of a .npy file as (rows, columns, array)."""
-    data = pathlib.Path(path).read_bytes()
-    assert data[:6] == b"\x93NUMPY"
-    (length,) = struct.unpack("<H", data[8:10])
-    header = ast.literal_eval(data[10:10 + length].decode("latin1"))
-    assert header["descr"] == "<f4" and not header["fortran_order"]
-    values = array.array("f")
-    values.frombytes(data[10 + length:])
-    rows, columns = header["shape"]
-    assert len(values) == rows * columns
-    return rows, columns, values
-
-
-def worst(a, b):
-    """Largest difference relative to the largest magnitude."""
-    return max(abs(x - y) for x, y in zip(a, b)) / max(abs(x) for x in a)
-
-
-class Case(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-        self.tmp = pathlib.Path(self.folder.name)
-
-    def write(self, name, value):
-        file = self.tmp / name
-        file.write_text(value if isinstance(value, str) else json.dumps(value), encoding="utf-8")
-        return str(file)
-
-    def fails(self, *args, says, code=1, **options):
-        """One clear message on stderr that holds `says` (a regular expression)."""
-        done = ashlar(*args, code=code, **options)
-        self.assertRegex(done.stderr, says)
-        self.assertLess(len(done.stderr.splitlines()), 60)
-        self.assertNotIn("terminate called", done.stderr)
 
 
 class Help(Case):
@@ -283,8 +222,22 @@ class Readings(Case):
         ashlar("draw", "gemma-3-1b", "-o", svg)
         self.assertIn("<svg", svg.read_text())
         self.assertIn("RoPE", ashlar("draw", "llama-3.2-1b").stdout)
+        step = ashlar("draw", "qwen3-0.6b", "--gradient", "--columns", "200").stdout
+        self.assertIn("linear_weight_grad attn.q = gradient of attn.q", step)
+        self.assertNotIn("backward", ashlar("draw", "qwen3-0.6b", "--graph").stdout)
         self.assertGreater(len(ashlar("explain", "deepseek-v3").stdout), 1000)
         self.assertIn("olmo-2-7b", ashlar("compare", "olmo-2-7b", "llama-3.1-8b").stdout)
+
+    def test_compare_plans_speeds_for_a_named_machine(self):
+        nothing_probed = {"XDG_CACHE_HOME": str(self.tmp)}
+        text = ashlar("compare", "olmo-2-7b", "qwen3-8b", env=nothing_probed).stdout
+        self.assertIn("planned for h100-sxm, by its published figures", text)
+        self.assertRegex(text, r"decode at the limit, tokens/s +\d+ +\d+")
+        data = ashlar_json("compare", "olmo-2-7b", "qwen3-8b", "--json", env=nothing_probed)
+        self.assertEqual(data["options"]["machine_source"], "published")
+        for curves in data["curves"]:
+            self.assertTrue(all(p["seconds_per_token"] > 0 for p in curves["over_context"] + curves["over_batch"]))
+        self.assertNotIn("Speeds", ashlar("compare", "olmo-2-7b", "qwen3-8b", "--machine", "none").stdout)
 
     def test_claims(self):
         claims = ashlar_json("claims", "--json", seconds=60)

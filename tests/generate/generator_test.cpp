@@ -125,6 +125,31 @@ TEST_F(Generating, EndsWithTheContextOrWhenAsked) {
   EXPECT_EQ(generator.generate(prompt_, {.max_tokens = 50}).ids, full.ids);
 }
 
+TEST_F(Generating, AnInterruptEndsThePromptBetweenChunks) {
+  Engine e(graph_, weights_, {.threads = 1, .context = 64, .chunk = 3});
+  Generator generator(e, tokenizer_.get(), {});
+  const std::vector<TokenId> prompt = {5, 9, 2, 40, 7, 7, 1, 30, 12, 4};
+  int asked = 0;
+  const Generation cut =
+      generator.generate(prompt, {.max_tokens = 4, .interrupted = [&] { return ++asked == 3; }});
+  EXPECT_EQ(cut.stop, StopReason::interrupted);
+  EXPECT_EQ(cut.evaluated_tokens, 6);
+  EXPECT_EQ(cut.prompt_tokens, 10);
+  EXPECT_TRUE(cut.ids.empty());
+  // What was evaluated is held and right.
+  const Generation again = generator.generate(prompt, {.max_tokens = 4});
+  EXPECT_EQ(again.evaluated_tokens, 4);
+  EXPECT_EQ(again.ids, greedy(prompt, 4));
+  // At once, and between tokens.
+  const std::vector<TokenId> other = {1, 2, 3, 4};
+  EXPECT_EQ(generator.generate(other, {.interrupted = [] { return true; }}).evaluated_tokens, 0);
+  asked = 0;
+  const Generation two =
+      generator.generate(other, {.max_tokens = 9, .interrupted = [&] { return ++asked == 4; }});
+  EXPECT_EQ(two.stop, StopReason::interrupted);
+  EXPECT_EQ(two.ids, greedy(other, 2));
+}
+
 /// The definition, by plain loops: of each window's second half, with the first token replaced.
 TEST_F(Generating, PerplexityIsItsDefinition) {
   std::vector<TokenId> ids;

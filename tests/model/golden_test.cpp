@@ -166,6 +166,8 @@ TEST(Convert, RefusesWhatItCannotWrite) {
   expect_contains(e.what(), "f32, bf16 or f16");
   e = error_of([&] { convert_model(model, out, {.to = "gguf", .weights = "q9_9"}); });
   expect_contains(e.what(), "q4_k_m");
+  e = error_of([&] { convert_model(model, ""); });
+  expect_contains(e.what(), "no name");
   e = error_of([&] { convert_model(model, out, {.to = "pickle"}); });
   expect_contains(e.what(), "safetensors or gguf");
   e = error_of([&] { convert_model(model, folder.path(), {.to = "gguf"}); });

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "text/exact_json.h"
 
 namespace ashlar {
 namespace {
@@ -402,6 +403,39 @@ TEST(EncodeChat, ThroughANormalizer) {
   // beginning.
   EXPECT_EQ(shown(*p, {{"<|a|>", true}, {"<|b|>", false}}), "x<|a|> < | b | >");
   EXPECT_EQ(shown(*p, {{"<|a|>", false}, {"<|b|>", true}}), "x < | a | > < | b | >");
+}
+
+/// Python's integers have no end, and its json keeps them.
+TEST(ExactJson, IntegersBeyond64BitsStayWhole) {
+  ChatTemplateInput input;
+  input.messages = parse_exact_json(
+      R"([{"role": "user", "content": "x", "n": 123456789012345678901234567890,
+           "m": [-98765432109876543210, 18446744073709551615, -9223372036854775808, 1e3, 0.5]}])",
+      "messages");
+  const auto render = [&](const char* source) { return ChatTemplate(source, "t").render(input); };
+  EXPECT_EQ(render("{{ messages[0].n }}"), "123456789012345678901234567890");
+  EXPECT_EQ(render("{{ messages[0].m }}"),
+            "[-98765432109876543210, 18446744073709551615, -9223372036854775808, 1000.0, 0.5]");
+  EXPECT_EQ(render("{{ messages[0].n + messages[0].m[0] }}"), "123456788913580246791358024680");
+  EXPECT_EQ(render("{{ messages[0] | tojson }}"),
+            R"({"role": "user", "content": "x", "n": 123456789012345678901234567890, "m": )"
+            R"([-98765432109876543210, 18446744073709551615, -9223372036854775808, 1000.0, 0.5]})");
+  EXPECT_EQ(render("{{ messages[0].n is integer }} {{ messages[0].n % 97 }}"), "True 52");
+  try {
+    parse_exact_json(std::string(4301, '1'), "n");
+    FAIL() << "4301 digits";
+  } catch (const Error& e) {
+    EXPECT_LT(std::string(e.what()).size(), 300u);
+  }
+}
+
+TEST(ExactJson, ReadsWhatJsonIs) {
+  for (const char* text : {"[]", "{}", "null", R"({"a": [1, {"b": "c"}], "d": {}})", "[[], [[]]]",
+                           "-5", "1.5", "true", R"("\u00fc")", R"({"a": 1, "a": 2})"})
+    EXPECT_EQ(parse_exact_json(text, "x"), parse_json(text, "x")) << text;
+  for (const char* text : {"", "[", "{", "[1,]", "{\"a\"}", "1 2", "nan", "\xff", "1e999", "--1"})
+    EXPECT_THROW(parse_exact_json(text, "x"), Error) << text;
+  EXPECT_THROW(parse_exact_json(std::string(100'000, '['), "x"), Error);
 }
 
 TEST(EncodeChat, RenderedTemplates) {
