@@ -182,8 +182,13 @@ void visit_config_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta,
 
 void visit_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta, std::string_view section) {
   if (v.gguf()) return visit_gguf_rope(v, r, f, theta);
+  v.expect_objects("rope_parameters|rope_scaling");
   const std::string base = "rope_parameters." + (section.empty() ? "" : std::string(section) + ".");
   visit_config_rope(v, r, f, theta, base, "rope_theta", "rope_scaling.");
+  if (v.reading() && theta > 0 && !(r.theta > 0)) {
+    fail(ErrorKind::format, "{}: rope_theta: expected a positive number, found {}", v.where(),
+         r.theta);
+  }
 }
 
 void visit_local_rope(FieldVisitor& v, Fields& f, double theta) {

@@ -109,6 +109,18 @@ bool FieldVisitor::has(std::string_view config) const {
   return value != nullptr && !value->is_null();
 }
 
+void FieldVisitor::expect_objects(std::string_view config) const {
+  if (gguf_ || !reading_) return;
+  split(config, '|', [&](std::string_view key) {
+    const Json* value = follow(*text_, key);
+    if (value != nullptr && !value->is_null() && !value->is_object()) {
+      fail(ErrorKind::format, "{}: {}: expected an object, found {}", where_, key,
+           value->dump().substr(0, 80));
+    }
+    return false;
+  });
+}
+
 void FieldVisitor::demand(std::string_view config, const Json& value) {
   if (!gguf_ && reading_ && !has(config))
     fail(ErrorKind::format, "{}: {} is missing", where_, config);

@@ -61,7 +61,9 @@ class FieldVisitor {
   /// ... a whole number if it is one: Transformers checks types.
   void write_whole(std::string_view key, double value);
   bool has_tensor(std::string_view name) const;  // reading GGUF only
-  bool has(std::string_view config) const;       // reading config.json: one of these, not null
+  /// Reading config.json: these are objects, null or absent.
+  void expect_objects(std::string_view config) const;
+  bool has(std::string_view config) const;  // reading config.json: one of these, not null
   /// config.json must have this key with this value.
   void demand(std::string_view config, const Json& value);
 

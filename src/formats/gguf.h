@@ -41,8 +41,14 @@ class GgufValue {
  public:
   using Data = std::variant<int64_t, double, bool, std::string, std::vector<int64_t>,
                             std::vector<double>, std::vector<std::string>>;
-  GgufValue(std::string key, GgufType type, GgufType element, Data data)
-      : key_(std::move(key)), type_(type), element_(element), data_(std::move(data)) {}
+  /// `file` is for messages.
+  GgufValue(std::shared_ptr<const std::string> file, std::string key, GgufType type,
+            GgufType element, Data data)
+      : file_(std::move(file)),
+        key_(std::move(key)),
+        type_(type),
+        element_(element),
+        data_(std::move(data)) {}
 
   GgufType type() const { return type_; }
   GgufType element_type() const { return element_; }  // of an array; else equal to type()
@@ -60,6 +66,7 @@ class GgufValue {
 
  private:
   [[noreturn]] void mismatch(std::string_view expected) const;
+  std::shared_ptr<const std::string> file_;
   std::string key_;
   GgufType type_, element_;
   Data data_;  // a u64 above int64 keeps its bits

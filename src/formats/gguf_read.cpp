@@ -107,16 +107,17 @@ GgufValue::Data read_array(Cursor& in, const std::string& key, GgufType element)
   return values;
 }
 
-GgufValue read_value(Cursor& in, const std::string& key) {
+GgufValue read_value(Cursor& in, const std::shared_ptr<const std::string>& file,
+                     const std::string& key) {
   const GgufType type = read_type(in, key);
   if (type == GgufType::array) {
     const GgufType element = read_type(in, key);
-    return {key, type, element, read_array(in, key, element)};
+    return {file, key, type, element, read_array(in, key, element)};
   }
-  if (type == GgufType::string) return {key, type, type, in.string("string", kMaxString)};
-  if (is_float(type)) return {key, type, type, read_float(in, type)};
-  if (type == GgufType::boolean) return {key, type, type, read_integer(in, type) != 0};
-  return {key, type, type, read_integer(in, type)};
+  if (type == GgufType::string) return {file, key, type, type, in.string("string", kMaxString)};
+  if (is_float(type)) return {file, key, type, type, read_float(in, type)};
+  if (type == GgufType::boolean) return {file, key, type, type, read_integer(in, type) != 0};
+  return {file, key, type, type, read_integer(in, type)};
 }
 
 struct TableRow {
@@ -268,10 +269,11 @@ void GgufFile::add_part(const std::filesystem::path& file, int number, int count
   in.need_items(keys, 13, "metadata entries");  // key length, type, one byte of value
   in.need_items(tensors, 24, "tensors");        // name length, dimensions, type, offset
 
+  const auto name = std::make_shared<const std::string>(file.string());
   std::map<std::string, GgufValue> metadata;
   for (uint64_t i = 0; i < keys; ++i) {
     const std::string key = in.string("metadata key", kMaxName);
-    if (!metadata.emplace(key, read_value(in, key)).second) {
+    if (!metadata.emplace(key, read_value(in, name, key)).second) {
       fail(ErrorKind::format, "{}: metadata key \"{}\" stands twice", in.where(), key);
     }
   }

@@ -15,7 +15,8 @@ std::string_view to_string(GgufType type) {
 void GgufValue::mismatch(std::string_view expected) const {
   const std::string found =
       is_array() ? fmt::format("array of {}", to_string(element_)) : std::string(to_string(type_));
-  fail(ErrorKind::format, "GGUF metadata \"{}\": expected {}, found {}", key_, expected, found);
+  fail(ErrorKind::format, "{}: metadata key \"{}\": expected {}, found {}", *file_, key_, expected,
+       found);
 }
 
 const std::string& GgufValue::as_string() const {

@@ -247,15 +247,21 @@ std::vector<Param> parameters_of(const Blueprint& bp, const Graph& graph) {
 }
 
 FileNames::FileNames(const Checkpoint& checkpoint, std::string_view root,
-                     const std::string& embedding)
+                     const std::vector<std::string>& anchors)
     : checkpoint_(checkpoint), root_(root), prefix_(root) {
-  if (!embedding.starts_with(root)) return;
-  const std::string tail = embedding.substr(root.size());
+  for (const std::string& anchor : anchors) {
+    if (take_prefix(anchor)) return;
+  }
+}
+
+bool FileNames::take_prefix(const std::string& anchor) {
+  if (!anchor.starts_with(root_)) return false;
+  const std::string tail = anchor.substr(root_.size());
   std::vector<std::string> found;
-  for (const auto& [name, entry] : checkpoint.entries()) {
+  for (const auto& [name, entry] : checkpoint_.entries()) {
     if (!name.ends_with(tail) || is_vision(name)) continue;
     const std::string prefix = name.substr(0, name.size() - tail.size());
-    // Layers of multi-token prediction carry copies of the table.
+    // Layers of multi-token prediction carry copies of the table, and norms end alike.
     if (prefix.find("layers.") != std::string::npos) continue;
     if (prefix.empty() || prefix.back() == '.') found.push_back(prefix);
   }
@@ -263,10 +269,11 @@ FileNames::FileNames(const Checkpoint& checkpoint, std::string_view root,
        {root_, "language_model." + root_, std::string("model.language_model."), std::string()}) {
     if (std::find(found.begin(), found.end(), known) != found.end()) {
       prefix_ = known;
-      return;
+      return true;
     }
   }
   if (!found.empty()) prefix_ = found.front();
+  return !found.empty();
 }
 
 std::string FileNames::operator()(const std::string& name) const {
@@ -284,13 +291,12 @@ std::string FileNames::operator()(const std::string& name) const {
 
 namespace {
 
-const Source* first_source(const Names& names, const std::string& parameter, int64_t layers,
-                           bool gguf) {
+/// The name of a parameter of no layer in safetensors files as the family writes it; empty if it
+/// has none.
+std::string first_name(const Names& names, const std::string& parameter) {
   int64_t layer = 0;
-  const Name* name = names.find(parameter, layers, &layer);
-  if (name == nullptr) return nullptr;
-  const std::vector<Source>& sources = gguf ? name->gguf : name->config;
-  return sources.empty() ? nullptr : &sources[0];
+  const Name* name = names.find(parameter, 0, &layer);
+  return name == nullptr || name->config.empty() ? "" : name->config[0].name;
 }
 
 /// Whether two tensors of the file hold the same numbers.
@@ -302,6 +308,30 @@ bool equal(const Checkpoint& checkpoint, const std::string& a, const std::string
   return std::equal(s.data, s.data + s.bytes(), t.data);
 }
 
+/// Head and token table of a safetensors file as Transformers has them: a head of its own that a
+/// config calls tied counts where it differs from the table, and a table that is not there is the
+/// head.
+void settle_tie(Blueprint& bp, Graph& graph, Names& names, const Checkpoint& checkpoint,
+                const FileNames& file_names, std::set<std::string>& used,
+                std::vector<std::string>& notices) {
+  const std::string head = first_name(names, "head"), table = first_name(names, "embedding");
+  if (!bp.head.tied || head.empty() || table.empty()) return;
+  const std::string head_there = file_names(head), table_there = file_names(table);
+  if (!checkpoint.has(head_there)) return;
+  if (!checkpoint.has(table_there)) {
+    names.add("embedding", {Source(head)}, {});
+  } else if (!equal(checkpoint, head_there, table_there)) {
+    bp.head.tied = false;
+    notices.push_back(
+        fmt::format("{} differs from {}: the head is its own, although the config says that it is "
+                    "tied",
+                    head_there, table_there));
+    graph = graph_of(bp);
+  } else {
+    used.insert(head_there);
+  }
+}
+
 }  // namespace
 
 Bound bind_weights(Blueprint& bp, Graph& graph, const Family& family, const Checkpoint& checkpoint,
@@ -309,26 +339,13 @@ Bound bind_weights(Blueprint& bp, Graph& graph, const Family& family, const Chec
                    const std::function<void(int64_t, int64_t)>& progress) {
   const auto layers = static_cast<int64_t>(bp.blocks.size());
   Names names = names_of(family, bp);
-  const Source* table = first_source(names, "embedding", layers, gguf);
-  const FileNames file_names = gguf || table == nullptr
-                                   ? FileNames(checkpoint)
-                                   : FileNames(checkpoint, family.root, table->name);
+  const FileNames file_names =
+      gguf ? FileNames(checkpoint)
+           : FileNames(checkpoint, family.root,
+                       {first_name(names, "embedding"), first_name(names, "final_norm")});
   Bound bound;
-
-  // A head of its own that a config calls tied counts where it differs from the table; one that is
-  // not there is the table's.
-  const Source* head = first_source(names, "head", layers, gguf);
-  if (head != nullptr && table != nullptr && !gguf) {
-    const std::string head_name = file_names(head->name), table_name = file_names(table->name);
-    if (bp.head.tied && checkpoint.has(head_name) && checkpoint.has(table_name) &&
-        !equal(checkpoint, head_name, table_name)) {
-      bp.head.tied = false;
-      bound.notices.push_back(fmt::format(
-          "{} differs from {}: the head is its own, although the config says that it is tied",
-          head_name, table_name));
-      graph = graph_of(bp);
-    }
-  }
+  std::set<std::string> used;
+  if (!gguf) settle_tie(bp, graph, names, checkpoint, file_names, used, bound.notices);
   const Binder binder(checkpoint, file_names, names, layers, gguf);
   if (!bp.mtp.empty()) {
     const std::vector<Param> all = parameters_of(bp, graph);
@@ -344,13 +361,11 @@ Bound bind_weights(Blueprint& bp, Graph& graph, const Family& family, const Chec
   const std::vector<Param> params = parameters_of(bp, graph);
   std::vector<Found> found(params.size());
   Differences differences;
-  std::set<std::string> used;
   int64_t total = 0, made = 0;
   for (size_t i = 0; i < params.size(); ++i) {
     if (!binder.look(params[i], &found[i], &differences)) continue;
     used.insert(found[i].tensors.begin(), found[i].tensors.end());
   }
-  if (bp.head.tied && head != nullptr && !gguf) used.insert(file_names(head->name));
   if (!differences.none()) {
     fail(ErrorKind::format, "{}: {} of {} tensors do not fit the architecture {}; {}:{}", where,
          differences.count(), used.size() + static_cast<size_t>(differences.missing_count()),

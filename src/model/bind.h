@@ -19,14 +19,17 @@ std::vector<Param> parameters_of(const Blueprint& blueprint, const Graph& graph)
 /// before them ("language_model.model.", "model.language_model."), bare models leave the root out.
 class FileNames {
  public:
-  /// `embedding`: the name of the token table as the family's table has it. GGUF needs no mapping.
-  FileNames(const Checkpoint& checkpoint, std::string_view root, const std::string& embedding);
+  /// `anchors`: names, as the family's table has them, of tensors that show what stands before
+  /// them; the first that the file has counts. GGUF needs no mapping.
+  FileNames(const Checkpoint& checkpoint, std::string_view root,
+            const std::vector<std::string>& anchors);
   FileNames(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
   /// The file's name of a tensor, whether it is there or not.
   std::string operator()(const std::string& name) const;
   const std::string& prefix() const { return prefix_; }
 
  private:
+  bool take_prefix(const std::string& anchor);
   const Checkpoint& checkpoint_;
   std::string root_, prefix_;
 };

@@ -80,6 +80,10 @@ TEST(Refusals, WrongKinds) {
   expect_refusal(changed("smollm3-3b", "no_rope_layers", Json::array({1, "x"})),
                  {"no_rope_layers"});
   expect_refusal(changed("llama-3.1-8b", "hidden_act", 3), {"hidden_act", "a text"});
+  for (const Json& scaling : {Json(3), Json("llama3"), Json::array()})
+    expect_refusal(changed("llama-3.1-8b", "rope_scaling", scaling),
+                   {"rope_scaling", "an object", scaling.dump().c_str()});
+  expect_refusal(changed("llama-3.1-8b", "rope_theta", 0), {"rope_theta", "positive", "0"});
 }
 
 TEST(Refusals, OptionsThatWouldChangeTheResult) {

@@ -53,11 +53,14 @@ TEST(GgufRead, MetadataOfEveryType) {
   EXPECT_EQ(value("t.bools").as_ints(), (std::vector<int64_t>{1, 0, 1}));
   EXPECT_EQ(file->find("t.absent"), nullptr);
   EXPECT_EQ(message_of([&] { value("t.string").as_int(); }),
-            "GGUF metadata \"t.string\": expected an integer, found string");
+            (kGolden / "metadata.gguf").string() +
+                ": metadata key \"t.string\": expected an integer, found string");
   EXPECT_EQ(message_of([&] { value("t.u64").as_int(); }),
-            "GGUF metadata \"t.u64\": expected an integer below 2^63, found u64");
+            (kGolden / "metadata.gguf").string() +
+                ": metadata key \"t.u64\": expected an integer below 2^63, found u64");
   EXPECT_EQ(message_of([&] { value("t.ints").as_strings(); }),
-            "GGUF metadata \"t.ints\": expected an array of strings, found array of i32");
+            (kGolden / "metadata.gguf").string() +
+                ": metadata key \"t.ints\": expected an array of strings, found array of i32");
 }
 
 TEST(GgufRead, TensorShapesAndRefusals) {

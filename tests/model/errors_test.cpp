@@ -1,4 +1,6 @@
 // Broken and unusual checkpoints: what the errors and notices say.
+#include <set>
+
 #include "support.h"
 
 namespace ashlar {
@@ -150,6 +152,44 @@ TEST(TiedHeads, TheFileDecidesAsInTransformers) {
   // Without a head of its own the model would answer with noise.
   const Error e = error_after({.tensors = [](Tensors& t) { t.erase("lm_head.weight"); }});
   expect_contains(e.what(), "lm_head.weight: expected [80, 32], missing");
+}
+
+/// Every golden checkpoint whose head is tied, as Transformers reads it with the table under the
+/// head's name alone: it ties in reverse.
+TEST(TiedHeads, AHeadAloneIsTheTable) {
+  std::set<std::string> families;
+  for (const std::string& name : golden_names()) {
+    SCOPED_TRACE(name);
+    const Model plain = load_model(golden(name).string());
+    if (!plain.blueprint.head.tied) continue;
+    families.insert(plain.blueprint.family);
+    const auto source =
+        std::find_if(plain.sources.begin(), plain.sources.end(),
+                     [](const WeightSource& s) { return s.parameter == "embedding"; });
+    const std::string table = source->tensors.substr(0, source->tensors.find(' '));
+    const bool wrapped = table.starts_with("language_model.");
+    const TemporaryFolder folder;
+    write_changed(name, folder.path(), {.tensors = [&](Tensors& t) {
+                    t.erase("lm_head.weight");
+                    t[wrapped ? "language_model.lm_head.weight" : "lm_head.weight"] = t.at(table);
+                    t.erase(table);
+                  }});
+    const Model model = load_model(folder.path().string());
+    EXPECT_EQ(differing(plain, model), std::vector<std::string>());
+    EXPECT_EQ(model.weights.size(), plain.weights.size());
+    EXPECT_TRUE(model.blueprint.head.tied);
+    EXPECT_EQ(model.notices, plain.notices);
+  }
+  EXPECT_GE(families.size(), 9u);
+  // Not tied, so a table is missing, and the wrapper's names are known without it.
+  const Error e = error_after({.tensors = [](Tensors& t) {
+    Tensors wrapped;
+    for (const auto& [name, tensor] : t) wrapped["language_model." + name] = tensor;
+    wrapped.erase("language_model.model.embed_tokens.weight");
+    t = wrapped;
+  }});
+  expect_contains(e.what(), "1 of ");
+  expect_contains(e.what(), "language_model.model.embed_tokens.weight: expected [80, 32], missing");
 }
 
 TEST(Prefixes, WrappedAndBareNames) {
