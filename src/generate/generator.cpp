@@ -125,7 +125,7 @@ Generation Generator::generate(std::span<const TokenId> prompt, const GenerateOp
   if (tokenizer_ != nullptr) decoder.emplace(*tokenizer_, true);
   StopTexts stops(options.stop);
   bool stopped = false, wanted = true;
-  const auto give = [&](std::string text) {
+  const auto give = [&](const std::string& text) {
     result.text += text;
     if (on_text && !on_text(text)) wanted = false;
   };
@@ -165,7 +165,7 @@ Generation Generator::generate(std::span<const TokenId> prompt, const GenerateOp
     std::string rest = stops.push(decoder->finish(), stopped);
     if (!stopped) rest += stops.finish();
     if (stopped && result.stop != StopReason::end_token) result.stop = StopReason::stop_text;
-    give(std::move(rest));
+    give(rest);
   }
   return result;
 }

@@ -1,4 +1,6 @@
 // The filter urlize: addresses in a text become links, as Jinja2 finds them.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <string>
