@@ -88,6 +88,7 @@ void write_safetensors(const Model& model, const fs::path& out, const ConvertOpt
 std::vector<Format> gguf_formats(const std::vector<FileTensor>& tensors, const Blueprint& bp,
                                  const std::string& weights, uint32_t* file_type) {
   std::vector<MixTensor> named;
+  named.reserve(tensors.size());
   for (const FileTensor& t : tensors) named.push_back({t.name, t.sizes});
   if (!weights.empty()) {
     const Mix mix = mix_of(weights);
