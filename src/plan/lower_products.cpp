@@ -17,8 +17,7 @@ int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 Lowering::Forms Lowering::forms(Format weight, int64_t cols) const {
   Forms f;
-  for (const int64_t tokens : kTokenCounts)
-    f.push_back(plan_.activation(weight, cols, tokens));
+  for (const int64_t tokens : kTokenCounts) f.push_back(plan_.activation(weight, cols, tokens));
   return f;
 }
 
