@@ -78,6 +78,7 @@ void add_plan(CLI::App& app) {
   number("--sequences", o->options.sequences, "sequences decoded together (default 1)");
   number("--prompt", o->options.prompt, "tokens of the prompt (default 512)");
   number("--generate", o->options.generate, "tokens generated after it (default 128)");
+  number("--depth", o->options.depth, "tokens remembered before the prompt (default 0)");
   command
       ->add_option("--weights", o->weights,
                    "format or mix of the weights: bf16 q8_0 q4_k_m ... (default: as in the file, "

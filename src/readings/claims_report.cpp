@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "ashlar/claims.h"
+#include "readings/svg.h"
 #include "readings/units.h"
 
 namespace ashlar {
@@ -15,29 +16,6 @@ std::string shown(const Json& value) {
   if (value.is_number_integer()) return grouped(value.get<int64_t>());
   if (value.is_number()) return fmt::format("{:.4g}", value.get<double>());
   return value.dump();
-}
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
 }
 
 constexpr const char* kPage = R"(<!doctype html>
@@ -96,13 +74,13 @@ std::string claims_html(const std::vector<Claim>& claims) {
   for (const Claim& c : claims) {
     fmt::format_to(out,
                    "<article id=\"{0}\">\n<h2><span class=\"verdict {1}\">{1}</span> {0}</h2>\n",
-                   escaped(c.id), escaped(c.verdict));
-    fmt::format_to(out, "<p>{}</p>\n<p class=\"source\">{}</p>\n", escaped(c.statement),
-                   escaped(c.source));
-    if (!c.condition.empty()) fmt::format_to(out, "<p><b>{}</b></p>\n", escaped(c.condition));
+                   xml_escaped(c.id), xml_escaped(c.verdict));
+    fmt::format_to(out, "<p>{}</p>\n<p class=\"source\">{}</p>\n", xml_escaped(c.statement),
+                   xml_escaped(c.source));
+    if (!c.condition.empty()) fmt::format_to(out, "<p><b>{}</b></p>\n", xml_escaped(c.condition));
     const auto row = [&](const std::string& name, const Json& value) {
-      fmt::format_to(out, "<tr><td>{}</td><td>{}</td></tr>\n", escaped(name),
-                     escaped(shown(value)));
+      fmt::format_to(out, "<tr><td>{}</td><td>{}</td></tr>\n", xml_escaped(name),
+                     xml_escaped(shown(value)));
     };
     html += "<table>\n";
     for (const auto& [name, value] : c.found.items()) {
@@ -111,7 +89,7 @@ std::string claims_html(const std::vector<Claim>& claims) {
     html += "</table>\n";
     for (const auto& [name, value] : c.found.items()) {
       if (!value.is_structured()) continue;
-      fmt::format_to(out, "<details><summary>{} ({})</summary>\n<table>\n", escaped(name),
+      fmt::format_to(out, "<details><summary>{} ({})</summary>\n<table>\n", xml_escaped(name),
                      value.size());
       for (const auto& [key, item] : value.items()) row(key, item);
       html += "</table></details>\n";
