@@ -20,6 +20,25 @@
 
 namespace ashlar {
 
+/// The engine's own kernels on all threads, as measured.
+struct MachineKernels {
+  std::string table;
+  double step_seconds = 0;  // of a step of the engine that has next to nothing to do
+  struct Product {          // weights too large for any cache
+    Format format = Format::f32;
+    int64_t tokens = 1;
+    double seconds_per_weight = 0;
+    int64_t cols = 2048;  // of the matrix: short rows cost more per weight
+  };
+  std::vector<Product> products;
+  struct Attention {
+    int64_t tokens = 1, context = 0, group = 1, k_dim = 0, v_dim = 0;
+    double operations_per_second = 0;
+  };
+  std::vector<Attention> attention;
+  std::map<std::string, double> row_seconds;  // per number and thread: norm, rope, gated, ...
+};
+
 /// What a machine can do: measured by `ashlar probe`, or published (machines/*.json).
 struct Machine {
   std::string name;
@@ -54,24 +73,7 @@ struct Machine {
 
   double step_seconds = 0;  // between two steps that wait for each other: a barrier, a launch
 
-  /// The engine's own kernels on all threads, as measured.
-  struct Kernels {
-    std::string table;
-    double step_seconds = 0;  // of a step of the engine that has next to nothing to do
-    struct Product {          // weights too large for any cache
-      Format format = Format::f32;
-      int64_t tokens = 1;
-      double seconds_per_weight = 0;
-      int64_t cols = 2048;  // of the matrix: short rows cost more per weight
-    };
-    std::vector<Product> products;
-    struct Attention {
-      int64_t tokens = 1, context = 0, group = 1, k_dim = 0, v_dim = 0;
-      double operations_per_second = 0;
-    };
-    std::vector<Attention> attention;
-    std::map<std::string, double> row_seconds;  // per number and thread: norm, rope, gated, ...
-  };
+  using Kernels = MachineKernels;
   std::optional<Kernels> kernels;
 
   /// Bytes per second of reading `working_set` bytes over and over on all threads.
