@@ -5,7 +5,7 @@
 #include <string>
 
 #include "apps/commands.h"
-#include "ashlar/plan.h"
+#include "ashlar/predict.h"
 
 namespace ashlar::app {
 

@@ -2,7 +2,7 @@
 #include <cstdio>
 
 #include "apps/commands.h"
-#include "ashlar/plan.h"
+#include "ashlar/predict.h"
 #include "base/error.h"
 #include "measure/probe.h"
 

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ashlar/plan.h"
+#include "ashlar/predict.h"
 #include "blueprint/blueprint.h"
 
 namespace ashlar {

@@ -8,5 +8,5 @@
 #include "ashlar/differentiate.h"
 #include "ashlar/draw.h"
 #include "ashlar/explain.h"
-#include "ashlar/plan.h"
+#include "ashlar/predict.h"
 #include "ashlar/report.h"

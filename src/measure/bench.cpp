@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "measure/probe.h"
-#include "readings/kinds.h"
+#include "ops/kinds.h"
 
 namespace ashlar {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "ashlar/plan.h"
+#include "ashlar/predict.h"
 #include "model/model.h"
 
 namespace ashlar {

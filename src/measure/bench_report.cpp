@@ -3,8 +3,8 @@
 
 #include <iterator>
 
+#include "base/units.h"
 #include "measure/bench.h"
-#include "readings/units.h"
 
 namespace ashlar {
 namespace {

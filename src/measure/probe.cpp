@@ -10,10 +10,10 @@
 #include <iterator>
 #include <thread>
 
+#include "base/units.h"
 #include "measure/limits.h"
 #include "measure/pinned_pool.h"
 #include "measure/timing.h"
-#include "readings/units.h"
 
 namespace ashlar {
 namespace {

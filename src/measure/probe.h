@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "ashlar/plan.h"
+#include "ashlar/predict.h"
 
 namespace ashlar {
 

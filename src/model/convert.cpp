@@ -7,12 +7,12 @@
 #include <map>
 
 #include "base/error.h"
+#include "families/mix.h"
+#include "families/mix_model.h"
 #include "formats/gguf.h"
-#include "formats/mix.h"
 #include "formats/safetensors.h"
 #include "model/file_tensors.h"
 #include "model/text_export.h"
-#include "readings/mix_model.h"
 
 namespace ashlar {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <ctime>
 
+#include "jinja/interpreter.h"
 #include "text/exact_json.h"
-#include "text/jinja_interpreter.h"
 #include "text/utf8.h"
 
 namespace ashlar {

@@ -11,6 +11,7 @@
 #include "graph/evaluate.h"
 #include "ops/all.h"
 #include "samples.h"
+#include "support/paths.h"
 
 namespace ashlar::testing {
 namespace {
@@ -275,7 +276,7 @@ TEST(Graphs, Evaluate) {
 }
 
 TEST(Released, EveryFileReadsBackAndMakesAGraph) {
-  const std::filesystem::path folder = std::filesystem::path(ASHLAR_SOURCE_DIR) / "blueprints";
+  const std::filesystem::path folder = std::filesystem::path(source_dir()) / "blueprints";
   for (const std::string& name : blueprint_names()) {
     SCOPED_TRACE(name);
     const Blueprint bp = load_blueprint(name);

@@ -11,11 +11,12 @@
 #include "base/json.h"
 #include "blueprint/blueprint.h"
 #include "ops/all.h"
+#include "support/paths.h"
 
 namespace ashlar::testing {
 namespace {
 
-std::filesystem::path source_folder() { return ASHLAR_SOURCE_DIR; }
+std::filesystem::path source_folder() { return source_dir(); }
 
 /// The blueprint with each kind of block once, and a line that says which layers they stand for.
 std::string folded(Blueprint& bp) {

@@ -13,10 +13,11 @@
 
 #include "base/json.h"
 #include "families/family.h"
+#include "support/paths.h"
 
 namespace ashlar::testing {
 
-inline std::filesystem::path source_folder() { return ASHLAR_SOURCE_DIR; }
+inline std::filesystem::path source_folder() { return source_dir(); }
 
 inline std::vector<std::string> published_names() {
   std::vector<std::string> names;

@@ -14,10 +14,11 @@
 #include <vector>
 
 #include "base/error.h"
+#include "support/paths.h"
 
 namespace ashlar {
 
-inline const std::filesystem::path kGolden = ASHLAR_SOURCE_DIR "/tests/golden/formats";
+inline const std::filesystem::path kGolden = source_dir() + "/tests/golden/formats";
 
 /// A folder for one test, removed afterwards.
 class Scratch {

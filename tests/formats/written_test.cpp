@@ -8,6 +8,7 @@
 #include "formats/npy.h"
 #include "formats/safetensors.h"
 #include "scratch.h"
+#include "support/paths.h"
 
 namespace ashlar {
 namespace {
@@ -59,7 +60,7 @@ TEST(Written, TheReferenceLibrariesReadIt) {
   npy.add({reinterpret_cast<const float*>(x.data), 4 * 512});
   npy.commit();
   const std::string command = fmt::format("'{}' '{}/tools/check_written.py' '{}'", python,
-                                          ASHLAR_SOURCE_DIR, scratch.path.string());
+                                          source_dir(), scratch.path.string());
   EXPECT_EQ(std::system(command.c_str()), 0) << command;
 }
 

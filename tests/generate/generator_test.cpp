@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "generate/perplexity.h"
 #include "run/reference.h"
+#include "support/paths.h"
 
 namespace ashlar {
 namespace {
@@ -19,7 +20,7 @@ class Generating : public ::testing::Test {
  protected:
   Generating() {
     const Json file =
-        read_json(std::filesystem::path(ASHLAR_SOURCE_DIR) / "tests/text/tokenizers/gpt2.json");
+        read_json(std::filesystem::path(source_dir()) / "tests/text/tokenizers/gpt2.json");
     tokenizer_ = Tokenizer::from_json(file.at("tokenizer").dump(), "gpt2");
     Blueprint bp = ashlar::testing::sample_blueprints().at(0);
     bp.embedding.vocab = tokenizer_->size();

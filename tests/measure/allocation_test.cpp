@@ -7,9 +7,9 @@
 
 #include "../blueprint/samples.h"
 #include "ashlar/count.h"
-#include "ashlar/plan.h"
+#include "ashlar/predict.h"
 #include "model/model.h"
-#include "readings/plan_work.h"
+#include "readings/predict/work.h"
 
 namespace ashlar::testing {
 namespace {

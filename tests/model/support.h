@@ -15,13 +15,14 @@
 #include "formats/safetensors.h"
 #include "model/convert.h"
 #include "model/model.h"
+#include "support/paths.h"
 #include "verify/temporary_folder.h"
 
 namespace ashlar::testing {
 
 namespace fs = std::filesystem;
 
-inline const fs::path kModels = fs::path(ASHLAR_SOURCE_DIR) / "tests/golden/models";
+inline const fs::path kModels = fs::path(source_dir()) / "tests/golden/models";
 
 /// Names of cases that have a folder of Hugging Face files.
 inline std::vector<std::string> golden_names() {

@@ -5,13 +5,14 @@
 #include "formats/gguf.h"
 #include "model/text_export.h"
 #include "support.h"
+#include "support/paths.h"
 
 namespace ashlar {
 namespace {
 
 using namespace testing;
 
-const fs::path kTokenizers = fs::path(ASHLAR_SOURCE_DIR) / "tests/text/tokenizers";
+const fs::path kTokenizers = fs::path(source_dir()) / "tests/text/tokenizers";
 
 std::vector<std::string> corpus() {
   std::vector<std::string> texts;

@@ -9,12 +9,13 @@
 #include "base/json.h"
 #include "ops/all.h"
 #include "support.h"
+#include "support/paths.h"
 
 namespace ashlar::testing {
 namespace {
 
 std::filesystem::path folder() {
-  return std::filesystem::path(ASHLAR_SOURCE_DIR) / "tests" / "golden" / "ops";
+  return std::filesystem::path(source_dir()) / "tests" / "golden" / "ops";
 }
 
 std::vector<Attribute> attributes_of(const Json& json) {

@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "formats/safetensors.h"
 #include "model/model.h"
+#include "support/paths.h"
 
 namespace ashlar {
 
@@ -37,7 +38,7 @@ inline const fs::path& golden_folder() {
   // $ASHLAR_GOLDEN: another folder of the same form, for configurations beyond those kept here.
   static const fs::path folder = [] {
     const char* other = std::getenv("ASHLAR_GOLDEN");
-    return other != nullptr ? fs::path(other) : fs::path(ASHLAR_SOURCE_DIR) / "tests/golden/models";
+    return other != nullptr ? fs::path(other) : fs::path(source_dir()) / "tests/golden/models";
   }();
   return folder;
 }

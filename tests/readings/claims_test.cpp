@@ -8,8 +8,9 @@
 #include <map>
 
 #include "base/error.h"
-#include "readings/claims_expression.h"
+#include "readings/claims/claims_expression.h"
 #include "schema.h"
+#include "support/paths.h"
 
 namespace ashlar::testing {
 namespace {
@@ -17,8 +18,8 @@ namespace {
 class Claims : public ::testing::Test {
  protected:
   void SetUp() override {
-    setenv("ASHLAR_BLUEPRINTS", ASHLAR_SOURCE_DIR "/blueprints", 1);
-    setenv("XDG_CACHE_HOME", ASHLAR_BINARY_DIR "/no_cache", 1);  // speeds as shipped
+    setenv("ASHLAR_BLUEPRINTS", (source_dir() + "/blueprints").c_str(), 1);
+    setenv("XDG_CACHE_HOME", (binary_dir() + "/no_cache").c_str(), 1);  // speeds as shipped
   }
 };
 

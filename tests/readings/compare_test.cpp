@@ -10,7 +10,7 @@
 #include "../blueprint/samples.h"
 #include "base/error.h"
 #include "mutations.h"
-#include "readings/compare_words.h"
+#include "readings/compare/compare_words.h"
 #include "schema.h"
 #include "xml.h"
 

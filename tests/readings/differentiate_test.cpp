@@ -11,7 +11,7 @@
 #include "../ops/support.h"
 #include "base/error.h"
 #include "ops/all.h"
-#include "readings/kinds.h"
+#include "ops/kinds.h"
 
 namespace ashlar::testing {
 namespace {

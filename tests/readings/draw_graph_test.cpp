@@ -11,7 +11,7 @@
 
 #include "../blueprint/samples.h"
 #include "ashlar/differentiate.h"
-#include "readings/graph_layout.h"
+#include "readings/draw/graph_layout.h"
 #include "xml.h"
 
 namespace ashlar::testing {

@@ -12,10 +12,10 @@
 #include "../blueprint/samples.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/units.h"
+#include "figures/svg.h"
 #include "mutations.h"
-#include "readings/draw_anatomy.h"
-#include "readings/svg.h"
-#include "readings/units.h"
+#include "readings/draw/anatomy.h"
 #include "xml.h"
 
 namespace ashlar {

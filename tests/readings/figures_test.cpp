@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "ashlar/count.h"
+#include "support/paths.h"
 
 namespace ashlar::testing {
 namespace {
@@ -63,7 +64,7 @@ constexpr Figures kFigures[] = {
 };
 
 Blueprint released(const std::string& name) {
-  return load_blueprint(ASHLAR_SOURCE_DIR "/blueprints/" + name + ".json");
+  return load_blueprint(source_dir() + "/blueprints/" + name + ".json");
 }
 
 class ReleasedModel : public ::testing::TestWithParam<Figures> {};

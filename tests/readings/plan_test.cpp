@@ -1,5 +1,5 @@
 // Plans held against arithmetic done by hand, and the library of machines.
-#include "ashlar/plan.h"
+#include "ashlar/predict.h"
 
 #include <gtest/gtest.h>
 
@@ -8,17 +8,18 @@
 #include "../blueprint/samples.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "readings/plan_work.h"
+#include "readings/predict/work.h"
 #include "schema.h"
+#include "support/paths.h"
 
 namespace ashlar::testing {
 namespace {
 
 Blueprint released(const std::string& name) {
-  return load_blueprint(ASHLAR_SOURCE_DIR "/blueprints/" + name + ".json");
+  return load_blueprint(source_dir() + "/blueprints/" + name + ".json");
 }
 Machine library(const std::string& name) {
-  return load_machine(ASHLAR_SOURCE_DIR "/machines/" + name + ".json");
+  return load_machine(source_dir() + "/machines/" + name + ".json");
 }
 
 /// Reads 1 GB/s and computes 1 TFLOP/s: bandwidth is all that counts.
@@ -223,7 +224,7 @@ TEST(Plan, OptionsOutOfRange) {
 }
 
 TEST(Machines, LibraryIsCompleteAndMarked) {
-  setenv("ASHLAR_MACHINES", ASHLAR_SOURCE_DIR "/machines", 1);
+  setenv("ASHLAR_MACHINES", (source_dir() + "/machines").c_str(), 1);
   const std::vector<std::string> names = machine_names();
   EXPECT_GE(names.size(), 15u);
   for (const std::string& name : names) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "support/paths.h"
 
 namespace ashlar::testing {
 
@@ -27,7 +28,7 @@ inline void collect_fields(const Json& json, const std::string& path,
 
 /// The fields that docs/json.md lists under "## section".
 inline std::set<std::string> documented_fields(const std::string& section) {
-  const std::string text = read_file(ASHLAR_SOURCE_DIR "/docs/json.md");
+  const std::string text = read_file(source_dir() + "/docs/json.md");
   std::set<std::string> fields;
   size_t at = text.find("\n## " + section + "\n");
   if (at == std::string::npos) return fields;

@@ -1,6 +1,7 @@
 // Chat templates against Transformers' rendering (tools/golden_templates.py), and what keeps them
 // within bounds.
 #include "text/chat_template.h"
+#include "support/paths.h"
 
 #include <gtest/gtest.h>
 
@@ -16,8 +17,7 @@
 namespace ashlar {
 namespace {
 
-const std::filesystem::path kFolder =
-    std::filesystem::path(ASHLAR_SOURCE_DIR) / "tests/text/templates";
+const std::filesystem::path kFolder = std::filesystem::path(source_dir()) / "tests/text/templates";
 
 const Json& golden() {
   static const Json file = read_json(kFolder / "golden.json");
@@ -279,7 +279,7 @@ TEST(ChatPieces, WhatMessagesGaveIsNotTrusted) {
 // Every tokenizer of the folder that reads.
 std::vector<std::unique_ptr<Tokenizer>> tokenizers() {
   std::vector<std::unique_ptr<Tokenizer>> out;
-  const auto folder = std::filesystem::path(ASHLAR_SOURCE_DIR) / "tests/text/tokenizers";
+  const auto folder = std::filesystem::path(source_dir()) / "tests/text/tokenizers";
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() == ".json" && entry.path().stem() != "corpus")
@@ -311,7 +311,7 @@ std::vector<Piece> cut(std::string_view text, std::mt19937& rng, int mean) {
 // Ids do not depend on where the pieces are cut, as long as no control token is in doubt.
 TEST(EncodeChat, CutsChangeNothing) {
   std::vector<std::string> corpus;
-  const auto folder = std::filesystem::path(ASHLAR_SOURCE_DIR) / "tests/text/tokenizers";
+  const auto folder = std::filesystem::path(source_dir()) / "tests/text/tokenizers";
   for (const auto& item : nlohmann::json::parse(read_file(folder / "corpus.json"))) {
     if (item.is_string() && item.get_ref<const std::string&>().size() < 4000)
       corpus.push_back(item);

@@ -1,6 +1,7 @@
 // Tokenizers against Hugging Face's `tokenizers`, tiktoken and mistral-common
 // (tools/golden_tokenizers.py).
 #include "text/tokenizer.h"
+#include "support/paths.h"
 
 #include <gtest/gtest.h>
 
@@ -22,7 +23,7 @@ namespace fs = std::filesystem;
 // The plain kind of JSON: tokenizers have objects with thousands of keys.
 using PlainJson = nlohmann::json;
 
-const fs::path kFolder = fs::path(ASHLAR_SOURCE_DIR) / "tests/text";
+const fs::path kFolder = fs::path(source_dir()) / "tests/text";
 
 PlainJson read_plain(const fs::path& file) { return PlainJson::parse(read_file(file)); }
 
@@ -104,8 +105,7 @@ TEST(KimiFiles, EqualTiktoken) {
 // Real files, where tools/get_tokenizers.sh has put them.
 fs::path real_folder() {
   const char* cache = std::getenv("ASHLAR_CACHE");
-  return (cache != nullptr ? fs::path(cache) : fs::path(ASHLAR_SOURCE_DIR) / "build") /
-         "tokenizers";
+  return (cache != nullptr ? fs::path(cache) : fs::path(source_dir()) / "build") / "tokenizers";
 }
 
 class Real : public testing::TestWithParam<std::string> {

@@ -1,5 +1,6 @@
 // Gradients of models, from token ids to tensors under the names of files.
 #include "train/gradients.h"
+#include "support/paths.h"
 
 #include <gtest/gtest.h>
 
@@ -125,7 +126,7 @@ std::map<std::string, std::vector<float>> canonical(const Model& model, const Gr
 class GradientsOfFiles : public ::testing::TestWithParam<std::string> {};
 TEST_P(GradientsOfFiles, AreThoseOfTheSameModelInAnotherFormat) {
   const auto folder =
-      std::filesystem::path(ASHLAR_SOURCE_DIR) / "tests/golden/models" / GetParam() / "model";
+      std::filesystem::path(source_dir()) / "tests/golden/models" / GetParam() / "model";
   const Model model = load_model(folder.string());
   const TemporaryFolder scratch;
   ConvertOptions options;
@@ -157,7 +158,7 @@ INSTANTIATE_TEST_SUITE_P(Golden, GradientsOfFiles,
 // Of experts in MXFP4: names and layout of the unpacked checkpoint, as the reference has them.
 TEST(Gradients, OfPackedExpertsLieAsThoseOfUnpackedOnes) {
   const auto folder =
-      std::filesystem::path(ASHLAR_SOURCE_DIR) / "tests/golden/models/storage_mxfp4_gpt_oss/model";
+      std::filesystem::path(source_dir()) / "tests/golden/models/storage_mxfp4_gpt_oss/model";
   const Model packed = load_model(folder.string());
   const TemporaryFolder scratch;
   ConvertOptions options;

@@ -1,5 +1,6 @@
 // The self-test of models: it passes sound ones and finds what is wrong with others.
 #include "verify/verify.h"
+#include "support/paths.h"
 
 #include <gtest/gtest.h>
 
@@ -13,7 +14,7 @@ namespace {
 
 Model golden(const std::string& name) {
   return load_model(
-      (std::filesystem::path(ASHLAR_SOURCE_DIR) / "tests/golden/models" / name / "model").string());
+      (std::filesystem::path(source_dir()) / "tests/golden/models" / name / "model").string());
 }
 
 /// Names of the checks that failed.

@@ -1,0 +1,67 @@
+// One page, light and dark, for wide windows and for phones.
+#include "figures/page_style.h"
+
+namespace ashlar {
+
+std::string_view report_style() {
+  return R"(:root{color-scheme:light dark;--page:#fff;--text:#17202c;--soft:#556171;--line:#dfe4ea;
+--card:#f8f9fb;--accent:#2f62d9;--mark:#ffe48f;--chip:#e9eef8}
+@media (prefers-color-scheme:dark){:root{--page:#11161d;--text:#e9eef5;--soft:#a6b2c2;--line:#2b3542;
+--card:#171e28;--accent:#7ea4ff;--mark:#6a5310;--chip:#223049}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--page);color:var(--text);
+font:16px/1.55 system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif}
+main{max-width:1360px;margin:0 auto;padding:32px 24px 80px}
+h1{font-size:34px;line-height:1.15;margin:8px 0 12px;letter-spacing:-.02em}
+h2{font-size:24px;margin:56px 0 10px;letter-spacing:-.01em}
+h3{font-size:19px;margin:0 0 8px}
+p{max-width:76ch;margin:8px 0 14px}
+a{color:var(--accent)}
+nav{display:flex;flex-wrap:wrap;gap:6px 18px;margin:18px 0 8px;font-size:15px}
+.soft{color:var(--soft)}
+.scroll{overflow-x:auto;border:1px solid var(--line);border-radius:12px;margin:14px 0;
+-webkit-overflow-scrolling:touch}
+table{border-collapse:collapse;width:100%;font-size:13.5px}
+th,td{padding:6px 9px;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
+tr:last-child td,tr:last-child th{border-bottom:0}
+thead th{position:sticky;top:0;background:var(--card);font-weight:600;white-space:nowrap}
+tbody th{position:sticky;left:0;background:var(--page);font-weight:600;white-space:nowrap}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+thead th.n{white-space:normal}
+td.w{min-width:170px}
+td.differs{background:color-mix(in srgb,var(--mark) 45%,transparent)}
+.dot{display:inline-block;width:11px;height:11px;border-radius:50%;background:var(--accent)}
+.matrix th,.matrix td{text-align:center;padding:5px 7px}
+.matrix tbody th{text-align:left}
+.matrix thead th{writing-mode:vertical-rl;transform:rotate(180deg);text-align:left;padding:9px 4px;
+position:static}
+.matrix thead th:first-child{writing-mode:horizontal-tb;transform:none}
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(560px,100%),1fr));gap:20px}
+.plots figure,.model figure{margin:0}
+.plots figure{border:1px solid var(--line);border-radius:14px;padding:10px;background:var(--card);
+overflow-x:auto}
+figure svg{display:block;max-width:100%;height:auto;margin:0 auto}
+.ideas{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(400px,100%),1fr));gap:14px;
+padding:0;list-style:none}
+.ideas li{border:1px solid var(--line);border-radius:12px;padding:12px 16px;background:var(--card)}
+.ideas h3{font-size:16px;margin:0}.ideas p{margin:4px 0 6px;font-size:15px}
+.ideas .year{color:var(--soft);font-weight:400;margin-left:8px}
+.chips{display:flex;flex-wrap:wrap;gap:5px;font-size:13px}
+.chip{background:var(--chip);border-radius:20px;padding:1px 10px}
+.model{border:1px solid var(--line);border-radius:16px;padding:18px 20px;margin:22px 0;
+background:var(--card)}
+.model ul{margin:6px 0 14px;padding-left:20px;columns:2;column-gap:40px;font-size:15px}
+.model li{break-inside:avoid;margin-bottom:3px}
+.only{background:var(--mark);border-radius:5px;padding:0 5px;font-size:13px}
+.tall{display:none}
+.side{overflow-x:auto}.side svg{max-width:none}
+footer{margin-top:56px;border-top:1px solid var(--line);padding-top:16px;font-size:14px}
+pre{white-space:pre-wrap;font-size:13px;color:var(--soft)}
+@media (max-width:760px){main{padding:18px 14px 60px}h1{font-size:27px}h2{font-size:21px;margin-top:40px}
+.model{padding:14px 10px}.model ul{columns:1}.wide{display:none}.tall{display:block}
+.plots svg{max-width:none;width:560px}tbody th{max-width:34vw;white-space:normal}}
+@media print{.model,.plots figure{break-inside:avoid}}
+)";
+}
+
+}  // namespace ashlar

@@ -1,0 +1,186 @@
+// SVG elements, and widths of text from the advance widths of Helvetica's metrics.
+#include "figures/svg.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <iterator>
+
+namespace ashlar {
+namespace {
+
+// Thousandths of the size, for U+0020 to U+007E (Adobe font metrics of Helvetica and its bold).
+constexpr std::array<uint16_t, 95> kRegular = {
+    278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333,  278, 278, 556, 556, 556,
+    556, 556, 556, 556, 556, 556, 556, 278, 278, 584, 584, 584, 556, 1015, 667, 667, 722, 722, 667,
+    611, 778, 722, 278, 500, 667, 556, 833, 722, 778, 667, 778, 722, 667,  611, 722, 667, 944, 667,
+    667, 611, 278, 278, 278, 469, 556, 333, 556, 556, 500, 556, 556, 278,  556, 556, 222, 222, 500,
+    222, 833, 556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500,  500, 334, 260, 334, 584};
+constexpr std::array<uint16_t, 95> kBold = {
+    278, 333, 474, 556, 556, 889, 722, 238, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556,
+    556, 556, 556, 556, 556, 556, 556, 333, 333, 584, 584, 584, 611, 975, 722, 722, 722, 722, 667,
+    611, 778, 722, 278, 556, 722, 611, 833, 722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667,
+    667, 611, 333, 278, 333, 584, 556, 333, 556, 611, 556, 611, 556, 333, 611, 611, 278, 278, 556,
+    278, 889, 611, 611, 611, 611, 389, 556, 333, 611, 556, 778, 556, 556, 500, 389, 280, 389, 584};
+
+double width_beyond_ascii(char32_t c, bool bold) {
+  switch (c) {
+    case U'×':
+      return 584;
+    case U'÷':
+    case U'√':
+    case U'≤':
+    case U'≥':
+      return 549;
+    case U'θ':
+      return bold ? 541 : 556;
+    case U'·':
+      return bold ? 278 : 278;
+    case U'–':
+      return 556;
+    case U'•':
+      return 350;
+    case U'²':
+      return 333;
+    case U'’':
+      return bold ? 278 : 222;
+    case U'α':
+      return bold ? 615 : 578;
+    default:
+      return 1000;
+  }
+}
+
+/// The code point that begins at `at`, which moves behind it; malformed bytes count as one each.
+char32_t next_code_point(std::string_view text, size_t& at) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(at++);
+  const int more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;
+  char32_t c = more == 0 ? lead : lead & (0x3F >> more);
+  for (int i = 0; i < more && at < text.size() && (byte(at) & 0xC0) == 0x80; ++i)
+    c = (c << 6) | (byte(at++) & 0x3F);
+  return c;
+}
+
+std::string_view anchor_name(Anchor a) {
+  return a == Anchor::start ? "start" : a == Anchor::end ? "end" : "middle";
+}
+
+}  // namespace
+
+double text_width(std::string_view text, double size, bool bold) {
+  double sum = 0;
+  for (size_t at = 0; at < text.size();) {
+    const char32_t c = next_code_point(text, at);
+    sum += c >= 32 && c < 127 ? (bold ? kBold : kRegular)[c - 32] : width_beyond_ascii(c, bold);
+  }
+  return sum * size / 1000;
+}
+
+std::string xml_escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += static_cast<unsigned char>(c) < 32 || c == 127 ? ' ' : c;
+    }
+  }
+  return out;
+}
+
+std::string svg_number(double value) {
+  std::string text = fmt::format("{:.2f}", value);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.ends_with('.')) text.pop_back();
+  return text == "-0" ? "0" : text;
+}
+
+void Svg::text(double x, double y, std::string_view text, const TextStyle& style) {
+  if (text.empty()) return;
+  std::string attributes;
+  if (style.bold) attributes += " font-weight=\"700\"";
+  if (style.anchor != Anchor::start)
+    attributes += fmt::format(" text-anchor=\"{}\"", anchor_name(style.anchor));
+  fmt::format_to(std::back_inserter(body_),
+                 "<text class=\"{}\" x=\"{}\" y=\"{}\" font-size=\"{}\"{} textLength=\"{}\" "
+                 "lengthAdjust=\"spacingAndGlyphs\">{}</text>\n",
+                 style.classes, svg_number(x), svg_number(y), svg_number(style.size), attributes,
+                 svg_number(text_width(text, style.size, style.bold)), xml_escaped(text));
+}
+
+void Svg::box(double x, double y, double width, double height, double radius,
+              std::string_view classes) {
+  fmt::format_to(std::back_inserter(body_),
+                 "<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"{}\"/>\n",
+                 classes, svg_number(x), svg_number(y), svg_number(width), svg_number(height),
+                 svg_number(radius));
+}
+
+void Svg::circle(double x, double y, double radius, std::string_view classes) {
+  fmt::format_to(std::back_inserter(body_), "<circle class=\"{}\" cx=\"{}\" cy=\"{}\" r=\"{}\"/>\n",
+                 classes, svg_number(x), svg_number(y), svg_number(radius));
+}
+
+void Svg::path(std::string_view d, std::string_view classes) {
+  fmt::format_to(std::back_inserter(body_), "<path class=\"{}\" d=\"{}\"/>\n", classes, d);
+}
+
+void Svg::arrow(double x1, double y1, double x2, double y2, std::string_view classes) {
+  const double dx = x2 - x1, dy = y2 - y1, length = std::max(std::hypot(dx, dy), 1e-9);
+  const double ux = dx / length, uy = dy / length, head = std::min(7.0, length), half = 3.6;
+  const double bx = x2 - ux * head, by = y2 - uy * head;
+  path(fmt::format("M{} {}L{} {}", svg_number(x1), svg_number(y1), svg_number(bx), svg_number(by)),
+       classes);
+  path(fmt::format("M{} {}L{} {}L{} {}Z", svg_number(x2), svg_number(y2),
+                   svg_number(bx - uy * half), svg_number(by + ux * half),
+                   svg_number(bx + uy * half), svg_number(by - ux * half)),
+       std::string(classes) + "h");
+}
+
+void Svg::begin_group(std::string_view classes, std::string_view title) {
+  fmt::format_to(std::back_inserter(body_), "<g class=\"{}\">\n", classes);
+  if (!title.empty())
+    fmt::format_to(std::back_inserter(body_), "<title>{}</title>\n", xml_escaped(title));
+}
+
+void Svg::end_group() { body_ += "</g>\n"; }
+
+std::string svg_document(double width, double height, std::string_view title,
+                         std::string_view description, const std::string& body, bool standalone) {
+  const std::string w = svg_number(std::ceil(width)), h = svg_number(std::ceil(height));
+  std::string out;
+  if (standalone) out += "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+  fmt::format_to(std::back_inserter(out),
+                 "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"ashlar\" width=\"{}\" "
+                 "height=\"{}\" viewBox=\"0 0 {} {}\" role=\"img\" font-family=\"Helvetica, Arial, "
+                 "'Liberation Sans', sans-serif\">\n<title>{}</title>\n",
+                 w, h, w, h, xml_escaped(title));
+  if (!description.empty())
+    fmt::format_to(std::back_inserter(out), "<desc>{}</desc>\n", xml_escaped(description));
+  if (standalone) {
+    out += "<style>\n" + svg_style() + "</style>\n";
+    fmt::format_to(std::back_inserter(out),
+                   "<rect class=\"page\" x=\"0\" y=\"0\" width=\"{}\" height=\"{}\"/>\n", w, h);
+  }
+  return out + body + "</svg>\n";
+}
+
+}  // namespace ashlar

@@ -1,0 +1,275 @@
+// Attributes and methods of values other than strings, and what the sandbox forbids.
+#include <algorithm>
+#include <cmath>
+
+#include "jinja/builtin.h"
+
+namespace ashlar::jinja {
+namespace {
+
+template <size_t N>
+bool one_of(std::string_view name, const char* const (&names)[N]) {
+  return std::any_of(std::begin(names), std::end(names), [&](const char* n) { return name == n; });
+}
+
+Value forbidden(const Value& object, std::string_view name) {
+  return Value::undefined(
+      fmt::format("access to attribute '{}' of '{}' object is unsafe.", name, type_name(object)));
+}
+
+Value view(Interpreter& interpreter, const Value& dict, DictView::Part part, const Args& args) {
+  no_arguments("method", args);
+  auto* out = interpreter.make<DictView>();
+  out->part = part;
+  out->dict = dict;
+  return Value::object(out);
+}
+
+Value dict_get(Interpreter&, const Value& self, Args& args) {
+  const Bound bound("get", args, {"", ""}, 1);
+  const Value* found = self.as_dict().find(bound.at(0));
+  return found ? *found : bound.at(1);
+}
+
+Value dict_from_keys(Interpreter&, const Value&, Args& args) {
+  const Bound bound("fromkeys", args, {"", ""}, 1);
+  auto out = std::make_shared<Dict>();
+  Cursor cursor(bound.at(0));
+  for (Value key; cursor.next(key);) out->set(key, bound.at(1));
+  return Value::dict(std::move(out));
+}
+
+Value count_items(Interpreter&, const Value& self, Args& args) {
+  const Value wanted = Bound("count", args, {""}, 1).at(0);
+  int64_t count = 0;
+  Cursor cursor(self);
+  for (Value item; cursor.next(item);) count += identical(item, wanted) || equal(item, wanted);
+  return Value::integer(count);
+}
+
+Value index_of_item(Interpreter&, const Value& self, Args& args) {
+  const Bound bound("index", args, {"", "", ""}, 1);
+  const auto size = static_cast<int64_t>(length(self));
+  const auto place = [&](size_t i, int64_t otherwise) {
+    const int64_t at = bound.integer(i, otherwise);
+    return at < 0 ? std::max<int64_t>(at + size, 0) : at;
+  };
+  const int64_t begin = place(1, 0), end = std::min(place(2, size), size);
+  const Value wanted = bound.at(0);
+  Cursor cursor(self);
+  int64_t at = 0;
+  for (Value item; at < end && cursor.next(item); ++at) {
+    if (at >= begin && (identical(item, wanted) || equal(item, wanted))) return Value::integer(at);
+  }
+  raise("{} is not in {}", repr(wanted), type_name(self));
+}
+
+Value same(Interpreter&, const Value& self, Args& args) {
+  no_arguments("copy", args);
+  return self;
+}
+
+std::optional<Value> number_attribute(Interpreter& interpreter, const Value& self,
+                                      std::string_view name) {
+  const bool real = self.is(Kind::floating);
+  const Value plain = real ? self : Value::integer(self.as_big());
+  const auto method = [&](auto&& compute) {
+    return interpreter.function(std::string(name), [plain, compute](Interpreter&, Args& args) {
+      no_arguments("method", args);
+      return compute(plain);
+    });
+  };
+  if (name == "real") return plain;
+  if (name == "imag") return real ? Value::floating(0) : Value::integer(0);
+  if (name == "conjugate") return method([](const Value& v) { return v; });
+  if (real) {
+    if (name == "is_integer") {
+      return method([](const Value& v) {
+        return Value::boolean(std::isfinite(v.as_double()) &&
+                              v.as_double() == std::floor(v.as_double()));
+      });
+    }
+    return std::nullopt;
+  }
+  if (name == "numerator") return plain;
+  if (name == "denominator") return Value::integer(1);
+  if (name == "bit_length") {
+    return method(
+        [](const Value& v) { return Value::integer(static_cast<int64_t>(v.as_big().bits())); });
+  }
+  if (name == "bit_count") {
+    return method([](const Value& v) {
+      std::string bits = v.as_big().to_string(2);
+      return Value::integer(std::count(bits.begin(), bits.end(), '1'));
+    });
+  }
+  return std::nullopt;
+}
+
+std::optional<Value> loop_attribute(Interpreter& interpreter, Loop& loop, std::string_view name) {
+  if (name == "index") return Value::integer(loop.index0 + 1);
+  if (name == "index0") return Value::integer(loop.index0);
+  if (name == "first") return Value::boolean(loop.index0 == 0);
+  if (name == "last") return Value::boolean(!loop.peek());
+  if (name == "length") return Value::integer(loop.length());
+  if (name == "revindex") return Value::integer(loop.length() - loop.index0);
+  if (name == "revindex0") return Value::integer(loop.length() - loop.index0 - 1);
+  if (name == "depth") return Value::integer(loop.depth0 + 1);
+  if (name == "depth0") return Value::integer(loop.depth0);
+  if (name == "previtem") {
+    return loop.index0 == 0 ? Value::undefined("there is no previous item") : loop.previous;
+  }
+  if (name == "nextitem")
+    return loop.peek() ? loop.ahead.back() : Value::undefined("there is no next item");
+  if (name == "cycle") {
+    return interpreter.function("cycle", [&loop](Interpreter&, Args& args) {
+      if (!args.named.empty()) raise("cycle() got an unexpected keyword argument");
+      if (args.positional.empty()) raise("no items for cycling given");
+      return args.positional[static_cast<size_t>(loop.index0) % args.positional.size()];
+    });
+  }
+  if (name == "changed") {
+    return interpreter.function("changed", [&loop](Interpreter&, Args& args) {
+      if (!args.named.empty()) raise("changed() got an unexpected keyword argument");
+      const Value now = Value::tuple(args.positional);
+      if (loop.last_changed && equal(*loop.last_changed, now)) return Value::boolean(false);
+      loop.last_changed = now;
+      return Value::boolean(true);
+    });
+  }
+  return std::nullopt;
+}
+
+std::optional<Value> cycler_attribute(Interpreter& interpreter, Cycler& cycler,
+                                      std::string_view name) {
+  if (name == "current") return cycler.items[cycler.position];
+  if (name == "items") return Value::tuple(cycler.items);
+  if (name == "pos") return Value::integer(static_cast<int64_t>(cycler.position));
+  if (name == "next") {
+    return interpreter.function("next", [&cycler](Interpreter&, Args& args) {
+      no_arguments("next", args);
+      const Value out = cycler.items[cycler.position];
+      cycler.position = (cycler.position + 1) % cycler.items.size();
+      return out;
+    });
+  }
+  if (name == "reset") {
+    return interpreter.function("reset", [&cycler](Interpreter&, Args& args) {
+      no_arguments("reset", args);
+      cycler.position = 0;
+      return Value();
+    });
+  }
+  return std::nullopt;
+}
+
+std::optional<Value> macro_attribute(const Macro& macro, std::string_view name) {
+  const Signature& signature = *macro.signature;
+  if (name == "name") return signature.name.empty() ? Value() : Value::string(signature.name);
+  if (name == "arguments") {
+    std::vector<Value> out;
+    for (const auto& [parameter, id] : signature.parameters)
+      out.push_back(Value::string(parameter));
+    return Value::tuple(std::move(out));
+  }
+  if (name == "catch_kwargs") return Value::boolean(signature.takes_kwargs);
+  if (name == "catch_varargs") return Value::boolean(signature.takes_varargs);
+  if (name == "caller") return Value::boolean(signature.takes_caller);
+  if (name == "explicit_caller") return Value::boolean(signature.explicit_caller);
+  return std::nullopt;
+}
+
+std::optional<Value> object_attribute(Interpreter& interpreter, const Value& object,
+                                      std::string_view name) {
+  if (auto* ns = object.as<Namespace>()) {
+    const Value* found = ns->find(name);
+    return found ? std::optional(*found) : std::nullopt;
+  }
+  if (auto* loop = object.as<Loop>()) return loop_attribute(interpreter, *loop, name);
+  if (auto* cycler = object.as<Cycler>()) return cycler_attribute(interpreter, *cycler, name);
+  if (const auto* macro = object.as<Macro>()) return macro_attribute(*macro, name);
+  if (const auto* joiner = object.as<Joiner>()) {
+    if (name == "sep") return joiner->separator;
+    if (name == "used") return Value::boolean(joiner->used);
+    return std::nullopt;
+  }
+  if (object.as<Blocks>()) return interpreter.block(name);
+  if (const auto* range = object.as<Range>()) {
+    if (name == "start") return Value::integer(range->start);
+    if (name == "stop") return Value::integer(range->stop);
+    if (name == "step") return Value::integer(range->step);
+  }
+  if (const auto* function = object.as<Function>();
+      function && function->name == "dict" && name == "fromkeys") {
+    return interpreter.function("fromkeys", [](Interpreter& self, Args& args) {
+      return dict_from_keys(self, Value(), args);
+    });
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Method container_method(const Value& object, std::string_view name) {
+  if (object.is(Kind::dict)) {
+    if (name == "get") return dict_get;
+    if (name == "copy") return same;
+    if (name == "fromkeys") return dict_from_keys;
+    if (name == "keys") {
+      return [](Interpreter& i, const Value& s, Args& a) {
+        return view(i, s, DictView::Part::keys, a);
+      };
+    }
+    if (name == "values") {
+      return [](Interpreter& i, const Value& s, Args& a) {
+        return view(i, s, DictView::Part::values, a);
+      };
+    }
+    if (name == "items") {
+      return [](Interpreter& i, const Value& s, Args& a) {
+        return view(i, s, DictView::Part::items, a);
+      };
+    }
+    return nullptr;
+  }
+  if (object.is_sequence() || object.as<Range>()) {
+    if (name == "count") return count_items;
+    if (name == "index") return index_of_item;
+    if (name == "copy" && object.is(Kind::list)) return same;
+  }
+  return nullptr;
+}
+
+std::optional<Value> python_attribute(Interpreter& interpreter, const Value& object,
+                                      std::string_view name) {
+  static constexpr const char* kListChanges[] = {"append", "clear", "pop",    "reverse",
+                                                 "insert", "sort",  "extend", "remove"};
+  static constexpr const char* kDictChanges[] = {"clear", "pop", "popitem", "setdefault", "update"};
+  static constexpr const char* kEverywhere[] = {
+      "__class__",  "__delattr__",   "__dir__",          "__doc__",
+      "__eq__",     "__format__",    "__ge__",           "__getattribute__",
+      "__gt__",     "__hash__",      "__init__",         "__init_subclass__",
+      "__le__",     "__lt__",        "__ne__",           "__new__",
+      "__reduce__", "__reduce_ex__", "__repr__",         "__setattr__",
+      "__sizeof__", "__str__",       "__subclasshook__", "__getstate__"};
+  if (name.starts_with("__") && !object.as<Namespace>() && one_of(name, kEverywhere))
+    return forbidden(object, name);
+  if (object.is(Kind::list) && one_of(name, kListChanges)) return forbidden(object, name);
+  if (object.is(Kind::dict) && one_of(name, kDictChanges)) return forbidden(object, name);
+  if (object.is_number()) return number_attribute(interpreter, object, name);
+  const Method method =
+      object.is(Kind::string) ? string_method(name) : container_method(object, name);
+  if (method) {
+    return interpreter.function(std::string(name), [object, method](Interpreter& self, Args& args) {
+      return method(self, object, args);
+    });
+  }
+  if (object.is(Kind::tuple) && object.named_group()) {
+    if (name == "grouper") return object.items()[0];
+    if (name == "list") return object.items()[1];
+  }
+  if (object.is(Kind::object)) return object_attribute(interpreter, object, name);
+  return std::nullopt;
+}
+
+}  // namespace ashlar::jinja

@@ -1,0 +1,285 @@
+// Binding of arguments, numbers from text, rounding, sorting.
+#include "jinja/builtin.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "jinja/unicode.h"
+
+namespace ashlar::jinja {
+
+Bound::Bound(std::string_view function, const Args& args, std::initializer_list<const char*> names,
+             size_t required)
+    : function_(function), values_(names.size()) {
+  if (args.positional.size() > names.size()) {
+    raise("{}() takes at most {} arguments ({} given)", function, names.size(),
+          args.positional.size());
+  }
+  std::copy(args.positional.begin(), args.positional.end(), values_.begin());
+  for (const auto& [name, value] : args.named) {
+    const auto* found =
+        name.empty() ? names.end() : std::find(names.begin(), names.end(), std::string_view(name));
+    if (found == names.end()) raise("{}() got an unexpected keyword argument '{}'", function, name);
+    auto& slot = values_[static_cast<size_t>(found - names.begin())];
+    if (slot) raise("{}() got multiple values for argument '{}'", function, name);
+    slot = value;
+  }
+  for (size_t i = 0; i < required; ++i) {
+    if (!values_[i]) raise("{}() misses its required argument {}", function, i + 1);
+  }
+}
+
+int64_t Bound::integer(size_t i, int64_t otherwise) const {
+  return values_[i] ? to_index(*values_[i]) : otherwise;
+}
+
+const Str& Bound::text(size_t i) const {
+  const Value& value = *values_[i];
+  if (value.is(Kind::undefined)) raise_undefined(value);
+  if (!value.is(Kind::string))
+    raise("{}() argument {} must be str, not {}", function_, i + 1, type_name(value));
+  return value.as_str();
+}
+
+void no_arguments(std::string_view function, const Args& args) { Bound(function, args, {}); }
+
+int64_t to_index(const Value& value) {
+  if (value.is(Kind::undefined)) raise_undefined(value);
+  if (!value.is_int_like())
+    raise("'{}' object cannot be interpreted as an integer", type_name(value));
+  if (!value.is(Kind::big)) return value.as_int64();
+  return value.as_big().negative() ? INT64_MIN : INT64_MAX;
+}
+
+namespace {
+
+// The text without white space around it, its digits those of ASCII and single underscores between
+// digits gone. Nothing where a number cannot be spelled so.
+std::optional<std::string> plain_number(std::string_view text) {
+  std::string out;
+  bool underscore = false;
+  for (size_t at = 0; at < text.size(); at += char_size(text, at)) {
+    const uint32_t c = char_at(text, at);
+    if (is_space(c))
+      out += ' ';
+    else if (c < 0x80)
+      out += static_cast<char>(c);
+    else if (const int digit = digit_value(c); digit >= 0)
+      out += static_cast<char>('0' + digit);
+    else
+      return std::nullopt;
+  }
+  out.erase(0, out.find_first_not_of(' '));
+  out.erase(out.find_last_not_of(' ') + 1);
+  std::string packed;
+  for (size_t i = 0; i < out.size(); ++i) {
+    if (out[i] != '_') {
+      packed += out[i];
+      continue;
+    }
+    const auto alnum = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
+    if (i == 0 || i + 1 == out.size() || !alnum(out[i - 1]) || !alnum(out[i + 1]))
+      return std::nullopt;
+    underscore = true;
+  }
+  if (underscore) packed += '_';  // only digits may be beside one: told to the caller
+  return packed;
+}
+
+}  // namespace
+
+std::optional<double> parse_float(std::string_view text) {
+  auto plain = plain_number(text);
+  if (!plain) return std::nullopt;
+  const bool underscore = !plain->empty() && plain->back() == '_';
+  if (underscore) {
+    plain->pop_back();
+    for (size_t i = 0; i < text.size(); ++i) {
+      const auto digit = [&](size_t at) { return text[at] >= '0' && text[at] <= '9'; };
+      if (text[i] == '_' && (!digit(i - 1) || !digit(i + 1))) return std::nullopt;
+    }
+  }
+  std::string_view rest = *plain;
+  const bool negative = rest.starts_with('-');
+  if (negative || rest.starts_with('+')) rest.remove_prefix(1);
+  std::string lower(rest);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  double value = 0;
+  if (lower == "inf" || lower == "infinity") {
+    value = HUGE_VAL;
+  } else if (lower == "nan") {
+    value = NAN;
+  } else {
+    if (rest.empty() || !(std::isdigit(static_cast<unsigned char>(rest[0])) || rest[0] == '.'))
+      return std::nullopt;
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
+    if (end != rest.data() + rest.size() || error == std::errc::invalid_argument)
+      return std::nullopt;
+    if (error == std::errc::result_out_of_range)
+      value = std::strtod(std::string(rest).c_str(), nullptr);
+  }
+  return negative ? -value : value;
+}
+
+std::optional<Value> parse_int(std::string_view text, int base) {
+  if (base != 0 && (base < 2 || base > 36)) return std::nullopt;
+  auto plain = plain_number(text);
+  if (!plain) return std::nullopt;
+  if (!plain->empty() && plain->back() == '_') plain->pop_back();
+  std::string_view rest = *plain;
+  const bool negative = rest.starts_with('-');
+  if (negative || rest.starts_with('+')) rest.remove_prefix(1);
+  if (rest.size() > 1 && rest[0] == '0') {
+    const char mark = static_cast<char>(rest[1] | 0x20);
+    const int marked = mark == 'x' ? 16 : mark == 'o' ? 8 : mark == 'b' ? 2 : 0;
+    if (marked != 0 && (base == 0 || base == marked)) {
+      base = marked;
+      rest.remove_prefix(2);
+    } else if (base == 0 && rest.find_first_not_of('0') != std::string_view::npos) {
+      return std::nullopt;
+    }
+  }
+  if (base == 0) base = 10;
+  if (rest.empty() || (rest.size() > 4300 && (base & (base - 1)) != 0) || rest.size() > 20000)
+    return std::nullopt;
+  for (const char c : rest) {
+    const int lower = c | 0x20;
+    const int digit = c >= '0' && c <= '9'           ? c - '0'
+                      : lower >= 'a' && lower <= 'z' ? lower - 'a' + 10
+                                                     : 99;
+    if (digit >= base) return std::nullopt;
+  }
+  const BigInt value = BigInt::from_digits(rest, base);
+  return Value::integer(negative ? -value : value);
+}
+
+double number_to_double(const Value& number) {
+  if (number.is(Kind::floating)) return number.as_double();
+  if (!number.is(Kind::big)) return static_cast<double>(number.as_int64());
+  const double out = number.as_big().to_double();
+  if (std::isinf(out)) raise("int too large to convert to float");
+  return out;
+}
+
+std::optional<double> to_float(const Value& value) {
+  if (value.is(Kind::undefined)) raise_undefined(value);
+  if (value.is_number()) return number_to_double(value);
+  return value.is(Kind::string) ? parse_float(value.bytes()) : std::nullopt;
+}
+
+namespace {
+
+// `value` rounded half to even at 10^power, power > 0.
+Value round_int(const BigInt& value, int64_t power) {
+  const auto decimal_digits = static_cast<int64_t>(value.bits() / 3 + 2);
+  if (power > decimal_digits) return Value::integer(0);
+  BigInt unit(1), quotient, remainder;
+  for (int64_t i = 0; i < power; ++i) unit = unit * BigInt(10);
+  BigInt::divide(value, unit, quotient, remainder);
+  const auto order = remainder + remainder <=> unit;
+  if (order > 0 || (order == 0 && quotient.low_bits() % 2 == 1)) quotient = quotient + BigInt(1);
+  return Value::integer(quotient * unit);
+}
+
+double round_double(double value, int64_t digits) {
+  if (!std::isfinite(value) || value == 0) return value;
+  if (digits > 323) return value;
+  if (digits >= 0) {
+    const std::string text = fmt::format("{:.{}f}", value, static_cast<int>(digits));
+    return std::strtod(text.c_str(), nullptr);
+  }
+  if (digits < -310) return std::copysign(0.0, value);
+  // Exactly: the integral part, and half a unit more where a fraction decides a tie.
+  const double whole = std::trunc(value);
+  const BigInt exact = BigInt::from_double(whole) * BigInt(2) + BigInt(whole == value ? 0
+                                                                       : value > 0    ? 1
+                                                                                      : -1);
+  BigInt unit(2), quotient, remainder;
+  for (int64_t i = 0; i < -digits; ++i) unit = unit * BigInt(10);
+  BigInt::divide(exact, unit, quotient, remainder);
+  const auto order = remainder + remainder <=> unit;
+  if (order > 0 || (order == 0 && quotient.low_bits() % 2 == 1)) quotient = quotient + BigInt(1);
+  BigInt out = quotient;
+  for (int64_t i = 0; i < -digits; ++i) out = out * BigInt(10);
+  const double rounded = out.to_double();
+  if (std::isinf(rounded)) raise("rounded value too large to represent");
+  return rounded == 0 ? std::copysign(0.0, value) : rounded;
+}
+
+}  // namespace
+
+Value round_number(const Value& number, const Value& digits, bool has_digits) {
+  if (!number.is_number()) raise("type {} doesn't define __round__ method", type_name(number));
+  const bool whole = !has_digits || digits.is(Kind::none);
+  const int64_t places = whole ? 0 : to_index(digits);
+  if (!number.is(Kind::floating)) {
+    if (places >= 0) return Value::integer(number.as_big());
+    return round_int(number.as_big(), places == INT64_MIN ? INT64_MAX : -places);
+  }
+  const double value = number.as_double();
+  if (!whole) return Value::floating(round_double(value, places));
+  if (!std::isfinite(value))
+    raise("cannot convert float {} to integer", std::isnan(value) ? "NaN" : "infinity");
+  return Value::integer(BigInt::from_double(std::nearbyint(value)));
+}
+
+std::vector<Value> sorted(std::vector<Value> items, const std::function<Value(const Value&)>& key,
+                          bool reverse) {
+  struct Keyed {
+    Value key, item;
+  };
+  std::vector<Keyed> keyed;
+  Charge charge;
+  charge.take(items.size() * sizeof(Keyed));
+  for (auto& item : items) {
+    Value its_key = key(item);
+    keyed.push_back({std::move(its_key), std::move(item)});
+  }
+  if (reverse) std::reverse(keyed.begin(), keyed.end());
+  std::stable_sort(keyed.begin(), keyed.end(),
+                   [](const Keyed& a, const Keyed& b) { return less(a.key, b.key); });
+  if (reverse) std::reverse(keyed.begin(), keyed.end());
+  for (size_t i = 0; i < items.size(); ++i) items[i] = std::move(keyed[i].item);
+  return items;
+}
+
+Value ignore_case(const Value& value) {
+  return value.is(Kind::string) ? map_case(value, 'l') : value;
+}
+
+Value attribute_path(Interpreter& interpreter, const Value& item, const Value& path,
+                     const Value* otherwise) {
+  if (path.is(Kind::none)) return item;
+  Value out = item;
+  const auto step = [&](const Value& key) {
+    out = interpreter.item(out, key);
+    if (otherwise && out.is(Kind::undefined)) out = *otherwise;
+  };
+  if (!path.is(Kind::string)) {
+    step(path);
+    return out;
+  }
+  const std::string& text = path.bytes();
+  for (size_t begin = 0;;) {
+    const size_t end = std::min(text.find('.', begin), text.size());
+    const std::string_view part(text.data() + begin, end - begin);
+    bool digits = !part.empty();
+    for (size_t at = 0; at < part.size(); at += char_size(part, at))
+      digits &= is_digit(char_at(part, at));
+    if (digits) {
+      const auto index = parse_int(part, 10);
+      if (!index) raise("invalid literal for int() with base 10: {}", repr_string(part));
+      step(*index);
+    } else {
+      step(Value::string(part));
+    }
+    if (end == text.size()) return out;
+    begin = end + 1;
+  }
+}
+
+Value soft_str(const Value& value) { return to_str(value); }
+
+}  // namespace ashlar::jinja

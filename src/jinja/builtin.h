@@ -1,0 +1,102 @@
+// What filters, tests, methods and functions share: Python's way of binding arguments, sorting,
+// numbers from text.
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jinja/interpreter.h"
+
+namespace ashlar::jinja {
+
+/// The arguments of a call by parameter.
+class Bound {
+ public:
+  /// The first `required` parameters must be given. Those whose name is empty can only be given by
+  /// position.
+  Bound(std::string_view function, const Args& args, std::initializer_list<const char*> names,
+        size_t required = 0);
+
+  bool has(size_t i) const { return values_[i].has_value(); }
+  /// None where it was not given.
+  Value at(size_t i) const { return values_[i].value_or(Value()); }
+  bool is_none(size_t i) const { return !values_[i] || values_[i]->is(Kind::none); }
+  bool truth(size_t i, bool otherwise) const {
+    return values_[i] ? truthy(*values_[i]) : otherwise;
+  }
+  /// An index; what does not fit 64 bits is as good as their limits.
+  int64_t integer(size_t i, int64_t otherwise) const;
+  const Str& text(size_t i) const;  // raises for anything else
+  std::string_view function() const { return function_; }
+
+ private:
+  std::string_view function_;
+  std::vector<std::optional<Value>> values_;
+};
+
+void no_arguments(std::string_view function, const Args& args);
+
+/// An int for use as an index or a count.
+int64_t to_index(const Value& value);
+/// float(value), or nothing where Python raises TypeError or ValueError.
+std::optional<double> to_float(const Value& value);
+/// int(text, base), or nothing where Python raises.
+std::optional<Value> parse_int(std::string_view text, int base);
+std::optional<double> parse_float(std::string_view text);
+/// float(number); raises OverflowError for large ones.
+double number_to_double(const Value& number);
+
+/// Stable, by `key` of every item. Raises where keys do not compare.
+std::vector<Value> sorted(std::vector<Value> items, const std::function<Value(const Value&)>& key,
+                          bool reverse);
+
+/// value.lower() of strings, others as they are.
+Value ignore_case(const Value& value);
+/// attribute.of.item as filters take it: dots go deeper, digits are indices.
+Value attribute_path(Interpreter& interpreter, const Value& item, const Value& path,
+                     const Value* otherwise = nullptr);
+
+/// str(value) with the value's mark of escape kept.
+Value soft_str(const Value& value);
+
+/// round(number, digits) as Python does.
+Value round_number(const Value& number, const Value& digits, bool has_digits);
+
+/// Python's json.dumps with Transformers' defaults.
+Value to_json(const Value& value, const Args& args);
+
+/// pprint.pformat(value)
+Value pretty(const Value& value);
+
+/// A float in a given number of digits, as Python's format() writes it: 'e', 'f' or 'g' (any case),
+/// `alternate` keeps the point.
+std::string format_float(double value, char type, int precision, bool alternate);
+/// format(value, spec)
+Value format_value(const Value& value, const Value& spec);
+
+/// Filters of one file each; find_filter looks through them.
+struct FilterEntry {
+  const char* name;
+  FilterFunction function;
+};
+FilterFunction find_text_filter(std::string_view name);
+FilterFunction find_list_filter(std::string_view name);
+Value filter_urlize(Interpreter& interpreter, const Value& value, Args& args);
+Value filter_wordwrap(Interpreter& interpreter, const Value& value, Args& args);
+
+/// Methods that filters use too.
+Value split_lines(const Value& text, bool keep_ends);
+Value strip(const Value& text, const Value& chars, bool left, bool right);
+Value replace(const Value& text, const Value& old, const Value& with, int64_t count);
+Value map_case(const Value& text,
+               char how);  // 'u'pper, 'l'ower, 'c'apitalize, 't'itle, 's'wapcase, 'f'old
+bool all_chars(const Str& text, bool (*holds)(uint32_t));  // and there is one
+bool is_case(const Str& text, bool upper);
+bool is_titled(const Str& text);
+Value join(const Value& separator, const Value& iterable);
+Value centered(const Value& text, int64_t width, const Value& fill);
+
+}  // namespace ashlar::jinja

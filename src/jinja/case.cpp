@@ -1,0 +1,124 @@
+// What Python's strings answer about the case and the kind of their characters.
+#include "jinja/builtin.h"
+#include "jinja/unicode.h"
+
+namespace ashlar::jinja {
+namespace {
+
+// A sigma ends a word where a cased letter is before it and none after, other marks between left
+// aside.
+bool final_sigma(std::string_view text, size_t at) {
+  bool before = false;
+  for (size_t i = at; i > 0 && !before;) {
+    do --i;
+    while (i > 0 && (static_cast<unsigned char>(text[i]) & 0xc0) == 0x80);
+    const uint32_t c = char_at(text, i);
+    if (is_case_ignorable(c)) continue;
+    if (!is_cased(c)) return false;
+    before = true;
+  }
+  if (!before) return false;
+  for (size_t i = at + char_size(text, at); i < text.size(); i += char_size(text, i)) {
+    const uint32_t c = char_at(text, i);
+    if (!is_case_ignorable(c)) return !is_cased(c);
+  }
+  return true;
+}
+
+void append_lower_at(std::string_view text, size_t at, std::string& out) {
+  const uint32_t c = char_at(text, at);
+  if (c == 0x3a3)
+    append_utf8(final_sigma(text, at) ? 0x3c2 : 0x3c3, out);
+  else
+    append_lower(c, out);
+}
+
+}  // namespace
+
+Value map_case(const Value& value, char how) {
+  const Str& in = value.as_str();
+  const std::string& text = in.bytes;
+  Budget::current()->step(text.size() / 16);
+  Text out;
+  std::string mapped;
+  bool previous_cased = false;
+  for (size_t at = 0; at < text.size(); at += char_size(text, at)) {
+    const uint32_t c = char_at(text, at);
+    mapped.clear();
+    switch (how) {
+      case 'u':
+        append_upper(c, mapped);
+        break;
+      case 'l':
+        append_lower_at(text, at, mapped);
+        break;
+      case 'f':
+        append_folded(c, mapped);
+        break;
+      case 'c':
+        if (at == 0)
+          append_title(c, mapped);
+        else
+          append_lower_at(text, at, mapped);
+        break;
+      case 't':
+        if (previous_cased)
+          append_lower_at(text, at, mapped);
+        else
+          append_title(c, mapped);
+        previous_cased = is_cased(c);
+        break;
+      default:
+        if (is_upper(c))
+          append_lower_at(text, at, mapped);
+        else if (is_lower(c))
+          append_upper(c, mapped);
+        else
+          append_utf8(c, mapped);
+        break;
+    }
+    const size_t size = char_size(text, at);
+    if (mapped.compare(0, mapped.size(), text, at, size) == 0)
+      out.append(in, at, at + size);
+    else
+      out.append(mapped, in.from_value_at(at));
+  }
+  return out.finish(in.markup);
+}
+
+bool all_chars(const Str& text, bool (*holds)(uint32_t)) {
+  if (text.bytes.empty()) return false;
+  for (size_t at = 0; at < text.bytes.size(); at += char_size(text.bytes, at)) {
+    if (!holds(char_at(text.bytes, at))) return false;
+  }
+  return true;
+}
+
+bool is_case(const Str& text, bool upper) {
+  bool cased = false;
+  for (size_t at = 0; at < text.bytes.size(); at += char_size(text.bytes, at)) {
+    const uint32_t c = char_at(text.bytes, at);
+    if (is_title(c) || (upper ? is_lower(c) : is_upper(c))) return false;
+    cased |= upper ? is_upper(c) : is_lower(c);
+  }
+  return cased;
+}
+
+bool is_titled(const Str& text) {
+  bool cased = false, previous = false;
+  for (size_t at = 0; at < text.bytes.size(); at += char_size(text.bytes, at)) {
+    const uint32_t c = char_at(text.bytes, at);
+    if (is_upper(c) || is_title(c)) {
+      if (previous) return false;
+      previous = cased = true;
+    } else if (is_lower(c)) {
+      if (!previous) return false;
+      cased = true;
+    } else {
+      previous = false;
+    }
+  }
+  return cased;
+}
+
+}  // namespace ashlar::jinja

@@ -1,0 +1,197 @@
+// Equality, order, membership and hashes of values, as Python defines them across types.
+#include <cmath>
+#include <functional>
+
+#include "jinja/value.h"
+
+namespace ashlar::jinja {
+namespace {
+
+bool equal_items(const std::vector<Value>& a, const std::vector<Value>& b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (!identical(a[i], b[i]) && !equal(a[i], b[i])) return false;
+  }
+  return true;
+}
+
+bool equal_dicts(const Dict& a, const Dict& b) {
+  if (a.entries.size() != b.entries.size()) return false;
+  for (const auto& [key, value] : a.entries) {
+    const Value* other = b.find(key);
+    if (!other || !(identical(value, *other) || equal(value, *other))) return false;
+  }
+  return true;
+}
+
+bool equal_objects(const Value& a, const Value& b) {
+  if (a.as_object() == b.as_object()) return true;
+  const auto *x = a.as<Range>(), *y = b.as<Range>();
+  if (x && y) {
+    if (x->length != y->length) return false;
+    return x->length == 0 || (x->start == y->start && (x->length == 1 || x->step == y->step));
+  }
+  const auto *v = a.as<DictView>(), *w = b.as<DictView>();
+  if (v && w && v->part == w->part && v->part != DictView::Part::values) {
+    if (length(a) != length(b)) return false;
+    for (size_t i = 0; i < length(a); ++i) {
+      if (!contains(b, v->at(i))) return false;
+    }
+    return true;
+  }
+  return false;
+}
+
+int compare_big_and_double(const BigInt& a, double b) {
+  if (std::isinf(b)) return b > 0 ? -1 : 1;
+  const BigInt whole = BigInt::from_double(b);
+  const auto order = a <=> whole;
+  if (order < 0) return -1;
+  if (order > 0) return 1;
+  const double rest = b - std::trunc(b);
+  return rest > 0 ? -1 : rest < 0 ? 1 : 0;
+}
+
+}  // namespace
+
+int compare_numbers(const Value& a, const Value& b) {
+  const bool a_float = a.is(Kind::floating), b_float = b.is(Kind::floating);
+  if ((a_float && std::isnan(a.as_double())) || (b_float && std::isnan(b.as_double()))) return 2;
+  if (a_float && b_float) {
+    return a.as_double() < b.as_double() ? -1 : a.as_double() > b.as_double() ? 1 : 0;
+  }
+  if (a_float) return -compare_big_and_double(b.as_big(), a.as_double());
+  if (b_float) return compare_big_and_double(a.as_big(), b.as_double());
+  if (!a.is(Kind::big) && !b.is(Kind::big)) {
+    return a.as_int64() < b.as_int64() ? -1 : a.as_int64() > b.as_int64() ? 1 : 0;
+  }
+  const auto order = a.as_big() <=> b.as_big();
+  return order < 0 ? -1 : order > 0 ? 1 : 0;
+}
+
+bool identical(const Value& a, const Value& b) {
+  if (a.kind() != b.kind()) return false;
+  switch (a.kind()) {
+    case Kind::none:
+      return true;
+    case Kind::boolean:
+    case Kind::integer:
+      return a.as_int64() == b.as_int64();
+    case Kind::floating:
+      return false;
+    case Kind::string:
+      return a.identity() == b.identity() || (a.as_str().length <= 1 && a.bytes() == b.bytes());
+    case Kind::tuple:
+      return a.identity() == b.identity() || (a.items().empty() && b.items().empty());
+    default:
+      return a.identity() == b.identity();
+  }
+}
+
+bool equal(const Value& a, const Value& b) {
+  if (Budget* budget = Budget::current()) budget->step();
+  if (a.is_number() && b.is_number()) return compare_numbers(a, b) == 0;
+  if (a.kind() != b.kind()) return false;
+  switch (a.kind()) {
+    case Kind::undefined:
+    case Kind::none:
+      return true;
+    case Kind::string:
+      return a.bytes() == b.bytes();
+    case Kind::list:
+    case Kind::tuple:
+      return equal_items(a.items(), b.items());
+    case Kind::dict:
+      return equal_dicts(a.as_dict(), b.as_dict());
+    case Kind::object:
+      return equal_objects(a, b);
+    default:
+      return false;
+  }
+}
+
+bool less(const Value& a, const Value& b) {
+  if (Budget* budget = Budget::current()) budget->step();
+  if (a.is(Kind::undefined)) raise_undefined(a);
+  if (b.is(Kind::undefined)) raise_undefined(b);
+  if (a.is_number() && b.is_number()) return compare_numbers(a, b) == -1;
+  if (a.is(Kind::string) && b.is(Kind::string)) return a.bytes() < b.bytes();
+  if (a.is_sequence() && a.kind() == b.kind()) {
+    const auto &x = a.items(), &y = b.items();
+    for (size_t i = 0; i < x.size() && i < y.size(); ++i) {
+      if (!identical(x[i], y[i]) && !equal(x[i], y[i])) return less(x[i], y[i]);
+    }
+    return x.size() < y.size();
+  }
+  const auto *v = a.as<DictView>(), *w = b.as<DictView>();
+  if (v && w && v->part != DictView::Part::values && w->part != DictView::Part::values) {
+    throw Failure{"comparing the views of dicts by size is not supported", ErrorKind::unsupported};
+  }
+  raise("'<' not supported between instances of '{}' and '{}'", type_name(a), type_name(b));
+}
+
+bool contains(const Value& container, const Value& item) {
+  switch (container.kind()) {
+    case Kind::string: {
+      if (!item.is(Kind::string)) {
+        raise("'in <string>' requires string as left operand, not {}", type_name(item));
+      }
+      if (Budget* budget = Budget::current()) budget->step(container.bytes().size() / 64);
+      return container.bytes().find(item.bytes()) != std::string::npos;
+    }
+    case Kind::dict:
+      return container.as_dict().find(item) != nullptr;
+    case Kind::object:
+      if (const auto* view = container.as<DictView>(); view && view->part == DictView::Part::keys) {
+        return view->dict.as_dict().find(item) != nullptr;
+      }
+      break;
+    default:
+      break;
+  }
+  if (!Cursor::possible(container)) {
+    raise("argument of type '{}' is not iterable", type_name(container));
+  }
+  Cursor cursor(container);
+  for (Value other; cursor.next(other);) {
+    if (identical(other, item) || equal(other, item)) return true;
+  }
+  return false;
+}
+
+size_t hash(const Value& value) {
+  switch (value.kind()) {
+    case Kind::undefined:
+      return 2;
+    case Kind::none:
+      return 1;
+    case Kind::boolean:
+    case Kind::integer:
+      return std::hash<int64_t>()(value.as_int64()) * 0x9e3779b97f4a7c15u;
+    case Kind::big:
+      return std::hash<double>()(value.as_big().to_double());
+    case Kind::floating: {
+      const double number = value.as_double();
+      if (std::fabs(number) < 9e18 && number == std::trunc(number)) {
+        return hash(Value::integer(static_cast<int64_t>(number)));
+      }
+      return std::hash<double>()(number);
+    }
+    case Kind::string:
+      return std::hash<std::string>()(value.bytes());
+    case Kind::tuple: {
+      size_t out = 3;
+      for (const auto& item : value.items()) out = out * 1000003 ^ hash(item);
+      return out;
+    }
+    case Kind::list:
+    case Kind::dict:
+      raise("unhashable type: '{}'", type_name(value));
+    case Kind::object:
+      if (value.as<DictView>()) raise("unhashable type: '{}'", type_name(value));
+      return std::hash<const void*>()(value.identity());
+  }
+  return 0;
+}
+
+}  // namespace ashlar::jinja

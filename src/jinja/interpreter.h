@@ -1,0 +1,130 @@
+// Runs a parsed template.
+#pragma once
+
+#include <ctime>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jinja/ast.h"
+#include "jinja/macro.h"
+#include "jinja/string.h"
+
+namespace ashlar::jinja {
+
+class Interpreter {
+ public:
+  Interpreter(const Program& program, std::function<std::tm()> now);
+
+  /// A variable of the template.
+  void define(const std::string& name, const Value& value);
+  /// Throws Failure; line() is where.
+  void run(Text& out);
+  int line() const { return line_; }
+  std::tm now() const { return now_(); }
+
+  /// Objects live until the interpreter goes.
+  template <class T>
+  T* make() {
+    Budget::current()->take(sizeof(T) + 64);
+    objects_.push_back(std::make_unique<T>());
+    return static_cast<T*>(objects_.back().get());
+  }
+  Value function(std::string name, std::function<Value(Interpreter&, Args&)> call);
+  Value generator(std::function<bool(Value&)> next);
+
+  Value call(const Value& callee, Args& args);
+  Value call_method(const Value& object, const Value& name, Args& args);
+  /// object.name
+  Value attribute(const Value& object, const Value& name);
+  /// object[key]
+  Value item(const Value& object, const Value& key);
+  Value filter(std::string_view name, const Value& value, Args& args);
+  bool test(std::string_view name, const Value& value, Args& args);
+  bool autoescape() const { return autoescape_; }
+  Value call_macro(const Macro& macro, Args& args);
+  Value call_loop(Loop& loop, const Value& iterable);
+  /// self.name: a function that renders the block; undefined where there is none.
+  Value block(std::string_view name);
+
+ private:
+  enum class Flow { normal, break_loop, continue_loop };
+  class Inner;
+
+  Value eval(const Expr& expr);
+  Value eval_conditional(const Expr& expr);
+  Value eval_compare(const Expr& expr);
+  Value eval_concat(const Expr& expr);
+  Value eval_item(const Expr& expr);
+  Value eval_call(const Expr& expr, const Value* caller = nullptr);
+  Value eval_filter(const Expr& expr, const Value* input = nullptr);
+  Value eval_test(const Expr& expr);
+  Value eval_dict(const Expr& expr);
+  std::vector<Value> eval_all(const std::vector<ExprPtr>& exprs);
+  Args eval_args(const CallArgs& args);
+  Value load(int name);
+  void assign(const Expr& target, const Value& value);
+  void assign_name(int name, const Value& value);
+  void unset(const std::vector<int>& names);
+  static void check_namespaces(Interpreter& self, const Expr& target);
+
+  Flow exec(const Body& body);
+  Flow exec(const Node& node);
+  void output(const Node& node);
+  Flow exec_for(const Node& node);
+  void run_loop(const Node& node, Loop& loop, Flow& flow);
+  Flow exec_if(const Node& node);
+  Flow exec_captured(const Node& node);
+  void exec_with(const Node& node, Flow& flow);
+  void exec_call_block(const Node& node);
+  void exec_block(const Node& node);
+  Value render_block(const Node& node);
+  Value make_macro(const Node& node);
+  void open_loop(Loop& loop, const Node& node, const Value& iterable, Scope* scope);
+  void emit(const Value& value);
+
+  Scope* open_scope(Scope* parent);
+  void close_scope(Scope* scope);
+
+  const Program& program_;
+  std::function<std::tm()> now_;
+  std::vector<std::unique_ptr<Object>> objects_;
+  std::vector<std::unique_ptr<Scope>> scopes_;
+  std::vector<Scope*> free_scopes_;
+  std::vector<std::optional<Value>> root_;  // variables of the outermost scope, by name
+  Scope* scope_ = nullptr;                  // null: the outermost
+  Text* out_ = nullptr;
+  int line_ = 1;
+  bool autoescape_ = false;
+};
+
+/// The functions that every template has: range, dict, namespace, ...; nothing where there is no
+/// such one.
+std::optional<Value> global_function(Interpreter& interpreter, std::string_view name);
+
+/// A method or attribute of a value that is not in a dict; nothing where Python has no such
+/// attribute. What the sandbox forbids is undefined.
+std::optional<Value> python_attribute(Interpreter& interpreter, const Value& object,
+                                      std::string_view name);
+/// Calls a method of a string, or says that there is none.
+using Method = Value (*)(Interpreter&, const Value& self, Args& args);
+Method string_method(std::string_view name);
+Method container_method(const Value& object, std::string_view name);
+
+/// Arithmetic as Python has it; both operands may be anything.
+Value arithmetic(Interpreter& interpreter, Op op, const Value& a, const Value& b);
+Value negated(const Value& value);
+
+/// text % arguments
+Value format_percent(const Value& text, const Value& arguments);
+/// text.format(...)
+Value format_braces(Interpreter& interpreter, const Value& text, const Args& args);
+
+/// value[start:stop:step] of strings, lists, tuples and ranges.
+Value slice(Interpreter& interpreter, const Value& value, const Value& start, const Value& stop,
+            const Value& step);
+
+}  // namespace ashlar::jinja

@@ -1,0 +1,401 @@
+// Jinja2's lexer: what its regular expressions match, by hand.
+#include "jinja/lexer.h"
+
+#include <algorithm>
+
+#include "jinja/unicode.h"
+#include "jinja/value.h"
+
+namespace ashlar::jinja {
+namespace {
+
+std::string normalize(std::string_view source) {
+  std::string out;
+  out.reserve(source.size());
+  for (size_t i = 0; i < source.size(); ++i) {
+    if (source[i] != '\r') {
+      out += source[i];
+      continue;
+    }
+    out += '\n';
+    if (i + 1 < source.size() && source[i + 1] == '\n') ++i;
+  }
+  if (!out.empty() && out.back() == '\n') out.pop_back();
+  return out;
+}
+
+bool hex_digit(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+class Lexer {
+ public:
+  Lexer(std::string_view source, int& line) : text_(normalize(source)), line_(line) { line_ = 1; }
+
+  std::vector<Token> run() {
+    while (at_ < text_.size()) root();
+    add(TokenType::end, "");
+    return std::move(tokens_);
+  }
+
+ private:
+  enum class Tag { none, raw, block, variable, comment };
+
+  bool starts(size_t at, std::string_view what) const {
+    return text_.compare(at, what.size(), what) == 0;
+  }
+
+  size_t skip_space(size_t at) const {
+    while (at < text_.size() && is_space(char_at(text_, at))) at += char_size(text_, at);
+    return at;
+  }
+
+  // `{%- raw -%}` from `at`: where it ends, or 0.
+  size_t raw_begin(size_t at) const {
+    size_t i = at + 2;
+    if (i < text_.size() && (text_[i] == '-' || text_[i] == '+')) ++i;
+    i = skip_space(i);
+    if (!starts(i, "raw")) return 0;
+    i = skip_space(i + 3);
+    if (starts(i, "-%}")) return skip_space(i + 3);
+    return starts(i, "%}") ? i + 2 : 0;
+  }
+
+  // The end of a tag's closing delimiter `close` from `at`, with its whitespace control; 0 where
+  // there is none.
+  size_t tag_end(size_t at, std::string_view close, bool plus_and_trim) const {
+    if (starts(at, "-") && starts(at + 1, close)) return skip_space(at + 1 + close.size());
+    if (plus_and_trim && starts(at, "+") && starts(at + 1, close)) return at + 1 + close.size();
+    if (!starts(at, close)) return 0;
+    at += close.size();
+    return plus_and_trim && starts(at, "\n") ? at + 1 : at;
+  }
+
+  void add(TokenType type, std::string text) {
+    Budget::current()->take(sizeof(Token) + text.size());
+    tokens_.push_back({type, line_, std::move(text)});
+  }
+
+  // Moves past [at_, end), which counts its lines and says whether a line now starts.
+  void pass(size_t end) {
+    line_ += static_cast<int>(std::count(text_.begin() + static_cast<std::ptrdiff_t>(at_),
+                                         text_.begin() + static_cast<std::ptrdiff_t>(end), '\n'));
+    line_starting_ = end > at_ && text_[end - 1] == '\n';
+    at_ = end;
+  }
+
+  // Data before a tag whose sign is `sign`: the whitespace that the tag takes away is cut.
+  void data(size_t end, char sign, bool variable) {
+    std::string_view data(text_.data() + at_, end - at_);
+    if (sign == '-') {
+      size_t size = data.size();
+      while (size > 0) {
+        size_t begin = size - 1;
+        while (begin > 0 && (static_cast<unsigned char>(data[begin]) & 0xc0) == 0x80) --begin;
+        if (!is_space(char_at(data, begin))) break;
+        size = begin;
+      }
+      data = data.substr(0, size);
+    } else if (sign != '+' && !variable) {
+      const size_t line_begin = data.rfind('\n') + 1;  // 0 where there is none
+      if ((line_begin > 0 || line_starting_) && line_begin < data.size()) {
+        size_t i = line_begin;
+        while (i < data.size() && is_space(char_at(data, i))) i += char_size(data, i);
+        if (i >= data.size()) data = data.substr(0, line_begin);
+      }
+    }
+    if (!data.empty()) add(TokenType::data, std::string(data));
+  }
+
+  void root() {
+    Tag tag = Tag::none;
+    size_t at = at_, raw_end = 0;
+    for (;; ++at) {
+      at = text_.find('{', at);
+      if (at == std::string::npos || at + 1 >= text_.size()) break;
+      const char next = text_[at + 1];
+      if (next == '{') tag = Tag::variable;
+      if (next == '#') tag = Tag::comment;
+      if (next == '%') tag = (raw_end = raw_begin(at)) ? Tag::raw : Tag::block;
+      if (tag != Tag::none) break;
+    }
+    if (tag == Tag::none) {
+      add(TokenType::data, text_.substr(at_));
+      pass(text_.size());
+      return;
+    }
+    size_t end = at + 2;
+    const char sign =
+        end < text_.size() && (text_[end] == '-' || text_[end] == '+') ? text_[end] : ' ';
+    end = tag == Tag::raw ? raw_end : sign == ' ' ? end : end + 1;
+    data(at, sign, tag == Tag::variable);
+    pass(at);
+    const int line = line_;
+    pass(end);
+    if (tag == Tag::raw) return raw();
+    if (tag == Tag::comment) return comment();
+    tokens_.push_back(
+        {tag == Tag::block ? TokenType::block_begin : TokenType::variable_begin, line, ""});
+    inside(tag == Tag::block);
+  }
+
+  void comment() {
+    for (size_t at = at_; at < text_.size(); ++at) {
+      at = text_.find_first_of("-+#", at);
+      if (at == std::string::npos) break;
+      if (const size_t end = tag_end(at, "#}", true)) return pass(end);
+    }
+    raise("Missing end of comment tag");
+  }
+
+  void raw() {
+    for (size_t at = at_; (at = text_.find("{%", at)) != std::string::npos; ++at) {
+      size_t i = at + 2;
+      const char sign = i < text_.size() && (text_[i] == '-' || text_[i] == '+') ? text_[i] : ' ';
+      i = skip_space(sign == ' ' ? i : i + 1);
+      if (!starts(i, "endraw")) continue;
+      const size_t end = tag_end(skip_space(i + 6), "%}", true);
+      if (!end) continue;
+      data(at, sign, false);
+      return pass(end);
+    }
+    raise("Missing end of raw directive");
+  }
+
+  // The inside of a block or variable tag, up to and with its end.
+  void inside(bool block) {
+    std::string open;
+    while (at_ < text_.size()) {
+      Budget::current()->step();
+      if (open.empty()) {
+        if (const size_t end = tag_end(at_, block ? "%}" : "}}", block)) {
+          add(block ? TokenType::block_end : TokenType::variable_end, "");
+          return pass(end);
+        }
+      }
+      const uint32_t c = char_at(text_, at_);
+      if (is_space(c)) {
+        pass(skip_space(at_));
+      } else if (is_decimal(c)) {
+        number();
+      } else if (is_word(c) || is_identifier_part(c)) {
+        name();
+      } else if (c == '\'' || c == '"') {
+        string(static_cast<char>(c));
+      } else {
+        op(open);
+      }
+    }
+  }
+
+  // Digits with single underscores between them, from `at`: where they end, or `at`.
+  size_t digits(size_t at) const {
+    size_t end = at;
+    while (end < text_.size()) {
+      size_t next = end;
+      if (end > at && text_[next] == '_') ++next;
+      if (next >= text_.size() || text_[next] < '0' || text_[next] > '9') break;
+      end = next + 1;
+    }
+    return end;
+  }
+
+  size_t float_end() const {
+    if (at_ > 0 && text_[at_ - 1] == '.') return 0;
+    const size_t whole = digits(at_);
+    if (whole == at_) return 0;
+    size_t end = whole;
+    if (starts(end, ".") && digits(end + 1) > end + 1) end = digits(end + 1);
+    if (end < text_.size() && (text_[end] | 0x20) == 'e') {
+      size_t exponent = end + 1;
+      if (exponent < text_.size() && (text_[exponent] == '+' || text_[exponent] == '-')) ++exponent;
+      if (digits(exponent) > exponent) return digits(exponent);
+    }
+    return end > whole ? end : 0;
+  }
+
+  size_t based_end(auto&& belongs) const {
+    size_t end = at_ + 2;
+    while (end < text_.size()) {
+      const size_t next = text_[end] == '_' ? end + 1 : end;
+      if (next >= text_.size() || !belongs(text_[next])) break;
+      end = next + 1;
+    }
+    return end > at_ + 2 ? end : 0;
+  }
+
+  void number() {
+    TokenType type = TokenType::floating;
+    size_t end = float_end();
+    if (!end) {
+      type = TokenType::integer;
+      const char second = at_ + 1 < text_.size() ? static_cast<char>(text_[at_ + 1] | 0x20) : ' ';
+      if (text_[at_] == '0') {
+        if (second == 'b') end = based_end([](char c) { return c == '0' || c == '1'; });
+        if (second == 'o') end = based_end([](char c) { return c >= '0' && c <= '7'; });
+        if (second == 'x') end = based_end(hex_digit);
+        if (!end) {
+          end = at_ + 1;
+          while (end < text_.size() &&
+                 (text_[end] == '0' || (text_[end] == '_' && starts(end + 1, "0")))) {
+            end += text_[end] == '_' ? 2 : 1;
+          }
+        }
+      } else {
+        end = digits(at_);
+      }
+    }
+    if (end == at_ || end == 0) return name();  // digits of other scripts
+    std::string text = text_.substr(at_, end - at_);
+    std::erase(text, '_');
+    add(type, std::move(text));
+    pass(end);
+  }
+
+  void name() {
+    size_t end = at_;
+    while (end < text_.size()) {
+      const uint32_t c = char_at(text_, end);
+      if (!is_word(c) && !is_identifier_part(c)) break;
+      end += char_size(text_, end);
+    }
+    bool valid = is_identifier_start(char_at(text_, at_));
+    for (size_t i = at_; i < end; i += char_size(text_, i))
+      valid &= is_identifier_part(char_at(text_, i));
+    if (!valid) raise("Invalid character in identifier");
+    add(TokenType::name, text_.substr(at_, end - at_));
+    pass(end);
+  }
+
+  void string(char quote) {
+    size_t end = at_ + 1;
+    while (end < text_.size() && text_[end] != quote) end += text_[end] == '\\' ? 2 : 1;
+    if (end >= text_.size()) raise("unexpected char {} at {}", repr_char(quote), count(at_));
+    add(TokenType::string, unescape(std::string_view(text_).substr(at_ + 1, end - at_ - 1)));
+    pass(end + 1);
+  }
+
+  static std::string repr_char(char c) { return c == '\'' ? "\"'\"" : fmt::format("'{}'", c); }
+  size_t count(size_t end) const {
+    return static_cast<size_t>(std::count_if(text_.begin(),
+                                             text_.begin() + static_cast<std::ptrdiff_t>(end),
+                                             [](char c) { return (c & 0xc0) != 0x80; }));
+  }
+
+  // Python's unicode-escape codec.
+  static std::string unescape(std::string_view in) {
+    std::string out;
+    for (size_t i = 0; i < in.size();) {
+      if (in[i] != '\\' || i + 1 >= in.size()) {
+        out += in[i++];
+        continue;
+      }
+      const char c = in[i + 1];
+      i += 2;
+      constexpr std::string_view kFrom = "\\'\"abfnrtv", kTo = "\\'\"\a\b\f\n\r\t\v";
+      const size_t wanted = c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0;
+      if (const size_t known = kFrom.find(c); known != std::string_view::npos) {
+        out += kTo[known];
+      } else if (c == '\n') {
+        continue;
+      } else if (c >= '0' && c <= '7') {
+        uint32_t code = 0;
+        --i;
+        for (int n = 0; n < 3 && i < in.size() && in[i] >= '0' && in[i] <= '7'; ++n) {
+          code = code * 8 + static_cast<uint32_t>(in[i++] - '0');
+        }
+        append_utf8(code, out);
+      } else if (wanted) {
+        uint64_t code = 0;
+        size_t n = 0;
+        for (; n < wanted && i < in.size() && hex_digit(in[i]); ++n, ++i) {
+          const char h = in[i];
+          code = code * 16 + static_cast<uint64_t>(h <= '9' ? h - '0' : (h | 0x20) - 'a' + 10);
+        }
+        if (n < wanted)
+          raise("truncated \\{} escape", c == 'x' ? "xXX" : c == 'u' ? "uXXXX" : "UXXXXXXXX");
+        if (code > 0x10ffff) raise("illegal Unicode character");
+        append_utf8(static_cast<uint32_t>(code), out);
+      } else if (c == 'N') {
+        throw Failure{"\\N{...} in a string is not supported: write the character itself",
+                      ErrorKind::unsupported};
+      } else if (static_cast<unsigned char>(c) >= 0x80) {
+        // Jinja2 spells out characters beyond ASCII before it unescapes: the backslash meets
+        // another.
+        const uint32_t code = char_at(in, i - 1);
+        i += char_size(in, i - 1) - 1;
+        out += code < 0x100     ? fmt::format("\\x{:02x}", code)
+               : code < 0x10000 ? fmt::format("\\u{:04x}", code)
+                                : fmt::format("\\U{:08x}", code);
+      } else {
+        out += '\\';
+        out += c;
+      }
+    }
+    return out;
+  }
+
+  void op(std::string& open) {
+    constexpr std::string_view kTwo[] = {"//", "**", "==", "!=", ">=", "<="};
+    constexpr std::string_view kOne = "+-/*%~[](){}<>=.:|,;";
+    std::string text;
+    for (const auto two : kTwo) {
+      if (starts(at_, two)) text = two;
+    }
+    const char c = text_[at_];
+    if (text.empty() && kOne.find(c) != std::string_view::npos) text = c;
+    if (text.empty()) {
+      raise("unexpected char '{}' at {}", text_.substr(at_, char_size(text_, at_)), count(at_));
+    }
+    if (c == '(') open += ')';
+    if (c == '[') open += ']';
+    if (c == '{') open += '}';
+    if (c == ')' || c == ']' || c == '}') {
+      if (open.empty()) raise("unexpected '{}'", c);
+      if (open.back() != c) raise("unexpected '{}', expected '{}'", c, open.back());
+      open.pop_back();
+    }
+    const size_t size = text.size();
+    add(TokenType::op, std::move(text));
+    pass(at_ + size);
+  }
+
+  std::string text_;
+  int& line_;
+  size_t at_ = 0;
+  bool line_starting_ = true;
+  std::vector<Token> tokens_;
+};
+
+}  // namespace
+
+std::vector<Token> tokenize(std::string_view source, int& line) {
+  return Lexer(source, line).run();
+}
+
+std::string describe(const Token& token) {
+  switch (token.type) {
+    case TokenType::data:
+      return "template data / text";
+    case TokenType::block_begin:
+      return "begin of statement block";
+    case TokenType::block_end:
+      return "end of statement block";
+    case TokenType::variable_begin:
+      return "begin of print statement";
+    case TokenType::variable_end:
+      return "end of print statement";
+    case TokenType::string:
+      return "string";
+    case TokenType::integer:
+      return "integer";
+    case TokenType::floating:
+      return "float";
+    case TokenType::end:
+      return "end of template";
+    default:
+      return token.text;
+  }
+}
+
+}  // namespace ashlar::jinja

@@ -1,0 +1,462 @@
+// Statements of a template.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "jinja/parser.h"
+#include "jinja/string.h"
+
+namespace ashlar::jinja {
+namespace {
+
+// As deep as Python lets the code that Jinja2 generates be indented.
+constexpr int kMaxNesting = 90;
+
+NodePtr make_node(Statement kind, int line) {
+  Budget::current()->take(sizeof(Node));
+  auto node = std::make_unique<Node>();
+  node->kind = kind;
+  node->line = line;
+  return node;
+}
+
+// Sets a variable for as long as it lives.
+template <class T>
+class Saved {
+ public:
+  Saved(T& variable, T value) : variable_(variable), old_(variable) { variable = value; }
+  ~Saved() { variable_ = old_; }
+  Saved(const Saved&) = delete;
+  Saved& operator=(const Saved&) = delete;
+
+ private:
+  T& variable_;
+  T old_;
+};
+
+}  // namespace
+
+Parser::Parser(std::string_view source, int& line) : line_(line), tokens_(tokenize(source, line)) {
+  for (const char* name : {"loop", "caller", "varargs", "kwargs", "self"}) name_id(name);
+}
+
+std::unique_ptr<Program> Parser::run() {
+  program_->body = statements({});
+  return std::move(program_);
+}
+
+const Token& Parser::take() {
+  const Token& token = now();
+  if (at_ + 1 < tokens_.size()) ++at_;
+  line_ = now().line;
+  return token;
+}
+
+bool Parser::skip_op(std::string_view text) {
+  if (!is_op(text)) return false;
+  take();
+  return true;
+}
+
+bool Parser::skip_name(std::string_view text) {
+  if (!is_name(text)) return false;
+  take();
+  return true;
+}
+
+void Parser::expect_op(std::string_view text) {
+  if (!skip_op(text)) unexpected(text);
+}
+
+void Parser::expect_name(std::string_view text) {
+  if (!skip_name(text)) unexpected(text);
+}
+
+void Parser::expect(TokenType type) {
+  if (now().type != type) unexpected(describe({type, 0, ""}));
+  take();
+}
+
+std::string Parser::expect_any_name() {
+  if (now().type != TokenType::name) unexpected("name");
+  return take().text;
+}
+
+void Parser::unexpected(std::string_view wanted) const {
+  if (now().type == TokenType::end) raise("unexpected end of template, expected '{}'", wanted);
+  raise("expected token '{}', got '{}'", wanted, describe(now()));
+}
+
+int Parser::name_id(const std::string& name) {
+  const auto [it, added] = ids_.emplace(name, static_cast<int>(program_->names.size()));
+  if (added) {
+    Budget::current()->take(2 * name.size() + 64);
+    program_->names.push_back(name);
+  }
+  return it->second;
+}
+
+Body Parser::statements(const Names& ends) {
+  const Deeper deeper;
+  if (open_ends_.size() > kMaxNesting) raise("blocks nested deeper than {}", kMaxNesting);
+  open_ends_.push_back(&ends);
+  Body body;
+  NodePtr output;
+  const auto flush = [&] {
+    if (output) body.push_back(std::move(output));
+  };
+  for (;;) {
+    const int line = now().line;
+    if (now().type == TokenType::end) {
+      flush();
+      break;
+    }
+    if (now().type == TokenType::data || now().type == TokenType::variable_begin) {
+      if (!output) output = make_node(Statement::output, line);
+    }
+    if (now().type == TokenType::data) {
+      auto data = make(Op::literal, line);
+      data->text = "data";
+      data->value = Value::string(take().text);
+      output->exprs.push_back(std::move(data));
+    } else if (now().type == TokenType::variable_begin) {
+      take();
+      output->exprs.push_back(tuple(false, true, {}, false));
+      check_unknown();
+      expect(TokenType::variable_end);
+    } else {
+      flush();
+      expect(TokenType::block_begin);
+      if (now().type == TokenType::name &&
+          std::find(ends.begin(), ends.end(), now().text) != ends.end()) {
+        open_ends_.pop_back();
+        return body;
+      }
+      body.push_back(statement());
+      check_unknown();
+      expect(TokenType::block_end);
+    }
+  }
+  if (!ends.empty()) {
+    raise("Unexpected end of template. Jinja was looking for the following tags: '{}'.",
+          fmt::join(ends, "' or '"));
+  }
+  open_ends_.pop_back();
+  return body;
+}
+
+Body Parser::body_of(const Names& ends) {
+  skip_op(":");
+  expect(TokenType::block_end);
+  return statements(ends);
+}
+
+// Filters and tests that do not exist, seen outside of conditions since the last check.
+void Parser::check_unknown() const {
+  if (!unknown_.empty()) raise("{}", unknown_.front());
+}
+
+NodePtr Parser::statement() {
+  if (now().type != TokenType::name) raise("tag name expected");
+  const std::string tag = now().text;
+  if (tag == "set") return parse_set();
+  if (tag == "for") return parse_for();
+  if (tag == "if") return parse_if();
+  if (tag == "macro") return parse_macro();
+  if (tag == "call") return parse_call_block();
+  if (tag == "filter") return parse_filter_block();
+  if (tag == "with") return parse_with();
+  if (tag == "print") return parse_print();
+  if (tag == "block") return parse_block();
+  if (tag == "autoescape") return parse_autoescape();
+  if (tag == "generation") return parse_generation();
+  if (tag == "break" || tag == "continue") return parse_loop_control();
+  if (tag == "include" || tag == "import" || tag == "from" || tag == "extends")
+    return parse_other_template();
+  for (const Names* ends : open_ends_) {
+    if (std::find(ends->begin(), ends->end(), tag) != ends->end()) {
+      raise(
+          "Encountered unknown tag '{}'. You probably made a nesting mistake. Jinja is expecting "
+          "this tag, "
+          "but currently looking for '{}'.",
+          tag, fmt::join(*open_ends_.back(), "' or '"));
+    }
+  }
+  raise("Encountered unknown tag '{}'.", tag);
+}
+
+NodePtr Parser::parse_set() {
+  const int line = now().line;
+  take();
+  auto variable = target(true);
+  if (skip_op("=")) {
+    auto node = make_node(Statement::set, line);
+    node->exprs.push_back(std::move(variable));
+    node->exprs.push_back(tuple(false, true, {}, false));
+    return node;
+  }
+  auto node = make_node(Statement::set_block, line);
+  node->exprs.push_back(std::move(variable));
+  const Saved<int> soft(soft_, 0);
+  node->exprs.push_back(is_op("|") ? filter(nullptr, false) : nullptr);
+  node->branches.push_back(body_of({"endset"}));
+  take();
+  return node;
+}
+
+NodePtr Parser::parse_for() {
+  auto node = make_node(Statement::loop, now().line);
+  take();
+  const int stores_before = loop_stores_;
+  auto variable = target(false, {"in"});
+  expect_name("in");
+  auto iterable = tuple(false, false, {"recursive"}, false);
+  const Saved<int> soft(soft_, 0);
+  ExprPtr condition = skip_name("if") ? expression() : nullptr;
+  node->recursive = skip_name("recursive");
+  node->exprs.push_back(std::move(variable));
+  node->exprs.push_back(std::move(iterable));
+  node->exprs.push_back(std::move(condition));
+  {
+    const Saved<int> loops(loops_, node->recursive ? 1 : loops_ + 1);
+    node->branches.push_back(body_of({"endfor", "else"}));
+  }
+  const bool has_else = take().text == "else";
+  if (has_else) {
+    const Saved<int> loops(loops_, node->recursive ? 0 : loops_);
+    node->branches.push_back(body_of({"endfor"}));
+    take();
+  }
+  if (loop_stores_ != stores_before)
+    raise("Can't assign to special loop variable in for-loop target");
+  return node;
+}
+
+NodePtr Parser::parse_if() {
+  auto node = make_node(Statement::condition, now().line);
+  take();
+  const Saved<int> soft(soft_, soft_ + 1);
+  for (;;) {
+    node->exprs.push_back(tuple(false, false, {}, false));
+    node->branches.push_back(body_of({"elif", "else", "endif"}));
+    const std::string tag = take().text;
+    if (tag == "elif") continue;
+    if (tag == "else") {
+      node->branches.push_back(body_of({"endif"}));
+      take();
+    }
+    return node;
+  }
+}
+
+NodePtr Parser::parse_with() {
+  auto node = make_node(Statement::with, now().line);
+  take();
+  const Saved<int> soft(soft_, 0);
+  while (now().type != TokenType::block_end) {
+    if (!node->exprs.empty()) expect_op(",");
+    node->exprs.push_back(target(false, {}, true));
+    expect_op("=");
+    node->exprs.push_back(expression());
+  }
+  node->branches.push_back(body_of({"endwith"}));
+  take();
+  return node;
+}
+
+NodePtr Parser::parse_autoescape() {
+  auto node = make_node(Statement::autoescape, now().line);
+  take();
+  const Saved<int> soft(soft_, 0);
+  node->exprs.push_back(expression());
+  node->branches.push_back(body_of({"endautoescape"}));
+  take();
+  return node;
+}
+
+NodePtr Parser::parse_block() {
+  auto node = make_node(Statement::block, now().line);
+  take();
+  node->text = expect_any_name();
+  node->scoped = skip_name("scoped");
+  const bool required = skip_name("required");
+  if (is_op("-")) {
+    raise(
+        "Block names in Jinja have to be valid Python identifiers and may not contain hyphens, use "
+        "an "
+        "underscore instead.");
+  }
+  const Saved<int> soft(soft_, 0), loops(loops_, 0);
+  node->branches.push_back(body_of({"endblock"}));
+  take();
+  skip_name(node->text);
+  if (required) raise("block '{}' is required, and no template extends this one", node->text);
+  if (!program_->blocks.emplace(node->text, node.get()).second)
+    raise("block '{}' defined twice", node->text);
+  return node;
+}
+
+NodePtr Parser::parse_print() {
+  auto node = make_node(Statement::output, now().line);
+  take();
+  while (now().type != TokenType::block_end) {
+    if (!node->exprs.empty()) expect_op(",");
+    node->exprs.push_back(expression());
+  }
+  return node;
+}
+
+void Parser::signature(Signature& out) {
+  expect_op("(");
+  while (!is_op(")")) {
+    if (!out.parameters.empty()) expect_op(",");
+    const std::string name = expect_any_name();
+    for (const char* constant : {"true", "false", "none", "True", "False", "None"}) {
+      if (name == constant) raise("can't assign to 'name'");
+    }
+    for (const auto& [other, id] : out.parameters) {
+      if (other == name) raise("duplicate argument '{}' in function definition", name);
+    }
+    if (skip_op("="))
+      out.defaults.push_back(expression());
+    else if (!out.defaults.empty())
+      raise("non-default argument follows default argument");
+    out.parameters.emplace_back(name, name_id(name));
+  }
+  expect_op(")");
+}
+
+// The body of a macro or call block; which of the special parameters it uses.
+void Parser::callable_body(Node& node, std::string_view end) {
+  const size_t first_use = uses_.size();
+  {
+    const Saved<int> loops(loops_, 0);
+    node.branches.push_back(body_of({end}));
+    take();
+  }
+  Signature& out = *node.signature;
+  bool named_kwargs = false, named_varargs = false;
+  size_t caller_at = SIZE_MAX;
+  for (size_t i = 0; i < out.parameters.size(); ++i) {
+    if (out.parameters[i].second == kCaller) caller_at = i;
+    named_kwargs |= out.parameters[i].second == kKwargs;
+    named_varargs |= out.parameters[i].second == kVarargs;
+  }
+  out.explicit_caller = caller_at != SIZE_MAX;
+  bool stored[kFirstFree] = {}, loaded[kFirstFree] = {};
+  for (size_t i = first_use; i < uses_.size(); ++i) {
+    const auto [id, store] = uses_[i];
+    if (id >= kFirstFree) continue;
+    if (store)
+      stored[id] = true;
+    else
+      loaded[id] |= !stored[id];
+  }
+  out.takes_caller = loaded[kCaller];
+  out.takes_kwargs = loaded[kKwargs] && !named_kwargs;
+  out.takes_varargs = loaded[kVarargs] && !named_varargs;
+  if (out.takes_caller && out.explicit_caller &&
+      caller_at < out.parameters.size() - out.defaults.size()) {
+    raise(
+        "When defining macros or call blocks the special \"caller\" argument must be omitted or be "
+        "given a "
+        "default.");
+  }
+}
+
+NodePtr Parser::parse_macro() {
+  auto node = make_node(Statement::macro, now().line);
+  take();
+  node->signature = std::make_unique<Signature>();
+  node->signature->name = expect_any_name();
+  for (const char* constant : {"true", "false", "none", "True", "False", "None"}) {
+    if (node->signature->name == constant) raise("can't assign to 'name'");
+  }
+  node->signature->name_id = name_id(node->signature->name);
+  const Saved<int> soft(soft_, 0);
+  signature(*node->signature);
+  callable_body(*node, "endmacro");
+  return node;
+}
+
+NodePtr Parser::parse_call_block() {
+  auto node = make_node(Statement::call_block, now().line);
+  take();
+  node->signature = std::make_unique<Signature>();
+  if (is_op("(")) signature(*node->signature);
+  node->exprs.push_back(expression());
+  if (node->exprs[0]->op != Op::call) raise("expected call");
+  const Saved<int> soft(soft_, 0);
+  callable_body(*node, "endcall");
+  return node;
+}
+
+NodePtr Parser::parse_generation() {
+  auto node = make_node(Statement::scope, now().line);
+  take();
+  const Saved<int> soft(soft_, 0), loops(loops_, 0);
+  node->branches.push_back(body_of({"endgeneration"}));
+  take();
+  return node;
+}
+
+NodePtr Parser::parse_filter_block() {
+  auto node = make_node(Statement::filter_block, now().line);
+  take();
+  const Saved<int> soft(soft_, 0);
+  node->exprs.push_back(filter(nullptr, true));
+  node->branches.push_back(body_of({"endfilter"}));
+  take();
+  return node;
+}
+
+NodePtr Parser::parse_loop_control() {
+  const std::string tag = now().text;
+  auto node =
+      make_node(tag == "break" ? Statement::break_loop : Statement::continue_loop, now().line);
+  take();
+  if (!loops_) raise("'{}' outside loop", tag);
+  return node;
+}
+
+// Chat templates stand alone: these tags are read, and fail where they are reached.
+NodePtr Parser::parse_other_template() {
+  auto node = make_node(Statement::other_template, now().line);
+  node->text = take().text;
+  while (now().type != TokenType::block_end && now().type != TokenType::end) take();
+  return node;
+}
+
+ExprPtr Parser::target(bool with_namespace, const Names& ends, bool parameter) {
+  const size_t first_use = uses_.size();
+  auto out = tuple(true, true, ends, false, with_namespace);
+  uses_.resize(first_use);
+  mark_stored(*out, parameter);
+  return out;
+}
+
+// Turns what was read as an expression into a target.
+void Parser::mark_stored(const Expr& expr, bool parameter) {
+  switch (expr.op) {
+    case Op::name:
+      if (expr.name == kLoop && !parameter) ++loop_stores_;
+      uses_.emplace_back(expr.name, true);
+      return;
+    case Op::namespace_ref:
+      return;
+    case Op::tuple:
+      for (const auto& child : expr.children) mark_stored(*child, parameter);
+      return;
+    default:
+      raise("can't assign to this expression");
+  }
+}
+
+std::unique_ptr<Program> parse(std::string_view source, int& line) {
+  const Deeper deeper;
+  auto program = Parser(source, line).run();
+  find_unset(*program);
+  return program;
+}
+
+}  // namespace ashlar::jinja

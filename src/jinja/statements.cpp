@@ -1,0 +1,254 @@
+// Runs statements.
+#include "jinja/interpreter.h"
+#include "jinja/scope.h"
+
+namespace ashlar::jinja {
+
+Interpreter::Inner::Inner(Interpreter& self, Scope* parent)
+    : self_(self), old_(self.scope_), mine_(self.open_scope(parent)) {
+  self_.scope_ = mine_;
+}
+
+Interpreter::Inner::~Inner() {
+  self_.scope_ = old_;
+  self_.close_scope(mine_);
+}
+
+Scope* Interpreter::open_scope(Scope* parent) {
+  Scope* scope;
+  if (free_scopes_.empty()) {
+    Budget::current()->take(sizeof(Scope) + 32);
+    scopes_.push_back(std::make_unique<Scope>());
+    scope = scopes_.back().get();
+  } else {
+    scope = free_scopes_.back();
+    free_scopes_.pop_back();
+  }
+  scope->parent = parent;
+  return scope;
+}
+
+void Interpreter::close_scope(Scope* scope) {
+  if (scope->captured) return;
+  scope->variables.clear();
+  free_scopes_.push_back(scope);
+}
+
+void Interpreter::run(Text& out) {
+  out_ = &out;
+  unset(program_.unset);
+  exec(program_.body);
+}
+
+void Interpreter::emit(const Value& value) {
+  if (autoescape_)
+    out_->append(escape_html(to_str(value)).as_str());
+  else
+    out_->append(value);
+}
+
+Interpreter::Flow Interpreter::exec(const Body& body) {
+  for (const auto& node : body) {
+    const Flow flow = exec(*node);
+    if (flow != Flow::normal) return flow;
+  }
+  return Flow::normal;
+}
+
+Interpreter::Flow Interpreter::exec(const Node& node) {
+  Budget::current()->step();
+  line_ = node.line;
+  switch (node.kind) {
+    case Statement::output:
+      output(node);
+      return Flow::normal;
+    case Statement::loop:
+      return exec_for(node);
+    case Statement::condition:
+      return exec_if(node);
+    case Statement::macro:
+      assign_name(node.signature->name_id, make_macro(node));
+      return Flow::normal;
+    case Statement::call_block:
+      exec_call_block(node);
+      return Flow::normal;
+    case Statement::filter_block:
+    case Statement::set_block:
+      return exec_captured(node);
+    case Statement::set: {
+      check_namespaces(*this, *node.exprs[0]);
+      const Value value = eval(*node.exprs[1]);
+      line_ = node.line;
+      assign(*node.exprs[0], value);
+      return Flow::normal;
+    }
+    case Statement::with: {
+      Flow flow = Flow::normal;
+      exec_with(node, flow);
+      return flow;
+    }
+    case Statement::scope: {
+      const Inner inner(*this, scope_);
+      unset(node.unset);
+      return exec(node.branches[0]);
+    }
+    case Statement::autoescape: {
+      const bool value = truthy(eval(*node.exprs[0]));
+      const Inner inner(*this, scope_);
+      const Restored<bool> restored(autoescape_, value);
+      unset(node.unset);
+      return exec(node.branches[0]);
+    }
+    case Statement::block:
+      exec_block(node);
+      return Flow::normal;
+    case Statement::break_loop:
+      return Flow::break_loop;
+    case Statement::continue_loop:
+      return Flow::continue_loop;
+    case Statement::other_template:
+      throw Failure{fmt::format("a chat template stands alone: {} is not supported", node.text),
+                    ErrorKind::unsupported};
+  }
+  return Flow::normal;
+}
+
+void Interpreter::output(const Node& node) {
+  for (const auto& expr : node.exprs) {
+    if (expr->op == Op::literal && expr->text == "data")
+      out_->append(expr->value.as_str());
+    else
+      emit(eval(*expr));
+  }
+}
+
+Interpreter::Flow Interpreter::exec_if(const Node& node) {
+  for (size_t i = 0; i < node.branches.size(); ++i) {
+    if (i >= node.exprs.size() || truthy(eval(*node.exprs[i]))) return exec(node.branches[i]);
+  }
+  return Flow::normal;
+}
+
+void Interpreter::exec_with(const Node& node, Flow& flow) {
+  Scope* const outer = scope_;
+  const Inner inner(*this, outer);
+  Scope* const mine = scope_;
+  unset(node.unset);
+  for (size_t i = 0; i + 1 < node.exprs.size(); i += 2) {
+    scope_ = outer;
+    const Value value = eval(*node.exprs[i + 1]);
+    scope_ = mine;
+    assign(*node.exprs[i], value);
+  }
+  flow = exec(node.branches[0]);
+}
+
+Interpreter::Flow Interpreter::exec_captured(const Node& node) {
+  Value value;
+  {
+    Text text;
+    const Inner inner(*this, scope_);
+    unset(node.unset);
+    {
+      const Restored<Text*> restored(out_, &text);
+      const Flow flow = exec(node.branches[0]);
+      if (flow != Flow::normal) return flow;
+    }
+    value = text.finish(autoescape_);
+    const Expr* filter = node.exprs.back().get();
+    if (filter) value = eval_filter(*filter, &value);
+  }
+  line_ = node.line;
+  if (node.kind == Statement::filter_block) {
+    emit(value);
+  } else {
+    check_namespaces(*this, *node.exprs[0]);
+    assign(*node.exprs[0], value);
+  }
+  return Flow::normal;
+}
+
+void Interpreter::exec_block(const Node& node) {
+  const Deeper deeper;
+  const Inner inner(*this, node.scoped ? scope_ : nullptr);
+  unset(node.unset);
+  exec(node.branches[0]);
+}
+
+Value Interpreter::render_block(const Node& node) {
+  Text text;
+  const Inner inner(*this, nullptr);
+  unset(node.unset);
+  const Restored<Text*> restored(out_, &text);
+  exec(node.branches[0]);
+  return text.finish(autoescape_);
+}
+
+Value Interpreter::block(std::string_view name) {
+  const auto found = program_.blocks.find(std::string(name));
+  if (found == program_.blocks.end())
+    return Value::undefined(fmt::format("there is no block '{}'", name));
+  const Node* node = found->second;
+  return function(std::string(name),
+                  [node](Interpreter& self, Args&) { return self.render_block(*node); });
+}
+
+// Before the value of an assignment is made: does it go to namespaces?
+void Interpreter::check_namespaces(Interpreter& self, const Expr& target) {
+  if (target.op == Op::namespace_ref) {
+    const Value ns = self.load(target.name);
+    if (!ns.as<Namespace>()) raise("cannot assign attribute on non-namespace object");
+  }
+  if (target.op == Op::tuple) {
+    for (const auto& child : target.children) check_namespaces(self, *child);
+  }
+}
+
+void Interpreter::assign_name(int name, const Value& value) {
+  if (scope_) {
+    Budget::current()->step();
+    scope_->set(name, value);
+  } else {
+    root_[static_cast<size_t>(name)] = value;
+  }
+}
+
+void Interpreter::unset(const std::vector<int>& names) {
+  for (const int name : names) {
+    assign_name(name, Value::undefined(fmt::format("'{}' is undefined",
+                                                   program_.names[static_cast<size_t>(name)])));
+  }
+}
+
+void Interpreter::assign(const Expr& target, const Value& value) {
+  switch (target.op) {
+    case Op::name:
+      assign_name(target.name, value);
+      return;
+    case Op::namespace_ref: {
+      const Value ns = load(target.name);
+      auto* object = ns.as<Namespace>();
+      if (!object) raise("cannot assign attribute on non-namespace object");
+      object->set(target.text, value);
+      return;
+    }
+    case Op::tuple: {
+      const size_t wanted = target.children.size();
+      if (!Cursor::possible(value)) raise("cannot unpack non-iterable {} object", type_name(value));
+      std::vector<Value> items;
+      Cursor cursor(value);
+      for (Value item; items.size() <= wanted && cursor.next(item);)
+        items.push_back(std::move(item));
+      if (items.size() > wanted) raise("too many values to unpack (expected {})", wanted);
+      if (items.size() < wanted) {
+        raise("not enough values to unpack (expected {}, got {})", wanted, items.size());
+      }
+      for (size_t i = 0; i < wanted; ++i) assign(*target.children[i], items[i]);
+      return;
+    }
+    default:
+      raise("can't assign to this expression");
+  }
+}
+
+}  // namespace ashlar::jinja

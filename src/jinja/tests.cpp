@@ -1,0 +1,136 @@
+// The tests: value is ...
+#include <algorithm>
+
+#include "jinja/builtin.h"
+
+namespace ashlar::jinja {
+namespace {
+
+bool modulo_is(Interpreter& interpreter, const Value& value, const Value& by, int64_t rest) {
+  return equal(arithmetic(interpreter, Op::modulo, value, by), Value::integer(rest));
+}
+
+// a < b, or a <= b with `or_equal`.
+bool ordered(const Value& a, const Value& b, bool or_equal) {
+  if (a.is_number() && b.is_number()) {
+    const int order = compare_numbers(a, b);
+    return order == -1 || (or_equal && order == 0);
+  }
+  return or_equal ? !less(b, a) : less(a, b);
+}
+
+Value other(const char* name, const Args& args) { return Bound(name, args, {""}, 1).at(0); }
+
+bool callable(const Value& value) {
+  if (value.is(Kind::undefined)) return true;
+  return value.as<Function>() || value.as<Macro>() || value.as<Loop>() || value.as<Joiner>();
+}
+
+bool is_sequence(const Value& value) {
+  switch (value.kind()) {
+    case Kind::undefined:
+    case Kind::string:
+    case Kind::list:
+    case Kind::tuple:
+    case Kind::dict:
+      return true;
+    default:
+      return value.as<Range>() != nullptr;
+  }
+}
+
+// Is it the name of a filter or test? Jinja looks it up in a dict.
+template <auto find>
+bool names(const Value& value) {
+  static_cast<void>(hash(value));  // raises where it cannot be a key
+  return value.is(Kind::string) && find(value.bytes()) != nullptr;
+}
+
+struct Entry {
+  const char* name;
+  TestFunction test;
+};
+
+// A test without an argument.
+template <bool (*holds)(const Value&)>
+bool simple(Interpreter&, const Value& value, Args& args) {
+  no_arguments("test", args);
+  return holds(value);
+}
+
+bool eq(Interpreter&, const Value& a, Args& args) { return equal(a, other("eq", args)); }
+bool ne(Interpreter&, const Value& a, Args& args) { return !equal(a, other("ne", args)); }
+bool gt(Interpreter&, const Value& a, Args& args) { return ordered(other("gt", args), a, false); }
+bool ge(Interpreter&, const Value& a, Args& args) { return ordered(other("ge", args), a, true); }
+bool lt(Interpreter&, const Value& a, Args& args) { return ordered(a, other("lt", args), false); }
+bool le(Interpreter&, const Value& a, Args& args) { return ordered(a, other("le", args), true); }
+
+constexpr Entry kTests[] = {
+    {"odd",
+     [](Interpreter& i, const Value& v, Args& a) {
+       no_arguments("odd", a);
+       return modulo_is(i, v, Value::integer(2), 1);
+     }},
+    {"even",
+     [](Interpreter& i, const Value& v, Args& a) {
+       no_arguments("even", a);
+       return modulo_is(i, v, Value::integer(2), 0);
+     }},
+    {"divisibleby",
+     [](Interpreter& i, const Value& v, Args& a) {
+       return modulo_is(i, v, Bound("divisibleby", a, {"num"}, 1).at(0), 0);
+     }},
+    {"defined", simple<[](const Value& v) { return !v.is(Kind::undefined); }>},
+    {"undefined", simple<[](const Value& v) { return v.is(Kind::undefined); }>},
+    {"filter", simple<names<find_filter>>},
+    {"test", simple<names<find_test>>},
+    {"none", simple<[](const Value& v) { return v.is(Kind::none); }>},
+    {"boolean", simple<[](const Value& v) { return v.is(Kind::boolean); }>},
+    {"false", simple<[](const Value& v) { return v.is(Kind::boolean) && !v.as_bool(); }>},
+    {"true", simple<[](const Value& v) { return v.is(Kind::boolean) && v.as_bool(); }>},
+    {"integer", simple<[](const Value& v) { return v.is_integer(); }>},
+    {"float", simple<[](const Value& v) { return v.is(Kind::floating); }>},
+    {"lower", simple<[](const Value& v) { return is_case(to_str(v).as_str(), false); }>},
+    {"upper", simple<[](const Value& v) { return is_case(to_str(v).as_str(), true); }>},
+    {"string", simple<[](const Value& v) { return v.is(Kind::string); }>},
+    {"mapping", simple<[](const Value& v) { return v.is(Kind::dict); }>},
+    {"number", simple<[](const Value& v) { return v.is_number(); }>},
+    {"sequence", simple<is_sequence>},
+    {"iterable", simple<[](const Value& v) { return Cursor::possible(v) || v.as<Loop>(); }>},
+    {"callable", simple<callable>},
+    {"sameas", [](Interpreter&, const Value& v,
+                  Args& a) { return identical(v, Bound("sameas", a, {"other"}, 1).at(0)); }},
+    {"escaped", simple<[](const Value& v) { return v.is(Kind::string) && v.as_str().markup; }>},
+    {"in", [](Interpreter&, const Value& v,
+              Args& a) { return contains(Bound("in", a, {"seq"}, 1).at(0), v); }},
+    {"==", eq},
+    {"eq", eq},
+    {"equalto", eq},
+    {"!=", ne},
+    {"ne", ne},
+    {">", gt},
+    {"gt", gt},
+    {"greaterthan", gt},
+    {">=", ge},
+    {"ge", ge},
+    {"<", lt},
+    {"lt", lt},
+    {"lessthan", lt},
+    {"<=", le},
+    {"le", le},
+};
+
+}  // namespace
+
+TestFunction find_test(std::string_view name) {
+  const auto* found = std::find_if(std::begin(kTests), std::end(kTests),
+                                   [&](const Entry& e) { return e.name == name; });
+  return found == std::end(kTests) ? nullptr : found->test;
+}
+
+FilterFunction find_filter(std::string_view name) {
+  const FilterFunction found = find_text_filter(name);
+  return found ? found : find_list_filter(name);
+}
+
+}  // namespace ashlar::jinja

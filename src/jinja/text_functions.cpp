@@ -1,0 +1,114 @@
+// What string methods and filters share: cutting, stripping, replacing, joining.
+#include <algorithm>
+
+#include "jinja/builtin.h"
+#include "jinja/unicode.h"
+
+namespace ashlar::jinja {
+
+Value split_lines(const Value& text, bool keep_ends) {
+  const std::string& bytes = text.bytes();
+  std::vector<Value> out;
+  Charge charge;
+  for (size_t at = 0; at < bytes.size();) {
+    const size_t begin = at;
+    while (at < bytes.size() && !is_line_break(char_at(bytes, at))) at += char_size(bytes, at);
+    size_t end = at;
+    if (at < bytes.size()) {
+      at += bytes[at] == '\r' && at + 1 < bytes.size() && bytes[at + 1] == '\n'
+                ? 2
+                : char_size(bytes, at);
+      if (keep_ends) end = at;
+    }
+    charge.take(sizeof(Value));
+    out.push_back(slice_bytes(text, begin, end));
+  }
+  return Value::list(std::move(out));
+}
+
+Value strip(const Value& text, const Value& chars, bool left, bool right) {
+  const std::string& bytes = text.bytes();
+  std::vector<uint32_t> set;
+  const bool space = chars.is(Kind::none);
+  if (!space) {
+    if (chars.is(Kind::undefined)) raise_undefined(chars);
+    if (!chars.is(Kind::string)) raise("strip arg must be None or str");
+    const std::string& given = chars.bytes();
+    for (size_t at = 0; at < given.size(); at += char_size(given, at))
+      set.push_back(char_at(given, at));
+    std::sort(set.begin(), set.end());
+  }
+  const auto goes = [&](size_t at) {
+    const uint32_t c = char_at(bytes, at);
+    return space ? is_space(c) : std::binary_search(set.begin(), set.end(), c);
+  };
+  size_t begin = 0, end = bytes.size();
+  Budget::current()->step(bytes.size() / 64);
+  while (left && begin < end && goes(begin)) begin += char_size(bytes, begin);
+  while (right && begin < end) {
+    size_t last = end - 1;
+    while (last > begin && (static_cast<unsigned char>(bytes[last]) & 0xc0) == 0x80) --last;
+    if (!goes(last)) break;
+    end = last;
+  }
+  return slice_bytes(text, begin, end);
+}
+
+Value replace(const Value& text, const Value& old, const Value& with, int64_t count) {
+  const Str& in = text.as_str();
+  const std::string &bytes = in.bytes, &what = old.bytes();
+  Text out;
+  Budget::current()->step(bytes.size() / 16);
+  if (count < 0) count = INT64_MAX;
+  size_t done = 0;
+  if (what.empty()) {
+    for (; count > 0; --count) {
+      out.append(with.as_str());
+      if (done >= bytes.size()) break;
+      const size_t size = char_size(bytes, done);
+      out.append(in, done, done + size);
+      done += size;
+    }
+  } else {
+    for (size_t at; count > 0 && (at = bytes.find(what, done)) != std::string::npos; --count) {
+      Budget::current()->step();
+      out.append(in, done, at);
+      out.append(with.as_str());
+      done = at + what.size();
+    }
+  }
+  out.append(in, done, bytes.size());
+  return out.finish(in.markup);
+}
+
+Value join(const Value& separator, const Value& iterable) {
+  const bool markup = separator.as_str().markup;
+  if (!Cursor::possible(iterable)) raise("can only join an iterable");
+  Text out;
+  Cursor cursor(iterable);
+  size_t index = 0;
+  for (Value item; cursor.next(item); ++index) {
+    if (!markup && !item.is(Kind::string)) {
+      if (item.is(Kind::undefined))
+        raise("sequence item {}: expected str instance, Undefined found", index);
+      raise("sequence item {}: expected str instance, {} found", index, type_name(item));
+    }
+    if (index > 0) out.append(separator.as_str());
+    out.append((markup ? escape_html(to_str(item)) : item).as_str());
+  }
+  return out.finish(markup);
+}
+
+Value centered(const Value& value, int64_t width, const Value& fill) {
+  const Str& text = value.as_str();
+  const int64_t missing = width - static_cast<int64_t>(text.length);
+  if (missing <= 0) return value;
+  const int64_t left = missing / 2 + (missing & width & 1);
+  Text out;
+  for (int64_t i = 0; i < left; ++i) out.append(fill.as_str());
+  out.append(text);
+  for (int64_t i = left; i < missing; ++i) out.append(fill.as_str());
+  return out.finish(text.markup);
+}
+
+}  // namespace ashlar::jinja

@@ -1,0 +1,435 @@
+// Values: making, comparing, hashing and going through them.
+#include "jinja/value.h"
+
+#include <cmath>
+
+#include "jinja/string.h"
+#include "jinja/unicode.h"
+
+namespace ashlar::jinja {
+namespace {
+
+thread_local Budget* current_budget = nullptr;
+
+int depth_of(const Value& value) { return value.container_depth(); }
+
+void check_depth(int depth) {
+  const Budget* budget = Budget::current();
+  if (depth > (budget ? budget->max_depth() : 256) || depth > 256) {
+    throw Failure{"lists and dicts nested too deeply", ErrorKind::resource};
+  }
+}
+
+}  // namespace
+
+Budget::Budget(uint64_t max_steps, uint64_t max_bytes, int max_depth, bool permanent)
+    : max_steps_(max_steps),
+      steps_left_(max_steps),
+      max_bytes_(max_bytes),
+      max_depth_(max_depth),
+      permanent_(permanent),
+      outer_(current_budget) {
+  current_budget = this;
+}
+
+Budget::~Budget() { current_budget = outer_; }
+Budget* Budget::current() { return current_budget; }
+
+void Budget::out_of_steps() const {
+  throw Failure{fmt::format("took more than {} steps", max_steps_), ErrorKind::resource};
+}
+
+void Budget::out_of_bytes() const {
+  throw Failure{fmt::format("needs more than {} bytes", max_bytes_), ErrorKind::resource};
+}
+
+void Budget::too_deep() {
+  --depth_;
+  throw Failure{fmt::format("nested deeper than {} levels", max_depth_), ErrorKind::resource};
+}
+
+Value Value::boolean(bool value) {
+  Value out(Kind::boolean);
+  out.integer_ = value;
+  return out;
+}
+
+Value Value::integer(int64_t value) {
+  Value out(Kind::integer);
+  out.integer_ = value;
+  return out;
+}
+
+Value Value::integer(const BigInt& value) {
+  if (const auto small = value.small()) return integer(*small);
+  if (value.bits() > (1u << 20))
+    throw Failure{"an integer of more than 2^20 bits", ErrorKind::resource};
+  auto heap = std::make_shared<Big>();
+  heap->charge.take(sizeof(Big) + value.bits() / 8);
+  heap->value = value;
+  Value out(Kind::big);
+  out.heap_ = std::move(heap);
+  return out;
+}
+
+Value Value::floating(double value) {
+  Value out(Kind::floating);
+  out.floating_ = value;
+  return out;
+}
+
+Value Value::string(std::string_view text) {
+  Text out;
+  out.literal(text);
+  return out.finish();
+}
+
+Value Value::string(std::shared_ptr<const Str> text) {
+  Value out(Kind::string);
+  out.heap_ = std::move(text);
+  return out;
+}
+
+namespace {
+std::shared_ptr<Items> make_items(std::vector<Value> items) {
+  auto heap = std::make_shared<Items>();
+  heap->charge.take(sizeof(Items) + items.size() * sizeof(Value));
+  for (const auto& item : items) heap->depth = std::max(heap->depth, depth_of(item) + 1);
+  check_depth(heap->depth);
+  heap->values = std::move(items);
+  return heap;
+}
+}  // namespace
+
+Value Value::list(std::vector<Value> items) {
+  Value out(Kind::list);
+  out.heap_ = make_items(std::move(items));
+  return out;
+}
+
+Value Value::tuple(std::vector<Value> items) {
+  Value out(Kind::tuple);
+  out.heap_ = make_items(std::move(items));
+  return out;
+}
+
+Value Value::group(const Value& grouper, const Value& list) {
+  auto items = make_items({grouper, list});
+  items->group = true;
+  Value out(Kind::tuple);
+  out.heap_ = std::move(items);
+  return out;
+}
+
+bool Value::named_group() const {
+  return kind_ == Kind::tuple && static_cast<const Items&>(*heap_).group;
+}
+
+Value Value::dict(std::shared_ptr<const Dict> dict) {
+  Value out(Kind::dict);
+  out.heap_ = std::move(dict);
+  return out;
+}
+
+Value Value::object(Object* object) {
+  Value out(Kind::object);
+  out.object_ = object;
+  return out;
+}
+
+Value Value::undefined(std::string message) {
+  auto heap = std::make_shared<Undefined>();
+  heap->charge.take(sizeof(Undefined) + message.size());
+  heap->message = std::move(message);
+  Value out(Kind::undefined);
+  out.heap_ = std::move(heap);
+  return out;
+}
+
+BigInt Value::as_big() const {
+  return kind_ == Kind::big ? static_cast<const Big&>(*heap_).value : BigInt(integer_);
+}
+
+const Str& Value::as_str() const {
+  ASHLAR_ASSERT(kind_ == Kind::string, "not a string");
+  return static_cast<const Str&>(*heap_);
+}
+
+std::shared_ptr<const Str> Value::shared_str() const {
+  ASHLAR_ASSERT(kind_ == Kind::string, "not a string");
+  return std::static_pointer_cast<const Str>(heap_);
+}
+
+const std::vector<Value>& Value::items() const {
+  ASHLAR_ASSERT(is_sequence(), "not a list or tuple");
+  return static_cast<const Items&>(*heap_).values;
+}
+
+const Dict& Value::as_dict() const {
+  ASHLAR_ASSERT(kind_ == Kind::dict, "not a dict");
+  return static_cast<const Dict&>(*heap_);
+}
+
+const std::string& Value::undefined_message() const {
+  return static_cast<const Undefined&>(*heap_).message;
+}
+
+int Value::container_depth() const {
+  if (is_sequence()) return static_cast<const Items&>(*heap_).depth;
+  return kind_ == Kind::dict ? static_cast<const Dict&>(*heap_).depth : 0;
+}
+
+size_t Dict::slot_of(const Value& key, size_t key_hash) const {
+  const size_t mask = slots_.size() - 1;
+  for (size_t at = key_hash & mask;; at = (at + 1) & mask) {
+    if (slots_[at] == 0 || equal(entries[slots_[at] - 1].first, key)) return at;
+  }
+}
+
+const Value* Dict::find(const Value& key) const {
+  const size_t key_hash = hash(key);
+  if (!slots_.empty()) {
+    const uint32_t entry = slots_[slot_of(key, key_hash)];
+    return entry ? &entries[entry - 1].second : nullptr;
+  }
+  for (const auto& [k, v] : entries) {
+    if (equal(k, key)) return &v;
+  }
+  return nullptr;
+}
+
+const Value* Dict::find(std::string_view key) const {
+  if (!slots_.empty()) return find(Value::string(key));
+  for (const auto& [k, v] : entries) {
+    if (k.is(Kind::string) && k.bytes() == key) return &v;
+  }
+  return nullptr;
+}
+
+void Dict::set(const Value& key, const Value& value) {
+  if (const Value* old = find(key)) {
+    *const_cast<Value*>(old) = value;
+  } else {
+    charge.take(2 * sizeof(Value) + 16);
+    entries.emplace_back(key, value);
+    if (entries.size() > 8 && entries.size() * 2 > slots_.size()) {
+      slots_.assign(64, 0);
+      size_t size = 64;
+      while (size < entries.size() * 4) size *= 2;
+      slots_.assign(size, 0);
+      for (size_t i = 0; i < entries.size(); ++i) {
+        slots_[slot_of(entries[i].first, hash(entries[i].first))] = static_cast<uint32_t>(i + 1);
+      }
+    } else if (!slots_.empty()) {
+      slots_[slot_of(key, hash(key))] = static_cast<uint32_t>(entries.size());
+    }
+  }
+  depth = std::max({depth, depth_of(key) + 1, depth_of(value) + 1});
+  check_depth(depth);
+}
+
+Value* Namespace::find(std::string_view name) {
+  for (auto& [key, value] : attributes) {
+    if (key == name) return &value;
+  }
+  return nullptr;
+}
+
+void Namespace::set(std::string_view name, const Value& value) {
+  if (name.starts_with('_')) {
+    raise(
+        "Chat templates cannot store underscore-prefixed attributes on a namespace, but got '{}'. "
+        "Please rename "
+        "the attribute.",
+        name);
+  }
+  if (Value* old = find(name)) {
+    *old = value;
+  } else {
+    if (Budget* budget = Budget::current()) budget->take(sizeof(Value) + name.size() + 32);
+    attributes.emplace_back(name, value);
+  }
+}
+
+const char* DictView::type_name() const {
+  return part == Part::keys ? "dict_keys" : part == Part::values ? "dict_values" : "dict_items";
+}
+
+Value DictView::at(size_t index) const {
+  const auto& [key, value] = dict.as_dict().entries[index];
+  if (part == Part::keys) return key;
+  if (part == Part::values) return value;
+  return Value::tuple({key, value});
+}
+
+bool Cursor::possible(const Value& value) {
+  switch (value.kind()) {
+    case Kind::undefined:
+    case Kind::string:
+    case Kind::list:
+    case Kind::tuple:
+    case Kind::dict:
+      return true;
+    case Kind::object:
+      return value.as<Generator>() || value.as<Range>() || value.as<DictView>();
+    default:
+      return false;
+  }
+}
+
+Cursor::Cursor(Value source) : source_(std::move(source)) {
+  if (!possible(source_)) raise("'{}' object is not iterable", type_name(source_));
+}
+
+bool Cursor::next(Value& out) {
+  if (Budget* budget = Budget::current()) budget->step();
+  switch (source_.kind()) {
+    case Kind::string: {
+      const Str& text = source_.as_str();
+      if (index_ >= text.bytes.size()) return false;
+      const size_t end = index_ + char_size(text.bytes, index_);
+      out = with_markup(slice_bytes(text, index_, end), false);
+      index_ = end;
+      return true;
+    }
+    case Kind::list:
+    case Kind::tuple:
+      if (index_ >= source_.items().size()) return false;
+      out = source_.items()[index_++];
+      return true;
+    case Kind::dict:
+      if (index_ >= source_.as_dict().entries.size()) return false;
+      out = source_.as_dict().entries[index_++].first;
+      return true;
+    case Kind::object:
+      break;
+    default:
+      return false;
+  }
+  if (auto* generator = source_.as<Generator>()) {
+    const Deeper deeper;  // one generator may go through another
+    return generator->next(out);
+  }
+  if (const auto* range = source_.as<Range>()) {
+    if (index_ >= static_cast<size_t>(range->length)) return false;
+    out = range->at(static_cast<int64_t>(index_++));
+    return true;
+  }
+  const auto* view = source_.as<DictView>();
+  if (index_ >= view->dict.as_dict().entries.size()) return false;
+  out = view->at(index_++);
+  return true;
+}
+
+std::vector<Value> to_vector(const Value& iterable) {
+  if (iterable.is_sequence()) return iterable.items();
+  std::vector<Value> out;
+  Charge charge;
+  Cursor cursor(iterable);
+  for (Value item; cursor.next(item);) {
+    charge.take(sizeof(Value));
+    out.push_back(std::move(item));
+  }
+  return out;
+}
+
+const char* type_name(const Value& value) {
+  switch (value.kind()) {
+    case Kind::undefined:
+      return "Undefined";
+    case Kind::none:
+      return "NoneType";
+    case Kind::boolean:
+      return "bool";
+    case Kind::integer:
+    case Kind::big:
+      return "int";
+    case Kind::floating:
+      return "float";
+    case Kind::string:
+      return value.as_str().markup ? "Markup" : "str";
+    case Kind::list:
+      return "list";
+    case Kind::tuple:
+      return "tuple";
+    case Kind::dict:
+      return "dict";
+    case Kind::object:
+      return value.as_object()->type_name();
+  }
+  return "object";
+}
+
+void raise_undefined(const Value& value) { raise("{}", value.undefined_message()); }
+
+bool truthy(const Value& value) {
+  switch (value.kind()) {
+    case Kind::undefined:
+    case Kind::none:
+      return false;
+    case Kind::boolean:
+    case Kind::integer:
+      return value.as_int64() != 0;
+    case Kind::big:
+      return true;
+    case Kind::floating:
+      return value.as_double() != 0;
+    case Kind::string:
+      return !value.bytes().empty();
+    case Kind::list:
+    case Kind::tuple:
+      return !value.items().empty();
+    case Kind::dict:
+      return !value.as_dict().entries.empty();
+    case Kind::object:
+      break;
+  }
+  if (value.as<Range>() || value.as<DictView>()) return length(value) != 0;
+  return true;
+}
+
+size_t length(const Value& value) {
+  switch (value.kind()) {
+    case Kind::undefined:
+      return 0;
+    case Kind::string:
+      return value.as_str().length;
+    case Kind::list:
+    case Kind::tuple:
+      return value.items().size();
+    case Kind::dict:
+      return value.as_dict().entries.size();
+    case Kind::object:
+      if (const auto* range = value.as<Range>()) return static_cast<size_t>(range->length);
+      if (const auto* view = value.as<DictView>()) return view->dict.as_dict().entries.size();
+      break;
+    default:
+      break;
+  }
+  raise("object of type '{}' has no len()", type_name(value));
+}
+
+bool holds_text_of_values(const Value& value) {
+  if (Budget* budget = Budget::current()) budget->step();
+  switch (value.kind()) {
+    case Kind::string:
+      return !value.as_str().from_values.empty();
+    case Kind::list:
+    case Kind::tuple:
+      for (const auto& item : value.items()) {
+        if (holds_text_of_values(item)) return true;
+      }
+      return false;
+    case Kind::dict:
+      for (const auto& [key, item] : value.as_dict().entries) {
+        if (holds_text_of_values(key) || holds_text_of_values(item)) return true;
+      }
+      return false;
+    case Kind::object:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace ashlar::jinja

@@ -1,0 +1,337 @@
+// The values of a template: Python's None, bool, int, float, str, list, tuple and dict, and the few
+// objects that Jinja adds. Strings know which of their bytes come from messages rather than from
+// the template.
+//
+// Strings, lists, tuples and dicts never change once they exist (the sandbox forbids it), so they
+// can only refer to older ones: they are shared by reference count. Everything that changes
+// (namespaces, loops, generators, scopes) lives in an Arena until the end of the rendering and is
+// referred to by plain pointers, so no cycle can leak.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "jinja/bigint.h"
+
+namespace ashlar::jinja {
+
+/// What Python would raise while a template is evaluated.
+struct Failure {
+  std::string message;
+  ErrorKind kind = ErrorKind::invalid;
+  bool raised_by_template = false;  // raise_exception(message)
+};
+
+template <class... Args>
+[[noreturn]] void raise(fmt::format_string<Args...> format, Args&&... args) {
+  throw Failure{fmt::format(format, std::forward<Args>(args)...)};
+}
+
+/// What one rendering (or the parsing of one template) may still use. One is current per thread.
+class Budget {
+ public:
+  /// What a `permanent` one gave out may outlive it, and is not given back.
+  Budget(uint64_t max_steps, uint64_t max_bytes, int max_depth, bool permanent = false);
+  ~Budget();
+  Budget(const Budget&) = delete;
+  Budget& operator=(const Budget&) = delete;
+
+  static Budget* current();
+  void step(uint64_t count = 1) {
+    if (count > steps_left_) out_of_steps();
+    steps_left_ -= count;
+  }
+  void take(size_t bytes) {
+    step(bytes / 64);
+    if (bytes > max_bytes_ - live_bytes_) out_of_bytes();
+    live_bytes_ += bytes;
+  }
+  void give_back(size_t bytes) { live_bytes_ -= bytes; }
+  void enter() {
+    if (++depth_ > max_depth_) too_deep();
+  }
+  void leave() { --depth_; }
+  int max_depth() const { return max_depth_; }
+  bool permanent() const { return permanent_; }
+
+ private:
+  [[noreturn]] void out_of_steps() const;
+  [[noreturn]] void out_of_bytes() const;
+  [[noreturn]] void too_deep();
+
+  uint64_t max_steps_, steps_left_, max_bytes_, live_bytes_ = 0;
+  int depth_ = 0, max_depth_;
+  bool permanent_;
+  Budget* outer_;
+};
+
+/// Counts one level of recursion while it lives.
+class Deeper {
+ public:
+  Deeper() : budget_(Budget::current()) { budget_->enter(); }
+  ~Deeper() { budget_->leave(); }
+  Deeper(const Deeper&) = delete;
+  Deeper& operator=(const Deeper&) = delete;
+
+ private:
+  Budget* budget_;
+};
+
+/// Bytes taken from the current budget until this goes.
+class Charge {
+ public:
+  Charge() = default;
+  ~Charge() {
+    if (budget_) budget_->give_back(bytes_);
+  }
+  Charge(const Charge&) = delete;
+  Charge& operator=(const Charge&) = delete;
+  void take(size_t bytes) {
+    Budget* budget = budget_ ? budget_ : Budget::current();
+    if (!budget) return;
+    budget->take(bytes);
+    if (budget->permanent()) return;
+    budget_ = budget;
+    bytes_ += bytes;
+  }
+
+ private:
+  Budget* budget_ = nullptr;
+  size_t bytes_ = 0;
+};
+
+struct Heap {
+  virtual ~Heap() = default;
+  Charge charge;
+};
+
+/// Bytes [begin, end) of a string.
+struct Span {
+  size_t begin, end;
+};
+
+struct Str : Heap {
+  std::string bytes;              // UTF-8
+  std::vector<Span> from_values;  // ascending, disjoint: what messages, tools and variables gave
+  size_t length = 0;              // characters
+  bool markup = false;            // result of escape or safe: never escaped again
+
+  bool ascii() const { return length == bytes.size(); }
+  /// Byte offset of character `index` (at most `length`).
+  size_t offset(size_t index) const;
+  bool from_value_at(size_t at) const;
+};
+
+struct Items;
+struct Dict;
+struct Object;
+struct Undefined;
+
+enum class Kind : uint8_t {
+  undefined,
+  none,
+  boolean,
+  integer,
+  big,
+  floating,
+  string,
+  list,
+  tuple,
+  dict,
+  object
+};
+
+class Value {
+ public:
+  Value() : kind_(Kind::none), integer_(0) {}
+  static Value boolean(bool value);
+  static Value integer(int64_t value);
+  static Value integer(const BigInt& value);  // as `integer` wherever it fits
+  static Value floating(double value);
+  /// A string of the template's own making.
+  static Value string(std::string_view text);
+  static Value string(std::shared_ptr<const Str> text);
+  static Value list(std::vector<Value> items);
+  static Value tuple(std::vector<Value> items);
+  /// A tuple whose two items are also attributes: what groupby gives.
+  static Value group(const Value& grouper, const Value& list);
+  static Value dict(std::shared_ptr<const Dict> dict);
+  static Value object(Object* object);
+  /// `message` is what using it any further fails with.
+  static Value undefined(std::string message);
+
+  Kind kind() const { return kind_; }
+  bool is(Kind kind) const { return kind_ == kind; }
+  bool is_integer() const { return kind_ == Kind::integer || kind_ == Kind::big; }
+  /// An int in Python's sense, where booleans are.
+  bool is_int_like() const { return is_integer() || kind_ == Kind::boolean; }
+  bool is_number() const { return is_int_like() || kind_ == Kind::floating; }
+  bool is_sequence() const { return kind_ == Kind::list || kind_ == Kind::tuple; }
+
+  bool as_bool() const { return integer_ != 0; }
+  int64_t as_int64() const { return integer_; }  // boolean or integer
+  BigInt as_big() const;                         // any int-like value
+  double as_double() const { return floating_; }
+  const Str& as_str() const;
+  std::shared_ptr<const Str> shared_str() const;
+  const std::string& bytes() const { return as_str().bytes; }
+  const std::vector<Value>& items() const;
+  const Dict& as_dict() const;
+  Object* as_object() const { return object_; }
+  template <class T>
+  T* as() const;  // the object as T, or null
+  const std::string& undefined_message() const;
+  const void* identity() const { return heap_ ? static_cast<const void*>(heap_.get()) : object_; }
+  int container_depth() const;
+  bool named_group() const;
+
+ private:
+  explicit Value(Kind kind) : kind_(kind), integer_(0) {}
+  Kind kind_;
+  union {
+    int64_t integer_;
+    double floating_;
+    Object* object_;
+  };
+  std::shared_ptr<const Heap> heap_;
+};
+
+struct Undefined : Heap {
+  std::string message;
+};
+
+struct Big : Heap {
+  BigInt value;
+};
+
+struct Items : Heap {
+  std::vector<Value> values;
+  int depth = 1;
+  bool group = false;
+};
+
+/// Keys in order of insertion; equal keys (1, 1.0, true) are one.
+struct Dict : Heap {
+  std::vector<std::pair<Value, Value>> entries;
+  int depth = 1;
+
+  /// Null where there is none. Raises for a key that cannot be hashed.
+  const Value* find(const Value& key) const;
+  const Value* find(std::string_view key) const;
+  /// Only while the dict is being made.
+  void set(const Value& key, const Value& value);
+
+ private:
+  size_t slot_of(const Value& key, size_t hash) const;
+  std::vector<uint32_t> slots_;  // entry + 1, open addressing; empty while entries are few
+};
+
+/// The arguments of a call.
+struct Args {
+  std::vector<Value> positional;
+  std::vector<std::pair<std::string, Value>> named;
+};
+
+class Interpreter;
+
+struct Object {
+  virtual ~Object() = default;
+  virtual const char* type_name() const = 0;
+};
+
+template <class T>
+T* Value::as() const {
+  return kind_ == Kind::object ? dynamic_cast<T*>(object_) : nullptr;
+}
+
+struct Namespace : Object {
+  std::vector<std::pair<std::string, Value>> attributes;
+  const char* type_name() const override { return "Namespace"; }
+  Value* find(std::string_view name);
+  void set(std::string_view name, const Value& value);
+};
+
+/// A function of the environment or a method bound to its value.
+struct Function : Object {
+  std::string name;
+  std::function<Value(Interpreter&, Args&)> call;
+  const char* type_name() const override { return "builtin_function_or_method"; }
+};
+
+/// What lazy filters return: can be gone through once.
+struct Generator : Object {
+  std::function<bool(Value&)> next;
+  const char* type_name() const override { return "generator"; }
+};
+
+struct Range : Object {
+  int64_t start = 0, stop = 0, step = 1, length = 0;
+  const char* type_name() const override { return "range"; }
+  Value at(int64_t index) const { return Value::integer(start + index * step); }
+};
+
+struct DictView : Object {
+  enum class Part { keys, values, items } part = Part::keys;
+  Value dict;
+  const char* type_name() const override;
+  Value at(size_t index) const;
+};
+
+struct Cycler : Object {
+  std::vector<Value> items;
+  size_t position = 0;
+  const char* type_name() const override { return "Cycler"; }
+};
+
+/// The variable `self`.
+struct Blocks : Object {
+  const char* type_name() const override { return "TemplateReference"; }
+};
+
+struct Joiner : Object {
+  Value separator;
+  bool used = false;
+  const char* type_name() const override { return "Joiner"; }
+};
+
+/// Goes through a value as Python's iter() does.
+class Cursor {
+ public:
+  explicit Cursor(Value source);  // raises where it cannot be iterated
+  bool next(Value& out);
+  static bool possible(const Value& value);
+
+ private:
+  Value source_;
+  size_t index_ = 0;
+};
+
+std::vector<Value> to_vector(const Value& iterable);
+
+/// Python's name of the value's type.
+const char* type_name(const Value& value);
+/// What using `value` further than printing or testing fails with. Only for undefined values.
+[[noreturn]] void raise_undefined(const Value& value);
+
+bool truthy(const Value& value);
+bool equal(const Value& a, const Value& b);
+/// a < b for sorting and comparison; raises where Python does.
+bool less(const Value& a, const Value& b);
+/// -1, 0, 1, or 2 where a NaN takes part.
+int compare_numbers(const Value& a, const Value& b);
+bool contains(const Value& container, const Value& item);
+bool identical(const Value& a, const Value& b);
+size_t hash(const Value& value);
+/// len(value); raises where there is none.
+size_t length(const Value& value);
+/// Does any string in it come from messages, tools or variables?
+bool holds_text_of_values(const Value& value);
+
+}  // namespace ashlar::jinja

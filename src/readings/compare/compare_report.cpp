@@ -1,0 +1,251 @@
+// Comparisons as text, JSON, CSV and plots.
+#include "readings/compare/compare_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+#include "base/json.h"
+#include "base/units.h"
+
+namespace ashlar {
+namespace {
+
+using Text = std::back_insert_iterator<std::string>;
+
+/// Columns of a terminal: one per code point.
+size_t columns_of(std::string_view text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
+}
+
+std::string padded(std::string text, size_t columns) {
+  const size_t have = columns_of(text);
+  if (have < columns) text.append(columns - have, ' ');
+  return text;
+}
+
+/// Text in lines of at most `columns`, broken at spaces, each after the first behind `indent`.
+std::string wrapped(const std::string& text, size_t columns, size_t indent) {
+  std::string out;
+  size_t have = indent;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find(' ', at), text.size());
+    const std::string word = text.substr(at, end - at);
+    if (have > indent && have + 1 + columns_of(word) > columns) {
+      out += "\n" + std::string(indent, ' ');
+      have = indent;
+    } else if (have > indent) {
+      out += ' ';
+      ++have;
+    }
+    out += word;
+    have += columns_of(word);
+    at = end + 1;
+  }
+  return out;
+}
+
+Json number(double v) { return std::isfinite(v) ? Json(v) : Json(); }
+
+std::string axis_title(const CompareOptions& o) {
+  return o.machine ? fmt::format("on {} ({}), at its limit", o.machine->name, o.machine->source)
+                   : "";
+}
+
+}  // namespace
+
+std::string size_text(double value, const std::string& unit) {
+  if (!std::isfinite(value)) return "unknown";
+  if (unit == "bytes") return short_bytes(value);
+  if (unit == "seconds") return short_seconds(value);
+  if (unit == "tokens/s") return short_number(value);
+  if (unit.empty() && value < 10'000'000) return grouped(static_cast<int64_t>(value));
+  return short_number(value);
+}
+
+std::string speeds_text(const Machine& m) {
+  const std::string of = m.source.empty() ? "described" : m.source;
+  return fmt::format(
+      "Speeds are planned for {}, by its {} figures{}: a prompt of {} tokens, then one sequence "
+      "decoded. Another machine: --machine NAME (`ashlar plan --list`); this one: `ashlar probe`.",
+      m.name, of, m.date.empty() ? "" : " of " + m.date, PredictOptions().prompt);
+}
+
+std::string comparison_text(const Comparison& c) {
+  constexpr size_t kColumns = 100;
+  std::string text;
+  const Text out = std::back_inserter(text);
+  size_t width = 0;
+  for (const std::string& m : c.models) width = std::max(width, columns_of(m));
+  const auto statements = [&](bool same) {
+    for (const Statement& s : c.statements) {
+      if (s.same != same) continue;
+      if (same) {
+        fmt::format_to(out, "  {:24}{}\n", s.topic, wrapped(s.words[0], kColumns, 26));
+        continue;
+      }
+      fmt::format_to(out, "  {}\n", s.topic);
+      for (size_t i = 0; i < c.models.size(); ++i) {
+        fmt::format_to(out, "    {}  {}\n", padded(c.models[i], width),
+                       wrapped(s.words[i], kColumns, width + 6));
+      }
+    }
+  };
+  fmt::format_to(out, "Different\n");
+  statements(false);
+  fmt::format_to(out, "\nThe same\n");
+  statements(true);
+  fmt::format_to(out, "\nSizes ({} weights, {} state, context {}{})\n", c.options.weights,
+                 info(c.options.state).name, grouped(c.options.context),
+                 c.options.machine ? ", " + c.options.machine->name : "");
+  const auto label = [](const SizeRow& r) {
+    return r.unit == "FLOPs" || r.unit == "tokens/s" ? r.name + ", " + r.unit : r.name;
+  };
+  size_t labels = 0;
+  for (const SizeRow& r : c.sizes) labels = std::max(labels, columns_of(label(r)));
+  fmt::format_to(out, "  {}", std::string(labels, ' '));
+  for (const std::string& m : c.models)
+    fmt::format_to(out, "  {:>{}}", m, std::max<size_t>(12, m.size()));
+  text += "\n";
+  for (const SizeRow& r : c.sizes) {
+    text += "  " + padded(label(r), labels);
+    for (size_t i = 0; i < r.values.size(); ++i)
+      fmt::format_to(out, "  {:>{}}", size_text(r.values[i], r.unit),
+                     std::max<size_t>(12, c.models[i].size()));
+    text += "\n";
+  }
+  if (c.options.machine)
+    fmt::format_to(out, "\n{}\n", wrapped(speeds_text(*c.options.machine), kColumns, 0));
+  return text;
+}
+
+std::string comparison_json(const Comparison& c) {
+  Json json;
+  json["models"] = c.models;
+  json["options"] = {
+      {"context", c.options.context},
+      {"weights", c.options.weights},
+      {"state", info(c.options.state).name},
+      {"machine", c.options.machine ? Json(c.options.machine->name) : Json()},
+      {"machine_source", c.options.machine ? Json(c.options.machine->source) : Json()}};
+  json["statements"] = Json::array();
+  for (const Statement& s : c.statements)
+    json["statements"].push_back({{"topic", s.topic}, {"same", s.same}, {"words", s.words}});
+  json["sizes"] = Json::array();
+  for (const SizeRow& r : c.sizes) {
+    Json values = Json::array();
+    for (const double v : r.values) values.push_back(number(v));
+    json["sizes"].push_back({{"name", r.name}, {"unit", r.unit}, {"values", values}});
+  }
+  json["curves"] = Json::array();
+  for (const Curves& m : c.curves) {
+    const auto points = [](const std::vector<CurvePoint>& list) {
+      Json all = Json::array();
+      for (const CurvePoint& p : list) {
+        all.push_back({{"context", p.context},
+                       {"sequences", p.sequences},
+                       {"state_bytes", p.state_bytes},
+                       {"memory_bytes", p.memory_bytes},
+                       {"seconds_per_token", p.seconds_per_token},
+                       {"tokens_per_second", p.tokens_per_second}});
+      }
+      return all;
+    };
+    json["curves"].push_back({{"model", m.model},
+                              {"over_context", points(m.over_context)},
+                              {"over_batch", points(m.over_batch)}});
+  }
+  json["fields"] = Json::array();
+  for (const FieldDifference& f : c.fields) {
+    json["fields"].push_back({{"model", f.model},
+                              {"path", f.difference.path},
+                              {"first", f.difference.a},
+                              {"this", f.difference.b}});
+  }
+  return json.dump(1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string comparison_csv(const Comparison& c) {
+  std::string text =
+      "curve,model,context,sequences,state_bytes,memory_bytes,seconds_per_token,tokens_per_"
+      "second\n";
+  const Text out = std::back_inserter(text);
+  for (const Curves& m : c.curves) {
+    std::string name = "\"";
+    for (const char ch : m.model) name += ch == '"' ? "\"\"" : std::string(1, ch);
+    name += "\"";
+    for (const auto& [curve, points] :
+         {std::pair{"context", &m.over_context}, std::pair{"batch", &m.over_batch}}) {
+      for (const CurvePoint& p : *points) {
+        fmt::format_to(out, "{},{},{},{},{:.0f},{:.0f},{:.9g},{:.9g}\n", curve, name, p.context,
+                       p.sequences, p.state_bytes, p.memory_bytes, p.seconds_per_token,
+                       p.tokens_per_second);
+      }
+    }
+  }
+  return text;
+}
+
+std::vector<Plot> curve_plots(std::span<const Curves> curves, const CompareOptions& o) {
+  using Unit = PlotAxis::Unit;
+  const PlotAxis context{"tokens of context", true, Unit::tokens},
+      batch{"sequences at once", true, Unit::tokens};
+  std::vector<Plot> plots;
+  const auto add = [&](std::string title, const PlotAxis& x, const PlotAxis& y, auto value) {
+    Plot p{std::move(title), x, y, {}};
+    const bool over_batch = &x == &batch;
+    for (size_t i = 0; i < curves.size(); ++i) {
+      PlotSeries s{curves[i].model, {}, static_cast<int>(i)};
+      for (const CurvePoint& point : over_batch ? curves[i].over_batch : curves[i].over_context) {
+        s.points.push_back(
+            {static_cast<double>(over_batch ? point.sequences : point.context), value(point)});
+      }
+      p.series.push_back(std::move(s));
+    }
+    plots.push_back(std::move(p));
+  };
+  add("State over context", context, {"bytes of keys and values, one sequence", true, Unit::bytes},
+      [](const CurvePoint& p) { return p.state_bytes; });
+  add("Memory over context", context,
+      {"weights (" + o.weights + "), state and activations", true, Unit::bytes},
+      [](const CurvePoint& p) { return p.memory_bytes; });
+  if (!o.machine) return plots;
+  add("Time per token over context", context,
+      {"decoding one sequence, " + axis_title(o), true, Unit::seconds},
+      [](const CurvePoint& p) { return p.seconds_per_token; });
+  add("Tokens per second over batch", batch,
+      {fmt::format("all sequences together, {} tokens of context, {}", grouped(o.context),
+                   axis_title(o)),
+       true, Unit::number},
+      [](const CurvePoint& p) { return p.tokens_per_second; });
+  return plots;
+}
+
+std::string plots_svg(std::span<const Plot> plots, int columns, double width, double height,
+                      std::string_view title, bool standalone) {
+  constexpr double kMargin = 22, kBetween = 30;
+  Svg svg;
+  const auto n = static_cast<int>(plots.size());
+  for (int i = 0; i < n; ++i) {
+    paint_plot(svg, plots[static_cast<size_t>(i)],
+               kMargin + (width + kBetween) * static_cast<double>(i % columns),
+               kMargin + (height + kBetween) * static_cast<double>(i / columns), width, height);
+  }
+  const double across = std::min(n, columns), down = (n + columns - 1) / columns;
+  return svg_document(2 * kMargin + across * (width + kBetween) - kBetween,
+                      2 * kMargin + down * (height + kBetween) - kBetween, title, "", svg.body(),
+                      standalone);
+}
+
+std::string comparison_svg(const Comparison& c) {
+  const std::vector<Plot> plots = curve_plots(c.curves, c.options);
+  std::string title;
+  for (const std::string& m : c.models) title += (title.empty() ? "" : ", ") + m;
+  return plots_svg(plots, 2, 600, 380, title, true);
+}
+
+}  // namespace ashlar

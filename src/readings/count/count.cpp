@@ -1,0 +1,321 @@
+// Counting: sums over the graph. Conventions: docs/counting.md.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "ashlar/count.h"
+#include "ashlar/differentiate.h"
+#include "base/error.h"
+#include "ops/inputs.h"
+#include "ops/kinds.h"
+#include "ops/state.h"
+#include "readings/predict/prepared.h"
+
+namespace ashlar {
+namespace {
+
+/// Longest context: the operations of one node stay below 2^63 for every released model.
+constexpr int64_t kLongestContext = 10 * 1024 * 1024;
+constexpr int64_t kLongestStep = 4 * 1024 * 1024;  // backward, attention performs 2.5 times as many
+constexpr int64_t kMostSequences = 1 << 16;
+constexpr int64_t kMostTokens = int64_t{1} << 32;
+constexpr int64_t kLargestBatch = 256;  // of the table over batches
+
+void check_range(int64_t value, int64_t most, std::string_view name) {
+  if (value < 1 || value > most)
+    fail(ErrorKind::invalid, "{}: expected 1 to {}, found {}", name, most, value);
+}
+
+int64_t bytes_of(const Param& p, Format format) { return p.rows() * row_bytes(format, p.cols()); }
+
+/// Parameters that are only looked up by row: one row per token is read.
+std::vector<bool> looked_up(const Graph& graph) {
+  std::vector<bool> only(graph.params().size(), true);
+  for (const Node& node : graph.nodes()) {
+    const bool lookup = node.op.as<Embed>() != nullptr || node.op.as<LearnedPosition>() != nullptr;
+    for (const Input& in : node.inputs) {
+      if (in.from == Input::From::param && !lookup) only[static_cast<size_t>(in.id)] = false;
+    }
+  }
+  return only;
+}
+
+/// Weights that a step reads which decodes one token of each sequence.
+StepBytes step_bytes(const Graph& graph, const WeightFormats& formats,
+                     const std::vector<Fraction>& fractions, const std::vector<bool>& rows_only,
+                     int64_t sequences) {
+  StepBytes step{sequences};
+  const auto n = static_cast<double>(sequences);
+  double touched = 0, expert_layers = 0;
+  std::set<std::string_view> seen;
+  for (size_t i = 0; i < graph.params().size(); ++i) {
+    const Param& param = graph.params()[i];
+    const Format format = formats(param);
+    double read = static_cast<double>(bytes_of(param, format));
+    if (fractions[i].experts > 1) {
+      // Each token chooses `chosen` of the experts, independently and evenly.
+      const auto e = static_cast<double>(fractions[i].experts);
+      const double hit = e * (1 - std::pow(1 - static_cast<double>(fractions[i].chosen) / e, n));
+      read = read / e * hit;
+      const std::string_view layer(param.name.data(), param.name.rfind('.'));
+      if (seen.insert(layer).second) {
+        touched += hit;
+        expert_layers += 1;
+      }
+    } else if (rows_only[i]) {
+      read = std::min(read, n * static_cast<double>(row_bytes(format, param.cols())));
+    }
+    step.bytes_per_step += read;
+  }
+  step.bytes_per_token = step.bytes_per_step / n;
+  if (expert_layers > 0) step.experts_touched = touched / expert_layers;
+  return step;
+}
+
+void count_parameters(const Blueprint& bp, const Graph& graph, const WeightFormats& formats,
+                      Count& c) {
+  const std::vector<Fraction> fractions = expert_fractions(graph);
+  const std::vector<bool> rows_only = looked_up(graph);
+  Count::Parameters& p = c.parameters;
+  p.by_layer.assign(bp.blocks.size(), 0);
+  p.active_by_layer.assign(bp.blocks.size(), 0);
+  for (size_t i = 0; i < graph.params().size(); ++i) {
+    const Param& param = graph.params()[i];
+    const Fraction f = fractions[i];
+    const int64_t n = param.elements(), active = n / f.experts * f.chosen;
+    const Format format = formats(param);
+    const int64_t bytes = bytes_of(param, format);
+    p.total += n;
+    p.active += active;
+    if (param.name == "embedding") p.embedding = n;
+    if (!(rows_only[i] && param.role == Role::embedding)) p.active_without_embedding += active;
+    Share& share = c.by_kind[std::string(kind_of(param))];
+    share.parameters += n;
+    share.active += active;
+    share.bytes += bytes;
+    p.by_kind[std::string(kind_of(param))] += n;
+    if (const auto layer = layer_of(param.name)) {
+      p.by_layer[*layer] += n;
+      p.active_by_layer[*layer] += active;
+      c.by_layer[*layer].parameters += n;
+      c.by_layer[*layer].active += active;
+      c.by_layer[*layer].bytes += bytes;
+    }
+    c.weights.bytes += bytes;
+    c.weights.by_format[std::string(info(format).name)] += bytes;
+  }
+  const StepBytes step = step_bytes(graph, formats, fractions, rows_only, c.options.sequences);
+  c.weights.bytes_per_step = step.bytes_per_step;
+  c.weights.bytes_per_token = step.bytes_per_token;
+  c.weights.experts_touched = step.experts_touched;
+  for (int64_t n = 1; n <= kLargestBatch; n *= 2)
+    c.weights.by_batch.push_back(step_bytes(graph, formats, fractions, rows_only, n));
+  if (!bp.mtp.empty()) {
+    const Graph mtp = mtp_graph_of(bp);
+    for (const Param& param : mtp.params()) {
+      if (param.name.starts_with("mtp.")) p.mtp += param.elements();
+    }
+  }
+}
+
+void count_operations(const Graph& graph, Count& c) {
+  const Workload prefill = Workload::prefill(c.options.context);
+  const Workload decode = Workload::decode(c.options.context);
+  for (const Node& node : graph.nodes()) {
+    const std::vector<Type> in = graph.input_types(node);
+    const auto p = static_cast<double>(node.op.flops(in, prefill));
+    const auto d = static_cast<double>(node.op.flops(in, decode));
+    const std::string kind(kind_of(node));
+    c.by_kind[kind].prefill_flops += p;
+    c.by_kind[kind].decode_flops += d;
+    c.flops_per_token.prefill += p;
+    c.flops_per_token.decode += d;
+    c.flops_per_token.prefill_by_kind[kind] += p;
+    c.flops_per_token.decode_by_kind[kind] += d;
+    if (const auto layer = layer_of(node.scope)) {
+      c.by_layer[*layer].prefill_flops += p;
+      c.by_layer[*layer].decode_flops += d;
+    }
+  }
+  const auto tokens = static_cast<double>(c.options.context);
+  c.flops_per_token.prefill /= tokens;
+  for (auto& [kind, flops] : c.flops_per_token.prefill_by_kind) flops /= tokens;
+}
+
+/// The most bytes of values with a row per token that are alive at once, while `tokens` tokens go
+/// through a graph of primitives in order.
+int64_t peak_activation_bytes(const Graph& graph, int64_t tokens) {
+  const auto& nodes = graph.nodes();
+  const auto bytes = [&](ValueId id) {
+    const Type& type = graph.type(id);
+    const int64_t each = type.kind == Kind::real ? 4 : 8;  // float32; an index has 64 bits
+    return type.per_token() ? tokens * type.feature_count() * each : 0;
+  };
+  std::vector<size_t> last(graph.types().size(), 0);
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    for (const ValueId out : nodes[i].outputs) last[static_cast<size_t>(out)] = i;
+    for (const Input& in : nodes[i].inputs) {
+      if (in.from == Input::From::value) last[static_cast<size_t>(in.id)] = i;
+    }
+  }
+  std::vector<int64_t> ending(nodes.size(), 0);
+  for (size_t v = 0; v < last.size(); ++v) ending[last[v]] += bytes(static_cast<ValueId>(v));
+  int64_t live = 0, peak = 0;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    for (const ValueId out : nodes[i].outputs) live += bytes(out);
+    peak = std::max(peak, live);
+    live -= ending[i];
+  }
+  return peak;
+}
+
+void count_training(const Graph& graph, Count& c) {
+  Workload load;
+  load.runs = {{0, c.options.tokens}};
+  const Graph step = differentiate(graph);
+  for (const Node& node : step.nodes()) {
+    c.training.flops += static_cast<double>(c.options.sequences) *
+                        static_cast<double>(node.op.flops(step.input_types(node), load));
+  }
+  const int64_t tokens = c.options.sequences * c.options.tokens;
+  c.training.flops_per_token = c.training.flops / static_cast<double>(tokens);
+  c.training.activation_bytes = peak_activation_bytes(step.expanded(), tokens);
+  c.training.recomputed_activation_bytes =
+      peak_activation_bytes(differentiate(graph, {.recompute_layers = true}).expanded(), tokens);
+  c.training.weight_bytes = 4 * c.parameters.total;
+  c.training.gradient_bytes = 4 * c.parameters.total;
+  c.training.optimizer_bytes = 8 * c.parameters.total;
+}
+
+void count_state(const Graph& graph, Count& c) {
+  Count::State& s = c.state;
+  const int64_t context = c.options.context, sequences = c.options.sequences;
+  const auto bytes = [&](int64_t tokens, int64_t width) {
+    return tokens * row_bytes(c.options.state, width);
+  };
+  for (const NodeState& n : states_of(graph)) {
+    const StateSpec& spec = n.spec;
+    const std::string kind(enum_names(spec.kind)[static_cast<size_t>(spec.kind)]);
+    const int64_t bound = spec.kind == StateKind::window ? spec.window : spec.chunk;
+    auto it = std::find_if(s.by_kind.begin(), s.by_kind.end(), [&](const StateShare& share) {
+      return share.kind == kind && share.window == bound;
+    });
+    if (it == s.by_kind.end()) it = s.by_kind.insert(it, StateShare{kind, 0, bound});
+    const int64_t live = spec.live_tokens(context) * sequences;
+    it->layers += 1;
+    it->elements_per_token += spec.width();
+    it->naive_elements_per_token += spec.naive_width;
+    it->elements_at_context += live * spec.width();
+    it->bytes_at_context += bytes(live, spec.key_width) + bytes(live, spec.value_width);
+    s.elements_per_token += spec.width();
+    s.naive_elements_per_token += spec.naive_width;
+    s.elements_at_context += live * spec.width();
+    s.bytes_at_context += bytes(live, spec.key_width) + bytes(live, spec.value_width);
+    s.naive_bytes_at_context += bytes(live, spec.naive_width);
+    s.bytes_per_token += static_cast<double>(bytes(1, spec.key_width) + bytes(1, spec.value_width));
+  }
+  s.allocated_bytes =
+      allocated_state_bytes(graph, c.options.state, context, c.options.tokens, sequences);
+}
+
+/// Values alive at once: each from the node that makes it to the last that reads it.
+void count_activations(const Graph& graph, Count& c) {
+  const Graph expanded = graph.expanded("expert_ffn");
+  const auto& nodes = expanded.nodes();
+  const int64_t tokens = c.options.tokens;
+  const auto bytes = [&](ValueId id) {
+    const Type& type = expanded.type(id);
+    const bool logits = kind_of(nodes.back()) == "head" && type == expanded.type(expanded.output());
+    const int64_t rows = !type.per_token() ? 1 : logits ? c.options.sequences : tokens;
+    return rows * type.feature_count() * 4;
+  };
+  std::vector<size_t> last(expanded.types().size(), 0);
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    for (const Input& in : nodes[i].inputs) {
+      if (in.from == Input::From::value) last[static_cast<size_t>(in.id)] = i;
+    }
+  }
+  last[static_cast<size_t>(expanded.output())] = nodes.size();
+  c.activations.logits_bytes = bytes(expanded.output());
+  int64_t live = 0;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const Node& node = nodes[i];
+    for (const ValueId out : node.outputs) {
+      live += bytes(out);
+    }
+    if (live > c.activations.peak_bytes) {
+      c.activations.peak_bytes = live;
+      c.activations.peak_at = node.scope + (node.label.empty() ? "" : "." + node.label);
+    }
+    for (const ValueId out : node.outputs) {
+      if (last[static_cast<size_t>(out)] <= i) live -= bytes(out);
+    }
+    std::set<int32_t> done;
+    for (const Input& in : node.inputs) {
+      if (in.from == Input::From::value && last[static_cast<size_t>(in.id)] == i &&
+          done.insert(in.id).second)
+        live -= bytes(in.id);
+    }
+  }
+}
+
+}  // namespace
+
+void check_state(const Graph& graph, Format state) {
+  const int64_t block = info(state).block_len;
+  for (const NodeState& n : states_of(graph)) {
+    for (const int64_t width : {n.spec.key_width, n.spec.value_width}) {
+      if (width % block != 0) {
+        fail(ErrorKind::invalid, "state {}: {} keeps rows of {} numbers, not a multiple of {}",
+             info(state).name, graph.nodes()[n.node].scope, width, block);
+      }
+    }
+  }
+}
+
+EngineBytes allocation_of(const Graph& graph, const WeightFormats& formats, EngineOptions options) {
+  if (options.state != Format::f32 && options.state != Format::bf16) options.state = Format::f16;
+  return engine_bytes(graph, weightless(graph, formats), options);
+}
+
+int64_t allocated_state_bytes(const Graph& graph, Format state, int64_t context, int64_t step,
+                              int64_t sequences) {
+  int64_t bytes = 0;
+  for (const NodeState& n : states_of(graph)) {
+    const int64_t rows = n.spec.paged_tokens(context, step) * sequences;
+    bytes += rows * (row_bytes(state, n.spec.key_width) + row_bytes(state, n.spec.value_width));
+  }
+  return bytes;
+}
+
+Count count(const Blueprint& bp, const CountOptions& options) {
+  check_range(options.tokens, kLongestStep, "tokens");
+  check_range(options.context, kLongestContext, "context");
+  check_range(options.sequences, kMostSequences, "sequences");
+  check_range(options.sequences * options.tokens, kMostTokens, "sequences * tokens");
+  Count c;
+  c.model = bp.name;
+  c.options = options;
+  c.by_layer.resize(bp.blocks.size());
+  const Graph graph = graph_of(bp);
+  check_state(graph, options.state);
+  const WeightFormats formats =
+      options.formats ? options.formats : weight_formats(options.weights, bp);
+  count_parameters(bp, graph, formats, c);
+  count_operations(graph, c);
+  count_state(graph, c);
+  count_activations(graph, c);
+  const EngineBytes engine = allocation_of(graph, formats,
+                                           {.threads = options.threads,
+                                            .kernels = options.kernels,
+                                            .context = options.context,
+                                            .sequences = options.sequences,
+                                            .chunk = options.tokens,
+                                            .state = options.state});
+  c.activations.allocated_bytes = engine.activations;
+  c.activations.copied_bytes = engine.copies;
+  if (options.training) count_training(graph, c);
+  return c;
+}
+
+}  // namespace ashlar

@@ -1,0 +1,274 @@
+// Counts as JSON and as text, and the conventions of counting.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <iterator>
+
+#include "ashlar/count.h"
+#include "base/json.h"
+#include "base/units.h"
+
+namespace ashlar {
+namespace {
+
+/// Whole numbers print without a decimal point.
+Json number(double n) {
+  constexpr double kExact = 9007199254740992.0;  // 2^53
+  if (n == std::floor(n) && std::abs(n) < kExact) return static_cast<int64_t>(n);
+  return n;
+}
+
+Json numbers(const std::map<std::string, double>& map) {
+  Json json = Json::object();
+  for (const auto& [key, value] : map) json[key] = number(value);
+  return json;
+}
+
+Json share_json(const Share& s) {
+  return {{"parameters", s.parameters},
+          {"active", s.active},
+          {"prefill_flops", number(s.prefill_flops)},
+          {"decode_flops", number(s.decode_flops)},
+          {"bytes", s.bytes}};
+}
+
+Json state_json(const Count::State& s) {
+  Json kinds = Json::array();
+  for (const StateShare& k : s.by_kind) {
+    kinds.push_back({{"kind", k.kind},
+                     {"layers", k.layers},
+                     {"window", k.window},
+                     {"elements_per_token", k.elements_per_token},
+                     {"naive_elements_per_token", k.naive_elements_per_token},
+                     {"elements_at_context", k.elements_at_context},
+                     {"bytes_at_context", k.bytes_at_context}});
+  }
+  return {{"elements_per_token", s.elements_per_token},
+          {"bytes_per_token", number(s.bytes_per_token)},
+          {"naive_elements_per_token", s.naive_elements_per_token},
+          {"elements_at_context", s.elements_at_context},
+          {"bytes_at_context", s.bytes_at_context},
+          {"naive_bytes_at_context", s.naive_bytes_at_context},
+          {"allocated_bytes", s.allocated_bytes},
+          {"by_kind", kinds}};
+}
+
+Json weights_json(const Count::Weights& w) {
+  Json batches = Json::array();
+  for (const StepBytes& b : w.by_batch) {
+    batches.push_back({{"sequences", b.sequences},
+                       {"bytes_per_step", number(b.bytes_per_step)},
+                       {"bytes_per_token", number(b.bytes_per_token)},
+                       {"experts_touched", number(b.experts_touched)}});
+  }
+  return {{"bytes", w.bytes},
+          {"bytes_per_step", number(w.bytes_per_step)},
+          {"bytes_per_token", number(w.bytes_per_token)},
+          {"experts_touched", number(w.experts_touched)},
+          {"by_format", w.by_format},
+          {"by_batch", batches}};
+}
+
+}  // namespace
+
+std::string count_json(const Count& c) {
+  const Count::Parameters& p = c.parameters;
+  Json json;
+  json["model"] = c.model;
+  json["options"] = {{"tokens", c.options.tokens},
+                     {"context", c.options.context},
+                     {"sequences", c.options.sequences},
+                     {"weights", c.options.weights},
+                     {"state", info(c.options.state).name}};
+  json["parameters"] = {{"total", p.total},
+                        {"active", p.active},
+                        {"active_without_embedding", p.active_without_embedding},
+                        {"embedding", p.embedding},
+                        {"mtp", p.mtp},
+                        {"by_kind", p.by_kind},
+                        {"by_layer", p.by_layer},
+                        {"active_by_layer", p.active_by_layer}};
+  json["flops_per_token"] = {{"prefill", number(c.flops_per_token.prefill)},
+                             {"decode", number(c.flops_per_token.decode)},
+                             {"prefill_by_kind", numbers(c.flops_per_token.prefill_by_kind)},
+                             {"decode_by_kind", numbers(c.flops_per_token.decode_by_kind)}};
+  json["weights"] = weights_json(c.weights);
+  json["state"] = state_json(c.state);
+  json["activations"] = {{"peak_bytes", c.activations.peak_bytes},
+                         {"peak_at", c.activations.peak_at},
+                         {"logits_bytes", c.activations.logits_bytes},
+                         {"allocated_bytes", c.activations.allocated_bytes},
+                         {"copied_bytes", c.activations.copied_bytes}};
+  const Count::Training& t = c.training;
+  json["training"] = {{"flops", number(t.flops)},
+                      {"flops_per_token", number(t.flops_per_token)},
+                      {"weight_bytes", t.weight_bytes},
+                      {"gradient_bytes", t.gradient_bytes},
+                      {"optimizer_bytes", t.optimizer_bytes},
+                      {"activation_bytes", t.activation_bytes},
+                      {"recomputed_activation_bytes", t.recomputed_activation_bytes}};
+  Json kinds = Json::object();
+  for (const auto& [kind, share] : c.by_kind) kinds[kind] = share_json(share);
+  json["by_kind"] = kinds;
+  Json layers = Json::array();
+  for (const Share& share : c.by_layer) layers.push_back(share_json(share));
+  json["by_layer"] = layers;
+  return json.dump(1, ' ', false, Json::error_handler_t::replace);
+}
+
+namespace {
+
+using Text = std::back_insert_iterator<std::string>;
+
+void parameters_text(Text out, const Count& c) {
+  const Count::Parameters& p = c.parameters;
+  fmt::format_to(out, "Parameters\n  {:28} {:>20}  {}\n", "total", grouped(p.total),
+                 short_number(static_cast<double>(p.total)));
+  fmt::format_to(out, "  {:28} {:>20}  {}\n", "active per token", grouped(p.active),
+                 short_number(static_cast<double>(p.active)));
+  fmt::format_to(out, "  {:28} {:>20}  {}\n", "active without embedding",
+                 grouped(p.active_without_embedding),
+                 short_number(static_cast<double>(p.active_without_embedding)));
+  if (p.mtp > 0) {
+    fmt::format_to(out, "  {:28} {:>20}  {} (in no other figure)\n", "multi-token prediction",
+                   grouped(p.mtp), short_number(static_cast<double>(p.mtp)));
+  }
+  fmt::format_to(out, "\n  {:16} {:>20} {:>20} {:>12} {:>14} {:>14}\n", "by kind", "parameters",
+                 "active", "weights", "FLOPs prefill", "FLOPs decode");
+  for (const auto& [kind, s] : c.by_kind) {
+    fmt::format_to(out, "  {:16} {:>20} {:>20} {:>12} {:>14} {:>14}\n", kind, grouped(s.parameters),
+                   grouped(s.active), short_bytes(static_cast<double>(s.bytes)),
+                   short_number(s.prefill_flops / static_cast<double>(c.options.context)),
+                   short_number(s.decode_flops));
+  }
+}
+
+/// Runs of layers with equal numbers print once.
+void layers_text(Text out, const Count& c) {
+  fmt::format_to(out, "\n  {:16} {:>20} {:>20} {:>12} {:>14} {:>14}\n", "by layer", "parameters",
+                 "active", "weights", "FLOPs prefill", "FLOPs decode");
+  const auto same = [](const Share& a, const Share& b) {
+    return a.parameters == b.parameters && a.active == b.active && a.bytes == b.bytes &&
+           a.prefill_flops == b.prefill_flops && a.decode_flops == b.decode_flops;
+  };
+  for (size_t i = 0; i < c.by_layer.size();) {
+    size_t end = i + 1;
+    while (end < c.by_layer.size() && same(c.by_layer[i], c.by_layer[end])) ++end;
+    const Share& s = c.by_layer[i];
+    const std::string name =
+        end == i + 1 ? std::to_string(i) : fmt::format("{}-{} each", i, end - 1);
+    fmt::format_to(out, "  {:16} {:>20} {:>20} {:>12} {:>14} {:>14}\n", name, grouped(s.parameters),
+                   grouped(s.active), short_bytes(static_cast<double>(s.bytes)),
+                   short_number(s.prefill_flops / static_cast<double>(c.options.context)),
+                   short_number(s.decode_flops));
+    i = end;
+  }
+}
+
+void weights_text(Text out, const Count& c) {
+  const Count::Weights& w = c.weights;
+  std::string formats;
+  for (const auto& [format, bytes] : w.by_format) {
+    formats += fmt::format("{}{} {}", formats.empty() ? "" : ", ", format,
+                           short_bytes(static_cast<double>(bytes)));
+  }
+  fmt::format_to(out, "\nWeights ({})\n  {:28} {:>20}  {}  ({})\n", c.options.weights, "bytes",
+                 grouped(w.bytes), short_bytes(static_cast<double>(w.bytes)), formats);
+  fmt::format_to(out, "  {:28} {:>12} {:>12} {:>16}\n", "read when decoding", "per step",
+                 "per token", w.experts_touched > 0 ? "experts touched" : "");
+  const auto line = [&](const StepBytes& b) {
+    fmt::format_to(out, "    {:>5} sequence{:16} {:>12} {:>12} {:>16}\n", b.sequences,
+                   b.sequences == 1 ? "" : "s", short_bytes(b.bytes_per_step),
+                   short_bytes(b.bytes_per_token),
+                   b.experts_touched > 0 ? fmt::format("{:.1f}", b.experts_touched) : "");
+  };
+  bool listed = false;
+  for (const StepBytes& b : w.by_batch) {
+    const bool asked = b.sequences == c.options.sequences;
+    listed |= asked;
+    if (asked || b.sequences == 1 || b.sequences == 8 || b.sequences == 64) line(b);
+  }
+  if (!listed) line({c.options.sequences, w.bytes_per_step, w.bytes_per_token, w.experts_touched});
+}
+
+void state_text(Text out, const Count& c) {
+  const Count::State& s = c.state;
+  fmt::format_to(out, "\nState ({}), {} tokens{}\n", info(c.options.state).name,
+                 grouped(c.options.context),
+                 c.options.sequences == 1 ? "" : fmt::format(" x {}", c.options.sequences));
+  fmt::format_to(out, "  {:28} {:>20}  {}\n", "elements per token", grouped(s.elements_per_token),
+                 short_bytes(s.bytes_per_token));
+  fmt::format_to(out, "  {:28} {:>20}  {}\n", "bytes at context", grouped(s.bytes_at_context),
+                 short_bytes(static_cast<double>(s.bytes_at_context)));
+  fmt::format_to(out, "  {:28} {:>20}  {}\n", "allocated, in pages", grouped(s.allocated_bytes),
+                 short_bytes(static_cast<double>(s.allocated_bytes)));
+  if (s.naive_elements_per_token != s.elements_per_token) {
+    fmt::format_to(out, "  {:28} {:>20}  {} at context, {:.1f} times as much\n",
+                   "naive: keys and values", grouped(s.naive_elements_per_token),
+                   short_bytes(static_cast<double>(s.naive_bytes_at_context)),
+                   static_cast<double>(s.naive_elements_per_token) /
+                       static_cast<double>(s.elements_per_token));
+  }
+  for (const StateShare& k : s.by_kind) {
+    const std::string window = k.window > 0 ? " of " + grouped(k.window) : "";
+    fmt::format_to(
+        out, "  {:28} {:>20}  {}\n", fmt::format("  {} layers {}{}", k.layers, k.kind, window),
+        grouped(k.elements_per_token), short_bytes(static_cast<double>(k.bytes_at_context)));
+  }
+}
+
+}  // namespace
+
+std::string count_text(const Count& c) {
+  std::string text = c.model + "\n\n";
+  const Text out = std::back_inserter(text);
+  parameters_text(out, c);
+  layers_text(out, c);
+  fmt::format_to(out, "\nOperations per token\n  {:28} {:>20}  (mean over a prompt of {} tokens)\n",
+                 "prefill", short_number(c.flops_per_token.prefill), grouped(c.options.context));
+  fmt::format_to(out, "  {:28} {:>20}  (after {} tokens)\n", "decode",
+                 short_number(c.flops_per_token.decode), grouped(c.options.context));
+  weights_text(out, c);
+  state_text(out, c);
+  fmt::format_to(out, "\nActivations (float32, a step of {} tokens)\n  {:28} {:>20}  at {}\n",
+                 grouped(c.options.tokens), "peak",
+                 short_bytes(static_cast<double>(c.activations.peak_bytes)), c.activations.peak_at);
+  fmt::format_to(out, "  {:28} {:>20}  by the engine, all its working memory\n", "allocated",
+                 short_bytes(static_cast<double>(c.activations.allocated_bytes)));
+  const Count::Training& t = c.training;
+  fmt::format_to(out, "\nTraining (float32, AdamW, a step of {} x {} tokens)\n",
+                 c.options.sequences, grouped(c.options.tokens));
+  fmt::format_to(out, "  {:28} {:>20}  {} per token\n", "operations", short_number(t.flops),
+                 short_number(t.flops_per_token));
+  const auto bytes = [](int64_t n) { return short_bytes(static_cast<double>(n)); };
+  fmt::format_to(out, "  {:28} {:>20}\n", "weights, gradients, AdamW",
+                 fmt::format("{} + {} + {}", bytes(t.weight_bytes), bytes(t.gradient_bytes),
+                             bytes(t.optimizer_bytes)));
+  fmt::format_to(out, "  {:28} {:>20}  {} with layers computed twice\n", "activations kept",
+                 bytes(t.activation_bytes), bytes(t.recomputed_activation_bytes));
+  return text;
+}
+
+std::string_view counting_conventions() {
+  return R"(Conventions (docs/counting.md):
+  parameters  Every number of the checkpoint's graph, biases, norms and sinks included; a tied head
+              counts once. Multi-token prediction layers and vision towers are in no figure (mtp
+              says how large the former are).
+  active      What a token's forward pass owns: everything but the experts it is not routed to;
+              shared experts, the whole embedding table and the head included. "Without embedding"
+              leaves the input table out where the head is a matrix of its own.
+  FLOPs       Every +, -, *, / and function (exp, tanh, sqrt) is one; a multiply-add is two; moving,
+              comparing and choosing are free. Prefill: mean per token over a prompt of --context
+              tokens, logits of every token included. Decode: one token after --context tokens.
+              Attention counts the keys that the window or chunk lets a query see. Latent attention
+              counts in its expanded form.
+  weights     Bytes read per step: each weight once, tables by row, and of each expert layer the
+              experts expected to be touched when every token chooses its k of E evenly:
+              E (1 - (1 - k/E)^sequences).
+  state       Keys and values (latents where they are kept) of --context tokens: all of them in full
+              layers, at most the window or chunk elsewhere. "Allocated" is what the runtime takes,
+              in pages of 64 tokens.
+  training    Float32 weights, gradients and two AdamW moments; operations of forward and backward.)";
+}
+
+}  // namespace ashlar

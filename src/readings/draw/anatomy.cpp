@@ -1,0 +1,75 @@
+// Which parts a blueprint has, found by comparing its layers.
+#include "readings/draw/anatomy.h"
+
+#include <algorithm>
+
+#include "ops/kinds.h"
+#include "ops/state.h"
+
+namespace ashlar {
+namespace {
+
+/// The index of the variant with that part, made if there is none.
+template <class Part>
+size_t variant_of(std::vector<Variant<Part>>& variants, const Part& part, std::string tone,
+                  size_t layer) {
+  for (size_t i = 0; i < variants.size(); ++i) {
+    if (variants[i].part == part) {
+      variants[i].layers.push_back(layer);
+      return i;
+    }
+  }
+  const auto taken = [&](const std::string& t) {
+    return std::any_of(variants.begin(), variants.end(),
+                       [&](const auto& v) { return v.tone == t; });
+  };
+  static constexpr const char* kSpare[] = {"other", "another", "norm"};
+  for (const char* spare : kSpare) {
+    if (!taken(tone)) break;
+    tone = spare;
+  }
+  variants.push_back({part, std::move(tone), {layer}});
+  return variants.size() - 1;
+}
+
+void add_unique(std::vector<size_t>& list, size_t item) {
+  if (std::find(list.begin(), list.end(), item) == list.end()) list.push_back(item);
+}
+
+void add_layer(Anatomy& a, size_t layer) {
+  const Block& block = a.blueprint.blocks[layer];
+  std::string tone = mixer_tone(block.mixer);
+  const auto* attention = std::get_if<AttentionPart>(&block.mixer);
+  if (attention != nullptr && !attention->rope && !a.absolute && tone == "full") tone = "nope";
+  a.mixer_of.push_back(variant_of(a.mixers, block.mixer, tone, layer));
+  a.ffn_of.push_back(variant_of(a.ffns, block.ffn, ffn_tone(block.ffn), layer));
+  auto panel = std::find_if(a.panels.begin(), a.panels.end(),
+                            [&](const Panel& p) { return p.wiring == block.wiring; });
+  if (panel == a.panels.end()) panel = a.panels.insert(panel, Panel{block.wiring, {}, {}, {}});
+  panel->layers.push_back(layer);
+  add_unique(panel->mixers, a.mixer_of.back());
+  add_unique(panel->ffns, a.ffn_of.back());
+}
+
+}  // namespace
+
+Anatomy anatomy_of(const Blueprint& bp) {
+  check(bp);
+  Anatomy a;
+  a.blueprint = bp;
+  a.absolute = bp.embedding.positions > 0 || bp.embedding.sinusoidal;
+  for (size_t i = 0; i < bp.blocks.size(); ++i) add_layer(a, i);
+  a.count = count(bp, {.training = false});
+  const Graph graph = graph_of(bp);
+  a.remembered.assign(a.mixers.size(), 0);
+  a.naive.assign(a.mixers.size(), 0);
+  for (const NodeState& n : states_of(graph)) {
+    const auto layer = layer_of(graph.nodes()[n.node].scope);
+    if (!layer || *layer >= a.layers()) continue;
+    a.remembered[a.mixer_of[*layer]] = n.spec.width();
+    a.naive[a.mixer_of[*layer]] = n.spec.naive_width;
+  }
+  return a;
+}
+
+}  // namespace ashlar

@@ -1,0 +1,49 @@
+// The anatomy of a blueprint: which parts there are, and which layers have which. What all drawings
+// start from.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ashlar/count.h"
+#include "readings/draw/words.h"
+
+namespace ashlar {
+
+/// One part that some layers have in a slot (mixer or feed-forward).
+template <class Part>
+struct Variant {
+  Part part;
+  std::string tone;            // class of the style sheet; no two variants of a model share one
+  std::vector<size_t> layers;  // of the whole model
+};
+using MixerVariant = Variant<Mixer>;
+using FfnVariant = Variant<Ffn>;
+
+/// Layers that are wired alike: one picture of a block, whose slots may be filled in several ways.
+struct Panel {
+  Wiring wiring;
+  std::vector<size_t> layers;
+  std::vector<size_t> mixers, ffns;  // indices into the anatomy's variants
+};
+
+struct Anatomy {
+  Blueprint blueprint;
+  bool absolute = false;  // positions are added to the embeddings
+  std::vector<MixerVariant> mixers;
+  std::vector<FfnVariant> ffns;
+  std::vector<Panel> panels;
+  std::vector<size_t> mixer_of, ffn_of;  // variant of each layer
+  std::vector<int64_t> remembered;       // numbers per token that each mixer variant remembers
+  std::vector<int64_t> naive;            // the same if keys and values of all heads were kept
+
+  Count count;  // with the default options
+
+  size_t layers() const { return blueprint.blocks.size(); }
+  std::string name() const { return blueprint.name.empty() ? "blueprint" : blueprint.name; }
+};
+
+Anatomy anatomy_of(const Blueprint& blueprint);
+
+}  // namespace ashlar

@@ -1,0 +1,337 @@
+// The column of a figure: from the tokens at the bottom along the residual stream to the head.
+#include "readings/draw/column.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "base/units.h"
+
+namespace ashlar {
+namespace {
+
+constexpr double kGap = 22;   // between two parts: an arrow
+constexpr double kPlus = 11;  // radius of (+)
+constexpr double kNormHeight = 27;
+constexpr double kResidual = 24;  // from a card's edge to the residual line
+constexpr double kPanelTop = 34, kPanelBottom = 20;
+constexpr double kStripCell = 13;
+
+std::string arc(double x1, double y1, double x2, double y2) {
+  // From (x1, y1) right to x2, up to y2 and back left to x1: the residual's way round a part.
+  const auto n = [](double v) { return svg_number(v); };
+  constexpr double r = 9;
+  return "M" + n(x1) + " " + n(y1) + "H" + n(x2 - r) + "Q" + n(x2) + " " + n(y1) + " " + n(x2) +
+         " " + n(y1 - r) + "V" + n(y2 + r) + "Q" + n(x2) + " " + n(y2) + " " + n(x2 - r) + " " +
+         n(y2);
+}
+
+/// A part in a slot: the card of each variant, with the layers that have it.
+struct Slot {
+  bool mixer = false;
+  std::vector<size_t> variants;
+  std::vector<Box> cards;  // bottom first
+  double height = 0;
+};
+
+class Column {
+ public:
+  Column(Canvas& canvas, const Anatomy& anatomy) : c_(canvas), a_(anatomy) {
+    for (const Panel& p : a_.panels)
+      slots_.push_back({slot_of(true, p.mixers), slot_of(false, p.ffns)});
+    for (const auto& pair : slots_) {
+      for (const Slot& s : pair) {
+        for (const Box& b : s.cards) card_width_ = std::max(card_width_, Canvas::width(b));
+      }
+    }
+    card_width_ += slot_pad() * 2;
+  }
+
+  Placed paint(double x, double y) {
+    strip_ = a_.mixers.size() > 1 || a_.ffns.size() > 1 || a_.panels.size() > 1;
+    const double strip_columns = (a_.mixers.size() > 1 ? 1 : 0) + (a_.ffns.size() > 1 ? 1 : 0);
+    const double strip_width = strip_ ? 34 + strip_columns * (kStripCell + 3) : 0;
+    panel_x_ = x + strip_width + 14;
+    panel_width_ = card_width_ + 2 * (kResidual + 14);
+    cx_ = panel_x_ + panel_width_ / 2;
+    placed_.mixer_y.assign(a_.mixers.size(), 0);
+    placed_.ffn_y.assign(a_.ffns.size(), 0);
+    placed_.right = panel_x_ + panel_width_;
+    placed_.card_right = cx_ + card_width_ / 2;
+    y_ = y;
+    top_parts();
+    const double panels_top = y_;
+    for (size_t p = a_.panels.size(); p-- > 0;) panel(p);
+    if (strip_) strip(x + 12, panels_top, y_ - kGap);
+    bottom_parts(x);
+    placed_.width = placed_.right - x;
+    placed_.height = y_ - y;
+    return placed_;
+  }
+
+ private:
+  double slot_pad() const { return a_.mixers.size() > 1 || a_.ffns.size() > 1 ? 8 : 0; }
+
+  Slot slot_of(bool mixer, const std::vector<size_t>& variants) {
+    Slot slot{mixer, variants, {}, 0};
+    const bool several = (mixer ? a_.mixers.size() : a_.ffns.size()) > 1;
+    for (const size_t v : variants) {
+      Box box;
+      const auto& layers = mixer ? a_.mixers[v].layers : a_.ffns[v].layers;
+      if (mixer) {
+        const Mixer& part = a_.mixers[v].part;
+        box = {a_.mixers[v].tone,
+               {"attention.name", mixer_name(part)},
+               labels(mixer_facts(part, a_.absolute)),
+               {}};
+      } else {
+        const Ffn& part = a_.ffns[v].part;
+        box = {a_.ffns[v].tone, {"ffn.name", ffn_name(part)}, labels(ffn_facts(part)), {}};
+      }
+      const std::string which = layer_words(layers, a_.layers());
+      box.hover = fmt::format("{}: {}", box.title.text, which);
+      if (several)
+        box.lines.insert(box.lines.begin(), Label{{"layers." + box.tone, which}, box.tone});
+      slot.height += Canvas::height(box);
+      slot.cards.push_back(std::move(box));
+    }
+    if (variants.size() > 1)
+      slot.height += 2 * slot_pad() + 19 * static_cast<double>(variants.size() - 1);
+    return slot;
+  }
+
+  void up_arrow(double from, double to) { c_.svg.arrow(cx_, from, cx_, to); }
+
+  /// A box in the middle of the stream, at y_; moves y_ below it. Returns its left edge.
+  double stream_box(const Box& box) {
+    const double w = std::max(Canvas::width(box), 190.0);
+    c_.paint(box, cx_ - w / 2, y_, w);
+    y_ += Canvas::height(box);
+    return cx_ - w / 2;
+  }
+
+  void gap() {
+    up_arrow(y_ + kGap, y_);
+    y_ += kGap;
+  }
+
+  void top_parts() {
+    const Blueprint& bp = a_.blueprint;
+    c_.svg.text(cx_, y_ + 12, "next token", {.size = 12, .classes = "s"});
+    y_ += 18;
+    gap();
+    Box head{"io", {"head.name", "Output head"}, {}, "logits of every token of the vocabulary"};
+    head.lines = labels(
+        {{"head.shape",
+          fmt::format("{} → {}", grouped(bp.embedding.width), grouped(bp.embedding.vocab))},
+         {"head.tied", bp.head.tied ? "the embedding’s table again" : "a matrix of its own"}});
+    if (bp.head.bias) head.lines.push_back({{"head.bias", "with a bias"}, {}});
+    if (bp.head.scale != 1)
+      head.lines.push_back({{"head.scale", "logits × " + real_words(bp.head.scale)}, {}});
+    if (bp.head.softcap > 0)
+      head.lines.push_back(
+          {{"head.softcap", "logits capped at " + real_words(bp.head.softcap)}, {}});
+    head_top_ = y_;
+    head_left_ = stream_box(head);
+    placed_.head_y = (head_top_ + y_) / 2;
+    gap();
+    if (bp.final_norm) {
+      norm("final_norm", "Final " + norm_name(*bp.final_norm));
+      gap();
+    }
+  }
+
+  void norm(const std::string& key, const std::string& text) {
+    const double w = std::max(text_width(text, 12) + 26, 130.0);
+    const Fact fact{key, text};
+    const bool mark = c_.marked(fact);
+    c_.svg.box(cx_ - w / 2, y_, w, kNormHeight, kNormHeight / 2, mark ? "norm marked" : "norm");
+    c_.svg.text(cx_, y_ + kNormHeight / 2 + 4.2, text, {.size = 12});
+    y_ += kNormHeight;
+  }
+
+  void plus() {
+    c_.svg.circle(cx_, y_ + kPlus, kPlus, "plus");
+    const auto n = [](double v) { return svg_number(v); };
+    c_.svg.path("M" + n(cx_ - 5) + " " + n(y_ + kPlus) + "H" + n(cx_ + 5) + "M" + n(cx_) + " " +
+                    n(y_ + kPlus - 5) + "V" + n(y_ + kPlus + 5),
+                "w");
+    y_ += 2 * kPlus;
+  }
+
+  static double sublayer_height(const Wiring& wiring, const Slot& slot) {
+    const bool sandwich = std::holds_alternative<Sandwich>(wiring);
+    return 2 * kPlus + slot.height + (sandwich ? 2 : 1) * (kNormHeight + kGap) + 2 * kGap + 6;
+  }
+
+  /// Mixer or feed-forward with its norms, top to bottom.
+  void sublayer(const Wiring& wiring, const Slot& slot) {
+    const std::string name = slot.mixer ? "attention" : "ffn";
+    const std::string norm_text = norm_name(norm_of(wiring));
+    const bool before =
+        std::holds_alternative<PreNorm>(wiring) || std::holds_alternative<Sandwich>(wiring);
+    const bool inner_after =
+        std::holds_alternative<InnerPostNorm>(wiring) || std::holds_alternative<Sandwich>(wiring);
+    if (std::holds_alternative<PostNorm>(wiring)) {
+      norm("norm." + name + ".on_stream", norm_text);
+      gap();
+    }
+    const double plus_y = y_ + kPlus;
+    plus();
+    gap();
+    if (inner_after) {
+      norm("norm." + name + ".after", norm_text);
+      gap();
+    }
+    slot_cards(slot);
+    gap();
+    if (before) {
+      norm("norm." + name + ".before", norm_text);
+      gap();
+    }
+    // y_ is now where the branch leaves the stream: the arrow into f began here.
+    const double xr = cx_ + card_width_ / 2 + kResidual;
+    c_.svg.path(arc(cx_, y_, xr, plus_y), "w");
+    c_.svg.arrow(xr - 9, plus_y, cx_ + kPlus, plus_y);
+    c_.svg.circle(cx_, y_, 2.6, "wh");
+    y_ += 6;
+  }
+
+  void slot_cards(const Slot& slot) {
+    const double left = cx_ - card_width_ / 2, pad = slot_pad();
+    if (slot.variants.size() > 1) {
+      c_.svg.box(left, y_, card_width_, slot.height, kBoxRadius + 3, "slot");
+      y_ += pad;
+    }
+    for (size_t i = slot.cards.size(); i-- > 0;) {
+      const double inner = slot.variants.size() > 1 ? pad : 0;
+      const Box& box = slot.cards[i];
+      c_.paint(box, left + inner, y_, card_width_ - 2 * inner);
+      const double middle = y_ + Canvas::height(box) / 2;
+      (slot.mixer ? placed_.mixer_y : placed_.ffn_y)[slot.variants[i]] = middle;
+      y_ += Canvas::height(box);
+      if (i > 0) {
+        c_.svg.text(cx_, y_ + 13.5, "or, by layer,", {.size = 11, .classes = "s"});
+        y_ += 19;
+      }
+    }
+    if (slot.variants.size() > 1) y_ += pad;
+  }
+
+  void panel(size_t index) {
+    const Panel& p = a_.panels[index];
+    const Slot &mixer = slots_[index][0], &ffn = slots_[index][1];
+    const double height = kPanelTop + sublayer_height(p.wiring, ffn) + 8 +
+                          sublayer_height(p.wiring, mixer) + kPanelBottom;
+    c_.svg.begin_group("layers", wiring_formula(p.wiring));
+    c_.svg.box(panel_x_, y_, panel_width_, height, 14, "panel");
+    const std::string times = fmt::format("{} ×", grouped(static_cast<int64_t>(p.layers.size())));
+    c_.say(panel_x_ + 14, y_ + 27, {"layers", times},
+           {.size = 19, .bold = true, .anchor = Anchor::start});
+    if (a_.panels.size() > 1) {
+      c_.say(panel_x_ + 14, y_ + height - 10, {"layers.panel", layer_words(p.layers, a_.layers())},
+             {.size = 11, .classes = "s", .anchor = Anchor::start});
+    }
+    const double bottom = y_ + height;
+    up_arrow(y_ + kPanelTop, y_ - 2);
+    y_ += kPanelTop;
+    sublayer(p.wiring, ffn);
+    c_.svg.path("M" + svg_number(cx_) + " " + svg_number(y_ - 6) + "V" + svg_number(y_ + 8), "w");
+    y_ += 8;
+    sublayer(p.wiring, mixer);
+    c_.svg.path("M" + svg_number(cx_) + " " + svg_number(y_ - 6) + "V" + svg_number(bottom), "w");
+    y_ = bottom;
+    c_.svg.end_group();
+    gap();
+  }
+
+  /// One cell per layer, the first at the bottom, coloured like the cards.
+  void strip(double x, double top, double bottom) {
+    const auto layers = static_cast<double>(a_.layers());
+    const double height = bottom - top - 30, cell = height / layers;
+    const double inset = cell > 5 ? 1 : cell > 2.5 ? 0.5 : 0;
+    double column = x + 22;
+    const auto paint_column_of = [&](bool mixer) {
+      c_.svg.text(column + kStripCell / 2, top + 9, mixer ? "att" : "ffn",
+                  {.size = 9.5, .classes = "s"});
+      std::map<std::string, std::string> cells;  // one path per tone
+      for (size_t i = 0; i < a_.layers(); ++i) {
+        const std::string& tone =
+            mixer ? a_.mixers[a_.mixer_of[i]].tone : a_.ffns[a_.ffn_of[i]].tone;
+        const double y = top + 15 + height - cell * static_cast<double>(i + 1) + inset / 2;
+        cells[tone] += "M" + svg_number(column) + " " + svg_number(y) + "h" +
+                       svg_number(kStripCell) + "v" + svg_number(cell - inset) + "h" +
+                       svg_number(-kStripCell) + "z";
+      }
+      for (const auto& [tone, path] : cells) c_.svg.path(path, tone + "-solid");
+      column += kStripCell + 3;
+    };
+    c_.svg.begin_group("strip", "which layer has which part");
+    if (a_.mixers.size() > 1) paint_column_of(true);
+    if (a_.ffns.size() > 1) paint_column_of(false);
+    const TextStyle number{.size = 10, .classes = "s", .anchor = Anchor::end};
+    c_.svg.text(x + 18, top + 24, std::to_string(a_.layers() - 1), number);
+    c_.svg.text(x + 18, top + 15 + height - 1, "0", number);
+    c_.svg.text(x + 18, bottom - 2, "layer", number);
+    c_.svg.end_group();
+  }
+
+  void bottom_parts(double x) {
+    const Embedding& e = a_.blueprint.embedding;
+    if (a_.absolute) {
+      const Fact fact = e.sinusoidal ? Fact{"positions", "sinusoidal positions"}
+                                     : Fact{"positions", plural(e.positions, "learned position")};
+      const double py = y_ + kPlus, w = text_width(fact.text, 11.5) + 20, px = cx_ + kPlus + 20;
+      plus();
+      c_.svg.begin_group("box", "added to the embedding");
+      c_.svg.box(px, py - 13, w, 26, kBoxRadius, "io");
+      c_.say(px + w / 2, py + 4, fact, {.size = 11.5});
+      c_.svg.end_group();
+      c_.svg.arrow(px, py, cx_ + kPlus, py);
+      placed_.right = std::max(placed_.right, px + w);
+      gap();
+    }
+    Box box{"io", {"embedding.name", "Token embedding"}, {}, "one row of the table per token"};
+    box.lines = labels(
+        {{"embedding.shape", fmt::format("{} × {}", plural(e.vocab, "token"), grouped(e.width))}});
+    if (e.scale != 1)
+      box.lines.push_back({{"embedding.scale", "rows × " + real_words(e.scale)}, {}});
+    const double box_top = y_;
+    const double box_left = stream_box(box);
+    if (a_.blueprint.head.tied) tie(x, box_left, box_top + 14);
+    gap();
+    c_.svg.text(cx_, y_ + 11, "tokens", {.size = 12, .classes = "s"});
+    y_ += 18;
+  }
+
+  /// The head reads the embedding's table: a line round the layers.
+  void tie(double x, double from, double embedding_y) {
+    const auto n = [](double v) { return svg_number(v); };
+    const double left = x + 3, head = head_top_ + 14;
+    c_.svg.begin_group("tie", "one table: the head is tied to the embedding");
+    c_.svg.path("M" + n(from) + " " + n(embedding_y) + "H" + n(left + 8) + "Q" + n(left) + " " +
+                    n(embedding_y) + " " + n(left) + " " + n(embedding_y - 8) + "V" + n(head + 8) +
+                    "Q" + n(left) + " " + n(head) + " " + n(left + 8) + " " + n(head) + "H" +
+                    n(head_left_),
+                "link");
+    c_.svg.end_group();
+  }
+
+  Canvas& c_;
+  const Anatomy& a_;
+  std::vector<std::array<Slot, 2>> slots_;
+  Placed placed_;
+  bool strip_ = false;
+  double card_width_ = 210, panel_x_ = 0, panel_width_ = 0, cx_ = 0, y_ = 0, head_top_ = 0,
+         head_left_ = 0;
+};
+
+}  // namespace
+
+Placed paint_column(Canvas& canvas, const Anatomy& anatomy, double x, double y) {
+  return Column(canvas, anatomy).paint(x, y);
+}
+
+}  // namespace ashlar

@@ -1,0 +1,350 @@
+// Which nodes stand in which block, column and row.
+#include "readings/draw/graph_layout.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "ashlar/differentiate.h"
+#include "ops/kinds.h"
+#include "readings/draw/words.h"
+
+namespace ashlar {
+namespace {
+
+/// Where a node belongs: its pass, its layer, and its scope and label without both.
+struct Place {
+  Pass pass = Pass::forward;
+  std::optional<size_t> layer;
+  std::string name;
+};
+
+Place place_of(const Node& node) {
+  Place place;
+  std::string_view scope = node.scope;
+  const auto strip = [&](std::string_view prefix, Pass pass) {
+    if (!scope.starts_with(prefix) || (scope.size() > prefix.size() && scope[prefix.size()] != '.'))
+      return;
+    scope.remove_prefix(std::min(scope.size(), prefix.size() + 1));
+    place.pass = pass;
+  };
+  strip(kBackwardScope, Pass::backward);
+  strip(kRecomputedScope, Pass::recomputed);
+  std::string full(scope);
+  if (!full.empty() && !node.label.empty()) full += '.';
+  full += node.label;
+  place.layer = layer_of(full);
+  if (place.layer) {
+    const size_t dot = full.find('.', std::string_view("layers.").size());
+    full = dot == std::string::npos ? std::string() : full.substr(dot + 1);
+  }
+  place.name = full;
+  return place;
+}
+
+std::string sizes_of(const Type& type) {
+  if (type.axes.empty()) return "one number";
+  std::string text = "[";
+  for (const Axis& a : type.axes) {
+    if (text.size() > 1) text += ", ";
+    text += a.size == kTokensSize ? a.name : fmt::format("{} {}", a.name, a.size);
+  }
+  return text + (type.kind == Kind::index ? "] of indices" : "]");
+}
+
+class Layout {
+ public:
+  explicit Layout(const Graph& graph) : graph_(graph), maker_(graph.types().size(), 0) {
+    for (size_t i = 0; i < graph_.nodes().size(); ++i) {
+      places_.push_back(place_of(graph_.nodes()[i]));
+      for (const ValueId id : graph_.nodes()[i].outputs) maker_[static_cast<size_t>(id)] = i;
+    }
+    readers_.resize(graph_.types().size());
+    for (size_t i = 0; i < graph_.nodes().size(); ++i) {
+      for (const Input& in : graph_.nodes()[i].inputs) {
+        if (in.from == Input::From::value) readers_[static_cast<size_t>(in.id)].push_back(i);
+      }
+    }
+    for (const Output& o : graph_.outputs()) names_[o.value].push_back(o.name);
+  }
+
+  GraphLayout run() {
+    GraphLayout layout;
+    layout.nodes = graph_.nodes().size();
+    std::set<Pass> passes;
+    for (const Place& p : places_) passes.insert(p.pass);
+    layout.passes.assign(passes.begin(), passes.end());
+    gather();
+    if (!before_.empty()) layout.blocks.push_back(block("before the layers", 0, before_));
+    for (const auto& [layers, nodes] : kinds()) {
+      std::string title = layer_words(layers, layers_.size());
+      if (layers.size() > 1) title += ", drawn once";
+      layout.blocks.push_back(block(title, layers.size(), nodes));
+    }
+    if (!after_.empty()) layout.blocks.push_back(block("after the layers", 0, after_));
+    say_differences(layout);
+    for (const GraphBlock& b : layout.blocks) {
+      for (const GraphCell& c : b.cells) layout.drawn += c.port ? 0 : 1;
+    }
+    return layout;
+  }
+
+ private:
+  using Nodes = std::vector<size_t>;
+
+  /// Deals the nodes out to layers and to what stands before and after them.
+  void gather() {
+    bool any_layer = false, any_backward_layer = false;
+    for (size_t i = 0; i < places_.size(); ++i) {
+      const Place& p = places_[i];
+      const bool backward = p.pass == Pass::backward;
+      if (p.layer) {
+        (backward ? any_backward_layer : any_layer) = true;
+        if (layers_.size() <= *p.layer) layers_.resize(*p.layer + 1);
+        layers_[*p.layer].push_back(i);
+      } else {
+        const bool before = backward ? any_backward_layer : !any_layer;
+        (before ? before_ : after_).push_back(i);
+      }
+    }
+  }
+
+  /// What a layer's nodes are, without which layer it is.
+  std::string signature(const Nodes& nodes) const {
+    std::map<size_t, size_t> at;
+    std::string text;
+    for (const size_t i : nodes) {
+      at[i] = at.size();
+      const Node& node = graph_.nodes()[i];
+      text += fmt::format("{} {} {}", static_cast<int>(places_[i].pass), places_[i].name,
+                          node.op.name());
+      for (const Attribute& a : node.op.attributes())
+        text += fmt::format(" {}={}", a.name, a.value);
+      for (const Input& in : node.inputs) {
+        const auto made =
+            in.from == Input::From::value ? at.find(maker_[static_cast<size_t>(in.id)]) : at.end();
+        text +=
+            made == at.end() ? " " + to_string(graph_.type(in)) : fmt::format(" %{}", made->second);
+      }
+      text += '\n';
+    }
+    return text;
+  }
+
+  /// Layers that are alike, and the nodes of the first of them.
+  std::vector<std::pair<std::vector<size_t>, Nodes>> kinds() const {
+    std::vector<std::pair<std::vector<size_t>, Nodes>> all;
+    std::map<std::string, size_t> of;
+    for (size_t layer = 0; layer < layers_.size(); ++layer) {
+      if (layers_[layer].empty()) continue;
+      const auto [it, fresh] = of.emplace(signature(layers_[layer]), all.size());
+      if (fresh) all.push_back({{}, layers_[layer]});
+      all[it->second].first.push_back(layer);
+    }
+    return all;
+  }
+
+  /// Attributes of forward nodes that not all kinds of layers have alike.
+  static void say_differences(GraphLayout& layout) {
+    std::map<std::pair<std::string, std::string>, std::set<std::string>> values;
+    const auto each = [&](const auto& f) {
+      for (GraphBlock& b : layout.blocks) {
+        for (GraphCell& c : b.cells) {
+          if (b.layers == 0 || c.port || c.pass != Pass::forward) continue;
+          for (const Attribute& a : c.attributes) f(c, a);
+        }
+      }
+    };
+    each([&](const GraphCell& c, const Attribute& a) {
+      values[{c.title, a.name}].insert(a.value);
+    });
+    each([&](GraphCell& c, const Attribute& a) {
+      if (values[{c.title, a.name}].size() > 1) c.detail += fmt::format(" {} {}", a.name, a.value);
+    });
+  }
+
+  GraphCell cell_of(size_t i) const {
+    const Node& node = graph_.nodes()[i];
+    GraphCell cell;
+    cell.pass = places_[i].pass;
+    cell.title = std::string(node.op.name());
+    if (!places_[i].name.empty()) cell.title += " " + places_[i].name;
+    cell.hover = std::string(node.op.doc().formula);
+    cell.attributes = node.op.attributes();
+    for (const Attribute& a : cell.attributes)
+      cell.hover += fmt::format("\n{} = {}", a.name, a.value);
+    for (const Input& in : node.inputs) {
+      if (in.from != Input::From::param) continue;
+      const Param& p = graph_.params()[static_cast<size_t>(in.id)];
+      cell.hover += fmt::format("\nreads {} {}", p.name, sizes_of({Kind::real, p.axes}));
+    }
+    const std::string prefix = gradient_name({});
+    std::vector<std::string> gradients;
+    for (const ValueId id : node.outputs) {
+      cell.hover += fmt::format("\nmakes {}", sizes_of(graph_.type(id)));
+      const auto it = names_.find(id);
+      if (it == names_.end()) continue;
+      for (const std::string& name : it->second) {
+        if (!name.starts_with(prefix)) continue;
+        gradients.push_back(relative(name.substr(prefix.size())));
+        cell.hover += fmt::format(": gradient of {}", gradients.back());
+      }
+    }
+    cell.detail = sizes_of(graph_.type(node.outputs.front()));
+    if (node.outputs.size() > 1)
+      cell.detail += fmt::format(" and {} more", node.outputs.size() - 1);
+    if (gradients.size() == 1)
+      cell.gradient = "gradient of " + gradients[0];
+    else if (!gradients.empty())
+      cell.gradient = fmt::format("gradients of {} parameters", gradients.size());
+    Node inner = node;  // its kind is that of the forward node it belongs to
+    inner.scope = places_[i].layer ? fmt::format("layers.{}", *places_[i].layer) : std::string();
+    inner.label = places_[i].name;
+    if (inner.scope.empty() && inner.label.starts_with("loss")) inner.label = "head";
+    cell.kind = kind_of(inner);
+    return cell;
+  }
+
+  static std::string relative(const std::string& parameter) {
+    if (!layer_of(parameter)) return parameter;
+    return parameter.substr(parameter.find('.', std::string_view("layers.").size()) + 1);
+  }
+
+  GraphBlock block(const std::string& title, size_t layers, const Nodes& nodes) const {
+    GraphBlock b;
+    b.title = title;
+    b.layers = layers;
+    std::map<size_t, size_t> cell_at;   // node -> cell
+    std::map<ValueId, size_t> port_at;  // value that enters -> cell
+    const std::set<size_t> inside(nodes.begin(), nodes.end());
+    for (const size_t i : nodes) {
+      const Node& node = graph_.nodes()[i];
+      std::vector<size_t> reads;
+      for (const Input& in : node.inputs) {
+        if (in.from != Input::From::value) continue;
+        const size_t made = maker_[static_cast<size_t>(in.id)];
+        if (inside.count(made) != 0) {
+          reads.push_back(cell_at.at(made));
+          continue;
+        }
+        const auto [it, fresh] = port_at.emplace(in.id, b.cells.size());
+        if (fresh) b.cells.push_back(port("in", places_[i].pass, in.id));
+        reads.push_back(it->second);
+      }
+      std::sort(reads.begin(), reads.end());
+      reads.erase(std::unique(reads.begin(), reads.end()), reads.end());
+      cell_at[i] = b.cells.size();
+      b.cells.push_back(cell_of(i));
+      b.cells.back().reads = reads;
+    }
+    for (const size_t i : nodes) {
+      for (const ValueId id : graph_.nodes()[i].outputs) {
+        const auto& readers = readers_[static_cast<size_t>(id)];
+        const bool leaves = std::any_of(readers.begin(), readers.end(), [&](size_t r) {
+          return inside.count(r) == 0 && places_[r].pass == places_[i].pass;
+        });
+        if (places_[i].pass == Pass::forward) {
+          const bool kept = std::any_of(readers.begin(), readers.end(),
+                                        [&](size_t r) { return places_[r].pass != Pass::forward; });
+          if (kept && graph_.type(id).per_token()) b.kept += 4 * graph_.type(id).feature_count();
+        }
+        if (!leaves) continue;
+        b.cells.push_back(port("out", places_[i].pass, id));
+        b.cells.back().reads = {cell_at.at(i)};
+      }
+    }
+    set_rows(b, nodes, cell_at);
+    return b;
+  }
+
+  GraphCell port(std::string_view direction, Pass pass, ValueId id) const {
+    GraphCell cell;
+    cell.pass = pass;
+    cell.port = true;
+    const Place& made = places_[maker_[static_cast<size_t>(id)]];
+    const bool gradient = made.pass == Pass::backward;
+    cell.title = fmt::format("{}: {}{}", direction, gradient ? "gradient at " : "",
+                             made.name.empty() ? "a value" : made.name);
+    cell.detail = sizes_of(graph_.type(id));
+    cell.kind = "io";
+    return cell;
+  }
+
+  /// The backward pass stands, from below, in the rows of the forward nodes that it belongs to.
+  void set_rows(GraphBlock& b, const Nodes& nodes, const std::map<size_t, size_t>& cell_at) const {
+    const auto from_below = [](const GraphCell& c) { return c.pass == Pass::backward; };
+    const auto entering = [](const GraphCell& c) { return c.title.starts_with("in"); };
+    const auto stack = [&](bool top) {  // ports at one end of the columns
+      std::map<Pass, double> used;
+      double most = 0;
+      for (GraphCell& c : b.cells) {
+        if (!c.port || (entering(c) != from_below(c)) != top) continue;
+        c.row = b.rows + used[c.pass]++;
+        most = std::max(most, used[c.pass]);
+      }
+      b.rows += most;
+    };
+    stack(true);
+    const bool has_forward = std::any_of(
+        nodes.begin(), nodes.end(), [&](size_t i) { return places_[i].pass == Pass::forward; });
+    const Pass base = has_forward ? Pass::forward : Pass::backward;
+    Nodes rows, later;
+    for (const size_t i : nodes) (places_[i].pass == base ? rows : later).push_back(i);
+    std::vector<Nodes> backward(rows.size()), again(rows.size());
+    size_t at = rows.empty() ? 0 : rows.size() - 1, next = 0;
+    for (const size_t i : later) {
+      const std::string& name = places_[i].name;
+      if (places_[i].pass == Pass::recomputed) {
+        for (size_t r = next; r < rows.size(); ++r) {
+          if (places_[rows[r]].name != name) continue;
+          next = r;
+          break;
+        }
+        again[next].push_back(i);
+        continue;
+      }
+      for (size_t r = at + 1; r-- > 0;) {
+        const std::string& forward = places_[rows[r]].name;
+        if (forward == name || forward.starts_with(name + ".")) {
+          at = r;
+          break;
+        }
+      }
+      backward[at].push_back(i);
+    }
+    for (size_t r = 0; r < rows.size(); ++r) {
+      const double height =
+          static_cast<double>(std::max<size_t>({1, backward[r].size(), again[r].size()}));
+      const auto centred = [&](size_t n) { return b.rows + (height - static_cast<double>(n)) / 2; };
+      b.cells[cell_at.at(rows[r])].row = centred(1);
+      for (size_t k = 0; k < again[r].size(); ++k)
+        b.cells[cell_at.at(again[r][k])].row = centred(again[r].size()) + static_cast<double>(k);
+      for (size_t k = 0; k < backward[r].size(); ++k)
+        b.cells[cell_at.at(backward[r][k])].row = b.rows + height - 1 - static_cast<double>(k);
+      b.rows += height;
+    }
+    stack(false);
+  }
+
+  const Graph& graph_;
+  std::vector<Place> places_;   // of each node
+  std::vector<size_t> maker_;   // of each value
+  std::vector<Nodes> readers_;  // of each value
+  std::map<ValueId, std::vector<std::string>> names_;
+  std::vector<Nodes> layers_;
+  Nodes before_, after_;
+};
+
+}  // namespace
+
+std::span<const std::string_view> enum_names(Pass) {
+  static constexpr std::string_view kNames[] = {"forward", "recomputed", "backward"};
+  return kNames;
+}
+
+GraphLayout layout_of(const Graph& graph) { return Layout(graph).run(); }
+
+}  // namespace ashlar

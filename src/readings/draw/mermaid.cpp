@@ -1,0 +1,155 @@
+// Figures as Mermaid flowcharts.
+#include <fmt/format.h>
+
+#include "base/units.h"
+#include "readings/draw/figure.h"
+
+namespace ashlar {
+namespace {
+
+class Chart {
+ public:
+  Chart(std::string& out, const Anatomy& a, size_t index)
+      : out_(out), a_(a), prefix_("m" + std::to_string(index)) {}
+
+  void write() {
+    line(fmt::format("subgraph {}[{}]", prefix_,
+                     mermaid_label({fmt::format(
+                         "{}: {} parameters", a_.name(),
+                         short_number(static_cast<double>(a_.count.parameters.total)))})));
+    line("direction BT");
+    const Embedding& e = a_.blueprint.embedding;
+    std::vector<std::string> words{
+        "Token embedding", fmt::format("{} × {}", plural(e.vocab, "token"), grouped(e.width))};
+    if (e.scale != 1) words.push_back("rows × " + real_words(e.scale));
+    std::string last = node("embedding", words);
+    if (a_.absolute) {
+      const std::string positions =
+          node("positions",
+               {e.sinusoidal ? "sinusoidal positions" : plural(e.positions, "learned position")});
+      const std::string plus = add("embedding_plus");
+      edge(last, plus);
+      edge(positions, plus);
+      last = plus;
+    }
+    for (size_t p = 0; p < a_.panels.size(); ++p) last = panel(p, last);
+    if (a_.blueprint.final_norm) {
+      const std::string norm = node("final_norm", {"Final " + norm_name(*a_.blueprint.final_norm)});
+      edge(last, norm);
+      last = norm;
+    }
+    const Head& h = a_.blueprint.head;
+    words = {"Output head", fmt::format("{} → {}", grouped(e.width), grouped(e.vocab)),
+             h.tied ? "the embedding's table again" : "a matrix of its own"};
+    if (h.scale != 1) words.push_back("logits × " + real_words(h.scale));
+    if (h.softcap > 0) words.push_back("logits capped at " + real_words(h.softcap));
+    edge(last, node("head", words));
+    if (h.tied) line(fmt::format("{}embedding -.- {}head", prefix_, prefix_));
+    line("end");
+  }
+
+ private:
+  void line(const std::string& text) { out_ += "  " + text + "\n"; }
+  std::string node(const std::string& id, const std::vector<std::string>& words) {
+    line(prefix_ + id + "[" + mermaid_label(words) + "]");
+    return prefix_ + id;
+  }
+  std::string add(const std::string& id) {
+    line(prefix_ + id + "((\"+\"))");
+    return prefix_ + id;
+  }
+  void edge(const std::string& from, const std::string& to) { line(from + " --> " + to); }
+
+  std::string norm(const std::string& id, const Wiring& w, const std::string& from) {
+    const std::string name = node(id, {norm_name(norm_of(w))});
+    edge(from, name);
+    return name;
+  }
+
+  std::string sublayer(const Panel& p, size_t panel, bool mixer, const std::string& from) {
+    const std::string id = (mixer ? "attn" : "ffn") + std::to_string(panel);
+    const bool before =
+        std::holds_alternative<PreNorm>(p.wiring) || std::holds_alternative<Sandwich>(p.wiring);
+    const bool inner = std::holds_alternative<InnerPostNorm>(p.wiring) ||
+                       std::holds_alternative<Sandwich>(p.wiring);
+    std::string last = before ? norm(id + "_norm", p.wiring, from) : from;
+    std::vector<std::string> words;
+    const auto& variants = mixer ? p.mixers : p.ffns;
+    const bool several = (mixer ? a_.mixers.size() : a_.ffns.size()) > 1;
+    for (const size_t v : variants) {
+      if (!words.empty()) words.push_back("or, by layer,");
+      words.push_back(mixer ? mixer_name(a_.mixers[v].part) : ffn_name(a_.ffns[v].part));
+      if (several)
+        words.push_back(layer_words(mixer ? a_.mixers[v].layers : a_.ffns[v].layers, a_.layers()));
+      for (const Fact& f :
+           mixer ? mixer_facts(a_.mixers[v].part, a_.absolute) : ffn_facts(a_.ffns[v].part))
+        words.push_back(f.text);
+    }
+    const std::string f = node(id, words);
+    edge(last, f);
+    last = inner ? norm(id + "_post_norm", p.wiring, f) : f;
+    const std::string plus = add(id + "_plus");
+    edge(last, plus);
+    edge(from, plus);
+    return std::holds_alternative<PostNorm>(p.wiring) ? norm(id + "_post_norm", p.wiring, plus)
+                                                      : plus;
+  }
+
+  std::string panel(size_t index, const std::string& from) {
+    const Panel& p = a_.panels[index];
+    std::vector<std::string> title{fmt::format("{} ×", p.layers.size())};
+    if (a_.panels.size() > 1) title.push_back(layer_words(p.layers, a_.layers()));
+    line(
+        fmt::format("subgraph {}layers{}[{}]", prefix_, index, mermaid_label({join(title, ", ")})));
+    line("direction BT");
+    const std::string enter = fmt::format("{}in{}", prefix_, index);
+    line(enter + "([\"residual stream\"])");
+    const std::string last = sublayer(p, index, false, sublayer(p, index, true, enter));
+    line("end");
+    edge(from, enter);
+    return last;
+  }
+
+  std::string& out_;
+  const Anatomy& a_;
+  std::string prefix_;
+};
+
+}  // namespace
+
+std::string mermaid_label(const std::vector<std::string>& lines) {
+  std::string out;
+  for (const std::string& line : lines) {
+    if (!out.empty()) out += "<br/>";
+    for (const char c : line) {
+      switch (c) {
+        case '"':
+          out += "#quot;";
+          break;
+        case '#':
+          out += "#35;";
+          break;
+        case '<':
+          out += "#lt;";
+          break;
+        case '>':
+          out += "#gt;";
+          break;
+        case '&':
+          out += "#amp;";
+          break;
+        default:
+          out += static_cast<unsigned char>(c) < 32 ? ' ' : c;
+      }
+    }
+  }
+  return "\"" + out + "\"";
+}
+
+std::string draw_mermaid(const std::vector<Anatomy>& models) {
+  std::string out = "flowchart BT\n";
+  for (size_t i = 0; i < models.size(); ++i) Chart(out, models[i], i).write();
+  return out;
+}
+
+}  // namespace ashlar

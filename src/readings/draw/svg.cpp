@@ -1,0 +1,206 @@
+// Figures as SVG: header, column of layers, insets, and lines from the parts to their insets.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/units.h"
+#include "readings/draw/canvas.h"
+#include "readings/draw/column.h"
+#include "readings/draw/figure.h"
+
+namespace ashlar {
+namespace {
+
+constexpr double kMargin = 24, kBetween = 46, kInsetGap = 16, kHeaderGap = 22;
+// From an inset's edge to the boxes in it, and from its top to the middle of the experts.
+constexpr double kInsetPad = 0, kExpertsMiddle = 150;
+
+struct Extent {
+  double width = 0, height = 0;
+};
+
+struct Tile {
+  std::string what;
+  Fact value;
+};
+
+std::vector<Tile> tiles_of(const Anatomy& a) {
+  const Blueprint& bp = a.blueprint;
+  const Count::Parameters& p = a.count.parameters;
+  const auto number = [](int64_t n) { return short_number(static_cast<double>(n)); };
+  std::vector<Tile> tiles{{"parameters", {"", number(p.total)}}};
+  if (p.active != p.total) tiles.push_back({"active per token", {"", number(p.active)}});
+  tiles.push_back({"layers", {"layers.count", grouped(static_cast<int64_t>(a.layers()))}});
+  tiles.push_back({"d_model", {"d_model", grouped(bp.embedding.width)}});
+  tiles.push_back({"vocabulary", {"vocabulary", grouped(bp.embedding.vocab)}});
+  if (bp.context > 0) tiles.push_back({"context", {"context", grouped(bp.context)}});
+  tiles.push_back(
+      {"state per token", {"state", grouped(a.count.state.elements_per_token) + " numbers"}});
+  return tiles;
+}
+
+double header(Canvas& c, const Anatomy& a, double x, double y, double width) {
+  double size = 22;
+  while (size > 9 && text_width(a.name(), size, true) > width) size -= 1;
+  std::string name = a.name();
+  while (text_width(name, size, true) > width && name.size() > 4) {
+    name.resize(name.size() - 4);
+    while (!name.empty() && (static_cast<unsigned char>(name.back()) & 0xC0) == 0x80)
+      name.pop_back();
+    name += "...";
+    if (text_width(name, size, true) <= width) break;
+  }
+  c.svg.text(x, y + 20, name, {.size = size, .bold = true, .anchor = Anchor::start});
+  double at = x, top = y + 32;
+  for (const Tile& t : tiles_of(a)) {
+    const double w = std::max(text_width(t.what, 11), text_width(t.value.text, 14, true));
+    if (at > x && at + w > x + width) {
+      at = x;
+      top += 40;
+    }
+    c.svg.text(at, top + 12, t.what, {.size = 11, .classes = "s", .anchor = Anchor::start});
+    c.say(at, top + 29, t.value, {.size = 14, .bold = true, .anchor = Anchor::start});
+    at += w + 26;
+  }
+  return top + 36 - y;
+}
+
+Extent column_extent(const Anatomy& a) {
+  Marks marks(1);
+  Canvas canvas(marks, 0, true);
+  const Placed p = paint_column(canvas, a, 0, 0);
+  return {p.width, p.height};
+}
+
+double inset_height(const Anatomy& a, const Inset& inset) {
+  Marks marks(1);
+  Canvas canvas(marks, 0, true);
+  return paint_inset(canvas, a, inset, 0, 0);
+}
+
+/// From a part's card to its inset, dotted in the part's colour.
+void link(Canvas& c, const std::string& tone, double x1, double y1, double x2, double y2) {
+  const double middle = (x1 + x2) / 2;
+  const auto n = [](double v) { return svg_number(v); };
+  c.svg.path("M" + n(x1) + " " + n(y1) + "C" + n(middle) + " " + n(y1) + " " + n(middle) + " " +
+                 n(y2) + " " + n(x2) + " " + n(y2),
+             tone + "-link");
+}
+
+/// Insets below each other, as one column of a figure.
+struct InsetColumn {
+  std::vector<Inset> insets;
+  std::vector<double> heights;
+  double height = -kInsetGap;
+  void add(const Inset& inset, double inset_height) {
+    insets.push_back(inset);
+    heights.push_back(inset_height);
+    height += inset_height + kInsetGap;
+  }
+};
+
+/// Where a mixture has experts, their inside and what else is further from the stream stands in a
+/// second column.
+std::vector<InsetColumn> inset_columns(const Anatomy& a, bool one) {
+  const std::vector<Inset> insets = insets_of(a);
+  const bool experts = std::any_of(insets.begin(), insets.end(),
+                                   [](const Inset& i) { return i.what == Inset::What::experts; });
+  std::vector<InsetColumn> columns(experts && !one ? 2 : 1);
+  for (const Inset& i : insets) {
+    const bool far = i.what == Inset::What::dense || i.what == Inset::What::mtp;
+    columns[far ? columns.size() - 1 : 0].add(i, inset_height(a, i));
+  }
+  return columns;
+}
+
+Extent tall_figure(Canvas& c, const Anatomy& a, double x, double y) {
+  const Extent column = column_extent(a);
+  const double width = std::max(column.width, kInsetWidth);
+  double at = y + header(c, a, x, y, width) + kHeaderGap;
+  paint_column(c, a, x + (width - column.width) / 2, at);
+  at += column.height + kHeaderGap;
+  for (const Inset& inset : insets_of(a))
+    at += paint_inset(c, a, inset, x + (width - kInsetWidth) / 2, at) + kInsetGap;
+  return {width, at - kInsetGap - y};
+}
+
+Extent wide_figure(Canvas& c, const Anatomy& a, double x, double y) {
+  const Extent column = column_extent(a);
+  const std::vector<InsetColumn> columns = inset_columns(a, false);
+  double body = column.height,
+         width = column.width + static_cast<double>(columns.size()) * (kBetween + kInsetWidth);
+  for (const InsetColumn& i : columns) body = std::max(body, i.height);
+  const double head = header(c, a, x, y, width) + kHeaderGap;
+  const Placed p = paint_column(c, a, x, y + head + (body - column.height) / 2);
+  double ix = x + column.width + kBetween, experts_y = 0;
+  for (size_t k = 0; k < columns.size(); ++k) {
+    double at = y + head + (body - columns[k].height) / 2;
+    for (size_t i = 0; i < columns[k].insets.size(); ++i) {
+      const Inset& inset = columns[k].insets[i];
+      const double iy = at + std::min(columns[k].heights[i] / 2, 60.0);
+      for (const size_t v : inset.variants) {
+        const std::string& tone = inset.of_mixer() ? a.mixers[v].tone : a.ffns[v].tone;
+        if (k == 0) {
+          link(c, tone, p.card_right, inset.of_mixer() ? p.mixer_y[v] : p.ffn_y[v], ix, iy);
+        } else if (std::holds_alternative<ExpertFfnPart>(a.ffns[v].part)) {
+          link(c, tone, ix - kBetween - kInsetPad, experts_y, ix, iy);
+        }
+      }
+      if (inset.what == Inset::What::experts) experts_y = at + kExpertsMiddle;
+      at += paint_inset(c, a, inset, ix, at) + kInsetGap;
+    }
+    ix += kInsetWidth + kBetween;
+  }
+  return {width, head + body};
+}
+
+Extent figure(Canvas& c, const Anatomy& a, double x, double y, bool tall) {
+  return tall ? tall_figure(c, a, x, y) : wide_figure(c, a, x, y);
+}
+
+std::string description(const Anatomy& a) {
+  std::vector<std::string> parts{fmt::format("{}: {}, d_model {}", a.name(),
+                                             plural(static_cast<int64_t>(a.layers()), "layer"),
+                                             grouped(a.blueprint.embedding.width))};
+  for (const MixerVariant& v : a.mixers)
+    parts.push_back(mixer_name(v.part) + ", " + reach_words(v.part) + " (" +
+                    layer_words(v.layers, a.layers()) + ")");
+  for (const FfnVariant& v : a.ffns)
+    parts.push_back(ffn_name(v.part) + " (" + layer_words(v.layers, a.layers()) + ")");
+  return join(parts, "; ");
+}
+
+}  // namespace
+
+std::string draw_svg(const std::vector<Anatomy>& models, bool tall, bool standalone) {
+  Marks marks(models.size());
+  Svg body;
+  double width = 0, height = 0;
+  for (const bool collect : {true, false}) {
+    double x = kMargin;
+    height = 0;
+    for (size_t m = 0; m < models.size(); ++m) {
+      Canvas canvas(marks, m, collect);
+      const Extent e = figure(canvas, models[m], x, kMargin, tall);
+      if (!collect) body.append(canvas.svg);
+      x += e.width + (m + 1 < models.size() ? 56 : 0);
+      height = std::max(height, e.height);
+    }
+    width = x + kMargin;
+  }
+  height += 2 * kMargin;
+  if (models.size() > 1) {
+    body.box(kMargin, height - 12, 26, 15, 3, "mark");
+    body.text(kMargin + 34, height, "is not the same in all of them",
+              {.size = 12, .classes = "s", .anchor = Anchor::start});
+    height += 22;
+  }
+  std::vector<std::string> names, words;
+  for (const Anatomy& a : models) {
+    names.push_back(a.name());
+    words.push_back(description(a));
+  }
+  return svg_document(width, height, join(names, ", "), join(words, ". "), body.body(), standalone);
+}
+
+}  // namespace ashlar

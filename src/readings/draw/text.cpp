@@ -1,0 +1,238 @@
+// Figures as plain text for a terminal.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/units.h"
+#include "readings/draw/figure.h"
+
+namespace ashlar {
+namespace {
+
+/// Columns that UTF-8 text takes: one per code point.
+size_t columns_of(std::string_view text) {
+  size_t n = 0;
+  for (const char c : text) n += (static_cast<unsigned char>(c) & 0xC0) != 0x80 ? 1 : 0;
+  return n;
+}
+
+std::string repeated(std::string_view what, size_t n) {
+  std::string out;
+  for (size_t i = 0; i < n; ++i) out += what;
+  return out;
+}
+
+std::string padded(const std::string& text, size_t columns) {
+  const size_t have = columns_of(text);
+  return have >= columns ? text : text + std::string(columns - have, ' ');
+}
+
+std::string centred(const std::string& text, size_t columns) {
+  const size_t have = columns_of(text);
+  if (have >= columns) return text;
+  return padded(std::string((columns - have) / 2, ' ') + text, columns);
+}
+
+/// The column of the residual stream. Inside of the layers the stream runs on the left, parts hang
+/// to the right of it:
+///   ⊕◄─ part ─ norm ◄─┐
+///   │                 │
+///   ├─────────────────┘
+class TextFigure {
+ public:
+  explicit TextFigure(const Anatomy& a) : a_(a) {}
+
+  std::vector<std::string> lines() {
+    measure();
+    const Blueprint& bp = a_.blueprint;
+    const Count::Parameters& p = a_.count.parameters;
+    out_.push_back(a_.name());
+    std::string numbers = short_number(static_cast<double>(p.total)) + " parameters";
+    if (p.active != p.total)
+      numbers += ", " + short_number(static_cast<double>(p.active)) + " active per token";
+    out_.push_back(numbers);
+    if (bp.context > 0) out_.push_back("context " + plural(bp.context, "token"));
+    out_.push_back(
+        fmt::format("remembers {} numbers per token", grouped(a_.count.state.elements_per_token)));
+    out_.push_back("");
+    out_.push_back(centred("next token", total()));
+    arrow();
+    std::vector<std::string> head{
+        "Output head",
+        fmt::format("{} → {}", grouped(bp.embedding.width), grouped(bp.embedding.vocab)),
+        bp.head.tied ? "the embedding's table again" : "a matrix of its own"};
+    if (bp.head.bias) head.push_back("with a bias");
+    if (bp.head.scale != 1) head.push_back("logits × " + real_words(bp.head.scale));
+    if (bp.head.softcap > 0) head.push_back("logits capped at " + real_words(bp.head.softcap));
+    box(head);
+    if (bp.final_norm) {
+      arrow();
+      box({"Final " + norm_name(*bp.final_norm)});
+    }
+    for (size_t i = a_.panels.size(); i-- > 0;) panel(a_.panels[i]);
+    arrow();
+    if (a_.absolute) {
+      out_.push_back(
+          centred("(+) ◄── " + (bp.embedding.sinusoidal
+                                    ? std::string("sinusoidal positions")
+                                    : plural(bp.embedding.positions, "learned position")),
+                  total()));
+      arrow();
+    }
+    std::vector<std::string> table{
+        "Token embedding",
+        fmt::format("{} × {}", plural(bp.embedding.vocab, "token"), grouped(bp.embedding.width))};
+    if (bp.embedding.scale != 1) table.push_back("rows × " + real_words(bp.embedding.scale));
+    box(table);
+    arrow();
+    out_.push_back(centred("tokens", total()));
+    if (!bp.mtp.empty()) {
+      out_.push_back("");
+      out_.push_back(fmt::format("and {} for multi-token prediction, {} parameters",
+                                 plural(static_cast<int64_t>(bp.mtp.size()), "layer"),
+                                 short_number(static_cast<double>(p.mtp))));
+    }
+    return out_;
+  }
+
+ private:
+  size_t total() const { return inner_ + 14; }
+
+  std::vector<std::string> words(const Panel& p, bool mixer) const {
+    std::vector<std::string> out;
+    const bool several = (mixer ? a_.mixers.size() : a_.ffns.size()) > 1;
+    for (const size_t v : mixer ? p.mixers : p.ffns) {
+      if (!out.empty()) out.push_back("or, by layer,");
+      std::string name = mixer ? mixer_name(a_.mixers[v].part) : ffn_name(a_.ffns[v].part);
+      if (several)
+        name +=
+            " (" + layer_words(mixer ? a_.mixers[v].layers : a_.ffns[v].layers, a_.layers()) + ")";
+      out.push_back(std::move(name));
+      for (const Fact& f :
+           mixer ? mixer_facts(a_.mixers[v].part, a_.absolute) : ffn_facts(a_.ffns[v].part))
+        out.push_back("  " + f.text);
+      if (mixer) continue;
+      if (const auto* e = std::get_if<ExpertFfnPart>(&a_.ffns[v].part)) {
+        out.push_back("  router:");
+        for (const Fact& f : router_facts(*e)) out.push_back("    " + f.text);
+      }
+    }
+    return out;
+  }
+
+  void measure() {
+    inner_ = 30;
+    for (const Panel& p : a_.panels) {
+      for (const bool mixer : {true, false}) {
+        for (const std::string& w : words(p, mixer)) inner_ = std::max(inner_, columns_of(w) + 2);
+      }
+    }
+  }
+
+  void arrow() { out_.push_back(centred("▲", total())); }
+
+  void box(const std::vector<std::string>& lines) {
+    size_t width = 26;
+    for (const std::string& l : lines) width = std::max(width, columns_of(l) + 2);
+    out_.push_back(centred("┌" + repeated("─", width) + "┐", total()));
+    for (const std::string& l : lines)
+      out_.push_back(centred("│" + centred(l, width) + "│", total()));
+    out_.push_back(centred("└" + repeated("─", width) + "┘", total()));
+  }
+
+  void row(const std::string& inside, const std::string& right = " ") {
+    out_.push_back("│ " + padded(inside, total() - 6) + right + "  │");
+  }
+
+  /// One row of the branch of a part: stream on the left, way round on the right.
+  void branch(const std::string& stream, const std::string& inside) {
+    row(stream + " " + padded(inside, inner_ + 4), " ");
+  }
+
+  void framed(const std::vector<std::string>& lines) {
+    branch("│", " ┌" + repeated("─", inner_) + "┐");
+    for (const std::string& l : lines) branch("│", " │ " + padded(l, inner_ - 1) + "│");
+    branch("│", " └" + repeated("─", inner_) + "┘");
+  }
+
+  void sublayer(const Panel& p, bool mixer) {
+    const std::string norm = norm_name(norm_of(p.wiring));
+    const bool before =
+        std::holds_alternative<PreNorm>(p.wiring) || std::holds_alternative<Sandwich>(p.wiring);
+    const bool inner = std::holds_alternative<InnerPostNorm>(p.wiring) ||
+                       std::holds_alternative<Sandwich>(p.wiring);
+    if (std::holds_alternative<PostNorm>(p.wiring)) {
+      branch("▲", "");
+      branch(norm, "(on the stream)");
+      branch("▲", "");
+    }
+    branch("⊕", "◄┐");
+    if (inner) {
+      branch("│", " │");
+      branch("│", " " + norm);
+    }
+    branch("│", " ▲");
+    framed(words(p, mixer));
+    branch("│", " ▲");
+    if (before) {
+      branch("│", " " + norm);
+      branch("│", " ▲");
+    }
+    branch("├", "─┘");
+  }
+
+  void panel(const Panel& p) {
+    arrow();
+    std::string title = fmt::format("─ {} × ", p.layers.size());
+    if (a_.panels.size() > 1) title += "(" + layer_words(p.layers, a_.layers()) + ") ";
+    out_.push_back("┌" + title + repeated("─", total() - 2 - columns_of(title)) + "┐");
+    row("▲");
+    sublayer(p, false);
+    row("│");
+    sublayer(p, true);
+    row("│");
+    out_.push_back("└" + repeated("─", total() - 2) + "┘");
+  }
+
+  const Anatomy& a_;
+  std::vector<std::string> out_;
+  size_t inner_ = 30;
+};
+
+}  // namespace
+
+std::string draw_text(const std::vector<Anatomy>& models, int columns) {
+  std::vector<std::vector<std::string>> figures;
+  std::vector<size_t> widths;
+  size_t sum = 0;
+  for (const Anatomy& a : models) {
+    figures.push_back(TextFigure(a).lines());
+    size_t width = 0;
+    for (const std::string& l : figures.back()) width = std::max(width, columns_of(l));
+    widths.push_back(width);
+    sum += width + 3;
+  }
+  std::string out;
+  const auto put = [&](std::string line) {
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+  };
+  if (models.size() > 1 && sum <= static_cast<size_t>(std::max(columns, 1))) {
+    size_t rows = 0;
+    for (const auto& f : figures) rows = std::max(rows, f.size());
+    for (size_t r = 0; r < rows; ++r) {
+      std::string line;
+      for (size_t m = 0; m < figures.size(); ++m)
+        line += padded(r < figures[m].size() ? figures[m][r] : "", widths[m] + 3);
+      put(std::move(line));
+    }
+    return out;
+  }
+  for (size_t m = 0; m < figures.size(); ++m) {
+    if (m > 0) out += "\n";
+    for (const std::string& line : figures[m]) put(line);
+  }
+  return out;
+}
+
+}  // namespace ashlar

@@ -1,0 +1,273 @@
+// Words about parts.
+#include "readings/draw/words.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "base/units.h"
+
+namespace ashlar {
+
+std::string plural(int64_t n, std::string_view what) {
+  return fmt::format("{} {}{}", grouped(n), what, n == 1 ? "" : "s");
+}
+
+std::string real_words(double value) {
+  if (value == std::floor(value) && std::abs(value) < 1e15)
+    return grouped(static_cast<int64_t>(value));
+  return fmt::format("{:.4g}", value);
+}
+
+std::string join(const std::vector<std::string>& parts, std::string_view between) {
+  std::string out;
+  for (const std::string& p : parts) {
+    if (p.empty()) continue;
+    if (!out.empty()) out += between;
+    out += p;
+  }
+  return out;
+}
+
+std::string norm_name(const Norm& norm) {
+  return norm.kind == NormKind::rms ? "RMSNorm" : "LayerNorm";
+}
+
+const Norm& norm_of(const Wiring& wiring) {
+  return std::visit([](const auto& w) -> const Norm& { return w.norm; }, wiring);
+}
+
+std::string wiring_name(const Wiring& w) {
+  static constexpr const char* kNames[] = {"pre-norm", "post-norm", "post-norm inside the residual",
+                                           "sandwich norm"};
+  return kNames[w.index()];
+}
+
+std::string wiring_formula(const Wiring& w) {
+  static constexpr const char* kFormulas[] = {"x + f(norm(x))", "norm(x + f(x))", "x + norm(f(x))",
+                                              "x + norm(f(norm(x)))"};
+  return kFormulas[w.index()];
+}
+
+std::string wiring_words(const Wiring& w) {
+  static constexpr const char* kWords[] = {
+      "normalises before attention and feed-forward",
+      "normalises after attention and feed-forward, on the residual stream itself",
+      "normalises after attention and feed-forward, inside the residual",
+      "normalises before and after attention and feed-forward, inside the residual"};
+  return kWords[w.index()];
+}
+
+std::string mixer_name(const Mixer& mixer) {
+  const auto* a = std::get_if<AttentionPart>(&mixer);
+  if (a == nullptr) return "Multi-head latent attention";
+  return a->kv_heads == a->heads ? "Multi-head attention"
+         : a->kv_heads == 1      ? "Multi-query attention"
+                                 : "Grouped-query attention";
+}
+
+std::string mixer_tone(const Mixer& mixer) {
+  const auto* a = std::get_if<AttentionPart>(&mixer);
+  if (a == nullptr) return "latent";
+  return a->window > 0 ? "window" : a->chunk > 0 ? "chunk" : "full";
+}
+
+std::string reach_words(const Mixer& mixer) {
+  const auto* a = std::get_if<AttentionPart>(&mixer);
+  std::vector<std::string> parts;
+  if (a != nullptr && a->window > 0) parts.push_back("sees the last " + plural(a->window, "token"));
+  if (a != nullptr && a->chunk > 0)
+    parts.push_back("sees its chunk of " + plural(a->chunk, "token"));
+  return parts.empty() ? "sees all earlier tokens" : join(parts, ", ");
+}
+
+std::string rope_words(const RopePart& r) {
+  std::string text = "RoPE, θ " + real_words(r.theta);
+  if (r.dim > 0) text += ", on " + grouped(r.dim) + " numbers of a head";
+  switch (r.scaling) {
+    case RotationScaling::none:
+      break;
+    case RotationScaling::linear:
+      text += ", linear ÷ " + real_words(r.factor);
+      break;
+    case RotationScaling::llama3:
+      text += ", Llama 3 scaling ÷ " + real_words(r.factor);
+      break;
+    case RotationScaling::yarn:
+      text += ", YaRN × " + real_words(r.factor);
+      break;
+    case RotationScaling::divisors:
+      text += ", frequencies divided by a table";
+      break;
+  }
+  return text;
+}
+
+std::string qk_norm_words(const AttentionPart& a) {
+  switch (a.qk_norm) {
+    case QkNorm::none:
+      return {};
+    case QkNorm::per_head:
+      return "QK norm per head";
+    case QkNorm::projection:
+      return "QK norm over the whole projection";
+    case QkNorm::after_rope:
+      return "QK norm after RoPE, without weights";
+  }
+  return {};
+}
+
+std::string bias_words(const Mixer& mixer) {
+  if (const auto* m = std::get_if<LatentAttentionPart>(&mixer)) {
+    if (!m->bias) return {};
+    return m->query_rank > 0 ? "biases on q_a, kv_a and o" : "biases on kv_a and o";
+  }
+  const auto& a = std::get<AttentionPart>(mixer);
+  if (a.qkv_bias) return a.output_bias ? "biases on q, k, v and o" : "biases on q, k and v";
+  return a.output_bias ? "bias on o" : "";
+}
+
+namespace {
+
+void latent_facts(const LatentAttentionPart& m, std::vector<Fact>& facts) {
+  facts.push_back({"attention.heads",
+                   fmt::format("{} heads, keys {} + {}, values {}", grouped(m.heads),
+                               grouped(m.qk_nope), grouped(m.qk_rope), grouped(m.value_dim))});
+  facts.push_back(
+      {"attention.latent", fmt::format("keys and values from a latent of {}", grouped(m.latent))});
+  facts.push_back({"attention.query_rank",
+                   m.query_rank > 0 ? fmt::format("queries through rank {}", grouped(m.query_rank))
+                                    : "queries not compressed"});
+  facts.push_back({"attention.positions", rope_words(m.rope)});
+  if (m.bias) facts.push_back({"attention.bias", bias_words(Mixer(m))});
+}
+
+void grouped_facts(const AttentionPart& a, bool absolute, std::vector<Fact>& facts) {
+  std::string heads = fmt::format("{} of {}", plural(a.heads, "head"), grouped(a.head_dim));
+  if (a.kv_heads != a.heads) heads += fmt::format(", {}", plural(a.kv_heads, "KV head"));
+  facts.push_back({"attention.heads", heads});
+  facts.push_back({"attention.reach", reach_words(Mixer(a))});
+  if (a.rope) {
+    facts.push_back({"attention.positions", rope_words(*a.rope)});
+  } else if (!absolute) {
+    facts.push_back({"attention.positions", "no positions (NoPE)"});
+  }
+  const auto add = [&](std::string_view key, std::string text) {
+    if (!text.empty()) facts.push_back({std::string(key), std::move(text)});
+  };
+  add("attention.qk_norm", qk_norm_words(a));
+  if (a.sinks) add("attention.sinks", "attention sink: a learned logit per head");
+  if (a.softcap > 0) add("attention.softcap", "scores capped at " + real_words(a.softcap));
+  if (a.temperature)
+    add("attention.temperature",
+        "queries grow with position, from " + real_words(a.temperature->length));
+  if (a.log_length > 0)
+    add("attention.log_length", "scores grow beyond position " + grouped(a.log_length));
+  add("attention.bias", bias_words(Mixer(a)));
+}
+
+}  // namespace
+
+std::vector<Fact> mixer_facts(const Mixer& mixer, bool absolute) {
+  std::vector<Fact> facts;
+  if (const auto* m = std::get_if<LatentAttentionPart>(&mixer)) {
+    latent_facts(*m, facts);
+  } else {
+    grouped_facts(std::get<AttentionPart>(mixer), absolute, facts);
+  }
+  return facts;
+}
+
+bool has_gate(FfnActivation a) { return a != FfnActivation::gelu && a != FfnActivation::relu; }
+
+std::string activation_name(FfnActivation a) {
+  static constexpr const char* kNames[] = {"GELU", "ReLU", "SwiGLU", "GeGLU", "clamped SwiGLU"};
+  return kNames[static_cast<size_t>(a)];
+}
+
+std::string gate_name(FfnActivation a) {
+  static constexpr const char* kNames[] = {"GELU", "ReLU", "SiLU", "GELU", "clamped SiLU"};
+  return kNames[static_cast<size_t>(a)];
+}
+
+std::string ffn_name(const Ffn& ffn) {
+  return std::holds_alternative<DenseFfn>(ffn) ? "Feed-forward" : "Mixture of experts";
+}
+
+std::string ffn_tone(const Ffn& ffn) {
+  return std::holds_alternative<DenseFfn>(ffn) ? "dense" : "experts";
+}
+
+std::vector<Fact> ffn_facts(const Ffn& ffn) {
+  if (const auto* d = std::get_if<DenseFfn>(&ffn)) {
+    std::vector<Fact> facts{{"ffn.activation", activation_name(d->activation)},
+                            {"ffn.width", "width " + grouped(d->width)}};
+    facts[0].text += d->bias ? " with biases" : "";
+    return facts;
+  }
+  const auto& e = std::get<ExpertFfnPart>(ffn);
+  std::vector<Fact> facts{
+      {"experts.count",
+       fmt::format("{}, {} active per token", plural(e.experts, "expert"), grouped(e.top_k))},
+      {"experts.width", "each of width " + grouped(e.width)},
+      {"experts.activation", activation_name(e.activation) + (e.bias ? " with biases" : "")}};
+  if (e.shared > 0)
+    facts.push_back({"experts.shared", "shared expert of width " + grouped(e.shared)});
+  if (e.parallel > 0)
+    facts.push_back({"experts.parallel", "beside a dense one of width " + grouped(e.parallel)});
+  return facts;
+}
+
+std::vector<Fact> router_facts(const ExpertFfnPart& e) {
+  const Router& r = e.router;
+  std::vector<Fact> facts;
+  const auto add = [&](std::string_view key, std::string text) {
+    facts.push_back({"router." + std::string(key), std::move(text)});
+  };
+  if (r.bias) add("bias", "with a bias");
+  if (r.softcap > 0) add("softcap", "logits capped at " + real_words(r.softcap));
+  static constexpr const char* kScores[] = {"softmax over all experts", "sigmoid of each logit",
+                                            "softmax over the chosen"};
+  add("score", kScores[static_cast<size_t>(r.score)]);
+  if (r.correction_bias) add("correction", "balancing bias for the choice");
+  if (r.groups > 1)
+    add("groups", fmt::format("from {} of {} groups", grouped(r.keep_groups), grouped(r.groups)));
+  std::string top = "top " + grouped(e.top_k);
+  add("top_k", std::move(top));
+  if (r.normalize && e.top_k > 1) add("normalize", "weights sum to 1");
+  if (r.scale != 1) add("scale", "weights × " + real_words(r.scale));
+  if (e.weigh_input) add("input", "weight on the expert’s input");
+  return facts;
+}
+
+std::string layer_words(const std::vector<size_t>& layers, size_t total) {
+  const auto n = static_cast<int64_t>(layers.size()), all = static_cast<int64_t>(total);
+  if (n == all) return n == 1 ? "the only layer" : fmt::format("all {} layers", grouped(all));
+  if (layers.empty()) return "no layer";
+  const bool run = layers.back() - layers.front() + 1 == layers.size();
+  if (run && layers.front() == 0)
+    return n == 1 ? "first layer" : fmt::format("first {} layers", grouped(n));
+  if (run && layers.back() + 1 == total)
+    return n == 1 ? "last layer" : fmt::format("last {} layers", grouped(n));
+  std::vector<bool> in(total, false);
+  for (const size_t i : layers) in[i] = true;
+  for (size_t period = 2; period <= total / 2; ++period) {
+    bool repeats = true;
+    size_t per = 0;
+    for (size_t i = 0; i < total && repeats; ++i) {
+      if (i + period < total) repeats = in[i] == in[i + period];
+      if (i < period && in[i]) ++per;
+    }
+    if (!repeats) continue;
+    if (per > 1) return fmt::format("{} of every {} layers", per, period);
+    return period == 2   ? "every second layer"
+           : period == 3 ? "every third layer"
+                         : fmt::format("every {}th layer", period);
+  }
+  if (run)
+    return n == 1 ? fmt::format("layer {}", layers[0])
+                  : fmt::format("layers {} to {}", layers.front(), layers.back());
+  return fmt::format("{} of {} layers", n, all);
+}
+
+}  // namespace ashlar

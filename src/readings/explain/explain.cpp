@@ -1,0 +1,288 @@
+// Explaining: nodes of the graph in the order in which they are computed, grouped into parts.
+#include "ashlar/explain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "ashlar/count.h"
+#include "base/edit_distance.h"
+#include "base/error.h"
+#include "base/units.h"
+#include "families/family.h"
+#include "ops/kinds.h"
+#include "ops/state.h"
+#include "readings/draw/anatomy.h"
+#include "readings/explain/explain_words.h"
+
+namespace ashlar {
+namespace {
+
+std::string name_of(const Node& n) {
+  if (n.scope.empty()) return n.label;
+  return n.label.empty() ? n.scope : n.scope + "." + n.label;
+}
+
+bool within(std::string_view name, std::string_view scope) {
+  return scope.empty() || name == scope ||
+         (name.starts_with(scope) && name.size() > scope.size() && name[scope.size()] == '.');
+}
+
+class Explainer {
+ public:
+  Explainer(const Blueprint& bp, const ExplainOptions& o)
+      : bp_(bp), o_(o), anatomy_(anatomy_of(bp)) {
+    if (o.context < 1 || o.context > int64_t{1} << 23)
+      fail(ErrorKind::invalid, "context: expected 1 to {}, found {}", int64_t{1} << 23, o.context);
+    if (const Family* family = family_named(bp.family)) names_ = names_of(*family, bp);
+  }
+
+  Explanation whole() {
+    use(graph_of(bp_));
+    Explanation e = empty("");
+    // What stands before the layers, each kind of layer once, what stands after them.
+    std::vector<std::string> before, after;
+    bool seen_layer = false;
+    for (const Node& n : graph_.nodes()) {
+      if (layer_of(name_of(n))) {
+        seen_layer = true;
+      } else {
+        (seen_layer ? after : before).push_back(name_of(n));
+      }
+    }
+    e.parts.push_back(outside("embedding", "Embedding", before));
+    std::set<std::pair<size_t, size_t>> done;
+    for (size_t i = 0; i < anatomy_.layers(); ++i) {
+      const std::pair kind{anatomy_.mixer_of[i], anatomy_.ffn_of[i]};
+      if (anatomy_.panels.size() == 1 && !done.insert(kind).second) continue;
+      layer_parts(i, e.parts);
+    }
+    if (bp_.final_norm) e.parts.push_back(outside("final_norm", "Final norm", {"final_norm"}));
+    after.erase(std::remove(after.begin(), after.end(), "final_norm"), after.end());
+    e.parts.push_back(outside("logits", "Output head", after));
+    return e;
+  }
+
+  Explanation scoped(const std::string& scope) {
+    use(within(scope, "mtp") && !bp_.mtp.empty() ? mtp_graph_of(bp_) : graph_of(bp_));
+    Explanation e = empty(scope);
+    ExplainedPart part;
+    part.scope = scope;
+    part.title = scope;
+    for (size_t i = 0; i < graph_.nodes().size(); ++i) {
+      if (within(name_of(graph_.nodes()[i]), scope)) add(part, i);
+    }
+    if (part.steps.empty()) unknown(scope);
+    if (const auto layer = layer_of(scope); layer && *layer < anatomy_.layers()) {
+      describe(part, *layer, scope);
+    }
+    e.parts.push_back(std::move(part));
+    return e;
+  }
+
+ private:
+  Explanation empty(const std::string& scope) const {
+    return {bp_.name, bp_.family, scope, o_, {}};
+  }
+
+  void use(Graph graph) {
+    graph_ = std::move(graph);
+    formats_ = weight_formats(o_.weights, bp_);
+    fractions_ = expert_fractions(graph_);
+    states_.clear();
+    for (const NodeState& n : states_of(graph_)) states_[n.node] = n.spec;
+  }
+
+  [[noreturn]] void unknown(const std::string& scope) const {
+    std::set<std::string> scopes;
+    for (const Node& n : graph_.nodes()) {
+      const std::string name = name_of(n);
+      for (size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1))
+        scopes.insert(name.substr(0, dot));
+      scopes.insert(name);
+    }
+    if (!bp_.mtp.empty()) scopes.insert("mtp.0");
+    scopes.erase("layers");
+    const std::vector<std::string> near = nearest(scope, {scopes.begin(), scopes.end()}, 6);
+    fail(ErrorKind::invalid, "{}: {} has no part of that name; near names: {}", scope,
+         bp_.name.empty() ? "the model" : bp_.name, join(near, ", "));
+  }
+
+  /// Layers with the same mixer (or feed-forward) and wiring.
+  static std::vector<size_t> layers_in(const std::vector<size_t>& variant_layers,
+                                       const std::vector<size_t>& panel_layers) {
+    std::vector<size_t> both;
+    std::set_intersection(variant_layers.begin(), variant_layers.end(), panel_layers.begin(),
+                          panel_layers.end(), std::back_inserter(both));
+    return both;
+  }
+
+  const Panel& panel_of(size_t layer) const {
+    return *std::find_if(anatomy_.panels.begin(), anatomy_.panels.end(), [&](const Panel& p) {
+      return std::binary_search(p.layers.begin(), p.layers.end(), layer);
+    });
+  }
+
+  /// The parts of a layer that no earlier layer has shown: norms and wiring, mixer, feed-forward.
+  void layer_parts(size_t layer, std::vector<ExplainedPart>& parts) {
+    const std::string prefix = "layers." + std::to_string(layer);
+    const Panel& panel = panel_of(layer);
+    const auto shown = [&](char what, size_t index) {
+      return !shown_.insert(fmt::format("{}{}", what, index)).second;
+    };
+    const auto panel_index = static_cast<size_t>(&panel - anatomy_.panels.data());
+    const auto make = [&](const std::string& scope, const std::vector<size_t>& layers,
+                          auto wanted) {
+      ExplainedPart p;
+      p.scope = scope;
+      p.layers = layer_words(layers, anatomy_.layers());
+      p.count = static_cast<int64_t>(layers.size());
+      for (size_t i = 0; i < graph_.nodes().size(); ++i) {
+        const std::string name = name_of(graph_.nodes()[i]);
+        if (within(name, prefix) && wanted(name)) add(p, i);
+      }
+      return p;
+    };
+    const auto below = [&](const std::string& slot) {
+      return [prefix, slot](const std::string& name) { return within(name, prefix + "." + slot); };
+    };
+    if (!shown('w', panel_index)) {
+      ExplainedPart p = make(prefix, panel.layers, [&](const std::string& name) {
+        return !within(name, prefix + ".attn") && !within(name, prefix + ".ffn");
+      });
+      p.title = "Wiring and norms";
+      p.words = {wiring_formula(panel.wiring) + ": " + wiring_words(panel.wiring)};
+      p.sources = {wiring_source(panel.wiring)};
+      parts.push_back(std::move(p));
+    }
+    if (const size_t m = anatomy_.mixer_of[layer]; !shown('m', m)) {
+      ExplainedPart p = make(prefix + ".attn", anatomy_.mixers[m].layers, below("attn"));
+      describe(p, layer, p.scope);
+      parts.push_back(std::move(p));
+    }
+    if (const size_t f = anatomy_.ffn_of[layer]; !shown('f', f)) {
+      ExplainedPart p = make(prefix + ".ffn", anatomy_.ffns[f].layers, below("ffn"));
+      describe(p, layer, p.scope);
+      parts.push_back(std::move(p));
+    }
+  }
+
+  /// Title, words and sources of a layer's part, if the scope is one.
+  void describe(ExplainedPart& p, size_t layer, const std::string& scope) {
+    const std::string prefix = "layers." + std::to_string(layer);
+    const Block& block = bp_.blocks[layer];
+    std::vector<Fact> facts;
+    if (scope == prefix + ".attn") {
+      const MixerVariant& v = anatomy_.mixers[anatomy_.mixer_of[layer]];
+      p.title = mixer_name(v.part);
+      p.layers = layer_words(v.layers, anatomy_.layers());
+      p.count = static_cast<int64_t>(v.layers.size());
+      facts = mixer_facts(v.part, anatomy_.absolute);
+      p.sources = mixer_sources(v.part);
+    } else if (scope == prefix + ".ffn") {
+      const FfnVariant& v = anatomy_.ffns[anatomy_.ffn_of[layer]];
+      p.title = ffn_name(v.part);
+      p.layers = layer_words(v.layers, anatomy_.layers());
+      p.count = static_cast<int64_t>(v.layers.size());
+      facts = ffn_facts(v.part);
+      if (const auto* e = std::get_if<ExpertFfnPart>(&v.part)) {
+        for (const Fact& f : router_facts(*e)) facts.push_back({f.key, "router: " + f.text});
+      }
+      p.sources = ffn_sources(v.part);
+    } else if (scope == prefix) {
+      p.title = "Layer " + std::to_string(layer);
+      p.words = {wiring_formula(block.wiring) + ": " + wiring_words(block.wiring)};
+      p.sources = {wiring_source(block.wiring)};
+    }
+    for (const Fact& f : facts) p.words.push_back(f.text);
+  }
+
+  ExplainedPart outside(const std::string& scope, const std::string& title,
+                        const std::vector<std::string>& names) {
+    ExplainedPart p;
+    p.scope = scope;
+    p.title = title;
+    for (size_t i = 0; i < graph_.nodes().size(); ++i) {
+      const std::string name = name_of(graph_.nodes()[i]);
+      if (!layer_of(name) && std::find(names.begin(), names.end(), name) != names.end()) add(p, i);
+    }
+    if (scope == "logits" && bp_.head.tied) {
+      p.words = {"the embedding’s table again"};
+      p.sources = {"Press and Wolf 2017, Using the Output Embedding to Improve Language Models"};
+    }
+    return p;
+  }
+
+  ExplainedWeight weight_of(const Param& p) const {
+    ExplainedWeight w{p.name, "", p.elements(), "", ""};
+    for (const Axis& a : p.axes)
+      w.shape += (w.shape.empty() ? "" : ", ") + a.name + "=" + std::to_string(a.size);
+    int64_t layer = 0;
+    const Name* name = names_.find(p.name, static_cast<int64_t>(bp_.blocks.size()), &layer);
+    if (name == nullptr) return w;
+    if (!name->config.empty()) w.config = source_words(name->config[0], layer);
+    if (!name->gguf.empty()) w.gguf = source_words(name->gguf[0], layer);
+    return w;
+  }
+
+  void add(ExplainedPart& part, size_t index) {
+    const Node& node = graph_.nodes()[index];
+    const std::vector<Type> types = graph_.input_types(node);
+    ExplainedStep s;
+    s.scope = name_of(node);
+    s.op = node.op.name();
+    s.formula = node.op.doc().formula;
+    s.numbers = formula_with_numbers(node.op, node.inputs);
+    s.sizes = sizes_words(graph_, node);
+    s.shapes = shapes_words(graph_, node);
+    s.source = node.op.doc().source;
+    s.prefill_flops = static_cast<double>(node.op.flops(types, Workload::prefill(o_.context))) /
+                      static_cast<double>(o_.context);
+    s.decode_flops = static_cast<double>(node.op.flops(types, Workload::decode(o_.context)));
+    for (const Input& in : node.inputs) {
+      if (in.from != Input::From::param) continue;
+      const Param& p = graph_.params()[static_cast<size_t>(in.id)];
+      const Fraction f = fractions_[static_cast<size_t>(in.id)];
+      s.weights.push_back(weight_of(p));
+      s.parameters += p.elements();
+      s.active += p.elements() / f.experts * f.chosen;
+      s.weight_bytes += p.rows() * row_bytes(formats_(p), p.cols());
+    }
+    if (const auto it = states_.find(index); it != states_.end()) {
+      const StateSpec& spec = it->second;
+      s.state_per_token = spec.width();
+      s.state_bytes = static_cast<double>(
+          spec.live_tokens(o_.context) *
+          (row_bytes(o_.state, spec.key_width) + row_bytes(o_.state, spec.value_width)));
+    }
+    part.prefill_flops += s.prefill_flops;
+    part.decode_flops += s.decode_flops;
+    part.parameters += s.parameters;
+    part.active += s.active;
+    part.weight_bytes += s.weight_bytes;
+    part.state_per_token += s.state_per_token;
+    part.state_bytes += s.state_bytes;
+    part.steps.push_back(std::move(s));
+  }
+
+  const Blueprint& bp_;
+  ExplainOptions o_;
+  Anatomy anatomy_;
+  Names names_;
+  Graph graph_;
+  WeightFormats formats_;
+  std::vector<Fraction> fractions_;
+  std::map<size_t, StateSpec> states_;
+  std::set<std::string> shown_;
+};
+
+}  // namespace
+
+Explanation explain(const Blueprint& bp, std::string_view scope, const ExplainOptions& options) {
+  Explainer explainer(bp, options);
+  return scope.empty() ? explainer.whole() : explainer.scoped(std::string(scope));
+}
+
+}  // namespace ashlar

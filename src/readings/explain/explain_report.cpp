@@ -1,0 +1,155 @@
+// Explanations as text and JSON.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "ashlar/explain.h"
+#include "base/json.h"
+#include "base/units.h"
+
+namespace ashlar {
+namespace {
+
+using Text = std::back_insert_iterator<std::string>;
+
+std::string short_of(double n) { return short_number(n); }
+
+/// "16.8M parameters, 33.6 MiB; 33.6M operations per token, 41.9M when decoding; ..."
+template <class T>
+std::string cost_of(const T& p, const ExplainOptions& o) {
+  std::string text;
+  const auto add = [&](const std::string& what) { text += (text.empty() ? "" : "; ") + what; };
+  if (p.parameters > 0) {
+    std::string what = grouped(p.parameters) + " parameters";
+    if (p.active != p.parameters) what += ", " + grouped(p.active) + " active";
+    add(what + ", " + short_bytes(static_cast<double>(p.weight_bytes)) + " in " + o.weights);
+  }
+  if (p.prefill_flops > 0 || p.decode_flops > 0)
+    add(fmt::format("{} operations per token of a prompt, {} decoding", short_of(p.prefill_flops),
+                    short_of(p.decode_flops)));
+  if (p.state_per_token > 0)
+    add(fmt::format("remembers {} numbers per token, {} at context", grouped(p.state_per_token),
+                    short_bytes(p.state_bytes)));
+  return text.empty() ? "no cost that is counted" : text;
+}
+
+void brief_steps(Text out, const ExplainedPart& p) {
+  size_t width = 0;
+  const auto label = [&](const ExplainedStep& s) {
+    return s.scope.size() > p.scope.size() && s.scope.starts_with(p.scope)
+               ? s.scope.substr(p.scope.size() + 1)
+               : s.scope;
+  };
+  for (const ExplainedStep& s : p.steps) width = std::max(width, label(s).size());
+  for (const ExplainedStep& s : p.steps) {
+    fmt::format_to(out, "    {:{}}  {}{}\n", label(s), width, s.numbers,
+                   s.sizes.empty() ? "" : "   [" + s.sizes + "]");
+    if (s.weights.empty()) continue;
+    for (const ExplainedWeight& w : s.weights) {
+      if (!w.config.empty())
+        fmt::format_to(out, "    {:{}}    <- {}{}\n", "", width, w.config,
+                       w.gguf.empty() ? "" : " | " + w.gguf);
+    }
+  }
+}
+
+void full_steps(Text out, const ExplainedPart& p, const ExplainOptions& o) {
+  for (const ExplainedStep& s : p.steps) {
+    fmt::format_to(out, "\n  {}  ({})\n", s.scope, s.op);
+    fmt::format_to(out, "    formula     {}\n", s.formula);
+    if (s.numbers != s.formula) fmt::format_to(out, "    here        {}\n", s.numbers);
+    fmt::format_to(out, "    shapes      {}\n", s.shapes);
+    fmt::format_to(out, "    cost        {}\n", cost_of(s, o));
+    for (const ExplainedWeight& w : s.weights) {
+      fmt::format_to(out, "    weight      {} [{}], {} numbers\n", w.parameter, w.shape,
+                     grouped(w.elements));
+      if (!w.config.empty()) fmt::format_to(out, "      safetensors {}\n", w.config);
+      if (!w.gguf.empty()) fmt::format_to(out, "      GGUF        {}\n", w.gguf);
+    }
+    if (!s.source.empty()) fmt::format_to(out, "    source      {}\n", s.source);
+  }
+}
+
+}  // namespace
+
+std::string explanation_text(const Explanation& e) {
+  std::string text = e.model.empty() ? "blueprint" : e.model;
+  const Text out = std::back_inserter(text);
+  if (!e.family.empty()) fmt::format_to(out, " (family {})", e.family);
+  fmt::format_to(out, ", context {}\n", grouped(e.options.context));
+  for (const ExplainedPart& p : e.parts) {
+    fmt::format_to(out, "\n{}", p.title);
+    if (p.title != p.scope) fmt::format_to(out, "  [{}]", p.scope);
+    if (!p.layers.empty()) fmt::format_to(out, "  {}{}", p.layers, p.count > 1 ? ", each:" : ":");
+    text += "\n";
+    for (const std::string& w : p.words) fmt::format_to(out, "  {}\n", w);
+    fmt::format_to(out, "  cost: {}\n", cost_of(p, e.options));
+    for (const std::string& s : p.sources) fmt::format_to(out, "  source: {}\n", s);
+    if (e.scope.empty()) {
+      brief_steps(out, p);
+    } else {
+      full_steps(out, p, e.options);
+    }
+  }
+  if (e.scope.empty())
+    text += "\nDetails of a part: its name in brackets, or a line of it, as SCOPE.\n";
+  return text;
+}
+
+std::string explanation_json(const Explanation& e) {
+  Json parts = Json::array();
+  for (const ExplainedPart& p : e.parts) {
+    Json steps = Json::array();
+    for (const ExplainedStep& s : p.steps) {
+      Json weights = Json::array();
+      for (const ExplainedWeight& w : s.weights) {
+        weights.push_back({{"parameter", w.parameter},
+                           {"shape", w.shape},
+                           {"elements", w.elements},
+                           {"safetensors", w.config},
+                           {"gguf", w.gguf}});
+      }
+      steps.push_back({{"scope", s.scope},
+                       {"op", s.op},
+                       {"formula", s.formula},
+                       {"numbers", s.numbers},
+                       {"sizes", s.sizes},
+                       {"shapes", s.shapes},
+                       {"source", s.source},
+                       {"prefill_flops", s.prefill_flops},
+                       {"decode_flops", s.decode_flops},
+                       {"parameters", s.parameters},
+                       {"active", s.active},
+                       {"weight_bytes", s.weight_bytes},
+                       {"state_per_token", s.state_per_token},
+                       {"state_bytes", s.state_bytes},
+                       {"weights", weights}});
+    }
+    parts.push_back({{"scope", p.scope},
+                     {"title", p.title},
+                     {"layers", p.layers},
+                     {"count", p.count},
+                     {"words", p.words},
+                     {"sources", p.sources},
+                     {"prefill_flops", p.prefill_flops},
+                     {"decode_flops", p.decode_flops},
+                     {"parameters", p.parameters},
+                     {"active", p.active},
+                     {"weight_bytes", p.weight_bytes},
+                     {"state_per_token", p.state_per_token},
+                     {"state_bytes", p.state_bytes},
+                     {"steps", steps}});
+  }
+  const Json json{{"model", e.model},
+                  {"family", e.family},
+                  {"scope", e.scope},
+                  {"options",
+                   {{"context", e.options.context},
+                    {"weights", e.options.weights},
+                    {"state", info(e.options.state).name}}},
+                  {"parts", parts}};
+  return json.dump(1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace ashlar

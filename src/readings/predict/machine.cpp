@@ -1,0 +1,262 @@
+// Machines: their files, the library of them, and what they reach.
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include "ashlar/predict.h"
+#include "base/edit_distance.h"
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace ashlar {
+namespace fs = std::filesystem;
+
+double Machine::bandwidth(double working_set) const {
+  // The smallest measured set that holds this one; the largest stands for memory.
+  const Bandwidth* best = nullptr;
+  const Bandwidth* largest = nullptr;
+  for (const Bandwidth& b : read) {
+    if (b.threads != 0 && b.threads != threads) continue;
+    const auto size = [](const Bandwidth& x) { return x.working_set == 0 ? 1e30 : x.working_set; };
+    if (largest == nullptr || size(b) > size(*largest)) largest = &b;
+    if (size(b) >= working_set && (best == nullptr || size(b) < size(*best))) best = &b;
+  }
+  if (best == nullptr) best = largest;
+  return best == nullptr ? 0 : best->bytes_per_second;
+}
+
+double Machine::peak(Format format) const {
+  const auto fastest = [&](std::initializer_list<std::string_view> arithmetics) {
+    double rate = 0;
+    for (const Rate& r : matrix) {
+      if (r.threads != 0 && r.threads != threads) continue;
+      for (const std::string_view a : arithmetics) {
+        if (r.arithmetic == a) rate = std::max(rate, r.operations_per_second);
+      }
+    }
+    return rate;
+  };
+  if (format == Format::f32) return fastest({"f32"});
+  if (format == Format::f16 || format == Format::bf16) return fastest({"f32", "bf16"});
+  if (format == Format::fp8_b128) return fastest({"f32", "bf16", "fp8"});
+  if (format == Format::mxfp4) return fastest({"f32", "bf16", "int8", "fp8", "fp4"});
+  return fastest({"f32", "bf16", "int8"});
+}
+
+fs::path machine_folder() {
+  if (const char* folder = std::getenv("ASHLAR_MACHINES")) return folder;
+  return blueprint_folder().parent_path() / "machines";
+}
+
+std::vector<std::string> machine_names() {
+  std::vector<std::string> names;
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(machine_folder(), code)) {
+    if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+fs::path probed_machine_file() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  const char* home = std::getenv("HOME");
+  const fs::path base = cache != nullptr && *cache != '\0' ? fs::path(cache)
+                        : home != nullptr                  ? fs::path(home) / ".cache"
+                                                           : fs::path(".cache");
+  return base / "ashlar" / "machine.json";
+}
+
+Machine load_machine(const std::string& name_or_file) {
+  std::error_code code;
+  fs::path file = name_or_file;
+  if (name_or_file.find('/') == std::string::npos && !fs::is_regular_file(file, code))
+    file = machine_folder() / (name_or_file + ".json");
+  if (!fs::is_regular_file(file, code)) {
+    std::string known;
+    for (const std::string& name : machine_names()) known += (known.empty() ? "" : ", ") + name;
+    fail(ErrorKind::io, "machine {}: no such file and no machine of that name; known: {}",
+         name_or_file, known.empty() ? "none" : known);
+  }
+  Machine machine = machine_from_json(read_file(file, size_t{1} << 22), file.string());
+  if (machine.name.empty()) machine.name = file.stem().string();
+  return machine;
+}
+
+namespace {
+
+/// Members of a JSON object with errors that say where they are.
+class Reader {
+ public:
+  Reader(const Json& json, std::string where) : json_(json), where_(std::move(where)) {
+    if (!json.is_object()) fail(ErrorKind::format, "{}: expected an object", where_);
+  }
+  void operator()(const char* key, std::string& value) const {
+    if (const Json* j = find(key, j_string)) value = j->get<std::string>();
+  }
+  void operator()(const char* key, double& value) const {
+    const Json* j = find(key, j_number);
+    if (j == nullptr) return;
+    value = j->get<double>();
+    if (!std::isfinite(value) || value < 0)
+      fail(ErrorKind::format, "{}.{}: expected a number of at least 0", where_, key);
+  }
+  template <class Int>
+  requires std::is_integral_v<Int>
+  void operator()(const char* key, Int& value) const {
+    double number = static_cast<double>(value);
+    (*this)(key, number);
+    if (number != std::floor(number) || number > 2e9)
+      fail(ErrorKind::format, "{}.{}: expected a whole number", where_, key);
+    value = static_cast<Int>(number);
+  }
+  void operator()(const char* key, Format& value) const {
+    std::string name(info(value).name);
+    (*this)(key, name);
+    const auto format = format_named(name);
+    if (!format) fail(ErrorKind::format, "{}.{}: no format is called {}", where_, key, name);
+    value = *format;
+  }
+  template <class F>
+  void list(const char* key, F each) const {
+    const Json* j = find(key, j_array);
+    for (size_t i = 0; j != nullptr && i < j->size(); ++i)
+      each(Reader((*j)[i], fmt::format("{}.{}[{}]", where_, key, i)));
+  }
+  const Json* object(const char* key) const { return find(key, j_object); }
+  const std::string& where() const { return where_; }
+
+ private:
+  enum Type { j_string, j_number, j_array, j_object };
+  const Json* find(const char* key, Type type) const {
+    const auto it = json_.find(key);
+    if (it == json_.end()) return nullptr;
+    const bool right = type == j_string   ? it->is_string()
+                       : type == j_number ? it->is_number()
+                       : type == j_array  ? it->is_array()
+                                          : it->is_object();
+    constexpr const char* kNames[] = {"a string", "a number", "a list", "an object"};
+    if (!right) fail(ErrorKind::format, "{}.{}: expected {}", where_, key, kNames[type]);
+    return &*it;
+  }
+  const Json& json_;
+  std::string where_;
+};
+
+void read_kernels(const Reader& r, Machine::Kernels& k) {
+  r("table", k.table);
+  r("step_seconds", k.step_seconds);
+  r.list("products", [&](const Reader& p) {
+    Machine::Kernels::Product& out = k.products.emplace_back();
+    p("format", out.format);
+    p("tokens", out.tokens);
+    p("seconds_per_weight", out.seconds_per_weight);
+    p("cols", out.cols);
+  });
+  r.list("attention", [&](const Reader& a) {
+    Machine::Kernels::Attention& out = k.attention.emplace_back();
+    a("tokens", out.tokens);
+    a("context", out.context);
+    a("group", out.group);
+    a("k_dim", out.k_dim);
+    a("v_dim", out.v_dim);
+    a("operations_per_second", out.operations_per_second);
+  });
+  if (const Json* rows = r.object("row_seconds")) {
+    const Reader members(*rows, r.where() + ".row_seconds");
+    for (const auto& [name, value] : rows->items()) members(name.c_str(), k.row_seconds[name]);
+  }
+}
+
+}  // namespace
+
+Machine machine_from_json(std::string_view text, std::string_view where) {
+  const Json json = parse_json(text, where);
+  const Reader r(json, std::string(where));
+  Machine m;
+  r("name", m.name);
+  r("kind", m.kind);
+  r("source", m.source);
+  r("date", m.date);
+  r("note", m.note);
+  r("threads", m.threads);
+  r("memory_bytes", m.memory_bytes);
+  r("step_seconds", m.step_seconds);
+  r.list("caches", [&](const Reader& c) {
+    Machine::Cache& out = m.caches.emplace_back();
+    c("name", out.name);
+    c("bytes", out.bytes);
+    c("count", out.count);
+  });
+  r.list("read", [&](const Reader& b) {
+    Machine::Bandwidth& out = m.read.emplace_back();
+    b("threads", out.threads);
+    b("working_set", out.working_set);
+    b("bytes_per_second", out.bytes_per_second);
+  });
+  r.list("matrix", [&](const Reader& x) {
+    Machine::Rate& out = m.matrix.emplace_back();
+    x("arithmetic", out.arithmetic);
+    x("instruction_set", out.instruction_set);
+    x("threads", out.threads);
+    x("operations_per_second", out.operations_per_second);
+  });
+  if (const Json* kernels = r.object("kernels"))
+    read_kernels(Reader(*kernels, std::string(where) + ".kernels"), m.kernels.emplace());
+  if (m.bandwidth(1e30) <= 0 || m.peak(Format::bf16) <= 0 || m.memory_bytes <= 0) {
+    fail(ErrorKind::format,
+         "{}: a machine needs memory_bytes, a bandwidth (read) and a rate of f32 or bf16 (matrix)",
+         where);
+  }
+  return m;
+}
+
+std::string machine_json(const Machine& m) {
+  Json json{{"name", m.name},
+            {"kind", m.kind},
+            {"source", m.source},
+            {"date", m.date},
+            {"note", m.note},
+            {"threads", m.threads},
+            {"memory_bytes", m.memory_bytes},
+            {"step_seconds", m.step_seconds}};
+  for (const char* list : {"caches", "read", "matrix"}) json[list] = Json::array();
+  for (const Machine::Cache& c : m.caches)
+    json["caches"].push_back({{"name", c.name}, {"bytes", c.bytes}, {"count", c.count}});
+  for (const Machine::Bandwidth& b : m.read) {
+    json["read"].push_back({{"threads", b.threads},
+                            {"working_set", b.working_set},
+                            {"bytes_per_second", b.bytes_per_second}});
+  }
+  for (const Machine::Rate& r : m.matrix) {
+    json["matrix"].push_back({{"arithmetic", r.arithmetic},
+                              {"instruction_set", r.instruction_set},
+                              {"threads", r.threads},
+                              {"operations_per_second", r.operations_per_second}});
+  }
+  if (m.kernels) {
+    Json k{{"table", m.kernels->table}, {"step_seconds", m.kernels->step_seconds}};
+    k["products"] = k["attention"] = Json::array();
+    for (const auto& p : m.kernels->products) {
+      k["products"].push_back({{"format", info(p.format).name},
+                               {"tokens", p.tokens},
+                               {"cols", p.cols},
+                               {"seconds_per_weight", p.seconds_per_weight}});
+    }
+    for (const auto& a : m.kernels->attention) {
+      k["attention"].push_back({{"tokens", a.tokens},
+                                {"context", a.context},
+                                {"group", a.group},
+                                {"k_dim", a.k_dim},
+                                {"v_dim", a.v_dim},
+                                {"operations_per_second", a.operations_per_second}});
+    }
+    k["row_seconds"] = m.kernels->row_seconds;
+    json["kernels"] = std::move(k);
+  }
+  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace ashlar
