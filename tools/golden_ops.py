@@ -17,10 +17,12 @@ from transformers.models.gemma2 import modeling_gemma2 as gemma2
 from transformers.models.gemma3 import modeling_gemma3 as gemma3
 from transformers.models.glm4_moe import modeling_glm4_moe as glm4_moe
 from transformers.models.gpt_oss import modeling_gpt_oss as gpt_oss
+from transformers.models.kimi_linear import modeling_kimi_linear as kimi_linear
 from transformers.models.llama import modeling_llama as llama
 from transformers.models.llama4 import modeling_llama4 as llama4
 from transformers.models.olmo2 import modeling_olmo2 as olmo2
 from transformers.models.qwen3_moe import modeling_qwen3_moe as qwen3_moe
+from transformers.models.qwen3_next import modeling_qwen3_next as qwen3_next
 
 OUT = pathlib.Path(__file__).parent.parent / "tests" / "golden" / "ops"
 GENERATOR = torch.Generator().manual_seed(20)
@@ -371,6 +373,41 @@ def experts():
     case("expert_sum", "torch", {}, [tokens(y, "chosen", "d")], [y.sum(1)])
 
 
+def recurrences():
+    x, w, b = rand(7, 2, 3), rand(2, 3, 4), rand(2, 3)
+    y = F.conv1d(x.reshape(1, 7, 6).transpose(1, 2), w.reshape(6, 1, 4), b.reshape(6), padding=3, groups=6)
+    case("causal_convolution", "torch conv1d", {},
+         [tokens(x, "h", "d"), weight(w, "h", "d", "width"), weight(b, "h", "d")],
+         [y[0, :, :7].T.reshape(7, 2, 3)])
+    y = qwen3_next.causal_conv1d_fn(x.reshape(1, 7, 6).transpose(1, 2), w.reshape(6, 4), None)
+    case("causal_convolution", "Qwen3Next causal_conv1d_fn without activation", {},
+         [tokens(x, "h", "d"), weight(w, "h", "d", "width")], [y[0].T.reshape(7, 2, 3)])
+    a, log, bias = rand(5, 2, 3) * 12, rand(2, 3), rand(2, 3)
+    case("log_decay", "Qwen3NextGatedDeltaNet's expression", {},
+         [tokens(a, "h", "g"), weight(log, "h", "g"), weight(bias, "h", "g")],
+         [-log.exp() * F.softplus(a + bias)], tolerance=1e-8)
+    case("log_decay", "KimiLinear's expression", {},
+         [tokens(a, "h", "d"), weight(log[:, 0], "h"), weight(bias, "h", "d")],
+         [-log[:, :1].exp() * F.softplus(a + bias)], tolerance=1e-8)
+    q, k, v = rand(9, 2, 4), rand(9, 2, 4) / 2, rand(9, 6, 3)
+    g, beta = -rand(9, 6).abs(), rand(9, 6).abs()
+    batch = [i[None].float() for i in (q, k, v)]
+    grouped = lambda i: i.reshape(9, 2, 3, *i.shape[2:])
+    inputs = [tokens(q, "h", "d"), tokens(k, "h", "d"), tokens(grouped(v), "h", "g", "v"),
+              tokens(grouped(g), "h", "g"), tokens(grouped(beta), "h", "g")]
+    for rule in (qwen3_next.torch_recurrent_gated_delta_rule, qwen3_next.torch_chunk_gated_delta_rule):
+        o, _ = rule(*batch, g=g[None].float(), beta=beta[None].float())
+        case("gated_delta_rule", f"Qwen3Next {rule.__name__}", {"scale": 0.5}, inputs, [grouped(o[0])],
+             tolerance=2e-6)
+    g = -rand(9, 2, 1, 4).abs()
+    o, _ = kimi_linear.recurrent_kimi_delta_attention(
+        *(i[None].float() for i in (q, k, v[:, :2])), g=g[None, :, :, 0].float(),
+        beta=beta[None, :, :2].float(), initial_state=None, output_final_state=False)
+    case("gated_delta_rule", "KimiLinear recurrent_kimi_delta_attention: a decay per channel", {"scale": 0.5},
+         inputs[:2] + [tokens(v[:, :2, None], "h", "g", "v"), tokens(g, "h", "g", "d"),
+                       tokens(beta[:, :2, None], "h", "g")], [o[0]], tolerance=2e-6)
+
+
 def write(name, data):
     OUT.mkdir(parents=True, exist_ok=True)
     lines = ",\n".join(json.dumps(c, separators=(",", ":")) for c in data)
@@ -378,7 +415,7 @@ def write(name, data):
 
 
 with torch.no_grad():
-    for make in (norms, elementwise, inputs, products, ropes, attentions, routers, experts):
+    for make in (norms, elementwise, inputs, products, ropes, attentions, routers, experts, recurrences):
         make()
     for op, cases in CASES.items():
         write(op, cases)

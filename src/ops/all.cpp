@@ -94,6 +94,22 @@ std::vector<OpSample> samples_of(LatentAttention*) {
            {value({heads, nope}), value({heads, rope}), value({latent}), value({rope}),
             param({heads, nope, latent}), param({heads, kValueDim, latent})}}};
 }
+std::vector<OpSample> samples_of(CausalConvolution*) {
+  const Axis width{"width", 3};
+  return {{CausalConvolution{}, {value({kHeads, kDim}), param({kHeads, kDim, width})}},
+          {CausalConvolution{}, {value({kD}), param({kD, width}), param({kD})}},
+          {CausalConvolution{}, {value({kD}), param({kD, {"width", 1}})}}};
+}
+std::vector<OpSample> samples_of(LogDecay*) {
+  return {{LogDecay{}, {value({kHeads, kGroup}), param({kHeads, kGroup}), param({kHeads, kGroup})}},
+          {LogDecay{}, {value({kHeads, kDim}), param({kHeads}), param({kHeads, kDim})}}};
+}
+std::vector<OpSample> samples_of(GatedDeltaRule*) {
+  const Type qk = value({kHeads, kDim}), v = value({kHeads, kGroup, kValueDim});
+  const Type head = value({kHeads, kGroup}), channel = value({kHeads, kGroup, kDim});
+  return {{GatedDeltaRule{.scale = 0.5}, {qk, qk, v, head, head}},
+          {GatedDeltaRule{}, {qk, qk, v, channel, head}}};
+}
 std::vector<OpSample> samples_of(Add*) {
   return {{Add{}, {value({kD}), value({kD})}}, {Add{}, {value({kHeads, kD}), param({kD})}}};
 }
@@ -236,6 +252,21 @@ std::vector<OpSample> samples_of(LatentAttentionGrad*) {
   s.inputs.push_back(s.op.types(s.inputs)[0]);
   return {{LatentAttentionGrad{.scale = 0.4}, s.inputs}};
 }
+std::vector<OpSample> samples_of(CausalConvolutionGrad*) {
+  const Type x = value({kD});
+  return {{CausalConvolutionGrad{}, {x, x, param({kD, {"width", 3}})}}};
+}
+std::vector<OpSample> samples_of(LogDecayGrad*) {
+  std::vector<OpSample> all;
+  for (OpSample& s : samples_of(static_cast<LogDecay*>(nullptr))) {
+    s.inputs.insert(s.inputs.begin() + 1, s.inputs[0]);
+    all.push_back({LogDecayGrad{}, std::move(s.inputs)});
+  }
+  return all;
+}
+std::vector<OpSample> samples_of(GatedDeltaRuleGrad*) {
+  return gradient_samples<GatedDeltaRule, GatedDeltaRuleGrad>(5);
+}
 std::vector<OpSample> samples_of(ClampGrad*) {
   return {{ClampGrad{.low = -0.5, .high = 0.4}, {value({kD}), value({kD})}}};
 }
@@ -305,6 +336,9 @@ std::span<const OpEntry> all_ops() {
       entry<PositionScale>(),
       entry<Attention>(),
       entry<LatentAttention>(),
+      entry<CausalConvolution>(),
+      entry<LogDecay>(),
+      entry<GatedDeltaRule>(),
       entry<Add>(),
       entry<Multiply>(),
       entry<Scale>(),
@@ -336,6 +370,9 @@ std::span<const OpEntry> all_ops() {
       entry<LayerNormGrad>(),
       entry<AttentionGrad>(),
       entry<LatentAttentionGrad>(),
+      entry<CausalConvolutionGrad>(),
+      entry<LogDecayGrad>(),
+      entry<GatedDeltaRuleGrad>(),
       entry<ClampGrad>(),
       entry<SoftcapGrad>(),
       entry<ActivateGrad>(),
