@@ -55,7 +55,7 @@ struct Share {
 
 /// What the layers of one kind of state remember.
 struct StateShare {
-  std::string kind;  // full, window, chunk, latent
+  std::string kind;  // full, window, chunk, latent, fixed
   int64_t layers = 0;
   int64_t window = 0;              // tokens a window or chunk holds; 0: no limit
   int64_t elements_per_token = 0;  // of all these layers

@@ -8,7 +8,8 @@
 namespace ashlar {
 
 std::span<const std::string_view> enum_names(StateKind) {
-  static constexpr std::string_view kNames[] = {"none", "full", "window", "chunk", "latent"};
+  static constexpr std::string_view kNames[] = {"none",  "full",   "window",
+                                                "chunk", "latent", "fixed"};
   return kNames;
 }
 

@@ -17,7 +17,7 @@
 #include "ops/attention.h"
 #include "ops/experts.h"
 #include "ops/rope.h"
-#include "ops/state.h"
+#include "plan/state_plan.h"
 #include "plan/weights.h"
 
 namespace ashlar {
@@ -241,14 +241,6 @@ struct Step {
   std::variant<RowStep, MatMulStep, HeadMatMulStep, AttentionStep, GroupStep, ExpertStep,
                MeaningStep>
       what;
-};
-
-/// What a node remembers of each sequence.
-struct StatePlan {
-  StateSpec spec;
-  int64_t heads = 1;             // key heads; a page holds head after head
-  int64_t k_dim = 0, v_dim = 0;  // numbers of a head's key and value rows
-  bool latent = false;  // one row per token: latent, then rotated key; the value is its front
 };
 
 struct Plan {

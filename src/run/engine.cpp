@@ -208,7 +208,8 @@ bool Engine::can_truncate(SequenceId sequence, int64_t length) const {
 void Engine::truncate(SequenceId sequence, int64_t length) {
   if (!can_truncate(sequence, length)) {
     fail(ErrorKind::invalid, "engine: sequence {} cannot go back to {} tokens{}", sequence, length,
-         impl_->state.is_open(sequence) ? ": that is not its past, or a window has let it go" : "");
+         impl_->state.is_open(sequence) ? ": that is not its past, or its state no longer has it"
+                                        : "");
   }
   impl_->state.truncate(sequence, length);
 }

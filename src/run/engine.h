@@ -61,8 +61,8 @@ class Engine {
   void close(SequenceId sequence);
   int64_t length(SequenceId sequence) const;           // tokens it holds
   void truncate(SequenceId sequence, int64_t length);  // forgets what comes after; see can_truncate
-  bool can_truncate(SequenceId sequence,
-                    int64_t length) const;  // false where a window has already let go
+  /// False where a window has already let go, and for a state of fixed size but to 0 and all.
+  bool can_truncate(SequenceId sequence, int64_t length) const;
 
   /// Evaluates all runs in one pass (in chunks of options.chunk tokens) and returns the wanted rows
   /// of logits in order, [rows, vocab]; valid until the next call. Throws Error(invalid) for a

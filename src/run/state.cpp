@@ -2,6 +2,7 @@
 #include "run/state.h"
 
 #include <cstdlib>
+#include <cstring>
 
 #include "base/error.h"
 
@@ -23,6 +24,9 @@ StatePool::StatePool(const std::vector<StatePlan>& states, Format format, int64_
     int64_t bytes = 0;
     fits = fits && !__builtin_mul_overflow(p.slots, p.page_bytes, &bytes) &&
            !__builtin_add_overflow(sequence_bytes_, bytes, &sequence_bytes_);
+    p.fixed_offset = sequence_bytes_;
+    fits = fits &&
+           !__builtin_add_overflow(sequence_bytes_, fixed_state_bytes(s.spec), &sequence_bytes_);
     places_.push_back(p);
   }
   int64_t total = 0;
@@ -34,6 +38,7 @@ StatePool::StatePool(const std::vector<StatePlan>& states, Format format, int64_
     block = std::aligned_alloc(4096, rounded);
     data_.reset(static_cast<std::byte*>(block));
     fits = block != nullptr;
+    for (Sequence& sequence : sequences_) sequence.touched = true;  // memory may have been used
   }
   if (!fits) {
     fail(ErrorKind::resource,
@@ -46,10 +51,20 @@ StatePool::StatePool(const std::vector<StatePlan>& states, Format format, int64_
 std::optional<int32_t> StatePool::open() {
   for (size_t i = 0; i < sequences_.size(); ++i) {
     if (sequences_[i].open) continue;
-    sequences_[i] = {.open = true};
+    sequences_[i].open = true;
+    clear(static_cast<int32_t>(i));
     return static_cast<int32_t>(i);
   }
   return std::nullopt;
+}
+
+void StatePool::clear(int32_t sequence) {
+  Sequence& s = at(sequence);
+  for (size_t i = 0; s.touched && i < places_.size(); ++i) {
+    if (const auto bytes = static_cast<size_t>(places_[i].spec.fixed) * sizeof(float); bytes > 0)
+      std::memset(fixed(static_cast<int32_t>(i), sequence), 0, bytes);
+  }
+  s = {.open = s.open};
 }
 
 void StatePool::close(int32_t sequence) { at(sequence).open = false; }
@@ -61,6 +76,7 @@ bool StatePool::is_open(int32_t sequence) const {
 void StatePool::extend(int32_t sequence, int64_t tokens) {
   Sequence& s = at(sequence);
   s.length += tokens;
+  s.touched = s.touched || tokens > 0;
   s.written = std::max(s.written, s.length);
 }
 
@@ -70,6 +86,7 @@ bool StatePool::can_truncate(int32_t sequence, int64_t length) const {
   if (length == s.length || length == 0) return true;
   const int64_t newest = (s.written - 1) / StateSpec::kStatePage;
   for (const Place& p : places_) {
+    if (p.spec.fixed > 0) return false;
     // The next token's query sees this position and later ones.
     int64_t needed = 0;
     if (p.spec.window > 0) needed = std::max(needed, length - p.spec.window + 1);
@@ -80,9 +97,10 @@ bool StatePool::can_truncate(int32_t sequence, int64_t length) const {
 }
 
 void StatePool::truncate(int32_t sequence, int64_t length) {
-  Sequence& s = at(sequence);
-  s.length = length;
-  if (length == 0) s.written = 0;
+  if (length == 0)
+    clear(sequence);
+  else
+    at(sequence).length = length;
 }
 
 }  // namespace ashlar

@@ -35,6 +35,13 @@ class StatePool {
     const Place& p = places_[static_cast<size_t>(state)];
     return data_.get() + sequence * sequence_bytes_ + p.offset + page % p.slots * p.page_bytes;
   }
+  /// The numbers of fixed size that a state keeps of the sequence: spec.fixed floats, 64-byte
+  /// aligned, zero while the sequence is empty. Steps change them in place; they stay where they
+  /// are as long as the sequence is open.
+  float* fixed(int32_t state, int32_t sequence) const {
+    return reinterpret_cast<float*>(data_.get() + sequence * sequence_bytes_ +
+                                    places_[static_cast<size_t>(state)].fixed_offset);
+  }
   int64_t value_offset(int32_t state) const {
     return places_[static_cast<size_t>(state)].value_offset;
   }
@@ -45,15 +52,18 @@ class StatePool {
   struct Place {
     StateSpec spec;
     int64_t offset = 0, slots = 0, page_bytes = 0, value_offset = 0;
+    int64_t fixed_offset = 0;
   };
   struct Sequence {
     bool open = false;
     int64_t length = 0;
-    int64_t written = 0;  // the longest it has been since it was empty
+    int64_t written = 0;   // the longest it has been since it was empty
+    bool touched = false;  // steps have written its numbers of fixed size since they were zero
   };
   struct Free {
     void operator()(std::byte* p) const;
   };
+  void clear(int32_t sequence);
   const Sequence& at(int32_t s) const { return sequences_[static_cast<size_t>(s)]; }
   Sequence& at(int32_t s) { return sequences_[static_cast<size_t>(s)]; }
 

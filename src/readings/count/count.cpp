@@ -190,9 +190,7 @@ void count_training(const Graph& graph, Count& c) {
 void count_state(const Graph& graph, Count& c) {
   Count::State& s = c.state;
   const int64_t context = c.options.context, sequences = c.options.sequences;
-  const auto bytes = [&](int64_t tokens, int64_t width) {
-    return tokens * row_bytes(c.options.state, width);
-  };
+  const Format rows = c.options.state;
   for (const NodeState& n : states_of(graph)) {
     const StateSpec& spec = n.spec;
     const std::string kind(enum_names(spec.kind)[static_cast<size_t>(spec.kind)]);
@@ -201,18 +199,22 @@ void count_state(const Graph& graph, Count& c) {
       return share.kind == kind && share.window == bound;
     });
     if (it == s.by_kind.end()) it = s.by_kind.insert(it, StateShare{kind, 0, bound});
-    const int64_t live = spec.live_tokens(context) * sequences;
+    const int64_t numbers = sequences * spec.live_numbers(context);
+    const int64_t bytes = sequences * live_state_bytes(spec, rows, context);
     it->layers += 1;
     it->elements_per_token += spec.width();
     it->naive_elements_per_token += spec.naive_width;
-    it->elements_at_context += live * spec.width();
-    it->bytes_at_context += bytes(live, spec.key_width) + bytes(live, spec.value_width);
+    it->elements_at_context += numbers;
+    it->bytes_at_context += bytes;
     s.elements_per_token += spec.width();
     s.naive_elements_per_token += spec.naive_width;
-    s.elements_at_context += live * spec.width();
-    s.bytes_at_context += bytes(live, spec.key_width) + bytes(live, spec.value_width);
-    s.naive_bytes_at_context += bytes(live, spec.naive_width);
-    s.bytes_per_token += static_cast<double>(bytes(1, spec.key_width) + bytes(1, spec.value_width));
+    s.elements_at_context += numbers;
+    s.bytes_at_context += bytes;
+    s.naive_bytes_at_context +=
+        sequences *
+        (spec.live_tokens(context) * row_bytes(rows, spec.naive_width) + spec.fixed * 4);
+    s.bytes_per_token +=
+        static_cast<double>(row_bytes(rows, spec.key_width) + row_bytes(rows, spec.value_width));
   }
   s.allocated_bytes =
       allocated_state_bytes(graph, c.options.state, context, c.options.tokens, sequences);
@@ -281,10 +283,8 @@ EngineBytes allocation_of(const Graph& graph, const WeightFormats& formats, Engi
 int64_t allocated_state_bytes(const Graph& graph, Format state, int64_t context, int64_t step,
                               int64_t sequences) {
   int64_t bytes = 0;
-  for (const NodeState& n : states_of(graph)) {
-    const int64_t rows = n.spec.paged_tokens(context, step) * sequences;
-    bytes += rows * (row_bytes(state, n.spec.key_width) + row_bytes(state, n.spec.value_width));
-  }
+  for (const NodeState& n : states_of(graph))
+    bytes += allocated_state_bytes(n.spec, state, {context, step, sequences});
   return bytes;
 }
 

@@ -14,6 +14,7 @@
 #include "families/family.h"
 #include "ops/kinds.h"
 #include "ops/state.h"
+#include "plan/state_plan.h"
 #include "readings/draw/anatomy.h"
 #include "readings/explain/explain_words.h"
 
@@ -253,9 +254,7 @@ class Explainer {
     if (const auto it = states_.find(index); it != states_.end()) {
       const StateSpec& spec = it->second;
       s.state_per_token = spec.width();
-      s.state_bytes = static_cast<double>(
-          spec.live_tokens(o_.context) *
-          (row_bytes(o_.state, spec.key_width) + row_bytes(o_.state, spec.value_width)));
+      s.state_bytes = static_cast<double>(live_state_bytes(spec, o_.state, o_.context));
     }
     part.prefill_flops += s.prefill_flops;
     part.decode_flops += s.decode_flops;

@@ -162,29 +162,27 @@ class StateBytes {
  public:
   StateBytes(const Graph& graph, const PredictOptions& o) : options_(o) {
     for (const NodeState& n : states_of(graph)) {
-      const int64_t row =
-          row_bytes(o.state, n.spec.key_width) + row_bytes(o.state, n.spec.value_width);
-      const auto same = std::find_if(specs_.begin(), specs_.end(), [&](const auto& s) {
-        return s.first.window == n.spec.window && s.first.chunk == n.spec.chunk;
-      });
+      const auto same = std::find_if(specs_.begin(), specs_.end(),
+                                     [&](const auto& s) { return s.first == n.spec; });
       if (same == specs_.end())
-        specs_.emplace_back(n.spec, row);
+        specs_.emplace_back(n.spec, 1);
       else
-        same->second += row;
+        ++same->second;
     }
   }
   double operator()(int64_t context, int64_t sequences) const {
     double bytes = 0;
-    for (const auto& [spec, row] : specs_) {
-      bytes += static_cast<double>(spec.paged_tokens(context, options_.chunk)) *
-               static_cast<double>(row) * static_cast<double>(sequences);
+    for (const auto& [spec, count] : specs_) {
+      const StateRoom one{context, options_.chunk};
+      bytes += static_cast<double>(allocated_state_bytes(spec, options_.state, one)) *
+               static_cast<double>(count) * static_cast<double>(sequences);
     }
     return bytes;
   }
 
  private:
   const PredictOptions& options_;
-  std::vector<std::pair<StateSpec, int64_t>> specs_;
+  std::vector<std::pair<StateSpec, int64_t>> specs_;  // how many nodes have each
 };
 
 constexpr const char* kAlternatives[] = {"bf16",   "q8_0",   "q6_k", "q5_k_m",
