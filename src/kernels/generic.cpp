@@ -245,6 +245,18 @@ float state_value(Format state, const std::byte* row, int64_t i) {
   return state == Format::f16 ? f16_to_f32(bits) : bf16_to_f32(bits);
 }
 
+/// Keys [heads, tokens, k_dim], then values alike: a head's rows stand together.
+StatePage head_after_head(const StateShape& s) {
+  StatePage p;
+  p.k_row_bytes = row_bytes(s.format, s.k_dim);
+  p.k_head_bytes = p.k_row_bytes * s.tokens;
+  p.v_row_bytes = s.latent ? p.k_row_bytes : row_bytes(s.format, s.v_dim);
+  p.v_head_bytes = p.v_row_bytes * s.tokens;
+  p.v_at = s.latent ? 0 : p.k_head_bytes * s.heads;
+  p.bytes = p.k_head_bytes * s.heads + (s.latent ? 0 : p.v_head_bytes * s.heads);
+  return p;
+}
+
 int64_t attention_scratch(const Attention& a) { return round_up((a.first + a.tokens) * 4, 64); }
 
 void attention(const Attention& a, std::byte* scratch) {
@@ -301,6 +313,7 @@ constinit const Table kTable = {
     .softmax = softmax,
     .rope = rope,
     .store = store,
+    .state_page = head_after_head,
     .attention_scratch = attention_scratch,
     .attention = attention,
 };

@@ -73,6 +73,24 @@ struct Attention {
   int64_t out_token_stride = 0, out_head_stride = 0;
 };
 
+/// What a page of a state keeps for each of `tokens` positions: a key row of k_dim and a value row
+/// of v_dim numbers for each of `heads`, or, latent, one row of k_dim numbers whose first v_dim are
+/// the value.
+struct StateShape {
+  Format format = Format::f32;
+  int64_t heads = 1, k_dim = 0, v_dim = 0;
+  bool latent = false;
+  int64_t tokens = 0;
+};
+
+/// Where the page keeps them: the key row of head h at position i of the page begins at byte
+/// h * k_head_bytes + i * k_row_bytes, the value row at v_at + h * v_head_bytes + i * v_row_bytes.
+struct StatePage {
+  int64_t k_head_bytes = 0, k_row_bytes = 0;
+  int64_t v_at = 0, v_head_bytes = 0, v_row_bytes = 0;
+  int64_t bytes = 0;  // no more than the rows take
+};
+
 struct Table {
   std::string_view name;  // "generic", "avx2", "avx512", ...
   bool (*supported)();    // can this CPU run it?
@@ -106,6 +124,8 @@ struct Table {
   void (*rope)(RopeLayout, float* x, const float* cos, const float* sin, int64_t pairs);
   /// Writes n floats as a row of the state format.
   void (*store)(Format state, const float* x, std::byte* out, int64_t n);
+  /// The layout of pages that attention reads.
+  StatePage (*state_page)(const StateShape&);
   int64_t (*attention_scratch)(const Attention&);
   void (*attention)(const Attention&, std::byte* scratch);
 };

@@ -35,6 +35,7 @@ Table over(const Table& upper, const Table& lower) {
   inherit(t.softmax, lower.softmax);
   inherit(t.rope, lower.rope);
   inherit(t.store, lower.store);
+  inherit(t.state_page, lower.state_page);
   inherit(t.attention_scratch, lower.attention_scratch);
   inherit(t.attention, lower.attention);
   return t;

@@ -22,6 +22,10 @@ struct StateRoom {
   int64_t context = 0;    // tokens of the longest sequence
   int64_t step = 0;       // most tokens evaluated at once
   int64_t sequences = 1;  // open at once
+  int64_t tokens = 0;     // that all sequences hold together; 0: all their contexts
+
+  /// Pages of StateSpec::kStatePage tokens for states of which a sequence holds at most `each`.
+  int64_t pages(int64_t each) const;
 };
 
 /// Bytes of one sequence that can still be read after `context` tokens; rows are of format `rows`.

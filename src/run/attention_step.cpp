@@ -78,18 +78,16 @@ void run_task(const Frame& f, const AttentionStep& s, RowSet, int64_t task, std:
   const int64_t tokens = std::min(deal.block_tokens, part.count - begin);
   const int64_t first = part.first + begin, last = first + tokens - 1;
 
-  const StatePlan& state = f.plan.states[static_cast<size_t>(s.state)];
   const Format format = f.state.format();
-  const int64_t k_bytes = row_bytes(format, s.k_dim);
-  const int64_t v_bytes = state.latent ? k_bytes : row_bytes(format, s.v_dim);
+  const kernels::StatePage& layout = f.state.layout(s.state);
   int64_t seen = 0;
   if (s.op.window > 0) seen = std::max(seen, first - s.op.window + 1);
   if (s.op.chunk > 0) seen = std::max(seen, first / s.op.chunk * s.op.chunk);
   const Scratch at(scratch, last / kPage + 1);
   for (int64_t p = seen / kPage; p <= last / kPage; ++p) {
     const std::byte* page = f.state.page(s.state, part.sequence, p);
-    at.k_pages[p] = page + kv * kPage * k_bytes;
-    at.v_pages[p] = page + f.state.value_offset(s.state) + kv * kPage * v_bytes;
+    at.k_pages[p] = page + kv * layout.k_head_bytes;
+    at.v_pages[p] = page + layout.v_at + kv * layout.v_head_bytes;
   }
   const bool factors = s.op.log_length > 0 && last > s.op.log_length;
   for (int64_t t = 0; factors && t < tokens; ++t)
@@ -109,8 +107,8 @@ void run_task(const Frame& f, const AttentionStep& s, RowSet, int64_t task, std:
                            .k_pages = at.k_pages,
                            .v_pages = at.v_pages,
                            .page_tokens = kPage,
-                           .k_row_bytes = k_bytes,
-                           .v_row_bytes = v_bytes,
+                           .k_row_bytes = layout.k_row_bytes,
+                           .v_row_bytes = layout.v_row_bytes,
                            .window = s.op.window,
                            .chunk = s.op.chunk,
                            .scale = static_cast<float>(s.op.scale),

@@ -30,6 +30,7 @@ EngineOptions checked(EngineOptions o, const Weights& weights) {
   range("context", o.context, kMost - 1);
   range("sequences", o.sequences, 1 << 20);
   range("chunk", o.chunk, kMost - 1);
+  if (o.held_tokens != 0) range("held_tokens", o.held_tokens, int64_t{1} << 51);
   if (o.threads == 0) o.threads = default_threads();
   range("threads", o.threads, kMostThreads);
   if (!o.state) o.state = default_state(weights, o.f32_activations);
@@ -65,6 +66,7 @@ struct Engine::Impl {
   StatePool state;
   Executor executor;
   StepBatch batch;
+  std::vector<StatePool::Growth> growth;
   std::vector<float> logits;
 
   Impl(const Graph& graph, const Weights& weights, const EngineOptions& o)
@@ -72,7 +74,9 @@ struct Engine::Impl {
         pool(options.threads),
         plan(make_plan(graph, weights, kernels::table(options.kernels), options.chunk,
                        options.f32_activations)),
-        state(plan.states, *options.state, options.context, options.chunk, options.sequences),
+        state(plan.states, *options.state,
+              {options.context, options.chunk, options.sequences, options.held_tokens},
+              *plan.table),
         executor(plan, pool, state, options.context) {
     if (!plan.graph.type(plan.graph.output()).per_token())
       fail(ErrorKind::invalid, "engine: the graph's output has no row per token");
@@ -82,6 +86,7 @@ struct Engine::Impl {
     batch.part_of.reserve(room);
     batch.wanted.reserve(room);
     batch.parts.reserve(static_cast<size_t>(std::min(options.sequences, options.chunk)));
+    growth.reserve(static_cast<size_t>(options.sequences));
     logits.resize(static_cast<size_t>(logits_room(plan, options)));
   }
 
@@ -111,6 +116,20 @@ struct Engine::Impl {
           fail(ErrorKind::invalid, "token id {}: expected 0 to {}", id, plan.vocab_in - 1);
       }
     }
+  }
+
+  void reserve(std::span<const Run> runs) {
+    growth.clear();
+    for (const Run& run : runs)
+      growth.push_back({run.sequence, static_cast<int64_t>(run.tokens.size())});
+    if (state.reserve(growth)) return;
+    int64_t tokens = 0;
+    for (const StatePool::Growth& g : growth) tokens += g.tokens;
+    const StatePool::Pages pages = state.pages();
+    fail(ErrorKind::resource,
+         "{} more tokens need more pages of state than are free ({} of {} are held): close a "
+         "sequence, or make room for more tokens",
+         tokens, pages.held, pages.all);
   }
 
   static int64_t wanted_rows(const Run& run) {
@@ -149,7 +168,13 @@ struct Engine::Impl {
 
   void evaluate(int64_t& rows_done) {
     if (batch.size() == 0) return;
-    executor.run(batch, logits.data() + rows_done * plan.width_out);
+    for (const StepBatch::Part& p : batch.parts) state.prepare(p.sequence, p.count);
+    try {
+      executor.run(batch, logits.data() + rows_done * plan.width_out);
+    } catch (...) {
+      for (const StepBatch::Part& p : batch.parts) state.abandon(p.sequence);
+      throw;
+    }
     for (const StepBatch::Part& p : batch.parts) state.extend(p.sequence, p.count);
     rows_done += batch.rows(RowSet::wanted);
     clear_batch();
@@ -168,6 +193,7 @@ struct Engine::Impl {
            "once",
            rows, floats * sizeof(float));
     }
+    reserve(runs);
     int64_t done = 0;
     clear_batch();
     for (const Run& run : runs) {
@@ -193,6 +219,12 @@ std::optional<SequenceId> Engine::open() { return impl_->state.open(); }
 
 void Engine::close(SequenceId sequence) {
   if (impl_->state.is_open(sequence)) impl_->state.close(sequence);
+}
+
+std::optional<SequenceId> Engine::fork(SequenceId sequence) {
+  if (!impl_->state.is_open(sequence))
+    fail(ErrorKind::invalid, "engine: sequence {} is not open", sequence);
+  return impl_->state.fork(sequence);
 }
 
 int64_t Engine::length(SequenceId sequence) const {

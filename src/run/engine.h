@@ -25,6 +25,8 @@ struct EngineOptions {
   int64_t context = 4096;        // longest sequence, tokens
   int64_t sequences = 1;         // how many may be open at once
   int64_t chunk = 512;           // most tokens evaluated in one step
+  int64_t held_tokens = 0;       // tokens for which there are pages, of all sequences together;
+                                 // 0: sequences * context
   bool f32_activations = false;  // exact products (plan/plan.h), also with quantised weights
   std::optional<Format> state;   // f32, f16 or bf16 keys and values; default: f32 for float32
                                  // weights or activations, else f16
@@ -59,6 +61,9 @@ class Engine {
   /// A new, empty sequence; nothing when options.sequences are open already.
   std::optional<SequenceId> open();
   void close(SequenceId sequence);
+  /// A new sequence that holds the same tokens without evaluating them: it shares what the other
+  /// remembers until one of the two writes there. Nothing when options.sequences are open already.
+  std::optional<SequenceId> fork(SequenceId sequence);
   int64_t length(SequenceId sequence) const;           // tokens it holds
   void truncate(SequenceId sequence, int64_t length);  // forgets what comes after; see can_truncate
   /// False where a window has already let go, and for a state of fixed size but to 0 and all.
@@ -66,8 +71,8 @@ class Engine {
 
   /// Evaluates all runs in one pass (in chunks of options.chunk tokens) and returns the wanted rows
   /// of logits in order, [rows, vocab]; valid until the next call. Throws Error(invalid) for a
-  /// token id outside the vocabulary and Error(resource) when a run would pass options.context:
-  /// then nothing has changed.
+  /// token id outside the vocabulary and Error(resource) when a run would pass options.context
+  /// or the pages do not suffice for all: then nothing has changed.
   /// `interrupted` is asked between chunks: true ends with no logits, and the sequences hold the
   /// tokens of the chunks that were evaluated.
   std::span<const float> step(std::span<const Run> runs,

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <type_traits>
 
 #include "base/error.h"
@@ -36,8 +35,6 @@ struct Executor::Job {
   Frame frame;
 };
 
-void Executor::Free::operator()(std::byte* p) const { std::free(p); }
-
 ExecutorBytes executor_bytes(const Plan& plan, Format state, int64_t context) {
   const int64_t scratch = std::max({row_scratch_bytes(plan), product_scratch_bytes(plan),
                                     attention_scratch_bytes(plan, state, context), int64_t{64}});
@@ -49,8 +46,8 @@ Executor::Executor(const Plan& plan, ThreadPool& pool, StatePool& state, int64_t
       pool_(pool),
       state_(state),
       bytes_(executor_bytes(plan, state.format(), context)) {
-  memory_.reset(static_cast<std::byte*>(std::aligned_alloc(4096, static_cast<size_t>(bytes()))));
-  if (memory_ == nullptr) {
+  memory_ = MappedMemory(bytes());
+  if (!memory_) {
     fail(ErrorKind::resource,
          "activations of {} tokens need {} bytes of memory, which are not available: choose a "
          "smaller chunk",
@@ -62,7 +59,7 @@ Executor::Executor(const Plan& plan, ThreadPool& pool, StatePool& state, int64_t
 }
 
 void Executor::run(const StepBatch& batch, float* output) {
-  Job job{*this, {plan_, batch, state_, memory_.get(), output, groups_, pool_.size()}};
+  Job job{*this, {plan_, batch, state_, memory_.data(), output, groups_, pool_.size()}};
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
     progress_[i].count.store(kUnknown, std::memory_order_relaxed);
     progress_[i].next.store(0, std::memory_order_relaxed);
@@ -150,7 +147,7 @@ void Executor::profile(bool on) {
 void Executor::account(size_t index, double seconds, const StepBatch& batch) {
   const Step& step = plan_.steps[index];
   StepProfile& p = profile_[index];
-  const Frame f{plan_, batch, state_, memory_.get(), nullptr, groups_, pool_.size()};
+  const Frame f{plan_, batch, state_, memory_.data(), nullptr, groups_, pool_.size()};
   ++p.calls;
   p.seconds += seconds;
   p.weight_bytes += weight_bytes(f, step);

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/mapped_memory.h"
 #include "run/frame.h"
 #include "run/thread_pool.h"
 
@@ -54,14 +55,11 @@ class Executor {
   void run_task_of(const Frame& f, const Step& step, int64_t task, std::byte* scratch);
   void account(size_t step, double seconds, const StepBatch& batch);
 
-  struct Free {
-    void operator()(std::byte* p) const;
-  };
   const Plan& plan_;
   ThreadPool& pool_;
   StatePool& state_;
   ExecutorBytes bytes_;
-  std::unique_ptr<std::byte, Free> memory_;  // arena, then scratch of each thread
+  MappedMemory memory_;  // arena, then scratch of each thread
   ExpertGroups groups_;
   /// Of one step while it runs.
   struct alignas(64) Progress {

@@ -130,17 +130,17 @@ struct Row {
     const Format format = f.state.format();
     const int64_t slot = position() % StateSpec::kStatePage;
     std::byte* page = f.state.page(o.state, p.sequence, position() / StateSpec::kStatePage);
-    const int64_t k_bytes = row_bytes(format, s.k_dim), v_bytes = row_bytes(format, s.v_dim);
+    const kernels::StatePage& at = f.state.layout(o.state);
+    std::byte* key = page + slot * at.k_row_bytes;
+    std::byte* value = page + at.v_at + slot * at.v_row_bytes;
     if (s.latent) {
-      table().store(format, floats(o.value), page + slot * k_bytes, s.v_dim);
-      table().store(format, floats(o.key), page + slot * k_bytes + v_bytes, s.k_dim - s.v_dim);
+      table().store(format, floats(o.value), value, s.v_dim);
+      table().store(format, floats(o.key), key + row_bytes(format, s.v_dim), s.k_dim - s.v_dim);
       return;
     }
-    std::byte* values = page + f.state.value_offset(o.state);
     for (int64_t h = 0; h < s.heads; ++h) {
-      const int64_t at = h * StateSpec::kStatePage + slot;
-      table().store(format, floats(o.key) + h * s.k_dim, page + at * k_bytes, s.k_dim);
-      table().store(format, floats(o.value) + h * s.v_dim, values + at * v_bytes, s.v_dim);
+      table().store(format, floats(o.key) + h * s.k_dim, key + h * at.k_head_bytes, s.k_dim);
+      table().store(format, floats(o.value) + h * s.v_dim, value + h * at.v_head_bytes, s.v_dim);
     }
   }
   void operator()(const RouteRow& o) const {

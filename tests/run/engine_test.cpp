@@ -136,6 +136,28 @@ TEST_P(EverySample, TruncatedGoesOnAsIfItHadNeverBeenLonger) {
   EXPECT_THROW(engine.truncate(s, 17), Error);
 }
 
+TEST_P(EverySample, AForkGoesOnAsIfAlone) {
+  Engine engine(graph, weights, {.threads = 2, .context = 32, .sequences = 3});
+  const auto other = some_tokens(16, bp.embedding.vocab, 99);
+  std::vector<TokenId> mixed(ids.begin(), ids.begin() + 14);
+  mixed.insert(mixed.end(), other.begin(), other.end());
+  const std::vector<float> whole = reference_logits(graph, weights, ids);
+  const std::vector<float> turned = reference_logits(graph, weights, mixed);
+  const auto after = static_cast<size_t>(14 * bp.embedding.vocab);
+  const SequenceId a = *engine.open();
+  all_logits(engine, a, std::span(ids).first(14));
+  const SequenceId b = *engine.fork(a);
+  EXPECT_EQ(engine.length(b), 14);
+  EXPECT_LT(difference(all_logits(engine, b, other), std::span(turned).subspan(after)), 3e-5);
+  const SequenceId c = *engine.fork(a);
+  EXPECT_FALSE(engine.fork(a));
+  engine.close(a);
+  EXPECT_THROW(engine.fork(a), Error);
+  EXPECT_LT(difference(all_logits(engine, c, std::span(ids).subspan(14)),
+                       std::span(whole).subspan(after)),
+            3e-5);
+}
+
 TEST_P(EverySample, WhatIsWrongChangesNothing) {
   Engine engine(graph, weights, {.threads = 1, .context = 30, .sequences = 2});
   const SequenceId a = *engine.open(), b = *engine.open();
@@ -185,6 +207,37 @@ TEST(Engine, MultiTokenPredictionEqualsThePlainLoops) {
     Engine engine(graph, weights, {.threads = 2, .context = 32, .chunk = chunk});
     EXPECT_LT(difference(all_logits(engine, *engine.open(), ids), expected), 3e-5) << chunk;
   }
+}
+
+TEST(Engine, SequencesShareTheTokensForWhichThereArePages) {
+  const Blueprint bp = testing::qwen_like();
+  const Graph graph = graph_of(bp);
+  const Weights weights = random_weights(graph);
+  Engine engine(graph, weights,
+                {.threads = 1, .context = 256, .sequences = 4, .chunk = 16, .held_tokens = 256});
+  Engine roomy(graph, weights, {.threads = 1, .context = 256, .sequences = 4, .chunk = 16});
+  EXPECT_EQ(engine.state_bytes() * 4, roomy.state_bytes());
+  const auto ids = some_tokens(130, bp.embedding.vocab);
+  const SequenceId a = *engine.open(), b = *engine.open();
+  all_logits(engine, a, ids);  // 3 of 4 pages
+  try {
+    all_logits(engine, b, std::span(ids).first(65));
+    ADD_FAILURE() << "not refused";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::resource) << e.what();
+  }
+  EXPECT_EQ(engine.length(a), 130);
+  EXPECT_EQ(engine.length(b), 0);
+  // A fork needs one page of its own.
+  const SequenceId c = *engine.fork(a);
+  const auto expected = all_logits(roomy, *roomy.open(), ids);
+  const auto more = some_tokens(3, bp.embedding.vocab, 1);
+  const auto forked = all_logits(engine, c, more), first = all_logits(engine, a, more);
+  EXPECT_EQ(forked, first);
+  EXPECT_THROW(all_logits(engine, b, more), Error);
+  engine.close(c);
+  EXPECT_EQ(all_logits(engine, b, std::span(ids).first(64)),
+            std::vector<float>(expected.begin(), expected.begin() + 64 * bp.embedding.vocab));
 }
 
 TEST(Engine, LearnedPositionsEndWhereTheTableEnds) {

@@ -90,6 +90,22 @@ TEST_P(Ring, TruncatesAsFarAsItRemembers) {
   }
 }
 
+TEST_P(Ring, ForksShareAndPart) {
+  Engine engine(graph, weights, {.threads = 1, .context = 420, .sequences = 2, .chunk = 50});
+  const SequenceId a = *engine.open();
+  for (const size_t at : {size_t{40}, size_t{128}, size_t{300}}) {
+    engine.truncate(a, 0);
+    all_logits(engine, a, std::span(ids).first(at));
+    const SequenceId b = *engine.fork(a);
+    all_logits(engine, b, std::span(ids).first(90));  // parts from a within a page
+    EXPECT_LT(difference(all_logits(engine, a, std::span(ids).subspan(at)),
+                         expected(at, ids.size() - at)),
+              3e-5)
+        << at;
+    engine.close(b);
+  }
+}
+
 TEST_P(Ring, PlannedBytesAreAllocatedBytes) {
   for (const int64_t context : {1, 63, 64, 65, 300, 4096}) {
     for (const int64_t chunk : {1, 17, 512}) {
