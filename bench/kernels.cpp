@@ -63,7 +63,7 @@ const char* name_of(Activation a) {
 
 /// Seconds of one product of rows x cols weights with `tokens` tokens.
 double product(const Table& table, Format format, int64_t rows, int64_t cols, int64_t tokens) {
-  const Activation form = table.activation(format, cols, tokens);
+  const Activation form = form_for(table.product_forms(format), tokens).activation;
   Buffer w(rows * row_bytes(format, cols));
   std::mt19937 random(1);
   if (format == Format::f32) {
@@ -74,7 +74,7 @@ double product(const Table& table, Format format, int64_t rows, int64_t cols, in
       w.data[i] = static_cast<std::byte>(i * 7 % 60);
   }
   const int64_t x_row = round_up(table.activation_bytes(form, cols), 64);
-  const Buffer x(x_row * tokens), scratch(table.matmul_scratch(format, cols, tokens));
+  const Buffer x(x_row * tokens), scratch(table.matmul_scratch(format, cols));
   Buffer y(rows * tokens * 4);
   std::vector<float> values(static_cast<size_t>(cols));
   for (int64_t t = 0; t < tokens; ++t) {
@@ -113,7 +113,7 @@ void bench_products(const Table& table, const Limits& limits, std::string_view o
              product(table, format, 1024, cols, tokens) * 1e-9;
     };
     const double four = rate(4), eight = rate(8), many = rate(512);
-    const Activation form = table.activation(format, cols, 512);
+    const Activation form = form_for(table.product_forms(format), 512).activation;
     const double limit = form == Activation::f32    ? limits.f32
                          : form == Activation::bf16 ? limits.bf16
                                                     : limits.int8;

@@ -1,4 +1,4 @@
-// Plan: does a model fit a machine, how fast is it there, and what bounds it. No weights needed.
+// Prediction: does a model fit a machine, how fast is it there, what bounds it. No weights needed.
 //
 //   const ashlar::Machine m = ashlar::load_machine("h100-sxm");
 //   const ashlar::Prediction p = ashlar::predict(ashlar::load_blueprint("kimi-k2"), m);
@@ -108,7 +108,7 @@ struct PredictOptions {
 
 /// One part of a phase. Seconds are of one step of decoding, or of the whole prompt.
 struct PhaseShare {
-  double weight_bytes = 0, state_bytes = 0, operations = 0;
+  double weight_bytes = 0, state_bytes = 0, activation_bytes = 0, operations = 0;
   double steps = 0;
   double limit_seconds = 0, today_seconds = 0;
 };
@@ -124,7 +124,8 @@ struct Speed {
 struct Phase {
   int64_t tokens = 0;  // evaluated
   int64_t sequences = 1;
-  double weight_bytes = 0, state_bytes = 0, operations = 0, steps = 0;
+  double weight_bytes = 0, state_bytes = 0, activation_bytes = 0, operations = 0, steps = 0;
+  std::string latents;  // the limit's form of latent attention: absorbed, expanded; empty: no such
   Speed limit;
   std::optional<Speed> today;
   std::map<std::string, PhaseShare> by_kind;  // attention, ffn, experts, ...

@@ -3,16 +3,24 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
+
 namespace ashlar {
 namespace {
 
 constexpr size_t kPage = 4096;
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr int64_t kMost = int64_t{1} << 46;  // what an address can reach
+std::atomic<int64_t> mapped_bytes{0};
 
 }  // namespace
 
-void MappedMemory::Unmap::operator()(std::byte* p) const { ::munmap(p, bytes); }
+void MappedMemory::Unmap::operator()(std::byte* p) const {
+  ::munmap(p, bytes);
+  mapped_bytes -= static_cast<int64_t>(bytes);
+}
+
+int64_t MappedMemory::total() { return mapped_bytes; }
 
 MappedMemory::MappedMemory(int64_t bytes) {
   if (bytes <= 0 || bytes > kMost) return;
@@ -31,6 +39,7 @@ MappedMemory::MappedMemory(int64_t bytes) {
     ::madvise(begin, size, MADV_HUGEPAGE);  // a wish: what comes of it is the system's choice
   }
   data_ = {begin, Unmap{size}};
+  mapped_bytes += static_cast<int64_t>(size);
 }
 
 }  // namespace ashlar

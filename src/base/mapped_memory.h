@@ -18,6 +18,9 @@ class MappedMemory {
   std::byte* data() const { return data_.get(); }
   explicit operator bool() const { return data_ != nullptr; }
 
+  /// Bytes of all that there are in the program.
+  static int64_t total();
+
  private:
   struct Unmap {
     size_t bytes;

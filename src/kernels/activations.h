@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/round_up.h"
 #include "kernels/table.h"
 
 namespace ashlar::kernels {
@@ -29,8 +30,6 @@ static inline Q8Layout q8_layout(int64_t cols) {
   const int64_t scale = padded, sum = scale + padded / 8, half_sum = sum + padded / 8;
   return {padded, scale, sum, half_sum, half_sum + padded / 4};
 }
-
-static inline int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 /// Bytes of a prepared row, a multiple of 64.
 static inline int64_t prepared_bytes(Activation form, int64_t cols) {

@@ -21,6 +21,8 @@ namespace {
 //
 #include "kernels/gemm.inl"
 //
+#include "kernels/panels.inl"
+//
 #include "kernels/chunks_avx2.inl"
 //
 #include "kernels/int8_avx2.inl"
@@ -30,6 +32,18 @@ namespace {
 #include "kernels/attention.inl"
 
 constexpr int64_t kFewTokens = 8;  // row dots up to here, panels of floats above
+constexpr int64_t kDotRows = 8;    // of a task of row dots
+
+constexpr ProductForm kFloatForms[] = {
+    {.tokens = 1, .activation = Activation::f32, .rows = kDotRows},
+    {.tokens = kFewTokens + 1, .activation = Activation::f32, .rows = kPanelRows}};
+constexpr ProductForm kPlainForms[] = {
+    {.tokens = 1, .rows = kDotRows},
+    {.tokens = kFewTokens + 1, .rows = kPanelRows},
+    {.tokens = kFewTokens + 1, .packing = Packing::panels, .rows = kPanelRows}};
+constexpr ProductForm kQuantisedForms[] = {
+    {.tokens = 1, .activation = Activation::q8, .rows = kDotRows},
+    {.tokens = kFewTokens + 1, .activation = Activation::f32, .rows = kPanelRows}};
 
 bool decode_quantised(Format f, const std::byte* blocks, int64_t n, float* out) {
   switch (f) {
@@ -44,14 +58,20 @@ bool decode_quantised(Format f, const std::byte* blocks, int64_t n, float* out) 
   }
 }
 
-Activation activation(Format weight, int64_t, int64_t tokens) {
-  return is_float(weight) || tokens > kFewTokens ? Activation::f32 : Activation::q8;
+std::span<const ProductForm> product_forms(Format weight) {
+  if (is_plain(weight)) return kPlainForms;
+  if (is_float(weight)) return kFloatForms;
+  return kQuantisedForms;
 }
 
-int64_t matmul_scratch(Format, int64_t, int64_t) { return kF32Scratch; }
-int64_t matmul_grain(Format, int64_t tokens) { return tokens <= kFewTokens ? 8 : kPanelRows; }
+int64_t matmul_scratch(Format, int64_t) { return kF32Scratch; }
 
 void matmul(Format f, Activation form, const MatMul& m, std::byte* scratch) {
+  if (m.panels != nullptr) {
+    if (f == Format::f32) return matmul_packed<LoadF32, 4>(form, m, scratch);
+    if (f == Format::f16) return matmul_packed<LoadF16, 2>(form, m, scratch);
+    return matmul_packed<LoadBf16, 2>(form, m, scratch);
+  }
   if (form == Activation::q8 && m.tokens <= 4 * kFewTokens) {
     switch (f) {
 #define ASHLAR_CASE(name) \
@@ -85,11 +105,12 @@ void matmul(Format f, Activation form, const MatMul& m, std::byte* scratch) {
 constinit const Table kTable = {
     .name = "avx2",
     .supported = cpu_has_avx2,
-    .activation = activation,
+    .product_forms = product_forms,
     .prepare = prepare,
     .matmul_scratch = matmul_scratch,
-    .matmul_grain = matmul_grain,
     .matmul = matmul,
+    .panel_rows = kPanelRows,
+    .pack_panels = pack_panels,
     .rms_norm = rms_norm,
     .layer_norm = layer_norm,
     .gated = gated,

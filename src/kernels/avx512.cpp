@@ -36,6 +36,17 @@ namespace {
 #include "kernels/attention.inl"
 
 constexpr int64_t kFewTokens = 8;  // float row dots up to here, panels above
+constexpr int64_t kDotRows = 8;    // of a task of row dots
+
+constexpr ProductForm kFloatForms[] = {
+    {.tokens = 1, .activation = Activation::f32, .rows = kDotRows},
+    {.tokens = kFewTokens + 1, .activation = Activation::f32, .rows = kPanelRows}};
+constexpr ProductForm kNarrowForms[] = {  // where bfloat16 arithmetic is fast
+    {.tokens = 1, .activation = Activation::f32, .rows = kDotRows},
+    {.tokens = kFewTokens + 1, .activation = Activation::bf16, .rows = kPanelRows}};
+constexpr ProductForm kQuantisedForms[] = {
+    {.tokens = 1, .activation = Activation::q8, .rows = kDotRows},
+    {.tokens = kPanelTokensQ8, .activation = Activation::q8, .rows = kPanelRows}};
 
 bool decode_quantised(Format f, const std::byte* blocks, int64_t n, float* out) {
   switch (f) {
@@ -50,18 +61,17 @@ bool decode_quantised(Format f, const std::byte* blocks, int64_t n, float* out) 
   }
 }
 
-Activation activation(Format weight, int64_t, int64_t tokens) {
-  if (!is_float(weight)) return Activation::q8;
+std::span<const ProductForm> product_forms(Format weight) {
+  if (!is_float(weight)) return kQuantisedForms;
   const bool narrow = weight == Format::bf16 || weight == Format::fp8_b128;
-  return narrow && tokens > kFewTokens && cpu_has_fast_bf16() ? Activation::bf16 : Activation::f32;
+  if (narrow && cpu_has_fast_bf16()) return kNarrowForms;
+  return kFloatForms;
 }
 
-int64_t matmul_scratch(Format, int64_t cols, int64_t) {
+int64_t matmul_scratch(Format, int64_t cols) {
   const int64_t q8 = q8_panel_bytes(q8_layout(cols).padded) + static_cast<int64_t>(sizeof(Stage));
   return q8 > kF32Scratch ? q8 : kF32Scratch;
 }
-
-int64_t matmul_grain(Format, int64_t tokens) { return tokens < kPanelTokensQ8 ? 8 : kPanelRows; }
 
 }  // namespace
 }  // namespace ashlar::kernels::avx512
@@ -120,10 +130,9 @@ void matmul(Format f, Activation form, const MatMul& m, std::byte* scratch) {
 constinit const Table kTable = {
     .name = "avx512",
     .supported = cpu_has_avx512,
-    .activation = activation,
+    .product_forms = product_forms,
     .prepare = prepare,
     .matmul_scratch = matmul_scratch,
-    .matmul_grain = matmul_grain,
     .matmul = matmul,
     .rms_norm = rms_norm,
     .layer_norm = layer_norm,

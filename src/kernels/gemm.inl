@@ -160,20 +160,26 @@ void pack_f32(Format f, const MatMul& m, int64_t row, int64_t col, int64_t n, fl
   }
 }
 
-/// acc[t][g] += sum over c < n of x[t][c] * w[c * w_stride + g * kW ..].
-template <int T>
-ASHLAR_INLINE void tile_f32(const float* const* x, const float* w, int64_t w_stride, int64_t n,
-                            F (&acc)[T][2]) {
+/// acc[t][g] += sum over c < n of x[t][c] * w[c * w_stride + g * kW ..], w of Load's format.
+template <class Load, int T>
+ASHLAR_INLINE void tile(const float* const* x, const std::byte* w, int64_t w_stride, int64_t n,
+                        F (&acc)[T][2]) {
   const float* p[T];
   for (int t = 0; t < T; ++t) p[t] = x[t];
-  for (int64_t c = 0; c < n; ++c, w += w_stride) {
-    const F w0 = load(w), w1 = load(w + kW);
+  for (int64_t c = 0, i = 0; c < n; ++c, i += w_stride) {
+    const F w0 = Load::at(w, i), w1 = Load::at(w, i + kW);
     for (int t = 0; t < T; ++t) {
       const F v = set1(p[t][c]);
       acc[t][0] = fma(v, w0, acc[t][0]);
       acc[t][1] = fma(v, w1, acc[t][1]);
     }
   }
+}
+
+template <int T>
+ASHLAR_INLINE void tile_f32(const float* const* x, const float* w, int64_t w_stride, int64_t n,
+                            F (&acc)[T][2]) {
+  tile<LoadF32, T>(x, reinterpret_cast<const std::byte*>(w), w_stride, n, acc);
 }
 
 /// Adds a tile's sums to y, starting from the bias where this is the row's first part.
@@ -195,12 +201,12 @@ ASHLAR_INLINE void put_tile(const MatMul& m, int64_t row, int64_t token, bool fi
   }
 }
 
-template <int T>
-void panel_tile_f32(const MatMul& m, int64_t row, int64_t token, const float* const* x,
-                    const float* panel, int64_t n, bool first_part) {
+template <class Load, int T>
+void panel_tile(const MatMul& m, int64_t row, int64_t token, const float* const* x,
+                const std::byte* panel, int64_t n, bool first_part) {
   F acc[T][2];
   for (int t = 0; t < T; ++t) acc[t][0] = acc[t][1] = zero();
-  tile_f32<T>(x, panel, kPanelRows, n, acc);
+  tile<Load, T>(x, panel, kPanelRows, n, acc);
   put_tile<T>(m, row, token, first_part, acc);
 }
 
@@ -225,49 +231,56 @@ ASHLAR_INLINE int64_t tile_begin(int64_t tokens, int64_t tiles, int64_t tile) {
 constexpr int64_t kF32Scratch =
     (kPanelCols * kPanelRows + kW * kStageStride + kTile * kPanelCols) * 4;
 
+/// All tokens with columns [col, col + n) of a panel, whose numbers are of Load's format.
+template <class Load>
+void multiply_panel(Activation form, const MatMul& m, int64_t row, int64_t col, int64_t n,
+                    const std::byte* panel, float* wide) {
+  const int64_t tiles = (m.tokens + kTile - 1) / kTile;
+  for (int64_t i = 0; i < tiles; ++i) {
+    const int64_t t0 = tile_begin(m.tokens, tiles, i);
+    const int64_t count = tile_begin(m.tokens, tiles, i + 1) - t0;
+    const float* x[kTile];
+    for (int64_t t = 0; t < count; ++t) {
+      const std::byte* prepared = token_row(m, t0 + t);
+      if (form == Activation::f32) {
+        x[t] = reinterpret_cast<const float*>(prepared) + col;
+      } else {
+        widen(form, prepared, m.cols, col, n, wide + t * kPanelCols);
+        x[t] = wide + t * kPanelCols;
+      }
+    }
+    switch (count) {
+      case 1:
+        panel_tile<Load, 1>(m, row, t0, x, panel, n, col == 0);
+        break;
+      case 2:
+        panel_tile<Load, 2>(m, row, t0, x, panel, n, col == 0);
+        break;
+      case 3:
+        panel_tile<Load, 3>(m, row, t0, x, panel, n, col == 0);
+        break;
+      case 4:
+        panel_tile<Load, 4>(m, row, t0, x, panel, n, col == 0);
+        break;
+      case 5:
+        panel_tile<Load, 5>(m, row, t0, x, panel, n, col == 0);
+        break;
+      default:
+        panel_tile<Load, 6>(m, row, t0, x, panel, n, col == 0);
+        break;
+    }
+  }
+}
+
 void matmul_panels_f32(Format f, Activation form, const MatMul& m, std::byte* scratch) {
   auto* panel = reinterpret_cast<float*>(scratch);
   float* stage = panel + kPanelCols * kPanelRows;
   float* wide = stage + kW * kStageStride;
-  const int64_t tiles = (m.tokens + kTile - 1) / kTile;
   for (int64_t row = m.row_begin; row < m.row_end; row += kPanelRows) {
     for (int64_t col = 0; col < m.cols; col += kPanelCols) {
       const int64_t n = at_most(kPanelCols, m.cols - col);
       pack_f32(f, m, row, col, n, stage, panel);
-      for (int64_t tile = 0; tile < tiles; ++tile) {
-        const int64_t t0 = tile_begin(m.tokens, tiles, tile);
-        const int64_t count = tile_begin(m.tokens, tiles, tile + 1) - t0;
-        const float* x[kTile];
-        for (int64_t t = 0; t < count; ++t) {
-          const std::byte* prepared = token_row(m, t0 + t);
-          if (form == Activation::f32) {
-            x[t] = reinterpret_cast<const float*>(prepared) + col;
-          } else {
-            widen(form, prepared, m.cols, col, n, wide + t * kPanelCols);
-            x[t] = wide + t * kPanelCols;
-          }
-        }
-        switch (count) {
-          case 1:
-            panel_tile_f32<1>(m, row, t0, x, panel, n, col == 0);
-            break;
-          case 2:
-            panel_tile_f32<2>(m, row, t0, x, panel, n, col == 0);
-            break;
-          case 3:
-            panel_tile_f32<3>(m, row, t0, x, panel, n, col == 0);
-            break;
-          case 4:
-            panel_tile_f32<4>(m, row, t0, x, panel, n, col == 0);
-            break;
-          case 5:
-            panel_tile_f32<5>(m, row, t0, x, panel, n, col == 0);
-            break;
-          default:
-            panel_tile_f32<6>(m, row, t0, x, panel, n, col == 0);
-            break;
-        }
-      }
+      multiply_panel<LoadF32>(form, m, row, col, n, scratch, wide);
     }
   }
 }

@@ -13,7 +13,10 @@ namespace {
 
 bool supported() { return true; }
 
-Activation activation(Format, int64_t, int64_t) { return Activation::f32; }
+std::span<const ProductForm> product_forms(Format) {
+  static constexpr ProductForm kForms[] = {{.tokens = 1, .activation = Activation::f32, .rows = 1}};
+  return kForms;
+}
 
 void prepare_q8(const float* x, std::byte* out, int64_t cols) {
   const Q8Layout at = q8_layout(cols);
@@ -59,8 +62,7 @@ void prepare(Activation form, const float* x, std::byte* out, int64_t cols) {
   }
 }
 
-int64_t matmul_scratch(Format, int64_t cols, int64_t) { return round_up(cols * 4, 64); }
-int64_t matmul_grain(Format, int64_t) { return 1; }
+int64_t matmul_scratch(Format, int64_t cols) { return round_up(cols * 4, 64); }
 
 float dot_f32(const float* w, const float* x, int64_t n) {
   float sums[8] = {};
@@ -295,11 +297,10 @@ void attention(const Attention& a, std::byte* scratch) {
 constinit const Table kTable = {
     .name = "generic",
     .supported = supported,
-    .activation = activation,
+    .product_forms = product_forms,
     .activation_bytes = prepared_bytes,
     .prepare = prepare,
     .matmul_scratch = matmul_scratch,
-    .matmul_grain = matmul_grain,
     .matmul = matmul,
     .rms_norm = rms_norm,
     .layer_norm = layer_norm,

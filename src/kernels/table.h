@@ -21,12 +21,32 @@ enum class Activation : uint8_t {
   q8,    // int8 blocks with scales; its insides belong to the kernels
 };
 
+/// How the rows of a weight lie in memory for a matrix product.
+enum class Packing : uint8_t {
+  rows,    // one after the other, as files have them
+  panels,  // Table::panel_rows of them side by side, column by column, in the weight's own format
+};
+
+/// A way in which a table computes products with a weight.
+struct ProductForm {
+  int64_t tokens = 1;  // the least number of tokens that it is for
+  Packing packing = Packing::rows;
+  Activation activation = Activation::f32;  // how it takes the input
+  /// Rows that keep the kernel efficient: callers split a weight at multiples of this.
+  int64_t rows = 1;
+};
+
+/// Calls of at least so many tokens give a token the same sums, to the bit, however many others
+/// there are: callers may split the tokens of a product into blocks no smaller than this.
+inline constexpr int64_t kLeastTokenBlock = 64;
+
 /// y[t, r] = sum over c of x[t, c] * w[r, c] (+ bias[r]), r in [row_begin, row_end), t in [0,
 /// tokens).
 struct MatMul {
   const std::byte* w = nullptr;  // row 0 of the weight
   int64_t w_row_bytes = 0;
-  int64_t cols = 0;  // input width
+  const std::byte* panels = nullptr;  // the whole weight in panels, read instead; null: none
+  int64_t cols = 0;                   // input width
   int64_t row_begin = 0, row_end = 0;
   const std::byte* x = nullptr;  // prepared activations
   int64_t x_row_bytes = 0;
@@ -95,17 +115,21 @@ struct Table {
   std::string_view name;  // "generic", "avx2", "avx512", ...
   bool (*supported)();    // can this CPU run it?
 
-  /// The activation form matmul wants for this weight format and this many tokens.
-  Activation (*activation)(Format weight, int64_t cols, int64_t tokens);
+  /// The forms of products with a weight of this format, by rising `tokens`, the first from 1 on;
+  /// of one number of tokens first that with rows, then that with panels. What is not among them
+  /// matmul computes too, only slower.
+  std::span<const ProductForm> (*product_forms)(Format weight);
   /// Bytes of one prepared row; x_row_bytes is at least this, rows start 64-byte aligned.
   int64_t (*activation_bytes)(Activation, int64_t cols);
   /// Prepares one row of activations.
   void (*prepare)(Activation, const float* x, std::byte* out, int64_t cols);
-  /// Scratch that one call of matmul may use; 64-byte aligned.
-  int64_t (*matmul_scratch)(Format weight, int64_t cols, int64_t tokens);
-  /// Rows per task that keep the kernel efficient: callers split [0, rows) at multiples of this.
-  int64_t (*matmul_grain)(Format weight, int64_t tokens);
+  /// Scratch that one call of matmul may use, of any number of tokens; 64-byte aligned.
+  int64_t (*matmul_scratch)(Format weight, int64_t cols);
   void (*matmul)(Format weight, Activation, const MatMul&, std::byte* scratch);
+  int64_t panel_rows = 0;  // 0: no form has panels
+  /// Packs a weight; `out` holds its rows, rounded up to whole panels. Sums are those of rows.
+  void (*pack_panels)(Format weight, const std::byte* w, int64_t row_bytes, int64_t rows,
+                      int64_t cols, std::byte* out) = nullptr;
 
   // Rows of n floats; w may be null where a norm has no weight; y may be x.
   void (*rms_norm)(const float* x, const float* w, float* y, int64_t n, float eps);
@@ -129,6 +153,13 @@ struct Table {
   int64_t (*attention_scratch)(const Attention&);
   void (*attention)(const Attention&, std::byte* scratch);
 };
+
+/// The form of a table's list for so many tokens of a weight in rows.
+inline const ProductForm& form_for(std::span<const ProductForm> forms, int64_t tokens) {
+  size_t i = forms.size() - 1;
+  while (i > 0 && (forms[i].tokens > tokens || forms[i].packing != Packing::rows)) --i;
+  return forms[i];
+}
 
 /// Every table compiled in, generic first, best last; whether this CPU can run one is its
 /// supported().

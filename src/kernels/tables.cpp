@@ -17,11 +17,10 @@ Table over(const Table& upper, const Table& lower) {
   const auto inherit = [](auto& mine, auto theirs) {
     if (!mine) mine = theirs;
   };
-  inherit(t.activation, lower.activation);
+  inherit(t.product_forms, lower.product_forms);
   inherit(t.activation_bytes, lower.activation_bytes);
   inherit(t.prepare, lower.prepare);
   inherit(t.matmul_scratch, lower.matmul_scratch);
-  inherit(t.matmul_grain, lower.matmul_grain);
   inherit(t.matmul, lower.matmul);
   inherit(t.rms_norm, lower.rms_norm);
   inherit(t.layer_norm, lower.layer_norm);

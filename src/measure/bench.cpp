@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "measure/probe.h"
-#include "ops/kinds.h"
+#include "plan/work.h"
 
 namespace ashlar {
 namespace {
@@ -92,23 +92,12 @@ class Runner {
   std::vector<SequenceId> sequences_;
 };
 
-/// The part that a step of the engine's plan belongs to, by the same names as planned work.
-std::string part_of(const Plan& plan, const Step& step) {
-  const Node& node = plan.graph.nodes()[static_cast<size_t>(step.nodes.front())];
-  if (std::holds_alternative<MatMulStep>(step.what))
-    return std::string(kind_of(node)) + " products";
-  if (std::holds_alternative<HeadMatMulStep>(step.what)) return "attention products";
-  if (std::holds_alternative<AttentionStep>(step.what)) return "attention scores";
-  if (std::holds_alternative<ExpertStep>(step.what)) return "experts";
-  return std::holds_alternative<MeaningStep>(step.what) ? "plain loops" : "rows";
-}
-
 std::vector<BenchPart> parts_of(Runner& runner, double calls, const Phase& planned) {
   std::map<std::string, BenchPart> parts;
   const Plan& plan = runner.engine().plan();
   const auto profile = runner.engine().profile();
   for (size_t i = 0; i < profile.size() && i < plan.steps.size(); ++i) {
-    BenchPart& part = parts[part_of(plan, plan.steps[i])];
+    BenchPart& part = parts[group_of(plan, plan.steps[i])];
     part.seconds += profile[i].seconds / calls;
     part.weight_bytes += static_cast<double>(profile[i].weight_bytes) / calls;
     part.operations += static_cast<double>(profile[i].operations) / calls;

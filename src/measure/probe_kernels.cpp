@@ -10,6 +10,7 @@
 #include "measure/pinned_pool.h"
 #include "measure/probe.h"
 #include "measure/timing.h"
+#include "plan/tasks.h"
 #include "run/engine.h"
 
 namespace ashlar {
@@ -18,12 +19,9 @@ namespace {
 using kernels::Activation;
 using kernels::Table;
 
-constexpr int64_t kTasksPerThread = 8;      // as run/products.cpp deals them
 constexpr int64_t kWidths[] = {512, 2048};  // of small models and of large ones
 constexpr int64_t kHeight = 2048;
 constexpr int64_t kTokenCounts[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
-
-int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 /// Runs f(task, thread) for tasks 0 .. n - 1 on all threads.
 template <class F>
@@ -69,11 +67,14 @@ void probe_format(ThreadPool& pool, const Table& table, Format format, int64_t c
   const int64_t row = row_bytes(format, cols);
   const int64_t rows = weights.bytes() / row / kHeight * kHeight - kHeight;
   fill(format, weights.data(), rows, cols);
+  MatMulStep::Product product{.w = {.format = format, .rows = kHeight, .cols = cols},
+                              .forms = ProductForms(table, format, f32)};
+  const MatMulStep engine_step{.products = {product}};
   for (const int64_t tokens : kTokenCounts) {
-    const Activation form = f32 ? Activation::f32 : table.activation(format, cols, tokens);
+    const Activation form = product.forms.activation(tokens);
     const int64_t x_row = round_up(table.activation_bytes(form, cols), 64);
     const Memory x(x_row * tokens),
-        scratch(pool.size() * round_up(table.matmul_scratch(format, cols, tokens), 64) + 64);
+        scratch(pool.size() * round_up(table.matmul_scratch(format, cols), 64) + 64);
     std::vector<float> values(static_cast<size_t>(cols));
     for (int64_t t = 0; t < tokens; ++t) {
       for (size_t c = 0; c < values.size(); ++c)
@@ -85,16 +86,14 @@ void probe_format(ThreadPool& pool, const Table& table, Format format, int64_t c
     // takes the next rows in memory.
     const int64_t products = kWidths[1] / cols;
     const Memory y(products * kHeight * tokens * 4);
-    const int64_t grain = table.matmul_grain(format, tokens);
-    const int64_t wanted = pool.size() * kTasksPerThread;
-    const int64_t step = round_up(std::max<int64_t>((kHeight + wanted - 1) / wanted, 1), grain);
-    const int64_t tasks = (kHeight + step - 1) / step;
+    const ProductTasks cut = tasks_of(engine_step, tokens, pool.size());
+    const int64_t step = cut.rows, tasks = cut.row_blocks(kHeight);
     const int64_t per_thread = scratch.bytes() / pool.size() / 64 * 64;
     int64_t first = 0;
     const auto task = [&](int64_t t, int thread) {
-      const int64_t product = t / tasks, begin = t % tasks * step;
+      const int64_t index = t / tasks, begin = t % tasks * step;
       table.matmul(format, form,
-                   {.w = weights.data() + (first + product * kHeight) * row,
+                   {.w = weights.data() + (first + index * kHeight) * row,
                     .w_row_bytes = row,
                     .cols = cols,
                     .row_begin = begin,
@@ -102,7 +101,7 @@ void probe_format(ThreadPool& pool, const Table& table, Format format, int64_t c
                     .x = x.data(),
                     .x_row_bytes = x_row,
                     .tokens = tokens,
-                    .y = y.floats() + product * kHeight * tokens,
+                    .y = y.floats() + index * kHeight * tokens,
                     .y_stride = kHeight},
                    scratch.data() + thread * per_thread);
     };
@@ -131,10 +130,9 @@ constexpr Shape kShapes[] = {
     {512, 256, 12, 1, 64, 64},   {512, 256, 1, 16, 576, 512}, {512, 2048, 1, 16, 576, 512},
     {512, 256, 1, 128, 576, 512}};
 
-/// A run of `tokens` queries whose middle one sees `context` keys, in blocks as run/attention_step
-/// deals them.
+/// A run of `tokens` queries whose middle one sees `context` keys, in the engine's tasks.
 void probe_attention(ThreadPool& pool, const Table& table, const Shape& s, Machine::Kernels& out) {
-  constexpr int64_t kPage = 64, kRows = 64;
+  constexpr int64_t kPage = 64;
   const Format format = Format::f16;
   const int64_t first = std::max<int64_t>(s.context - (s.tokens + 1) / 2, 0);
   const int64_t pages = (first + s.tokens + kPage - 1) / kPage;
@@ -147,13 +145,9 @@ void probe_attention(ThreadPool& pool, const Table& table, const Shape& s, Machi
       s.tokens > 1 ? 2 : std::clamp<int64_t>((48 << 20) / (head_bytes * s.heads), 1, 64);
   const Memory state(head_bytes * s.heads * layers, /*huge=*/false);
   fill(format, state.data(), state.bytes() / k_row, s.k_dim);
-  int64_t wanted = (s.group + kRows - 1) / kRows;
-  const int64_t alone = s.heads * std::max<int64_t>(1, s.tokens * s.group / kRows);
-  wanted = std::min(std::max(wanted, (pool.size() + alone - 1) / alone), s.group);
-  const int64_t share_heads = (s.group + wanted - 1) / wanted;
-  const int64_t shares = (s.group + share_heads - 1) / share_heads;
-  const int64_t block = std::max<int64_t>(1, kRows / share_heads);
-  const int64_t blocks = (s.tokens + block - 1) / block;
+  const AttentionTasks cut = attention_tasks(s.heads, s.group, 1, s.tokens);
+  const int64_t share_heads = cut.share_heads, shares = cut.shares, block = cut.block_tokens;
+  const int64_t blocks = cut.blocks(s.tokens);
   const int64_t q_step = s.heads * s.group * s.k_dim, o_step = s.heads * s.group * s.v_dim;
   const Memory q(s.tokens * q_step * 4), o(s.tokens * o_step * 4);
   for (int64_t i = 0; i < s.tokens * q_step; ++i)

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/round_up.h"
 #include "ops/elementwise.h"
 #include "ops/inputs.h"
 #include "ops/linear.h"
@@ -10,16 +11,15 @@
 namespace ashlar {
 namespace {
 
-int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
 bool reads_param(const Node& node, size_t input) {
   return node.inputs[input].from == Input::From::param;
 }
 
 /// Composites that have a lowering of their own; the others are expanded.
-bool keeps(const Node& node) {
+bool keeps(const Node& node, LatentForm latents) {
   if (node.op.as<Gated>() != nullptr) return true;
-  if (node.op.as<LatentAttention>() != nullptr) return reads_param(node, 4) && reads_param(node, 5);
+  if (node.op.as<LatentAttention>() != nullptr)
+    return latents == LatentForm::absorbed && reads_param(node, 4) && reads_param(node, 5);
   if (node.op.as<ExpertFfn>() != nullptr) {
     for (size_t i = 3; i < node.inputs.size(); ++i)
       if (!reads_param(node, i)) return false;
@@ -28,11 +28,11 @@ bool keeps(const Node& node) {
   return !node.op.composite();
 }
 
-Graph without_unknown_composites(Graph graph) {
+Graph without_unknown_composites(Graph graph, LatentForm latents) {
   for (bool again = true; again;) {
     again = false;
     for (const Node& node : graph.nodes()) {
-      if (keeps(node)) continue;
+      if (keeps(node, latents)) continue;
       graph = graph.expanded(node.op.name());
       again = true;
       break;
@@ -48,12 +48,12 @@ bool attends(const Node& node) {
 }  // namespace
 
 Plan make_plan(const Graph& graph, const Weights& weights, const kernels::Table& table,
-               int64_t max_tokens, bool f32_activations) {
-  Graph known = without_unknown_composites(graph);
+               int64_t max_tokens, const PlanOptions& options) {
+  Graph known = without_unknown_composites(graph, options.latents);
   BoundWeights bound(known, weights);
   Plan plan{.table = &table, .graph = std::move(known), .weights = std::move(bound)};
   plan.max_tokens = max_tokens;
-  plan.f32_activations = f32_activations;
+  plan.options = options;
   Lowering(plan).run();
   place_buffers(plan);
   return plan;
@@ -268,7 +268,9 @@ void Lowering::add_row(RowOperation operation) {
     const size_t dot = step.name.rfind('.') + 1;
     step.name += name.compare(0, dot, step.name, 0, dot) == 0 ? "+" + name.substr(dot) : "+" + name;
   }
-  std::get<RowStep>(step.what).operations.push_back(std::move(operation));
+  auto& rows = std::get<RowStep>(step.what);
+  rows.operations.push_back(std::move(operation));
+  rows.nodes.push_back(static_cast<int32_t>(current_));
 }
 
 }  // namespace ashlar

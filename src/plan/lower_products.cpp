@@ -2,41 +2,18 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/round_up.h"
 #include "ops/linear.h"
 #include "plan/lowering.h"
 
 namespace ashlar {
-namespace {
 
-/// Batch sizes at which tables are asked for the form they want: where they change their mind.
-constexpr int64_t kTokenCounts[] = {1, 2, 4, 6, 7, 8, 9, 12, 16, 24, 32, 64, 128, 256, 512, 1024};
-
-int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
-}  // namespace
-
-Lowering::Forms Lowering::forms(Format weight, int64_t cols) const {
-  Forms f;
-  for (const int64_t tokens : kTokenCounts) f.push_back(plan_.activation(weight, cols, tokens));
-  return f;
-}
-
-int64_t Lowering::prepared_row(const Forms& forms, int64_t cols, bool always) const {
-  int64_t bytes = 0;
-  for (const auto form : forms) {
-    if (always || form != kernels::Activation::f32)
-      bytes = std::max(bytes, plan_.table->activation_bytes(form, cols));
-  }
-  return round_up(bytes, 64);
-}
-
-BufferId Lowering::prepare(BufferId in, Format weight, int64_t cols, int64_t count, int64_t in_step,
-                           bool always) {
-  const Forms f = forms(weight, cols);
-  const int64_t bytes = prepared_row(f, cols, always);
+BufferId Lowering::prepare(BufferId in, const ProductForms& forms, int64_t cols, int64_t count,
+                           int64_t in_step, bool always) {
+  const int64_t bytes = forms.row_bytes(*plan_.table, cols, always);
   if (bytes == 0) return kNoBuffer;
   const BufferId out = new_buffer(count * bytes);
-  add_row(PrepareRow{in, out, weight, cols, count, in_step, always});
+  add_row(PrepareRow{in, out, forms, cols, count, in_step, always});
   return out;
 }
 
@@ -45,7 +22,7 @@ void Lowering::lower_linears(size_t first) {
   const Graph& g = plan_.graph;
   const BufferId in = read(g.nodes()[first].inputs[0]);
   struct Part {
-    Forms forms;
+    ProductForms forms;
     BufferId prepared;
     std::vector<size_t> nodes;
   };
@@ -54,12 +31,12 @@ void Lowering::lower_linears(size_t first) {
     const Node& n = g.nodes()[m];
     const Matrix w = plan_.weights.matrix(n.inputs[1].id);
     const int64_t cols = features(n.inputs[0]);
-    const Forms f = forms(w.format, cols);
-    auto part =
-        std::find_if(parts.begin(), parts.end(), [&](const Part& p) { return p.forms == f; });
+    const ProductForms f = forms(w.format);
+    auto part = std::find_if(parts.begin(), parts.end(),
+                             [&](const Part& p) { return same_inputs(p.forms, f); });
     if (part == parts.end()) {
       current_ = m;
-      parts.push_back({f, prepare(in, w.format, cols, 1, cols, false), {}});
+      parts.push_back({f, prepare(in, f, cols, 1, cols, false), {}});
       part = parts.end() - 1;
     }
     part->nodes.push_back(m);
@@ -75,9 +52,16 @@ void Lowering::lower_linears(size_t first) {
       w.cols = features(n.inputs[0]);
       w.rows = plan_.weights.param(n.inputs[1].id).elements() / w.cols;
       w.row_bytes = row_bytes(w.format, w.cols);
-      step.products.push_back({w,
-                               n.inputs.size() > 2 ? plan_.weights.floats(n.inputs[2].id) : nullptr,
-                               new_value(n.outputs[0])});
+      const ProductForms f = forms(w.format, plan_.options.packed_weights);
+      const ParamId weight = n.inputs[1].id;
+      step.products.push_back(
+          {.w = w,
+           .forms = f,
+           .panels = f.has(kernels::Packing::panels) ? plan_.weights.panels(weight, w, *plan_.table)
+                                                     : nullptr,
+           .bias = n.inputs.size() > 2 ? plan_.weights.floats(n.inputs[2].id) : nullptr,
+           .out = new_value(n.outputs[0]),
+           .node = static_cast<int32_t>(m)});
       const std::string part_name = node_name(m);
       name += name.empty() ? part_name : "+" + part_name.substr(part_name.rfind('.') + 1);
       nodes.push_back(static_cast<int32_t>(m));
@@ -134,20 +118,21 @@ void Lowering::lower_latent(const Node& n, const LatentAttention& op) {
   plan_.states.push_back({state_of(n.op, g.input_types(n)), 1, rank + rope, rank, true});
   add_row(StoreRow{state, k_rope, latent});
 
-  const Matrix w_k = plan_.weights.transposed_heads(n.inputs[4].id, plan_.f32_activations);
+  const Matrix w_k = plan_.weights.transposed_heads(n.inputs[4].id, plan_.options.f32_activations);
   const Matrix w_v = plan_.weights.matrix(n.inputs[5].id);
-  const BufferId nope_rows = prepare(q_nope, w_k.format, nope, heads, nope, true);
+  const ProductForms k_forms = forms(w_k.format), v_forms = forms(w_v.format);
+  const BufferId nope_rows = prepare(q_nope, k_forms, nope, heads, nope, true);
   const BufferId q = new_floats(heads * (rank + rope));
   add_row(CopyRow{q_rope, q, heads, rope, 0, rope, rank, rank + rope});
   add_step(node_name(current_) + ".absorb").what =
-      HeadMatMulStep{nope_rows, q, w_k, heads, rank + rope};
+      HeadMatMulStep{nope_rows, q, w_k, k_forms, heads, rank + rope};
   const BufferId attended = new_floats(heads * rank);
   add_step(node_name(current_)).what = AttentionStep{
       state, q, attended, 1, heads, rank + rope, rank, Attention{.scale = op.scale}, nullptr};
-  const BufferId value_rows = prepare(attended, w_v.format, rank, heads, rank, true);
+  const BufferId value_rows = prepare(attended, v_forms, rank, heads, rank, true);
   const BufferId out = new_value(n.outputs[0]);
   add_step(node_name(current_) + ".value").what =
-      HeadMatMulStep{value_rows, out, w_v, heads, value};
+      HeadMatMulStep{value_rows, out, w_v, v_forms, heads, value};
 }
 
 void Lowering::lower_experts(const Node& n, const ExpertFfn& op) {
@@ -159,11 +144,13 @@ void Lowering::lower_experts(const Node& n, const ExpertFfn& op) {
   plan_.most_experts = std::max(plan_.most_experts, experts);
   const auto product = [&](size_t input, BufferId out) {
     const float* bias = biased ? plan_.weights.floats(n.inputs[input + 3].id) : nullptr;
-    return MatMulStep::Product{plan_.weights.matrix(n.inputs[input].id), bias, out};
+    const Matrix w = plan_.weights.matrix(n.inputs[input].id);
+    return MatMulStep::Product{
+        w, forms(w.format), nullptr, bias, out, static_cast<int32_t>(current_)};
   };
-  const Format gate_format = plan_.weights.matrix(n.inputs[3].id).format;
-  const Format up_format = plan_.weights.matrix(n.inputs[4].id).format;
-  const Format down_format = plan_.weights.matrix(n.inputs[5].id).format;
+  const auto forms_of = [&](size_t input) {
+    return forms(plan_.weights.matrix(n.inputs[input].id).format);
+  };
 
   // Rows of slots are as far apart as if each stood alone: a token's row holds `chosen` of them.
   const int64_t d_step = round_up(d * 4, 64) / 4, ffn_step = round_up(ffn * 4, 64) / 4;
@@ -175,11 +162,11 @@ void Lowering::lower_experts(const Node& n, const ExpertFfn& op) {
     add_row(WeighRow{weights, x, input, chosen, d, d_step});
   }
   const BufferId slots = new_buffer(chosen * 4), tokens = new_buffer(chosen * 4);
-  const auto forms_gate = forms(gate_format, d), forms_up = forms(up_format, d);
-  const BufferId for_gate = prepare(input, gate_format, d, rows_per_token, d_step, true);
-  const BufferId for_up = forms_up == forms_gate
+  const ProductForms gate_forms = forms_of(3), up_forms = forms_of(4);
+  const BufferId for_gate = prepare(input, gate_forms, d, rows_per_token, d_step, true);
+  const BufferId for_up = same_inputs(gate_forms, up_forms)
                               ? for_gate
-                              : prepare(input, up_format, d, rows_per_token, d_step, true);
+                              : prepare(input, up_forms, d, rows_per_token, d_step, true);
   add_step(node_name(current_) + ".group").what =
       GroupStep{chosen_ids, slots, tokens, chosen, experts, op.weigh_input};
 
@@ -194,7 +181,7 @@ void Lowering::lower_experts(const Node& n, const ExpertFfn& op) {
                    tokens,
                    rows_per_token,
                    {product(3, h), product(4, up)},
-                   {Epilogue::Kind::gated, kind, {}, alpha, limit},
+                   {Epilogue::Kind::gated, kind, {}, alpha, limit, static_cast<int32_t>(current_)},
                    experts,
                    chosen};
   } else {
@@ -204,7 +191,7 @@ void Lowering::lower_experts(const Node& n, const ExpertFfn& op) {
         ExpertStep{for_up, tokens, rows_per_token, {product(4, up)}, {}, experts, chosen};
     add_row(GatedRow{h, up, h, kind, alpha, limit, chosen * ffn_step});
   }
-  const BufferId h_rows = prepare(h, down_format, ffn, chosen, ffn_step, true);
+  const BufferId h_rows = prepare(h, forms_of(5), ffn, chosen, ffn_step, true);
   const BufferId y = new_floats(chosen * d_step);
   add_step(node_name(current_) + ".down").what =
       ExpertStep{h_rows, kNoBuffer, chosen, {product(5, y)}, {}, experts, chosen};

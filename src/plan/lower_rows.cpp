@@ -129,7 +129,8 @@ void Lowering::lower_gated(const Node& n, const Gated& op) {
     // Products 0 and 1 are the pair.
     std::swap(step->products[0], step->products[g]);
     std::swap(step->products[1], step->products[u == 0 ? g : u]);
-    step->epilogue = {Epilogue::Kind::gated, kind, {}, alpha, limit};
+    step->epilogue = {Epilogue::Kind::gated,         kind, {}, alpha, limit,
+                      static_cast<int32_t>(current_)};
     set_output(0, gate);
     return;
   }
@@ -143,7 +144,8 @@ void Lowering::lower_activate(const Node& n, const Activate& op) {
   MatMulStep* step = product_of(in, p);
   if (step != nullptr && last_use(n.inputs[0]) && step->epilogue.kind == Epilogue::Kind::none &&
       step->products.size() == 1) {
-    step->epilogue = {Epilogue::Kind::unary, {}, kernel_unary(op.kind), 0, 0};
+    step->epilogue = {Epilogue::Kind::unary,         {}, kernel_unary(op.kind), 0, 0,
+                      static_cast<int32_t>(current_)};
     set_output(0, in);
     return;
   }

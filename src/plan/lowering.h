@@ -21,8 +21,6 @@ class Lowering {
   void run();
 
  private:
-  using Forms = std::vector<kernels::Activation>;
-
   // lower.cpp: the walk over the nodes, buffers, prepared inputs.
   void order_nodes();
   void lower(size_t node);
@@ -52,10 +50,11 @@ class Lowering {
   void lower_rope(const Node& n, const Rope& op);
 
   // lower_products.cpp
-  Forms forms(Format weight, int64_t cols) const;
-  int64_t prepared_row(const Forms& forms, int64_t cols, bool always) const;
-  BufferId prepare(BufferId in, Format weight, int64_t cols, int64_t count, int64_t in_step,
-                   bool always);
+  ProductForms forms(Format weight, bool packed = false) const {
+    return {*plan_.table, weight, plan_.options.f32_activations, packed};
+  }
+  BufferId prepare(BufferId in, const ProductForms& forms, int64_t cols, int64_t count,
+                   int64_t in_step, bool always);
   void lower_linears(size_t node);
   void lower_gated(const Node& n, const Gated& op);
   void lower_activate(const Node& n, const Activate& op);

@@ -17,6 +17,7 @@
 #include "ops/attention.h"
 #include "ops/experts.h"
 #include "ops/rope.h"
+#include "plan/product_forms.h"
 #include "plan/state_plan.h"
 #include "plan/weights.h"
 
@@ -126,11 +127,11 @@ struct GatedRow {
   float alpha, limit;
   int64_t n;
 };
-/// `count` rows of `cols` values, `in_step` apart, prepared for products with `weight`
-/// (kernels/table.h).
+/// `count` rows of `cols` values, `in_step` apart, in the form that products of so many tokens
+/// take.
 struct PrepareRow {
   BufferId in, out;
-  Format weight;
+  ProductForms forms;
   int64_t cols, count, in_step;
   bool always;  // also where the form is plain float32, which products can read from the value
 };
@@ -165,6 +166,7 @@ using RowOperation =
 
 struct RowStep {
   std::vector<RowOperation> operations;
+  std::vector<int32_t> nodes;  // of each operation, the node that it is a part of
 };
 
 /// What is done to the outputs of a product while they are in the cache.
@@ -173,6 +175,9 @@ struct Epilogue {
   kernels::Gate gate = kernels::Gate::silu;  // of products 0 (gate) and 1 (up), into product 0
   kernels::Unary unary = kernels::Unary::silu;
   float alpha = 0, limit = 0;
+  int32_t node = -1;  // that it computes, or a part of
+  /// The first so many products are computed by one task.
+  size_t products() const { return kind == Kind::gated ? 2 : 1; }
 };
 
 /// Products with one input.
@@ -180,8 +185,11 @@ struct MatMulStep {
   BufferId in, prepared;
   struct Product {
     Matrix w;
-    const float* bias;  // null: none
+    ProductForms forms;
+    const std::byte* panels;  // the weight in panels too; null: no form reads them
+    const float* bias;        // null: none
     BufferId out;
+    int32_t node;  // that it computes, or a part of
   };
   std::vector<Product> products;
   Epilogue epilogue;
@@ -192,6 +200,7 @@ struct MatMulStep {
 struct HeadMatMulStep {
   BufferId prepared, out;
   Matrix w;
+  ProductForms forms;
   int64_t heads, out_step;
 };
 
@@ -243,9 +252,25 @@ struct Step {
       what;
 };
 
+/// How latent attention runs. Absorbed: queries meet the latents themselves, which are all that a
+/// sequence remembers. Expanded: the keys and values of all heads are made of each token's latent
+/// once, and remembered.
+enum class LatentForm : uint8_t { absorbed, expanded };
+
+/// Choices that a plan records.
+struct PlanOptions {
+  /// Products take float32 rows whatever the kernels would prefer: only sums are rounded, and
+  /// logits are those of the stored weights to float32's precision.
+  bool f32_activations = false;
+  LatentForm latents = LatentForm::absorbed;
+  /// Weights of plain formats are kept in the panels of the kernel table too, where it has some:
+  /// steps of a few dozen tokens are faster, for the memory of another copy.
+  bool packed_weights = false;
+};
+
 struct Plan {
   const kernels::Table* table = nullptr;
-  bool f32_activations = false;  // products take float32 rows whatever the kernels would prefer
+  PlanOptions options;
   Graph graph;
   BoundWeights weights;
   std::vector<Buffer> buffers;
@@ -258,18 +283,12 @@ struct Plan {
   int64_t vocab_in = 0;   // token ids that can be embedded; 0: the graph reads none
   int64_t positions = 0;  // length of a table of learned positions; 0: none
   int64_t width_out = 0;  // floats of a row of the output
-
-  /// The form in which a product of `rows` rows with this weight takes its input.
-  kernels::Activation activation(Format weight, int64_t cols, int64_t rows) const {
-    return f32_activations ? kernels::Activation::f32 : table->activation(weight, cols, rows);
-  }
 };
 
 /// Lowers `graph` for batches of up to `max_tokens` tokens. Throws Error(invalid) for weights that
-/// do not fit. With `f32_activations` only sums are rounded: logits are those of the stored weights
-/// to float32's precision.
+/// do not fit.
 Plan make_plan(const Graph& graph, const Weights& weights, const kernels::Table& table,
-               int64_t max_tokens, bool f32_activations = false);
+               int64_t max_tokens, const PlanOptions& options = {});
 
 /// Gives buffers their place in the arena: two may share memory if no step needs both.
 void place_buffers(Plan& plan);

@@ -6,10 +6,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "graph/array.h"
 #include "graph/graph.h"
+#include "kernels/table.h"
 #include "tensor/tensor.h"
 
 namespace ashlar {
@@ -30,8 +32,17 @@ struct Matrix {
   int64_t bytes() const { return rows * row_bytes; }
 };
 
-/// The weights of one graph. Keeps the tensors' bytes alive, and owns what had to be made from
-/// them.
+/// Forms in which steps read a parameter where they do not read it as its file has it.
+enum class WeightForm : uint8_t {
+  floats,            // float32, row-major over its axes
+  transposed_heads,  // per head h of [heads, n, r] the transpose [r, n]
+  panels,            // of a kernel table (kernels/table.h)
+  array,             // what a plain-loop meaning reads
+};
+
+/// The weights of one graph. Keeps the tensors' bytes alive, and owns every form that had to be
+/// made of them: each once, whoever reads it, large ones in huge pages where the system has some.
+/// Weights without bytes have forms without bytes, of the same sizes.
 class BoundWeights {
  public:
   /// Throws Error(invalid) that names every parameter that is missing or of another size.
@@ -39,19 +50,26 @@ class BoundWeights {
 
   /// The parameter as it lies in memory.
   Matrix matrix(ParamId id) const;
-  /// The parameter as float32, row-major over its axes; converted once where it is not.
+  /// As float32; where it is float32 already, as it lies.
   const float* floats(ParamId id);
-  /// Per head h of [heads, n, r] the transpose [r, n], in a plain format, or in float32.
+  /// Per head the transpose, in a plain format: float32 if asked for, else its own or bfloat16.
   Matrix transposed_heads(ParamId id, bool f32);
-  /// What a plain-loop meaning reads.
+  /// In the panels of the table's products; `rows` is how they see it, in a plain format.
+  const std::byte* panels(ParamId id, const Matrix& rows, const kernels::Table& table);
   std::shared_ptr<const Array<float>> array(ParamId id);
   const Param& param(ParamId id) const { return params_[static_cast<size_t>(id)]; }
-  int64_t made_bytes() const;  // of the converted copies
+
+  /// Bytes of all forms that were made, or of one kind of them.
+  int64_t made_bytes() const;
+  int64_t made_bytes(WeightForm form) const;
 
  private:
+  const Tensor& tensor(ParamId id) const { return tensors_[static_cast<size_t>(id)]; }
+  bool weightless(ParamId id) const { return tensor(id).data == nullptr; }
+
   std::vector<Param> params_;
   std::vector<Tensor> tensors_;  // by parameter
-  std::map<ParamId, Tensor> floats_, transposed_;
+  std::map<std::pair<WeightForm, ParamId>, Tensor> made_;
   std::map<ParamId, std::shared_ptr<const Array<float>>> arrays_;
 };
 

@@ -1,43 +1,13 @@
 // Attention of plans: which queries a task takes, and where the pages of their keys lie.
 #include <algorithm>
 
+#include "plan/tasks.h"
 #include "run/frame.h"
 
 namespace ashlar {
 namespace {
 
 constexpr int64_t kPage = StateSpec::kStatePage;
-constexpr int64_t kLeastTasks = 2;
-constexpr int64_t kRows = 64;  // query rows of a task: what a kernel keeps in cache at once
-
-int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
-/// How the queries of a step are dealt out: per part of the batch, key head, share of the query
-/// heads of that key head, and block of tokens.
-struct Deal {
-  int64_t shares = 1;        // of the query heads of a key head
-  int64_t share_heads = 1;   // in one of them, but the last
-  int64_t block_tokens = 1;  // of a part
-
-  Deal(const Frame& f, const AttentionStep& s) {
-    const auto parts = static_cast<int64_t>(f.batch.parts.size());
-    // Many query heads are cut for the cache, few to keep two threads busy: however many there are,
-    // so that results do not depend on it.
-    int64_t wanted = (s.group + kRows - 1) / kRows;
-    const int64_t alone = s.kv_heads * std::max(parts, f.batch.size() * s.group / kRows);
-    wanted = std::min(std::max(wanted, (kLeastTasks + alone - 1) / alone), s.group);
-    share_heads = (s.group + wanted - 1) / wanted;
-    shares = (s.group + share_heads - 1) / share_heads;
-    block_tokens = std::max<int64_t>(1, kRows / share_heads);
-  }
-  int64_t blocks(const StepBatch::Part& p) const {
-    return (p.count + block_tokens - 1) / block_tokens;
-  }
-  int64_t tasks(const StepBatch::Part& p, const AttentionStep& s) const {
-    return blocks(p) * s.kv_heads * shares;
-  }
-};
-
 struct Scratch {
   const std::byte** k_pages;
   const std::byte** v_pages;
@@ -49,33 +19,38 @@ struct Scratch {
     k_pages = reinterpret_cast<const std::byte**>(base);
     v_pages = reinterpret_cast<const std::byte**>(base + pointers);
     factors = reinterpret_cast<float*>(base + 2 * pointers);
-    bytes = 2 * pointers + round_up(kRows * 4, 64);
+    bytes = 2 * pointers + round_up(kAttentionRows * 4, 64);
     kernel = base + bytes;
   }
 };
 
+AttentionTasks tasks_of(const Frame& f, const AttentionStep& s) {
+  return attention_tasks(s.kv_heads, s.group, static_cast<int64_t>(f.batch.parts.size()),
+                         f.batch.size());
+}
+
 }  // namespace
 
 int64_t tasks(const Frame& f, const AttentionStep& s, RowSet) {
-  const Deal deal(f, s);
+  const AttentionTasks cut = tasks_of(f, s);
   int64_t n = 0;
-  for (const StepBatch::Part& p : f.batch.parts) n += deal.tasks(p, s);
+  for (const StepBatch::Part& p : f.batch.parts) n += cut.count(s, p.count);
   return n;
 }
 
 void run_task(const Frame& f, const AttentionStep& s, RowSet, int64_t task, std::byte* scratch) {
-  const Deal deal(f, s);
+  const AttentionTasks cut = tasks_of(f, s);
   size_t index = 0;
-  for (; task >= deal.tasks(f.batch.parts[index], s); ++index)
-    task -= deal.tasks(f.batch.parts[index], s);
+  for (; task >= cut.count(s, f.batch.parts[index].count); ++index)
+    task -= cut.count(s, f.batch.parts[index].count);
   const StepBatch::Part& part = f.batch.parts[index];
   // The last blocks have the most keys: they come first, so that none is left to wait for.
-  const int64_t block = deal.blocks(part) - 1 - task / (s.kv_heads * deal.shares);
-  const int64_t kv = task / deal.shares % s.kv_heads, share = task % deal.shares;
-  const int64_t head = share * deal.share_heads;
-  const int64_t heads = std::min(deal.share_heads, s.group - head);
-  const int64_t begin = block * deal.block_tokens;
-  const int64_t tokens = std::min(deal.block_tokens, part.count - begin);
+  const int64_t block = cut.blocks(part.count) - 1 - task / (s.kv_heads * cut.shares);
+  const int64_t kv = task / cut.shares % s.kv_heads, share = task % cut.shares;
+  const int64_t head = share * cut.share_heads;
+  const int64_t heads = std::min(cut.share_heads, s.group - head);
+  const int64_t begin = block * cut.block_tokens;
+  const int64_t tokens = std::min(cut.block_tokens, part.count - begin);
   const int64_t first = part.first + begin, last = first + tokens - 1;
 
   const Format format = f.state.format();
@@ -128,7 +103,7 @@ int64_t attention_scratch_bytes(const Plan& plan, Format format, int64_t context
     if (s == nullptr) continue;
     kernels::Attention a;
     a.heads = s->group;
-    a.tokens = std::min(plan.max_tokens, kRows);
+    a.tokens = std::min(plan.max_tokens, kAttentionRows);
     a.first = context;
     a.k_dim = s->k_dim;
     a.v_dim = s->v_dim;

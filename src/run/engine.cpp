@@ -43,6 +43,12 @@ EngineOptions checked(EngineOptions o, const Weights& weights) {
   return o;
 }
 
+PlanOptions plan_options(const EngineOptions& o) {
+  return {.f32_activations = o.f32_activations,
+          .latents = o.latents,
+          .packed_weights = o.packed_weights};
+}
+
 /// Room for logits of one row per sequence of a step; more are made where more are wanted.
 int64_t logits_room(const Plan& plan, const EngineOptions& o) {
   return std::min(o.sequences, o.chunk) * plan.width_out;
@@ -52,8 +58,12 @@ int64_t logits_room(const Plan& plan, const EngineOptions& o) {
 
 EngineBytes engine_bytes(const Graph& graph, const Weights& weights, const EngineOptions& options) {
   const EngineOptions o = checked(options, weights);
-  const Plan plan =
-      make_plan(graph, weights, kernels::table(o.kernels), o.chunk, o.f32_activations);
+  return engine_bytes(
+      make_plan(graph, weights, kernels::table(o.kernels), o.chunk, plan_options(o)), o);
+}
+
+EngineBytes engine_bytes(const Plan& plan, const EngineOptions& options) {
+  const EngineOptions o = checked(options, {});
   return {.activations = executor_bytes(plan, *o.state, o.context).all(o.threads) +
                          logits_room(plan, o) * static_cast<int64_t>(sizeof(float)),
           .copies = plan.weights.made_bytes()};
@@ -73,7 +83,7 @@ struct Engine::Impl {
       : options(checked(o, weights)),
         pool(options.threads),
         plan(make_plan(graph, weights, kernels::table(options.kernels), options.chunk,
-                       options.f32_activations)),
+                       plan_options(options))),
         state(plan.states, *options.state,
               {options.context, options.chunk, options.sequences, options.held_tokens},
               *plan.table),

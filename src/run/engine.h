@@ -28,8 +28,10 @@ struct EngineOptions {
   int64_t held_tokens = 0;       // tokens for which there are pages, of all sequences together;
                                  // 0: sequences * context
   bool f32_activations = false;  // exact products (plan/plan.h), also with quantised weights
-  std::optional<Format> state;   // f32, f16 or bf16 keys and values; default: f32 for float32
-                                 // weights or activations, else f16
+  LatentForm latents = LatentForm::absorbed;  // plan/plan.h
+  bool packed_weights = false;                // plan/plan.h
+  std::optional<Format> state;  // f32, f16 or bf16 keys and values; default: f32 for float32
+                                // weights or activations, else f16
 };
 
 /// What an engine allocates beside weights and state, in bytes.
@@ -40,6 +42,8 @@ struct EngineBytes {
 
 /// Plans an engine and allocates none of it: weights need no bytes (plan/weights.h, weightless).
 EngineBytes engine_bytes(const Graph& graph, const Weights& weights, const EngineOptions& options);
+/// The same of a plan that such an engine would make.
+EngineBytes engine_bytes(const Plan& plan, const EngineOptions& options);
 
 using SequenceId = int32_t;
 

@@ -3,30 +3,17 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <type_traits>
 
 #include "base/error.h"
+#include "base/round_up.h"
+#include "plan/work.h"
 
 namespace ashlar {
 namespace {
 
 constexpr int kSpins = 4000;  // some 50 us: longer than a step of a small model takes
-
-int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
-int64_t weight_bytes(const Frame& f, const Step& step) {
-  int64_t bytes = 0;
-  if (const auto* m = std::get_if<MatMulStep>(&step.what))
-    for (const auto& p : m->products) bytes += p.w.bytes();
-  if (const auto* h = std::get_if<HeadMatMulStep>(&step.what)) bytes += h->w.bytes();
-  if (const auto* e = std::get_if<ExpertStep>(&step.what))
-    for (const auto& p : e->products) bytes += p.w.bytes() / e->experts * f.groups.active_count;
-  if (const auto* r = std::get_if<RowStep>(&step.what))
-    for (const RowOperation& o : r->operations)
-      if (const auto* embed = std::get_if<EmbedRow>(&o))
-        bytes += embed->table.row_bytes * f.batch.rows(step.rows);
-  return bytes;
-}
 
 }  // namespace
 
@@ -145,18 +132,17 @@ void Executor::profile(bool on) {
 }
 
 void Executor::account(size_t index, double seconds, const StepBatch& batch) {
-  const Step& step = plan_.steps[index];
   StepProfile& p = profile_[index];
-  const Frame f{plan_, batch, state_, memory_.data(), nullptr, groups_, pool_.size()};
   ++p.calls;
   p.seconds += seconds;
-  p.weight_bytes += weight_bytes(f, step);
-  Workload load;
-  for (const StepBatch::Part& part : batch.parts) load.runs.push_back({part.first, part.count});
-  if (step.rows == RowSet::wanted) load.runs = {{0, f.batch.rows(RowSet::wanted)}};
-  for (const int32_t n : step.nodes) {
-    const Node& node = plan_.graph.nodes()[static_cast<size_t>(n)];
-    p.operations += node.op.flops(plan_.graph.input_types(node), load);
+  BatchLoad load{.wanted = batch.rows(RowSet::wanted),
+                 .state = state_.format(),
+                 .threads = pool_.size(),
+                 .active_experts = groups_.active_count};
+  for (const StepBatch::Part& part : batch.parts) load.all.runs.push_back({part.first, part.count});
+  for (const Work& w : work_of(plan_, plan_.steps[index], load).parts) {
+    p.weight_bytes += std::llround(w.weight_bytes);
+    p.operations += w.operations;
   }
 }
 

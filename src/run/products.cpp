@@ -1,115 +1,91 @@
 // Matrix products of plans: which rows a task computes, and what follows while they are in cache.
 #include <algorithm>
 
+#include "plan/tasks.h"
 #include "run/frame.h"
 
 namespace ashlar {
 namespace {
 
-constexpr int64_t kTasksPerThread = 8;  // so that a slow core does not hold up the others
-
-int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
-/// Products that one task computes together: with a gated epilogue the first two.
-size_t first_unit(const Epilogue& e) { return e.kind == Epilogue::Kind::gated ? 2 : 1; }
-
-/// How `units` of products are cut into tasks: each takes `rows` rows of one of them.
-struct Cut {
-  int64_t rows = 1;
-  int64_t blocks(const MatMulStep::Product& p, int64_t product_rows) const {
-    static_cast<void>(p);
-    return (product_rows + rows - 1) / rows;
-  }
-};
-
-template <class Products>
-Cut cut(const Frame& f, const Products& products, size_t skip, int64_t copies, int64_t divide,
-        int64_t tokens) {
-  int64_t rows = 0, grain = 1;
-  for (size_t i = 0; i < products.size(); ++i) {
-    if (i != 0 && i < skip) continue;
-    rows += products[i].w.rows / divide * copies;
-    grain = std::max(grain, f.plan.table->matmul_grain(products[i].w.format, tokens));
-  }
-  const int64_t wanted = f.threads * kTasksPerThread;
-  return {round_up(std::max<int64_t>((rows + wanted - 1) / wanted, 1), grain)};
-}
-
-void finish(const Frame& f, const Epilogue& e, float* first, const float* second, int64_t n) {
+void finish(const Frame& f, const Epilogue& e, float* gate, const float* up, int64_t n) {
   const kernels::Table& table = *f.plan.table;
-  if (e.kind == Epilogue::Kind::gated)
-    table.gated(e.gate, first, second, first, n, e.alpha, e.limit);
-  if (e.kind == Epilogue::Kind::unary) table.unary(e.unary, first, first, n);
+  if (e.kind == Epilogue::Kind::gated) table.gated(e.gate, gate, up, gate, n, e.alpha, e.limit);
+  if (e.kind == Epilogue::Kind::unary) table.unary(e.unary, gate, gate, n);
 }
 
 }  // namespace
 
 int64_t tasks(const Frame& f, const MatMulStep& s, RowSet set) {
-  const size_t skip = first_unit(s.epilogue);
-  const Cut c = cut(f, s.products, skip, 1, 1, f.batch.rows(set));
-  int64_t n = 0;
-  for (size_t i = 0; i < s.products.size(); ++i)
-    if (i == 0 || i >= skip) n += c.blocks(s.products[i], s.products[i].w.rows);
-  return n;
+  return count_tasks(s, f.batch.rows(set), f.threads);
 }
 
 void run_task(const Frame& f, const MatMulStep& s, RowSet set, int64_t task, std::byte* scratch) {
   const kernels::Table& table = *f.plan.table;
-  const int64_t tokens = f.batch.rows(set);
-  const size_t skip = first_unit(s.epilogue);
-  const Cut c = cut(f, s.products, skip, 1, 1, tokens);
+  const int64_t all = f.batch.rows(set);
+  const ProductTasks cut = tasks_of(s, all, f.threads);
+  const int64_t first = cut.token_begin(all, task % cut.token_blocks);
+  const int64_t tokens = cut.token_begin(all, task % cut.token_blocks + 1) - first;
+  int64_t block = task / cut.token_blocks;
+  const size_t together = s.epilogue.products();
   size_t unit = 0;
   while (true) {
-    const int64_t n = c.blocks(s.products[unit], s.products[unit].w.rows);
-    if (task < n) break;
-    task -= n;
-    unit = unit == 0 ? skip : unit + 1;
+    const int64_t n = cut.row_blocks(s.products[unit].w.rows);
+    if (block < n) break;
+    block -= n;
+    unit = unit == 0 ? together : unit + 1;
   }
-  const int64_t begin = task * c.rows, end = std::min(begin + c.rows, s.products[unit].w.rows);
-  const size_t unit_end = unit == 0 ? skip : unit + 1;
+  const int64_t begin = block * cut.rows, end = std::min(begin + cut.rows, s.products[unit].w.rows);
+  const size_t unit_end = unit == 0 ? together : unit + 1;
   for (size_t i = unit; i < unit_end; ++i) {
     const MatMulStep::Product& p = s.products[i];
-    const auto form = f.plan.activation(p.w.format, p.w.cols, tokens);
+    const kernels::ProductForm& stated = p.forms.at(all);
+    const kernels::Activation form = stated.activation;
     const BufferId in = form == kernels::Activation::f32 ? s.in : s.prepared;
     table.matmul(p.w.format, form,
                  {.w = p.w.data,
                   .w_row_bytes = p.w.row_bytes,
+                  .panels = stated.packing == kernels::Packing::panels ? p.panels : nullptr,
                   .cols = p.w.cols,
                   .row_begin = begin,
                   .row_end = end,
-                  .x = f.row(in, 0),
+                  .x = f.row(in, first),
                   .x_row_bytes = f.buffer(in).row_bytes,
                   .tokens = tokens,
-                  .y = f.floats(p.out, 0),
+                  .y = f.floats(p.out, first),
                   .y_stride = f.buffer(p.out).row_bytes / 4,
                   .bias = p.bias},
                  scratch);
   }
   if (unit != 0 || s.epilogue.kind == Epilogue::Kind::none) return;
-  for (int64_t t = 0; t < tokens; ++t) {
-    float* first = f.floats(s.products[0].out, t) + begin;
-    const float* second = skip == 2 ? f.floats(s.products[1].out, t) + begin : nullptr;
-    finish(f, s.epilogue, first, second, end - begin);
+  for (int64_t t = first; t < first + tokens; ++t) {
+    float* gate = f.floats(s.products[0].out, t) + begin;
+    const float* up = together == 2 ? f.floats(s.products[1].out, t) + begin : nullptr;
+    finish(f, s.epilogue, gate, up, end - begin);
   }
 }
 
-int64_t tasks(const Frame&, const HeadMatMulStep& s, RowSet) { return s.heads; }
+int64_t tasks(const Frame& f, const HeadMatMulStep& s, RowSet set) {
+  return count_tasks(s, f.batch.rows(set), f.threads);
+}
 
-void run_task(const Frame& f, const HeadMatMulStep& s, RowSet set, int64_t head,
+void run_task(const Frame& f, const HeadMatMulStep& s, RowSet set, int64_t task,
               std::byte* scratch) {
   const kernels::Table& table = *f.plan.table;
-  const int64_t tokens = f.batch.rows(set), rows = s.w.rows / s.heads;
+  const int64_t all = f.batch.rows(set), rows = s.w.rows / s.heads;
+  const ProductTasks cut = tasks_of(s, all, f.threads);
+  const int64_t head = task / cut.token_blocks, block = task % cut.token_blocks;
+  const int64_t first = cut.token_begin(all, block);
   const int64_t x_bytes = f.buffer(s.prepared).row_bytes;
-  table.matmul(s.w.format, f.plan.activation(s.w.format, s.w.cols, tokens),
+  table.matmul(s.w.format, s.forms.activation(all),
                {.w = s.w.data + head * rows * s.w.row_bytes,
                 .w_row_bytes = s.w.row_bytes,
                 .cols = s.w.cols,
                 .row_begin = 0,
                 .row_end = rows,
-                .x = f.row(s.prepared, 0) + head * (x_bytes / s.heads),
+                .x = f.row(s.prepared, first) + head * (x_bytes / s.heads),
                 .x_row_bytes = x_bytes,
-                .tokens = tokens,
-                .y = f.floats(s.out, 0) + head * s.out_step,
+                .tokens = cut.token_begin(all, block + 1) - first,
+                .y = f.floats(s.out, first) + head * s.out_step,
                 .y_stride = f.buffer(s.out).row_bytes / 4},
                scratch);
 }
@@ -148,26 +124,22 @@ void run_task(const Frame& f, const GroupStep& s, RowSet set, int64_t, std::byte
 }
 
 int64_t tasks(const Frame& f, const ExpertStep& s, RowSet set) {
-  const size_t skip = first_unit(s.epilogue);
-  const Cut c =
-      cut(f, s.products, skip, f.groups.active_count, s.experts, f.batch.rows(set) * s.chosen);
-  return f.groups.active_count * c.blocks(s.products[0], s.products[0].w.rows / s.experts);
+  return count_tasks(s, f.batch.rows(set), f.groups.active_count, f.threads);
 }
 
 void run_task(const Frame& f, const ExpertStep& s, RowSet set, int64_t task, std::byte* scratch) {
   const kernels::Table& table = *f.plan.table;
   const int64_t tokens = f.batch.rows(set), rows = s.products[0].w.rows / s.experts;
-  const size_t skip = first_unit(s.epilogue);
-  const Cut c = cut(f, s.products, skip, f.groups.active_count, s.experts, tokens * s.chosen);
-  const int64_t blocks = c.blocks(s.products[0], rows);
+  const ProductTasks cut = tasks_of(s, tokens, f.groups.active_count, f.threads);
+  const int64_t blocks = cut.row_blocks(rows);
   const int64_t expert = f.groups.active[static_cast<size_t>(task / blocks)];
-  const int64_t begin = task % blocks * c.rows, end = std::min(begin + c.rows, rows);
+  const int64_t begin = task % blocks * cut.rows, end = std::min(begin + cut.rows, rows);
   const int64_t slot = f.groups.offsets[static_cast<size_t>(expert)];
   const int64_t count = f.groups.offsets[static_cast<size_t>(expert) + 1] - slot;
   const int64_t x_bytes = f.buffer(s.prepared).row_bytes / s.rows_per_token;
   for (const MatMulStep::Product& p : s.products) {
     // The form was chosen for all tokens of the step, when their rows were prepared.
-    const auto form = f.plan.activation(p.w.format, p.w.cols, tokens);
+    const auto form = p.forms.activation(tokens);
     const int64_t y_stride = f.buffer(p.out).row_bytes / 4 / s.chosen;
     table.matmul(p.w.format, form,
                  {.w = p.w.data + expert * rows * p.w.row_bytes,
@@ -187,18 +159,18 @@ void run_task(const Frame& f, const ExpertStep& s, RowSet set, int64_t task, std
   if (s.epilogue.kind == Epilogue::Kind::none) return;
   const int64_t y_stride = f.buffer(s.products[0].out).row_bytes / 4 / s.chosen;
   for (int64_t t = slot; t < slot + count; ++t) {
-    float* first = f.floats(s.products[0].out, 0) + t * y_stride + begin;
-    const float* second =
-        skip == 2 ? f.floats(s.products[1].out, 0) + t * y_stride + begin : nullptr;
-    finish(f, s.epilogue, first, second, end - begin);
+    float* gate = f.floats(s.products[0].out, 0) + t * y_stride + begin;
+    const float* up = s.epilogue.products() == 2
+                          ? f.floats(s.products[1].out, 0) + t * y_stride + begin
+                          : nullptr;
+    finish(f, s.epilogue, gate, up, end - begin);
   }
 }
 
 int64_t product_scratch_bytes(const Plan& plan) {
   int64_t bytes = 0;
   const auto add = [&](const Matrix& w) {
-    for (const int64_t tokens : {int64_t{1}, plan.max_tokens})
-      bytes = std::max(bytes, plan.table->matmul_scratch(w.format, w.cols, tokens));
+    bytes = std::max(bytes, plan.table->matmul_scratch(w.format, w.cols));
   };
   for (const Step& step : plan.steps) {
     if (const auto* m = std::get_if<MatMulStep>(&step.what))

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "plan/tasks.h"
 #include "run/frame.h"
 #include "run/route.h"
 
@@ -118,7 +119,7 @@ struct Row {
     table().gated(o.kind, floats(o.gate), floats(o.up), floats(o.out), o.n, o.alpha, o.limit);
   }
   void operator()(const PrepareRow& o) const {
-    const auto form = f.plan.activation(o.weight, o.cols, rows);
+    const auto form = o.forms.activation(rows);
     if (form == kernels::Activation::f32 && !o.always) return;
     const int64_t step = f.buffer(o.out).row_bytes / o.count;
     for (int64_t i = 0; i < o.count; ++i)
@@ -165,21 +166,15 @@ struct Row {
   }
 };
 
-/// Rows per task: enough that a task outweighs taking it.
-int64_t task_rows(const Frame& f, int64_t rows) {
-  constexpr int64_t kTasksPerThread = 4;
-  return std::max<int64_t>(1, rows / (f.threads * kTasksPerThread));
-}
-
 }  // namespace
 
 int64_t tasks(const Frame& f, const RowStep&, RowSet set) {
-  const int64_t rows = f.batch.rows(set), each = task_rows(f, rows);
-  return (rows + each - 1) / each;
+  const int64_t rows = f.batch.rows(set);
+  return blocks_of(rows, rows_of_task(rows, f.threads));
 }
 
 void run_task(const Frame& f, const RowStep& s, RowSet set, int64_t task, std::byte* scratch) {
-  const int64_t rows = f.batch.rows(set), each = task_rows(f, rows);
+  const int64_t rows = f.batch.rows(set), each = rows_of_task(rows, f.threads);
   for (int64_t r = task * each; r < std::min(rows, (task + 1) * each); ++r) {
     const Row row{f, r, f.batch.token(set, r), rows, scratch};
     for (const RowOperation& o : s.operations) std::visit(row, o);

@@ -11,6 +11,7 @@
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/mapped_memory.h"
 
 namespace ashlar {
 namespace {
@@ -47,6 +48,7 @@ int64_t Tensor::rows() const {
 
 Tensor make_tensor(Format format, Sizes sizes, std::byte** data) {
   constexpr size_t kAlignment = 64;
+  constexpr int64_t kLarge = int64_t{2} << 20;  // a huge page
   const FormatInfo& f = info(format);
   const int64_t count = element_count(sizes, "tensor");
   const int64_t cols = sizes.empty() ? 1 : sizes.back();
@@ -60,12 +62,18 @@ Tensor make_tensor(Format format, Sizes sizes, std::byte** data) {
     fail(ErrorKind::resource, "tensor of shape {}: {} bytes, more than any memory",
          to_string(sizes), bytes);
   }
-  // calloc hands out pages that the kernel zeroes when they are first touched.
-  void* block = std::calloc(static_cast<size_t>(bytes) + kAlignment, 1);
-  if (block == nullptr) {
+  const auto none = [&] {
     fail(ErrorKind::resource, "tensor of shape {} as {}: {} bytes of memory are not available",
          to_string(sizes), f.name, bytes);
+  };
+  if (bytes >= kLarge) {
+    auto memory = std::make_shared<MappedMemory>(bytes);
+    if (!*memory) none();
+    *data = memory->data();
+    return {format, std::move(sizes), *data, std::move(memory)};
   }
+  void* block = std::calloc(static_cast<size_t>(bytes) + kAlignment, 1);
+  if (block == nullptr) none();
   std::shared_ptr<const void> owner(block, [](const void* p) { std::free(const_cast<void*>(p)); });
   auto address = reinterpret_cast<uintptr_t>(block);
   address = (address + kAlignment - 1) / kAlignment * kAlignment;

@@ -6,6 +6,8 @@
 #include <exception>
 #include <mutex>
 
+#include "base/round_up.h"
+
 namespace ashlar {
 namespace {
 
@@ -14,8 +16,6 @@ constexpr int64_t kRowsOfX = 512;  // of one task
 constexpr int64_t kRowsOfW = 192;  // of one task, about; a multiple of the kernels' grain
 
 constexpr int64_t kWidenedRows = 24;  // rows of w held as doubles: 4 tiles, within the L2 cache
-
-int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 /// A row as doubles, filled up with zeros.
 void widen(const float* from, std::byte* to, int64_t k) {
@@ -129,8 +129,7 @@ void Products::run(const RowProduct& p, const std::byte* rows, int64_t bytes, in
   m.y_stride = p.y_stride > 0 ? p.y_stride : p.n;
   m.y = p.y + x_begin * m.y_stride;
   m.bias = p.bias;
-  std::byte* scratch =
-      space.bytes(ProductSpace::kScratch, table_.matmul_scratch(Format::f32, p.k, m.tokens));
+  std::byte* scratch = space.bytes(ProductSpace::kScratch, table_.matmul_scratch(Format::f32, p.k));
   table_.matmul(Format::f32, kernels::Activation::f32, m, scratch);
 }
 
@@ -142,7 +141,8 @@ void Products::multiply(const RowProduct& p) {
   each(x_tasks, [&](int64_t i, ProductSpace&) {
     prepare(p, i * kRowsOfX, std::min(p.m, (i + 1) * kRowsOfX), rows);
   });
-  const int64_t grain = table_.matmul_grain(Format::f32, std::min(p.m, kRowsOfX));
+  const int64_t grain =
+      kernels::form_for(table_.product_forms(Format::f32), std::min(p.m, kRowsOfX)).rows;
   const int64_t w_rows = round_up(kRowsOfW, grain), w_tasks = (p.n + w_rows - 1) / w_rows;
   each(x_tasks * w_tasks, [&](int64_t task, ProductSpace& space) {
     const int64_t x = task % x_tasks * kRowsOfX, w = task / x_tasks * w_rows;

@@ -102,7 +102,7 @@ void check(const Table& table, Format format, Activation form, int64_t cols,
     ++variant;
     const bool gathered = variant % 2, biased = variant % 3 == 0;
     const int64_t begin = variant % 4 == 1 ? 0 : variant % 4, end = variant % 4 ? kRows : kRows - 5;
-    Aligned scratch(table.matmul_scratch(format, cols, tokens));
+    Aligned scratch(table.matmul_scratch(format, cols));
     std::vector<float> y(static_cast<size_t>(tokens * kStride), 12345.0f);
     MatMul m;
     m.w = weights.data();
@@ -156,23 +156,117 @@ TEST_P(MatMulTest, EqualsPlainLoops) {
   const std::vector<int64_t> few = {1, 2, 3, 5, 6}, all = {1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 33, 64};
   for (int64_t cols : widths) {
     for (Activation form : {Activation::f32, Activation::bf16, Activation::q8}) {
-      const bool asked =
-          form == table->activation(format, cols, 1) || form == table->activation(format, cols, 64);
+      const auto forms = table->product_forms(format);
+      const bool asked = std::any_of(forms.begin(), forms.end(),
+                                     [&](const ProductForm& f) { return f.activation == form; });
       check(*table, format, form, cols, asked ? all : few);
       if (HasFatalFailure()) return;
     }
   }
 }
 
-TEST_P(MatMulTest, ActivationIsOneOfThoseThatSuitTheFormat) {
+TEST_P(MatMulTest, FormsAreStatedByRisingTokens) {
   const auto [table, format] = GetParam();
-  for (int64_t tokens : {1, 8, 9, 512}) {
-    const Activation form = table->activation(format, 256, tokens);
-    if (format == Format::f32 || format == Format::f16) {
-      EXPECT_EQ(form, Activation::f32);
+  const auto forms = table->product_forms(format);
+  ASSERT_FALSE(forms.empty());
+  EXPECT_EQ(forms.front().tokens, 1);
+  for (size_t i = 0; i < forms.size(); ++i) {
+    if (forms[i].packing != Packing::rows) continue;
+    if (i > 0) {
+      EXPECT_GT(forms[i].tokens, forms[i - 1].tokens);
     }
-    EXPECT_GE(table->activation_bytes(form, 256), 256);
-    EXPECT_GE(table->matmul_grain(format, tokens), 1);
+    EXPECT_LE(forms[i].tokens, kLeastTokenBlock);  // a block of tokens has the form of all
+    if (format == Format::f32 || format == Format::f16) {
+      EXPECT_EQ(forms[i].activation, Activation::f32);
+    }
+    EXPECT_GE(table->activation_bytes(forms[i].activation, 256), 256);
+    EXPECT_GE(forms[i].rows, 1);
+    EXPECT_EQ(&form_for(forms, forms[i].tokens), &forms[i]);
+    if (i > 0) {
+      EXPECT_EQ(&form_for(forms, forms[i].tokens - 1), &forms[i - 1]);
+    }
+  }
+}
+
+/// Tokens may be split into blocks, and rows into panels: sums are the same to the bit.
+TEST_P(MatMulTest, BlocksOfTokensHaveTheSumsOfAll) {
+  const auto [table, format] = GetParam();
+  constexpr int64_t kRows = 70, kTokens = 2 * kLeastTokenBlock + 37;
+  const int64_t cols = info(format).block_len == 1 ? 1301 : 1280;
+  const auto weights = random_weights(format, kRows, cols, 11);
+  const auto x = random_values(kTokens * cols, 12);
+  const ProductForm& form = form_for(table->product_forms(format), kTokens);
+  const int64_t x_row = round_up(table->activation_bytes(form.activation, cols), 64);
+  Aligned prepared(x_row * kTokens), scratch(table->matmul_scratch(format, cols));
+  for (int64_t t = 0; t < kTokens; ++t)
+    table->prepare(form.activation, x.data() + t * cols, prepared.data() + t * x_row, cols);
+  const auto multiply = [&](std::vector<int64_t> tokens, std::vector<int64_t> rows) {
+    std::vector<float> y(static_cast<size_t>(kTokens * kRows));
+    for (size_t i = 0; i + 1 < tokens.size(); ++i) {
+      for (size_t j = 0; j + 1 < rows.size(); ++j) {
+        table->matmul(format, form.activation,
+                      {.w = weights.data(),
+                       .w_row_bytes = row_bytes(format, cols),
+                       .cols = cols,
+                       .row_begin = rows[j],
+                       .row_end = rows[j + 1],
+                       .x = prepared.data() + tokens[i] * x_row,
+                       .x_row_bytes = x_row,
+                       .tokens = tokens[i + 1] - tokens[i],
+                       .y = y.data() + tokens[i] * kRows,
+                       .y_stride = kRows},
+                      scratch.data());
+      }
+    }
+    return y;
+  };
+  const std::vector<float> whole = multiply({0, kTokens}, {0, kRows});
+  EXPECT_EQ(multiply({0, kLeastTokenBlock, kTokens}, {0, kRows}), whole);
+  EXPECT_EQ(multiply({0, kLeastTokenBlock + 31, kTokens}, {0, form.rows, kRows}), whole);
+}
+
+/// A weight packed once has the sums of one that is packed for the call.
+TEST_P(MatMulTest, PanelsHaveTheSumsOfRows) {
+  const auto [table, format] = GetParam();
+  const auto forms = table->product_forms(format);
+  const auto packed = std::find_if(forms.begin(), forms.end(), [](const ProductForm& f) {
+    return f.packing == Packing::panels;
+  });
+  if (packed == forms.end()) return;
+  ASSERT_GT(table->panel_rows, 0);
+  EXPECT_EQ(packed->rows % table->panel_rows, 0);
+  constexpr int64_t kRows = 53;
+  for (const int64_t cols : {7, 640, 2051}) {
+    for (const int64_t tokens : {packed->tokens, packed->tokens + 5, int64_t{70}}) {
+      const auto weights = random_weights(format, kRows, cols, 21);
+      const auto x = random_values(tokens * cols, 22), bias = random_values(kRows, 23);
+      const int64_t x_row = round_up(table->activation_bytes(packed->activation, cols), 64);
+      Aligned prepared(x_row * tokens), scratch(table->matmul_scratch(format, cols));
+      for (int64_t t = 0; t < tokens; ++t)
+        table->prepare(packed->activation, x.data() + t * cols, prepared.data() + t * x_row, cols);
+      Aligned panels(round_up(kRows, table->panel_rows) * row_bytes(format, cols));
+      table->pack_panels(format, weights.data(), row_bytes(format, cols), kRows, cols,
+                         panels.data());
+      const auto multiply = [&](const std::byte* from) {
+        std::vector<float> y(static_cast<size_t>(tokens * kRows));
+        table->matmul(format, packed->activation,
+                      {.w = weights.data(),
+                       .w_row_bytes = row_bytes(format, cols),
+                       .panels = from,
+                       .cols = cols,
+                       .row_begin = table->panel_rows,
+                       .row_end = kRows,
+                       .x = prepared.data(),
+                       .x_row_bytes = x_row,
+                       .tokens = tokens,
+                       .y = y.data(),
+                       .y_stride = kRows,
+                       .bias = bias.data()},
+                      scratch.data());
+        return y;
+      };
+      EXPECT_EQ(multiply(panels.data()), multiply(nullptr)) << cols << " " << tokens;
+    }
   }
 }
 

@@ -8,8 +8,10 @@
 #include "../blueprint/samples.h"
 #include "ashlar/count.h"
 #include "ashlar/predict.h"
+#include "base/mapped_memory.h"
 #include "model/model.h"
-#include "readings/predict/work.h"
+#include "plan/work.h"
+#include "readings/predict/planned_graph.h"
 
 namespace ashlar::testing {
 namespace {
@@ -147,7 +149,7 @@ TEST(Allocation, FormatsOfLongBlocks) {
 TEST(Allocation, AgainstTheHeap) {
   const auto held = [] {
     const struct mallinfo2 m = mallinfo2();
-    return static_cast<int64_t>(m.uordblks + m.hblkhd);
+    return static_cast<int64_t>(m.uordblks + m.hblkhd) + MappedMemory::total();
   };
   constexpr int64_t kLists = 4 << 20;
   for (const Blueprint& bp : slim_families()) {
@@ -174,9 +176,9 @@ TEST(Allocation, AgainstTheHeap) {
 }
 #endif
 
-/// Steps planned, which each cost a barrier, against the steps of the engine's plan: with plain
-/// weights, and with packed ones whose inputs have to be prepared.
-TEST(Allocation, Steps) {
+/// Steps, bytes and operations predicted are those of the engine's steps, for prompts and decoding,
+/// with plain weights and with packed ones whose inputs have to be prepared.
+TEST(Allocation, StepsAndTheirWork) {
   for (const Blueprint& bp : slim_families()) {
     const Graph graph = graph_of(bp);
     for (const Format format : {Format::f32, Format::q8_0}) {
@@ -187,13 +189,59 @@ TEST(Allocation, Steps) {
         if (matrix && p.cols() % info(format).block_len == 0)
           weights[p.name] = make_tensor(format, {p.rows(), p.cols()}, &data);
       }
-      const Engine engine(graph, weights, {.threads = 1, .context = 64, .chunk = 32});
-      double planned = 0;
-      for (const Work& w : work_of(graph, formats_of(weights), Format::f16, Workload::decode(1), 1,
-                                   /*absorbed=*/true))
-        planned += w.begins_step ? 1 : 0;
-      const auto steps = static_cast<double>(engine.plan().steps.size());
-      EXPECT_NEAR(planned, steps, 0.07 * steps) << bp.name << " " << info(format).name;
+      PlannedGraph planned(graph);
+      Engine engine(graph, weights,
+                    {.threads = 2, .context = 64, .chunk = 32, .state = Format::f16});
+      const SequenceId sequence = *engine.open();
+      const std::vector<TokenId> ids{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
+      for (const size_t tokens : {ids.size(), size_t{1}}) {
+        const ashlar::Run run{sequence, std::span(ids).first(tokens)};
+        const int64_t first = engine.length(sequence);
+        engine.profile(true);
+        engine.step({&run, 1});
+        const PredictOptions o{.context = 64,
+                               .depth = first,
+                               .prompt = static_cast<int64_t>(tokens),
+                               .generate = 0,
+                               .chunk = 32,
+                               .formats = formats_of(weights),
+                               .alternatives = false};
+        const Phase phase = predict(bp, machine_of(2), o).prefill;
+        const std::string what =
+            fmt::format("{} {}, {} tokens", bp.name, info(format).name, tokens);
+        double steps = 0, operations = 0, weight_bytes = 0;
+        bool experts = false;
+        for (const StepProfile& p : engine.profile()) {
+          steps += static_cast<double>(p.calls);
+          operations += static_cast<double>(p.operations);
+          weight_bytes += static_cast<double>(p.weight_bytes);
+          experts = experts || p.op == "expert_ffn";
+        }
+        // Which experts tokens choose is the model's affair where there is more than one token.
+        const bool sure = !experts || tokens == 1;
+        double planned_steps = 0, planned_operations = 0, planned_bytes = 0;
+        for (const StepWork& step :
+             work_of(planned.plan(o.formats, engine_options(machine_of(2), o), LatentForm::absorbed)
+                         .plan,
+                     {.all = Workload::prefill(o.prompt, first)})) {
+          planned_steps += step.tasks > 0 ? 1 : 0;
+          for (const Work& w : step.parts) {
+            planned_operations += static_cast<double>(w.operations);
+            planned_bytes += w.weight_bytes;
+          }
+        }
+        EXPECT_EQ(planned_steps, steps) << what;
+        EXPECT_EQ(planned_operations, operations) << what;
+        if (sure) {
+          EXPECT_EQ(planned_bytes, weight_bytes) << what;
+        }
+        if (phase.latents == "expanded") continue;  // not the engine's plan
+        EXPECT_EQ(phase.steps, steps) << what;
+        EXPECT_EQ(phase.operations, operations) << what;
+        if (sure) {
+          EXPECT_EQ(phase.weight_bytes, weight_bytes) << what;
+        }
+      }
     }
   }
 }

@@ -1,7 +1,6 @@
 // Probing and benching: results are complete, plausible, and as documented.
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cmath>
 #include <fstream>
 

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "readings/compare/compare_words.h"
-#include "readings/predict/prepared.h"
+#include "readings/predict/planned_graph.h"
 
 namespace ashlar {
 namespace {
@@ -43,11 +43,11 @@ Machine nowhere() {
 /// A blueprint with what all its points share.
 struct Subject {
   const Blueprint& blueprint;
-  Graph graph = graph_of(blueprint);
+  PlannedGraph graph{graph_of(blueprint)};
   WeightFormats formats;
 };
 
-CurvePoint point_of(const Subject& s, const CompareOptions& o, int64_t context, int64_t sequences) {
+CurvePoint point_of(Subject& s, const CompareOptions& o, int64_t context, int64_t sequences) {
   PredictOptions options = predict_options(o, context, sequences);
   options.formats = s.formats;
   const Prediction p =
@@ -67,7 +67,7 @@ CurvePoint point_of(const Subject& s, const CompareOptions& o, int64_t context, 
 Curves curves_of(const Blueprint& bp, const std::string& name, const CompareOptions& o) {
   Curves c;
   c.model = name;
-  const Subject subject{.blueprint = bp, .formats = weight_formats(o.weights, bp)};
+  Subject subject{.blueprint = bp, .formats = weight_formats(o.weights, bp)};
   const int64_t most =
       bp.context > 0 ? std::min(bp.context, kLongestCurve) : std::max<int64_t>(o.context, 32768);
   for (int64_t context = 1024; context < most; context *= 2)

@@ -9,7 +9,7 @@
 #include "ops/inputs.h"
 #include "ops/kinds.h"
 #include "ops/state.h"
-#include "readings/predict/prepared.h"
+#include "readings/predict/planned_graph.h"
 
 namespace ashlar {
 namespace {
@@ -275,11 +275,6 @@ void check_state(const Graph& graph, Format state) {
   }
 }
 
-EngineBytes allocation_of(const Graph& graph, const WeightFormats& formats, EngineOptions options) {
-  if (options.state != Format::f32 && options.state != Format::bf16) options.state = Format::f16;
-  return engine_bytes(graph, weightless(graph, formats), options);
-}
-
 int64_t allocated_state_bytes(const Graph& graph, Format state, int64_t context, int64_t step,
                               int64_t sequences) {
   int64_t bytes = 0;
@@ -305,13 +300,15 @@ Count count(const Blueprint& bp, const CountOptions& options) {
   count_operations(graph, c);
   count_state(graph, c);
   count_activations(graph, c);
-  const EngineBytes engine = allocation_of(graph, formats,
-                                           {.threads = options.threads,
-                                            .kernels = options.kernels,
-                                            .context = options.context,
-                                            .sequences = options.sequences,
-                                            .chunk = options.tokens,
-                                            .state = options.state});
+  // A state format that no engine keeps counts as float16.
+  const bool kept = options.state == Format::f32 || options.state == Format::bf16;
+  const EngineBytes engine = engine_bytes(graph, weightless(graph, formats),
+                                          {.threads = options.threads,
+                                           .kernels = options.kernels,
+                                           .context = options.context,
+                                           .sequences = options.sequences,
+                                           .chunk = options.tokens,
+                                           .state = kept ? options.state : Format::f16});
   c.activations.allocated_bytes = engine.activations;
   c.activations.copied_bytes = engine.copies;
   if (options.training) count_training(graph, c);

@@ -6,10 +6,10 @@
 #include "ashlar/predict.h"
 #include "base/error.h"
 #include "base/units.h"
+#include "ops/kinds.h"
 #include "ops/state.h"
-#include "readings/predict/clock.h"
-#include "readings/predict/prepared.h"
-#include "readings/predict/work.h"
+#include "readings/predict/planned_graph.h"
+#include "readings/predict/work_seconds.h"
 
 namespace ashlar {
 namespace {
@@ -27,44 +27,58 @@ void add_speed(Speed& s, double seconds, double by_bandwidth, double by_compute)
   (by_bandwidth >= by_compute ? s.bandwidth_seconds : s.compute_seconds) += seconds;
 }
 
-/// What a step is, as a profile of the engine groups them.
-std::string part_of(const Work& w) {
-  switch (w.what) {
-    case Work::What::product:
-      return std::string(w.kind) + " products";
-    case Work::What::experts:
-      return "experts";
-    case Work::What::attention:
-      return "attention scores";
-    default:
-      return "rows";
+/// Adds a step that is done `times` times.
+void add_step(Phase& phase, const Plan& plan, const Step& step, const StepWork& work, double times,
+              const WorkSeconds& seconds) {
+  const bool today = seconds.knows_today();
+  const double step_limit = times * seconds.of_step_at_limit();
+  const double step_today = today ? times * seconds.of_step_today() : 0;
+  const auto kind_of_node = [&](int32_t node) {
+    return std::string(kind_of(plan.graph.nodes()[static_cast<size_t>(node)]));
+  };
+  PhaseShare& by_part = phase.by_part[group_of(plan, step)];
+  for (PhaseShare* share : {&phase.by_kind[kind_of_node(step.nodes.front())], &by_part}) {
+    share->activation_bytes += times * static_cast<double>(work.activation_bytes);
+    share->steps += times;
+    share->limit_seconds += step_limit;
+    share->today_seconds += step_today;
+  }
+  for (const Work& w : work.parts) {
+    const double limit = times * seconds.at_limit(w);
+    const double now = today ? times * seconds.today(w, work.tasks) : 0;
+    for (PhaseShare* share : {&phase.by_kind[kind_of_node(w.node)], &by_part}) {
+      share->weight_bytes += times * w.weight_bytes;
+      share->state_bytes += times * static_cast<double>(w.state_bytes);
+      share->operations += times * static_cast<double>(w.operations);
+      share->limit_seconds += limit;
+      share->today_seconds += now;
+    }
+    add_speed(phase.limit, limit, seconds.of_bandwidth(w), seconds.of_compute(w));
+    if (today) add_speed(*phase.today, now, seconds.of_bandwidth(w), seconds.of_compute(w));
+  }
+  phase.limit.seconds += step_limit;
+  phase.limit.step_seconds += step_limit;
+  if (!today) return;
+  phase.today->seconds += step_today;
+  phase.today->step_seconds += step_today;
+}
+
+/// Adds those steps of a batch that `which` takes, `times` times.
+template <class Which>
+void add_batch(Phase& phase, const PlannedSteps& planned, const BatchLoad& load, double times,
+               const WorkSeconds& seconds, Which which) {
+  if (seconds.knows_today() && !phase.today) phase.today.emplace();
+  for (const EqualSteps& equal : planned.steps) {
+    const Step& step = planned.plan.steps[equal.first];
+    if (!which(step)) continue;
+    const StepWork work = work_of(planned.plan, step, load);
+    if (work.tasks == 0) continue;
+    add_step(phase, planned.plan, step, work, times * static_cast<double>(equal.count), seconds);
   }
 }
 
-void add_work(Phase& phase, const std::vector<Work>& work, const Clock& clock) {
-  for (const Work& w : work) {
-    const double step = w.begins_step ? clock.step_seconds() : 0;
-    const double limit = clock.limit_seconds(w);
-    const double today = clock.knows_today() ? clock.today_seconds(w) : 0;
-    const double today_step = w.begins_step && clock.knows_today() ? clock.today_step_seconds() : 0;
-    for (PhaseShare* share : {&phase.by_kind[std::string(w.kind)], &phase.by_part[part_of(w)]}) {
-      share->weight_bytes += w.weight_bytes;
-      share->state_bytes += w.state_bytes;
-      share->operations += w.operations;
-      share->limit_seconds += limit + step;
-      if (clock.knows_today()) share->today_seconds += today + today_step;
-      if (w.begins_step) share->steps += 1;
-    }
-    add_speed(phase.limit, limit, clock.bandwidth_seconds(w), clock.compute_seconds(w));
-    phase.limit.seconds += step;
-    phase.limit.step_seconds += step;
-    if (!clock.knows_today()) continue;
-    if (!phase.today) phase.today.emplace();
-    add_speed(*phase.today, today, clock.bandwidth_seconds(w), clock.compute_seconds(w));
-    phase.today->seconds += today_step;
-    phase.today->step_seconds += today_step;
-  }
-}
+bool any_step(const Step&) { return true; }
+bool attends(const Step& step) { return std::holds_alternative<AttentionStep>(step.what); }
 
 void finish(Speed& s, int64_t tokens) {
   s.tokens_per_second = s.seconds > 0 ? static_cast<double>(tokens) / s.seconds : 0;
@@ -77,6 +91,7 @@ void finish(Phase& phase) {
   for (const auto& [kind, s] : phase.by_kind) {
     phase.weight_bytes += s.weight_bytes;
     phase.state_bytes += s.state_bytes;
+    phase.activation_bytes += s.activation_bytes;
     phase.operations += s.operations;
     phase.steps += s.steps;
   }
@@ -84,57 +99,77 @@ void finish(Phase& phase) {
   if (phase.today) finish(*phase.today, phase.tokens);
 }
 
-struct Models {
-  const Graph& graph;
+/// A model in some weights on a machine.
+struct Subject {
+  PlannedGraph& graph;
   const WeightFormats& formats;
   const Machine& machine;
   const PredictOptions& options;
   double weight_bytes;  // of the model
+
+  const PlannedSteps& plan(LatentForm latents) const {
+    return graph.plan(formats, engine_options(machine, options), latents);
+  }
+  BatchLoad load(Workload all, int64_t wanted) const {
+    return {.all = std::move(all),
+            .wanted = wanted,
+            .state = options.state,
+            .threads = std::max(1, machine.threads)};
+  }
 };
 
-Phase predict_prefill(const Models& m, bool absorbed) {
+Phase predict_prefill(const Subject& m, LatentForm latents) {
   Phase phase{.tokens = m.options.prompt, .sequences = 1};
-  const Clock clock(m.machine, m.weight_bytes);
-  for (int64_t at = 0; at < m.options.prompt; at += m.options.chunk) {
-    const int64_t n = std::min(m.options.chunk, m.options.prompt - at);
-    const bool last = at + n == m.options.prompt;
-    add_work(phase,
-             work_of(m.graph, m.formats, m.options.state,
-                     Workload::prefill(n, m.options.depth + at), last ? 1 : 0, absorbed),
-             clock);
+  const PlannedSteps& planned = m.plan(latents);
+  const WorkSeconds seconds(m.machine, m.weight_bytes);
+  const int64_t chunk = m.options.chunk;
+  const int64_t before = (m.options.prompt - 1) / chunk;  // chunks before the last
+  // Chunks are alike but for the keys that they see.
+  if (before > 0) {
+    add_batch(phase, planned, m.load(Workload::prefill(chunk, m.options.depth), 0),
+              static_cast<double>(before), seconds, [](const Step& s) { return !attends(s); });
   }
+  for (int64_t i = 0; i < before; ++i) {
+    add_batch(phase, planned, m.load(Workload::prefill(chunk, m.options.depth + i * chunk), 0), 1,
+              seconds, attends);
+  }
+  const int64_t at = before * chunk;
+  add_batch(phase, planned,
+            m.load(Workload::prefill(m.options.prompt - at, m.options.depth + at), 1), 1, seconds,
+            any_step);
   finish(phase);
   return phase;
 }
 
-Phase predict_decode(const Models& m, bool absorbed) {
+Phase predict_decode(const Subject& m, LatentForm latents) {
   const int64_t n = m.options.sequences;
   Phase phase{.tokens = n, .sequences = n};
   const int64_t from = m.options.decode_from.value_or(m.options.depth + m.options.prompt);
   const int64_t depth = from + m.options.generate / 2;
-  add_work(phase,
-           work_of(m.graph, m.formats, m.options.state, Workload::decode(depth, n), n, absorbed),
-           Clock(m.machine, m.weight_bytes));
+  add_batch(phase, m.plan(latents), m.load(Workload::decode(depth, n), n), 1,
+            WorkSeconds(m.machine, m.weight_bytes), any_step);
   finish(phase);
   return phase;
 }
 
-/// Latent attention may run absorbed or expanded: the limit is the faster of them, today's engine
-/// runs it absorbed.
+/// The engine plans latent attention absorbed, and today's speed is that of this plan. The limit is
+/// that of the expanded plan where it is the faster one.
 template <class F>
-Phase better(const Models& m, F predict_phase) {
-  Phase phase = predict_phase(m, true);
-  if (phase.by_kind.empty()) return phase;
-  Phase other = predict_phase(m, false);
-  if (other.limit.seconds < phase.limit.seconds) {
-    other.today = phase.today;
-    for (auto& [kind, share] : other.by_kind)
-      share.today_seconds = phase.by_kind[kind].today_seconds;
-    for (auto& [part, share] : other.by_part)
-      share.today_seconds = phase.by_part[part].today_seconds;
-    return other;
-  }
-  return phase;
+Phase predict_either(const Subject& m, F predict_phase) {
+  Phase phase = predict_phase(m, LatentForm::absorbed);
+  if (!m.graph.has_latents()) return phase;
+  phase.latents = "absorbed";
+  Phase expanded = predict_phase(m, LatentForm::expanded);
+  if (expanded.limit.seconds >= phase.limit.seconds) return phase;
+  expanded.latents = "expanded";
+  expanded.today = phase.today;
+  const auto keep_today = [](auto& shares, const auto& absorbed) {
+    for (auto& [name, share] : shares) share.today_seconds = 0;
+    for (const auto& [name, share] : absorbed) shares[name].today_seconds = share.today_seconds;
+  };
+  keep_today(expanded.by_kind, phase.by_kind);
+  keep_today(expanded.by_part, phase.by_part);
+  return expanded;
 }
 
 int64_t bytes_of(const Graph& graph, const WeightFormats& formats) {
@@ -190,19 +225,20 @@ constexpr const char* kAlternatives[] = {"bf16",   "q8_0",   "q6_k", "q5_k_m",
 /// More bits than this change nothing that is measured, and are read twice as slowly.
 constexpr const char* kEnough = "q8_0";
 
-void predict_alternatives(const Blueprint& bp, const Graph& graph, double others,
+void predict_alternatives(const Blueprint& bp, PlannedGraph& planned, double others,
                           const StateBytes& state, Prediction& p) {
   for (const char* name : kAlternatives) {
     PredictOptions options = p.options;
     options.weights = name;
     options.formats = weight_formats(name, bp);
-    Alternative a{.weights = name, .bytes = bytes_of(graph, options.formats)};
+    Alternative a{.weights = name, .bytes = bytes_of(planned.graph(), options.formats)};
     const double room = static_cast<double>(p.memory.available - a.bytes) - others;
     a.largest_context =
         largest(kLongestContext, [&](int64_t n) { return state(n, options.sequences) <= room; });
     a.fits = a.largest_context >= options.context;
-    const Models m{graph, options.formats, p.machine, options, static_cast<double>(a.bytes)};
-    const Phase prefill = better(m, predict_prefill), decode = better(m, predict_decode);
+    const Subject m{planned, options.formats, p.machine, options, static_cast<double>(a.bytes)};
+    const Phase prefill = predict_either(m, predict_prefill);
+    const Phase decode = predict_either(m, predict_decode);
     a.prefill_limit = prefill.limit.tokens_per_second;
     a.decode_limit = decode.limit.tokens_per_second;
     if (prefill.today) a.prefill_today = prefill.today->tokens_per_second;
@@ -232,10 +268,11 @@ void predict_alternatives(const Blueprint& bp, const Graph& graph, double others
 }  // namespace
 
 Prediction predict(const Blueprint& bp, const Machine& machine, const PredictOptions& options) {
-  return predict_graph(bp, graph_of(bp), machine, options);
+  PlannedGraph planned(graph_of(bp));
+  return predict_graph(bp, planned, machine, options);
 }
 
-Prediction predict_graph(const Blueprint& bp, const Graph& graph, const Machine& machine,
+Prediction predict_graph(const Blueprint& bp, PlannedGraph& planned, const Machine& machine,
                          const PredictOptions& options) {
   check_range(options.context, 1, kLongestContext, "context");
   check_range(options.sequences, 1, kMostSequences, "sequences");
@@ -248,14 +285,12 @@ Prediction predict_graph(const Blueprint& bp, const Graph& graph, const Machine&
   p.machine = machine;
   p.options = options;
   p.model_context = bp.context;
+  const Graph& graph = planned.graph();
   check_state(graph, options.state);
   if (!p.options.formats) p.options.formats = weight_formats(options.weights, bp);
-  const EngineBytes engine = allocation_of(graph, p.options.formats,
-                                           {.threads = machine.threads,
-                                            .context = options.context,
-                                            .sequences = options.sequences,
-                                            .chunk = options.chunk,
-                                            .state = options.state});
+  const EngineOptions engine_opts = engine_options(machine, options);
+  const EngineBytes engine = engine_bytes(
+      planned.plan(p.options.formats, engine_opts, LatentForm::absorbed).plan, engine_opts);
   const StateBytes state(graph, p.options);
   p.memory.weights = bytes_of(graph, p.options.formats);
   p.memory.state = allocated_state_bytes(graph, options.state, options.context, options.chunk,
@@ -273,14 +308,14 @@ Prediction predict_graph(const Blueprint& bp, const Graph& graph, const Machine&
       largest(kMostSequences, [&](int64_t n) { return state(options.context, n) <= room; });
   if (room < 0) p.largest_context = p.largest_sequences = 0;
 
-  const Models m{graph, p.options.formats, machine, p.options,
-                 static_cast<double>(p.memory.weights)};
-  p.prefill = better(m, predict_prefill);
-  p.decode = better(m, predict_decode);
+  const Subject m{planned, p.options.formats, machine, p.options,
+                  static_cast<double>(p.memory.weights)};
+  p.prefill = predict_either(m, predict_prefill);
+  p.decode = predict_either(m, predict_decode);
   // The first token is there when the prompt has been evaluated.
   p.first_token_limit = p.prefill.limit.seconds;
   p.first_token_today = p.prefill.today ? p.prefill.today->seconds : 0;
-  if (options.alternatives) predict_alternatives(bp, graph, others, state, p);
+  if (options.alternatives) predict_alternatives(bp, planned, others, state, p);
   return p;
 }
 

@@ -27,16 +27,22 @@ Json phase_json(const Phase& p) {
             {"sequences", p.sequences},
             {"weight_bytes", p.weight_bytes},
             {"state_bytes", p.state_bytes},
+            {"activation_bytes", p.activation_bytes},
             {"operations", p.operations},
             {"steps", p.steps},
+            {"latents", p.latents.empty() ? Json() : Json(p.latents)},
             {"limit", speed_json(p.limit)}};
   json["today"] = p.today ? speed_json(*p.today) : Json();
   for (const auto& [name, shares] : {std::pair{"by_kind", &p.by_kind}, {"by_part", &p.by_part}}) {
     Json all = Json::object();
     for (const auto& [key, s] : *shares) {
-      all[key] = {{"weight_bytes", s.weight_bytes},   {"state_bytes", s.state_bytes},
-                  {"operations", s.operations},       {"steps", s.steps},
-                  {"limit_seconds", s.limit_seconds}, {"today_seconds", known(s.today_seconds)}};
+      all[key] = {{"weight_bytes", s.weight_bytes},
+                  {"state_bytes", s.state_bytes},
+                  {"activation_bytes", s.activation_bytes},
+                  {"operations", s.operations},
+                  {"steps", s.steps},
+                  {"limit_seconds", s.limit_seconds},
+                  {"today_seconds", known(s.today_seconds)}};
     }
     json[name] = all;
   }

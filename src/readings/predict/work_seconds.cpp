@@ -1,9 +1,11 @@
 // Seconds of products, attention and rows from measured rates.
-#include "readings/predict/clock.h"
+#include "readings/predict/work_seconds.h"
 
 #include <algorithm>
 #include <cmath>
 #include <string>
+
+#include "base/round_up.h"
 
 namespace ashlar {
 namespace {
@@ -52,63 +54,84 @@ const Shape* nearest(const std::vector<Shape>& shapes, const Work& w, Fits fits)
 }
 
 /// So much longer than evenly shared out do a few equal tasks take.
-double idle_factor(double tasks, int threads) {
-  const double n = std::max(1, threads);
-  return tasks < 1 ? 1 : std::ceil(tasks / n) * n / tasks;
+double idle_factor(int64_t tasks, int threads) {
+  const int64_t n = std::max(1, threads);
+  return static_cast<double>(blocks_of(tasks, n) * n) / static_cast<double>(tasks);
+}
+
+std::string_view name_of(RowKernel kernel) {
+  switch (kernel) {
+    case RowKernel::norm:
+      return "norm";
+    case RowKernel::rope:
+      return "rope";
+    case RowKernel::gated:
+      return "gated";
+    case RowKernel::softcap:
+      return "softcap";
+    case RowKernel::prepare:
+      return "prepare";
+    case RowKernel::other:
+      break;
+  }
+  return "add";  // as fast as memory moves numbers
 }
 
 }  // namespace
 
-Clock::Clock(const Machine& machine, double working_set)
+WorkSeconds::WorkSeconds(const Machine& machine, double working_set)
     : machine_(machine), bandwidth_(machine.bandwidth(working_set)) {
   if (!machine.kernels) return;
   for (const Machine::Kernels::Product& p : machine.kernels->products)
     products_[p.format][p.cols].emplace_back(static_cast<double>(p.tokens), p.seconds_per_weight);
 }
 
-double Clock::bandwidth_seconds(const Work& w) const {
-  return (w.weight_bytes + w.state_bytes) / bandwidth_;
+double WorkSeconds::of_bandwidth(const Work& w) const {
+  return (w.weight_bytes + static_cast<double>(w.state_bytes)) / bandwidth_;
 }
 
-double Clock::compute_seconds(const Work& w) const {
+double WorkSeconds::of_compute(const Work& w) const {
+  const auto operations = static_cast<double>(w.operations);
   switch (w.what) {
     case Work::What::product:
     case Work::What::experts:
-      return w.operations / machine_.peak(w.format);
+      return operations / machine_.peak(w.format);
     case Work::What::attention:
-      return w.operations / machine_.peak(Format::bf16);
-    default:
-      return w.operations / machine_.peak(Format::f32);
+      return operations / machine_.peak(Format::bf16);
+    case Work::What::rows:
+      break;
   }
+  return operations / machine_.peak(Format::f32);
 }
 
-double Clock::limit_seconds(const Work& w) const {
-  return std::max(bandwidth_seconds(w), compute_seconds(w));
+double WorkSeconds::at_limit(const Work& w) const {
+  return std::max(of_bandwidth(w), of_compute(w));
 }
 
-double Clock::today_step_seconds() const {
+double WorkSeconds::of_step_today() const {
   return machine_.kernels->step_seconds > 0 ? machine_.kernels->step_seconds
                                             : machine_.step_seconds;
 }
 
-double Clock::today_seconds(const Work& w) const {
+double WorkSeconds::today(const Work& w, int64_t tasks) const {
   switch (w.what) {
     case Work::What::product:
     case Work::What::experts: {
       const auto it = products_.find(w.format);
-      if (it == products_.end() || w.tokens <= 0) return limit_seconds(w);
-      return w.weights * product_seconds(it->second, w) + row_seconds("prepare", w.prepared, w);
+      if (it == products_.end() || w.tokens <= 0) return at_limit(w);
+      return w.weights * product_seconds(it->second, w);
     }
     case Work::What::attention:
-      return attention_seconds(w);
-    default:
-      return row_seconds(w.row, w.numbers, w);
+      return attention_seconds(w, tasks);
+    case Work::What::rows:
+      break;
   }
+  return row_seconds(w, tasks);
 }
 
 /// Seconds per weight: each weight its time, each row its own, so linear in 1 / cols between the
 /// widths that were measured, and below them.
-double Clock::product_seconds(const std::map<int64_t, Points>& widths, const Work& w) {
+double WorkSeconds::product_seconds(const std::map<int64_t, Points>& widths, const Work& w) {
   const auto& [narrow, narrow_points] = *widths.begin();
   const auto& [wide, wide_points] = *widths.rbegin();
   const double at_wide = curve(wide_points, w.tokens);
@@ -120,10 +143,10 @@ double Clock::product_seconds(const std::map<int64_t, Points>& widths, const Wor
 
 /// What a key costs grows with the query heads that share it, but not in proportion: a second shape
 /// of another group says how.
-double Clock::attention_seconds(const Work& w) const {
+double WorkSeconds::attention_seconds(const Work& w, int64_t tasks) const {
   const std::vector<Shape>& shapes = machine_.kernels->attention;
   const Shape* best = nearest(shapes, w, [](const Shape&) { return true; });
-  if (best == nullptr) return limit_seconds(w);
+  if (best == nullptr) return at_limit(w);
   const Shape* other = nearest(shapes, w, [&](const Shape& a) {
     return a.group != best->group && a.k_dim == best->k_dim && a.v_dim == best->v_dim &&
            a.tokens == best->tokens;
@@ -138,18 +161,18 @@ double Clock::attention_seconds(const Work& w) const {
         key_seconds(*best) + std::max(0.0, slope) * (group - static_cast<double>(best->group));
     seconds = std::max(seconds, key_seconds(*best) * std::min(1.0, share));
   }
-  const double keys = w.operations / (group * operations_of(w.k_dim, w.v_dim));
+  const double keys = static_cast<double>(w.operations) / (group * operations_of(w.k_dim, w.v_dim));
   return keys * seconds * operations_of(w.k_dim, w.v_dim) /
-         operations_of(best->k_dim, best->v_dim) * idle_factor(w.tasks, machine_.threads);
+         operations_of(best->k_dim, best->v_dim) * idle_factor(tasks, machine_.threads);
 }
 
-/// Threads share the rows of a batch, one row is one thread's.
-double Clock::row_seconds(std::string_view row, double numbers, const Work& w) const {
+/// The rate is that of one thread; threads share the tasks of a step.
+double WorkSeconds::row_seconds(const Work& w, int64_t tasks) const {
   const auto& rates = machine_.kernels->row_seconds;
-  const auto it = rates.find(std::string(row));
+  const auto it = rates.find(std::string(name_of(w.kernel)));
   const double rate = it == rates.end() ? 0 : it->second;
-  const double sharing = std::clamp(w.tokens, 1.0, std::max(1.0, double(machine_.threads)));
-  return numbers * rate / sharing;
+  const double threads = std::max(1, machine_.threads);
+  return static_cast<double>(w.numbers) * rate / threads * idle_factor(tasks, machine_.threads);
 }
 
 }  // namespace ashlar

@@ -1,0 +1,35 @@
+// The forms that a product of a plan may take when it runs: which one depends on its tokens.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "kernels/table.h"
+
+namespace ashlar {
+
+/// What a kernel table states for products with one weight, as a plan keeps it.
+class ProductForms {
+ public:
+  ProductForms() = default;
+  /// With `f32_activations` every form takes float32 rows; without `packed` weights lie in rows.
+  ProductForms(const kernels::Table& table, Format weight, bool f32_activations,
+               bool packed = false);
+
+  /// The form of a product of so many tokens.
+  const kernels::ProductForm& at(int64_t tokens) const;
+  kernels::Activation activation(int64_t tokens) const { return at(tokens).activation; }
+  bool has(kernels::Packing packing) const;  // any of them
+  /// Bytes of an input row prepared for any of the forms; 0 if all read float32 rows as they are
+  /// and `also_f32` does not ask for room for those.
+  int64_t row_bytes(const kernels::Table& table, int64_t cols, bool also_f32) const;
+
+  /// Whether products of both can read the same prepared rows, however many tokens there are.
+  friend bool same_inputs(const ProductForms& a, const ProductForms& b);
+
+ private:
+  std::vector<kernels::ProductForm> forms_;  // by rising tokens
+};
+
+}  // namespace ashlar

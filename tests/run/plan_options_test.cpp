@@ -1,0 +1,71 @@
+// What a plan may choose changes no logits: the form of latent attention, weights in panels.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "../blueprint/samples.h"
+#include "random_model.h"
+#include "run/engine.h"
+
+namespace ashlar {
+namespace {
+
+/// The engine runs the form of latent attention that its plan records.
+TEST(PlanOptions, ExpandedLatentsGiveTheLogitsOfAbsorbedOnes) {
+  const Blueprint bp = testing::deepseek_like();
+  const Graph graph = graph_of(bp);
+  const Weights weights = testing::random_weights(graph);
+  const std::vector<TokenId> ids{3, 1, 4, 1, 5, 9, 2, 6, 5, 3};
+  std::vector<std::vector<float>> logits;
+  std::vector<int64_t> state_bytes;
+  for (const LatentForm form : {LatentForm::absorbed, LatentForm::expanded}) {
+    Engine engine(graph, weights, {.threads = 2, .context = 64, .chunk = 4, .latents = form});
+    EXPECT_EQ(engine.plan().options.latents, form);
+    const ashlar::Run run{*engine.open(), ids, ashlar::Run::Logits::all};
+    const auto found = engine.step({&run, 1});
+    logits.emplace_back(found.begin(), found.end());
+    state_bytes.push_back(engine.state_bytes());
+  }
+  ASSERT_EQ(logits[0].size(), logits[1].size());
+  double largest = 0;
+  for (const float v : logits[0]) largest = std::max(largest, std::fabs(static_cast<double>(v)));
+  for (size_t i = 0; i < logits[0].size(); ++i)
+    ASSERT_NEAR(logits[0][i], logits[1][i], 1e-5 * largest) << i;
+  EXPECT_LT(state_bytes[0], state_bytes[1]);
+}
+
+/// Weights packed once give the logits of weights packed for every product, to the bit, on any
+/// number of threads; the copies are counted, with bytes or without.
+TEST(PlanOptions, PackedWeightsGiveTheSameLogits) {
+  const Blueprint bp = testing::gemma_like();
+  const Graph graph = graph_of(bp);
+  for (const Format format : {Format::f32, Format::f16, Format::bf16}) {
+    const Weights weights = testing::random_weights(graph, 3, format);
+    const Weights none =
+        weightless(graph, [&](const Param& p) { return weights.at(p.name).format; });
+    std::vector<TokenId> ids(200);
+    for (size_t i = 0; i < ids.size(); ++i)
+      ids[i] = static_cast<TokenId>(i * 7 % static_cast<size_t>(bp.embedding.vocab));
+    std::vector<float> expected;
+    for (const bool packed : {false, true}) {
+      for (const int threads : {1, 3, 16}) {
+        const EngineOptions options{
+            .threads = threads, .context = 256, .packed_weights = packed, .state = Format::f16};
+        Engine engine(graph, weights, options);
+        const ashlar::Run run{*engine.open(), ids, ashlar::Run::Logits::all};
+        const auto found = engine.step({&run, 1});
+        const std::vector<float> logits(found.begin(), found.end());
+        if (expected.empty()) expected = logits;
+        EXPECT_EQ(logits, expected) << info(format).name << " " << packed << " " << threads;
+        const BoundWeights& bound = engine.plan().weights;
+        const bool has_panels = engine.plan().table->panel_rows > 0;
+        EXPECT_EQ(bound.made_bytes(WeightForm::panels) > 0, packed && has_panels);
+        EXPECT_EQ(engine_bytes(graph, none, options).copies, bound.made_bytes());
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ashlar
