@@ -74,6 +74,25 @@ bool has_weights(const std::string& model) {
   return false;
 }
 
+namespace {
+
+/// Which table of LongRoPE a context chooses; nothing where there is none.
+void say_table(const Blueprint& blueprint, int64_t context) {
+  for (const Block& block : blueprint.blocks) {
+    const auto* a = std::get_if<AttentionPart>(&block.mixer);
+    if (a == nullptr || !a->rope || a->rope->scaling != RotationScaling::longrope) continue;
+    const int64_t original = a->rope->original_context;
+    std::fprintf(stderr,
+                 "note: a context of %lld tokens rotates by LongRoPE's table for contexts %s %lld; "
+                 "--context chooses\n",
+                 static_cast<long long>(context), context > original ? "beyond" : "up to",
+                 static_cast<long long>(original));
+    return;
+  }
+}
+
+}  // namespace
+
 EngineOptions engine_options(const ModelOptions& options, const Model& model, int64_t usual) {
   EngineOptions engine;
   engine.threads = options.threads;
@@ -83,6 +102,7 @@ EngineOptions engine_options(const ModelOptions& options, const Model& model, in
   engine.context = options.context > 0 ? options.context
                    : made_for > 0      ? std::min(made_for, usual)
                                        : usual;
+  say_table(model.blueprint, engine.context);
   if (!options.state.empty()) {
     const auto format = format_named(options.state);
     if (!format || (*format != Format::f32 && *format != Format::f16 && *format != Format::bf16)) {

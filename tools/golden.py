@@ -22,6 +22,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 import golden_configs
+import golden_configs_2
 import golden_grok
 import golden_storage
 from golden_reference import answer, build, checkpoint_gradients, random_answer, save_case
@@ -49,7 +50,9 @@ def published(config, kimi):
          ("transformers_version", "dtype", "output_router_logits", "qk_head_dim", "is_llama_config")}
     c["torch_dtype"] = "float32"
     rope = c.pop("rope_parameters", None)
-    if rope and "full_attention" in rope:
+    if rope and c["model_type"] == "olmo3":
+        rope = rope["full_attention"]
+    elif rope and "full_attention" in rope:
         c["rope_local_base_freq"] = rope["sliding_attention"]["rope_theta"]
         rope = rope["full_attention"]
         if "layer_types" in c:
@@ -76,6 +79,22 @@ def published(config, kimi):
         c["scoring_func"] = "sigmoid" if c["model_type"] == "deepseek_v3" else "softmax"
         if c["model_type"] == "deepseek_v3":
             c["topk_method"] = "noaux_tc"
+    if c["model_type"] == "granitemoehybrid":
+        c["layer_types"] = ["attention"] * c["num_hidden_layers"]
+        del c["time_step_limit"]
+    if c["model_type"] == "cohere2":
+        c |= dict(rotary_pct=1.0, use_parallel_block=True, sliding_window_pattern=4)
+        del c["layer_types"]
+    if c["model_type"] == "minimax_m2":
+        c["rotary_dim"] = int(c.pop("partial_rotary_factor") * c["head_dim"])
+        c |= dict(use_qk_norm=True, qk_norm_type="per_layer", scoring_func="sigmoid", use_routing_bias=True,
+                  shared_intermediate_size=0, attn_type_list=[1] * c["num_hidden_layers"])
+    if c["model_type"] == "glm4_moe_lite":
+        c |= dict(first_k_dense_replace=1, topk_method="noaux_tc")
+        del c["mlp_layer_types"]
+    if c["model_type"] == "ministral3":  # which is younger than rope_parameters
+        c["rope_parameters"] = config["rope_parameters"] | {"type": config["rope_parameters"]["rope_type"]}
+        del c["rope_theta"], c["rope_scaling"]
     if c["model_type"] == "gpt2":
         c["n_ctx"] = c["n_positions"]
     if kimi:
@@ -128,7 +147,7 @@ def main():
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    for name, kind, keys, options in golden_configs.MODELS:
+    for name, kind, keys, options in golden_configs.MODELS + golden_configs_2.MODELS:
         if fnmatch.fnmatch(name, args.only):
             make(name, kind, keys, options, args.output)
     for name, write in golden_grok.CASES + golden_storage.CASES:

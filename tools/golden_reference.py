@@ -42,7 +42,7 @@ def randomise(model, generator, correction=0.0):
     def normal(shape):
         return torch.randn(shape, generator=generator)
 
-    about_zero = "Gemma3" in type(model).__name__  # norms multiply by 1 + w
+    about_zero = type(model).__name__.startswith(("Gemma2", "Gemma3"))  # norms multiply by 1 + w
     for name, p in list(model.named_parameters()) + list(model.named_buffers()):
         if name.endswith("e_score_correction_bias"):
             p.data = correction + 0.2 * normal(p.shape)

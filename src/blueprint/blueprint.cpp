@@ -36,17 +36,21 @@ void check_rope(const RopePart& r, int64_t head_dim, const std::string& where) {
     fail(ErrorKind::invalid, "{}.dim: expected an even number up to {}, found {}", where, head_dim,
          dim);
   finite(r.attention_factor, where + ".attention_factor");
-  if (r.scaling == RotationScaling::divisors && r.divisors.size() != static_cast<size_t>(dim / 2)) {
-    fail(ErrorKind::invalid, "{}.divisors: expected {} numbers, found {}", where, dim / 2,
-         r.divisors.size());
-  }
-  for (const double v : r.divisors) {
-    if (!(v > 0) || !std::isfinite(v))
-      fail(ErrorKind::invalid, "{}.divisors: expected positive numbers, found {}", where, v);
-  }
+  const bool longrope = r.scaling == RotationScaling::longrope;
+  const auto check_divisors = [&](const char* name, const std::vector<double>& list, bool needed) {
+    if (needed && list.size() != static_cast<size_t>(dim / 2))
+      fail(ErrorKind::invalid, "{}.{}: expected {} numbers, found {}", where, name, dim / 2,
+           list.size());
+    for (const double v : list) {
+      if (!(v > 0) || !std::isfinite(v))
+        fail(ErrorKind::invalid, "{}.{}: expected positive numbers, found {}", where, name, v);
+    }
+  };
+  check_divisors("divisors", r.divisors, longrope || r.scaling == RotationScaling::divisors);
+  check_divisors("long_divisors", r.long_divisors, longrope);
   if (r.scaling != RotationScaling::none && !(r.factor > 0 && std::isfinite(r.factor)))
     fail(ErrorKind::invalid, "{}.factor: expected a positive number, found {}", where, r.factor);
-  if ((r.scaling == RotationScaling::llama3 || r.scaling == RotationScaling::yarn) &&
+  if ((r.scaling == RotationScaling::llama3 || r.scaling == RotationScaling::yarn || longrope) &&
       r.original_context < 1) {
     fail(ErrorKind::invalid, "{}.original_context: expected at least 1, found {}", where,
          r.original_context);
@@ -54,6 +58,7 @@ void check_rope(const RopePart& r, int64_t head_dim, const std::string& where) {
 }
 
 void check_block(const Block& block, const std::string& where) {
+  finite(residual_scale(block.wiring), where + ".wiring.residual_scale");
   if (const auto* a = std::get_if<AttentionPart>(&block.mixer)) {
     const std::string here = where + ".mixer.attention";
     positive(a->heads, here + ".heads");
@@ -90,6 +95,8 @@ void check_block(const Block& block, const std::string& where) {
     if (e.top_k < 1 || e.top_k > e.experts)
       fail(ErrorKind::invalid, "{}.top_k: expected 1 to {}, found {}", here, e.experts, e.top_k);
     not_negative(e.shared, here + ".shared");
+    if (e.shared_gate && e.shared == 0)
+      fail(ErrorKind::invalid, "{}.shared_gate: there is no shared expert", here);
     not_negative(e.parallel, here + ".parallel");
     const Router& r = e.router;
     if (r.groups < 1 || e.experts % r.groups != 0 || r.keep_groups < 1 ||
@@ -104,6 +111,10 @@ void check_block(const Block& block, const std::string& where) {
 }
 
 }  // namespace
+
+double residual_scale(const Wiring& wiring) {
+  return std::visit([](const auto& w) { return w.residual_scale; }, wiring);
+}
 
 void check(const Blueprint& bp) {
   const std::string where = bp.name.empty() ? "blueprint" : bp.name;

@@ -27,28 +27,40 @@ struct Embedding {
   bool operator==(const Embedding&) const = default;
 };
 
-/// Where the norms stand relative to the residual stream x.
+/// Where the norms stand relative to the residual stream x. What is added to x may be scaled first
+/// (Granite's residual multiplier).
 struct PreNorm {  // x + f(norm(x))                GPT-2, Llama and most others
   Norm norm;
+  double residual_scale = 1;
   bool operator==(const PreNorm&) const = default;
 };
 struct PostNorm {  // norm(x + f(x))                the 2017 transformer
   Norm norm;
+  double residual_scale = 1;
   bool operator==(const PostNorm&) const = default;
 };
 struct InnerPostNorm {  // x + norm(f(x))                OLMo 2
   Norm norm;
+  double residual_scale = 1;
   bool operator==(const InnerPostNorm&) const = default;
 };
 struct Sandwich {  // x + norm(f(norm(x)))          Gemma 3, Grok 2
   Norm norm;
+  double residual_scale = 1;
   bool operator==(const Sandwich&) const = default;
 };
-using Wiring = std::variant<PreNorm, PostNorm, InnerPostNorm, Sandwich>;
+struct Parallel {  // x + mixer(norm(x)) + ffn(norm(x)), one norm for both   Cohere2
+  Norm norm;
+  double residual_scale = 1;
+  bool operator==(const Parallel&) const = default;
+};
+using Wiring = std::variant<PreNorm, PostNorm, InnerPostNorm, Sandwich, Parallel>;
+double residual_scale(const Wiring& wiring);
 using Mixer = std::variant<AttentionPart, LatentAttentionPart>;
 using Ffn = std::variant<DenseFfn, ExpertFfnPart>;
 
-/// One layer: mixer, then feed-forward, each wired to the residual stream as `wiring` says.
+/// One layer: mixer, then (or beside it) feed-forward, wired to the residual stream as `wiring`
+/// says.
 struct Block {
   Wiring wiring;
   Mixer mixer;

@@ -29,29 +29,58 @@ Value write_ffn(Builder& b, const Ffn& ffn, Value h) {
                     ffn);
 }
 
-/// One sublayer f with its norms: `name` is attn or ffn.
-template <class F>
-Value wire(Builder& b, const Wiring& wiring, Value x, const std::string& name, F f) {
-  const auto add = [&](Value a, Value y) { return b.add1(Add{}, {a, y}, name + "_residual"); };
-  return std::visit(Overloaded{[&](const PreNorm& w) {
-                                 return add(x, f(write_norm(b, w.norm, x, name + "_norm")));
-                               },
-                               [&](const PostNorm& w) {
-                                 return write_norm(b, w.norm, add(x, f(x)), name + "_post_norm");
-                               },
-                               [&](const InnerPostNorm& w) {
-                                 return add(x, write_norm(b, w.norm, f(x), name + "_post_norm"));
-                               },
-                               [&](const Sandwich& w) {
-                                 const Value y = f(write_norm(b, w.norm, x, name + "_norm"));
-                                 return add(x, write_norm(b, w.norm, y, name + "_post_norm"));
-                               }},
-                    wiring);
-}
+/// The two sublayers of a block with its norms and additions.
+class BlockWriter {
+ public:
+  BlockWriter(Builder& b, const Block& block) : b_(b), block_(block) {}
+
+  Value write(Value x) {
+    return std::visit(Overloaded{[&](const Parallel& w) {
+                                   const Value h = write_norm(b_, w.norm, x, "norm");
+                                   const Value y = add(x, mixer(h), "attn");
+                                   return add(y, ffn(h), "ffn");
+                                 },
+                                 [&](const auto& w) {  // one after the other
+                                   x = wire(w, x, "attn", [&](Value h) { return mixer(h); });
+                                   return wire(w, x, "ffn", [&](Value h) { return ffn(h); });
+                                 }},
+                      block_.wiring);
+  }
+
+ private:
+  Value mixer(Value h) { return write_mixer(b_, block_.mixer, h); }
+  Value ffn(Value h) { return write_ffn(b_, block_.ffn, h); }
+  Value add(Value x, Value y, const std::string& name) {
+    const double scale = residual_scale(block_.wiring);
+    if (scale != 1) y = b_.add1(Scale{.factor = scale}, {y}, name + "_scale");
+    return b_.add1(Add{}, {x, y}, name + "_residual");
+  }
+
+  /// One sublayer f with its norms: `name` is attn or ffn.
+  template <class F>
+  Value wire(const PreNorm& w, Value x, const std::string& name, F f) {
+    return add(x, f(write_norm(b_, w.norm, x, name + "_norm")), name);
+  }
+  template <class F>
+  Value wire(const PostNorm& w, Value x, const std::string& name, F f) {
+    return write_norm(b_, w.norm, add(x, f(x), name), name + "_post_norm");
+  }
+  template <class F>
+  Value wire(const InnerPostNorm& w, Value x, const std::string& name, F f) {
+    return add(x, write_norm(b_, w.norm, f(x), name + "_post_norm"), name);
+  }
+  template <class F>
+  Value wire(const Sandwich& w, Value x, const std::string& name, F f) {
+    const Value y = f(write_norm(b_, w.norm, x, name + "_norm"));
+    return add(x, write_norm(b_, w.norm, y, name + "_post_norm"), name);
+  }
+
+  Builder& b_;
+  const Block& block_;
+};
 
 Value write_block(Builder& b, const Block& block, Value x) {
-  x = wire(b, block.wiring, x, "attn", [&](Value h) { return write_mixer(b, block.mixer, h); });
-  return wire(b, block.wiring, x, "ffn", [&](Value h) { return write_ffn(b, block.ffn, h); });
+  return BlockWriter(b, block).write(x);
 }
 
 Value embed(Builder& b, const Embedding& e, int64_t ahead) {

@@ -30,11 +30,14 @@ void visit_fields(V& v, P& p) {
   v("ffn", p.ffn);
 }
 
-// A wiring is written as its norm: {"pre_norm": {"eps": 1e-6}}.
+// A wiring is written with its norm's fields: {"pre_norm": {"eps": 1e-6}}.
 template <class V, class P>
 requires FieldsOf<P, PreNorm> || FieldsOf<P, PostNorm> || FieldsOf<P, InnerPostNorm> ||
-    FieldsOf<P, Sandwich>
-void visit_fields(V& v, P& p) { visit_fields(v, p.norm); }
+    FieldsOf<P, Sandwich> || FieldsOf<P, Parallel>
+void visit_fields(V& v, P& p) {
+  visit_fields(v, p.norm);
+  v("residual_scale", p.residual_scale, 1.0);
+}
 
 template <class T>
 constexpr std::string_view alternative_name();
@@ -53,6 +56,10 @@ constexpr std::string_view alternative_name<InnerPostNorm>() {
 template <>
 constexpr std::string_view alternative_name<Sandwich>() {
   return "sandwich";
+}
+template <>
+constexpr std::string_view alternative_name<Parallel>() {
+  return "parallel";
 }
 template <>
 constexpr std::string_view alternative_name<AttentionPart>() {

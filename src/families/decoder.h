@@ -2,6 +2,7 @@
 // families is here, in fields_rope.cpp and in fields_of.cpp.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,10 +26,32 @@ void visit_activation(FieldVisitor& v, Fields& f, std::string_view key, std::str
 /// attention_bias, over q, k, v and (if `output`) o.
 void visit_attention_bias(FieldVisitor& v, Fields& f, bool output = true, bool usual = false);
 
+/// What absent keys of sizes mean; kv_heads 0: as many as heads.
+struct UsualShape {
+  int64_t layers, d_model, vocab, context, heads, kv_heads, ffn;
+};
+/// The sizes of a decoder, each with its usual value; GGUF files must have them.
+void visit_shape(FieldVisitor& v, Fields& f, const UsualShape& usual);
+/// sliding_window and layer_types of families whose sliding layers alone rotate.
+void visit_windows_that_rotate(FieldVisitor& v, Fields& f, int64_t window, int64_t pattern);
+/// rotary_dim or partial_rotary_factor: how much of head_dim rotates; usually all.
+void visit_rotary_dim(FieldVisitor& v, Fields& f);
+/// A list that must hold this value for each layer, if it is there.
+void visit_every(FieldVisitor& v, std::string_view key, int64_t layers, int64_t value);
+/// mlp_layer_types: dense or sparse; absent: the first layer dense.
+void visit_ffn_types(FieldVisitor& v, Fields& f);
+/// moe_layer_start_index, _end_index and _interval.
+void visit_expert_range(FieldVisitor& v, Fields& f);
+/// Of GGUF: expert_shared_feed_forward_length, of which converters make another number.
+void visit_shared_width(FieldVisitor& v, Fields& f);
+/// Rope whose queries grow beyond the original context (llama_4_scaling_beta), YaRN if the config
+/// says nothing.
+void visit_tempered_rope(FieldVisitor& v, Fields& f, double theta);
+
 /// Rotary embedding. `section`: of rope_parameters, where it has one per kind of layer.
 void visit_rope(FieldVisitor& v, RopeFields& rope, Fields& f, double theta,
                 std::string_view section = {});
-void visit_local_rope(FieldVisitor& v, Fields& f, double theta);  // Gemma 3's sliding layers
+void visit_local_rope(FieldVisitor& v, Fields& f, double theta);  // of sliding layers
 /// partial_rotary_factor: the part of head_dim that rotates.
 void visit_rotary_fraction(FieldVisitor& v, Fields& f, double usual);
 
@@ -37,11 +60,32 @@ void visit_rotary_fraction(FieldVisitor& v, Fields& f, double usual);
 void visit_layer_types(FieldVisitor& v, Fields& f, int64_t pattern = 0);
 /// sliding_window, of families whose layers slide as layer_types says. `gguf_usual`: an absent key.
 void visit_sliding_window(FieldVisitor& v, Fields& f, int64_t usual, int64_t gguf_usual);
-void visit_window(FieldVisitor& v, Fields& f);       // Qwen's use_sliding_window and its kin
+void visit_window(FieldVisitor& v, Fields& f);  // Qwen's use_sliding_window and its kin
+/// Qwen2-MoE's: of the first max_window_layers, every second slides.
+void visit_qwen2_moe_windows(FieldVisitor& v, Fields& f);
+/// layer_types of a hybrid family whose layers all attend.
+void visit_attention_only(FieldVisitor& v, Fields& f);
+/// position_embedding_type: rope, or nothing that says positions; after visit_rope.
+void visit_position_embedding_type(FieldVisitor& v, Fields& f);
 void visit_rope_layers(FieldVisitor& v, Fields& f);  // no_rope_layers
-void visit_experts(FieldVisitor& v, Fields& f);      // Qwen's keys
-void visit_deepseek_experts(FieldVisitor& v, Fields& f, bool v3);  // also GLM's
-void visit_latent_attention(FieldVisitor& v, Fields& f);
+/// What absent keys of experts mean; 0: they must be there (shared: as the version has it).
+struct UsualExperts {
+  int64_t experts = 0, top_k = 0, width = 0, shared = 0;
+  double scale = 1;
+};
+/// Qwen's keys. `gguf_normalizes`: what readers of GGUF do where it does not say.
+void visit_experts(FieldVisitor& v, Fields& f, const UsualExperts& usual = {},
+                   bool gguf_normalizes = true);
+void visit_deepseek_experts(FieldVisitor& v, Fields& f, bool v3,
+                            const UsualExperts& usual = {});  // also GLM's
+/// Whether the last layer has a bias for the choice of experts.
+bool has_correction(const GgufKeys& keys);
+void find_dense_layers(FieldVisitor& v, Fields& f);  // in GGUF the tensors say which they are
+/// What absent keys of latent attention mean.
+struct UsualLatent {
+  int64_t query_rank = 1536, latent = 512, qk_rope = 64, qk_nope = 128, value_dim = 128;
+};
+void visit_latent_attention(FieldVisitor& v, Fields& f, const UsualLatent& usual = {});
 void visit_latent_rope(FieldVisitor& v, Fields& f, double theta);
 /// num_nextn_predict_layers. `in_block_count`: GGUF counts them there; otherwise GGUF has none.
 void visit_mtp(FieldVisitor& v, Fields& f, bool in_block_count);
@@ -54,14 +98,20 @@ void visit_expert_list(FieldVisitor& v, Fields& f);  // Llama 4's moe_layers
 void visit_llama4_norm(FieldVisitor& v, Fields& f);  // use_qk_norm
 void visit_temperature(FieldVisitor& v, Fields& f);  // attn_temperature_tuning
 void visit_gpt_oss_rope(FieldVisitor& v, Fields& f);
-void visit_output_scale(FieldVisitor& v, Fields& f);  // Grok's attn_output_multiplier
-/// query_pre_attn_scalar, and what readers of Gemma 3's GGUF files imply.
-void visit_gemma_scalar(FieldVisitor& v, Fields& f);
+/// The factor of scores under keys of its own. `otherwise`: what an absent key of config.json means
+/// (none: head_dim^-0.5, as in GGUF).
+void visit_score_scale(FieldVisitor& v, Fields& f, std::string_view config, std::string_view gguf,
+                       std::optional<double> otherwise = {});
+/// Granite's of embedding, scores, residual stream; its logits are divided by one.
+void visit_granite_multipliers(FieldVisitor& v, Fields& f);
+/// query_pre_attn_scalar, and what readers of GGUF files of Gemma imply, which know the models of
+/// 27B by their layers.
+void visit_gemma_scalar(FieldVisitor& v, Fields& f, int64_t layers_of_27b);
 
 // Blocks
 
 Norm rms(double eps);
-Norm layer_norm(double eps);
+Norm layer_norm(double eps, bool bias = true);
 /// Blocks 0 .. layers - 1 (and those of multi-token prediction after them), embedding, head; the
 /// final norm is the blocks' kind of norm. Throws Error on sizes that cannot be.
 Blueprint decoder(const Fields& f, std::string_view family,
@@ -80,6 +130,7 @@ RopeFields rope_fields(const RopePart& rope);
 double latent_scale(const RopeFields& rope, const Fields& f);
 void latent_scale_fields(RopeFields& rope, const LatentAttentionPart& part);
 double square_root(double x);
+double rounded(double x, int digits = 10);  // undoes the rounding of an inverse
 
 // Names
 
@@ -87,6 +138,13 @@ double square_root(double x);
 /// feed-forward: Llama's names. `interleaved`: rows of q and k lie in interleaved order in GGUF.
 void decoder_names(Names& n, const Fields& f, bool interleaved = false);
 void qk_norm_names(Names& n);
+/// The biases of layer norms, beside decoder_names.
+void norm_bias_names(Names& n);
+/// weight and bias of a projection of layers; `heads`: see decoder_names.
+void projection_names(Names& n, const std::string& canonical, const std::string& config,
+                      const std::string& gguf, int64_t heads = 0);
+/// The bias that only the choice of experts sees.
+void correction_name(Names& n, const Source& config);
 /// {gate, up, down} of the dense feed-forward below `config` ("mlp") and GGUF's `suffix` ("").
 void dense_names(Names& n, const std::string& canonical, const std::string& config,
                  const std::string& gguf_suffix);
@@ -99,6 +157,15 @@ void expert_names(Names& n);
 void norm_name(Names& n, const std::string& canonical, const std::string& config,
                std::vector<std::string> gguf);
 void latent_names(Names& n, const Fields& f);
+/// Norms on what attention and feed-forward return: post_attention_layernorm and
+/// post_feedforward_layernorm; `before`: also one before the feed-forward,
+/// pre_feedforward_layernorm.
+void post_norm_names(Names& n, bool before = false);
+/// q, k, v as rows of one qkv_proj; gate, up as those of one gate_up_proj (GGUF: ffn_up).
+void fused_qkv_names(Names& n, const Fields& f);
+void fused_gate_up_names(Names& n, const Fields& f);
+/// Qwen's mlp.shared_expert and mlp.shared_expert_gate.
+void gated_shared_names(Names& n);
 void mtp_names(Names& n);
 /// Every norm is kept as w - 1 in safetensors (Gemma).
 void norms_minus_one(Names& n);

@@ -8,7 +8,7 @@
 namespace ashlar {
 
 Norm rms(double eps) { return {NormKind::rms, eps}; }
-Norm layer_norm(double eps) { return {NormKind::layer, eps}; }
+Norm layer_norm(double eps, bool bias) { return {NormKind::layer, eps, bias}; }
 double square_root(double x) { return std::sqrt(x); }
 
 namespace {
@@ -32,11 +32,12 @@ void check_sizes(const Fields& f, std::string_view family) {
        {std::pair{"head_dim", f.head_dim}, std::pair{"ffn", f.ffn}, std::pair{"context", f.context},
         std::pair{"window", f.window}, std::pair{"chunk", f.chunk}, std::pair{"experts", f.experts},
         std::pair{"top_k", f.top_k}, std::pair{"expert_ffn", f.expert_ffn},
-        std::pair{"shared experts", f.shared_experts}, std::pair{"latent", f.latent},
-        std::pair{"qk_nope", f.qk_nope}, std::pair{"qk_rope", f.qk_rope},
-        std::pair{"value_dim", f.value_dim}, std::pair{"query_rank", f.query_rank},
-        std::pair{"rope_interval", f.rope_interval}, std::pair{"window_pattern", f.window_pattern},
-        std::pair{"full_layers", f.full_layers}, std::pair{"dense_layers", f.dense_layers}})
+        std::pair{"shared experts", f.shared_experts}, std::pair{"shared_ffn", f.shared_ffn},
+        std::pair{"latent", f.latent}, std::pair{"qk_nope", f.qk_nope},
+        std::pair{"qk_rope", f.qk_rope}, std::pair{"value_dim", f.value_dim},
+        std::pair{"query_rank", f.query_rank}, std::pair{"rope_interval", f.rope_interval},
+        std::pair{"window_pattern", f.window_pattern}, std::pair{"full_layers", f.full_layers},
+        std::pair{"dense_layers", f.dense_layers}})
     expect_range(value, 0, kLargest, family, name);
   expect_range(f.expert_step, 1, kLargest, family, "expert_step");
   expect_range(f.expert_every, 1, kLargest, family, "expert_every");
@@ -80,7 +81,8 @@ Blueprint decoder(const Fields& f, std::string_view family,
   for (int64_t i = 0; i < f.layers; ++i) bp.blocks.push_back(block(f, i));
   for (int64_t i = 0; i < f.mtp_layers; ++i) bp.mtp.push_back(block(f, f.layers + i));
   bp.final_norm = std::visit([](const auto& w) { return w.norm; }, bp.blocks[0].wiring);
-  bp.head = {.tied = f.tied, .scale = f.logit_scale, .softcap = f.logit_softcap};
+  bp.head = {
+      .tied = f.tied, .bias = f.head_bias, .scale = f.logit_scale, .softcap = f.logit_softcap};
   bp.context = f.context;
   return bp;
 }
@@ -141,7 +143,8 @@ ExpertFfnPart experts(const Fields& f) {
                              .groups = f.groups,
                              .keep_groups = f.keep_groups,
                              .correction_bias = f.correction},
-                  .shared = f.shared_experts * f.expert_ffn};
+                  .shared = f.shared_ffn > 0 ? f.shared_ffn : f.shared_experts * f.expert_ffn,
+                  .shared_bias = f.shared_bias};
   e.router.score = f.scoring == "sigmoid"            ? RouteScore::sigmoid
                    : f.scoring == "softmax_selected" ? RouteScore::softmax_selected
                                                      : RouteScore::softmax;

@@ -32,6 +32,7 @@ void visit_head(FieldVisitor& v, Fields& f, bool tied) {
 
 void visit_head_dim(FieldVisitor& v, Fields& f, int64_t usual) {
   const int64_t share = f.heads > 0 ? f.d_model / f.heads : 0;
+  if (v.is_null("head_dim")) usual = share;
   v(f.head_dim, "head_dim", "attention.key_length", usual > 0 ? usual : share, share);
   int64_t value = f.head_dim;
   v(value, "", "attention.value_length", f.head_dim);
@@ -77,83 +78,6 @@ void visit_rotary_fraction(FieldVisitor& v, Fields& f, double usual) {
   if (v.reading()) f.rope_dim = static_cast<int64_t>(static_cast<double>(f.head_dim) * fraction);
 }
 
-namespace {
-
-/// Sliding layers in GGUF: n for "every n-th sees everything", or one flag per layer; only where
-/// readers do not imply it.
-void visit_gguf_pattern(FieldVisitor& v, Fields& f, int64_t implied) {
-  const std::string_view key = "attention.sliding_window_pattern";
-  std::vector<int64_t> list;
-  if (v.reading()) {
-    f.window_pattern = implied;
-    v(list, "", key, std::vector<int64_t>{});
-    if (list.size() == 1) f.window_pattern = list[0];
-    if (list.size() > 1) {
-      for (const int64_t slides : list)
-        f.layer_types.emplace_back(slides != 0 ? "sliding_attention" : "full_attention");
-    }
-    return;
-  }
-  if (f.window == 0) return;
-  const auto follows = [&](int64_t n) {
-    for (int64_t i = 0; i < f.layers; ++i) {
-      if (f.sliding(i) != (n == 0 || (i + 1) % n != 0)) return false;
-    }
-    return true;
-  };
-  if (follows(implied)) return;
-  for (int64_t n = 0; n <= f.layers + 1; ++n) {
-    if (follows(n)) {
-      v(n, "", key);
-      return;
-    }
-  }
-  Json flags = Json::array();
-  for (int64_t i = 0; i < f.layers; ++i) flags.push_back(f.sliding(i));
-  v.write(key, std::move(flags));
-}
-
-}  // namespace
-
-void visit_layer_types(FieldVisitor& v, Fields& f, int64_t pattern) {
-  if (v.gguf()) return visit_gguf_pattern(v, f, pattern);
-  v(f.layer_types, "layer_types", "", std::vector<std::string>{});
-  if (v.reading())
-    v.nullable(f.window_pattern, "sliding_window_pattern|_sliding_window_pattern", "", pattern);
-}
-
-void visit_sliding_window(FieldVisitor& v, Fields& f, int64_t usual, int64_t gguf_usual) {
-  // Readers want a width even where no layer slides.
-  if (!v.reading() && f.window == 0) f.window = usual;
-  v.nullable(f.window, "sliding_window", "attention.sliding_window", usual, gguf_usual);
-}
-
-void visit_window(FieldVisitor& v, Fields& f) {
-  bool use = f.window > 0;
-  v(use, "use_sliding_window", "", false, true);
-  if (v.reading() || !v.gguf() || f.window > 0)
-    v.nullable(f.window, "sliding_window", "attention.sliding_window", 4096, 0);
-  if (v.reading() && !use) f.window = 0;
-}
-
-void visit_rope_layers(FieldVisitor& v, Fields& f) {
-  constexpr int64_t kInterval = 4;
-  if (!v.gguf()) {
-    v(f.rope_layers, "no_rope_layers", "", std::vector<int64_t>{});
-    if (v.reading()) v(f.rope_interval, "no_rope_layer_interval", "", kInterval);
-    return;
-  }
-  // Readers imply the interval; a list of our own says what else there is.
-  bool implied = !v.reading();
-  for (int64_t i = 0; i < f.layers && implied; ++i)
-    implied = f.rotates(i) == ((i + 1) % kInterval != 0);
-  if (!implied) v(f.rope_layers, "", "rope.layers", std::vector<int64_t>{});
-  f.rope_interval = kInterval;
-}
-
-namespace {
-
-/// In GGUF the tensors say which layers have experts.
 void find_dense_layers(FieldVisitor& v, Fields& f) {
   if (!v.gguf() || !v.reading()) return;
   for (int64_t i = 0; i < std::min<int64_t>(f.layers, 4096); ++i) {
@@ -162,26 +86,33 @@ void find_dense_layers(FieldVisitor& v, Fields& f) {
   }
 }
 
-}  // namespace
-
-void visit_experts(FieldVisitor& v, Fields& f) {
-  v(f.experts, "num_experts|num_local_experts", "expert_count");
-  v(f.top_k, "num_experts_per_tok", "expert_used_count");
-  v(f.expert_ffn, "moe_intermediate_size", "expert_feed_forward_length");
-  // Readers of GGUF always normalise; the key matters only where it is not so.
-  if (v.reading() || !v.gguf() || !f.normalize)
-    v(f.normalize, "norm_topk_prob", "expert_weights_norm", false, true);
+void visit_experts(FieldVisitor& v, Fields& f, const UsualExperts& usual, bool gguf_normalizes) {
+  const auto size = [&](int64_t& member, std::string_view config, std::string_view gguf,
+                        int64_t otherwise) {
+    if (otherwise > 0 && !(v.gguf() && v.reading()))
+      v(member, config, gguf, otherwise);
+    else
+      v(member, config, gguf);
+  };
+  size(f.experts, "num_experts|num_local_experts", "expert_count", usual.experts);
+  size(f.top_k, "num_experts_per_tok", "expert_used_count", usual.top_k);
+  size(f.expert_ffn, "moe_intermediate_size", "expert_feed_forward_length", usual.width);
+  // What readers of GGUF do without a word; the key matters only where it is not so.
+  if (v.reading() || !v.gguf() || f.normalize != gguf_normalizes)
+    v(f.normalize, "norm_topk_prob", "expert_weights_norm", false, gguf_normalizes);
   v(f.expert_step, "decoder_sparse_step", "", 1);
   v(f.dense_list, "mlp_only_layers", "", std::vector<int64_t>{});
   find_dense_layers(v, f);
 }
 
-void visit_deepseek_experts(FieldVisitor& v, Fields& f, bool v3) {
-  v.nullable(f.experts, "n_routed_experts|num_local_experts|num_experts", "expert_count", 0);
-  v.nullable(f.top_k, "num_experts_per_tok", "expert_used_count", 0);
-  v(f.expert_ffn, "moe_intermediate_size", "expert_feed_forward_length", 0);
+void visit_deepseek_experts(FieldVisitor& v, Fields& f, bool v3, const UsualExperts& usual) {
+  v.nullable(f.experts, "n_routed_experts|num_local_experts|num_experts", "expert_count",
+             usual.experts, 0);
+  v.nullable(f.top_k, "num_experts_per_tok", "expert_used_count", usual.top_k, 0);
+  v(f.expert_ffn, "moe_intermediate_size", "expert_feed_forward_length", usual.width, 0);
+  const int64_t shared = usual.shared > 0 ? usual.shared : v3 ? 1 : 2;
   if (v.reading())
-    v.nullable(f.shared_experts, "n_shared_experts", "expert_shared_count", v3 ? 1 : 2, 0);
+    v.nullable(f.shared_experts, "n_shared_experts", "expert_shared_count", shared, 0);
   else
     v(f.shared_experts, "n_shared_experts", "expert_shared_count");
   v(f.dense_layers, "first_k_dense_replace", "leading_dense_block_count", 0);
@@ -189,7 +120,7 @@ void visit_deepseek_experts(FieldVisitor& v, Fields& f, bool v3) {
   find_dense_layers(v, f);
   // Transformers' DeepSeek-V2 does not look at norm_topk_prob, which no published config sets.
   v(f.normalize, v3 ? "norm_topk_prob" : "", "expert_weights_norm", v3, false);
-  v(f.route_scale, "routed_scaling_factor", "expert_weights_scale", 1.0);
+  v(f.route_scale, "routed_scaling_factor", "expert_weights_scale", usual.scale, 1.0);
   if (f.route_scale == 0 && v.gguf()) f.route_scale = 1;  // how some files say: none
   const std::string_view scoring = v3 ? "sigmoid" : "softmax";
   v.word(f.scoring, "scoring_func", "expert_gating_func", {{"softmax", 1}, {"sigmoid", 2}}, scoring,
@@ -200,13 +131,13 @@ void visit_deepseek_experts(FieldVisitor& v, Fields& f, bool v3) {
   f.keep_groups = std::max<int64_t>(f.keep_groups, 1);
 }
 
-void visit_latent_attention(FieldVisitor& v, Fields& f) {
-  v.nullable(f.query_rank, "q_lora_rank", "attention.q_lora_rank", 1536, 0);
-  v(f.latent, "kv_lora_rank", "attention.kv_lora_rank", 512);
-  v(f.qk_rope, "qk_rope_head_dim", "rope.dimension_count", 64);
+void visit_latent_attention(FieldVisitor& v, Fields& f, const UsualLatent& usual) {
+  v.nullable(f.query_rank, "q_lora_rank", "attention.q_lora_rank", usual.query_rank, 0);
+  v(f.latent, "kv_lora_rank", "attention.kv_lora_rank", usual.latent);
+  v(f.qk_rope, "qk_rope_head_dim", "rope.dimension_count", usual.qk_rope);
   if (!v.gguf()) {
-    v(f.qk_nope, "qk_nope_head_dim", "", 128);
-    v(f.value_dim, "v_head_dim", "", 128);
+    v(f.qk_nope, "qk_nope_head_dim", "", usual.qk_nope);
+    v(f.value_dim, "v_head_dim", "", usual.value_dim);
     v(f.kv_heads, "num_key_value_heads", "", f.heads);
     if (f.kv_heads != f.heads) {
       fail(ErrorKind::unsupported, "{}: num_key_value_heads: expected {} (each head), found {}",
@@ -290,14 +221,6 @@ void visit_expert_list(FieldVisitor& v, Fields& f) {
   if (v.reading() && list != absent) f.expert_list = list.empty() ? none : list;
 }
 
-void visit_chunk(FieldVisitor& v, Fields& f) {
-  constexpr int64_t kUsual = 8192;  // what readers of GGUF imply
-  if (!v.gguf())
-    v.nullable(f.chunk, "attention_chunk_size", "", kUsual);
-  else if (v.reading() || f.chunk != kUsual)
-    v(f.chunk, "", "attention.chunk_size", kUsual);
-}
-
 void visit_llama4_norm(FieldVisitor& v, Fields& f) {
   // Readers of GGUF know Maverick, which has none, by its 128 experts.
   const bool implied = f.experts != 128;
@@ -338,37 +261,6 @@ void visit_gpt_oss_rope(FieldVisitor& v, Fields& f) {
   visit_rope(v, f.rope, f, 150000);
   if (!v.reading() && v.gguf() && f.rope.type == "yarn" && f.rope.truncate)
     v.write("rope.scaling.yarn_truncate", true);
-}
-
-void visit_output_scale(FieldVisitor& v, Fields& f) {
-  if (f.head_dim < 1) return;  // refused later
-  const double usual = 1 / std::sqrt(static_cast<double>(f.head_dim));
-  double scale = f.query_scalar > 0 ? 1 / std::sqrt(f.query_scalar) : usual;
-  if (v.reading() || v.gguf() || scale != usual)
-    v(scale, "attn_output_multiplier", "attention.output_scale", usual);
-  if (!v.reading()) return;
-  if (!(scale > 0)) {
-    fail(ErrorKind::format, "{}: attention's output scale: expected a positive number, found {}",
-         v.where(), scale);
-  }
-  // GGUF keeps 32 bits of it.
-  f.query_scalar = std::abs(scale / usual - 1) < 1e-6 ? 0 : 1 / (scale * scale);
-}
-
-void visit_gemma_scalar(FieldVisitor& v, Fields& f) {
-  if (!v.gguf()) {
-    if (v.reading())
-      v(f.query_scalar, "query_pre_attn_scalar", "", 256.0);
-    else
-      v.write_whole("query_pre_attn_scalar", f.query_scalar);
-    return;
-  }
-  // Readers know Gemma 3 27B by its 62 layers, and that its scale is by d_model / heads.
-  constexpr int64_t kLayersOf27b = 62;
-  const int64_t implied =
-      f.layers == kLayersOf27b && f.heads > 0 ? f.d_model / f.heads : f.head_dim;
-  if (v.reading() || f.query_scalar != static_cast<double>(implied))
-    v(f.query_scalar, "", "attention.query_scalar", static_cast<double>(implied));
 }
 
 }  // namespace ashlar

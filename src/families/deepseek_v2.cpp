@@ -31,9 +31,11 @@ void names(Names& n, const Fields& f) {
   dense_names(n, "ffn.shared", "mlp.shared_experts", "_shexp");
 }
 
-// DeepSeek-V3 has the same architecture in GGUF; its routers take sigmoids (2).
+// DeepSeek-V3 has the same architecture in GGUF; its routers take sigmoids (2). Files of
+// GLM-4.7-Flash do not say so, but have a bias for the choice of experts.
 bool claims(const GgufKeys& keys) {
-  return !keys.keys.contains("expert_gating_func") || keys.keys["expert_gating_func"] != 2;
+  if (keys.keys.contains("expert_gating_func")) return keys.keys["expert_gating_func"] != 2;
+  return !has_correction(keys);
 }
 
 }  // namespace
@@ -43,6 +45,7 @@ const Family kDeepSeekV2{.name = "deepseek_v2",
                          .architectures = {"DeepseekV2ForCausalLM"},
                          .gguf = "deepseek2",
                          .claims = claims,
+                         .pre = "deepseek-llm",
                          .visit = visit,
                          .blueprint = blueprint,
                          .names = names};

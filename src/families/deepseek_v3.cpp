@@ -29,8 +29,7 @@ void names(Names& n, const Fields& f) {
   decoder_names(n, f);
   latent_names(n, f);
   expert_names(n);
-  n.add("layers.{i}.ffn.router_correction", {"model.layers.{i}.mlp.gate.e_score_correction_bias"},
-        {"blk.{i}.exp_probs_b.bias", "blk.{i}.exp_probs_b"});
+  correction_name(n, "model.layers.{i}.mlp.gate.e_score_correction_bias");
   dense_names(n, "ffn.shared", "mlp.shared_experts", "_shexp");
   mtp_names(n);
 }
@@ -45,6 +44,7 @@ const Family kDeepSeekV3{.name = "deepseek_v3",
                          .model_types = {"deepseek_v3"},
                          .architectures = {"DeepseekV3ForCausalLM"},
                          .gguf = "deepseek2",
+                         .pre = "deepseek-v3",
                          .visit = deepseek_v3::visit,
                          .blueprint = blueprint,
                          .names = deepseek_v3::names};

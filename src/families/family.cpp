@@ -14,9 +14,13 @@
 namespace ashlar {
 
 const std::vector<const Family*>& families() {
+  // Of those that share an architecture of GGUF the more particular stand first.
   static const std::vector<const Family*> kFamilies{
-      &kGpt2,       &kLlama,      &kMistral, &kOlmo2,  &kGemma3, &kQwen3,   &kQwen3Moe, &kSmolLm3,
-      &kDeepSeekV2, &kDeepSeekV3, &kKimiK2,  &kLlama4, &kGptOss, &kGlm4Moe, &kGrok2};
+      &kGpt2,      &kLlama,      &kMixtral,     &kMistral,    &kOlmo2,    &kGemma3,  &kQwen3,
+      &kQwen3Moe,  &kSmolLm3,    &kDeepSeekV2,  &kDeepSeekV3, &kKimiK2,   &kLlama4,  &kGptOss,
+      &kGlm4Moe,   &kGrok2,      &kCohere2,     &kStarCoder2, &kSeedOss,  &kErnie45, &kErnie45Moe,
+      &kMiniMaxM2, &kMinistral3, &kGlm4MoeLite, &kQwen2,      &kQwen2Moe, &kGemma2,  &kPhi3,
+      &kOlmo3,     &kGranite,    &kGranite4,    &kGlm4};
   return kFamilies;
 }
 
@@ -128,21 +132,17 @@ Read read_gguf_keys(const GgufKeys& keys, const std::string& architecture,
   const Family* family = nullptr;
   std::vector<std::string> known;
   for (const Family* f : families()) {
-    if (std::find(known.begin(), known.end(), f->gguf) == known.end()) known.emplace_back(f->gguf);
-    if (!f->gguf_also.empty()) {
-      known.emplace_back(f->gguf_also);
-      if (f->gguf_also == architecture) {
-        family = f;
-        break;
-      }
+    for (const std::string_view name : {f->gguf, f->gguf_also}) {
+      if (!name.empty() && std::find(known.begin(), known.end(), name) == known.end())
+        known.emplace_back(name);
     }
-    if (f->gguf != architecture) continue;
+    if (f->gguf != architecture && f->gguf_also != architecture) continue;
     // Several families share an architecture: the one that recognises its keys, else the first.
-    if (f->claims != nullptr && f->claims(keys)) {
+    if (f->gguf == architecture && f->claims != nullptr && f->claims(keys)) {
       family = f;
       break;
     }
-    if (family == nullptr && f->claims == nullptr) family = f;
+    if (family == nullptr && (f->claims == nullptr || f->gguf != architecture)) family = f;
   }
   if (family == nullptr) unknown(where, architecture, known);
   FieldVisitor v = FieldVisitor::reads_gguf(keys, where);

@@ -18,6 +18,7 @@ bool has(const std::vector<T>& list, int64_t layer) {
 }  // namespace
 
 bool Fields::rotates(int64_t layer) const {
+  if (rope_with_window) return sliding(layer);
   if (has(rope_layers, layer)) return rope_layers[static_cast<size_t>(layer)] != 0;
   return rope_interval == 0 || (layer + 1) % rope_interval != 0;
 }

@@ -13,15 +13,17 @@ namespace ashlar {
 /// Rotary embedding as configs write it.
 struct RopeFields {
   double theta = 0;              // 0: nothing said
-  std::string type = "default";  // linear, llama3, yarn
+  std::string type = "default";  // linear, llama3, yarn, longrope; in GGUF also divisors
   double factor = 0;             // 0: not given
   int64_t original = 0;          // original_max_position_embeddings
   double low = 1, high = 4;      // llama3
   double beta_fast = 32, beta_slow = 1;
   double mscale = 0, mscale_all_dim = 0;  // 0: not given
   bool truncate = true;
-  double attention_factor = 0;   // 0: follows from the others
-  std::vector<double> divisors;  // of the frequencies, as GGUF's rope_freqs.weight has them
+  double attention_factor = 0;  // 0: follows from the others
+  /// Of the frequencies: GGUF's rope_freqs.weight, or LongRoPE's tables (short_factor,
+  /// long_factor).
+  std::vector<double> divisors, long_divisors;
 };
 
 struct Fields {
@@ -30,11 +32,12 @@ struct Fields {
   int64_t ffn = 0;
   double eps = 1e-6;
   bool tied = false;
+  bool head_bias = false;
   bool qkv_bias = false, output_bias = false, ffn_bias = false;
   bool qk_norm = false;
   std::string activation = "silu";  // of the feed-forward: silu, gelu_pytorch_tanh, relu
   int64_t positions = 0;            // learned
-  double embedding_scale = 1, logit_scale = 1, logit_softcap = 0;
+  double embedding_scale = 1, residual_scale = 1, logit_scale = 1, logit_softcap = 0;
 
   // Positions
   RopeFields rope, local_rope;       // of all layers; of sliding ones where they have their own
@@ -49,6 +52,7 @@ struct Fields {
       0;  // every n-th layer sees everything; 0: none does where there is a window
   int64_t full_layers = 0;           // the first n layers see everything (max_window_layers)
   bool window_without_rope = false;  // the layers that slide are those that do not rotate
+  bool rope_with_window = false;     // only the layers that slide rotate
 
   // Attention
   double query_scalar = 0;      // scores are scaled by this^-0.5; 0: head_dim
@@ -61,6 +65,8 @@ struct Fields {
 
   // Experts
   int64_t experts = 0, top_k = 0, expert_ffn = 0, shared_experts = 0;
+  bool shared_bias = false;          // of the shared expert's projections
+  int64_t shared_ffn = 0;            // of all shared experts together; 0: as wide as others each
   int64_t dense_layers = 0;          // the first n layers have no experts
   int64_t expert_step = 1;           // of the others, those with (i + 1) % step == 0 do,
   int64_t expert_every = 1;          // and i % every == 0

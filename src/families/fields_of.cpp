@@ -9,8 +9,6 @@
 namespace ashlar {
 namespace {
 
-double rounded(double x) { return std::stod(fmt::format("{:.10g}", x)); }
-
 void read_rope(Fields& f, const RopePart& part, int64_t head_dim, bool sliding) {
   RopeFields& rope = sliding ? f.local_rope : f.rope;
   if (rope.theta == 0) rope = rope_fields(part);
@@ -29,7 +27,8 @@ void read_attention(Fields& f, const AttentionPart& a) {
   f.log_length = a.log_length;
   const double scale = a.score_scale();
   if (f.layer_types.empty()) {
-    f.query_scalar = a.scale != 0 ? rounded(1 / (scale * scale)) : static_cast<double>(a.head_dim);
+    f.query_scalar =
+        a.scale != 0 ? rounded(1 / (scale * scale), 14) : static_cast<double>(a.head_dim);
   } else if (f.layer_types.size() == 1 && a.scale != 0) {
     f.scale_by_layer = std::abs(scale * 2 * std::sqrt(f.query_scalar) - 1) < 1e-9;
   }
@@ -80,6 +79,8 @@ void read_experts(Fields& f, const ExpertFfnPart& e) {
   f.top_k = e.top_k;
   f.expert_ffn = e.width;
   f.shared_experts = e.shared / e.width;
+  f.shared_bias = e.shared_bias;
+  f.shared_ffn = e.shared;
   f.normalize = e.router.normalize;
   f.route_scale = e.router.scale;
   f.router_softcap = e.router.softcap;
@@ -128,6 +129,8 @@ void find_expert_rule(Fields& f, const std::vector<bool>& has) {
 
 }  // namespace
 
+double rounded(double x, int digits) { return std::stod(fmt::format("{:.{}g}", x, digits)); }
+
 Fields fields_of(const Blueprint& bp) {
   check(bp);
   Fields f;
@@ -137,8 +140,10 @@ Fields fields_of(const Blueprint& bp) {
   f.vocab = bp.embedding.vocab;
   f.positions = bp.embedding.positions;
   f.embedding_scale = bp.embedding.scale;
+  f.residual_scale = residual_scale(bp.blocks[0].wiring);
   f.context = bp.context;
   f.tied = bp.head.tied;
+  f.head_bias = bp.head.bias;
   f.logit_scale = bp.head.scale;
   f.logit_softcap = bp.head.softcap;
   f.eps = std::visit([](const auto& w) { return w.norm.eps; }, bp.blocks[0].wiring);

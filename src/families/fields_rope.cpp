@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "base/error.h"
 #include "families/decoder.h"
@@ -20,8 +21,9 @@ bool near(double a, double b, double tolerance = 1e-9) {
   return std::abs(a - b) <= tolerance * std::max(std::abs(a), std::abs(b));
 }
 
-double rounded(double x) {  // to 10 digits: undoes the rounding of an inverse
-  return x == 0 ? 0 : std::stod(fmt::format("{:.10g}", x));
+// The factor of cos and sin that LongRoPE's authors give for contexts `factor` times as long.
+double longrope_factor(double factor, int64_t original) {
+  return factor <= 1 ? 1 : std::sqrt(1 + std::log(factor) / std::log(original));
 }
 
 double factor_of(const RopeFields& r, const Fields& f) {
@@ -38,9 +40,9 @@ std::vector<double> divisors_of(const RopePart& part, int64_t dim) {
               .original_context = part.original_context,
               .low_frequency_factor = part.low_frequency_factor,
               .high_frequency_factor = part.high_frequency_factor};
-  const std::vector<double> after = scaled.frequencies();
+  const std::vector<double> after = scaled.frequencies(0);
   scaled.scaling = RotationScaling::none;
-  std::vector<double> divisors = scaled.frequencies();
+  std::vector<double> divisors = scaled.frequencies(0);
   for (size_t j = 0; j < divisors.size(); ++j) divisors[j] /= after[j];
   return divisors;
 }
@@ -96,9 +98,29 @@ void recognise_llama3(FieldVisitor& v, RopeFields& r, int64_t dim) {
   }
 }
 
+/// LongRoPE in GGUF: two tensors, and no word of the type. False: there are none.
+bool visit_gguf_longrope(FieldVisitor& v, RopeFields& r, Fields& f) {
+  if (v.reading()) {
+    v(r.long_divisors, "", "rope_factors_long", std::vector<double>{});
+    if (r.long_divisors.empty()) return false;
+    r.type = "longrope";
+  } else if (r.type != "longrope") {
+    return false;
+  } else {
+    v(r.long_divisors, "", "rope_factors_long");
+  }
+  v(r.divisors, "", "rope_factors_short");
+  v(r.original, "", "rope.scaling.original_context_length", f.context);
+  v(r.attention_factor, "", "rope.scaling.attn_factor|rope.scaling.yarn_attn_factor", 1.0);
+  return true;
+}
+
 void visit_gguf_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta) {
+  // Where no layer rotates, the usual one is written.
+  if (!v.reading() && r.theta == 0) r.theta = theta;
   v(r.theta, "", "rope.freq_base", theta);
   if (v.reading() || f.rope_dim > 0) v(f.rope_dim, "", "rope.dimension_count", f.rope_dim);
+  if (visit_gguf_longrope(v, r, f)) return;
   const int64_t dim = f.rope_dim > 0 ? f.rope_dim : f.head_dim;
   if (!v.reading() && r.type == "llama3" && dim > 0 && dim % 2 == 0) {
     visit_llama3(v, r);
@@ -140,6 +162,22 @@ void visit_gguf_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta) {
   if (v.reading() && beside != 1) r.attention_factor = beside * yarn_factor(factor_of(r, f));
 }
 
+void visit_config_longrope(FieldVisitor& v, RopeFields& r, Fields& f,
+                           const std::function<std::string(std::string_view)>& key) {
+  const std::string_view name = "original_max_position_embeddings";
+  // Beside the tables it counts more than among them, as in Transformers.
+  if (v.reading()) {
+    if (r.original == 0) v(r.original, fmt::format("{}|{}", name, key(name)), "", f.context);
+  } else {
+    v(r.original, key(name), "");
+    v(r.original, name, "");
+  }
+  v(r.divisors, key("short_factor"), "");
+  v(r.long_divisors, key("long_factor"), "");
+  if (v.reading() || r.attention_factor != 0)
+    v(r.attention_factor, key("attention_factor"), "", 0.0);
+}
+
 /// `base`: where Transformers 5 has it; `old`: where published configs have the scaling ("":
 /// nowhere).
 void visit_config_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta,
@@ -149,18 +187,24 @@ void visit_config_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta,
     return old.empty() ? fmt::format("{}{}", base, name)
                        : fmt::format("{0}{1}|{2}{1}", base, name, old);
   };
+  if (!v.reading() && r.theta == 0) r.theta = theta;
   v(r.theta, base + "rope_theta|" + old_theta, "", theta);
   if (f.rope_dim == 0)  // a family whose heads rotate whole
     v.refuse_unless(key("partial_rotary_factor") + "|partial_rotary_factor", {1.0, 1});
   v(r.type, key("rope_type") + "|" + key("type"), "", r.type);
-  if (r.type != "default" && r.type != "linear" && r.type != "llama3" && r.type != "yarn") {
+  // Early words of Phi-3 for LongRoPE.
+  if (r.type == "su" || (v.reading() && r.type == "yarn" && v.has(key("long_factor"))))
+    r.type = "longrope";
+  if (r.type != "default" && r.type != "linear" && r.type != "llama3" && r.type != "yarn" &&
+      r.type != "longrope") {
     fail(ErrorKind::unsupported,
-         "{}: rope_type: expected default, linear, llama3 or yarn, found {}{}", v.where(), r.type,
-         r.type == "divisors" ? " (they stand in GGUF files only)" : "");
+         "{}: rope_type: expected default, linear, llama3, yarn or longrope, found {}{}", v.where(),
+         r.type, r.type == "divisors" ? " (they stand in GGUF files only)" : "");
   }
   if (r.type == "default") return;
   v.nullable(r.factor, key("factor"), "", r.factor);
   if (r.type == "linear") return;
+  if (r.type == "longrope") return visit_config_longrope(v, r, f, key);
   v(r.original, key("original_max_position_embeddings") + "|original_max_position_embeddings", "",
     r.original > 0 ? r.original : f.context);
   if (r.type == "llama3") {
@@ -191,6 +235,48 @@ void visit_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta, std::st
   }
 }
 
+void visit_tempered_rope(FieldVisitor& v, Fields& f, double theta) {
+  RopeFields& r = f.rope;
+  const bool silent = v.reading() && !v.gguf() && !v.has("rope_parameters|rope_scaling");
+  if (silent) {  // what a config without a word on rope means
+    r.type = "yarn";
+    r.factor = 16;
+    r.original = 16384;
+  }
+  if (v.reading()) f.temperature_scale = silent ? 0.1 : 0;
+  const double slope = r.factor > 1 ? 0.1 * std::log(r.factor) : 0;
+  if (!v.reading() && r.type == "yarn" && r.attention_factor > 0 && slope > 0) {
+    // Said as mscale_all_dim, beside an mscale of 1: the only spelling in GGUF.
+    r.mscale_all_dim = rounded((yarn_factor(r.factor) / r.attention_factor - 1) / slope);
+    r.mscale = 1;
+    r.attention_factor = 0;
+  }
+  const double all_dim = r.mscale_all_dim;
+  visit_rope(v, r, f, silent ? 1e6 : theta);
+  if (silent) r.mscale = r.mscale_all_dim = 1;
+  if (v.gguf() && (v.reading() || all_dim != 0)) {
+    double multiplier = all_dim;
+    v(multiplier, "", "rope.scaling.yarn_log_multiplier", 0.0);
+    if (v.reading() && r.type == "yarn" && multiplier != 0) {
+      if (r.attention_factor != 0) {  // beside it
+        r.attention_factor /= yarn_factor(factor_of(r, f), multiplier);
+      } else {
+        r.mscale = 1;
+        r.mscale_all_dim = multiplier;
+      }
+    }
+  }
+  if (!v.reading() && !f.temperature) f.temperature_scale = 0;
+  v(f.temperature_scale, "rope_parameters.llama_4_scaling_beta|rope_scaling.llama_4_scaling_beta",
+    "attention.temperature_scale", f.temperature_scale);
+  f.temperature = f.temperature_scale != 0;
+  f.temperature_length = static_cast<double>(r.original);
+  if (v.reading() && f.temperature && r.original < 1) {
+    fail(ErrorKind::format, "{}: llama_4_scaling_beta {} without original_max_position_embeddings",
+         v.where(), f.temperature_scale);
+  }
+}
+
 void visit_local_rope(FieldVisitor& v, Fields& f, double theta) {
   RopeFields& r = f.local_rope;
   if (!v.gguf()) {
@@ -211,6 +297,15 @@ RopePart rope_part(const RopeFields& r, const Fields& f, int64_t head_dim) {
   if (r.type == "divisors") {
     p.scaling = RotationScaling::divisors;
     p.divisors = r.divisors;
+    return p;
+  }
+  if (r.type == "longrope") {
+    p.scaling = RotationScaling::longrope;
+    p.divisors = r.divisors;
+    p.long_divisors = r.long_divisors;
+    p.original_context = r.original;
+    p.attention_factor =
+        r.attention_factor != 0 ? r.attention_factor : longrope_factor(factor_of(r, f), r.original);
     return p;
   }
   p.factor = factor_of(r, f);
@@ -248,11 +343,17 @@ RopeFields rope_fields(const RopePart& p) {
     r.type = "divisors";
     return r;
   }
+  r.original = p.original_context;
+  if (p.scaling == RotationScaling::longrope) {
+    r.type = "longrope";
+    r.long_divisors = p.long_divisors;
+    r.attention_factor = p.attention_factor;
+    return r;
+  }
   r.factor = p.factor;
   r.type = p.scaling == RotationScaling::linear   ? "linear"
            : p.scaling == RotationScaling::llama3 ? "llama3"
                                                   : "yarn";
-  r.original = p.original_context;
   r.low = p.low_frequency_factor;
   r.high = p.high_frequency_factor;
   r.beta_fast = p.beta_fast;

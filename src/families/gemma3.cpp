@@ -24,7 +24,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_local_rope(v, f, 1e4);
   visit_sliding_window(v, f, 4096, 0);
   visit_layer_types(v, f, 6);
-  visit_gemma_scalar(v, f);
+  visit_gemma_scalar(v, f, 62);
   v.nullable(f.logit_softcap, "final_logit_softcapping", "final_logit_softcapping", 0);
   v.refuse_unless("use_bidirectional_attention", {false});
   // attn_logit_softcapping is Gemma 2's: Transformers reads it and does nothing with it.
@@ -41,9 +41,7 @@ Blueprint blueprint(const Fields& f) { return decoder(f, "gemma3", block); }
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
   qk_norm_names(n);
-  norm_name(n, "attn_post_norm", "post_attention_layernorm", {"post_attention_norm"});
-  norm_name(n, "ffn_norm", "pre_feedforward_layernorm", {"ffn_norm"});
-  norm_name(n, "ffn_post_norm", "post_feedforward_layernorm", {"post_ffw_norm"});
+  post_norm_names(n, true);
   norms_minus_one(n);
 }
 
@@ -53,6 +51,7 @@ const Family kGemma3{.name = "gemma3",
                      .model_types = {"gemma3_text", "gemma3"},
                      .architectures = {"Gemma3ForCausalLM", "Gemma3ForConditionalGeneration"},
                      .gguf = "gemma3",
+                     .pre = "default",
                      .visit = visit,
                      .blueprint = blueprint,
                      .names = names};

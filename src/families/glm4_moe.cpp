@@ -27,8 +27,7 @@ void names(Names& n, const Fields& f) {
   qk_norm_names(n);
   norm_name(n, "ffn_norm", "post_attention_layernorm", {"post_attention_norm", "ffn_norm"});
   expert_names(n);
-  n.add("layers.{i}.ffn.router_correction", {"model.layers.{i}.mlp.gate.e_score_correction_bias"},
-        {"blk.{i}.exp_probs_b.bias", "blk.{i}.exp_probs_b"});
+  correction_name(n, "model.layers.{i}.mlp.gate.e_score_correction_bias");
   dense_names(n, "ffn.shared", "mlp.shared_experts", "_shexp");
   mtp_names(n);
 }
@@ -39,6 +38,7 @@ const Family kGlm4Moe{.name = "glm4_moe",
                       .model_types = {"glm4_moe"},
                       .architectures = {"Glm4MoeForCausalLM"},
                       .gguf = "glm4moe",
+                      .pre = "glm4",
                       .visit = visit,
                       .blueprint = blueprint,
                       .names = names};

@@ -63,6 +63,7 @@ const Family kGptOss{.name = "gpt_oss",
                      .model_types = {"gpt_oss"},
                      .architectures = {"GptOssForCausalLM"},
                      .gguf = "gpt-oss",
+                     .pre = "gpt-4o",
                      .visit = visit,
                      .blueprint = blueprint,
                      .names = names};

@@ -12,7 +12,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_head_dim(v, f);
   visit_activation(v, f, "hidden_act", "gelu_pytorch_tanh");
   visit_head(v, f, false);
-  visit_output_scale(v, f);
+  visit_score_scale(v, f, "attn_output_multiplier", "attention.output_scale");
   v(f.rope.theta, "rope_theta", "rope.freq_base");
   v(f.embedding_scale, "embedding_multiplier_scale", "embedding_scale");
   v(f.logit_scale, "output_multiplier_scale", "logit_scale");
@@ -54,6 +54,7 @@ const Family kGrok2{.name = "grok2",
                     .architectures = {"Grok1ForCausalLM", "GrokForCausalLM"},
                     .gguf = "grok",
                     .written_type = "git",  // as published
+                    .pre = "grok-2",
                     .visit = visit,
                     .blueprint = blueprint,
                     .names = names};

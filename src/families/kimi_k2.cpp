@@ -18,6 +18,7 @@ const Family kKimiK2{.name = "kimi_k2",
                      .gguf = "deepseek2",
                      .claims = claims,
                      .written_type = "deepseek_v3",
+                     .pre = "kimi-k2",
                      .visit = deepseek_v3::visit,
                      .blueprint = blueprint,
                      .names = deepseek_v3::names};

@@ -27,6 +27,7 @@ const Family kLlama{.name = "llama",
                     .model_types = {"llama"},
                     .architectures = {"LlamaForCausalLM"},
                     .gguf = "llama",
+                    .pre = "llama-bpe",
                     .visit = visit,
                     .blueprint = blueprint,
                     .names = names};

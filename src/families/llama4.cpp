@@ -64,6 +64,7 @@ const Family kLlama4{.name = "llama4",
                      .model_types = {"llama4_text", "llama4"},
                      .architectures = {"Llama4ForCausalLM", "Llama4ForConditionalGeneration"},
                      .gguf = "llama4",
+                     .pre = "llama4",
                      .visit = visit,
                      .blueprint = blueprint,
                      .names = names};

@@ -1,6 +1,5 @@
 // Mistral 7B and the text tower of Mistral Small 3.1: Llama's block, in v0.1 with a window on every
 // layer. An absent sliding_window means 4096, null means none.
-#include "base/error.h"
 #include "families/decoder.h"
 
 namespace ashlar {
@@ -11,14 +10,6 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_rope(v, f.rope, f, 10000);
   if (v.reading() || !v.gguf() || f.window > 0)
     v.nullable(f.window, "sliding_window", "attention.sliding_window", 4096, 0);
-  if (v.gguf() && v.reading()) {
-    double temperature = 0;  // of Ministral 3, which shares the architecture's name
-    v(temperature, "", "attention.temperature_scale", 0.0);
-    if (temperature != 0) {
-      fail(ErrorKind::unsupported, "{}: attention.temperature_scale: expected none, found {}",
-           v.where(), temperature);
-    }
-  }
 }
 
 Block block(const Fields& f, int64_t layer) {
@@ -39,6 +30,7 @@ const Family kMistral{.name = "mistral",
                       .gguf = "llama",
                       .claims = claims,
                       .gguf_also = "mistral3",
+                      .pre = "tekken",
                       .visit = visit,
                       .blueprint = blueprint,
                       .names = names};

@@ -25,8 +25,7 @@ Blueprint blueprint(const Fields& f) { return decoder(f, "olmo2", block); }
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
   qk_norm_names(n);
-  norm_name(n, "attn_post_norm", "post_attention_layernorm", {"post_attention_norm"});
-  norm_name(n, "ffn_post_norm", "post_feedforward_layernorm", {"post_ffw_norm"});
+  post_norm_names(n);
 }
 
 }  // namespace
@@ -35,6 +34,7 @@ const Family kOlmo2{.name = "olmo2",
                     .model_types = {"olmo2"},
                     .architectures = {"Olmo2ForCausalLM"},
                     .gguf = "olmo2",
+                    .pre = "dbrx",
                     .visit = visit,
                     .blueprint = blueprint,
                     .names = names};

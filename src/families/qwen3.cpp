@@ -31,6 +31,7 @@ const Family kQwen3{.name = "qwen3",
                     .model_types = {"qwen3"},
                     .architectures = {"Qwen3ForCausalLM"},
                     .gguf = "qwen3",
+                    .pre = "qwen2",
                     .visit = visit,
                     .blueprint = blueprint,
                     .names = names};

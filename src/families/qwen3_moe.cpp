@@ -32,6 +32,7 @@ const Family kQwen3Moe{.name = "qwen3_moe",
                        .model_types = {"qwen3_moe"},
                        .architectures = {"Qwen3MoeForCausalLM"},
                        .gguf = "qwen3moe",
+                       .pre = "qwen2",
                        .visit = visit,
                        .blueprint = blueprint,
                        .names = names};

@@ -29,6 +29,7 @@ const Family kSmolLm3{.name = "smollm3",
                       .model_types = {"smollm3"},
                       .architectures = {"SmolLM3ForCausalLM"},
                       .gguf = "smollm3",
+                      .pre = "smollm3",
                       .visit = visit,
                       .blueprint = blueprint,
                       .names = names};

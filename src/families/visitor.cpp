@@ -109,6 +109,13 @@ bool FieldVisitor::has(std::string_view config) const {
   return value != nullptr && !value->is_null();
 }
 
+bool FieldVisitor::is_null(std::string_view config) const {
+  if (gguf_ || !reading_) return false;
+  std::string key;
+  const Json* value = find(config, &key);
+  return value != nullptr && value->is_null();
+}
+
 void FieldVisitor::expect_objects(std::string_view config) const {
   if (gguf_ || !reading_) return;
   split(config, '|', [&](std::string_view key) {
@@ -207,6 +214,8 @@ void FieldVisitor::take(T& member, const Json& value, const std::string& key) co
         }
       }
       take(member.emplace_back(), item, key);
+      if constexpr (std::is_same_v<T, std::vector<double>>)
+        member.back() = item.template get<double>();
     }
   }
 }

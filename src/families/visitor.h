@@ -15,9 +15,13 @@
 
 namespace ashlar {
 
+/// Keys of GGUF that are tensors of the file, NAME.weight: divisors of rotary frequencies.
+inline constexpr std::string_view kGgufVectors[] = {"rope_freqs", "rope_factors_long",
+                                                    "rope_factors_short"};
+
 /// GGUF metadata without its container: keys of the architecture lose their prefix ("block_count").
-/// `vocab_size` is the number of rows of token_embd.weight, `rope_freqs` holds the divisors of
-/// rope_freqs.weight. Integers become u32, floats f32.
+/// `vocab_size` is the number of rows of token_embd.weight; what kGgufVectors names are lists that
+/// lie in the file as tensors. Integers become u32, floats f32.
 struct GgufKeys {
   Json keys = Json::object();
   std::function<bool(std::string_view)> has_tensor;  // reading only
@@ -63,7 +67,8 @@ class FieldVisitor {
   bool has_tensor(std::string_view name) const;  // reading GGUF only
   /// Reading config.json: these are objects, null or absent.
   void expect_objects(std::string_view config) const;
-  bool has(std::string_view config) const;  // reading config.json: one of these, not null
+  bool has(std::string_view config) const;      // reading config.json: one of these, not null
+  bool is_null(std::string_view config) const;  // reading config.json: null is said
   /// config.json must have this key with this value.
   void demand(std::string_view config, const Json& value);
 

@@ -28,6 +28,12 @@ bool maps(const Source& s, const Layout& l, bool is_transposed) {
   return !is_transposed && rows_in_order(s) && !s.minus_one && !(l.stacked && l.matrices > 1);
 }
 
+/// Rows that lie together in the file's one matrix, as those of fused projections do: a part of it.
+bool is_part(const Source& s, const Layout& l, bool is_transposed, Format file) {
+  return !is_transposed && s.rope_heads == 0 && !s.minus_one && !l.stacked && l.matrices == 1 &&
+         l.file_rows == s.group && (!l.vector || info(file).exact);
+}
+
 /// `source` turned round: [cols][rows] elements of `size` bytes become [rows][cols].
 void turn(const std::byte* source, std::byte* out, int64_t rows, int64_t cols, int64_t size,
           const std::function<int64_t(int64_t)>& file_row_of, int64_t file_rows) {
@@ -87,7 +93,8 @@ Sizes sizes_of(const Param& p) {
 
 int64_t assembled_bytes(const Param& param, const Source& source, const Layout& layout,
                         bool is_transposed, Format format) {
-  if (maps(source, layout, is_transposed)) return 0;
+  if (maps(source, layout, is_transposed) || is_part(source, layout, is_transposed, format))
+    return 0;
   return param.rows() * row_bytes(format_after(source, is_transposed, format), param.cols());
 }
 
@@ -97,6 +104,12 @@ Tensor assembled(const Param& param, const Source& source, const Layout& l, bool
   if (maps(source, l, is_transposed)) {
     Tensor t = files[0];
     t.sizes = sizes_of(param);
+    return t;
+  }
+  if (is_part(source, l, is_transposed, file_format)) {
+    Tensor t = files[0];
+    t.sizes = sizes_of(param);
+    t.data += source.begin * row_bytes(file_format, l.cols);
     return t;
   }
   const Format format = format_after(source, is_transposed, file_format);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 
@@ -153,13 +154,13 @@ void write_gguf(const Model& model, const fs::path& out, const ConvertOptions& o
   writer.set("general.file_type", file_type);
   writer.set("general.quantization_version", uint32_t{2});
   for (const auto& [key, value] : keys.keys.items()) {
-    if (key == "rope_freqs") {
-      const std::vector<float> divisors = value.get<std::vector<float>>();
-      const Sizes sizes = {static_cast<int64_t>(divisors.size())};
-      writer.add_tensor("rope_freqs.weight", Format::f32, sizes, [divisors, sizes] {
+    if (std::ranges::find(kGgufVectors, std::string_view(key)) != std::end(kGgufVectors)) {
+      const std::vector<float> values = value.get<std::vector<float>>();
+      const Sizes sizes = {static_cast<int64_t>(values.size())};
+      writer.add_tensor(key + ".weight", Format::f32, sizes, [values, sizes] {
         std::byte* to = nullptr;
         Tensor t = make_tensor(Format::f32, sizes, &to);
-        std::memcpy(to, divisors.data(), divisors.size() * sizeof(float));
+        std::memcpy(to, values.data(), values.size() * sizeof(float));
         return t;
       });
     } else {

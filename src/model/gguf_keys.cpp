@@ -24,9 +24,11 @@ Read read_gguf(const GgufFile& file, const std::string& where) {
   const auto table = file.entries().find("token_embd.weight");
   if (table != file.entries().end() && !table->second.sizes.empty())
     keys.keys["vocab_size"] = table->second.sizes[0];
-  if (file.has("rope_freqs.weight")) {
-    const std::vector<float> divisors = to_f32(file.tensor("rope_freqs.weight"));
-    keys.keys["rope_freqs"] = std::vector<double>(divisors.begin(), divisors.end());
+  for (const std::string_view name : kGgufVectors) {
+    const std::string tensor = std::string(name) + ".weight";
+    if (!file.has(tensor)) continue;
+    const std::vector<float> values = to_f32(file.tensor(tensor));
+    keys.keys[std::string(name)] = std::vector<double>(values.begin(), values.end());
   }
   keys.has_tensor = [&file](std::string_view name) { return file.has(std::string(name)); };
   return read_gguf_keys(keys, architecture->as_string(), where);

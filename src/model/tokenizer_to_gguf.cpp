@@ -72,29 +72,11 @@ std::string name_of(const TokenizerSpec& spec, TokenId id, std::vector<std::stri
 
 /// Names of pre-tokenizers that llama.cpp knows, the family's own first.
 std::vector<std::string> pre_names(const Family& family) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kOwn = {
-      {{"gpt2", "gpt-2"},
-       {"llama", "llama-bpe"},
-       {"mistral", "tekken"},
-       {"olmo2", "dbrx"},
-       {"qwen3", "qwen2"},
-       {"qwen3_moe", "qwen2"},
-       {"smollm3", "smollm3"},
-       {"deepseek_v2", "deepseek-llm"},
-       {"deepseek_v3", "deepseek-v3"},
-       {"kimi_k2", "kimi-k2"},
-       {"llama4", "llama4"},
-       {"gpt_oss", "gpt-4o"},
-       {"glm4_moe", "glm4"},
-       {"grok2", "grok-2"},
-       {"gemma3", "default"}}};
   std::vector<std::string> names;
-  for (const auto& [name, pre] : kOwn) {
-    if (name == family.name) names.emplace_back(pre);
-  }
-  for (const char* other :
-       {"llama-bpe", "gpt-2", "smollm", "qwen2", "dbrx", "gpt-4o", "tekken", "deepseek-llm",
-        "deepseek-coder", "deepseek-v3", "kimi-k2", "glm4", "grok-2", "default"}) {
+  if (!family.pre.empty()) names.emplace_back(family.pre);
+  for (const char* other : {"llama-bpe", "gpt-2", "smollm", "qwen2", "dbrx", "gpt-4o", "tekken",
+                            "deepseek-llm", "deepseek-coder", "deepseek-v3", "kimi-k2", "glm4",
+                            "grok-2", "starcoder", "seed-coder", "default"}) {
     if (std::find(names.begin(), names.end(), other) == names.end()) names.emplace_back(other);
   }
   return names;

@@ -47,7 +47,8 @@ std::vector<OpSample> samples_of(RmsNorm*) {
           {RmsNorm{.axes = 2}, {value({kHeads, kDim}), param({kHeads, kDim})}}};
 }
 std::vector<OpSample> samples_of(LayerNorm*) {
-  return {{LayerNorm{}, {value({kD}), param({kD}), param({kD})}}};
+  return {{LayerNorm{}, {value({kD}), param({kD}), param({kD})}},
+          {LayerNorm{.eps = 1e-3}, {value({kD}), param({kD})}}};
 }
 std::vector<OpSample> samples_of(Rope*) {
   return {{Rope{.dim = 4}, {value({kHeads, kDim})}},
@@ -65,6 +66,13 @@ std::vector<OpSample> samples_of(Rope*) {
                 .attention_factor = 1.2},
            {value({kHeads, kDim})}},
           {Rope{.dim = 4, .scaling = RotationScaling::divisors, .divisors = {1, 2.5}},
+           {value({kHeads, kDim})}},
+          {Rope{.dim = 4,
+                .scaling = RotationScaling::longrope,
+                .original_context = 4,
+                .attention_factor = 1.1,
+                .divisors = {1, 1.5},
+                .long_divisors = {2, 5}},
            {value({kHeads, kDim})}},
           {Rope{.dim = 4,
                 .scaling = RotationScaling::yarn,

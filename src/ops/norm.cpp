@@ -50,25 +50,27 @@ void RmsNorm::meaning(const In<F>& in, Out<F>& out) const {
 }
 
 std::vector<Type> LayerNorm::types(std::span<const Type> in) const {
-  expect_inputs(in, 3, 3);
+  expect_inputs(in, 2, 3);
   expect_kind(in[0], Kind::real, "x");
   expect_per_token(in[0], "x");
-  expect_weight(in[1], "w");
-  expect_weight(in[2], "b");
   const Axes group = last_axes(in[0], 1, "x");
-  expect_axes(in[1].axes, group, "w");
-  expect_axes(in[2].axes, group, "b");
+  for (size_t i = 1; i < in.size(); ++i) {
+    expect_weight(in[i], i == 1 ? "w" : "b");
+    expect_axes(in[i].axes, group, i == 1 ? "w" : "b");
+  }
   return {in[0]};
 }
 
 int64_t LayerNorm::flops(std::span<const Type> in, const Workload& load) const {
   const int64_t n = in[0].axes.back().size;
-  return load.tokens() * (in[0].feature_count() / n) * (8 * n + 5);
+  return load.tokens() * (in[0].feature_count() / n) * ((in.size() == 3 ? 8 : 7) * n + 5);
 }
 
 std::vector<Value> LayerNorm::derivative(Builder& b, std::span<const Value> in,
                                          std::span<const Value>, std::span<const Value> dy) const {
-  return b.add(LayerNormGrad{.eps = eps}, {in[0], dy[0], in[1]});
+  std::vector<Value> d = b.add(LayerNormGrad{.eps = eps}, {in[0], dy[0], in[1]});
+  if (in.size() == 2) d.pop_back();
+  return d;
 }
 
 template <class F>
@@ -88,8 +90,9 @@ void LayerNorm::meaning(const In<F>& in, Out<F>& out) const {
     }
     const W r = W(1) / sqrt(squares / W(static_cast<double>(n)) + W(eps));
     for (int64_t i = 0; i < n; ++i) {
-      y[i] = F((W(x[i]) - mean) * r * W(in[1].values[static_cast<size_t>(i)]) +
-               W(in[2].values[static_cast<size_t>(i)]));
+      W v = (W(x[i]) - mean) * r * W(in[1].values[static_cast<size_t>(i)]);
+      if (in.size() == 3) v += W(in[2].values[static_cast<size_t>(i)]);
+      y[i] = F(v);
     }
   }
 }

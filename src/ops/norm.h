@@ -27,9 +27,9 @@ struct RmsNorm {
 };
 ASHLAR_DECLARE_OP(RmsNorm);
 
-/// x [tokens, ..., n], w and b [n] -> like x.
+/// x [tokens, ..., n], w and b [n] -> like x. Without b: Cohere's layer norm.
 struct LayerNorm {
-  static constexpr OpDoc doc{"layer_norm", "y = (x - mean(x)) w / sqrt(var(x) + eps) + b", "x w b",
+  static constexpr OpDoc doc{"layer_norm", "y = (x - mean(x)) w / sqrt(var(x) + eps) + b", "x w b?",
                              "y", "Ba et al. 2016, Layer Normalization, section 3"};
   double eps = 1e-5;
   template <class V>

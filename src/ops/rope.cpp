@@ -13,11 +13,12 @@ std::span<const std::string_view> enum_names(RotationLayout) {
   return kNames;
 }
 std::span<const std::string_view> enum_names(RotationScaling) {
-  static constexpr std::string_view kNames[] = {"none", "linear", "llama3", "yarn", "divisors"};
+  static constexpr std::string_view kNames[] = {"none", "linear",   "llama3",
+                                                "yarn", "divisors", "longrope"};
   return kNames;
 }
 
-std::vector<double> Rope::frequencies() const {
+std::vector<double> Rope::frequencies(int64_t context) const {
   const double d = static_cast<double>(dim);
   std::vector<double> rates(static_cast<size_t>(dim / 2));
   for (size_t j = 0; j < rates.size(); ++j)
@@ -47,6 +48,11 @@ std::vector<double> Rope::frequencies() const {
     case RotationScaling::divisors:
       for (size_t j = 0; j < rates.size(); ++j) rates[j] /= divisors[j];
       break;
+    case RotationScaling::longrope: {
+      const std::vector<double>& table = context > original_context ? long_divisors : divisors;
+      for (size_t j = 0; j < rates.size(); ++j) rates[j] /= table[j];
+      break;
+    }
     case RotationScaling::yarn: {
       // The pair that turns r times over the original context.
       const auto pair_of = [&](double turns) {
@@ -79,10 +85,14 @@ std::vector<Type> Rope::types(std::span<const Type> in) const {
     shape_error("dim: expected an even number up to " + std::to_string(head.size) + ", found " +
                 std::to_string(dim));
   }
-  if (scaling == RotationScaling::divisors && divisors.size() * 2 != static_cast<size_t>(dim)) {
-    shape_error("divisors: expected " + std::to_string(dim / 2) + ", found " +
-                std::to_string(divisors.size()));
-  }
+  const auto expect_pairs = [&](const char* name, const std::vector<double>& list) {
+    if (list.size() * 2 == static_cast<size_t>(dim)) return;
+    shape_error(std::string(name) + ": expected " + std::to_string(dim / 2) + ", found " +
+                std::to_string(list.size()));
+  };
+  const bool longrope = scaling == RotationScaling::longrope;
+  if (scaling == RotationScaling::divisors || longrope) expect_pairs("divisors", divisors);
+  if (longrope) expect_pairs("long_divisors", long_divisors);
   return {in[0]};
 }
 
@@ -101,7 +111,7 @@ std::vector<Value> Rope::derivative(Builder& b, std::span<const Value>, std::spa
 template <class F>
 void Rope::meaning(const In<F>& in, Out<F>& out) const {
   using W = Wide<F>;
-  const std::vector<double> frequency = frequencies();
+  const std::vector<double> frequency = frequencies(in.batch.longest());
   const int64_t n = in[0].inner(1);
   const int64_t per_token = in.batch.size() == 0 ? 0 : in[0].elements() / in.batch.size();
   out[0].values = in[0].values;

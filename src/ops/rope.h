@@ -7,7 +7,7 @@ namespace ashlar {
 
 enum class RotationLayout : uint8_t { half, interleaved };  // pairs (j, j + D/2) or (2j, 2j + 1)
 std::span<const std::string_view> enum_names(RotationLayout);
-enum class RotationScaling : uint8_t { none, linear, llama3, yarn, divisors };
+enum class RotationScaling : uint8_t { none, linear, llama3, yarn, divisors, longrope };
 std::span<const std::string_view> enum_names(RotationScaling);
 
 /// x [tokens, ..., head_dim] -> the same with the first `dim` numbers of each head rotated by
@@ -15,20 +15,23 @@ std::span<const std::string_view> enum_names(RotationScaling);
 struct Rope {
   static constexpr OpDoc doc{
       "rope", "(x_a, x_b) rotated by position * theta^(-2j/D)", "x", "y",
-      "Su et al. 2021, RoFormer, section 3.2; YaRN: Peng et al. 2023, section 3"};
+      "Su et al. 2021, RoFormer, section 3.2; YaRN: Peng et al. 2023, section 3; LongRoPE: Ding et "
+      "al. 2024, section 3"};
   int64_t dim = 0;  // rotary numbers of a head; even
   double theta = 10000;
   RotationLayout layout = RotationLayout::half;
   RotationScaling scaling = RotationScaling::none;
   double factor = 1;
-  int64_t original_context = 0;          // llama3, yarn
+  int64_t original_context = 0;          // llama3, yarn, longrope
   double low_frequency_factor = 1;       // llama3
   double high_frequency_factor = 4;      // llama3
   double beta_fast = 32, beta_slow = 1;  // yarn
   bool truncate = true;                  // yarn: whole-numbered ramp ends
   double attention_factor = 1;           // multiplies cos and sin
-  std::vector<double> divisors;          // divisors: of each pair's frequency, dim / 2 of them
-  bool inverse = false;                  // by the negative angle: the gradient of a rotation
+  /// divisors, longrope: of each pair's frequency, dim / 2 of them. longrope has others where the
+  /// context asked for is longer than original_context: for all positions, or distances would lie.
+  std::vector<double> divisors, long_divisors;
+  bool inverse = false;  // by the negative angle: the gradient of a rotation
   template <class V>
   void attributes(V& v) {
     v("dim", dim);
@@ -37,11 +40,13 @@ struct Rope {
     v("scaling", scaling);
     if (inverse || v.reading) v("inverse", inverse);
     if (scaling == RotationScaling::none && !v.reading) return;
-    if (scaling == RotationScaling::divisors || v.reading) {
+    const bool longrope = scaling == RotationScaling::longrope;
+    if (scaling == RotationScaling::divisors || longrope || v.reading) {
       v("divisors", divisors);
-      if (!v.reading) return;
+      if (longrope || v.reading) v("long_divisors", long_divisors);
+      if (!longrope && !v.reading) return;
     }
-    v("factor", factor);
+    if (!longrope || v.reading) v("factor", factor);
     if (scaling == RotationScaling::linear && !v.reading) return;
     v("original_context", original_context);
     if (scaling == RotationScaling::llama3 || v.reading) {
@@ -52,8 +57,9 @@ struct Rope {
       v("beta_fast", beta_fast);
       v("beta_slow", beta_slow);
       v("truncate", truncate);
-      v("attention_factor", attention_factor);
     }
+    if (scaling == RotationScaling::yarn || longrope || v.reading)
+      v("attention_factor", attention_factor);
   }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
@@ -62,9 +68,9 @@ struct Rope {
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 
-  /// Angle per position of each pair: dim / 2 numbers, in radians. Computed as the reference does,
-  /// in double.
-  std::vector<double> frequencies() const;
+  /// Angle per position of each pair where sequences of up to `context` tokens are asked for:
+  /// dim / 2 numbers, in radians. Computed as the reference does, in double.
+  std::vector<double> frequencies(int64_t context) const;
 };
 ASHLAR_DECLARE_OP(Rope);
 

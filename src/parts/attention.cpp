@@ -32,7 +32,8 @@ Value write_rope(Builder& b, const RopePart& r, Value x, std::string_view label)
                      .beta_slow = r.beta_slow,
                      .truncate = r.truncate,
                      .attention_factor = r.attention_factor,
-                     .divisors = r.divisors},
+                     .divisors = r.divisors,
+                     .long_divisors = r.long_divisors},
                 {x}, label);
 }
 

@@ -24,7 +24,9 @@ struct RopePart {
   double beta_fast = 32, beta_slow = 1;
   bool truncate = true;
   double attention_factor = 1;
-  std::vector<double> divisors;  // of the frequencies; only with scaling divisors
+  /// Of the frequencies; only with scaling divisors or longrope, which has others for contexts
+  /// beyond the original one.
+  std::vector<double> divisors, long_divisors;
   bool operator==(const RopePart&) const = default;
 };
 
@@ -43,6 +45,7 @@ void visit_fields(V& v, P& p) {
   v("truncate", p.truncate, true);
   v("attention_factor", p.attention_factor, 1.0);
   v("divisors", p.divisors, std::vector<double>{});
+  v("long_divisors", p.long_divisors, std::vector<double>{});
 }
 
 Value write_rope(Builder& b, const RopePart& rope, Value x, std::string_view label);

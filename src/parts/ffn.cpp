@@ -50,6 +50,21 @@ Value write_dense_ffn(Builder& b, const DenseFfn& p, Value h) {
   return project(y, "down", d);
 }
 
+namespace {
+
+/// y * sigmoid(w h): one number per token.
+Value write_token_gate(Builder& b, Value h, Value y, std::string_view name) {
+  const Axis d = y.type().axes.back();
+  const Value w = b.param(name, {{"gate", 1}, h.type().axes.back()}, Role::router);
+  Value g = b.add1(Linear{}, {h, w}, name);
+  g = b.add1(Activate{.kind = ActivationKind::sigmoid}, {g}, name);
+  g = b.add1(Repeat{.axis = d.name, .count = d.size}, {g});
+  g = b.add1(Rename{.axes = d.name + "=" + std::to_string(d.size)}, {g});
+  return b.add1(Multiply{}, {y, g});
+}
+
+}  // namespace
+
 Value write_expert_ffn(Builder& b, const ExpertFfnPart& p, Value h) {
   if (!gated(p.activation)) fail(ErrorKind::unsupported, "{}: experts without a gate", b.scope());
   const Axis d = h.type().axes.back(), experts{"experts", p.experts}, ffn{"expert_ffn", p.width};
@@ -82,13 +97,19 @@ Value write_expert_ffn(Builder& b, const ExpertFfnPart& p, Value h) {
                              .limit = p.limit,
                              .weigh_input = p.weigh_input},
                    run, "experts");
-  for (const auto& [name, width] :
-       {std::pair{"shared", p.shared}, std::pair{"parallel", p.parallel}}) {
-    if (width == 0) continue;
-    Scope scope(b, name);
-    y = b.add1(Add{}, {y, write_dense_ffn(
-                              b, {.width = width, .activation = p.activation, .bias = false}, h)});
-  }
+  const auto beside = [&](std::string_view name, int64_t width, bool bias, bool gate) {
+    if (width == 0) return;
+    const DenseFfn part{.width = width, .activation = p.activation, .bias = bias};
+    Value z;
+    {
+      Scope scope(b, name);
+      z = write_dense_ffn(b, part, h);
+    }
+    if (gate) z = write_token_gate(b, h, z, std::string(name) + "_gate");
+    y = b.add1(Add{}, {y, z});
+  };
+  beside("shared", p.shared, p.shared_bias, p.shared_gate);
+  beside("parallel", p.parallel, false, false);
   if (p.output_scale != 1) y = b.add1(Scale{.factor = p.output_scale}, {y});
   return y;
 }

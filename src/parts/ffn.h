@@ -68,7 +68,7 @@ void visit_fields(V& v, P& p) {
 }
 
 /// h ─┬ router ─ top_k ─ experts ─(+)─►
-///    └ shared ────────────────────┘      every token also goes through the shared expert
+///    └ shared (* sigmoid(gate)) ──┘      every token also goes through the shared expert
 struct ExpertFfnPart {
   int64_t experts = 1;
   int64_t top_k = 1;
@@ -78,9 +78,11 @@ struct ExpertFfnPart {
   double alpha = 1.702, limit = 7;
   bool weigh_input = false;  // Llama 4: the weight multiplies the expert's input
   Router router;
-  int64_t shared = 0;       // width of the shared expert (all of them together); 0: none
-  int64_t parallel = 0;     // width of a dense feed-forward beside the experts (Grok 2); 0: none
-  double output_scale = 1;  // of the sum (Grok 2: 1 / sqrt 2)
+  int64_t shared = 0;  // width of the shared expert (all of them together); 0: none
+  bool shared_bias = false;
+  bool shared_gate = false;  // a sigmoid per token scales what it returns (Qwen2-MoE)
+  int64_t parallel = 0;      // width of a dense feed-forward beside the experts (Grok 2); 0: none
+  double output_scale = 1;   // of the sum (Grok 2: 1 / sqrt 2)
   bool operator==(const ExpertFfnPart&) const = default;
 };
 
@@ -96,6 +98,8 @@ void visit_fields(V& v, P& p) {
   v("weigh_input", p.weigh_input, false);
   v("router", p.router);
   v("shared", p.shared, int64_t{0});
+  v("shared_bias", p.shared_bias, false);
+  v("shared_gate", p.shared_gate, false);
   v("parallel", p.parallel, int64_t{0});
   v("output_scale", p.output_scale, 1.0);
 }

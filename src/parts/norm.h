@@ -12,11 +12,13 @@ namespace ashlar {
 enum class NormKind : uint8_t { rms, layer };
 std::span<const std::string_view> enum_names(NormKind);
 
-/// rms: x w / rms(x). layer: mean removed, with weight and bias. Weights are stored as the formula
-/// reads them (a checkpoint that stores w - 1 is corrected when it is loaded).
+/// rms: x w / rms(x). layer: mean removed, with weight and (unless `bias` is false) bias. Weights
+/// are stored as the formula reads them (a checkpoint that stores w - 1 is corrected when it is
+/// loaded).
 struct Norm {
   NormKind kind = NormKind::rms;
   double eps = 1e-6;
+  bool bias = true;  // of a layer norm
   bool operator==(const Norm&) const = default;
 };
 
@@ -24,6 +26,7 @@ template <class V, FieldsOf<Norm> P>
 void visit_fields(V& v, P& p) {
   v("kind", p.kind, NormKind::rms);
   v("eps", p.eps);
+  v("bias", p.bias, true);
 }
 
 /// Parameters `name`.weight (and .bias) over the last axis of x.

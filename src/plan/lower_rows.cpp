@@ -50,7 +50,8 @@ bool row_lowering(const Node& n, const Graph& g) {
   if (op.as<Embed>() != nullptr) return value(0) && param(1);
   if (op.as<LearnedPosition>() != nullptr) return param(0);
   if (op.as<RmsNorm>() != nullptr) return value(0) && (n.inputs.size() < 2 || param(1));
-  if (op.as<LayerNorm>() != nullptr) return value(0) && param(1) && param(2);
+  if (op.as<LayerNorm>() != nullptr)
+    return value(0) && param(1) && (n.inputs.size() < 3 || param(2));
   if (op.as<Add>() != nullptr || op.as<Multiply>() != nullptr)
     return value(0) && (value(1) || param(1));
   if (op.as<Concat>() != nullptr || op.as<Gated>() != nullptr) return value(0) && value(1);
@@ -70,7 +71,7 @@ void Lowering::lower_norm(const Node& n) {
                             ? last_size(type)
                             : count_of(last_axes(type, static_cast<size_t>(rms->axes), "x"));
   const float* weight = n.inputs.size() > 1 ? plan_.weights.floats(n.inputs[1].id) : nullptr;
-  const float* bias = layer != nullptr ? plan_.weights.floats(n.inputs[2].id) : nullptr;
+  const float* bias = n.inputs.size() > 2 ? plan_.weights.floats(n.inputs[2].id) : nullptr;
   const double eps = layer != nullptr ? layer->eps : rms->eps;
   const BufferId in = read(n.inputs[0]);
   add_row(NormRow{in, output_over(n.inputs[0]), layer != nullptr, type.feature_count() / width,
@@ -98,7 +99,9 @@ void Lowering::lower_rope(const Node& n, const Rope& op) {
   auto [it, made] = rotations_[static_cast<size_t>(rows_)].emplace(key, kNoBuffer);
   if (made) {
     it->second = new_floats(op.dim);
-    add_row(RotationRow{it->second, op.frequencies(), op.attention_factor});
+    const int64_t original = op.original_context;
+    add_row(RotationRow{it->second, op.frequencies(original), op.frequencies(original + 1),
+                        original, op.attention_factor});
   }
   const Type& type = plan_.graph.type(n.inputs[0].id);
   const int64_t size = type.feature_count(), head_dim = last_size(type);

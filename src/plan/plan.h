@@ -60,10 +60,11 @@ struct SinusoidRow {
   BufferId out;
   int64_t n;
 };
-/// out = cos of each pair's angle, then sin.
+/// out = cos of each pair's angle, then sin; the frequencies are those of the executor's context.
 struct RotationRow {
   BufferId out;
-  std::vector<double> frequencies;
+  std::vector<double> frequencies, long_frequencies;
+  int64_t original_context;  // the others count where the context is longer
   double factor;
 };
 /// Group g: out[g * out_step + out_at + i] = in[g * in_step + in_at + i], i < n.

@@ -32,6 +32,7 @@ Executor::Executor(const Plan& plan, ThreadPool& pool, StatePool& state, int64_t
     : plan_(plan),
       pool_(pool),
       state_(state),
+      context_(context),
       bytes_(executor_bytes(plan, state.format(), context)) {
   memory_ = MappedMemory(bytes());
   if (!memory_) {
@@ -46,7 +47,7 @@ Executor::Executor(const Plan& plan, ThreadPool& pool, StatePool& state, int64_t
 }
 
 void Executor::run(const StepBatch& batch, float* output) {
-  Job job{*this, {plan_, batch, state_, memory_.data(), output, groups_, pool_.size()}};
+  Job job{*this, {plan_, batch, state_, memory_.data(), output, groups_, pool_.size(), context_}};
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
     progress_[i].count.store(kUnknown, std::memory_order_relaxed);
     progress_[i].next.store(0, std::memory_order_relaxed);

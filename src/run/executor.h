@@ -58,6 +58,7 @@ class Executor {
   const Plan& plan_;
   ThreadPool& pool_;
   StatePool& state_;
+  const int64_t context_;
   ExecutorBytes bytes_;
   MappedMemory memory_;  // arena, then scratch of each thread
   ExpertGroups groups_;

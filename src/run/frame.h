@@ -48,6 +48,7 @@ struct Frame {
   float* output = nullptr;  // wanted rows, without gaps
   ExpertGroups& groups;
   int threads = 1;
+  int64_t context = 0;  // the longest sequence there may be
 
   const Buffer& buffer(BufferId id) const { return plan.buffers[static_cast<size_t>(id)]; }
   std::byte* row(BufferId id, int64_t row) const {

@@ -48,9 +48,11 @@ struct Row {
   }
   void operator()(const RotationRow& o) const {
     float* y = floats(o.out);
-    const size_t pairs = o.frequencies.size();
+    const std::vector<double>& rates =
+        f.context > o.original_context ? o.long_frequencies : o.frequencies;
+    const size_t pairs = rates.size();
     for (size_t j = 0; j < pairs; ++j) {
-      const double angle = static_cast<double>(position()) * o.frequencies[j];
+      const double angle = static_cast<double>(position()) * rates[j];
       y[j] = static_cast<float>(o.factor * std::cos(angle));
       y[pairs + j] = static_cast<float>(o.factor * std::sin(angle));
     }

@@ -218,9 +218,31 @@ inline Blueprint transformer_like() {
   return bp;
 }
 
+/// Mixer and feed-forward side by side under one norm without bias; windows rotate, the layer that
+/// sees everything does not.
+inline Blueprint cohere_like() {
+  Blueprint bp;
+  bp.name = "cohere-like";
+  const Norm norm{NormKind::layer, 1e-5, false};
+  bp.embedding = {.vocab = 40, .width = 12};
+  for (int64_t i = 0; i < 4; ++i) {
+    AttentionPart a{.heads = 4, .kv_heads = 2, .head_dim = 4};
+    if (i < 3) {
+      a.window = 5;
+      a.rope = RopePart{.theta = 5e4, .layout = RotationLayout::interleaved};
+    }
+    bp.blocks.push_back({Parallel{norm}, a, DenseFfn{.width = 20}});
+  }
+  bp.final_norm = norm;
+  bp.head.tied = true;
+  bp.head.scale = 0.25;
+  return bp;
+}
+
 inline std::vector<Blueprint> sample_blueprints() {
-  return {qwen_like(), gpt2_like(),          gemma_like(), deepseek_like(), llama4_like(),
-          oss_like(),  deepseek_like(false), olmo_like(),  grok_like(),     transformer_like()};
+  return {qwen_like(),   gpt2_like(),   gemma_like(),         deepseek_like(),
+          llama4_like(), oss_like(),    deepseek_like(false), olmo_like(),
+          grok_like(),   cohere_like(), transformer_like()};
 }
 
 }  // namespace ashlar::testing

@@ -152,6 +152,12 @@ class Running(Case):
         self.fails("logits", SMOL, "--ids", "", "--output", one, says="ids")
         self.assertFalse(os.path.exists(one))
 
+    def test_the_table_of_longrope_is_said(self):
+        model, one = ROOT / "tests/golden/models/phi3_long_table/model", self.tmp / "one.npy"
+        for context, word in ((16, "up to 16"), (17, "beyond 16")):
+            done = ashlar("logits", model, "--ids", "7,8,9", "--context", context, "--output", one)
+            self.assertIn(f"contexts {word}", done.stderr)
+
     def test_perplexity(self):
         text = (ROOT / "docs/architecture.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text()
         out = ashlar_json("perplexity", SMOL, "--file", self.write("t.txt", text), "--context", 128, "--json")

@@ -41,7 +41,7 @@ Json without(const std::string& name, const std::string& key) {
 TEST(Refusals, UnknownArchitecture) {
   expect_refusal(Json::parse(R"({"model_type": "qwen4", "architectures": ["Qwen4ForCausalLM"]})"),
                  {"config.json", "qwen4", "nearest is qwen3", "known are", "llama", "gpt_oss"});
-  expect_refusal(Json::parse(R"({"architectures": ["Olmo3ForCausalLM"]})"), {"Olmo3ForCausalLM"});
+  expect_refusal(Json::parse(R"({"architectures": ["Olmo9ForCausalLM"]})"), {"Olmo9ForCausalLM"});
   expect_refusal(Json::object(), {"model_type is missing"});
   expect_refusal(Json::array(), {"expected an object"});
   expect_refusal(Json::parse(R"({"model_type": 7})"), {"model_type is missing"});
@@ -52,6 +52,23 @@ TEST(Refusals, UnknownArchitecture) {
     EXPECT_EQ(e.kind(), ErrorKind::unsupported);
     EXPECT_NE(std::string(e.what()).find("nearest is qwen3"), std::string::npos) << e.what();
   }
+}
+
+TEST(Refusals, OptionsThatChangeTheResult) {
+  expect_refusal(changed("phi-4-mini", "attention_bias", true), {"attention_bias", "true"});
+  expect_refusal(changed("phi-4-mini", "lm_head_bias", true), {"lm_head_bias", "true"});
+  expect_refusal(changed("gemma-2-2b", "use_bidirectional_attention", true),
+                 {"use_bidirectional_attention", "true"});
+  expect_refusal(changed("granite-3.3-2b", "logits_scaling", 0), {"logits_scaling", "0"});
+  expect_refusal(changed("granite-3.3-2b", "attention_multiplier", 0), {"attention_multiplier"});
+  expect_refusal(changed("granite-4.0-micro", "num_local_experts", 8), {"num_local_experts", "8"});
+  expect_refusal(without("granite-4.0-micro", "num_local_experts"), {"num_local_experts"});
+  expect_refusal(without("granite-4.0-micro", "layer_types"), {"layer_types"});
+  Json hybrid = published_config("granite-4.0-micro");
+  hybrid["layer_types"][3] = "mamba";
+  expect_refusal(hybrid, {"layer_types", "mamba"});
+  expect_refusal(changed("glm-4-9b-0414", "partial_rotary_factor", 1.5), {"partial_rotary_factor"});
+  expect_refusal(changed("qwen2.5-7b", "hidden_act", "relu"), {"hidden_act", "relu"});
 }
 
 TEST(Refusals, ArchitectureWithoutModelType) {
@@ -92,7 +109,7 @@ TEST(Refusals, OptionsThatWouldChangeTheResult) {
   expect_refusal(changed("llama-3.1-8b", "rope_scaling", Json{{"type", "dynamic"}, {"factor", 2}}),
                  {"rope_type", "dynamic"});
   expect_refusal(changed("qwen3-0.6b", "rope_scaling", Json{{"rope_type", "longrope"}}),
-                 {"longrope"});
+                 {"short_factor"});
   expect_refusal(changed("llama-3.1-8b", "partial_rotary_factor", 0.5), {"partial_rotary_factor"});
   expect_refusal(changed("gemma-3-270m", "use_bidirectional_attention", true),
                  {"use_bidirectional_attention"});
@@ -105,6 +122,34 @@ TEST(Refusals, OptionsThatWouldChangeTheResult) {
   expect_refusal(changed("gpt-oss-20b", "hidden_act", "relu"), {"hidden_act"});
   expect_refusal(changed("grok-2", "sliding_window_size", 1024), {"sliding_window_size"});
   expect_refusal(changed("gpt2", "add_cross_attention", true), {"add_cross_attention"});
+  expect_refusal(changed("command-r7b", "rotary_pct", 0.5), {"rotary_pct", "0.5"});
+  expect_refusal(changed("command-r7b", "use_parallel_block", false), {"use_parallel_block"});
+  expect_refusal(changed("command-r7b", "use_qk_norm", true), {"use_qk_norm"});
+  expect_refusal(changed("command-r7b", "order_of_interleaved_layers", "global_attn_first"),
+                 {"order_of_interleaved_layers", "global_attn_first"});
+  expect_refusal(changed("command-r7b", "sliding_window", nullptr), {"sliding_window", "none"});
+  expect_refusal(changed("starcoder2-3b", "norm_type", "rms_norm"), {"norm_type", "rms_norm"});
+  expect_refusal(changed("starcoder2-3b", "mlp_type", "gated"), {"mlp_type", "gated"});
+  expect_refusal(changed("ernie-4.5-21b-a3b", "moe_norm_min", 0.1), {"moe_norm_min"});
+  expect_refusal(changed("ernie-4.5-21b-a3b", "moe_layer_interval", 0), {"moe_layer_interval"});
+  expect_refusal(changed("ernie-4.5-0.3b", "partial_rotary_factor", 0.5),
+                 {"partial_rotary_factor"});
+  expect_refusal(changed("minimax-m2", "use_qk_norm", false), {"use_qk_norm", "true"});
+  expect_refusal(changed("minimax-m2", "qk_norm_type", "per_head"), {"qk_norm_type", "per_head"});
+  expect_refusal(changed("minimax-m2", "scoring_func", "softmax"), {"scoring_func", "softmax"});
+  expect_refusal(changed("minimax-m2", "use_routing_bias", false), {"use_routing_bias"});
+  expect_refusal(changed("minimax-m2", "shared_intermediate_size", 8),
+                 {"shared_intermediate_size"});
+  expect_refusal(changed("minimax-m2", "attn_type_list", Json::array({1, 0})), {"attn_type_list"});
+  expect_refusal(changed("glm-4.7-flash", "topk_method", "greedy"), {"topk_method", "greedy"});
+  expect_refusal(changed("glm-4.7-flash", "first_k_dense_replace", 2), {"first_k_dense_replace"});
+  expect_refusal(changed("glm-4.7-flash", "partial_rotary_factor", 0.5),
+                 {"partial_rotary_factor"});
+  expect_refusal(changed("glm-4.7-flash", "mlp_layer_types",
+                         Json(std::vector<std::string>(47, "linear"))),
+                 {"mlp_layer_types", "linear"});
+  expect_refusal(changed("glm-4.7-flash", "mlp_layer_types", Json::array({"dense"})),
+                 {"mlp_layer_types", "47"});
   expect_refusal(
       changed("qwen3-0.6b", "layer_types", Json(std::vector<std::string>(28, "linear_attention"))),
       {"layer_types", "linear_attention"});

@@ -35,6 +35,7 @@ TEST(Compare, SaysEachStructuralFeature) {
   using namespace testing;
   expect_words(qwen_like(), "norms", "normalises before attention and feed-forward, with RMSNorm");
   expect_words(transformer_like(), "norms", "on the residual stream itself, with LayerNorm");
+  expect_words(cohere_like(), "norms", "side by side, with LayerNorm without bias");
   expect_words(transformer_like(), "norms", "no final norm");
   expect_words(olmo_like(), "norms",
                "normalises after attention and feed-forward, inside the residual");

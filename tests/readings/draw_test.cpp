@@ -299,6 +299,10 @@ TEST(Draw, NormsStandWhereTheyAreInSvg) {
   Blueprint sandwich = testing::qwen_like();
   for (Block& b : sandwich.blocks) b.wiring = Sandwich{};
   EXPECT_EQ(order(sandwich), "+nfnt+nfnt");
+  // The feed-forward, the mixer, where the norm goes to both, the norm, the residual.
+  Blueprint parallel = testing::qwen_like();
+  for (Block& b : parallel.blocks) b.wiring = Parallel{};
+  EXPECT_EQ(order(parallel), "+fftnt");
 }
 
 TEST(Draw, LayersFoldAndTheStripShowsEachOfThem) {
@@ -355,6 +359,8 @@ TEST(Draw, SideBySideMarksWhatDiffers) {
   Blueprint c = a;
   for (Block& block : c.blocks) block.wiring = InnerPostNorm{};
   EXPECT_EQ(marks_in(draw(std::vector{a, c})), 2 * 2 + 1);  // two norms that stand elsewhere
+  for (Block& block : c.blocks) block.wiring = Parallel{};
+  EXPECT_EQ(marks_in(draw(std::vector{a, c})), 2 + 1 + 1);  // one norm in place of two
 }
 
 TEST(Draw, NamesOfFilesChooseTheFormat) {

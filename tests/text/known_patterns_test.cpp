@@ -11,7 +11,8 @@ namespace {
 TEST(KnownPatterns, AllCompile) {
   for (const char* name :
        {"gpt-2", "smollm", "llama-bpe", "dbrx", "qwen2", "grok-2", "gpt-4o", "tekken",
-        "deepseek-llm", "deepseek-coder", "deepseek-v3", "kimi-k2", "default", ""}) {
+        "deepseek-llm", "deepseek-coder", "deepseek-v3", "kimi-k2", "command-r", "starcoder",
+        "seed-coder", "minimax-m2", "default", ""}) {
     const KnownPatterns* known = known_patterns(name);
     ASSERT_NE(known, nullptr) << name;
     ASSERT_FALSE(known->patterns.empty()) << name;
@@ -20,6 +21,24 @@ TEST(KnownPatterns, AllCompile) {
     }
   }
   EXPECT_EQ(known_patterns("no such chain"), nullptr);
+}
+
+std::vector<std::string> split(const char* name, std::string_view text) {
+  std::vector<std::string> found;
+  Pattern::regex(known_patterns(name)->patterns.at(0), name)
+      .split(text, [&](size_t start, size_t end, bool) {
+        found.emplace_back(text.substr(start, end - start));
+      });
+  return found;
+}
+
+// As the tokenizers library splits: Seed's punctuation leaves the ends of lines to the next piece.
+TEST(KnownPatterns, PiecesOfSeedAndMiniMax) {
+  using Pieces = std::vector<std::string>;
+  EXPECT_EQ(split("seed-coder", "It'S 12 ...!!\n\n  x;\r\n a"),
+            (Pieces{"It", "'S", " ", "1", "2", " ...!!", "\n\n", " ", " x", ";", "\r\n", " a"}));
+  EXPECT_EQ(split("minimax-m2", "HTMLParser's 1234 //\n x"),
+            (Pieces{"HTMLParser's", " ", "123", "4", " //\n", " x"}));
 }
 
 // The letters of DeepSeek V2 include two that are other letters in normal form C.

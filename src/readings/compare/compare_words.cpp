@@ -174,7 +174,9 @@ std::string feed_forward(const Anatomy& a) {
                              plural(e.experts, "expert"), grouped(e.width), times(e.width),
                              activation_name(e.activation), grouped(e.top_k));
                          if (e.shared > 0)
-                           text += ", and a shared expert of width " + grouped(e.shared);
+                           text += ", and a shared expert of width " + grouped(e.shared) +
+                                   (e.shared_bias ? " with biases" : "") +
+                                   (e.shared_gate ? " behind a gate per token" : "");
                          if (e.parallel > 0)
                            text += ", and a dense feed-forward of width " + grouped(e.parallel) +
                                    " beside them";

@@ -16,6 +16,7 @@ constexpr double kGap = 22;   // between two parts: an arrow
 constexpr double kPlus = 11;  // radius of (+)
 constexpr double kNormHeight = 27;
 constexpr double kResidual = 24;  // from a card's edge to the residual line
+constexpr double kBetween = 34;   // between parts that stand side by side: two lines
 constexpr double kPanelTop = 34, kPanelBottom = 20;
 constexpr double kStripCell = 13;
 
@@ -162,41 +163,81 @@ class Column {
   }
 
   static double sublayer_height(const Wiring& wiring, const Slot& slot) {
-    const bool sandwich = std::holds_alternative<Sandwich>(wiring);
-    return 2 * kPlus + slot.height + (sandwich ? 2 : 1) * (kNormHeight + kGap) + 2 * kGap + 6;
+    const NormPlaces p = norm_places(wiring);
+    const double norms = (p.before ? 1 : 0) + (p.after ? 1 : 0) + (p.on_stream ? 1 : 0);
+    return 2 * kPlus + slot.height + norms * (kNormHeight + kGap) + 2 * kGap + 6;
+  }
+
+  static double inside_height(const Wiring& wiring, const Slot& mixer, const Slot& ffn) {
+    if (!norm_places(wiring).parallel)
+      return sublayer_height(wiring, ffn) + 8 + sublayer_height(wiring, mixer);
+    return 2 * kPlus + kGap + ffn.height + kBetween + mixer.height + 2 * kGap + kNormHeight + 6;
   }
 
   /// Mixer or feed-forward with its norms, top to bottom.
   void sublayer(const Wiring& wiring, const Slot& slot) {
     const std::string name = slot.mixer ? "attention" : "ffn";
     const std::string norm_text = norm_name(norm_of(wiring));
-    const bool before =
-        std::holds_alternative<PreNorm>(wiring) || std::holds_alternative<Sandwich>(wiring);
-    const bool inner_after =
-        std::holds_alternative<InnerPostNorm>(wiring) || std::holds_alternative<Sandwich>(wiring);
-    if (std::holds_alternative<PostNorm>(wiring)) {
+    const NormPlaces norms = norm_places(wiring);
+    if (norms.on_stream) {
       norm("norm." + name + ".on_stream", norm_text);
       gap();
     }
     const double plus_y = y_ + kPlus;
     plus();
+    if (const std::string scale = residual_words(wiring); !scale.empty())
+      c_.svg.text(cx_ + kPlus + 8, plus_y + kPlus + 4, scale,
+                  {.size = 11, .classes = "s", .anchor = Anchor::start});
     gap();
-    if (inner_after) {
+    if (norms.after) {
       norm("norm." + name + ".after", norm_text);
       gap();
     }
     slot_cards(slot);
     gap();
-    if (before) {
+    if (norms.before) {
       norm("norm." + name + ".before", norm_text);
       gap();
     }
-    // y_ is now where the branch leaves the stream: the arrow into f began here.
+    residual(plus_y);
+  }
+
+  /// The stream's way round what stands between y_, where it branches off (the arrow into the part
+  /// began here), and the addition at `plus_y`.
+  void residual(double plus_y) {
     const double xr = cx_ + card_width_ / 2 + kResidual;
     c_.svg.path(arc(cx_, y_, xr, plus_y), "w");
     c_.svg.arrow(xr - 9, plus_y, cx_ + kPlus, plus_y);
     c_.svg.circle(cx_, y_, 2.6, "wh");
     y_ += 6;
+  }
+
+  /// Mixer and feed-forward side by side: one norm feeds both, what they return is added together.
+  /// The feed-forward stands above; a line on the right leads the norm past the mixer to it, one on
+  /// the left leads what the mixer returns past the feed-forward to the sum.
+  void side_by_side(const Wiring& wiring, const Slot& mixer, const Slot& ffn) {
+    const auto n = [](double v) { return svg_number(v); };
+    const double inner = cx_ + card_width_ / 2 + kResidual / 2,
+                 outer = cx_ - card_width_ / 2 - kResidual / 2;
+    const double plus_y = y_ + kPlus;
+    plus();
+    gap();
+    slot_cards(ffn);
+    const double feed = y_ + kBetween * 0.4, leave = y_ + kBetween * 0.7;
+    c_.svg.arrow(cx_, feed, cx_, y_);
+    y_ += kBetween;
+    c_.svg.path("M" + n(cx_) + " " + n(y_) + "V" + n(leave) + "H" + n(outer) + "V" + n(plus_y) +
+                    "H" + n(cx_ - kPlus - 9),
+                "w");
+    c_.svg.arrow(cx_ - kPlus - 9, plus_y, cx_ - kPlus, plus_y);
+    slot_cards(mixer);
+    const double split = y_ + kGap * 0.7;
+    c_.svg.path("M" + n(cx_) + " " + n(split) + "H" + n(inner) + "V" + n(feed) + "H" + n(cx_), "w");
+    c_.svg.circle(cx_, split, 2.6, "wh");
+    gap();
+    norm("norm.block.before", norm_name(norm_of(wiring)));
+    gap();
+    residual(plus_y);
   }
 
   void slot_cards(const Slot& slot) {
@@ -223,8 +264,7 @@ class Column {
   void panel(size_t index) {
     const Panel& p = a_.panels[index];
     const Slot &mixer = slots_[index][0], &ffn = slots_[index][1];
-    const double height = kPanelTop + sublayer_height(p.wiring, ffn) + 8 +
-                          sublayer_height(p.wiring, mixer) + kPanelBottom;
+    const double height = kPanelTop + inside_height(p.wiring, mixer, ffn) + kPanelBottom;
     c_.svg.begin_group("layers", wiring_formula(p.wiring));
     c_.svg.box(panel_x_, y_, panel_width_, height, 14, "panel");
     const std::string times = fmt::format("{} ×", grouped(static_cast<int64_t>(p.layers.size())));
@@ -237,10 +277,14 @@ class Column {
     const double bottom = y_ + height;
     up_arrow(y_ + kPanelTop, y_ - 2);
     y_ += kPanelTop;
-    sublayer(p.wiring, ffn);
-    c_.svg.path("M" + svg_number(cx_) + " " + svg_number(y_ - 6) + "V" + svg_number(y_ + 8), "w");
-    y_ += 8;
-    sublayer(p.wiring, mixer);
+    if (norm_places(p.wiring).parallel) {
+      side_by_side(p.wiring, mixer, ffn);
+    } else {
+      sublayer(p.wiring, ffn);
+      c_.svg.path("M" + svg_number(cx_) + " " + svg_number(y_ - 6) + "V" + svg_number(y_ + 8), "w");
+      y_ += 8;
+      sublayer(p.wiring, mixer);
+    }
     c_.svg.path("M" + svg_number(cx_) + " " + svg_number(y_ - 6) + "V" + svg_number(bottom), "w");
     y_ = bottom;
     c_.svg.end_group();

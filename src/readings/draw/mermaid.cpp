@@ -58,7 +58,9 @@ class Chart {
     line(prefix_ + id + "((\"+\"))");
     return prefix_ + id;
   }
-  void edge(const std::string& from, const std::string& to) { line(from + " --> " + to); }
+  void edge(const std::string& from, const std::string& to, const std::string& words = {}) {
+    line(from + (words.empty() ? " --> " : " -- \"" + words + "\" --> ") + to);
+  }
 
   std::string norm(const std::string& id, const Wiring& w, const std::string& from) {
     const std::string name = node(id, {norm_name(norm_of(w))});
@@ -68,11 +70,33 @@ class Chart {
 
   std::string sublayer(const Panel& p, size_t panel, bool mixer, const std::string& from) {
     const std::string id = (mixer ? "attn" : "ffn") + std::to_string(panel);
-    const bool before =
-        std::holds_alternative<PreNorm>(p.wiring) || std::holds_alternative<Sandwich>(p.wiring);
-    const bool inner = std::holds_alternative<InnerPostNorm>(p.wiring) ||
-                       std::holds_alternative<Sandwich>(p.wiring);
-    std::string last = before ? norm(id + "_norm", p.wiring, from) : from;
+    const NormPlaces norms = norm_places(p.wiring);
+    const std::string read = norms.before ? norm(id + "_norm", p.wiring, from) : from;
+    const std::string f = part(p, id, mixer);
+    edge(read, f);
+    const std::string last = norms.after ? norm(id + "_post_norm", p.wiring, f) : f;
+    const std::string plus = add(id + "_plus");
+    edge(last, plus, residual_words(p.wiring));
+    edge(from, plus);
+    return norms.on_stream ? norm(id + "_post_norm", p.wiring, plus) : plus;
+  }
+
+  /// Mixer and feed-forward side by side: one norm, one addition.
+  std::string side_by_side(const Panel& p, size_t panel, const std::string& from) {
+    const std::string id = "block" + std::to_string(panel);
+    const std::string read = norm(id + "_norm", p.wiring, from);
+    std::vector<std::string> parts;
+    for (const bool mixer : {true, false}) {
+      parts.push_back(part(p, (mixer ? "attn" : "ffn") + std::to_string(panel), mixer));
+      edge(read, parts.back());
+    }
+    const std::string plus = add(id + "_plus");
+    for (const std::string& f : parts) edge(f, plus);
+    edge(from, plus);
+    return plus;
+  }
+
+  std::string part(const Panel& p, const std::string& id, bool mixer) {
     std::vector<std::string> words;
     const auto& variants = mixer ? p.mixers : p.ffns;
     const bool several = (mixer ? a_.mixers.size() : a_.ffns.size()) > 1;
@@ -85,14 +109,7 @@ class Chart {
            mixer ? mixer_facts(a_.mixers[v].part, a_.absolute) : ffn_facts(a_.ffns[v].part))
         words.push_back(f.text);
     }
-    const std::string f = node(id, words);
-    edge(last, f);
-    last = inner ? norm(id + "_post_norm", p.wiring, f) : f;
-    const std::string plus = add(id + "_plus");
-    edge(last, plus);
-    edge(from, plus);
-    return std::holds_alternative<PostNorm>(p.wiring) ? norm(id + "_post_norm", p.wiring, plus)
-                                                      : plus;
+    return node(id, words);
   }
 
   std::string panel(size_t index, const std::string& from) {
@@ -104,7 +121,9 @@ class Chart {
     line("direction BT");
     const std::string enter = fmt::format("{}in{}", prefix_, index);
     line(enter + "([\"residual stream\"])");
-    const std::string last = sublayer(p, index, false, sublayer(p, index, true, enter));
+    const std::string last = norm_places(p.wiring).parallel
+                                 ? side_by_side(p, index, enter)
+                                 : sublayer(p, index, false, sublayer(p, index, true, enter));
     line("end");
     edge(from, enter);
     return last;

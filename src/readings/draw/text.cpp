@@ -157,27 +157,37 @@ class TextFigure {
 
   void sublayer(const Panel& p, bool mixer) {
     const std::string norm = norm_name(norm_of(p.wiring));
-    const bool before =
-        std::holds_alternative<PreNorm>(p.wiring) || std::holds_alternative<Sandwich>(p.wiring);
-    const bool inner = std::holds_alternative<InnerPostNorm>(p.wiring) ||
-                       std::holds_alternative<Sandwich>(p.wiring);
-    if (std::holds_alternative<PostNorm>(p.wiring)) {
+    const NormPlaces norms = norm_places(p.wiring);
+    if (norms.on_stream) {
       branch("▲", "");
       branch(norm, "(on the stream)");
       branch("▲", "");
     }
-    branch("⊕", "◄┐");
-    if (inner) {
+    branch("⊕", "◄┐ " + residual_words(p.wiring));
+    if (norms.after) {
       branch("│", " │");
       branch("│", " " + norm);
     }
     branch("│", " ▲");
     framed(words(p, mixer));
     branch("│", " ▲");
-    if (before) {
+    if (norms.before) {
       branch("│", " " + norm);
       branch("│", " ▲");
     }
+    branch("├", "─┘");
+  }
+
+  /// Mixer and feed-forward side by side: one norm, one addition.
+  void side_by_side(const Panel& p) {
+    branch("⊕", "◄┐");
+    branch("│", " ▲");
+    framed(words(p, false));
+    branch("│", " + side by side, both read the norm");
+    framed(words(p, true));
+    branch("│", " ▲");
+    branch("│", " " + norm_name(norm_of(p.wiring)));
+    branch("│", " ▲");
     branch("├", "─┘");
   }
 
@@ -187,9 +197,13 @@ class TextFigure {
     if (a_.panels.size() > 1) title += "(" + layer_words(p.layers, a_.layers()) + ") ";
     out_.push_back("┌" + title + repeated("─", total() - 2 - columns_of(title)) + "┐");
     row("▲");
-    sublayer(p, false);
-    row("│");
-    sublayer(p, true);
+    if (norm_places(p.wiring).parallel) {
+      side_by_side(p);
+    } else {
+      sublayer(p, false);
+      row("│");
+      sublayer(p, true);
+    }
     row("│");
     out_.push_back("└" + repeated("─", total() - 2) + "┘");
   }

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "base/overloaded.h"
 #include "base/units.h"
 
 namespace ashlar {
@@ -30,32 +31,72 @@ std::string join(const std::vector<std::string>& parts, std::string_view between
 }
 
 std::string norm_name(const Norm& norm) {
-  return norm.kind == NormKind::rms ? "RMSNorm" : "LayerNorm";
+  if (norm.kind == NormKind::rms) return "RMSNorm";
+  return norm.bias ? "LayerNorm" : "LayerNorm without bias";
 }
 
 const Norm& norm_of(const Wiring& wiring) {
   return std::visit([](const auto& w) -> const Norm& { return w.norm; }, wiring);
 }
 
+NormPlaces norm_places(const Wiring& wiring) {
+  return std::visit(
+      Overloaded{[](const PreNorm&) { return NormPlaces{.before = true}; },
+                 [](const PostNorm&) { return NormPlaces{.on_stream = true}; },
+                 [](const InnerPostNorm&) { return NormPlaces{.after = true}; },
+                 [](const Sandwich&) { return NormPlaces{.before = true, .after = true}; },
+                 [](const Parallel&) { return NormPlaces{.before = true, .parallel = true}; }},
+      wiring);
+}
+
 std::string wiring_name(const Wiring& w) {
-  static constexpr const char* kNames[] = {"pre-norm", "post-norm", "post-norm inside the residual",
-                                           "sandwich norm"};
-  return kNames[w.index()];
+  return std::visit(Overloaded{[](const PreNorm&) { return "pre-norm"; },
+                               [](const PostNorm&) { return "post-norm"; },
+                               [](const InnerPostNorm&) { return "post-norm inside the residual"; },
+                               [](const Sandwich&) { return "sandwich norm"; },
+                               [](const Parallel&) { return "parallel block"; }},
+                    w);
+}
+
+std::string residual_words(const Wiring& w) {
+  const double scale = residual_scale(w);
+  return scale == 1 ? "" : "× " + real_words(scale);
 }
 
 std::string wiring_formula(const Wiring& w) {
-  static constexpr const char* kFormulas[] = {"x + f(norm(x))", "norm(x + f(x))", "x + norm(f(x))",
-                                              "x + norm(f(norm(x)))"};
-  return kFormulas[w.index()];
+  std::string formula = std::visit(
+      Overloaded{[](const PreNorm&) { return "x + f(norm(x))"; },
+                 [](const PostNorm&) { return "norm(x + f(x))"; },
+                 [](const InnerPostNorm&) { return "x + norm(f(x))"; },
+                 [](const Sandwich&) { return "x + norm(f(norm(x)))"; },
+                 [](const Parallel&) { return "x + attention(h) + ffn(h), h = norm(x)"; }},
+      w);
+  if (residual_scale(w) == 1) return formula;
+  const std::string plus = "+ ", scaled = plus + real_words(residual_scale(w)) + " ";
+  for (size_t at = 0; (at = formula.find(plus, at)) != std::string::npos; at += scaled.size())
+    formula.replace(at, plus.size(), scaled);
+  return formula;
 }
 
 std::string wiring_words(const Wiring& w) {
-  static constexpr const char* kWords[] = {
-      "normalises before attention and feed-forward",
-      "normalises after attention and feed-forward, on the residual stream itself",
-      "normalises after attention and feed-forward, inside the residual",
-      "normalises before and after attention and feed-forward, inside the residual"};
-  return kWords[w.index()];
+  const std::string words = std::visit(
+      Overloaded{
+          [](const PreNorm&) { return "normalises before attention and feed-forward"; },
+          [](const PostNorm&) {
+            return "normalises after attention and feed-forward, on the residual stream itself";
+          },
+          [](const InnerPostNorm&) {
+            return "normalises after attention and feed-forward, inside the residual";
+          },
+          [](const Sandwich&) {
+            return "normalises before and after attention and feed-forward, inside the residual";
+          },
+          [](const Parallel&) {
+            return "normalises once, for attention and feed-forward side by side";
+          }},
+      w);
+  const std::string scale = residual_words(w);
+  return scale.empty() ? words : words + ", what they return " + scale;
 }
 
 std::string mixer_name(const Mixer& mixer) {
@@ -98,6 +139,9 @@ std::string rope_words(const RopePart& r) {
       break;
     case RotationScaling::divisors:
       text += ", frequencies divided by a table";
+      break;
+    case RotationScaling::longrope:
+      text += ", LongRoPE: another table for contexts beyond " + grouped(r.original_context);
       break;
   }
   return text;
@@ -212,7 +256,9 @@ std::vector<Fact> ffn_facts(const Ffn& ffn) {
       {"experts.width", "each of width " + grouped(e.width)},
       {"experts.activation", activation_name(e.activation) + (e.bias ? " with biases" : "")}};
   if (e.shared > 0)
-    facts.push_back({"experts.shared", "shared expert of width " + grouped(e.shared)});
+    facts.push_back({"experts.shared", "shared expert of width " + grouped(e.shared) +
+                                           (e.shared_bias ? " with biases" : "") +
+                                           (e.shared_gate ? ", gated per token" : "")});
   if (e.parallel > 0)
     facts.push_back({"experts.parallel", "beside a dense one of width " + grouped(e.parallel)});
   return facts;

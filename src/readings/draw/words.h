@@ -17,8 +17,17 @@ struct Fact {
   bool operator==(const Fact&) const = default;
 };
 
-std::string norm_name(const Norm& norm);           // "RMSNorm"
+/// Where the norms of a wiring stand, and whether mixer and feed-forward share one.
+struct NormPlaces {
+  bool before = false, after = false;  // of a part, inside the residual
+  bool on_stream = false;              // after the addition
+  bool parallel = false;               // one norm, read by mixer and feed-forward side by side
+};
+NormPlaces norm_places(const Wiring& wiring);
+
+std::string norm_name(const Norm& norm);           // "RMSNorm", "LayerNorm without bias"
 std::string wiring_name(const Wiring& wiring);     // "pre-norm"
+std::string residual_words(const Wiring& wiring);  // "× 0.22", of what is added; empty: all of it
 std::string wiring_formula(const Wiring& wiring);  // "x + f(norm(x))"
 std::string wiring_words(const Wiring& wiring);    // "normalises before attention and ..."
 const Norm& norm_of(const Wiring& wiring);

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "base/overloaded.h"
 #include "readings/draw/words.h"
 
 namespace ashlar {
@@ -187,6 +188,8 @@ std::vector<std::string> mixer_sources(const Mixer& mixer) {
   if (a->rope) s.push_back("rotation: Su et al. 2021, RoFormer, section 3.2");
   if (a->rope && a->rope->scaling == RotationScaling::yarn)
     s.push_back("YaRN: Peng et al. 2023, section 3");
+  if (a->rope && a->rope->scaling == RotationScaling::longrope)
+    s.push_back("two tables of frequencies: Ding et al. 2024, LongRoPE, section 3");
   if (a->rope && a->rope->scaling == RotationScaling::linear)
     s.push_back("positions divided: Chen et al. 2023, Position Interpolation, section 2.3");
   if (a->qk_norm != QkNorm::none)
@@ -213,6 +216,7 @@ std::vector<std::string> ffn_sources(const Ffn& ffn) {
   s.push_back("experts: Shazeer et al. 2017, Outrageously Large Neural Networks, section 2");
   gate(e.activation);
   if (e.shared > 0) s.push_back("shared expert: Dai et al. 2024, DeepSeekMoE, section 3.2");
+  if (e.shared_gate) s.push_back("gate of the shared expert: Qwen Team 2024, Qwen1.5-MoE");
   if (e.router.correction_bias)
     s.push_back("balancing bias: DeepSeek-AI 2024, DeepSeek-V3, section 2.1.2");
   if (e.router.groups > 1)
@@ -221,12 +225,25 @@ std::vector<std::string> ffn_sources(const Ffn& ffn) {
 }
 
 std::string wiring_source(const Wiring& wiring) {
-  static constexpr const char* kSources[] = {
-      "Xiong et al. 2020, On Layer Normalization in the Transformer Architecture, section 3",
-      "Vaswani et al. 2017, Attention Is All You Need, section 3.1",
-      "OLMo Team 2024, 2 OLMo 2 Furious, section 2.1, eq. 1",
-      "Ding et al. 2021, CogView, section 2; Gemma Team 2024, Gemma 2, section 2"};
-  return kSources[wiring.index()];
+  return std::visit(
+      Overloaded{
+          [](const PreNorm&) {
+            return "Xiong et al. 2020, On Layer Normalization in the Transformer Architecture, "
+                   "section 3";
+          },
+          [](const PostNorm&) {
+            return "Vaswani et al. 2017, Attention Is All You Need, section 3.1";
+          },
+          [](const InnerPostNorm&) {
+            return "OLMo Team 2024, 2 OLMo 2 Furious, section 2.1, eq. 1";
+          },
+          [](const Sandwich&) {
+            return "Ding et al. 2021, CogView, section 2; Gemma Team 2024, Gemma 2, section 2";
+          },
+          [](const Parallel&) {
+            return "Wang and Komatsuzaki 2021, GPT-J; Chowdhery et al. 2022, PaLM, section 2";
+          }},
+      wiring);
 }
 
 }  // namespace ashlar

@@ -68,7 +68,10 @@ constexpr Idea kIdeas[] = {
      "What a part reads is normalised, the stream stays untouched from the embedding to the head. "
      "Deep models train without tricks.",
      "Radford et al., GPT-2, section 2.3; Xiong et al. 2020",
-     [](const Anatomy& a) { return wired<PreNorm>(a) || wired<Sandwich>(a); }},
+     [](const Anatomy& a) {
+       return std::any_of(a.panels.begin(), a.panels.end(),
+                          [](const Panel& p) { return norm_places(p.wiring).before; });
+     }},
     {"RMSNorm", 2019, "Divides by the root mean square: no mean, no bias, as good and cheaper.",
      "Zhang and Sennrich, Root Mean Square Layer Normalization, section 4",
      [](const Anatomy& a) {
@@ -94,6 +97,11 @@ constexpr Idea kIdeas[] = {
     {"rotated positions", 2021,
      "Queries and keys are turned by an angle that grows with position: scores depend on distance.",
      "Su et al., RoFormer, section 3.2", rotates},
+    {"parallel block", 2021,
+     "Attention and feed-forward read the same normalised stream and are added together: one norm "
+     "and one wait less per layer.",
+     "Wang and Komatsuzaki, GPT-J; Chowdhery et al., PaLM, section 2",
+     [](const Anatomy& a) { return wired<Parallel>(a); }},
     {"norms on both sides", 2021,
      "What a part reads and what it returns are normalised, the sum is not: calm even when it is "
      "deep.",

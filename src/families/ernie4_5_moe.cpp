@@ -1,0 +1,54 @@
+// ERNIE 4.5, mixtures of experts: the softmax over all experts, of which the best by score and
+// correction bias are taken and normalised, beside shared ones; the first layers are dense.
+#include "families/decoder.h"
+
+namespace ashlar {
+namespace {
+
+void visit(FieldVisitor& v, Fields& f) {
+  visit_shape(v, f, {28, 2560, 103424, 131072, 20, 4, 12288});
+  v(f.eps, "rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-5);
+  visit_head_dim(v, f);
+  visit_activation(v, f, "hidden_act", "silu");
+  visit_head(v, f, true);
+  visit_rope(v, f.rope, f, 5e5);
+  v(f.experts, "moe_num_experts|num_experts", "expert_count", 64);
+  v(f.top_k, "moe_k|num_experts_per_tok", "expert_used_count", 6);
+  v(f.expert_ffn, "moe_intermediate_size", "expert_feed_forward_length", 1536);
+  v(f.shared_experts, "moe_num_shared_experts", "expert_shared_count", 2, 0);
+  visit_expert_range(v, f);
+  find_dense_layers(v, f);
+  visit_shared_width(v, f);
+  v.refuse_unless("moe_norm_min", {1e-12});
+  v(f.qkv_bias, "use_bias", "?blk.0.attn_q.bias", false);
+  f.output_bias = f.ffn_bias = f.shared_bias = f.head_bias = f.qkv_bias;
+  f.rope_interleaved = true;
+  f.normalize = f.correction = true;
+}
+
+Block block(const Fields& f, int64_t layer) {
+  return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), feed_forward(f, layer)};
+}
+
+Blueprint blueprint(const Fields& f) { return decoder(f, "ernie4_5_moe", block); }
+
+void names(Names& n, const Fields& f) {
+  decoder_names(n, f);
+  n.add("head_bias", {"lm_head.bias"}, {"output.bias"});
+  expert_names(n);
+  correction_name(n, per_matrix("model.layers.{i}.mlp.moe_statics.e_score_correction_bias", 1));
+  dense_names(n, "ffn.shared", "mlp.shared_experts", "_shexp");
+}
+
+}  // namespace
+
+const Family kErnie45Moe{.name = "ernie4_5_moe",
+                         .model_types = {"ernie4_5_moe"},
+                         .architectures = {"Ernie4_5_MoeForCausalLM"},
+                         .gguf = "ernie4_5-moe",
+                         .pre = "default",
+                         .visit = visit,
+                         .blueprint = blueprint,
+                         .names = names};
+
+}  // namespace ashlar

@@ -1,0 +1,48 @@
+// Granite 4, dense (micro, 1b, 350m): Granite's block, published in the names of the hybrid with
+// state spaces and experts, of which it has neither. Gate and up are fused in files.
+#include "families/decoder.h"
+
+namespace ashlar {
+namespace {
+
+void visit(FieldVisitor& v, Fields& f) {
+  visit_shape(v, f, {32, 4096, 32000, 2048, 32, 0, 11008});
+  v(f.ffn, "shared_intermediate_size", "feed_forward_length", 1024);
+  v(f.eps, "rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-6);
+  visit_head_dim(v, f);
+  visit_activation(v, f, "hidden_act", "silu");
+  visit_head(v, f, false);
+  v.demand("num_local_experts", 0);
+  visit_attention_only(v, f);
+  visit_rope(v, f.rope, f, 10000);
+  visit_position_embedding_type(v, f);
+  visit_attention_bias(v, f);
+  visit_granite_multipliers(v, f);
+}
+
+Block block(const Fields& f, int64_t layer) {
+  return {PreNorm{rms(f.eps), f.residual_scale}, grouped_attention(f, layer), dense(f)};
+}
+
+Blueprint blueprint(const Fields& f) { return decoder(f, "granite4", block); }
+
+void names(Names& n, const Fields& f) {
+  decoder_names(n, f, true);
+  const std::string mlp = "model.layers.{i}.shared_mlp.", both = mlp + "input_linear.weight";
+  n.add("layers.{i}.ffn.gate", {rows(both, 2 * f.ffn, 0, f.ffn)}, {"blk.{i}.ffn_gate.weight"});
+  n.add("layers.{i}.ffn.up", {rows(both, 2 * f.ffn, f.ffn, f.ffn)}, {"blk.{i}.ffn_up.weight"});
+  n.add("layers.{i}.ffn.down", {mlp + "output_linear.weight"}, {"blk.{i}.ffn_down.weight"});
+}
+
+}  // namespace
+
+const Family kGranite4{.name = "granite4",
+                       .model_types = {"granitemoehybrid"},
+                       .architectures = {"GraniteMoeHybridForCausalLM"},
+                       .gguf = "granite",
+                       .pre = "dbrx",
+                       .visit = visit,
+                       .blueprint = blueprint,
+                       .names = names};
+
+}  // namespace ashlar

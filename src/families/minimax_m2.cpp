@@ -1,0 +1,56 @@
+// MiniMax-M2: a norm over all query heads at once and over all keys, half of each head rotates;
+// experts by sigmoid, chosen with a correction bias, on every layer.
+#include "families/decoder.h"
+
+namespace ashlar {
+namespace {
+
+void visit(FieldVisitor& v, Fields& f) {
+  visit_shape(v, f, {62, 3072, 200064, 196608, 48, 8, 1536});
+  v(f.eps, "rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-6);
+  visit_head_dim(v, f, 128);
+  visit_activation(v, f, "hidden_act", "silu");
+  visit_head(v, f, false);
+  visit_rotary_dim(v, f);
+  visit_rope(v, f.rope, f, 5e6);
+  v(f.experts, "num_local_experts|num_experts", "expert_count", 256);
+  v(f.top_k, "num_experts_per_tok", "expert_used_count", 8);
+  v(f.expert_ffn, "intermediate_size", "expert_feed_forward_length", f.ffn);
+  v.word(f.scoring, "scoring_func", "expert_gating_func", {{"sigmoid", 2}}, "sigmoid", "sigmoid");
+  // What published configs say beside it, and Transformers implies.
+  v.refuse_unless("use_qk_norm", {true});
+  v.refuse_unless("qk_norm_type", {"per_layer"});
+  v.refuse_unless("use_routing_bias", {true});
+  v.refuse_unless("shared_intermediate_size", {0});
+  visit_every(v, "attn_type_list", f.layers, 1);
+  f.normalize = f.correction = true;
+}
+
+Block block(const Fields& f, int64_t layer) {
+  AttentionPart attention = grouped_attention(f, layer);
+  attention.qk_norm = QkNorm::projection;
+  attention.qk_norm_eps = f.eps;
+  return {PreNorm{rms(f.eps)}, attention, experts(f)};
+}
+
+Blueprint blueprint(const Fields& f) { return decoder(f, "minimax_m2", block); }
+
+void names(Names& n, const Fields& f) {
+  decoder_names(n, f);
+  qk_norm_names(n);
+  expert_names(n, "block_sparse_moe.gate", "block_sparse_moe.experts", "w1", "w3", "w2");
+  correction_name(n, "model.layers.{i}.block_sparse_moe.e_score_correction_bias");
+}
+
+}  // namespace
+
+const Family kMiniMaxM2{.name = "minimax_m2",
+                        .model_types = {"minimax_m2"},
+                        .architectures = {"MiniMaxM2ForCausalLM"},
+                        .gguf = "minimax-m2",
+                        .pre = "minimax-m2",
+                        .visit = visit,
+                        .blueprint = blueprint,
+                        .names = names};
+
+}  // namespace ashlar

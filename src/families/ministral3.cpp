@@ -1,0 +1,44 @@
+// Ministral 3 and Devstral 2: Llama's block, YaRN, and queries that grow with position beyond the
+// context that the model was first trained on. Published inside of Mistral 3's wrapper.
+#include "families/decoder.h"
+
+namespace ashlar {
+namespace {
+
+void visit(FieldVisitor& v, Fields& f) {
+  visit_shape(v, f, {34, 4096, 131072, 262144, 32, 8, 14336});
+  v(f.eps, "rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-5);
+  visit_head_dim(v, f, 128);
+  visit_activation(v, f, "hidden_act", "silu");
+  visit_head(v, f, false);
+  visit_tempered_rope(v, f, 10000);
+  v.nullable(f.window, "sliding_window", "attention.sliding_window", 0);
+}
+
+Block block(const Fields& f, int64_t layer) {
+  AttentionPart attention = grouped_attention(f, layer);
+  if (f.temperature)
+    attention.temperature = Temperature{f.temperature_scale, f.temperature_length, 0};
+  return {PreNorm{rms(f.eps)}, attention, dense(f)};
+}
+
+Blueprint blueprint(const Fields& f) { return decoder(f, "ministral3", block); }
+
+void names(Names& n, const Fields& f) { decoder_names(n, f, true); }
+
+// Mistral Small 3.1 shares the architecture's name.
+bool claims(const GgufKeys& keys) { return keys.keys.contains("attention.temperature_scale"); }
+
+}  // namespace
+
+const Family kMinistral3{.name = "ministral3",
+                         .model_types = {"ministral3"},
+                         .architectures = {"Ministral3ForCausalLM"},
+                         .gguf = "mistral3",
+                         .claims = claims,
+                         .pre = "tekken",
+                         .visit = visit,
+                         .blueprint = blueprint,
+                         .names = names};
+
+}  // namespace ashlar

@@ -1,0 +1,49 @@
+// Mixtral 8x7B and 8x22B: Mistral's block with a mixture of experts on every layer, the weights of
+// the chosen ones summing to 1.
+#include "families/decoder.h"
+
+namespace ashlar {
+namespace {
+
+void visit(FieldVisitor& v, Fields& f) {
+  visit_shape(v, f, {32, 4096, 32000, 131072, 32, 8, 14336});
+  v(f.eps, "rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-5);
+  visit_head_dim(v, f);
+  visit_activation(v, f, "hidden_act", "silu");
+  visit_head(v, f, false);
+  visit_rope(v, f.rope, f, 1e6);
+  v.nullable(f.window, "sliding_window", "attention.sliding_window", 0);
+  v(f.experts, "num_local_experts|num_experts", "expert_count", 8);
+  v(f.top_k, "num_experts_per_tok", "expert_used_count", 2);
+  f.expert_ffn = f.ffn;
+  f.normalize = true;
+}
+
+Block block(const Fields& f, int64_t layer) {
+  return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), experts(f)};
+}
+
+Blueprint blueprint(const Fields& f) { return decoder(f, "mixtral", block); }
+
+void names(Names& n, const Fields& f) {
+  decoder_names(n, f, true);
+  expert_names(n, "block_sparse_moe.gate", "block_sparse_moe.experts", "w1", "w3", "w2");
+}
+
+bool claims(const GgufKeys& keys) {
+  return keys.keys.contains("expert_count") && keys.keys["expert_count"] != 0;
+}
+
+}  // namespace
+
+const Family kMixtral{.name = "mixtral",
+                      .model_types = {"mixtral"},
+                      .architectures = {"MixtralForCausalLM"},
+                      .gguf = "llama",
+                      .claims = claims,
+                      .pre = "default",
+                      .visit = visit,
+                      .blueprint = blueprint,
+                      .names = names};
+
+}  // namespace ashlar

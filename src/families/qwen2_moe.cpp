@@ -1,0 +1,48 @@
+// Qwen1.5-MoE and Qwen2-57B-A14B: Qwen2's attention, experts whose weights need not sum to 1, and a
+// shared expert behind a gate.
+#include "families/decoder.h"
+
+namespace ashlar {
+namespace {
+
+void visit(FieldVisitor& v, Fields& f) {
+  visit_shape(v, f, {24, 2048, 151936, 32768, 16, 16, 5632});
+  v(f.eps, "rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-6);
+  visit_head_dim(v, f);
+  visit_activation(v, f, "hidden_act", "silu");
+  visit_head(v, f, false);
+  visit_rope(v, f.rope, f, 10000);
+  v(f.qkv_bias, "qkv_bias", "?blk.0.attn_q.bias", true);
+  visit_qwen2_moe_windows(v, f);
+  visit_experts(v, f, {.experts = 60, .top_k = 4, .width = 1408}, false);
+  v(f.shared_ffn, "shared_expert_intermediate_size", "expert_shared_feed_forward_length", 5632,
+    f.ffn);
+}
+
+Block block(const Fields& f, int64_t layer) {
+  if (!f.has_experts(layer)) return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), dense(f)};
+  ExpertFfnPart mixture = experts(f);
+  mixture.shared_gate = true;
+  return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), mixture};
+}
+
+Blueprint blueprint(const Fields& f) { return decoder(f, "qwen2_moe", block); }
+
+void names(Names& n, const Fields& f) {
+  decoder_names(n, f);
+  expert_names(n);
+  gated_shared_names(n);
+}
+
+}  // namespace
+
+const Family kQwen2Moe{.name = "qwen2_moe",
+                       .model_types = {"qwen2_moe"},
+                       .architectures = {"Qwen2MoeForCausalLM"},
+                       .gguf = "qwen2moe",
+                       .pre = "qwen2",
+                       .visit = visit,
+                       .blueprint = blueprint,
+                       .names = names};
+
+}  // namespace ashlar
