@@ -11,6 +11,8 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "hub/cache.h"
+#include "model/folder_kind.h"
 
 namespace ashlar::app {
 
@@ -68,10 +70,14 @@ bool has_weights(const std::string& model) {
   std::error_code ignored;
   if (!fs::is_directory(model, ignored))
     return model.ends_with(".gguf") || model.ends_with(".safetensors");
-  for (const auto& entry : fs::directory_iterator(model, ignored)) {
-    if (entry.path().extension() == ".safetensors") return true;
-  }
-  return false;
+  const fs::path folder = snapshot_of(model);
+  bool there = false;
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
+    there = there || entry.path().extension() == ".safetensors";
+  if (!there || !fs::exists(folder / "config.json", ignored)) return there;
+  // Weights that cannot be read say nothing; the config alone does.
+  return unread_weights(folder, read_json(folder / "config.json")).empty() &&
+         !has_placeholders(folder);
 }
 
 namespace {

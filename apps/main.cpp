@@ -45,6 +45,13 @@ std::string unknown_command(const CLI::App& app, int argc, char** argv) {
                      argv[1], ashlar::nearest(argv[1], names, 1).at(0));
 }
 
+/// A message that quotes a file may be as long as the file wants.
+std::string shortened(const std::string& message) {
+  constexpr size_t kMost = 4000;
+  if (message.size() <= kMost) return message;
+  return fmt::format("{} ... ({} more bytes)", message.substr(0, kMost), message.size() - kMost);
+}
+
 int code_of(ashlar::ErrorKind kind) { return kind == ashlar::ErrorKind::resource ? 3 : 1; }
 
 }  // namespace
@@ -96,7 +103,7 @@ int main(int argc, char** argv) {
     return e.code;
   } catch (const ashlar::Error& e) {
     std::fflush(stdout);
-    std::fprintf(stderr, "ashlar: %s\n", e.what());
+    std::fprintf(stderr, "ashlar: %s\n", shortened(e.what()).c_str());
     return code_of(e.kind());
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "ashlar: out of memory: try a smaller model, --context or --weights\n");

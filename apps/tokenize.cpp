@@ -68,13 +68,24 @@ std::vector<TokenId> ids_of(const Json& list, const std::string& where) {
   return ids;
 }
 
+/// The text of ids that the tokenizer has; Error(invalid) for another.
+std::string decoded(const Tokenizer& tokenizer, const std::vector<TokenId>& ids, bool no_special) {
+  for (const TokenId id : ids) {
+    if (tokenizer.piece(id).empty()) {
+      fail(ErrorKind::invalid, "token id {}: the tokenizer has no such token, its ids end at {}",
+           id, tokenizer.size() - 1);
+    }
+  }
+  return tokenizer.decode(ids, no_special);
+}
+
 void detokenize(const TextOptions& o) {
   if (o.ids.empty() == o.lines.empty()) {
     fail(ErrorKind::invalid, "expected exactly one of --ids 1,2,3 and --lines-json F");
   }
   const auto tokenizer = tokenizer_of(o.model);
   if (o.lines.empty()) {
-    const std::string text = tokenizer->decode(parse_ids(o.ids, "--ids"), o.no_special);
+    const std::string text = decoded(*tokenizer, parse_ids(o.ids, "--ids"), o.no_special);
     if (o.json)
       std::printf("%s\n", dump({{"text", text}}).c_str());
     else
@@ -86,7 +97,7 @@ void detokenize(const TextOptions& o) {
     fail(ErrorKind::invalid, "{}: expected a JSON list of lists of token ids", o.lines);
   Json all = Json::array();
   for (const Json& list : lists)
-    all.push_back(tokenizer->decode(ids_of(list, o.lines), o.no_special));
+    all.push_back(decoded(*tokenizer, ids_of(list, o.lines), o.no_special));
   std::printf("%s\n", dump(all).c_str());
 }
 

@@ -5,10 +5,12 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <system_error>
 
 #include "base/error.h"
 #include "base/output_file.h"
+#include "base/placeholder.h"
 
 namespace ashlar {
 
@@ -45,17 +47,82 @@ void fail_json(std::string_view where, std::string_view why) {
        why.size() > kMost ? "..." : "");
 }
 
+namespace {
+
+/// What Python writes for numbers that JSON has no words for, and a text that stands for each.
+struct NamedNumber {
+  std::string_view name, marker;
+  double value;
+};
+constexpr NamedNumber kNamedNumbers[] = {
+    {"-Infinity", "\x01-Infinity", -std::numeric_limits<double>::infinity()},
+    {"Infinity", "\x01Infinity", std::numeric_limits<double>::infinity()},
+    {"NaN", "\x01NaN", std::numeric_limits<double>::quiet_NaN()}};
+
+/// `text` with markers in the place of such numbers; empty if it has none.
+std::string with_markers(std::string_view text) {
+  std::string out;
+  bool in_string = false;
+  size_t copied = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (in_string && text[i] == '\\') {
+      ++i;
+    } else if (text[i] == '"') {
+      in_string = !in_string;
+    } else if (!in_string) {
+      for (const NamedNumber& n : kNamedNumbers) {
+        if (!text.substr(i).starts_with(n.name)) continue;
+        out.append(text.substr(copied, i - copied)).append("\"\\u0001");
+        out.append(n.marker.substr(1)).append("\"");
+        copied = i + n.name.size();
+        i = copied - 1;
+        break;
+      }
+    }
+  }
+  return copied == 0 ? "" : out.append(text.substr(copied));
+}
+
+void replace_markers(Json& json) {
+  if (json.is_structured()) {
+    for (Json& item : json) replace_markers(item);
+  } else if (json.is_string()) {
+    for (const NamedNumber& n : kNamedNumbers) {
+      if (json.get_ref<const std::string&>() == n.marker) {
+        json = n.value;
+        return;
+      }
+    }
+  }
+}
+
+}  // namespace
+
 Json parse_json(std::string_view text, std::string_view where, int max_depth) {
   check_json_depth(text, where, max_depth);
   try {
     return Json::parse(text.begin(), text.end());
   } catch (const Json::exception& e) {
-    fail_json(where, e.what());
+    const std::string marked = with_markers(text);
+    if (marked.empty()) fail_json(where, e.what());
+    try {
+      Json json = Json::parse(marked);
+      replace_markers(json);
+      return json;
+    } catch (const Json::exception& again) {
+      fail_json(where, again.what());
+    }
   }
 }
 
+namespace {
+constexpr size_t kMostJson = size_t{1} << 28;  // an index of a million tensors is a tenth of it
+}
+
 Json read_json(const std::filesystem::path& file) {
-  return parse_json(read_file(file), file.string());
+  const std::string text = read_file(file, kMostJson);
+  refuse_placeholder(text, file.string());
+  return parse_json(text, file.string());
 }
 
 namespace {

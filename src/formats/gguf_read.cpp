@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/mapped_file.h"
+#include "base/placeholder.h"
 #include "formats/aligned.h"
 #include "formats/gguf.h"
 #include "formats/gguf_cursor.h"
@@ -262,6 +263,9 @@ const GgufValue* GgufFile::find(const std::string& key) const {
 
 void GgufFile::add_part(const std::filesystem::path& file, int number, int count) {
   const auto mapped = MappedFile::open(file);
+  refuse_placeholder(
+      {reinterpret_cast<const char*>(mapped->bytes().data()), mapped->bytes().size()},
+      file.string());
   Cursor in(mapped->bytes(), file.string());
   check_header(in);
   const auto tensors = in.read<uint64_t>("tensor count");
@@ -289,6 +293,10 @@ void GgufFile::add_part(const std::filesystem::path& file, int number, int count
 
   const auto split_count = metadata.find("split.count");
   const int64_t announced = split_count == metadata.end() ? 1 : split_count->second.as_int();
+  if (announced < 0) {
+    fail(ErrorKind::format, "{}: split.count is {}, expected the number of parts", in.where(),
+         announced);
+  }
   if (announced > 1 && announced != count) {
     fail(ErrorKind::format,
          "{}: part of a file split in {}; expected a name ending in -{:05}-of-{:05}.gguf with all "

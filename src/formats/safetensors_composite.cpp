@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <string_view>
 
@@ -275,7 +276,32 @@ std::vector<Logical> find_composites(const RawTensors& raw, Fp8Blocks blocks) {
   return found;
 }
 
+namespace {
+
+/// Doubles as float32. Error where one is beyond their range.
+Tensor narrowed(const RawTensor& raw) {
+  std::byte* data = nullptr;
+  Tensor result = make_tensor(Format::f32, raw.sizes, &data);
+  auto* out = reinterpret_cast<float*>(data);
+  for (int64_t i = 0; i < result.elements(); ++i) {
+    double wide = 0;
+    std::memcpy(&wide, raw.bytes.data() + i * 8, sizeof(wide));
+    out[i] = static_cast<float>(wide);
+    if (std::isfinite(wide) && !std::isfinite(out[i])) {
+      fail(ErrorKind::unsupported, "{}: the value {:.6g} of F64 is beyond the range of float32",
+           at(raw), wide);
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
 Logical plain(const RawTensor& raw) {
+  if (raw.dtype == "F64") {
+    const auto make = [raw] { return narrowed(raw); };
+    return {raw.name, {Format::f32, raw.sizes, raw.file}, make, {raw.name}};
+  }
   const auto format = format_of_dtype(raw.dtype);
   if (!format) {
     return refused(

@@ -10,6 +10,8 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mapped_file.h"
+#include "base/placeholder.h"
+#include "base/regular_file.h"
 
 namespace ashlar {
 namespace {
@@ -134,6 +136,8 @@ class HeaderEvents : public Events {
     if (depth_ == 2 && in_metadata_) {
       metadata[key_] = value;
     } else if (depth_ == 2 && key_ == "dtype") {
+      if (!rows.back().dtype.empty())
+        fail(ErrorKind::format, "{}: tensor \"{}\" has two of \"dtype\"", where_, rows.back().name);
       rows.back().dtype = value;
     } else if (depth_ != 2) {
       return other("a string");
@@ -289,6 +293,7 @@ SafetensorsHeader read_safetensors(const std::filesystem::path& file) {
   const auto mapped = MappedFile::open(file);
   const std::span<const std::byte> bytes = mapped->bytes();
   const std::string where = file.string();
+  refuse_placeholder({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, where);
   uint64_t length = 0;
   if (bytes.size() < sizeof(length)) {
     fail(ErrorKind::format, "{}: {} bytes, too few for a safetensors file", where, bytes.size());
@@ -323,7 +328,8 @@ SafetensorsHeader read_safetensors(const std::filesystem::path& file) {
 }
 
 std::map<std::string, std::string> read_safetensors_index(const std::filesystem::path& file) {
-  const std::string text = read_file(file, size_t{1} << 28);
+  const std::string text = read_regular_file(file, size_t{1} << 28);
+  refuse_placeholder(text, file.string());
   IndexEvents events(file.string());
   parse(text, &events);
   if (!events.found) fail(ErrorKind::format, "{}: no \"weight_map\"", file.string());

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/regular_file.h"
 #include "formats/safetensors.h"
 #include "formats/safetensors_composite.h"
 
@@ -78,10 +79,13 @@ Source with_index(const fs::path& folder, const std::string& index) {
   source.placed = read_safetensors_index(folder / index);
   std::set<std::string> files;
   for (const auto& [tensor, file] : source.placed) {
-    if (file.empty() || file.find('/') != std::string::npos || file == "..") {
+    constexpr size_t kLongestName = 255;
+    if (file.empty() || file.size() > kLongestName || file == ".." ||
+        file.find_first_of(std::string_view("/\0", 2)) != std::string::npos) {
       fail(ErrorKind::format,
-           "{}: tensor \"{}\" is said to be in \"{}\", expected a file name of the same folder",
-           (folder / index).string(), tensor, file);
+           "{}: tensor \"{}\" is said to be in {}, expected a file name of the same folder",
+           (folder / index).string(), tensor.substr(0, 100),
+           Json(file.substr(0, 100)).dump(-1, ' ', false, Json::error_handler_t::replace));
     }
     files.insert(file);
   }
@@ -133,7 +137,7 @@ Source files_of(const fs::path& folder) {
 Fp8Blocks fp8_blocks(const fs::path& folder) {
   Fp8Blocks blocks;
   if (!is_there(folder / "config.json")) return blocks;
-  const Json config = read_json(folder / "config.json");
+  const Json config = read_regular_json(folder / "config.json");
   const auto quantization = config.is_object() ? config.find("quantization_config") : config.end();
   if (quantization == config.end() || !quantization->is_object()) return blocks;
   const auto size = quantization->find("weight_block_size");

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 #include "base/error.h"
@@ -212,6 +213,37 @@ bool is_buffer(const std::string& name) {
          name.ends_with("rope_factors_short.weight");
 }
 
+/// Whether a tensor belongs to one of the decoder's layers and takes part in its computation.
+bool in_layer(const std::string& name, int64_t layers) {
+  if (!name.ends_with(".weight") && !name.ends_with(".bias") && !name.ends_with(".scale"))
+    return false;
+  // Layers of multi-token prediction that are counted by themselves.
+  if (name.starts_with("mtp.") || name.find(".mtp.") != std::string::npos) return false;
+  for (const std::string_view root : {"layers.", "blk.", "h."}) {
+    const size_t at = name.starts_with(root) ? 0 : name.find("." + std::string(root));
+    if (at == std::string::npos) continue;
+    const char* begin = name.data() + at + root.size() + (at == 0 ? 0 : 1);
+    int64_t layer = -1;
+    const auto r = std::from_chars(begin, name.data() + name.size(), layer);
+    if (r.ec == std::errc() && *r.ptr == '.' && layer >= 0 && layer < layers) return true;
+  }
+  return false;
+}
+
+/// Error for tensors of the decoder's layers that the architecture does not read: the result would
+/// be another than the model's.
+void refuse_unread(const Checkpoint& checkpoint, const std::set<std::string>& used,
+                   const Family& family, int64_t layers, const std::string& where) {
+  for (const auto& [name, entry] : checkpoint.entries()) {
+    if (used.contains(name) || is_buffer(name) || is_vision(name) || !in_layer(name, layers))
+      continue;
+    fail(ErrorKind::unsupported,
+         "{}: the tensor {} belongs to a layer, and the architecture {} with this config does not "
+         "read it",
+         where, name, family.name);
+  }
+}
+
 std::vector<std::string> notices_of(const Checkpoint& checkpoint,
                                     const std::set<std::string>& used) {
   int64_t vision = 0, extra = 0;
@@ -371,6 +403,7 @@ Bound bind_weights(Blueprint& bp, Graph& graph, const Family& family, const Chec
          differences.count(), used.size() + static_cast<size_t>(differences.missing_count()),
          family.name, nearest_family(checkpoint, family, bp, gguf), differences.text());
   }
+  refuse_unread(checkpoint, used, family, layers, where);
   for (const Found& f : found) {
     const Format format = checkpoint.entries().at(f.tensors[0]).format;
     made += assembled_bytes(*f.param, *f.source, f.layout, f.is_transposed, format);

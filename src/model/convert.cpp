@@ -12,6 +12,7 @@
 #include "families/mix_model.h"
 #include "formats/gguf.h"
 #include "formats/safetensors.h"
+#include "model/checked_tensor.h"
 #include "model/file_tensors.h"
 #include "model/text_export.h"
 
@@ -67,8 +68,8 @@ void write_safetensors(const Model& model, const fs::path& out, const ConvertOpt
     elements[format] += element_count(tensor.sizes, tensor.name);
     const Sizes sizes = tensor.sizes;
     const std::string name = tensor.name;
-    writer.add_tensor(name, format, sizes, [t = std::move(tensor), format] {
-      return disassembled(t.pieces, t.sizes, format);
+    writer.add_tensor(name, format, sizes, [t = std::move(tensor), format, &options] {
+      return checked_tensor(t, format, options.notice);
     });
   }
   Format most = Format::f32;
@@ -171,12 +172,32 @@ void write_gguf(const Model& model, const fs::path& out, const ConvertOptions& o
   for (size_t i = 0; i < tensors.size(); ++i) {
     const Sizes sizes = tensors[i].sizes;
     const std::string name = tensors[i].name;
-    writer.add_tensor(name, formats[i], sizes, [t = std::move(tensors[i]), format = formats[i]] {
-      return disassembled(t.pieces, t.sizes, format);
-    });
+    writer.add_tensor(name, formats[i], sizes,
+                      [t = std::move(tensors[i]), format = formats[i], &options] {
+                        return checked_tensor(t, format, options.notice);
+                      });
   }
   if (out.has_parent_path()) fs::create_directories(out.parent_path(), code);
   writer.write(out);
+}
+
+}  // namespace
+
+namespace {
+
+/// Blocks that become blocks of another format lose twice.
+void note_requantising(const Model& model, const ConvertOptions& options) {
+  if (options.weights.empty() || !options.notice) return;
+  const auto mix = mix_named(options.weights);
+  if (!mix || info(mix->format).exact) return;
+  for (const auto& [name, tensor] : model.weights) {
+    if (info(tensor.format).exact || tensor.format == mix->format) continue;
+    options.notice(
+        fmt::format("the weights are quantised already ({} as {}): quantised again as {} they lose "
+                    "more than from the original checkpoint",
+                    name, info(tensor.format).name, options.weights));
+    return;
+  }
 }
 
 }  // namespace
@@ -186,6 +207,7 @@ void convert_model(const Model& model, const fs::path& out, const ConvertOptions
   const std::string to = !options.to.empty()          ? options.to
                          : out.extension() == ".gguf" ? "gguf"
                                                       : "safetensors";
+  note_requantising(model, options);
   if (to == "gguf") return write_gguf(model, out, options);
   if (to == "safetensors") return write_safetensors(model, out, options);
   fail(ErrorKind::invalid, "to {}: expected safetensors or gguf", to);

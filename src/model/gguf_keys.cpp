@@ -12,6 +12,31 @@ Json json_of(const GgufValue& value) {
 
 }  // namespace
 
+void refuse_other_kinds(const GgufFile& file, const std::string& where) {
+  const auto text = [&](const char* key) {
+    const GgufValue* value = file.find(key);
+    return value == nullptr || value->type() != GgufType::string ? std::string()
+                                                                 : value->as_string();
+  };
+  const std::string type = text("general.type"), architecture = text("general.architecture");
+  if (type == "mmproj" || architecture == "clip") {
+    fail(ErrorKind::unsupported,
+         "{}: is the projector of a model's vision or audio tower (general.type mmproj), not a "
+         "model: name the file of the language model",
+         where);
+  }
+  if (type == "adapter" || type == "lora" || file.find("adapter.type") != nullptr) {
+    fail(ErrorKind::unsupported,
+         "{}: is an adapter (general.type {}; LoRA), not a model: name the base model; llama.cpp's "
+         "llama-export-lora merges the two",
+         where, type.empty() ? "adapter" : type);
+  }
+  if (type == "imatrix") {
+    fail(ErrorKind::unsupported,
+         "{}: is an importance matrix for quantisers (general.type imatrix), not a model", where);
+  }
+}
+
 Read read_gguf(const GgufFile& file, const std::string& where) {
   const GgufValue* architecture = file.find("general.architecture");
   if (architecture == nullptr)

@@ -2,9 +2,12 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/regular_file.h"
 #include "formats/gguf.h"
 #include "formats/safetensors.h"
 #include "model/bind.h"
+#include "model/consolidated.h"
+#include "model/folder_kind.h"
 #include "model/gguf_keys.h"
 #include "model/model.h"
 #include "model/random_weights.h"
@@ -44,14 +47,31 @@ std::string folder_name(const fs::path& folder) {
   return (code ? folder : full).filename().string();
 }
 
+/// The text parts; where only the architecture is asked for, broken ones are no reason to fail.
+template <class F>
+TextModel text_for(const LoadOptions& options, F read) {
+  try {
+    return read();
+  } catch (const Error& e) {
+    if (options.need_weights) throw;
+    TextModel text;
+    text.chat_variables = Json::object();
+    text.tokenizer_error = e.what();
+    return text;
+  }
+}
+
+void load_consolidated(const fs::path& folder, const LoadOptions& options, Model* model);
+
 void load_folder(const fs::path& folder, const LoadOptions& options, Model* model) {
   const fs::path file = folder / "config.json";
   std::error_code code;
   if (!fs::exists(file, code)) {
-    fail(ErrorKind::io, "{}: expected config.json and safetensors files, or a GGUF file",
-         folder.string());
+    if (is_consolidated(folder)) return load_consolidated(folder, options, model);
+    fail_no_model(folder);
   }
-  const Read read = read_config(read_json(file), file.string());
+  const Json config = read_regular_json(file);
+  const Read read = read_config(config, file.string());
   model->blueprint = read.blueprint;
   model->blueprint.name = folder_name(folder);
   model->graph = graph_of(model->blueprint);
@@ -64,15 +84,42 @@ void load_folder(const fs::path& folder, const LoadOptions& options, Model* mode
            "{}: weights are pickled PyTorch (.bin), which is not read; save them as safetensors",
            folder.string());
     }
+    if (const std::string why = unread_weights(folder, config); !why.empty())
+      throw Error(ErrorKind::unsupported, why);
     const auto files = SafetensorsFolder::open(folder);
+    if (const std::string why = unread_weights(*files, folder.string()); !why.empty())
+      throw Error(ErrorKind::unsupported, why);
     set_bound(model, bind_weights(model->blueprint, model->graph, *read.family, *files, false,
                                   folder.string(), options.progress));
+    if (fs::exists(folder / "adapter_config.json", code)) {
+      model->notices.push_back(fmt::format(
+          "{}: an adapter (LoRA) lies beside the model and is not applied", folder.string()));
+    }
   }
-  set_text(model, text_of_folder(folder));
+  set_text(model, text_for(options, [&] { return text_of_folder(folder); }));
+}
+
+/// Mistral's own format: params.json, consolidated.safetensors, tekken.json.
+void load_consolidated(const fs::path& folder, const LoadOptions& options, Model* model) {
+  const fs::path file = folder / "params.json";
+  const Read read =
+      read_config(config_of_params(read_regular_json(file), file.string()), file.string());
+  model->blueprint = read.blueprint;
+  model->blueprint.name = folder_name(folder);
+  model->graph = graph_of(model->blueprint);
+  if (options.random) {
+    make_up(model, options);
+  } else if (options.need_weights) {
+    set_bound(model,
+              bind_weights(model->blueprint, model->graph, *read.family, ConsolidatedNames(folder),
+                           true, folder.string(), options.progress));
+  }
+  set_text(model, text_for(options, [&] { return text_of_folder(folder); }));
 }
 
 void load_gguf(const fs::path& path, const LoadOptions& options, Model* model) {
   const auto file = GgufFile::open(path);
+  refuse_other_kinds(*file, path.string());
   const Read read = read_gguf(*file, path.string());
   model->blueprint = read.blueprint;
   const GgufValue* name = file->find("general.name");
@@ -85,7 +132,7 @@ void load_gguf(const fs::path& path, const LoadOptions& options, Model* model) {
     set_bound(model, bind_weights(model->blueprint, model->graph, *read.family, *file, true,
                                   path.string(), options.progress));
   }
-  set_text(model, text_of_gguf(*file, path.string()));
+  set_text(model, text_for(options, [&] { return text_of_gguf(*file, path.string()); }));
 }
 
 void load_named(const std::string& name, const LoadOptions& options, Model* model) {

@@ -7,7 +7,9 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/regular_file.h"
 #include "blueprint/blueprint.h"
+#include "hub/cache.h"
 
 namespace ashlar {
 
@@ -27,7 +29,10 @@ std::vector<fs::path> ending_with(const fs::path& folder, const std::string& ext
 
 /// The one GGUF file of a folder, or the first part of the one split file.
 fs::path only_gguf(const fs::path& folder) {
-  const std::vector<fs::path> files = ending_with(folder, ".gguf");
+  std::vector<fs::path> files = ending_with(folder, ".gguf");
+  std::erase_if(files, [](const fs::path& f) {  // the projector of a vision tower lies beside
+    return f.filename().string().find("mmproj") != std::string::npos;
+  });
   if (files.size() == 1) return files[0];
   if (files.empty() || files[0].filename().string().find("-00001-of-") == std::string::npos)
     return {};
@@ -46,6 +51,8 @@ ModelSource find_source(const std::string& model) {
   const fs::path path = model;
   std::error_code code;
   if (fs::is_directory(path, code)) {
+    if (const fs::path snapshot = snapshot_of(path); snapshot != path)
+      return find_source(snapshot.string());
     if (fs::exists(path / "config.json", code)) return {Is::folder, path};
     const fs::path gguf = only_gguf(path);
     if (!gguf.empty()) return {Is::gguf, gguf};
@@ -60,10 +67,11 @@ ModelSource find_source(const std::string& model) {
       fail(ErrorKind::io, "{}: no such file", model);
     return {Is::blueprint, path};
   }
+  check_regular(path);
   const fs::path beside = path.has_parent_path() ? path.parent_path() : fs::path(".");
   const std::string name = path.filename().string();
   if (path.extension() == ".gguf") return {Is::gguf, path};
-  if (path.extension() == ".safetensors" || name == "config.json" ||
+  if (path.extension() == ".safetensors" || name == "config.json" || name == "params.json" ||
       name.ends_with(".safetensors.index.json"))
     return {Is::folder, beside};
   if (path.extension() == ".json") return {Is::blueprint, path};

@@ -3,7 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
+#include "base/regular_file.h"
 #include "model/source.h"
 
 namespace ashlar {
@@ -41,10 +44,10 @@ void copy_text_files(const fs::path& from, OutputFolder& to) {
     if (fs::is_directory(from / name, code)) {
       for (const auto& entry : fs::directory_iterator(from / name, code)) {
         if (entry.is_regular_file())
-          to.add_text(fs::path(name) / entry.path().filename(), read_file(entry.path()));
+          to.add_text(fs::path(name) / entry.path().filename(), read_regular_file(entry.path()));
       }
     } else {
-      to.add_text(name, read_file(from / name));
+      to.add_text(name, read_regular_file(from / name));
     }
   }
 }
@@ -72,6 +75,38 @@ void make_text_files(const Model& model, const fs::path& gguf, OutputFolder& fol
   folder.add_text("generation_config.json", generation.dump(2) + "\n");
 }
 
+/// Whether a token of this spelling ends a message after which others than the user go on.
+bool ends_message(const std::string& piece) {
+  for (const char* known : {"<|eom_id|>", "<|eom|>", "<|observation|>", "<|call|>"}) {
+    if (piece == known) return true;
+  }
+  return false;
+}
+
+/// GGUF's three places for tokens that end a generation, and the list that names all where three
+/// places do not say it.
+void set_end_keys(const Model& model, std::optional<int64_t> eos, GgufWriter* writer) {
+  const auto key = [](const char* name) { return std::string("tokenizer.ggml.") + name; };
+  std::vector<TokenId> others = model.end_tokens;
+  if (!eos && !others.empty()) eos = others.front();
+  if (!eos) return;
+  writer->set(key("eos_token_id"), static_cast<uint32_t>(*eos));
+  std::erase(others, static_cast<TokenId>(*eos));
+  std::stable_partition(others.begin(), others.end(),
+                        [&](TokenId id) { return !ends_message(model.tokenizer->piece(id)); });
+  const bool message_only = others.size() == 1 && ends_message(model.tokenizer->piece(others[0]));
+  const size_t eom = message_only ? 0 : 1;
+  if (!others.empty() && eom > 0)
+    writer->set(key("eot_token_id"), static_cast<uint32_t>(others[0]));
+  if (others.size() > eom) {
+    writer->set(key("eom_token_id"),
+                static_cast<uint32_t>(message_only ? others[0] : others.back()));
+  }
+  // Readers add tokens by their spelling; the list says which are meant.
+  std::vector<int32_t> all(model.end_tokens.begin(), model.end_tokens.end());
+  if (!all.empty()) writer->set(key("eos_token_ids"), all);
+}
+
 }  // namespace
 
 void add_token_ids(const Model& model, Json* config) {
@@ -81,7 +116,7 @@ void add_token_ids(const Model& model, Json* config) {
     const fs::path file = source->path / "config.json";
     std::error_code code;
     if (!fs::exists(file, code)) return;
-    const Json original = read_json(file);
+    const Json original = read_regular_json(file);
     const auto inner = original.find("text_config");
     for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
       const Json* value = original.contains(key) ? &original[key] : nullptr;
@@ -137,6 +172,14 @@ void set_text_keys(const Model& model, const Family& family, GgufWriter* writer,
                     "text otherwise",
                     spec.where));
   }
+  for (const AddedToken& token : spec.added) {
+    if (!notice || !(token.lstrip || token.rstrip || token.single_word)) continue;
+    notice(fmt::format(
+        "{}: GGUF has no words for lstrip, rstrip and single_word, which {} and perhaps "
+        "others have; readers of the file keep the white space beside such tokens",
+        spec.where, token.content));
+    break;
+  }
   writer->set(key("model"), data.model);
   writer->set(key("pre"), data.pre);
   writer->set(key("tokens"), data.tokens);
@@ -147,7 +190,7 @@ void set_text_keys(const Model& model, const Family& family, GgufWriter* writer,
     if (value && *value >= 0) writer->set(key(name), static_cast<uint32_t>(*value));
   };
   id("bos_token_id", data.bos);
-  id("eos_token_id", data.eos);
+  set_end_keys(model, data.eos, writer);
   id("unknown_token_id", data.unk);
   if (const auto pad = model.chat_variables.find("pad_token");
       pad != model.chat_variables.end() && pad->is_string()) {

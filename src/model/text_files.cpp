@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/regular_file.h"
 
 namespace ashlar {
 namespace {
@@ -16,7 +17,7 @@ namespace fs = std::filesystem;
 std::optional<Json> object_in(const fs::path& file) {
   std::error_code code;
   if (!fs::exists(file, code)) return std::nullopt;
-  Json json = read_json(file);
+  Json json = read_regular_json(file);
   if (!json.is_object()) fail(ErrorKind::format, "{}: expected a JSON object", file.string());
   return json;
 }
@@ -63,24 +64,29 @@ void take_template(const Json& value, const std::string& where, TextModel* text)
 }
 
 void add_end(int64_t id, TextModel* text) {
-  if (id < 0 || id > INT32_MAX) return;
+  if (id < 0 || id > INT32_MAX) return;  // how GGUF says that there is none
   const auto token = static_cast<TokenId>(id);
   if (std::find(text->end_tokens.begin(), text->end_tokens.end(), token) == text->end_tokens.end())
     text->end_tokens.push_back(token);
 }
 
-/// eos_token_id: a number or a list of them.
-bool add_ends(const std::optional<Json>& file, TextModel* text) {
+/// eos_token_id: a number or a list of them. Error(format) for what is neither.
+bool add_ends(const fs::path& path, TextModel* text) {
+  const std::optional<Json> file = object_in(path);
   if (!file) return false;
   auto it = file->find("eos_token_id");
   if (it == file->end() || it->is_null()) {
     const auto inner = file->find("text_config");
     if (inner == file->end() || !inner->is_object()) return false;
     it = inner->find("eos_token_id");
-    if (it == inner->end()) return false;
+    if (it == inner->end() || it->is_null()) return false;
   }
   const auto add = [&](const Json& id) {
-    if (id.is_number_integer()) add_end(id.get<int64_t>(), text);
+    if (!id.is_number_unsigned() || id.get<uint64_t>() > INT32_MAX) {
+      fail(ErrorKind::format, "{}: eos_token_id: expected token ids from 0, found {}",
+           path.string(), id.dump().substr(0, 80));
+    }
+    add_end(id.get<int64_t>(), text);
   };
   if (it->is_array()) {
     for (const Json& id : *it) add(id);
@@ -143,12 +149,12 @@ TextModel text_of_folder(const fs::path& folder) {
   std::error_code code;
   constexpr size_t kMost = size_t{1} << 24;
   if (fs::exists(folder / "chat_template.jinja", code))
-    text.chat_template = read_file(folder / "chat_template.jinja", kMost);
+    text.chat_template = read_regular_file(folder / "chat_template.jinja", kMost);
   const fs::path tools = folder / "additional_chat_templates" / "tool_use.jinja";
-  if (fs::exists(tools, code)) text.tool_chat_template = read_file(tools, kMost);
+  if (fs::exists(tools, code)) text.tool_chat_template = read_regular_file(tools, kMost);
 
-  const bool said = add_ends(object_in(folder / "generation_config.json"), &text) ||
-                    add_ends(object_in(folder / "config.json"), &text);
+  const bool said =
+      add_ends(folder / "generation_config.json", &text) || add_ends(folder / "config.json", &text);
   if (text.tokenizer && text.tokenizer->eos()) add_end(*text.tokenizer->eos(), &text);
   if (!said) add_turn_ends(&text);
   return text;
@@ -184,8 +190,9 @@ TextModel text_of_gguf(const GgufFile& file, const std::string& where) {
   }
   if (const GgufValue* v = file.find("tokenizer.ggml.eos_token_ids")) {
     for (const int64_t id : v->as_ints()) add_end(id, &text);
+  } else {
+    add_turn_ends(&text);
   }
-  add_turn_ends(&text);
   std::erase_if(text.end_tokens,
                 [&](TokenId id) { return id >= static_cast<int64_t>(data.tokens.size()); });
   return text;

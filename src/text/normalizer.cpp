@@ -92,14 +92,27 @@ NormalizerPtr mapping(F map) {
   return std::make_shared<Mapping<F>>(std::move(map));
 }
 
+/// Normalizers may multiply a text, one after the other.
+void check_growth(size_t bytes) {
+  constexpr size_t kMost = size_t{1} << 28;
+  if (bytes > kMost) {
+    fail(ErrorKind::resource,
+         "the tokenizer's normalizers make more than {} bytes of this text; give it in parts, if "
+         "the tokenizer is meant to do that",
+         kMost);
+  }
+}
+
 class ReplaceChar final : public Normalizer {
  public:
   ReplaceChar(char from, std::string content) : from_(from), content_(std::move(content)) {}
   void apply(std::string& text) const override {
     const auto count = static_cast<size_t>(std::count(text.begin(), text.end(), from_));
     if (count == 0) return;
+    const size_t size = text.size() + count * content_.size() - count;
+    check_growth(size);
     std::string out;
-    out.resize(text.size() + count * content_.size() - count);
+    out.resize(size);
     char* to = out.data();
     for (const char c : text) {
       if (c != from_) {
@@ -187,6 +200,7 @@ NormalizerPtr strip_accents_normalizer() {
 
 NormalizerPtr prepend_normalizer(std::string prefix) {
   return mapping([prefix = std::move(prefix)](std::string& text) {
+    check_growth(text.size() + prefix.size());
     if (!text.empty()) text.insert(0, prefix);
   });
 }
@@ -200,6 +214,7 @@ NormalizerPtr replace_normalizer(Pattern pattern, std::string content) {
         out += content;
       else
         out.append(text, begin, end - begin);
+      check_growth(out.size());
     });
     text = std::move(out);
   });

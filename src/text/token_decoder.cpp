@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/error.h"
 #include "text/bpe.h"
 #include "text/utf8.h"
 
@@ -187,10 +188,15 @@ class Replace final : public DecodeStage {
         out += content_;
       else
         out += text.substr(begin, end - begin);
+      if (out.size() > kMostOfOneToken) {
+        fail(ErrorKind::resource, "the tokenizer's decoders make more than {} bytes of one token",
+             kMostOfOneToken);
+      }
     });
     next_->put(out, ends);
   }
 
+  static constexpr size_t kMostOfOneToken = size_t{1} << 26;
   Pattern pattern_;
   std::string content_;
   bool one_char_;

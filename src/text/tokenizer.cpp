@@ -10,6 +10,8 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/placeholder.h"
+#include "base/regular_file.h"
 #include "text/tokenizer_spec.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
@@ -437,12 +439,17 @@ TokenizerSpec read_tokenizer_folder(const std::filesystem::path& folder) {
   TokenizerSpec spec;
   if (has("tokenizer.json")) {
     const fs::path file = folder / "tokenizer.json";
-    spec = read_tokenizer_json(read_file(file), file.string());
+    const std::string text = read_regular_file(file);
+    refuse_placeholder(text, file.string());
+    spec = read_tokenizer_json(text, file.string());
+    add_tokens_of_files(folder, spec);
   } else if (has("tekken.json")) {
     const fs::path file = folder / "tekken.json";
-    spec = read_tekken(read_file(file), file.string());
+    spec = read_tekken(read_regular_file(file), file.string());
+    read_special_names(folder, spec);
   } else if (has("tiktoken.model")) {
     spec = read_kimi_files(folder);
+    read_special_names(folder, spec);
   } else if (has("vocab.json") && has("merges.txt")) {
     spec = read_gpt2_files(folder);
   } else {
@@ -451,7 +458,6 @@ TokenizerSpec read_tokenizer_folder(const std::filesystem::path& folder) {
          "with merges.txt",
          folder.string());
   }
-  read_special_names(folder, spec);
   return spec;
 }
 

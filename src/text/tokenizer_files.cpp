@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/regular_file.h"
+#include "text/files_json.h"
 #include "text/known_patterns.h"
 #include "text/tokenizer_spec.h"
 #include "text/utf8.h"
@@ -16,17 +18,6 @@ namespace ashlar {
 namespace {
 
 namespace fs = std::filesystem;
-using PlainJson = nlohmann::json;
-
-PlainJson parse_plain(std::string_view text, std::string_view where) {
-  if (json_depth(text) > 64) fail(ErrorKind::format, "{}: JSON nested too deeply", where);
-  try {
-    // The plain kind: the ordered one looks through all keys of an object at every insertion.
-    return PlainJson::parse(text.begin(), text.end());
-  } catch (const PlainJson::exception& e) {
-    fail(ErrorKind::format, "{}: not valid JSON: {}", where, e.what());
-  }
-}
 
 std::optional<std::string> decode_base64(std::string_view text) {
   static const auto kValues = [] {
@@ -60,60 +51,11 @@ void place(TokenizerSpec& spec, AddedToken token) {
     spec.added.push_back(std::move(token));
 }
 
-std::string text_at(const PlainJson& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-int64_t number_at(const PlainJson& object, const char* key, int64_t otherwise) {
-  const auto found = object.find(key);
-  if (found == object.end() || !found->is_number_integer()) return otherwise;
-  if (found->is_number_unsigned() && found->get<uint64_t>() > INT32_MAX) return -1;
-  return found->get<int64_t>();
-}
-
-bool flag_at(const PlainJson& object, const char* key, bool otherwise) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_boolean() ? found->get<bool>() : otherwise;
-}
-
 void split_by(TokenizerSpec& spec, std::string_view pattern) {
   spec.pre_tokenizers.push_back(
       split_pre_tokenizer(Pattern::regex(pattern, spec.where), SplitBehavior::isolated, false));
   spec.bytes_last = true;
   spec.decoder.push_back({.kind = DecoderStep::byte_level});
-}
-
-std::optional<PlainJson> read_optional(const fs::path& file) {
-  std::error_code ignored;
-  if (!fs::exists(file, ignored)) return std::nullopt;
-  PlainJson json = parse_plain(read_file(file, size_t{1} << 28), file.string());
-  if (!json.is_object()) fail(ErrorKind::format, "{}: expected an object", file.string());
-  return json;
-}
-
-// tokenizer_config.json's {"id": {"content": ..., "special": ...}}.
-void read_added(const PlainJson& config, std::string_view where,
-                const std::function<void(int64_t, AddedToken)>& use) {
-  const auto decoder = config.find("added_tokens_decoder");
-  if (decoder == config.end() || !decoder->is_object()) return;
-  for (const auto& [key, value] : decoder->items()) {
-    int64_t id = -1;
-    const auto end = key.data() + key.size();
-    if (std::from_chars(key.data(), end, id).ptr != end || id < 0 || id > kMaxTokenId ||
-        !value.is_object()) {
-      fail(ErrorKind::format, "{}: added_tokens_decoder: entry \"{}\" is not a token", where,
-           key.substr(0, 80));
-    }
-    AddedToken token;
-    token.content = text_at(value, "content");
-    token.special = flag_at(value, "special", false);
-    token.normalized = flag_at(value, "normalized", false);
-    token.lstrip = flag_at(value, "lstrip", false);
-    token.rstrip = flag_at(value, "rstrip", false);
-    token.single_word = flag_at(value, "single_word", false);
-    use(id, std::move(token));
-  }
 }
 
 }  // namespace
@@ -195,7 +137,7 @@ TokenizerSpec read_tekken(std::string_view text, std::string_view where) {
 
 TokenizerSpec read_kimi_files(const fs::path& folder) {
   const fs::path file = folder / "tiktoken.model";
-  const std::string text = read_file(file, size_t{1} << 30);
+  const std::string text = read_regular_file(file, size_t{1} << 30);
   TokenizerSpec spec;
   spec.where = file.string();
   TokenId count = 0;
@@ -245,11 +187,27 @@ TokenizerSpec read_kimi_files(const fs::path& folder) {
   return spec;
 }
 
+namespace {
+
+/// Whether the class of the tokenizer is Qwen2's, by what tokenizer_config.json says or else by the
+/// model's type.
+bool is_qwen(const fs::path& folder, const std::optional<PlainJson>& tokenizer_config) {
+  if (const std::string kind =
+          tokenizer_config ? text_at(*tokenizer_config, "tokenizer_class") : "";
+      !kind.empty())
+    return kind.starts_with("Qwen2");
+  const auto config = read_optional(folder / "config.json");
+  const std::string type = config ? text_at(*config, "model_type") : "";
+  return type.starts_with("qwen2") || type.starts_with("qwen3");
+}
+
+}  // namespace
+
 TokenizerSpec read_gpt2_files(const fs::path& folder) {
   const fs::path vocab_file = folder / "vocab.json", merges_file = folder / "merges.txt";
-  const std::string merges = read_file(merges_file, size_t{1} << 30);
+  const std::string merges = read_regular_file(merges_file, size_t{1} << 30);
   const auto config = read_optional(folder / "tokenizer_config.json");
-  const std::string kind = config ? text_at(*config, "tokenizer_class") : std::string();
+  const bool qwen = is_qwen(folder, config);
   PlainJson merge_list = PlainJson::array();
   size_t number = 0;
   for (size_t at = 0; at < merges.size();) {
@@ -269,7 +227,7 @@ TokenizerSpec read_gpt2_files(const fs::path& folder) {
                      {{"type", "ByteLevel"},
                       {"add_prefix_space", config && flag_at(*config, "add_prefix_space", false)}}},
                     {"decoder", {{"type", "ByteLevel"}}}};
-  if (kind.starts_with("Qwen2")) {
+  if (qwen) {
     root["normalizer"] = {{"type", "NFC"}};
     root["pre_tokenizer"] = {
         {"type", "Sequence"},
@@ -279,58 +237,17 @@ TokenizerSpec read_gpt2_files(const fs::path& folder) {
            {"behavior", "Isolated"}},
           {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}}}}};
   }
-  // Added tokens keep their ids by standing in the order of these.
-  std::map<int64_t, PlainJson> added;
-  const auto add = [&](int64_t id, const AddedToken& token) {
-    added[id] = {{"content", token.content},       {"special", token.special},
-                 {"normalized", token.normalized}, {"lstrip", token.lstrip},
-                 {"rstrip", token.rstrip},         {"single_word", token.single_word}};
-  };
-  if (const auto more = read_optional(folder / "added_tokens.json")) {
-    for (const auto& [content, id] : more->items()) {
-      AddedToken token;
-      token.content = content;
-      if (id.is_number_unsigned()) add(id.get<int64_t>(), token);
-    }
-  }
-  if (config) read_added(*config, (folder / "tokenizer_config.json").string(), add);
-  PlainJson list = PlainJson::array();
-  for (auto& [id, token] : added) list.push_back(std::move(token));
-  if (added.empty())
-    list.push_back({{"content", "<|endoftext|>"}, {"special", true}, {"normalized", false}});
-  root["added_tokens"] = std::move(list);
   std::string text = root.dump();
   text.pop_back();
-  text += R"(,"model":{"type":"BPE","vocab":)" + read_file(vocab_file, size_t{1} << 30) +
+  text += R"(,"model":{"type":"BPE","vocab":)" + read_regular_file(vocab_file, size_t{1} << 30) +
           R"(,"merges":)" + merge_list.dump() + "}}";
   TokenizerSpec spec = read_tokenizer_json(text, vocab_file.string());
-  const TokenId end = spec.model.vocab.find("<|endoftext|>");
-  if (end >= 0) spec.bos = spec.eos = end;
+  // What the classes of these tokenizers name where the files do not.
+  constexpr const char* kEnd = "<|endoftext|>";
+  SpecialNames names{{"unk_token", kEnd}, {"eos_token", kEnd}};
+  names.emplace_back(qwen ? "pad_token" : "bos_token", kEnd);
+  add_tokens_of_files(folder, spec, names);
   return spec;
-}
-
-void read_special_names(const fs::path& folder, TokenizerSpec& spec) {
-  const auto id_of = [&](const std::string& name) -> std::optional<TokenId> {
-    if (const auto found = spec.added_index.find(name); found != spec.added_index.end()) {
-      return spec.added[found->second].id;
-    }
-    const TokenId id = spec.model.vocab.find(name);
-    return id < 0 ? std::nullopt : std::optional(id);
-  };
-  for (const char* file : {"special_tokens_map.json", "tokenizer_config.json"}) {
-    const auto config = read_optional(folder / file);
-    if (!config) continue;
-    for (const auto& [key, slot] :
-         {std::pair("bos_token", &spec.bos), std::pair("eos_token", &spec.eos)}) {
-      const auto found = config->find(key);
-      if (found == config->end()) continue;
-      const std::string name = found->is_string()   ? found->get<std::string>()
-                               : found->is_object() ? text_at(*found, "content")
-                                                    : std::string();
-      if (name.empty()) continue;
-      if (const auto id = id_of(name)) *slot = id;
-    }
-  }
 }
 
 }  // namespace ashlar

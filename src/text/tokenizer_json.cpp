@@ -126,6 +126,9 @@ class Reader : public nlohmann::json_sax<Json> {
     if (skip_ > 0) return true;
     if (in_ != elsewhere)
       return broken("model." + where_name() + " holds a value of the wrong type");
+    if (!v.is_null() && (at_model_key("merges") || at_model_key("vocab")))
+      return broken(fmt::format("model.{} is a {}, expected {}", key_, v.type_name(),
+                                key_ == "vocab" ? "an object" : "a list of merges"));
     if (stack_.empty()) {
       tree = std::move(v);
       return true;

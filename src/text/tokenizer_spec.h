@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "text/added_tokens.h"
@@ -57,5 +58,14 @@ TokenizerSpec read_gguf_tokenizer(const GgufTokenizerData& data);
 /// Fills bos and eos from tokenizer_config.json and special_tokens_map.json where the folder has
 /// them.
 void read_special_names(const std::filesystem::path& folder, TokenizerSpec& spec);
+
+/// Names of special tokens and what they are: {"eos_token", "<|endoftext|>"}.
+using SpecialNames = std::vector<std::pair<std::string, std::string>>;
+/// Adds the tokens that stand only in tokenizer_config.json, added_tokens.json and
+/// special_tokens_map.json, fills in bos and eos, and what stands around a text where the config
+/// says add_bos_token or add_eos_token: as AutoTokenizer does. `usual`: names that the class of the
+/// tokenizer has where no file says another. Throws Error(format).
+void add_tokens_of_files(const std::filesystem::path& folder, TokenizerSpec& spec,
+                         const SpecialNames& usual = {});
 
 }  // namespace ashlar

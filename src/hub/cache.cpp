@@ -1,0 +1,111 @@
+// Names, places and completeness.
+#include "hub/cache.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/regular_file.h"
+
+namespace ashlar {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kLongestName = 96;  // of each half, as the hub has it
+
+bool exists(const fs::path& file) {
+  std::error_code code;
+  return fs::exists(file, code);
+}
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+bool is_half(std::string_view text) {
+  if (text.empty() || text.size() > kLongestName || text.front() == '.' || text.front() == '-')
+    return false;
+  return std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+  });
+}
+
+bool ends_in(const fs::path& folder, std::string_view extension) {
+  std::error_code code;
+  for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
+    if (it->path().extension() == extension) return exists(it->path());
+  }
+  return false;
+}
+
+}  // namespace
+
+bool is_repository_name(const std::string& name) {
+  const size_t slash = name.find('/');
+  return slash != std::string::npos && is_half(std::string_view(name).substr(0, slash)) &&
+         is_half(std::string_view(name).substr(slash + 1));
+}
+
+fs::path hub_cache() {
+  if (const std::string cache = variable("HF_HUB_CACHE"); !cache.empty()) return cache;
+  if (const std::string home = variable("HF_HOME"); !home.empty()) return fs::path(home) / "hub";
+  const std::string cache = variable("XDG_CACHE_HOME");
+  const fs::path base = cache.empty() ? fs::path(variable("HOME")) / ".cache" : fs::path(cache);
+  return base / "huggingface" / "hub";
+}
+
+fs::path repository_folder(const std::string& name) {
+  std::string folder = name;
+  folder.replace(folder.find('/'), 1, "--");
+  return hub_cache() / ("models--" + folder);
+}
+
+fs::path snapshot_of(const fs::path& folder, const std::string& revision) {
+  const fs::path snapshots = folder / "snapshots";
+  std::error_code code;
+  if (exists(folder / "config.json") || !fs::is_directory(snapshots, code)) return folder;
+  const fs::path ref = folder / "refs" / revision;
+  if (fs::is_regular_file(ref, code)) {
+    std::string commit = read_file(ref, 256);
+    while (!commit.empty() && std::isspace(static_cast<unsigned char>(commit.back())))
+      commit.pop_back();
+    if (is_half(commit) && fs::is_directory(snapshots / commit, code)) return snapshots / commit;
+  }
+  if (is_half(revision) && fs::is_directory(snapshots / revision, code))
+    return snapshots / revision;
+  if (revision != "main") return folder;
+  fs::path newest;
+  fs::file_time_type at;
+  for (fs::directory_iterator it(snapshots, code), end; !code && it != end; it.increment(code)) {
+    std::error_code ignored;
+    if (!it->is_directory(ignored)) continue;
+    const auto time = it->last_write_time(ignored);
+    if (newest.empty() || time > at) {
+      newest = it->path();
+      at = time;
+    }
+  }
+  return newest.empty() ? folder : newest;
+}
+
+bool is_whole(const fs::path& snapshot, bool weights) {
+  const bool gguf = ends_in(snapshot, ".gguf");
+  if (!exists(snapshot / "config.json") && !exists(snapshot / "params.json") && !gguf) return false;
+  if (!weights || gguf || exists(snapshot / "model.safetensors")) return true;
+  for (const char* name : {"model.safetensors.index.json", "consolidated.safetensors.index.json"}) {
+    if (!exists(snapshot / name)) continue;
+    const Json index = read_regular_json(snapshot / name);
+    const auto map = index.is_object() ? index.find("weight_map") : index.end();
+    if (!index.is_object() || map == index.end() || !map->is_object()) return true;  // told later
+    return std::all_of(map->begin(), map->end(), [&](const Json& file) {
+      return !file.is_string() || exists(snapshot / file.get<std::string>());
+    });
+  }
+  return ends_in(snapshot, ".safetensors");
+}
+
+}  // namespace ashlar

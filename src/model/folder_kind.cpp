@@ -1,0 +1,172 @@
+// The marks that quantisers, trainers and the hub leave in folders.
+#include "model/folder_kind.h"
+
+#include <algorithm>
+#include <cctype>
+#include <fstream>
+#include <map>
+
+#include "base/error.h"
+#include "base/placeholder.h"
+#include "base/regular_file.h"
+
+namespace ashlar {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Methods of quantization_config.quant_method that are not read, as people write them.
+const std::map<std::string, std::string>& methods() {
+  static const std::map<std::string, std::string> kMethods{{"gptq", "GPTQ"},
+                                                           {"awq", "AWQ"},
+                                                           {"bitsandbytes", "bitsandbytes"},
+                                                           {"hqq", "HQQ"},
+                                                           {"exl2", "EXL2"},
+                                                           {"exl3", "EXL3"},
+                                                           {"aqlm", "AQLM"},
+                                                           {"quanto", "Quanto"},
+                                                           {"eetq", "EETQ"},
+                                                           {"higgs", "HIGGS"},
+                                                           {"vptq", "VPTQ"},
+                                                           {"spqr", "SpQR"},
+                                                           {"torchao", "torchao"},
+                                                           {"auto-round", "AutoRound"},
+                                                           {"bitnet", "BitNet"},
+                                                           {"marlin", "Marlin"},
+                                                           {"quip", "QuIP"},
+                                                           {"modelopt", "ModelOpt"},
+                                                           {"fp_quant", "FP-Quant"},
+                                                           {"quark", "Quark"},
+                                                           {"gptq_marlin", "GPTQ"},
+                                                           {"intel/auto-round", "AutoRound"},
+                                                           {"fbgemm_fp8", "FBGEMM FP8"}};
+  return kMethods;
+}
+
+std::string text_at(const Json& json, const char* key) {
+  const auto it = json.is_object() ? json.find(key) : json.end();
+  return json.is_object() && it != json.end() && it->is_string() ? it->get<std::string>() : "";
+}
+
+std::string unread(const std::string& where, const std::string& method, const std::string& mark) {
+  return fmt::format(
+      "{}: the weights are quantised by {} ({}), which is not read; use the unquantised checkpoint "
+      "or a GGUF file (count, plan, compare, draw and show work without the weights)",
+      where, method, mark);
+}
+
+bool exists(const fs::path& file) {
+  std::error_code code;
+  return fs::exists(file, code);
+}
+
+/// quantization_config of the text tower or of all.
+const Json* quantisation_of(const Json& config) {
+  for (const char* key : {"quantization_config", "compression_config"}) {
+    if (const auto it = config.find(key); it != config.end() && it->is_object()) return &*it;
+  }
+  const auto inner = config.find("text_config");
+  if (inner == config.end() || !inner->is_object()) return nullptr;
+  const auto it = inner->find("quantization_config");
+  return it != inner->end() && it->is_object() ? &*it : nullptr;
+}
+
+bool is_mlx(const Json& json) {
+  return json.is_object() && json.contains("group_size") && json.contains("bits") &&
+         !json.contains("quant_method");
+}
+
+}  // namespace
+
+std::string unread_weights(const fs::path& folder, const Json& config) {
+  const std::string where = folder.string();
+  if (!config.is_object()) return "";
+  if (const auto mlx = config.find("quantization"); mlx != config.end() && is_mlx(*mlx))
+    return unread(where, "MLX", "quantization of config.json");
+  if (const Json* q = quantisation_of(config)) {
+    if (is_mlx(*q)) return unread(where, "MLX", "quantization_config of config.json");
+    std::string method = text_at(*q, "quant_method");
+    std::transform(method.begin(), method.end(), method.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (method.empty() && (q->contains("load_in_4bit") || q->contains("load_in_8bit")))
+      method = "bitsandbytes";
+    if (const auto it = methods().find(method); it != methods().end())
+      return unread(where, it->second, "quantization_config.quant_method of config.json");
+    const std::string format = text_at(*q, "format");
+    for (const char* other : {"nvfp4-pack-quantized", "mxfp4-pack-quantized", "int-quantized",
+                              "marlin-24", "sparse-bitmask", "sparse-24-bitmask"}) {
+      if (method == "compressed-tensors" && format == other) {
+        return unread(where, fmt::format("compressed-tensors as {}", format),
+                      "quantization_config.format of config.json");
+      }
+    }
+  }
+  for (const auto& [file, method] :
+       {std::pair{"quantize_config.json", "GPTQ"}, std::pair{"quant_config.json", "AWQ"},
+        std::pair{"qmodel.pt", "HQQ"}}) {
+    if (exists(folder / file) && quantisation_of(config) == nullptr)
+      return unread(where, method, std::string("it has ") + file);
+  }
+  return "";
+}
+
+std::string unread_weights(const Checkpoint& checkpoint, const std::string& where) {
+  bool scales = false, biases = false;
+  for (const auto& [name, entry] : checkpoint.entries()) {
+    for (const auto& [end, method] :
+         {std::pair{".qweight", "GPTQ or AWQ"}, std::pair{".SCB", "bitsandbytes"},
+          std::pair{".absmax", "bitsandbytes"}, std::pair{".q_weight", "EXL2"},
+          std::pair{".W_q", "HQQ"}, std::pair{".trellis", "EXL3"}}) {
+      if (name.ends_with(end)) return unread(where, method, "the tensor " + name);
+    }
+    scales = scales || (name.ends_with(".scales") && name.find("experts") == std::string::npos);
+    biases = biases || name.ends_with(".biases");
+  }
+  return scales && biases ? unread(where, "MLX", "its tensors .scales and .biases") : "";
+}
+
+bool has_placeholders(const fs::path& folder) {
+  std::error_code code;
+  for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
+    if (it->path().extension() != ".safetensors") continue;
+    std::string head(256, 0);
+    std::ifstream in(it->path(), std::ios::binary);
+    in.read(head.data(), static_cast<std::streamsize>(head.size()));
+    head.resize(static_cast<size_t>(in.gcount()));
+    try {
+      refuse_placeholder(head, "");
+    } catch (const Error&) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void fail_no_model(const fs::path& folder) {
+  const std::string where = folder.string();
+  if (exists(folder / "adapter_config.json")) {
+    const Json adapter = read_regular_json(folder / "adapter_config.json");
+    const std::string base = text_at(adapter, "base_model_name_or_path");
+    fail(ErrorKind::unsupported,
+         "{}: is an adapter ({}){}{}, not a model: merge it into the base model (PEFT's "
+         "merge_and_unload)",
+         where, text_at(adapter, "peft_type").empty() ? "LoRA" : text_at(adapter, "peft_type"),
+         base.empty() ? "" : " of ", base);
+  }
+  if (exists(folder / "consolidated.00.pth")) {
+    fail(ErrorKind::unsupported,
+         "{}: weights are pickled PyTorch (.pth) as Meta ships them, which are not read; use the "
+         "checkpoint in Hugging Face's format (config.json and safetensors)",
+         where);
+  }
+  if (exists(folder / "tokenizer.json") || exists(folder / "tokenizer_config.json")) {
+    fail(
+        ErrorKind::io,
+        "{}: holds a tokenizer but no model: expected config.json and safetensors files, or a GGUF "
+        "file",
+        where);
+  }
+  fail(ErrorKind::io, "{}: expected config.json and safetensors files, or a GGUF file", where);
+}
+
+}  // namespace ashlar
