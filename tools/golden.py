@@ -44,6 +44,29 @@ def add_mtp(folder, config, generator):
     save_file(tensors, file, metadata={"format": "pt"})
 
 
+def add_qwen_mtp(folder, config, generator):
+    """Qwen's multi-token prediction, beside the decoder, and experts stacked as in the published files."""
+    file = folder / "model.safetensors"
+    tensors = load_file(file)
+    config = config.get_text_config()
+    prefix = next(n for n in tensors if n.endswith("embed_tokens.weight")).removesuffix("embed_tokens.weight")
+    for layer in range(getattr(config, "num_experts", 0) and config.num_hidden_layers):
+        base = f"{prefix}layers.{layer}.mlp.experts"
+        expert = lambda e, w: tensors.pop(f"{base}.{e}.{w}_proj.weight")
+        experts = range(config.num_experts)
+        if f"{base}.0.up_proj.weight" in tensors:
+            gate, up, down = ([expert(e, w) for e in experts] for w in ("gate", "up", "down"))
+            tensors[f"{base}.gate_up_proj"] = torch.stack([torch.cat(p) for p in zip(gate, up)])
+            tensors[f"{base}.down_proj"] = torch.stack(down)
+    full = max(i for i, kind in enumerate(config.layer_types) if kind == "full_attention")
+    for name in [n for n in tensors if n.startswith(f"{prefix}layers.{full}.")]:
+        tensors["mtp.layers.0." + name.split(f"layers.{full}.")[1]] = tensors[name].clone()
+    d = config.hidden_size
+    for name, shape in dict(fc=(d, 2 * d), pre_fc_norm_embedding=(d,), pre_fc_norm_hidden=(d,), norm=(d,)).items():
+        tensors[f"mtp.{name}.weight"] = torch.randn(shape, generator=generator)
+    save_file(tensors, file, metadata={"format": "pt"})
+
+
 def published(config, kimi):
     """config.json as the hub's files have it: rope_theta and rope_scaling at top level, old key names."""
     c = {k: v for k, v in config.items() if not k.startswith("_") and k not in
@@ -129,6 +152,8 @@ def make(name, kind, keys, options, out):
     (folder / "model" / "generation_config.json").unlink(missing_ok=True)
     if options.get("extra") == "mtp":
         add_mtp(folder / "model", config, generator)
+    if options.get("extra") == "qwen_mtp":
+        add_qwen_mtp(folder / "model", config, generator)
     if options.get("published"):
         file = folder / "model" / "config.json"
         file.write_text(json.dumps(published(json.loads(file.read_text()), options.get("kimi")), indent=1) + "\n")

@@ -29,6 +29,8 @@ TINY_VISION = {
                    patch_size=4, vision_use_head=False, model_type="siglip_vision_model"),
     "pixtral": dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, head_dim=8,
                     image_size=8, patch_size=4, model_type="pixtral"),
+    "qwen3_5": dict(depth=1, hidden_size=8, intermediate_size=8, num_heads=1, patch_size=2, spatial_merge_size=1,
+                    out_hidden_size=32, num_position_embeddings=4),
     "llama4": dict(hidden_size=8, intermediate_size=32, num_hidden_layers=1, num_attention_heads=1, image_size=8,
                    patch_size=4, vision_output_dim=8, projector_input_dim=8, projector_output_dim=8),
 }
@@ -36,6 +38,17 @@ TINY_VISION = {
 
 def sized(**keys):
     return {**SIZES, **keys}
+
+
+def hybrid(key_heads, value_heads, key_dim=8, value_dim=8, layers=4, **keys):
+    """Gated delta nets and gated attention; head_dim 16, of which a quarter rotates."""
+    return sized(num_hidden_layers=layers, head_dim=16, linear_num_key_heads=key_heads,
+                 linear_num_value_heads=value_heads, linear_key_head_dim=key_dim, linear_value_head_dim=value_dim,
+                 rope_parameters=keys.pop("rope_parameters", rope(1e7, partial_rotary_factor=0.25)), **keys)
+
+
+QWEN_EXPERTS = dict(num_experts=8, num_experts_per_tok=3, moe_intermediate_size=8, shared_expert_intermediate_size=12)
+LAYER_KINDS = {"l": "linear_attention", "f": "full_attention"}
 
 
 def gpt2(**keys):
@@ -123,6 +136,36 @@ MODELS = [
      sized(head_dim=8, num_experts=4, num_experts_per_tok=1, moe_intermediate_size=8, attention_bias=True,
            use_sliding_window=True, sliding_window=8, tie_word_embeddings=True, rope_parameters=rope(1e7)),
      dict(boundaries=[7, 8, 9, 16, 17])),
+
+    # Hybrids: other ratios of heads, keys and values of other widths, every second layer attending, lists.
+    ("qwen3_next_usual", "Qwen3NextForCausalLM", hybrid(2, 4, **QWEN_EXPERTS), dict(grad=True, published=True)),
+    ("qwen3_next_one_to_three", "Qwen3NextForCausalLM",
+     hybrid(1, 3, 12, 8, 3, full_attention_interval=2, norm_topk_prob=False, linear_conv_kernel_dim=2,
+            mlp_only_layers=[0], **QWEN_EXPERTS), dict(grad=True)),
+    ("qwen3_next_listed_tied", "Qwen3NextForCausalLM",
+     hybrid(2, 2, 8, 12, 4, layer_types=[LAYER_KINDS[k] for k in "fllf"], tie_word_embeddings=True,
+            decoder_sparse_step=2, num_key_value_heads=4,
+            rope_parameters=rope(1e4, partial_rotary_factor=0.5), **QWEN_EXPERTS), {}),
+
+    ("qwen3_5_usual", "Qwen3_5ForCausalLM", hybrid(2, 6), dict(grad=True, published=True)),
+    ("qwen3_5_equal_heads_tied", "Qwen3_5ForCausalLM",
+     hybrid(3, 3, 8, 8, 2, full_attention_interval=2, tie_word_embeddings=True,
+            rope_parameters=yarn(1e6, 4.0, partial_rotary_factor=0.25)), dict(grad=True)),
+    ("qwen3_5_listed_biases", "Qwen3_5ForCausalLM",
+     hybrid(2, 4, 8, 12, 5, layer_types=[LAYER_KINDS[k] for k in "lflll"], attention_bias=True,
+            linear_conv_kernel_dim=3, num_key_value_heads=1), dict(grad=True)),
+    ("qwen3_5_multimodal", "Qwen3_5ForConditionalGeneration",
+     dict(text=hybrid(2, 4), vision=TINY_VISION["qwen3_5"], image_token_id=3, video_token_id=4,
+          vision_start_token_id=5, vision_end_token_id=2), dict(grad=True, extra="qwen_mtp")),
+
+    ("qwen3_5_moe_usual", "Qwen3_5MoeForCausalLM", hybrid(2, 4, **QWEN_EXPERTS), dict(grad=True, published=True)),
+    ("qwen3_5_moe_stacked_mtp", "Qwen3_5MoeForCausalLM",
+     hybrid(1, 4, 8, 8, 3, full_attention_interval=3, **{**QWEN_EXPERTS, "num_experts_per_tok": 1}),
+     dict(extra="qwen_mtp")),
+    ("qwen3_5_moe_multimodal_tied", "Qwen3_5MoeForConditionalGeneration",
+     dict(text=hybrid(2, 6, 8, 4, 2, full_attention_interval=2, tie_word_embeddings=True, **QWEN_EXPERTS),
+          vision=TINY_VISION["qwen3_5"], image_token_id=3, video_token_id=4, vision_start_token_id=5,
+          vision_end_token_id=2, tie_word_embeddings=True), {}),
 
     ("smollm3_interval", "SmolLM3ForCausalLM", sized(num_hidden_layers=5, intermediate_size=24,
                                                       rope_parameters=rope(5e6)), dict(grad=True, published=True)),

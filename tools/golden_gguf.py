@@ -13,9 +13,12 @@ import shutil
 import sys
 import tempfile
 
+from safetensors.numpy import load_file
+
 OUT = pathlib.Path(__file__).resolve().parent.parent / "tests/golden/models"
 TWINS = ["gpt2_tied", "llama_31_scaling", "mistral3_multimodal",
-         "olmo2_grouped", "gemma3_six_layers", "qwen3_tied", "qwen3_moe_normalised", "smollm3_interval",
+         "olmo2_grouped", "gemma3_six_layers", "qwen3_tied", "qwen3_moe_normalised", "qwen3_next_usual",
+         "qwen3_5_usual", "qwen3_5_multimodal", "qwen3_5_moe_usual", "smollm3_interval",
          "deepseek_v2_lite", "deepseek_v3_groups", "llama4_scout",
          "gpt_oss_yarn", "glm4_moe_mtp", "grok2_tight_caps", "storage_f16_llama", "storage_mxfp4_gpt_oss",
          "qwen2_tied", "qwen2_moe_shared", "mixtral_top_two", "gemma2_caps", "phi3_short_table", "phi3_long_table",
@@ -50,6 +53,8 @@ def convert(converter, name):
         target = OUT / name / f"{name}.gguf"
         target.unlink(missing_ok=True)
         sys.argv = ["convert", str(folder), "--outfile", str(target), "--outtype", "f16" if half else "f32"]
+        if name.startswith("qwen3_") and not any(t.startswith("mtp.") for t in load_file(folder / "model.safetensors")):
+            sys.argv.append("--no-mtp")
         hparams = base.ModelBase.load_hparams(folder, False)
         conversion.get_model_class(conversion.get_model_architecture(hparams, base.ModelType.TEXT))  # imports it
         for cls in every_subclass(base.ModelBase):

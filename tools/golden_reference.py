@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 TOKENS = 40
 FIRST_ORDINARY = 6  # ids below stand for special and image tokens
+IN_DOUBLES = ("Qwen3Next", "Qwen3_5")
 CLOSEST = 2e-4      # two candidates of a top-k nearer than this could be taken either way
 
 
@@ -36,25 +37,40 @@ class TopKWatch:
         torch.topk, torch.Tensor.topk = self.real, self.method
 
 
+class InDoubles:
+    """Everything in float64, also what a model casts to float32: chunked linear attention loses too many
+    digits of float32 to be a reference."""
+
+    def __enter__(self):
+        self.kept = torch.float32, torch.Tensor.float
+        torch.float32, torch.Tensor.float = torch.float64, torch.Tensor.double
+
+    def __exit__(self, *_):
+        torch.float32, torch.Tensor.float = self.kept
+
+
 def randomise(model, generator, correction=0.0):
     """Weights large enough that attention and routing matter; norms, biases and sinks off their trivial
     values, so that leaving one out shows."""
     def normal(shape):
         return torch.randn(shape, generator=generator)
 
-    about_zero = type(model).__name__.startswith(("Gemma2", "Gemma3"))  # norms multiply by 1 + w
+    kind = type(model).__name__
+    gemma = kind.startswith(("Gemma2", "Gemma3"))
+    about_zero = lambda name: (gemma or "Qwen3Next" in kind or "Qwen3_5" in kind) and not name.endswith(
+        "linear_attn.norm.weight")  # norms multiply by 1 + w
     for name, p in list(model.named_parameters()) + list(model.named_buffers()):
         if name.endswith("e_score_correction_bias"):
             p.data = correction + 0.2 * normal(p.shape)
         elif "norm" in name or ".ln_" in name:
-            p.data = ((0.0 if about_zero else 1.0) if name.endswith("weight") else 0.0) + 0.3 * normal(p.shape)
+            p.data = ((0.0 if about_zero(name) else 1.0) if name.endswith("weight") else 0.0) + 0.3 * normal(p.shape)
         elif isinstance(p, torch.nn.Parameter) and p.dim() >= 2:
             fan_in = p.shape[-1]
             if "c_" in name or (p.dim() == 3 and type(model).__name__.startswith(("Llama4", "GptOss"))):
                 fan_in = p.shape[-2]  # stored [in, out]
             spread = 1.3 * fan_in ** -0.5
             if "embed" in name or "wte" in name or "wpe" in name:
-                spread = 0.2 if about_zero else 0.5
+                spread = 0.2 if gemma else 0.5
             p.data = spread * normal(p.shape)
         elif isinstance(p, torch.nn.Parameter):
             p.data = 0.3 * normal(p.shape)
@@ -73,6 +89,16 @@ def build(kind, keys):
 
 def answer(model, ids):
     """Logits and loss of the reference, and its gradients in place of the parameters."""
+    if type(model).__name__.startswith(IN_DOUBLES):
+        model.double()
+        with InDoubles():
+            logits, loss = forward_and_back(model, ids)
+        model.float()
+        return logits.float(), loss.float()
+    return forward_and_back(model, ids)
+
+
+def forward_and_back(model, ids):
     for config in (model.config, model.config.get_text_config()):
         config._experts_implementation = "eager"
     # Llama 4's multimodal class reads fields of its text model's output that 5.24 does not fill.
@@ -85,7 +111,7 @@ def answer(model, ids):
 
 def checkpoint_gradients(model):
     """The gradients under the names and in the layout of the checkpoint: written by the same code."""
-    text = lambda n: not any(w in n for w in ("vision", "multi_modal"))
+    text = lambda n: not any(w in n for w in ("vision", "visual", "multi_modal"))
     for name, p in model.named_parameters():
         p.data = torch.zeros_like(p) if p.grad is None else p.grad
     with tempfile.TemporaryDirectory() as folder:

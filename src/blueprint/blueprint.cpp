@@ -57,34 +57,50 @@ void check_rope(const RopePart& r, int64_t head_dim, const std::string& where) {
   }
 }
 
+void check_mixer(const AttentionPart& a, const std::string& where) {
+  const std::string here = where + ".attention";
+  positive(a.heads, here + ".heads");
+  positive(a.kv_heads, here + ".kv_heads");
+  positive(a.head_dim, here + ".head_dim");
+  if (a.heads % a.kv_heads != 0)
+    fail(ErrorKind::invalid, "{}: {} heads do not divide among {} kv_heads", here, a.heads,
+         a.kv_heads);
+  if (a.rope) check_rope(*a.rope, a.head_dim, here + ".rope");
+  not_negative(a.window, here + ".window");
+  not_negative(a.chunk, here + ".chunk");
+  not_negative(a.log_length, here + ".log_length");
+  finite(a.scale, here + ".scale");
+  if (a.log_length == 1)
+    fail(ErrorKind::invalid, "{}.log_length: expected at least 2, found 1", here);
+}
+
+void check_mixer(const LatentAttentionPart& m, const std::string& where) {
+  const std::string here = where + ".latent_attention";
+  positive(m.heads, here + ".heads");
+  positive(m.latent, here + ".latent");
+  positive(m.qk_nope, here + ".qk_nope");
+  positive(m.qk_rope, here + ".qk_rope");
+  positive(m.value_dim, here + ".value_dim");
+  not_negative(m.query_rank, here + ".query_rank");
+  check_rope(m.rope, m.qk_rope, here + ".rope");
+}
+
+void check_mixer(const GatedDeltaNetPart& m, const std::string& where) {
+  const std::string here = where + ".gated_delta_net";
+  positive(m.key_heads, here + ".key_heads");
+  positive(m.value_heads, here + ".value_heads");
+  positive(m.key_dim, here + ".key_dim");
+  positive(m.value_dim, here + ".value_dim");
+  positive(m.conv_width, here + ".conv_width");
+  finite(m.norm_eps, here + ".norm_eps");
+  if (m.value_heads % m.key_heads != 0)
+    fail(ErrorKind::invalid, "{}: {} value_heads do not divide among {} key_heads", here,
+         m.value_heads, m.key_heads);
+}
+
 void check_block(const Block& block, const std::string& where) {
   finite(residual_scale(block.wiring), where + ".wiring.residual_scale");
-  if (const auto* a = std::get_if<AttentionPart>(&block.mixer)) {
-    const std::string here = where + ".mixer.attention";
-    positive(a->heads, here + ".heads");
-    positive(a->kv_heads, here + ".kv_heads");
-    positive(a->head_dim, here + ".head_dim");
-    if (a->heads % a->kv_heads != 0)
-      fail(ErrorKind::invalid, "{}: {} heads do not divide among {} kv_heads", here, a->heads,
-           a->kv_heads);
-    if (a->rope) check_rope(*a->rope, a->head_dim, here + ".rope");
-    not_negative(a->window, here + ".window");
-    not_negative(a->chunk, here + ".chunk");
-    not_negative(a->log_length, here + ".log_length");
-    finite(a->scale, here + ".scale");
-    if (a->log_length == 1)
-      fail(ErrorKind::invalid, "{}.log_length: expected at least 2, found 1", here);
-  } else {
-    const auto& m = std::get<LatentAttentionPart>(block.mixer);
-    const std::string here = where + ".mixer.latent_attention";
-    positive(m.heads, here + ".heads");
-    positive(m.latent, here + ".latent");
-    positive(m.qk_nope, here + ".qk_nope");
-    positive(m.qk_rope, here + ".qk_rope");
-    positive(m.value_dim, here + ".value_dim");
-    not_negative(m.query_rank, here + ".query_rank");
-    check_rope(m.rope, m.qk_rope, here + ".rope");
-  }
+  std::visit([&](const auto& part) { check_mixer(part, where + ".mixer"); }, block.mixer);
   if (const auto* f = std::get_if<DenseFfn>(&block.ffn)) {
     positive(f->width, where + ".ffn.dense.width");
   } else {

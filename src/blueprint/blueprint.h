@@ -13,6 +13,7 @@
 #include "graph/graph.h"
 #include "parts/attention.h"
 #include "parts/ffn.h"
+#include "parts/gated_delta_net.h"
 #include "parts/norm.h"
 
 namespace ashlar {
@@ -56,7 +57,7 @@ struct Parallel {  // x + mixer(norm(x)) + ffn(norm(x)), one norm for both   Coh
 };
 using Wiring = std::variant<PreNorm, PostNorm, InnerPostNorm, Sandwich, Parallel>;
 double residual_scale(const Wiring& wiring);
-using Mixer = std::variant<AttentionPart, LatentAttentionPart>;
+using Mixer = std::variant<AttentionPart, LatentAttentionPart, GatedDeltaNetPart>;
 using Ffn = std::variant<DenseFfn, ExpertFfnPart>;
 
 /// One layer: mixer, then (or beside it) feed-forward, wired to the residual stream as `wiring`
@@ -89,6 +90,9 @@ struct Blueprint {
       mtp;  // multi-token prediction layers after the last block (DeepSeek V3, section 2.2)
   bool operator==(const Blueprint&) const = default;
 };
+
+/// The scope of a mixer's parameters and nodes in its layer: "attn", or "linear_attn".
+std::string_view scope_of(const Mixer& mixer);
 
 /// n copies of a block.
 std::vector<Block> repeat(int64_t n, const Block& block);

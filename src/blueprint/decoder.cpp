@@ -12,13 +12,18 @@ std::vector<Block> repeat(int64_t n, const Block& block) {
   return std::vector<Block>(static_cast<size_t>(std::max<int64_t>(n, 0)), block);
 }
 
+std::string_view scope_of(const Mixer& mixer) {
+  return std::holds_alternative<GatedDeltaNetPart>(mixer) ? "linear_attn" : "attn";
+}
+
 namespace {
 
 Value write_mixer(Builder& b, const Mixer& mixer, Value h) {
-  Scope scope(b, "attn");
+  Scope scope(b, scope_of(mixer));
   return std::visit(
       Overloaded{[&](const AttentionPart& p) { return write_attention(b, p, h); },
-                 [&](const LatentAttentionPart& p) { return write_latent_attention(b, p, h); }},
+                 [&](const LatentAttentionPart& p) { return write_latent_attention(b, p, h); },
+                 [&](const GatedDeltaNetPart& p) { return write_gated_delta_net(b, p, h); }},
       mixer);
 }
 

@@ -70,6 +70,10 @@ constexpr std::string_view alternative_name<LatentAttentionPart>() {
   return "latent_attention";
 }
 template <>
+constexpr std::string_view alternative_name<GatedDeltaNetPart>() {
+  return "gated_delta_net";
+}
+template <>
 constexpr std::string_view alternative_name<DenseFfn>() {
   return "dense";
 }

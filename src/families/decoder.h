@@ -26,7 +26,7 @@ void visit_activation(FieldVisitor& v, Fields& f, std::string_view key, std::str
 /// attention_bias, over q, k, v and (if `output`) o.
 void visit_attention_bias(FieldVisitor& v, Fields& f, bool output = true, bool usual = false);
 
-/// What absent keys of sizes mean; kv_heads 0: as many as heads.
+/// What absent keys of sizes mean; kv_heads 0: as many as heads; ffn 0: every layer has experts.
 struct UsualShape {
   int64_t layers, d_model, vocab, context, heads, kv_heads, ffn;
 };
@@ -108,6 +108,13 @@ void visit_granite_multipliers(FieldVisitor& v, Fields& f);
 /// 27B by their layers.
 void visit_gemma_scalar(FieldVisitor& v, Fields& f, int64_t layers_of_27b);
 
+/// layer_types of full and linear attention, or full_attention_interval; sizes of the latter.
+void visit_linear_attention(FieldVisitor& v, Fields& f);
+/// Qwen3.5's rotation: one angle for time, height and width, which are the same in text.
+void visit_mrope(FieldVisitor& v, Fields& f, double theta);
+/// Layers of multi-token prediction that stand behind the last in GGUF and are left aside.
+void visit_layers_left_aside(FieldVisitor& v, Fields& f);
+
 // Blocks
 
 Norm rms(double eps);
@@ -119,6 +126,7 @@ Blueprint decoder(const Fields& f, std::string_view family,
 /// With the rope, window and chunk of that layer; `norm` where the fields say qk_norm.
 AttentionPart grouped_attention(const Fields& f, int64_t layer, QkNorm norm = QkNorm::per_head);
 LatentAttentionPart latent_attention(const Fields& f);
+GatedDeltaNetPart gated_delta_net(const Fields& f);
 DenseFfn dense(const Fields& f);
 DenseFfn without_gate(DenseFfn ffn);
 ExpertFfnPart experts(const Fields& f);
@@ -166,6 +174,14 @@ void fused_qkv_names(Names& n, const Fields& f);
 void fused_gate_up_names(Names& n, const Fields& f);
 /// Qwen's mlp.shared_expert and mlp.shared_expert_gate.
 void gated_shared_names(Names& n);
+/// The gated delta net's but for its projections, which families keep in two ways. `tiled`: GGUF
+/// holds the first value head of every key head, then the second of each, and so on.
+void delta_net_names(Names& n, const Fields& f, bool tiled);
+/// q, k, v as rows of one tensor, the gate, alpha and beta by themselves: as GGUF has them, and
+/// Qwen3.5 in safetensors.
+void delta_net_projections(Names& n, const Fields& f, bool tiled);
+/// The query and its gate, head by head in one tensor.
+void gated_query_names(Names& n, const Fields& f);
 void mtp_names(Names& n);
 /// Every norm is kept as w - 1 in safetensors (Gemma).
 void norms_minus_one(Names& n);

@@ -28,16 +28,30 @@ void check_sizes(const Fields& f, std::string_view family) {
   for (const auto& [name, value] : {std::pair{"vocab", f.vocab}, std::pair{"d_model", f.d_model},
                                     std::pair{"heads", f.heads}, std::pair{"kv_heads", f.kv_heads}})
     expect_range(value, 1, kLargest, family, name);
-  for (const auto& [name, value] :
-       {std::pair{"head_dim", f.head_dim}, std::pair{"ffn", f.ffn}, std::pair{"context", f.context},
-        std::pair{"window", f.window}, std::pair{"chunk", f.chunk}, std::pair{"experts", f.experts},
-        std::pair{"top_k", f.top_k}, std::pair{"expert_ffn", f.expert_ffn},
-        std::pair{"shared experts", f.shared_experts}, std::pair{"shared_ffn", f.shared_ffn},
-        std::pair{"latent", f.latent}, std::pair{"qk_nope", f.qk_nope},
-        std::pair{"qk_rope", f.qk_rope}, std::pair{"value_dim", f.value_dim},
-        std::pair{"query_rank", f.query_rank}, std::pair{"rope_interval", f.rope_interval},
-        std::pair{"window_pattern", f.window_pattern}, std::pair{"full_layers", f.full_layers},
-        std::pair{"dense_layers", f.dense_layers}})
+  for (const auto& [name, value] : {std::pair{"head_dim", f.head_dim},
+                                    std::pair{"ffn", f.ffn},
+                                    std::pair{"context", f.context},
+                                    std::pair{"window", f.window},
+                                    std::pair{"chunk", f.chunk},
+                                    std::pair{"experts", f.experts},
+                                    std::pair{"top_k", f.top_k},
+                                    std::pair{"expert_ffn", f.expert_ffn},
+                                    std::pair{"shared experts", f.shared_experts},
+                                    std::pair{"shared_ffn", f.shared_ffn},
+                                    std::pair{"latent", f.latent},
+                                    std::pair{"qk_nope", f.qk_nope},
+                                    std::pair{"qk_rope", f.qk_rope},
+                                    std::pair{"value_dim", f.value_dim},
+                                    std::pair{"query_rank", f.query_rank},
+                                    std::pair{"rope_interval", f.rope_interval},
+                                    std::pair{"window_pattern", f.window_pattern},
+                                    std::pair{"full_layers", f.full_layers},
+                                    std::pair{"linear key heads", f.linear_key_heads},
+                                    std::pair{"linear value heads", f.linear_value_heads},
+                                    std::pair{"linear key head dim", f.linear_key_dim},
+                                    std::pair{"linear value head dim", f.linear_value_dim},
+                                    std::pair{"convolution width", f.conv_width},
+                                    std::pair{"dense_layers", f.dense_layers}})
     expect_range(value, 0, kLargest, family, name);
   expect_range(f.expert_step, 1, kLargest, family, "expert_step");
   expect_range(f.expert_every, 1, kLargest, family, "expert_every");
@@ -51,6 +65,7 @@ void check_sizes(const Fields& f, std::string_view family) {
            f.layers, size);
   }
   for (const std::string& type : f.layer_types) {
+    if (type == kLinearAttention && f.linear_key_heads > 0) continue;
     if (type != "full_attention" && type != "sliding_attention" && type != "chunked_attention")
       fail(ErrorKind::unsupported,
            "{}: layer_types: expected full_attention, sliding_attention or chunked_attention, "
@@ -93,6 +108,7 @@ AttentionPart grouped_attention(const Fields& f, int64_t layer, QkNorm norm) {
                   .head_dim = f.head_dim,
                   .qkv_bias = f.qkv_bias,
                   .output_bias = f.output_bias,
+                  .output_gate = f.output_gate,
                   .qk_norm = f.qk_norm ? norm : QkNorm::none,
                   .softcap = f.attention_softcap,
                   .log_length = f.log_length};
@@ -121,6 +137,15 @@ LatentAttentionPart latent_attention(const Fields& f) {
           .scale = latent_scale(f.rope, f),
           .bias = f.qkv_bias,
           .rope = rope_part(f.rope, f, f.qk_rope)};
+}
+
+GatedDeltaNetPart gated_delta_net(const Fields& f) {
+  return {.key_heads = f.linear_key_heads,
+          .value_heads = f.linear_value_heads,
+          .key_dim = f.linear_key_dim,
+          .value_dim = f.linear_value_dim,
+          .conv_width = f.conv_width,
+          .norm_eps = f.eps};
 }
 
 DenseFfn dense(const Fields& f) {

@@ -23,6 +23,11 @@ bool Fields::rotates(int64_t layer) const {
   return rope_interval == 0 || (layer + 1) % rope_interval != 0;
 }
 
+bool Fields::linear(int64_t layer) const {
+  if (has(layer_types, layer)) return layer_types[static_cast<size_t>(layer)] == kLinearAttention;
+  return full_interval > 0 && (layer + 1) % full_interval != 0;
+}
+
 bool Fields::sliding(int64_t layer) const {
   if (window == 0) return false;
   if (has(layer_types, layer))

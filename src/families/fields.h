@@ -26,6 +26,8 @@ struct RopeFields {
   std::vector<double> divisors, long_divisors;
 };
 
+inline constexpr const char* kLinearAttention = "linear_attention";  // of layer_types
+
 struct Fields {
   int64_t layers = 0, d_model = 0, vocab = 0, context = 0;
   int64_t heads = 0, kv_heads = 0, head_dim = 0;
@@ -61,7 +63,13 @@ struct Fields {
   int64_t log_length = 0;    // Grok
   bool temperature = false;  // Llama 4
   double temperature_scale = 0.1, temperature_length = 8192;
+  bool output_gate = false;
   int64_t query_rank = 0, latent = 0, qk_nope = 0, qk_rope = 0, value_dim = 0;
+
+  // Linear attention: layer_types calls its layers linear_attention
+  int64_t full_interval = 0;  // without layer_types: every n-th layer attends; 0: all do
+  int64_t linear_key_heads = 0, linear_value_heads = 0;
+  int64_t linear_key_dim = 0, linear_value_dim = 0, conv_width = 0;
 
   // Experts
   int64_t experts = 0, top_k = 0, expert_ffn = 0, shared_experts = 0;
@@ -81,6 +89,7 @@ struct Fields {
   double swiglu_alpha = 1.702, swiglu_limit = 7;
   int64_t mtp_layers = 0;
 
+  bool linear(int64_t layer) const;
   bool sliding(int64_t layer) const;
   bool chunked(int64_t layer) const;
   bool rotates(int64_t layer) const;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/overloaded.h"
 #include "families/decoder.h"
 
 namespace ashlar {
@@ -17,16 +18,18 @@ void read_rope(Fields& f, const RopePart& part, int64_t head_dim, bool sliding) 
 }
 
 void read_attention(Fields& f, const AttentionPart& a) {
+  const bool first = f.heads == 0;
   f.heads = a.heads;
   f.kv_heads = a.kv_heads;
   f.head_dim = a.head_dim;
   f.qkv_bias = a.qkv_bias;
   f.output_bias = a.output_bias;
+  f.output_gate = a.output_gate;
   f.qk_norm = f.qk_norm || a.qk_norm != QkNorm::none;
   f.attention_softcap = a.softcap;
   f.log_length = a.log_length;
   const double scale = a.score_scale();
-  if (f.layer_types.empty()) {
+  if (first) {
     f.query_scalar =
         a.scale != 0 ? rounded(1 / (scale * scale), 14) : static_cast<double>(a.head_dim);
   } else if (f.layer_types.size() == 1 && a.scale != 0) {
@@ -56,6 +59,16 @@ void read_latent(Fields& f, const LatentAttentionPart& m) {
   f.qkv_bias = f.output_bias = m.bias;
   read_rope(f, m.rope, m.qk_rope, false);
   latent_scale_fields(f.rope, m);
+}
+
+void read_delta_net(Fields& f, const GatedDeltaNetPart& m) {
+  f.linear_key_heads = m.key_heads;
+  f.linear_value_heads = m.value_heads;
+  f.linear_key_dim = m.key_dim;
+  f.linear_value_dim = m.value_dim;
+  f.conv_width = m.conv_width;
+  f.layer_types.emplace_back(kLinearAttention);
+  f.rope_layers.push_back(1);
 }
 
 std::string activation_of(FfnActivation a) {
@@ -149,10 +162,10 @@ Fields fields_of(const Blueprint& bp) {
   f.eps = std::visit([](const auto& w) { return w.norm.eps; }, bp.blocks[0].wiring);
   std::vector<bool> has_experts;
   for (const Block& block : bp.blocks) {
-    if (const auto* a = std::get_if<AttentionPart>(&block.mixer))
-      read_attention(f, *a);
-    else
-      read_latent(f, std::get<LatentAttentionPart>(block.mixer));
+    std::visit(Overloaded{[&](const AttentionPart& p) { read_attention(f, p); },
+                          [&](const LatentAttentionPart& p) { read_latent(f, p); },
+                          [&](const GatedDeltaNetPart& p) { read_delta_net(f, p); }},
+               block.mixer);
     const auto* e = std::get_if<ExpertFfnPart>(&block.ffn);
     has_experts.push_back(e != nullptr);
     if (e != nullptr) {

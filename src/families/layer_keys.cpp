@@ -11,7 +11,7 @@ namespace ashlar {
 void visit_shape(FieldVisitor& v, Fields& f, const UsualShape& usual) {
   const auto size = [&](int64_t& member, std::string_view config, std::string_view gguf,
                         int64_t otherwise) {
-    if (v.gguf() && v.reading())
+    if (v.gguf() && v.reading() && otherwise > 0)
       v(member, config, gguf);  // files of GGUF leave none out
     else
       v(member, config, gguf, otherwise);

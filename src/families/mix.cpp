@@ -51,8 +51,8 @@ bool is_quantised(const MixTensor& tensor) {
     if (tensor.sizes[i] != 1 || axes > 0) ++axes;
   }
   if (axes < 2 || !ends_with(tensor.name, "weight")) return false;
-  for (const char* kept :
-       {"_norm.weight", "ffn_gate_inp.weight", "position_embd.weight", "token_types.weight"}) {
+  for (const char* kept : {"_norm.weight", "ffn_gate_inp.weight", "position_embd.weight",
+                           "token_types.weight", "ssm_conv1d.weight"}) {
     if (contains(tensor.name, kept)) return false;
   }
   return true;

@@ -5,9 +5,9 @@ namespace ashlar {
 
 MixModel mix_model(const Blueprint& bp) {
   MixModel model{.layers = static_cast<int>(bp.blocks.size())};
-  if (const auto* a = std::get_if<AttentionPart>(&bp.blocks[0].mixer))
-    model.gqa = static_cast<int>(a->heads / a->kv_heads);
   for (const Block& b : bp.blocks) {
+    if (const auto* a = std::get_if<AttentionPart>(&b.mixer); a != nullptr && model.gqa == 1)
+      model.gqa = static_cast<int>(a->heads / a->kv_heads);
     if (const auto* e = std::get_if<ExpertFfnPart>(&b.ffn))
       model.experts = static_cast<int>(e->experts);
   }

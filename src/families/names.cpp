@@ -32,6 +32,26 @@ Source per_matrix(Source s, int64_t matrices) {
   return s;
 }
 
+Source minus_exp(Source s) {
+  s.minus_exp = true;
+  return s;
+}
+Source tiled_rows(Source s, int64_t tiles, int64_t heads) {
+  if (heads == 1 || tiles == 1) return s;  // the same order
+  s.tiles = tiles;
+  s.tile_heads = heads;
+  return s;
+}
+Source tiled_columns(Source s, int64_t tiles, int64_t heads) {
+  s = tiled_rows(std::move(s), tiles, heads);
+  s.tiled_columns = s.tiles > 0;
+  return s;
+}
+Source with_unit_axis(Source s) {
+  s.unit_axis = true;
+  return s;
+}
+
 const Name* Names::find(std::string_view parameter, int64_t layers, int64_t* layer) const {
   const auto number_after = [&](std::string_view prefix, std::string* rest) {
     int64_t n = -1;
@@ -73,6 +93,7 @@ std::vector<int64_t> Layout::file_sizes(bool is_transposed) const {
     sizes.push_back(file_rows);
   } else {
     sizes.push_back(is_transposed ? cols : file_rows);
+    if (unit_axis) sizes.push_back(1);
     sizes.push_back(is_transposed ? file_rows : cols);
   }
   return sizes;
@@ -84,6 +105,7 @@ Layout layout_of(const Param& param, const Source& source) {
       param.axes.size() > 1 && param.axes[0].name == "experts" && param.role != Role::router;
   l.stacked = source.name.find("{e}") != std::string::npos;
   l.matrices = source.matrices > 0 ? source.matrices : experts ? param.axes[0].size : 1;
+  l.unit_axis = source.unit_axis;
   l.led = !l.stacked && (source.matrices > 0 || experts);
   l.vector = param.row_axes == 0 || (experts && param.role == Role::bias);
   l.cols = l.vector ? 1 : param.cols();
@@ -92,7 +114,15 @@ Layout layout_of(const Param& param, const Source& source) {
   return l;
 }
 
+int64_t file_head(const Source& source, int64_t h) {
+  return h % source.tile_heads * source.tiles + h / source.tile_heads;
+}
+
 int64_t file_row(const Source& source, const Layout& layout, int64_t r) {
+  if (source.tiles > 0 && !source.tiled_columns) {
+    const int64_t dim = layout.rows / (source.tiles * source.tile_heads);
+    r = file_head(source, r / dim) * dim + r % dim;
+  }
   if (source.rope_heads > 0) {
     const int64_t dim = layout.rows / source.rope_heads, head = r / dim, j = r % dim;
     r = head * dim + (j < dim / 2 ? 2 * j : 2 * (j - dim / 2) + 1);

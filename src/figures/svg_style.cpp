@@ -21,6 +21,7 @@ constexpr Tone kTones[] = {
     {"chunk", "#e0f2d3", "#4b922c", "#263f1a", "#8ad169"},
     {"nope", "#ebe3ff", "#7c51cf", "#34264f", "#b79af5"},
     {"latent", "#fbe1ef", "#bd3f87", "#4a2039", "#f092c7"},
+    {"recurrent", "#dcefe0", "#2f8f5b", "#1b3f2b", "#67cf98"},
     {"dense", "#ffedcc", "#c27a0c", "#46320f", "#f0b24f"},
     {"experts", "#ffdfd6", "#d0502f", "#4d2419", "#ff977c"},
     {"other", "#dff1fb", "#2a85b3", "#173a4d", "#6cc4ee"},

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <exception>
 #include <mutex>
@@ -16,21 +17,38 @@ namespace {
 
 constexpr int64_t kBand = 64;  // rows that one task of a loop takes
 
-bool rows_in_order(const Source& s) { return s.group == s.count && s.rope_heads == 0; }
+bool in_order(const Source& s) { return s.rope_heads == 0 && s.tiles == 0; }
+bool same_numbers(const Source& s) { return !s.minus_one && !s.minus_exp; }
+
+/// Columns of one of the heads that change places.
+int64_t head_columns(const Source& s, int64_t cols) { return cols / (s.tiles * s.tile_heads); }
 
 /// The format of an assembled parameter.
-Format format_after(const Source& s, bool is_transposed, Format file) {
-  if (s.minus_one) return Format::f32;
-  return is_transposed && !info(file).exact ? Format::f32 : file;
+Format format_after(const Source& s, const Layout& l, bool is_transposed, Format file) {
+  if (!same_numbers(s)) return Format::f32;
+  const bool cut = s.tiled_columns && head_columns(s, l.cols) % info(file).block_len != 0;
+  return (is_transposed && !info(file).exact) || cut ? Format::f32 : file;
 }
 
 bool maps(const Source& s, const Layout& l, bool is_transposed) {
-  return !is_transposed && rows_in_order(s) && !s.minus_one && !(l.stacked && l.matrices > 1);
+  return !is_transposed && s.group == s.count && in_order(s) && same_numbers(s) &&
+         !(l.stacked && l.matrices > 1);
+}
+
+/// Heads of a row's columns to or from their places in the file; of a format whose blocks heads
+/// fill.
+void move_heads(const Source& s, const std::byte* in, std::byte* out, Format format, int64_t cols,
+                bool to_file) {
+  const auto bytes = static_cast<size_t>(row_bytes(format, head_columns(s, cols)));
+  for (int64_t h = 0; h < s.tiles * s.tile_heads; ++h) {
+    const auto own = static_cast<size_t>(h), file = static_cast<size_t>(file_head(s, h));
+    std::memcpy(out + (to_file ? file : own) * bytes, in + (to_file ? own : file) * bytes, bytes);
+  }
 }
 
 /// Rows that lie together in the file's one matrix, as those of fused projections do: a part of it.
 bool is_part(const Source& s, const Layout& l, bool is_transposed, Format file) {
-  return !is_transposed && s.rope_heads == 0 && !s.minus_one && !l.stacked && l.matrices == 1 &&
+  return !is_transposed && in_order(s) && same_numbers(s) && !l.stacked && l.matrices == 1 &&
          l.file_rows == s.group && (!l.vector || info(file).exact);
 }
 
@@ -50,8 +68,18 @@ void turn(const std::byte* source, std::byte* out, int64_t rows, int64_t cols, i
   });
 }
 
-void add_to_all(float* values, int64_t n, float what) {
-  for (int64_t i = 0; i < n; ++i) values[i] += what;
+/// What a file holds to what a parameter is, and back.
+void from_file(const Source& s, float* values, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    if (s.minus_one) values[i] += 1.0f;
+    if (s.minus_exp) values[i] = std::log(-values[i]);
+  }
+}
+void to_file(const Source& s, float* values, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    if (s.minus_one) values[i] -= 1.0f;
+    if (s.minus_exp) values[i] = -std::exp(values[i]);
+  }
 }
 
 }  // namespace
@@ -95,7 +123,8 @@ int64_t assembled_bytes(const Param& param, const Source& source, const Layout& 
                         bool is_transposed, Format format) {
   if (maps(source, layout, is_transposed) || is_part(source, layout, is_transposed, format))
     return 0;
-  return param.rows() * row_bytes(format_after(source, is_transposed, format), param.cols());
+  return param.rows() *
+         row_bytes(format_after(source, layout, is_transposed, format), param.cols());
 }
 
 Tensor assembled(const Param& param, const Source& source, const Layout& l, bool is_transposed,
@@ -112,7 +141,7 @@ Tensor assembled(const Param& param, const Source& source, const Layout& l, bool
     t.data += source.begin * row_bytes(file_format, l.cols);
     return t;
   }
-  const Format format = format_after(source, is_transposed, file_format);
+  const Format format = format_after(source, l, is_transposed, file_format);
   std::byte* out = nullptr;
   Tensor result = make_tensor(format, sizes_of(param), &out);
   const auto row_of = [&](int64_t r) { return file_row(source, l, r); };
@@ -134,21 +163,24 @@ Tensor assembled(const Param& param, const Source& source, const Layout& l, bool
         turn(reinterpret_cast<const std::byte*>(values.data()), to, l.rows, l.cols, 4, row_of,
              l.file_rows);
       }
-    } else if (file.format == format) {
-      in_parallel((l.rows + kBand - 1) / kBand, [&](int64_t band) {
-        const int64_t end = std::min(l.rows, (band + 1) * kBand);
-        for (int64_t r = band * kBand; r < end; ++r)
-          std::memcpy(to + r * to_bytes, in + row_of(r) * from_bytes,
-                      static_cast<size_t>(to_bytes));
-      });
     } else {
-      for (int64_t r = 0; r < l.rows; ++r) {
-        info(file.format)
-            .to_f32(in + row_of(r) * from_bytes, reinterpret_cast<float*>(to + r * to_bytes),
-                    l.cols);
-      }
+      in_parallel((l.rows + kBand - 1) / kBand, [&](int64_t band) {
+        std::vector<float> values(file.format == format ? 0 : static_cast<size_t>(l.cols));
+        const int64_t end = std::min(l.rows, (band + 1) * kBand);
+        for (int64_t r = band * kBand; r < end; ++r) {
+          const std::byte* row = in + row_of(r) * from_bytes;
+          if (file.format != format) {
+            info(file.format).to_f32(row, values.data(), l.cols);
+            row = reinterpret_cast<const std::byte*>(values.data());
+          }
+          if (source.tiled_columns)
+            move_heads(source, row, to + r * to_bytes, format, l.cols, false);
+          else
+            std::memcpy(to + r * to_bytes, row, static_cast<size_t>(to_bytes));
+        }
+      });
     }
-    if (source.minus_one) add_to_all(reinterpret_cast<float*>(to), l.rows * l.cols, 1.0f);
+    if (!same_numbers(source)) from_file(source, reinterpret_cast<float*>(to), l.rows * l.cols);
   }
   return result;
 }
@@ -161,11 +193,17 @@ void place_rows(const Piece& piece, const Tensor& tensor, int64_t matrix, float*
   const int64_t bytes = row_bytes(tensor.format, l.cols);
   const std::byte* in = tensor.data + matrix * l.rows * bytes;
   in_parallel((l.rows + kBand - 1) / kBand, [&](int64_t band) {
+    std::vector<float> row(static_cast<size_t>(piece.source.tiled_columns ? l.cols : 0));
     const int64_t end = std::min(l.rows, (band + 1) * kBand);
     for (int64_t r = band * kBand; r < end; ++r) {
       float* to = out + file_row(piece.source, l, r) * l.cols;
-      info(tensor.format).to_f32(in + r * bytes, to, l.cols);
-      if (piece.source.minus_one) add_to_all(to, l.cols, -1.0f);
+      float* values = piece.source.tiled_columns ? row.data() : to;
+      info(tensor.format).to_f32(in + r * bytes, values, l.cols);
+      to_file(piece.source, values, l.cols);
+      if (piece.source.tiled_columns) {
+        move_heads(piece.source, reinterpret_cast<const std::byte*>(values),
+                   reinterpret_cast<std::byte*>(to), Format::f32, l.cols, true);
+      }
     }
   });
 }
@@ -197,7 +235,7 @@ Tensor disassembled(const std::vector<Piece>& pieces, const Sizes& sizes, Format
     // Whole rows of one format move as they are.
     bool plain = !is_transposed && !first.vector;
     for (size_t i = 0; i < pieces.size(); ++i)
-      plain = plain && tensors[i].format == format && !pieces[i].source.minus_one;
+      plain = plain && tensors[i].format == format && pieces[i].source.keeps_rows();
     if (plain) {
       for (size_t i = 0; i < pieces.size(); ++i) {
         const Layout& l = pieces[i].layout;

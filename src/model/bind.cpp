@@ -197,6 +197,11 @@ bool is_vision(const std::string& name) {
   return name.starts_with("v.") || name.starts_with("mm.") || name.starts_with("a.");
 }
 
+/// Multi-token prediction as Qwen keeps it, beside the decoder.
+bool is_ahead(const std::string& name) {
+  return name.starts_with("mtp.") || name.find(".mtp.") != std::string::npos;
+}
+
 /// Buffers that old checkpoints carry and nobody reads: causal masks, inverse frequencies, and what
 /// the metadata has told already.
 bool is_buffer(const std::string& name) {
@@ -246,12 +251,14 @@ void refuse_unread(const Checkpoint& checkpoint, const std::set<std::string>& us
 
 std::vector<std::string> notices_of(const Checkpoint& checkpoint,
                                     const std::set<std::string>& used) {
-  int64_t vision = 0, extra = 0;
+  int64_t vision = 0, ahead = 0, extra = 0;
   std::string some;
   for (const auto& [name, entry] : checkpoint.entries()) {
     if (used.count(name) != 0 || is_buffer(name)) continue;
     if (is_vision(name)) {
       ++vision;
+    } else if (is_ahead(name)) {
+      ++ahead;
     } else if (++extra <= 4) {
       some += (some.empty() ? "" : ", ") + name;
     }
@@ -259,6 +266,8 @@ std::vector<std::string> notices_of(const Checkpoint& checkpoint,
   std::vector<std::string> notices;
   if (vision > 0)
     notices.push_back(fmt::format("{} tensors of other towers (vision, audio) left aside", vision));
+  if (ahead > 0)
+    notices.push_back(fmt::format("{} tensors of multi-token prediction left aside", ahead));
   if (extra > 0) {
     notices.push_back(fmt::format("{} tensors of the file are not used: {}{}", extra, some,
                                   extra > 4 ? ", ..." : ""));

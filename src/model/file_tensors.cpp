@@ -9,7 +9,7 @@
 namespace ashlar {
 
 bool FileTensor::keeps_rows() const {
-  return !pieces[0].source.transposed && !pieces[0].source.minus_one;
+  return !pieces[0].source.transposed && pieces[0].source.keeps_rows();
 }
 
 Format FileTensor::format() const {

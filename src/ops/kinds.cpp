@@ -16,6 +16,7 @@ bool contains(std::string_view text, std::string_view part) {
 /// Of something within a layer: `rest` is what follows "layers.N.".
 std::string_view kind_in_layer(std::string_view rest) {
   if (rest == "attn" || rest.starts_with("attn.")) return "attention";
+  if (rest == "linear_attn" || rest.starts_with("linear_attn.")) return "linear_attention";
   if (rest.starts_with("ffn.experts")) return "experts";
   if (rest.starts_with("ffn.shared")) return "shared_experts";
   if (rest.starts_with("ffn.router") || rest == "ffn.route") return "router";

@@ -9,8 +9,8 @@
 
 namespace ashlar {
 
-/// embedding, positions, attention, ffn, experts, shared_experts, router, norm, residual, head,
-/// mtp.
+/// embedding, positions, attention, linear_attention, ffn, experts, shared_experts, router, norm,
+/// residual, head, mtp.
 std::string_view kind_of(const Param& param);
 std::string_view kind_of(const Node& node);
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "ops/attention.h"
+#include "ops/convolution.h"
+#include "ops/delta_rule.h"
 
 namespace ashlar {
 
@@ -45,7 +47,12 @@ StateSpec state_of(const Op& op, std::span<const Type> in) {
     s.value_width = in[2].feature_count();
     const int64_t heads = in[0].axes[1].size;
     s.naive_width = heads * (in[0].axes[2].size + in[1].axes[2].size + in[5].axes[1].size);
+  } else if (op.as<CausalConvolution>() != nullptr) {
+    s.fixed = in[0].feature_count() * (in[1].axes.back().size - 1);
+  } else if (op.as<GatedDeltaRule>() != nullptr) {
+    s.fixed = in[2].feature_count() * in[0].axes[2].size;
   }
+  if (s.fixed > 0) s.kind = StateKind::fixed;
   return s;
 }
 

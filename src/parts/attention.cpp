@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "ops/attention.h"
+#include "ops/elementwise.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
 
@@ -77,12 +78,17 @@ Value write_attention(Builder& b, const AttentionPart& p, Value h) {
   }
   std::vector<Value> in{q, k, v};
   if (p.sinks) in.push_back(b.param("sinks", {kv, group}, Role::sink, 0));
-  const Value o = b.add1(Attention{.scale = p.score_scale(),
-                                   .softcap = p.softcap,
-                                   .window = p.window,
-                                   .chunk = p.chunk,
-                                   .log_length = p.log_length},
-                         in, "scores");
+  Value o = b.add1(Attention{.scale = p.score_scale(),
+                             .softcap = p.softcap,
+                             .window = p.window,
+                             .chunk = p.chunk,
+                             .log_length = p.log_length},
+                   in, "scores");
+  if (p.output_gate) {
+    const Value gate = b.add1(Activate{.kind = ActivationKind::sigmoid},
+                              {project("gate", {kv, group, dim})}, "gate");
+    o = b.add1(Multiply{}, {o, gate}, "gated");
+  }
   std::vector<Value> out{o, b.param("o", {d, kv, group, dim}, Role::projection, 3)};
   if (p.output_bias) out.push_back(b.param("o_bias", {d}, Role::bias, 0));
   return b.add1(Linear{.in_axes = 3}, out, "o");

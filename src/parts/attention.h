@@ -74,7 +74,7 @@ void visit_fields(V& v, P& p) {
 }
 
 /// h ─┬ q ─ norm ─ rope ┐
-///    ├ k ─ norm ─ rope ┼ softmax(scale q k^T) v ─ o ─►
+///    ├ k ─ norm ─ rope ┼ softmax(scale q k^T) v ─ (* sigmoid(gate)) ─ o ─►
 ///    └ v ──────────────┘
 struct AttentionPart {
   int64_t heads = 1;
@@ -82,6 +82,8 @@ struct AttentionPart {
   int64_t head_dim = 0;
   double scale = 0;  // 0: head_dim^-0.5
   bool qkv_bias = false, output_bias = false;
+  bool output_gate =
+      false;  // a sigmoid per number, projected like the query, before o (Qwen3-Next)
   QkNorm qk_norm = QkNorm::none;
   double qk_norm_eps = 1e-6;
   std::optional<RopePart> rope;  // none: NoPE
@@ -103,6 +105,7 @@ void visit_fields(V& v, P& p) {
   v("scale", p.scale, 0.0);
   v("qkv_bias", p.qkv_bias, false);
   v("output_bias", p.output_bias, false);
+  v("output_gate", p.output_gate, false);
   v("qk_norm", p.qk_norm, QkNorm::none);
   v("qk_norm_eps", p.qk_norm_eps, 1e-6);
   v("rope", p.rope);

@@ -41,6 +41,15 @@ std::vector<BufferId> buffers_of(const Step& step) {
                         },
                         [&](const HeadMatMulStep& s) { add(s.prepared, s.out); },
                         [&](const AttentionStep& s) { add(s.q, s.out); },
+                        [&](const RecurrentStep& s) {
+                          add(s.out);
+                          std::visit(
+                              Overloaded{[&](const RecurrentStep::Convolution& r) { add(r.x); },
+                                         [&](const RecurrentStep::DeltaRule& r) {
+                                           add(r.q, r.k, r.v, r.decay, r.beta);
+                                         }},
+                              s.rule);
+                        },
                         [&](const GroupStep& s) { add(s.experts, s.slots, s.tokens); },
                         [&](const ExpertStep& s) {
                           add(s.prepared, s.rows);

@@ -148,6 +148,7 @@ bool Lowering::lower_fast(size_t node) {
   if (const auto* op = n.op.as<Attention>()) return lower_attention(n, *op), true;
   if (const auto* op = n.op.as<LatentAttention>()) return lower_latent(n, *op), true;
   if (const auto* op = n.op.as<ExpertFfn>()) return lower_experts(n, *op), true;
+  if (lower_recurrent(n)) return true;
   if (!row_lowering(n, plan_.graph)) return false;
   lower_row(n);
   return true;

@@ -54,6 +54,7 @@ bool row_lowering(const Node& n, const Graph& g) {
     return value(0) && param(1) && (n.inputs.size() < 3 || param(2));
   if (op.as<Add>() != nullptr || op.as<Multiply>() != nullptr)
     return value(0) && (value(1) || param(1));
+  if (op.as<LogDecay>() != nullptr) return value(0) && param(1) && param(2);
   if (op.as<Concat>() != nullptr || op.as<Gated>() != nullptr) return value(0) && value(1);
   if (op.as<Route>() != nullptr) return value(0) && (n.inputs.size() < 2 || param(1));
   if (op.as<Rope>() != nullptr || op.as<PositionScale>() != nullptr || op.as<Scale>() != nullptr ||
@@ -207,6 +208,12 @@ void Lowering::lower_row(const Node& n) {
     const BufferId in = read(n.inputs[0]);
     const int64_t size = features(n.inputs[0]);
     add_row(CopyRow{in, new_value(n.outputs[0]), repeat->count, size, 0, 0, 0, size});
+  } else if (op.as<LogDecay>() != nullptr) {
+    const BufferId in = read(n.inputs[0]);
+    const int64_t heads = features(n.inputs[1]);
+    add_row(LogDecayRow{in, output_over(n.inputs[0]), plan_.weights.floats(n.inputs[1].id),
+                        plan_.weights.floats(n.inputs[2].id), heads,
+                        features(n.inputs[0]) / heads});
   } else if (op.as<Rename>() != nullptr) {
     set_output(0, read(n.inputs[0]));
   } else if (const auto* route = op.as<Route>()) {

@@ -49,6 +49,9 @@ class Lowering {
   void lower_elementwise(const Node& n, Row row);
   void lower_rope(const Node& n, const Rope& op);
 
+  // lower_recurrent.cpp
+  bool lower_recurrent(const Node& n);
+
   // lower_products.cpp
   ProductForms forms(Format weight, bool packed = false) const {
     return {*plan_.table, weight, plan_.options.f32_activations, packed};

@@ -15,6 +15,7 @@
 #include "graph/graph.h"
 #include "kernels/table.h"
 #include "ops/attention.h"
+#include "ops/delta_rule.h"
 #include "ops/experts.h"
 #include "ops/rope.h"
 #include "plan/product_forms.h"
@@ -128,6 +129,12 @@ struct GatedRow {
   float alpha, limit;
   int64_t n;
 };
+/// How much of each head's state lives on (ops/delta_rule.h); `n` numbers of a head.
+struct LogDecayRow {
+  BufferId in, out;
+  const float *a_log, *dt_bias;
+  int64_t heads, n;
+};
 /// `count` rows of `cols` values, `in_step` apart, in the form that products of so many tokens
 /// take.
 struct PrepareRow {
@@ -158,10 +165,10 @@ struct CombineRow {
   int64_t chosen, n;
 };
 
-using RowOperation =
-    std::variant<TokenRow, EmbedRow, PositionRow, SinusoidRow, RotationRow, CopyRow, GatherRow,
-                 NormRow, RopeRow, PositionScaleRow, BinaryRow, AffineRow, ClampRow, SoftcapRow,
-                 UnaryRow, GatedRow, PrepareRow, StoreRow, RouteRow, WeighRow, CombineRow>;
+using RowOperation = std::variant<TokenRow, EmbedRow, PositionRow, SinusoidRow, RotationRow,
+                                  CopyRow, GatherRow, NormRow, RopeRow, PositionScaleRow, BinaryRow,
+                                  AffineRow, ClampRow, SoftcapRow, UnaryRow, GatedRow, LogDecayRow,
+                                  PrepareRow, StoreRow, RouteRow, WeighRow, CombineRow>;
 
 // ---- Steps.
 
@@ -213,6 +220,25 @@ struct AttentionStep {
   const float* sinks;  // null: none
 };
 
+/// An op that takes each sequence token by token, from the state that the last step left: the
+/// tokens of a sequence in order, its channels or heads side by side.
+struct RecurrentStep {
+  struct Convolution {
+    BufferId x;
+    const float *w, *bias;  // bias null: none
+    int64_t channels, width;
+  };
+  struct DeltaRule {
+    BufferId q, k, v, decay, beta;
+    int64_t key_heads, group;
+    GatedDeltaRule::Head head;
+    double scale;
+  };
+  int32_t state;
+  BufferId out;
+  std::variant<Convolution, DeltaRule> rule;
+};
+
 /// The tokens' chosen experts sorted by expert: slots of the products that follow.
 struct GroupStep {
   BufferId experts;
@@ -248,8 +274,8 @@ struct Step {
   std::string name;  // "layers.3.attn.q+k+v"
   RowSet rows = RowSet::all;
   std::vector<int32_t> nodes;  // of the graph, that it computes (wholly or the last part of)
-  std::variant<RowStep, MatMulStep, HeadMatMulStep, AttentionStep, GroupStep, ExpertStep,
-               MeaningStep>
+  std::variant<RowStep, MatMulStep, HeadMatMulStep, AttentionStep, RecurrentStep, GroupStep,
+               ExpertStep, MeaningStep>
       what;
 };
 

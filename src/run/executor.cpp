@@ -23,8 +23,9 @@ struct Executor::Job {
 };
 
 ExecutorBytes executor_bytes(const Plan& plan, Format state, int64_t context) {
-  const int64_t scratch = std::max({row_scratch_bytes(plan), product_scratch_bytes(plan),
-                                    attention_scratch_bytes(plan, state, context), int64_t{64}});
+  const int64_t scratch =
+      std::max({row_scratch_bytes(plan), product_scratch_bytes(plan), recurrent_scratch_bytes(plan),
+                attention_scratch_bytes(plan, state, context), int64_t{64}});
   return {round_up(plan.arena_bytes, 4096), round_up(scratch, 4096)};
 }
 

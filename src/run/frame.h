@@ -76,6 +76,9 @@ void run_task(const Frame& f, const HeadMatMulStep& s, RowSet set, int64_t task,
 int64_t tasks(const Frame& f, const AttentionStep& s, RowSet set);
 void run_task(const Frame& f, const AttentionStep& s, RowSet set, int64_t task, std::byte* scratch);
 
+int64_t tasks(const Frame& f, const RecurrentStep& s, RowSet set);
+void run_task(const Frame& f, const RecurrentStep& s, RowSet set, int64_t task, std::byte* scratch);
+
 int64_t tasks(const Frame& f, const GroupStep& s, RowSet set);
 void run_task(const Frame& f, const GroupStep& s, RowSet set, int64_t task, std::byte* scratch);
 
@@ -88,6 +91,7 @@ void run_task(const Frame& f, const MeaningStep& s, RowSet set, int64_t task, st
 /// Bytes of scratch that a thread needs for steps of each kind.
 int64_t row_scratch_bytes(const Plan& plan);
 int64_t product_scratch_bytes(const Plan& plan);
+int64_t recurrent_scratch_bytes(const Plan& plan);
 int64_t attention_scratch_bytes(const Plan& plan, Format state, int64_t context);
 
 }  // namespace ashlar

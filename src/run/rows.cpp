@@ -120,6 +120,17 @@ struct Row {
   void operator()(const GatedRow& o) const {
     table().gated(o.kind, floats(o.gate), floats(o.up), floats(o.out), o.n, o.alpha, o.limit);
   }
+  void operator()(const LogDecayRow& o) const {
+    const float* in = floats(o.in);
+    float* out = floats(o.out);
+    for (int64_t h = 0; h < o.heads; ++h) {
+      const float rate = -std::exp(o.a_log[h]);
+      for (int64_t i = h * o.n; i < (h + 1) * o.n; ++i) {
+        const float x = in[i] + o.dt_bias[i];
+        out[i] = rate * (std::max(x, 0.0f) + std::log1p(std::exp(-std::abs(x))));
+      }
+    }
+  }
   void operator()(const PrepareRow& o) const {
     const auto form = o.forms.activation(rows);
     if (form == kernels::Activation::f32 && !o.always) return;

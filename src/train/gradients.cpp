@@ -84,6 +84,7 @@ Gradients gradients(const Model& model, std::span<const TokenId> ids,
     if (param == nullptr) continue;  // of a layer for multi-token prediction
     Source source = placement.source;
     source.minus_one = false;  // w and w - 1 have one gradient
+    source.minus_exp = false;  // that of w, which is what safetensors files hold
     // Packed experts are turned round; without the suffix of what packs them their name means the
     // layout of unpacked ones.
     if (source.unless_packed) source.transposed = true;

@@ -239,10 +239,40 @@ inline Blueprint cohere_like() {
   return bp;
 }
 
+/// Gated delta nets, of which two value heads share a key head; every third layer attends, with a
+/// gated output and partial rotation; experts beside a gated shared one.
+inline Blueprint qwen_next_like() {
+  Blueprint bp;
+  bp.name = "qwen-next-like";
+  bp.embedding = {.vocab = 40, .width = 12};
+  for (int64_t i = 0; i < 6; ++i) {
+    Block b{PreNorm{{NormKind::rms, 1e-6}},
+            GatedDeltaNetPart{
+                .key_heads = 2, .value_heads = 4, .key_dim = 4, .value_dim = 6, .conv_width = 3},
+            ExpertFfnPart{.experts = 8,
+                          .top_k = 3,
+                          .width = 5,
+                          .router = {.normalize = true},
+                          .shared = 7,
+                          .shared_gate = true}};
+    if (i % 3 == 2) {
+      b.mixer = AttentionPart{.heads = 4,
+                              .kv_heads = 2,
+                              .head_dim = 8,
+                              .output_gate = true,
+                              .qk_norm = QkNorm::per_head,
+                              .rope = RopePart{.theta = 1e7, .dim = 4}};
+    }
+    bp.blocks.push_back(std::move(b));
+  }
+  bp.final_norm = Norm{};
+  return bp;
+}
+
 inline std::vector<Blueprint> sample_blueprints() {
   return {qwen_like(),   gpt2_like(),   gemma_like(),         deepseek_like(),
           llama4_like(), oss_like(),    deepseek_like(false), olmo_like(),
-          grok_like(),   cohere_like(), transformer_like()};
+          grok_like(),   cohere_like(), transformer_like(),   qwen_next_like()};
 }
 
 }  // namespace ashlar::testing

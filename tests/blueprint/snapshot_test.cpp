@@ -70,7 +70,8 @@ INSTANTIATE_TEST_SUITE_P(Families, GraphSnapshot,
                                            "granite-4.0-micro", "glm-4-9b-0414", "command-r7b",
                                            "starcoder2-3b", "seed-oss-36b", "ernie-4.5-0.3b",
                                            "ernie-4.5-21b-a3b", "minimax-m2", "ministral-3-8b",
-                                           "glm-4.7-flash"),
+                                           "glm-4.7-flash", "qwen3-next-80b-a3b",
+                                           "qwen3.5-27b"),
                          [](const auto& name) { return identifier(name.param); });
 
 }  // namespace

@@ -47,7 +47,7 @@ TEST(Refusals, UnknownArchitecture) {
   expect_refusal(Json::parse(R"({"model_type": 7})"), {"model_type is missing"});
   EXPECT_THROW(read_gguf_keys({}, "rwkv7", "x.gguf"), Error);
   try {
-    read_gguf_keys({}, "qwen35", "x.gguf");
+    read_gguf_keys({}, "qwen37", "x.gguf");
   } catch (const Error& e) {
     EXPECT_EQ(e.kind(), ErrorKind::unsupported);
     EXPECT_NE(std::string(e.what()).find("nearest is qwen3"), std::string::npos) << e.what();
@@ -153,6 +153,13 @@ TEST(Refusals, OptionsThatWouldChangeTheResult) {
   expect_refusal(
       changed("qwen3-0.6b", "layer_types", Json(std::vector<std::string>(28, "linear_attention"))),
       {"layer_types", "linear_attention"});
+  expect_refusal(changed("qwen3-next-80b-a3b", "layer_types",
+                         Json(std::vector<std::string>(48, "sliding_attention"))),
+                 {"layer_types", "sliding_attention"});
+  expect_refusal(changed("qwen3-next-80b-a3b", "linear_num_value_heads", 33),
+                 {"33 value_heads", "16 key_heads"});
+  expect_refusal(changed("qwen3-next-80b-a3b", "linear_num_key_heads", 0), {"0 key heads"});
+  expect_refusal(changed("qwen3-next-80b-a3b", "linear_conv_kernel_dim", 0), {"conv_width"});
 }
 
 TEST(Refusals, SizesThatCannotBe) {

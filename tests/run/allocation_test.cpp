@@ -50,7 +50,7 @@ TEST(Engine, AStepAllocatesNothing) {
     counting = true;
     engine.step(prompts);
     for (int i = 0; i < 5; ++i) engine.step(decode);
-    engine.truncate(open[0], 24);
+    if (engine.can_truncate(open[0], 24)) engine.truncate(open[0], 24);
     engine.step(decode);
     counting = false;
     EXPECT_EQ(allocations.load(), 0) << bp.name;

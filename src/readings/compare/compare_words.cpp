@@ -65,7 +65,14 @@ std::string heads(const Mixer& m) {
                        ? fmt::format(", queries through rank {}", grouped(l->query_rank))
                        : "");
   }
+  if (const auto* n = std::get_if<GatedDeltaNetPart>(&m)) {
+    return text + fmt::format(", {} of {} with keys of {}, {}, convolutions over {}",
+                              plural(n->value_heads, "value head"), grouped(n->value_dim),
+                              grouped(n->key_dim), plural(n->key_heads, "key head"),
+                              plural(n->conv_width, "token"));
+  }
   const auto& a = std::get<AttentionPart>(m);
+  if (a.output_gate) text += " with a gated output";
   text += fmt::format(", {} of {}", plural(a.heads, "head"), grouped(a.head_dim));
   return a.kv_heads == a.heads ? text : text + ", " + plural(a.kv_heads, "KV head");
 }
@@ -93,6 +100,7 @@ std::string positions(const Anatomy& a) {
                           : "";
   const std::vector<Said> all = said(a.mixers, [](const Mixer& m) -> std::string {
     if (const auto* l = std::get_if<LatentAttentionPart>(&m)) return rope_words(l->rope);
+    if (std::holds_alternative<GatedDeltaNetPart>(m)) return "by the order of the recurrence";
     const auto& p = std::get<AttentionPart>(m);
     return p.rope ? rope_words(*p.rope) : "none (NoPE)";
   });
@@ -103,8 +111,10 @@ std::string positions(const Anatomy& a) {
 std::string qk_norm(const Anatomy& a) {
   return sentence(said(a.mixers,
                        [](const Mixer& m) -> std::string {
+                         if (std::holds_alternative<LatentAttentionPart>(m))
+                           return "norms on the latents";
                          const auto* p = std::get_if<AttentionPart>(&m);
-                         if (p == nullptr) return "norms on the latents";
+                         if (p == nullptr) return "queries and keys of length 1";
                          const std::string words = qk_norm_words(*p);
                          return words.empty() ? "none" : words;
                        }),
@@ -115,6 +125,7 @@ std::string scores(const Anatomy& a) {
   return sentence(
       said(a.mixers,
            [](const Mixer& m) -> std::string {
+             if (std::holds_alternative<GatedDeltaNetPart>(m)) return "none: a linear recurrence";
              const auto* p = std::get_if<AttentionPart>(&m);
              const double usual =
                  p != nullptr
@@ -215,7 +226,7 @@ std::string embedding_and_head(const Anatomy& a) {
 std::string memory(const Anatomy& a) {
   std::vector<Said> all;
   for (size_t i = 0; i < a.mixers.size(); ++i) {
-    std::string text = fmt::format("{} numbers per token and layer", grouped(a.remembered[i]));
+    std::string text = memory_words(a, i);
     if (a.naive[i] != a.remembered[i])
       text += fmt::format(", where keys and values would take {}", grouped(a.naive[i]));
     auto it = std::find_if(all.begin(), all.end(), [&](const Said& s) { return s.text == text; });

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/units.h"
 #include "ops/kinds.h"
 #include "ops/state.h"
 
@@ -63,13 +64,26 @@ Anatomy anatomy_of(const Blueprint& bp) {
   const Graph graph = graph_of(bp);
   a.remembered.assign(a.mixers.size(), 0);
   a.naive.assign(a.mixers.size(), 0);
+  a.fixed.assign(a.mixers.size(), 0);
   for (const NodeState& n : states_of(graph)) {
     const auto layer = layer_of(graph.nodes()[n.node].scope);
     if (!layer || *layer >= a.layers()) continue;
-    a.remembered[a.mixer_of[*layer]] = n.spec.width();
-    a.naive[a.mixer_of[*layer]] = n.spec.naive_width;
+    const size_t mixer = a.mixer_of[*layer];
+    if (a.mixers[mixer].layers[0] != *layer) continue;
+    a.remembered[mixer] += n.spec.width();
+    a.naive[mixer] += n.spec.naive_width;
+    a.fixed[mixer] += n.spec.fixed;
   }
   return a;
+}
+
+std::string memory_words(const Anatomy& a, size_t mixer) {
+  std::vector<std::string> parts;
+  if (a.remembered[mixer] > 0)
+    parts.push_back(grouped(a.remembered[mixer]) + " numbers per token and layer");
+  if (a.fixed[mixer] > 0)
+    parts.push_back(grouped(a.fixed[mixer]) + " numbers per layer, however long the text");
+  return parts.empty() ? "nothing" : join(parts, " and ");
 }
 
 }  // namespace ashlar

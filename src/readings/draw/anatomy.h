@@ -37,6 +37,7 @@ struct Anatomy {
   std::vector<size_t> mixer_of, ffn_of;  // variant of each layer
   std::vector<int64_t> remembered;       // numbers per token that each mixer variant remembers
   std::vector<int64_t> naive;            // the same if keys and values of all heads were kept
+  std::vector<int64_t> fixed;            // numbers of the whole sequence
 
   Count count;  // with the default options
 
@@ -45,5 +46,8 @@ struct Anatomy {
 };
 
 Anatomy anatomy_of(const Blueprint& blueprint);
+
+/// What a layer with this mixer variant remembers: "1,024 numbers per token and layer".
+std::string memory_words(const Anatomy& a, size_t mixer);
 
 }  // namespace ashlar

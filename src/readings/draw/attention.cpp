@@ -4,16 +4,10 @@
 #include <algorithm>
 
 #include "base/units.h"
-#include "readings/draw/column.h"
+#include "readings/draw/stack.h"
 
 namespace ashlar {
 namespace {
-
-constexpr double kGap = 18, kPad = 16, kInner = kInsetWidth - 2 * kPad;
-
-std::string product(int64_t heads, int64_t dim) {
-  return fmt::format("{} × {}", grouped(heads), grouped(dim));
-}
 
 /// What the variants of an inset say about one thing: one line if they agree, else a line each.
 std::vector<Label> by_variant(const Anatomy& a, const Inset& inset, const std::string& key,
@@ -43,39 +37,6 @@ void fill_empty(std::vector<std::string>& texts, const std::string& with) {
     if (t.empty()) t = with;
   }
 }
-
-void footer(Canvas& c, double x, double y, const Fact& fact) {
-  c.say(x + kInsetWidth / 2, y, fact, {.size = 11.5, .classes = "s"});
-}
-
-/// Paints boxes from the top down and draws the arrows of some columns between them.
-class Stack {
- public:
-  Stack(Canvas& c, double y) : c_(c), y_(y) {}
-  /// Arrows into the boxes above; `passing`: lines that only pass by.
-  void arrows(const std::vector<double>& xs, const std::vector<double>& passing = {}) {
-    for (const double x : xs) c_.svg.arrow(x, y_ + kGap, x, y_);
-    for (const double x : passing) pass(x, kGap);
-    y_ += kGap;
-  }
-  /// One row of boxes; lines run past what is lower than the row.
-  void row(const std::vector<std::pair<Box, std::pair<double, double>>>& boxes) {
-    double height = 0;
-    for (const auto& [box, span] : boxes) height = std::max(height, Canvas::height(box));
-    for (const auto& [box, span] : boxes) c_.paint(box, span.first, y_, span.second - span.first);
-    y_ += height;
-  }
-  /// A line past a row of this height.
-  void pass(double x, double height) {
-    c_.svg.path(fmt::format("M{} {}V{}", svg_number(x), svg_number(y_ + height), svg_number(y_)),
-                "w");
-  }
-  double y() const { return y_; }
-
- private:
-  Canvas& c_;
-  double y_;
-};
 
 Box core_box(const Anatomy& a, const Inset& inset, const AttentionPart& p) {
   Box box{a.mixers[inset.variants[0]].tone,
@@ -117,6 +78,7 @@ Box core_box(const Anatomy& a, const Inset& inset, const AttentionPart& p) {
 ///    ├ k ─ norm ─ rope ┼ softmax(scale q k) v ─ o ─►
 ///    └ v ──────────────┘
 double paint_attention(Canvas& c, const Anatomy& a, const Inset& inset, double x, double y) {
+  using namespace inset_layout;
   const std::string tone = a.mixers[inset.variants[0]].tone;
   const auto& p = std::get<AttentionPart>(a.mixers[inset.variants[0]].part);
   const int64_t d = a.blueprint.embedding.width;
@@ -134,6 +96,12 @@ double paint_attention(Canvas& c, const Anatomy& a, const Inset& inset, double x
       {{"attention.o.shape", fmt::format("{} → {}", product(p.heads, p.head_dim), grouped(d))},
        {}});
   if (p.output_bias) o.lines.push_back({{"attention.o.bias", "+ bias"}, {}});
+  if (p.output_gate) {
+    o.lines.push_back({{"attention.output_gate", "of the scores’ output × sigmoid(gate)"}, {}});
+    o.lines.push_back({{"attention.gate.shape",
+                        fmt::format("gate: {} → {}", grouped(d), product(p.heads, p.head_dim))},
+                       {}});
+  }
   const double ow = std::max(Canvas::width(o), 150.0);
   s.row({{o, {cx - ow / 2, cx + ow / 2}}});
   s.arrows({cx});
@@ -205,13 +173,12 @@ double paint_attention(Canvas& c, const Anatomy& a, const Inset& inset, double x
              "w");
   c.say(cx + 8, s.y() + 13, {"d_model", grouped(d)},
         {.size = 11, .classes = "s", .anchor = Anchor::start});
-  footer(c, x, s.y() + 32,
-         {"attention.state", fmt::format("remembers {} numbers per token and layer",
-                                         grouped(a.remembered[inset.variants[0]]))});
+  footer(c, x, s.y() + 32, {"attention.state", "remembers " + memory_words(a, inset.variants[0])});
   return s.y() + 34 - top;
 }
 
 double paint_latent_attention(Canvas& c, const Anatomy& a, const Inset& inset, double x, double y) {
+  using namespace inset_layout;
   const size_t v = inset.variants[0];
   const std::string tone = a.mixers[v].tone;
   const auto& p = std::get<LatentAttentionPart>(a.mixers[v].part);

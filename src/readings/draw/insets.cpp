@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/overloaded.h"
 #include "base/units.h"
 #include "readings/draw/column.h"
 
@@ -21,7 +22,8 @@ bool same_picture(const Mixer& a, const Mixer& b) {
   const auto *x = std::get_if<AttentionPart>(&a), *y = std::get_if<AttentionPart>(&b);
   if (x == nullptr || y == nullptr) return false;
   return x->heads == y->heads && x->kv_heads == y->kv_heads && x->head_dim == y->head_dim &&
-         x->qkv_bias == y->qkv_bias && x->output_bias == y->output_bias;
+         x->qkv_bias == y->qkv_bias && x->output_bias == y->output_bias &&
+         x->output_gate == y->output_gate;
 }
 
 struct Gate {
@@ -305,10 +307,19 @@ double paint_inset(Canvas& canvas, const Anatomy& a, const Inset& inset, double 
     }
     case Inset::What::mixer: {
       const Mixer& mixer = a.mixers[inset.variants[0]].part;
-      const bool latent = std::holds_alternative<LatentAttentionPart>(mixer);
-      title = {"attention.inset", latent ? "Inside latent attention" : "Inside attention"};
-      height = latent ? paint_latent_attention(content, a, inset, x, top)
-                      : paint_attention(content, a, inset, x, top);
+      std::visit(Overloaded{[&](const AttentionPart&) {
+                              title = {"attention.inset", "Inside attention"};
+                              height = paint_attention(content, a, inset, x, top);
+                            },
+                            [&](const LatentAttentionPart&) {
+                              title = {"attention.inset", "Inside latent attention"};
+                              height = paint_latent_attention(content, a, inset, x, top);
+                            },
+                            [&](const GatedDeltaNetPart&) {
+                              title = {"attention.inset", "Inside the gated delta net"};
+                              height = paint_gated_delta_net(content, a, inset, x, top);
+                            }},
+                 mixer);
       break;
     }
   }

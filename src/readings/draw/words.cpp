@@ -100,20 +100,31 @@ std::string wiring_words(const Wiring& w) {
 }
 
 std::string mixer_name(const Mixer& mixer) {
-  const auto* a = std::get_if<AttentionPart>(&mixer);
-  if (a == nullptr) return "Multi-head latent attention";
-  return a->kv_heads == a->heads ? "Multi-head attention"
-         : a->kv_heads == 1      ? "Multi-query attention"
-                                 : "Grouped-query attention";
+  return std::visit(
+      Overloaded{
+          [](const AttentionPart& a) {
+            return std::string(a.kv_heads == a.heads ? "Multi-head attention"
+                               : a.kv_heads == 1     ? "Multi-query attention"
+                                                     : "Grouped-query attention");
+          },
+          [](const LatentAttentionPart&) { return std::string("Multi-head latent attention"); },
+          [](const GatedDeltaNetPart&) { return std::string("Gated delta net"); }},
+      mixer);
 }
 
 std::string mixer_tone(const Mixer& mixer) {
-  const auto* a = std::get_if<AttentionPart>(&mixer);
-  if (a == nullptr) return "latent";
-  return a->window > 0 ? "window" : a->chunk > 0 ? "chunk" : "full";
+  return std::visit(
+      Overloaded{[](const AttentionPart& a) {
+                   return std::string(a.window > 0 ? "window" : a.chunk > 0 ? "chunk" : "full");
+                 },
+                 [](const LatentAttentionPart&) { return std::string("latent"); },
+                 [](const GatedDeltaNetPart&) { return std::string("recurrent"); }},
+      mixer);
 }
 
 std::string reach_words(const Mixer& mixer) {
+  if (std::holds_alternative<GatedDeltaNetPart>(mixer))
+    return "sees what its state holds of earlier tokens";
   const auto* a = std::get_if<AttentionPart>(&mixer);
   std::vector<std::string> parts;
   if (a != nullptr && a->window > 0) parts.push_back("sees the last " + plural(a->window, "token"));
@@ -166,7 +177,9 @@ std::string bias_words(const Mixer& mixer) {
     if (!m->bias) return {};
     return m->query_rank > 0 ? "biases on q_a, kv_a and o" : "biases on kv_a and o";
   }
-  const auto& a = std::get<AttentionPart>(mixer);
+  const auto* attention = std::get_if<AttentionPart>(&mixer);
+  if (attention == nullptr) return {};
+  const AttentionPart& a = *attention;
   if (a.qkv_bias) return a.output_bias ? "biases on q, k, v and o" : "biases on q, k and v";
   return a.output_bias ? "bias on o" : "";
 }
@@ -200,6 +213,7 @@ void grouped_facts(const AttentionPart& a, bool absolute, std::vector<Fact>& fac
     if (!text.empty()) facts.push_back({std::string(key), std::move(text)});
   };
   add("attention.qk_norm", qk_norm_words(a));
+  if (a.output_gate) add("attention.output_gate", "output gated by a sigmoid per number");
   if (a.sinks) add("attention.sinks", "attention sink: a learned logit per head");
   if (a.softcap > 0) add("attention.softcap", "scores capped at " + real_words(a.softcap));
   if (a.temperature)
@@ -210,15 +224,25 @@ void grouped_facts(const AttentionPart& a, bool absolute, std::vector<Fact>& fac
   add("attention.bias", bias_words(Mixer(a)));
 }
 
+void delta_net_facts(const GatedDeltaNetPart& p, std::vector<Fact>& facts) {
+  std::string heads = fmt::format("{} of {}, keys of {}", plural(p.value_heads, "value head"),
+                                  grouped(p.value_dim), grouped(p.key_dim));
+  if (p.key_heads != p.value_heads) heads += fmt::format(", {}", plural(p.key_heads, "key head"));
+  facts.push_back({"attention.heads", heads});
+  facts.push_back({"attention.reach", reach_words(Mixer(p))});
+  facts.push_back({"attention.convolution",
+                   fmt::format("convolutions over {}", plural(p.conv_width, "token"))});
+  facts.push_back({"attention.output_gate", "output normed, then gated by SiLU"});
+}
+
 }  // namespace
 
 std::vector<Fact> mixer_facts(const Mixer& mixer, bool absolute) {
   std::vector<Fact> facts;
-  if (const auto* m = std::get_if<LatentAttentionPart>(&mixer)) {
-    latent_facts(*m, facts);
-  } else {
-    grouped_facts(std::get<AttentionPart>(mixer), absolute, facts);
-  }
+  std::visit(Overloaded{[&](const AttentionPart& p) { grouped_facts(p, absolute, facts); },
+                        [&](const LatentAttentionPart& p) { latent_facts(p, facts); },
+                        [&](const GatedDeltaNetPart& p) { delta_net_facts(p, facts); }},
+             mixer);
   return facts;
 }
 

@@ -126,6 +126,10 @@ class Explainer {
     });
   }
 
+  std::string mixer_scope(size_t layer) const {
+    return fmt::format("layers.{}.{}", layer, scope_of(bp_.blocks[layer].mixer));
+  }
+
   /// The parts of a layer that no earlier layer has shown: norms and wiring, mixer, feed-forward.
   void layer_parts(size_t layer, std::vector<ExplainedPart>& parts) {
     const std::string prefix = "layers." + std::to_string(layer);
@@ -146,12 +150,13 @@ class Explainer {
       }
       return p;
     };
-    const auto below = [&](const std::string& slot) {
-      return [prefix, slot](const std::string& name) { return within(name, prefix + "." + slot); };
+    const auto below = [](const std::string& part) {
+      return [part](const std::string& name) { return within(name, part); };
     };
+    const std::string mixer = mixer_scope(layer), ffn = prefix + ".ffn";
     if (!shown('w', panel_index)) {
       ExplainedPart p = make(prefix, panel.layers, [&](const std::string& name) {
-        return !within(name, prefix + ".attn") && !within(name, prefix + ".ffn");
+        return !within(name, mixer) && !within(name, ffn);
       });
       p.title = "Wiring and norms";
       p.words = {wiring_formula(panel.wiring) + ": " + wiring_words(panel.wiring)};
@@ -159,12 +164,12 @@ class Explainer {
       parts.push_back(std::move(p));
     }
     if (const size_t m = anatomy_.mixer_of[layer]; !shown('m', m)) {
-      ExplainedPart p = make(prefix + ".attn", anatomy_.mixers[m].layers, below("attn"));
+      ExplainedPart p = make(mixer, anatomy_.mixers[m].layers, below(mixer));
       describe(p, layer, p.scope);
       parts.push_back(std::move(p));
     }
     if (const size_t f = anatomy_.ffn_of[layer]; !shown('f', f)) {
-      ExplainedPart p = make(prefix + ".ffn", anatomy_.ffns[f].layers, below("ffn"));
+      ExplainedPart p = make(ffn, anatomy_.ffns[f].layers, below(ffn));
       describe(p, layer, p.scope);
       parts.push_back(std::move(p));
     }
@@ -175,7 +180,7 @@ class Explainer {
     const std::string prefix = "layers." + std::to_string(layer);
     const Block& block = bp_.blocks[layer];
     std::vector<Fact> facts;
-    if (scope == prefix + ".attn") {
+    if (scope == mixer_scope(layer)) {
       const MixerVariant& v = anatomy_.mixers[anatomy_.mixer_of[layer]];
       p.title = mixer_name(v.part);
       p.layers = layer_words(v.layers, anatomy_.layers());

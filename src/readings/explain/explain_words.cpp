@@ -168,12 +168,20 @@ std::string source_words(const Source& s, int64_t layer) {
     notes.push_back(
         fmt::format("rows {} to {} of every {}", s.begin, s.begin + s.count - 1, s.group));
   if (s.minus_one) notes.push_back("holds w - 1");
+  if (s.minus_exp) notes.push_back("holds -exp(w)");
+  if (s.tiles > 0)
+    notes.push_back(s.tiled_columns ? "heads of columns tiled" : "heads of rows tiled");
   if (s.rope_heads > 0) notes.push_back("rows of a head interleaved");
   return notes.empty() ? text : text + " (" + join(notes, ", ") + ")";
 }
 
 std::vector<std::string> mixer_sources(const Mixer& mixer) {
   std::vector<std::string> s;
+  if (std::holds_alternative<GatedDeltaNetPart>(mixer))
+    return {"gated delta rule: Yang et al. 2024, Gated Delta Networks, section 3",
+            "delta rule: Schlag et al. 2021, Linear Transformers Are Secretly Fast Weight "
+            "Programmers, section 4",
+            "short convolution: Gu and Dao 2023, Mamba, section 3.4"};
   const auto* a = std::get_if<AttentionPart>(&mixer);
   if (a == nullptr)
     return {"latent attention: DeepSeek-AI 2024, DeepSeek-V2, section 2.1",
@@ -194,6 +202,8 @@ std::vector<std::string> mixer_sources(const Mixer& mixer) {
     s.push_back("positions divided: Chen et al. 2023, Position Interpolation, section 2.3");
   if (a->qk_norm != QkNorm::none)
     s.push_back("QK norm: Henry et al. 2020, Query-Key Normalization for Transformers, section 3");
+  if (a->output_gate)
+    s.push_back("output gate: Qiu et al. 2025, Gated Attention for Large Language Models");
   if (a->sinks)
     s.push_back(
         "sinks: Xiao et al. 2023, Efficient Streaming Language Models with "

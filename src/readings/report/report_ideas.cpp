@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/overloaded.h"
+
 namespace ashlar {
 namespace {
 
@@ -28,11 +30,18 @@ bool wired(const Anatomy& a) {
                      [](const Panel& p) { return std::holds_alternative<T>(p.wiring); });
 }
 
+/// Null where positions do not rotate.
+const RopePart* rope_of(const Mixer& mixer) {
+  return std::visit(
+      Overloaded{[](const AttentionPart& p) { return p.rope ? &*p.rope : nullptr; },
+                 [](const LatentAttentionPart& p) { return &p.rope; },
+                 [](const GatedDeltaNetPart&) { return static_cast<const RopePart*>(nullptr); }},
+      mixer);
+}
+
 bool rotates(const Anatomy& a) {
-  return std::any_of(a.mixers.begin(), a.mixers.end(), [](const MixerVariant& v) {
-    const auto* p = std::get_if<AttentionPart>(&v.part);
-    return p == nullptr || p->rope.has_value();
-  });
+  return std::any_of(a.mixers.begin(), a.mixers.end(),
+                     [](const MixerVariant& v) { return rope_of(v.part) != nullptr; });
 }
 
 bool gated(const Anatomy& a) {
@@ -119,10 +128,7 @@ constexpr Idea kIdeas[] = {
      "Chen et al., Position Interpolation; Peng et al., YaRN",
      [](const Anatomy& a) {
        return std::any_of(a.mixers.begin(), a.mixers.end(), [](const MixerVariant& v) {
-         const auto* p = std::get_if<AttentionPart>(&v.part);
-         const RopePart* r = p == nullptr ? &std::get<LatentAttentionPart>(v.part).rope
-                             : p->rope    ? &*p->rope
-                                          : nullptr;
+         const RopePart* r = rope_of(v.part);
          return r != nullptr && r->scaling != RotationScaling::none;
        });
      }},
@@ -162,6 +168,15 @@ constexpr Idea kIdeas[] = {
          return std::holds_alternative<LatentAttentionPart>(v.part);
        });
      }},
+    {"gated delta rule", 2024,
+     "A matrix per head stands for all earlier tokens: each token lets it fade, corrects what it "
+     "says of its key, and reads it. It does not grow with the text.",
+     "Yang et al., Gated Delta Networks, section 3.1",
+     [](const Anatomy& a) {
+       return std::any_of(a.mixers.begin(), a.mixers.end(), [](const MixerVariant& v) {
+         return std::holds_alternative<GatedDeltaNetPart>(v.part);
+       });
+     }},
     {"capped logits", 2024, "A tanh bounds scores or logits softly.",
      "Gemma Team, Gemma 2, section 2",
      [](const Anatomy& a) {
@@ -182,6 +197,12 @@ constexpr Idea kIdeas[] = {
      "A further layer predicts the token after the next: more to learn from, and drafts for free.",
      "DeepSeek-AI, DeepSeek-V3, section 2.2",
      [](const Anatomy& a) { return !a.blueprint.mtp.empty(); }},
+    {"gated attention", 2025,
+     "A sigmoid of the layer’s input scales what attention returns, number by number.",
+     "Qiu et al., Gated Attention for Large Language Models",
+     [](const Anatomy& a) {
+       return any_attention(a, [](const AttentionPart& p) { return p.output_gate; });
+     }},
     {"aligned chunks", 2025,
      "A layer sees its own chunk of the text only: like a window, but its borders stand still.",
      "Meta, Llama 4 reference code",

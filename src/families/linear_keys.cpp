@@ -1,0 +1,90 @@
+// Keys of linear attention, which hybrid families share.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "families/decoder.h"
+
+namespace ashlar {
+namespace {
+
+constexpr int64_t kInterval = 4;  // every fourth layer attends, where nothing is said
+
+/// Which layers attend, in GGUF: every n-th, or a list of those that do not.
+void visit_gguf_layers(FieldVisitor& v, Fields& f) {
+  constexpr std::string_view kEvery = "full_attention_interval",
+                             kLinear = "attention.recurrent_layers";
+  if (v.reading()) {
+    std::vector<int64_t> linear;
+    v(f.full_interval, "", kEvery, kInterval);
+    v(linear, "", kLinear, std::vector<int64_t>{});
+    for (const int64_t l : linear)
+      f.layer_types.emplace_back(l != 0 ? kLinearAttention : "full_attention");
+    for (int64_t i = 0; i < std::min<int64_t>(f.layers, 4096); ++i) {  // the first may not attend
+      f.qkv_bias |= v.has_tensor(fmt::format("blk.{}.attn_q.bias", i));
+      f.output_bias |= v.has_tensor(fmt::format("blk.{}.attn_output.bias", i));
+    }
+    return;
+  }
+  for (int64_t n = 1; n <= f.layers + 1; ++n) {
+    bool follows = true;
+    for (int64_t i = 0; i < f.layers && follows; ++i) follows = f.linear(i) == ((i + 1) % n != 0);
+    if (!follows) continue;
+    v(n, "", kEvery);
+    return;
+  }
+  Json flags = Json::array();
+  for (int64_t i = 0; i < f.layers; ++i) flags.push_back(f.linear(i));
+  v.write(kLinear, std::move(flags));
+}
+
+}  // namespace
+
+void visit_linear_attention(FieldVisitor& v, Fields& f) {
+  v(f.linear_key_heads, "linear_num_key_heads", "ssm.group_count", 16);
+  v(f.linear_value_heads, "linear_num_value_heads", "ssm.time_step_rank", 32);
+  v(f.linear_key_dim, "linear_key_head_dim", "ssm.state_size", 128);
+  v(f.conv_width, "linear_conv_kernel_dim", "ssm.conv_kernel", 4);
+  if (!v.gguf()) {
+    v(f.linear_value_dim, "linear_value_head_dim", "", 128);
+    v(f.layer_types, "layer_types", "", std::vector<std::string>{});
+    if (v.reading()) v(f.full_interval, "full_attention_interval", "", kInterval);
+  } else {
+    int64_t inner = 0;
+    if (!v.reading() && __builtin_mul_overflow(f.linear_value_heads, f.linear_value_dim, &inner))
+      fail(ErrorKind::invalid, "{}: too many value heads", v.where());
+    v(inner, "", "ssm.inner_size");
+    if (f.linear_value_heads > 0) f.linear_value_dim = inner / f.linear_value_heads;
+    visit_gguf_layers(v, f);
+  }
+  if (f.full_interval < 0 || f.linear_key_heads < 1) {
+    fail(ErrorKind::format, "{}: linear attention: {} key heads, every {}th layer attends",
+         v.where(), f.linear_key_heads, f.full_interval);
+  }
+}
+
+void visit_mrope(FieldVisitor& v, Fields& f, double theta) {
+  visit_rope(v, f.rope, f, theta);
+  if (v.reading()) return;
+  // Readers want to know how the pairs are dealt out to time, height and width.
+  const int64_t pairs = (f.rope_dim > 0 ? f.rope_dim : f.head_dim) / 2, third = (pairs + 2) / 3;
+  const int64_t second = std::min(third, pairs - third);
+  Json sections = Json::array({third, second, pairs - third - second});
+  if (v.gguf()) sections.push_back(0);
+  v.write(v.gguf() ? "rope.dimension_sections" : "rope_parameters.mrope_section", sections);
+  if (!v.gguf()) v.write("rope_parameters.mrope_interleaved", true);
+}
+
+void visit_layers_left_aside(FieldVisitor& v, Fields& f) {
+  if (!v.gguf() || !v.reading()) return;
+  int64_t aside = 0;
+  v(aside, "", "nextn_predict_layers", 0);
+  if (aside < 0 || aside >= f.layers) {
+    fail(ErrorKind::format, "{}: nextn_predict_layers: expected fewer than {} layers, found {}",
+         v.where(), f.layers, aside);
+  }
+  f.layers -= aside;
+}
+
+}  // namespace ashlar

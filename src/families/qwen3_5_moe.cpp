@@ -1,0 +1,51 @@
+// Qwen3.5 and Qwen3.6 mixtures of experts, text towers: Qwen3.5's layers with many small experts
+// beside a gated shared one.
+#include "families/qwen3_5.h"
+
+namespace ashlar {
+namespace {
+
+void visit(FieldVisitor& v, Fields& f) {
+  qwen3_5::visit(v, f, {40, 2048, 248320, 32768, 16, 2, 0});
+  visit_experts(v, f, {.experts = 256, .top_k = 8, .width = 512});
+  v(f.shared_ffn, "shared_expert_intermediate_size", "expert_shared_feed_forward_length", 512);
+  f.normalize = true;
+}
+
+Block block(const Fields& f, int64_t layer) {
+  ExpertFfnPart mixture = experts(f);
+  mixture.shared_gate = true;
+  return {PreNorm{rms(f.eps)}, qwen3_5::mixer(f, layer), mixture};
+}
+
+Blueprint blueprint(const Fields& f) { return decoder(f, "qwen3_5_moe", block); }
+
+void names(Names& n, const Fields& f) {
+  qwen3_5::names(n, f);
+  expert_names(n);
+  gated_shared_names(n);
+  // Stacked as published; one tensor per expert as Transformers writes them.
+  const Source both = "model.layers.{i}.mlp.experts.gate_up_proj";
+  const auto stack = [&](const std::string& name, const Source& stacked) {
+    const std::string canonical = "layers.{i}.ffn.experts." + name;
+    const Name apart = n.all().at(canonical);
+    n.add(canonical, {stacked, apart.config[0]}, apart.gguf);
+  };
+  stack("gate", rows(both, 2 * f.expert_ffn, 0, f.expert_ffn));
+  stack("up", rows(both, 2 * f.expert_ffn, f.expert_ffn, f.expert_ffn));
+  stack("down", "model.layers.{i}.mlp.experts.down_proj");
+}
+
+}  // namespace
+
+const Family kQwen35Moe{
+    .name = "qwen3_5_moe",
+    .model_types = {"qwen3_5_moe_text", "qwen3_5_moe"},
+    .architectures = {"Qwen3_5MoeForCausalLM", "Qwen3_5MoeForConditionalGeneration"},
+    .gguf = "qwen35moe",
+    .pre = "qwen35",
+    .visit = visit,
+    .blueprint = blueprint,
+    .names = names};
+
+}  // namespace ashlar

@@ -1,0 +1,82 @@
+// Qwen3-Next: three of four layers are gated delta nets, the fourth attends with a gated output;
+// many small experts beside a gated shared one. Checkpoints keep norms as w - 1, and the delta
+// net's projections key head by key head in two tensors.
+#include "families/decoder.h"
+
+namespace ashlar {
+namespace {
+
+void visit(FieldVisitor& v, Fields& f) {
+  visit_shape(v, f, {48, 2048, 151936, 32768, 16, 2, 5632});
+  v(f.eps, "rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-6);
+  visit_head_dim(v, f, 256);
+  visit_activation(v, f, "hidden_act", "silu");
+  visit_head(v, f, false);
+  visit_layers_left_aside(v, f);
+  visit_attention_bias(v, f);
+  visit_rotary_fraction(v, f, 0.25);
+  visit_rope(v, f.rope, f, 10000);
+  visit_linear_attention(v, f);
+  visit_experts(v, f, {.experts = 512, .top_k = 10, .width = 512});
+  if (v.reading() && !v.gguf()) v(f.normalize, "norm_topk_prob", "", true);
+  v(f.shared_ffn, "shared_expert_intermediate_size", "expert_shared_feed_forward_length", 512);
+  f.qk_norm = true;
+  f.output_gate = true;
+}
+
+Block block(const Fields& f, int64_t layer) {
+  Block b{PreNorm{rms(f.eps)}, {}, feed_forward(f, layer)};
+  if (auto* mixture = std::get_if<ExpertFfnPart>(&b.ffn)) mixture->shared_gate = true;
+  if (f.linear(layer))
+    b.mixer = gated_delta_net(f);
+  else
+    b.mixer = grouped_attention(f, layer);
+  return b;
+}
+
+Blueprint blueprint(const Fields& f) { return decoder(f, "qwen3_next", block); }
+
+void names(Names& n, const Fields& f) {
+  decoder_names(n, f);
+  qk_norm_names(n);
+  norm_name(n, "ffn_norm", "post_attention_layernorm", {"post_attention_norm"});
+  norms_minus_one(n);
+  gated_query_names(n, f);
+  delta_net_projections(n, f, false);
+  delta_net_names(n, f, false);
+  expert_names(n);
+  gated_shared_names(n);
+  // Per key head: q, k, its value heads' v and gates; its value heads' betas and alphas.
+  const int64_t key = f.linear_key_dim,
+                each = f.linear_key_heads > 0 ? f.linear_value_heads / f.linear_key_heads : 0,
+                value = each * f.linear_value_dim, all = 2 * key + 2 * value;
+  const std::string config = "model.layers.{i}.linear_attn.";
+  const Source qkvz = config + "in_proj_qkvz.weight", ba = config + "in_proj_ba.weight";
+  const Source fused = "blk.{i}.ssm_in.weight", gguf_ba = "blk.{i}.ssm_ba.weight";
+  const auto place = [&](const std::string& name, int64_t begin, int64_t count) {
+    const std::string canonical = "layers.{i}.linear_attn." + name;
+    std::vector<Source> gguf = n.all().at(canonical).gguf;
+    gguf.push_back(rows(fused, all, begin, count));  // files of the first converters
+    n.add(canonical, {rows(qkvz, all, begin, count)}, gguf);
+  };
+  place("q", 0, key);
+  place("k", key, key);
+  place("v", 2 * key, value);
+  place("gate", 2 * key + value, value);
+  const std::string layer = "layers.{i}.linear_attn.";
+  n.add(layer + "beta", {rows(ba, 2 * each, 0, each)}, {rows(gguf_ba, 2 * each, 0, each)});
+  n.add(layer + "alpha", {rows(ba, 2 * each, each, each)}, {rows(gguf_ba, 2 * each, each, each)});
+}
+
+}  // namespace
+
+const Family kQwen3Next{.name = "qwen3_next",
+                        .model_types = {"qwen3_next"},
+                        .architectures = {"Qwen3NextForCausalLM"},
+                        .gguf = "qwen3next",
+                        .pre = "qwen2",
+                        .visit = visit,
+                        .blueprint = blueprint,
+                        .names = names};
+
+}  // namespace ashlar

@@ -1,0 +1,38 @@
+// The gated delta net: linear attention with a short convolution before it and a gate behind it.
+#pragma once
+
+#include "graph/builder.h"
+#include "parts/fields.h"
+
+namespace ashlar {
+
+/// Qwen3-Next's linear attention. Each value head remembers one matrix [key_dim, value_dim] of its
+/// sequence, however long that is, beside the convolution's last inputs.
+///   h ─┬ q ─ conv ─ silu ─ norm ┐
+///      ├ k ─ conv ─ silu ─ norm ┤
+///      ├ v ─ conv ─ silu ───────┼ gated delta rule ─ norm ─(x)─ o ─►
+///      ├ alpha ─ decay ─────────┤                           │
+///      ├ beta ─ sigmoid ────────┘                           │
+///      └ gate ─ silu ───────────────────────────────────────┘
+struct GatedDeltaNetPart {
+  int64_t key_heads = 1;
+  int64_t value_heads = 1;  // consecutive ones share a key head
+  int64_t key_dim = 128, value_dim = 128;
+  int64_t conv_width = 4;  // tokens that a convolution sees, its own included
+  double norm_eps = 1e-6;  // of the output's norm
+  bool operator==(const GatedDeltaNetPart&) const = default;
+};
+
+template <class V, FieldsOf<GatedDeltaNetPart> P>
+void visit_fields(V& v, P& p) {
+  v("key_heads", p.key_heads);
+  v("value_heads", p.value_heads);
+  v("key_dim", p.key_dim);
+  v("value_dim", p.value_dim);
+  v("conv_width", p.conv_width, int64_t{4});
+  v("norm_eps", p.norm_eps, 1e-6);
+}
+
+Value write_gated_delta_net(Builder& b, const GatedDeltaNetPart& part, Value h);
+
+}  // namespace ashlar
