@@ -87,5 +87,6 @@ void add_explain(CLI::App& app);
 void add_compare(CLI::App& app);
 void add_report(CLI::App& app);
 void add_gradients(CLI::App& app);
+void add_train(CLI::App& app);
 
 }  // namespace ashlar::app

@@ -1,5 +1,5 @@
 // ashlar gradients: the gradient of the loss on given token ids, for every parameter.
-#include "train/gradients.h"
+#include "runs/gradients.h"
 
 #include <algorithm>
 #include <cstdio>

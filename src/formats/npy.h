@@ -1,10 +1,12 @@
-// NumPy's .npy files, written.
+// NumPy's .npy files: matrices of float32 written, matrices of whole numbers read.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 
+#include "base/mapped_file.h"
 #include "base/output_file.h"
 
 namespace ashlar {
@@ -18,6 +20,26 @@ class NpyWriter {
 
  private:
   OutputFile out_;
+};
+
+/// A matrix of whole numbers [rows, cols] (uint8, or int or uint of 16, 32 or 64 bits;
+/// little-endian, C order), mapped. Throws Error(io), Error(format), or Error(unsupported) for
+/// other arrays.
+class NpyIntegers {
+ public:
+  explicit NpyIntegers(const std::filesystem::path& file);
+  int64_t rows() const { return rows_; }
+  int64_t cols() const { return cols_; }
+  /// `cols` numbers of a row as int32. Throws Error(format) for one beyond int32.
+  void read(int64_t row, std::span<int32_t> out) const;
+  std::span<const std::byte> bytes() const;  // of the numbers
+
+ private:
+  std::shared_ptr<const MappedFile> file_;
+  size_t begin_ = 0;
+  int64_t rows_ = 0, cols_ = 0;
+  char kind_ = 'i';  // i or u
+  int size_ = 4;     // bytes of a number
 };
 
 }  // namespace ashlar

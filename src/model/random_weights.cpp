@@ -11,25 +11,12 @@
 
 #include "ashlar/count.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "model/assemble.h"
 #include "model/memory.h"
 
 namespace ashlar {
 namespace {
-
-/// splitmix64 (Steele, Lea and Flood 2014).
-uint64_t mixed(uint64_t x) {
-  x += 0x9E3779B97F4A7C15ULL;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ULL;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBULL;
-  return x ^ (x >> 31);
-}
-
-uint64_t hashed(std::string_view text) {
-  uint64_t h = 0xCBF29CE484222325ULL;  // FNV-1a
-  for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
-  return h;
-}
 
 struct Spread {
   float mean = 0, deviation = 0;

@@ -312,8 +312,35 @@ std::vector<OpSample> samples_of(CrossEntropy*) {
 std::vector<OpSample> samples_of(CrossEntropyGrad*) {
   return {{CrossEntropyGrad{}, {value({{"vocab", 8}}), index({}), value({})}}};
 }
-std::vector<OpSample> samples_of(ScoredMean*) { return {{ScoredMean{}, {value({})}}}; }
-std::vector<OpSample> samples_of(ScoredMeanGrad*) { return {{ScoredMeanGrad{}, {param({})}}}; }
+std::vector<OpSample> samples_of(ScoredMean*) {
+  return {{ScoredMean{}, {value({})}}, {ScoredMean{.all = true}, {value({})}}};
+}
+std::vector<OpSample> samples_of(ScoredMeanGrad*) {
+  return {{ScoredMeanGrad{}, {param({})}}, {ScoredMeanGrad{.all = true}, {param({})}}};
+}
+std::vector<OpSample> samples_of(LogSumExp*) { return {{LogSumExp{}, {value({{"vocab", 8}})}}}; }
+std::vector<OpSample> samples_of(LogSumExpGrad*) {
+  return {{LogSumExpGrad{}, {value({{"vocab", 8}}), value({})}}};
+}
+std::vector<OpSample> samples_of(ExpertLoad*) {
+  return {{ExpertLoad{.experts = 8}, {index({kChosen})}}};
+}
+std::vector<OpSample> samples_of(RouterBalance*) {
+  return {{RouterBalance{}, {value({kExperts}), param({kExperts})}},
+          {RouterBalance{.sigmoid = true}, {value({kExperts}), param({kExperts})}}};
+}
+std::vector<OpSample> samples_of(RouterBalanceGrad*) {
+  return {{RouterBalanceGrad{}, {value({kExperts}), param({kExperts}), param({})}},
+          {RouterBalanceGrad{.sigmoid = true}, {value({kExperts}), param({kExperts}), param({})}}};
+}
+std::vector<OpSample> samples_of(SequenceBalance*) {
+  return {{SequenceBalance{}, {value({kExperts}), index({kChosen})}},
+          {SequenceBalance{.sigmoid = true}, {value({kExperts}), index({kChosen})}}};
+}
+std::vector<OpSample> samples_of(SequenceBalanceGrad*) {
+  return {{SequenceBalanceGrad{}, {value({kExperts}), index({kChosen}), param({})}},
+          {SequenceBalanceGrad{.sigmoid = true}, {value({kExperts}), index({kChosen}), param({})}}};
+}
 
 template <class T>
 OpEntry entry() {
@@ -365,6 +392,10 @@ std::span<const OpEntry> all_ops() {
       entry<ExpertFfn>(),
       entry<CrossEntropy>(),
       entry<ScoredMean>(),
+      entry<LogSumExp>(),
+      entry<ExpertLoad>(),
+      entry<RouterBalance>(),
+      entry<SequenceBalance>(),
       entry<Constant>(),
       entry<EmbedGrad>(),
       entry<LearnedPositionGrad>(),
@@ -391,6 +422,9 @@ std::span<const OpEntry> all_ops() {
       entry<ExpertFfnGrad>(),
       entry<CrossEntropyGrad>(),
       entry<ScoredMeanGrad>(),
+      entry<LogSumExpGrad>(),
+      entry<RouterBalanceGrad>(),
+      entry<SequenceBalanceGrad>(),
   };
   return kOps;
 }

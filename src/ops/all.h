@@ -25,6 +25,7 @@
 #include "ops/norm.h"
 #include "ops/norm_grad.h"
 #include "ops/rope.h"
+#include "ops/router_losses.h"
 
 namespace ashlar {
 

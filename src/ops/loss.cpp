@@ -30,9 +30,9 @@ int64_t scored_tokens(const Workload& load) {
 }
 
 /// 1 / N of the batch; 0 when no token is scored.
-double scored_weight(const std::vector<int64_t>& next) {
+double scored_weight(const std::vector<int64_t>& next, bool all) {
   int64_t n = 0;
-  for (const int64_t row : next) n += row >= 0 ? 1 : 0;
+  for (const int64_t row : next) n += all || row >= 0 ? 1 : 0;
   return n == 0 ? 0 : 1 / static_cast<double>(n);
 }
 
@@ -130,6 +130,71 @@ void CrossEntropyGrad::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
+std::vector<Type> LogSumExp::types(std::span<const Type> in) const {
+  expect_inputs(in, 1, 1);
+  expect_kind(in[0], Kind::real, "logits");
+  if (in[0].axes.size() != 2 || !in[0].per_token())
+    shape_error("logits: expected [tokens, n], found " + to_string(in[0]));
+  return {{Kind::real, {tokens_axis()}}};
+}
+
+int64_t LogSumExp::flops(std::span<const Type> in, const Workload& load) const {
+  return load.tokens() * (3 * in[0].axes[1].size + 2);
+}
+
+std::vector<Value> LogSumExp::derivative(Builder& b, std::span<const Value> in,
+                                         std::span<const Value>, std::span<const Value> dy) const {
+  return {b.add1(LogSumExpGrad{}, {in[0], dy[0]})};
+}
+
+template <class F>
+void LogSumExp::meaning(const In<F>& in, Out<F>& out) const {
+  using std::exp;
+  using std::log;
+  using W = Wide<F>;
+  const int64_t n = in[0].sizes[1];
+  for (size_t t = 0; t < static_cast<size_t>(in.batch.size()); ++t) {
+    const F* z = in[0].values.data() + t * static_cast<size_t>(n);
+    const F peak = largest(z, n);
+    W sum = 0;
+    for (int64_t i = 0; i < n; ++i) sum += exp(W(z[i]) - W(peak));
+    out[0].values[t] = F(log(sum) + W(peak));
+  }
+}
+
+std::vector<Type> LogSumExpGrad::types(std::span<const Type> in) const {
+  expect_inputs(in, 2, 2);
+  expect_kind(in[0], Kind::real, "logits");
+  if (in[0].axes.size() != 2 || !in[0].per_token())
+    shape_error("logits: expected [tokens, n], found " + to_string(in[0]));
+  expect_kind(in[1], Kind::real, "dy");
+  expect_axes(in[1].axes, {tokens_axis()}, "dy");
+  return {in[0]};
+}
+
+int64_t LogSumExpGrad::flops(std::span<const Type> in, const Workload& load) const {
+  return load.tokens() * (4 * in[0].axes[1].size + 1);
+}
+
+template <class F>
+void LogSumExpGrad::meaning(const In<F>& in, Out<F>& out) const {
+  using std::exp;
+  using W = Wide<F>;
+  const auto n = static_cast<size_t>(in[0].sizes[1]);
+  std::vector<W> p(n);
+  for (size_t t = 0; t < static_cast<size_t>(in.batch.size()); ++t) {
+    const F* z = in[0].values.data() + t * n;
+    const F peak = largest(z, static_cast<int64_t>(n));
+    W sum = 0;
+    for (size_t i = 0; i < n; ++i) {
+      p[i] = exp(W(z[i]) - W(peak));
+      sum += p[i];
+    }
+    const W r = W(in[1].values[t]) / sum;
+    for (size_t i = 0; i < n; ++i) out[0].values[t * n + i] = F(p[i] * r);
+  }
+}
+
 std::vector<Type> ScoredMean::types(std::span<const Type> in) const {
   expect_inputs(in, 1, 1);
   expect_kind(in[0], Kind::real, "x");
@@ -138,22 +203,22 @@ std::vector<Type> ScoredMean::types(std::span<const Type> in) const {
 }
 
 int64_t ScoredMean::flops(std::span<const Type>, const Workload& load) const {
-  return 2 * scored_tokens(load);
+  return 2 * (all ? load.tokens() : scored_tokens(load));
 }
 
 std::vector<Value> ScoredMean::derivative(Builder& b, std::span<const Value>,
                                           std::span<const Value>, std::span<const Value> dy) const {
-  return {b.add1(ScoredMeanGrad{}, {dy[0]})};
+  return {b.add1(ScoredMeanGrad{all}, {dy[0]})};
 }
 
 template <class F>
 void ScoredMean::meaning(const In<F>& in, Out<F>& out) const {
   const std::vector<int64_t> next = next_rows(in.batch);
   using W = Wide<F>;
-  const W weight = W(scored_weight(next));
+  const W weight = W(scored_weight(next, all));
   W sum = 0;
   for (size_t t = 0; t < next.size(); ++t) {
-    if (next[t] >= 0) sum += W(in[0].values[t]) * weight;
+    if (all || next[t] >= 0) sum += W(in[0].values[t]) * weight;
   }
   out[0].values[0] = F(sum);
 }
@@ -166,20 +231,22 @@ std::vector<Type> ScoredMeanGrad::types(std::span<const Type> in) const {
 }
 
 int64_t ScoredMeanGrad::flops(std::span<const Type>, const Workload& load) const {
-  return scored_tokens(load);
+  return all ? load.tokens() : scored_tokens(load);
 }
 
 template <class F>
 void ScoredMeanGrad::meaning(const In<F>& in, Out<F>& out) const {
   const std::vector<int64_t> next = next_rows(in.batch);
-  const F weight = F(scored_weight(next));
+  const F weight = F(scored_weight(next, all));
   for (size_t t = 0; t < next.size(); ++t) {
-    if (next[t] >= 0) out[0].values[t] = in[0].values[0] * weight;
+    if (all || next[t] >= 0) out[0].values[t] = in[0].values[0] * weight;
   }
 }
 
 ASHLAR_OP(CrossEntropy)
 ASHLAR_OP(CrossEntropyGrad)
+ASHLAR_OP(LogSumExp)
+ASHLAR_OP(LogSumExpGrad)
 ASHLAR_OP(ScoredMean)
 ASHLAR_OP(ScoredMeanGrad)
 

@@ -35,11 +35,42 @@ struct CrossEntropyGrad {
 };
 ASHLAR_DECLARE_OP(CrossEntropyGrad);
 
-/// x [tokens] -> [], one number: the mean over the N tokens of the batch that are scored.
-struct ScoredMean {
-  static constexpr OpDoc doc{"scored_mean", "y = sum_t x_t / N", "x", "y", ""};
+/// logits [tokens, n] -> [tokens]: of predictions the logarithm of what softmax divides by.
+struct LogSumExp {
+  static constexpr OpDoc doc{"log_sum_exp", "y_t = ln sum_i exp(z_i)", "logits", "y",
+                             "Chowdhery et al. 2022, PaLM, section 5 (z-loss)"};
   template <class V>
   void attributes(V&) {}
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+ASHLAR_DECLARE_OP(LogSumExp);
+
+/// logits [tokens, n], dy [tokens] -> dz like logits.
+struct LogSumExpGrad {
+  static constexpr OpDoc doc{"log_sum_exp_grad", "dz = softmax(z) dy", "logits dy", "dz", ""};
+  template <class V>
+  void attributes(V&) {}
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+ASHLAR_DECLARE_OP(LogSumExpGrad);
+
+/// x [tokens] -> [], one number: the mean over the N tokens of the batch that are scored, or over
+/// all of them.
+struct ScoredMean {
+  static constexpr OpDoc doc{"scored_mean", "y = sum_t x_t / N", "x", "y", ""};
+  bool all = false;
+  template <class V>
+  void attributes(V& v) {
+    if (all || v.reading) v("all", all);
+  }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
@@ -52,8 +83,11 @@ ASHLAR_DECLARE_OP(ScoredMean);
 /// dy [] -> dx [tokens]: dy / N for tokens that are scored, 0 for others.
 struct ScoredMeanGrad {
   static constexpr OpDoc doc{"scored_mean_grad", "dx_t = dy / N", "dy", "dx", ""};
+  bool all = false;
   template <class V>
-  void attributes(V&) {}
+  void attributes(V& v) {
+    if (all || v.reading) v("all", all);
+  }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   template <class F>

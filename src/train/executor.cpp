@@ -2,8 +2,8 @@
 #include "train/executor.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
-#include <memory>
 #include <thread>
 
 #include "base/error.h"
@@ -121,7 +121,26 @@ Float32Executor::Float32Executor(const Graph& graph, const Weights& weights,
     : graph_(graph.expanded()),
       weights_(graph_, weights),
       plain_loops_(options.plain_loops),
+      float32_sums_(options.float32_sums && !options.plain_loops),
       products_(kernels::table(options.kernels), threads_of(options), options.float32_sums) {}
+
+std::vector<float> Float32Executor::take(size_t count) {
+  const auto it = free_.lower_bound(count);
+  // Much larger memory waits for a value that needs it.
+  if (it == free_.end() || it->first > 2 * count) return std::vector<float>(count);
+  std::vector<float> values = std::move(it->second);
+  free_.erase(it);
+  values.resize(count);
+  return values;
+}
+
+void Float32Executor::give(std::vector<float>&& values) {
+  if (!values.empty()) free_.emplace(values.size(), std::move(values));
+}
+
+void Float32Executor::recycle(std::vector<Array<float>>&& arrays) {
+  for (Array<float>& a : arrays) give(std::move(a.values));
+}
 
 std::vector<Array<float>> Float32Executor::run(const TokenBatch& batch) {
   const auto& nodes = graph_.nodes();
@@ -141,6 +160,7 @@ std::vector<Array<float>> Float32Executor::run(const TokenBatch& batch) {
   const auto free = [&](ValueId id) {
     Array<float>& a = values[static_cast<size_t>(id)];
     hold(id, a, -1);
+    if (float32_sums_) give(std::move(a.values));
     a = {};
   };
   for (size_t i = 0; i < nodes.size(); ++i) {
@@ -151,7 +171,7 @@ std::vector<Array<float>> Float32Executor::run(const TokenBatch& batch) {
       for (const Axis& a : type.axes)
         out[k].sizes.push_back(a.size == kTokensSize ? batch.size() : a.size);
       if (type.kind == Kind::real)
-        out[k].values.assign(static_cast<size_t>(out[k].elements()), 0.0f);
+        out[k].values = take(static_cast<size_t>(out[k].elements()));
       else
         out[k].indices.assign(static_cast<size_t>(out[k].elements()), 0);
       hold(node.outputs[k], out[k], 1);
@@ -170,18 +190,26 @@ std::vector<Array<float>> Float32Executor::run(const TokenBatch& batch) {
       }
       operands.push_back(std::move(o));
     }
-    if (plain_loops_ || !(run_linear(node.op, operands, products_, out) ||
-                          run_experts(node.op, operands, products_, out) ||
-                          run_attention(node.op, operands, batch, products_, out) ||
-                          run_rows(node.op, operands, products_, out))) {
-      std::vector<std::shared_ptr<const Array<float>>> held;
+    // These write every number of their results; the others expect zeros.
+    const bool done = !plain_loops_ &&
+                      (run_linear(node.op, operands, products_, out) ||
+                       run_rows(node.op, operands, products_, out) ||
+                       (float32_sums_ && run_float_rows(node.op, operands, batch, products_, out)));
+    if (!done) {
+      for (Array<float>& a : out) std::fill(a.values.begin(), a.values.end(), 0.0f);
+    }
+    if (!done && (plain_loops_ || !(run_experts(node.op, operands, products_, out) ||
+                                    run_attention(node.op, operands, batch, products_, out)))) {
+      std::deque<Array<float>> held;  // parameters, as they are now
       In<float> in{batch, {}};
-      for (const Input& input : node.inputs) {
-        if (input.from == Input::From::value) {
-          in.arrays.push_back(&values[static_cast<size_t>(input.id)]);
+      for (size_t k = 0; k < node.inputs.size(); ++k) {
+        if (node.inputs[k].from == Input::From::value) {
+          in.arrays.push_back(&values[static_cast<size_t>(node.inputs[k].id)]);
         } else {
-          held.push_back(weights_.array(input.id));
-          in.arrays.push_back(held.back().get());
+          Array<float>& a = held.emplace_back();
+          a.sizes = operands[k].sizes;
+          a.values.assign(operands[k].values, operands[k].values + a.elements());
+          in.arrays.push_back(&a);
         }
       }
       node.op.meaning(in, out);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,23 +36,32 @@ struct ValueBytes {
 
 class Float32Executor {
  public:
-  /// The graph's composites are expanded. Weights are read as float32, converted when first used.
+  /// The graph's composites are expanded. Weights are read as float32, converted when first used;
+  /// what lies in memory as float32 may change between runs.
   /// Throws Error(invalid) when they do not fit the graph.
   Float32Executor(const Graph& graph, const Weights& weights, const Float32Options& options = {});
 
   /// All outputs of the graph, in its order.
   std::vector<Array<float>> run(const TokenBatch& batch);
+  /// Hands back arrays of an earlier run, whose memory the next one takes.
+  void recycle(std::vector<Array<float>>&& arrays);
   /// Of the last run.
   const ValueBytes& peak() const { return peak_; }
+  Products& products() { return products_; }
   /// Told after each node how many are done, of how many.
   void on_progress(std::function<void(int64_t done, int64_t total)> progress) {
     progress_ = std::move(progress);
   }
 
  private:
+  std::vector<float> take(size_t count);
+  void give(std::vector<float>&& values);
+
   const Graph graph_;
   BoundWeights weights_;
-  bool plain_loops_;
+  bool plain_loops_, float32_sums_;
+  /// Memory of values that are no longer needed, by size: a step takes none from the system.
+  std::multimap<size_t, std::vector<float>> free_;
   Products products_;
   std::function<void(int64_t, int64_t)> progress_;
   ValueBytes peak_;
@@ -71,6 +81,9 @@ bool run_linear(const Op& op, const Operands& in, Products& products, Out<float>
 bool run_experts(const Op& op, const Operands& in, Products& products, Out<float>& out);
 bool run_attention(const Op& op, const Operands& in, const TokenBatch& batch, Products& products,
                    Out<float>& out);
+/// Norms, activations, rotations and the loss in float32: with float32_sums.
+bool run_float_rows(const Op& op, const Operands& in, const TokenBatch& batch, Products& products,
+                    Out<float>& out);
 /// Sums and products of many numbers, and looking up rows.
 bool run_rows(const Op& op, const Operands& in, Products& products, Out<float>& out);
 

@@ -9,6 +9,7 @@
 #include "ops/attention.h"
 #include "ops/attention_grad.h"
 #include "train/executor.h"
+#include "train/float_rows.h"
 
 namespace ashlar {
 namespace {
@@ -185,6 +186,8 @@ class Task {
               .m = n,
               .n = width,
               .k = d_});
+    if (products_.float32_sums() && op_.softcap == 0 && op_.log_length == 0 && op_.scale > 0)
+      return score_in_float32(g, begin, end);
     const double scale = op_.scale, cap = op_.softcap;
     auto* row =
         reinterpret_cast<double*>(space_.bytes(kRow, width * static_cast<int64_t>(sizeof(double))));
@@ -218,6 +221,26 @@ class Task {
       const double r = 1 / sum;
       for (int64_t j = 0; j < width; ++j) p[j] = static_cast<float>(row[j] * r);
       shares[i] = static_cast<float>(sink * r);
+    }
+  }
+  /// The rest of score() where scores are scaled and nothing else: the keys that a query sees stand
+  /// side by side, up to itself.
+  void score_in_float32(int64_t g, int64_t begin, int64_t end) {
+    const FloatRows& rows = float_rows(products_.table_name());
+    const int64_t width = end - first_;
+    const auto scale = static_cast<float>(op_.scale);
+    const float* sink = sinks_ != nullptr ? sinks_ + kv_ * group_ + g : nullptr;
+    float* shares = space_.floats(kShares, kQueries);
+    int64_t low = 0;
+    for (int64_t i = 0; i < end - begin; ++i) {
+      const int64_t high = begin + i + 1 - first_;
+      while (!op_.sees(position(begin + i), position(first_ + low))) ++low;
+      float *p = p_ + i * width, *slope = slopes_ + i * width;
+      std::fill_n(p, low, 0.0f);
+      std::fill(p + high, p + width, 0.0f);
+      std::fill_n(slope, width, 0.0f);
+      std::fill(slope + low, slope + high, scale);
+      shares[i] = rows.softmax(p + low, high - low, scale, sink);
     }
   }
   /// to [width, cols] += a^T b with a [n, width], b [n, cols].

@@ -48,6 +48,8 @@ class Products {
         pool_(threads),
         spaces_(static_cast<size_t>(pool_.size())) {}
 
+  bool float32_sums() const { return in_double_ == nullptr; }
+  std::string_view table_name() const { return table_.name; }
   /// Calls f(i, space) for i in [0, n), on all threads; the first exception is thrown again.
   void each(int64_t n, const std::function<void(int64_t, ProductSpace&)>& f);
   /// One product on all threads.

@@ -7,10 +7,13 @@
 #include "graph/builder.h"
 #include "ops/axes_text.h"
 #include "ops/backward.h"
+#include "ops/elementwise.h"
+#include "ops/experts.h"
 #include "ops/inputs.h"
 #include "ops/inputs_grad.h"
 #include "ops/kinds.h"
 #include "ops/loss.h"
+#include "ops/router_losses.h"
 
 namespace ashlar {
 namespace {
@@ -59,13 +62,79 @@ Value token_ids(Builder& b, const Graph& forward, const std::vector<Value>& valu
   return b.add1(TokenIds{}, {}, "tokens");
 }
 
-}  // namespace
+/// The forward graph, node for node, and its loss after it.
+struct Recorded {
+  std::vector<Value> values;  // of the forward graph
+  std::vector<NamedValue> outputs;
+  std::vector<std::pair<Value, double>> weighted;  // losses
+};
 
-std::string gradient_name(std::string_view parameter) {
-  return fmt::format("gradient.{}", parameter);
+/// The routers' part: losses of all routers together, and their loads.
+void record_routers(Builder& b, const Graph& forward, const AuxiliaryLosses& losses, Recorded& to) {
+  struct Router {
+    Value logits, chosen;
+    bool sigmoid = false;
+    std::string scope;
+  };
+  std::vector<Router> routers;
+  for (const Node& node : forward.nodes()) {
+    const auto* route = node.op.as<Route>();
+    if (route == nullptr || node.inputs[0].from != Input::From::value) continue;
+    routers.push_back({to.values[static_cast<size_t>(node.inputs[0].id)],
+                       to.values[static_cast<size_t>(node.outputs[1])],
+                       route->score == RouteScore::sigmoid, node.scope});
+  }
+  if (routers.empty()) return;
+  const double share = 1 / static_cast<double>(routers.size());
+  std::vector<Value> z, balance;
+  // The mean of what the layers say.
+  const auto mean = [&](const std::vector<Value>& of, std::string_view label) {
+    Value sum = of[0];
+    for (size_t i = 1; i < of.size(); ++i) sum = b.add1(Add{}, {sum, of[i]});
+    return b.add1(Scale{.factor = share}, {sum}, label);
+  };
+  std::vector<Value> loads;
+  const auto load_of = [&](const Router& r) {
+    return b.add1(ExpertLoad{.experts = r.logits.type().axes[1].size}, {r.chosen}, "load");
+  };
+  const bool of_batch = losses.balance != 0 && losses.over == AuxiliaryLosses::Over::batch;
+  if (losses.loads || of_batch) {
+    for (const Router& r : routers) {
+      b.set_scope(r.scope);
+      loads.push_back(load_of(r));
+      if (losses.loads) to.outputs.push_back({"load." + r.scope, loads.back()});
+    }
+    b.set_scope({});
+  }
+  if (losses.router_z != 0) {
+    for (const Router& r : routers) {
+      const Value y = b.add1(LogSumExp{}, {r.logits});
+      z.push_back(b.add1(ScoredMean{.all = true}, {b.add1(Multiply{}, {y, y})}));
+    }
+    const Value loss = mean(z, "router_z_loss");
+    to.outputs.push_back({"router_z_loss", loss});
+    to.weighted.emplace_back(loss, losses.router_z);
+  }
+  if (losses.balance == 0) return;
+  const Axis experts = routers[0].logits.type().axes[1];
+  for (const Router& r : routers) {
+    if (r.logits.type().axes[1] != experts)
+      fail(ErrorKind::unsupported, "balance loss: layers with different numbers of experts");
+  }
+  Value load;
+  if (of_batch) load = mean(loads, "load");
+  if (losses.over == AuxiliaryLosses::Over::given)
+    load = b.param(kGivenLoad, {experts}, Role::bias, 0);
+  for (const Router& r : routers) {
+    balance.push_back(load.exists() ? b.add1(RouterBalance{r.sigmoid}, {r.logits, load})
+                                    : b.add1(SequenceBalance{r.sigmoid}, {r.logits, r.chosen}));
+  }
+  const Value loss = mean(balance, "balance_loss");
+  to.outputs.push_back({"balance_loss", loss});
+  to.weighted.emplace_back(loss, losses.balance);
 }
 
-Graph differentiate(const Graph& forward, const DifferentiateOptions& options) {
+Recorded record_loss(Builder& b, const Graph& forward, const AuxiliaryLosses& auxiliary) {
   if (forward.outputs().size() != 1)
     fail(ErrorKind::invalid, "differentiate: expected a graph with one output, found {}",
          forward.outputs().size());
@@ -74,25 +143,55 @@ Graph differentiate(const Graph& forward, const DifferentiateOptions& options) {
     fail(ErrorKind::invalid, "differentiate: expected logits [tokens, vocab] as output, found {}",
          to_string(logits));
   }
-  Builder b;
   for (const Param& p : forward.params())
     b.param(p.name, p.axes, p.role,
             p.row_axes == 0 ? 0 : static_cast<int64_t>(p.axes.size()) - p.row_axes);
-  std::vector<Value> values(forward.types().size());
-  const size_t nodes = forward.nodes().size();
-  record(b, forward, 0, nodes, {}, values);  // node i of the builder is node i of the graph
-  const Value z = values[static_cast<size_t>(forward.output())];
-  const Value losses = b.add1(CrossEntropy{}, {z, token_ids(b, forward, values)}, "losses");
+  Recorded recorded;
+  recorded.values.resize(forward.types().size());
+  record(b, forward, 0, forward.nodes().size(), {}, recorded.values);
+  const Value z = recorded.values[static_cast<size_t>(forward.output())];
+  const Value losses =
+      b.add1(CrossEntropy{}, {z, token_ids(b, forward, recorded.values)}, "losses");
   const Value loss = b.add1(ScoredMean{}, {losses}, "loss");
+  recorded.outputs.push_back({"loss", loss});
+  recorded.weighted.emplace_back(loss, 1);
+  if (auxiliary.z != 0) {
+    const Value y = b.add1(LogSumExp{}, {z}, "log_z");
+    const Value mean = b.add1(ScoredMean{}, {b.add1(Multiply{}, {y, y})}, "z_loss");
+    recorded.outputs.push_back({"z_loss", mean});
+    recorded.weighted.emplace_back(mean, auxiliary.z);
+  }
+  record_routers(b, forward, auxiliary, recorded);
+  return recorded;
+}
+
+}  // namespace
+
+std::string gradient_name(std::string_view parameter) {
+  return fmt::format("gradient.{}", parameter);
+}
+
+Graph loss_of(const Graph& forward, bool loads) {
+  Builder b;
+  const AuxiliaryLosses losses{.loads = loads};
+  return b.finish(record_loss(b, forward, losses).outputs).pruned();
+}
+
+Graph differentiate(const Graph& forward, const DifferentiateOptions& options) {
+  Builder b;
+  const Recorded recorded = record_loss(b, forward, options.losses);
+  const std::vector<Value>& values = recorded.values;
+  const size_t nodes = forward.nodes().size(), end_of_losses = b.recorded().nodes().size();
 
   Backward backward(b);
   b.set_scope(std::string(kBackwardScope));
-  backward.add(loss, b.add1(Constant{.value = 1}, {}, "loss"));
+  for (const auto& [loss, weight] : recorded.weighted)
+    backward.add(loss, b.add1(Constant{.value = weight}, {}, "loss"));
   b.set_scope({});
   const auto run = [&](size_t begin, size_t end) {
     backward.run(begin, end, kBackwardScope, kRecomputedScope);
   };
-  run(nodes, b.recorded().nodes().size() - 1);
+  run(nodes, end_of_losses);
   const std::vector<Segment> segments = segments_of(forward);
   for (size_t s = segments.size(); s-- > 0;) {
     const Segment& segment = segments[s];
@@ -115,7 +214,7 @@ Graph differentiate(const Graph& forward, const DifferentiateOptions& options) {
     run(begin, end);
   }
 
-  std::vector<NamedValue> outputs{{"loss", loss}};
+  std::vector<NamedValue> outputs = recorded.outputs;
   for (const Param& p : forward.params()) {
     Value d = backward.gradient(b.param_named(p.name));
     if (!d.exists()) {

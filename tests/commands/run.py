@@ -13,10 +13,11 @@ import unittest
 from hostile import Hostile  # noqa: F401
 from json_fields import differences
 from program import GEMMA, ROOT, SMOL, Case, ashlar, ashlar_json, read_npy, worst
+from training import Training  # noqa: F401
 from writing import ClosedPipes, FullDisks, Interrupts, Kills  # noqa: F401
 
 COMMANDS = """show run chat tokenize detokenize render logits perplexity convert verify count plan probe bench draw explain
-compare report claims gradients""".split()
+compare report claims gradients train""".split()
 
 
 class Help(Case):

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "golden.h"
-#include "train/gradients.h"
+#include "runs/gradients.h"
 
 namespace ashlar {
 namespace {

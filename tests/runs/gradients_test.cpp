@@ -1,5 +1,5 @@
 // Gradients of models, from token ids to tensors under the names of files.
-#include "train/gradients.h"
+#include "runs/gradients.h"
 #include "support/paths.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // From the gradients of canonical parameters back to the tensors of a checkpoint.
-#include "train/gradients.h"
+#include "runs/gradients.h"
 
 #include <memory>
 

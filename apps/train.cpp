@@ -1,0 +1,224 @@
+// ashlar train: a run of training as RUN.json and the command line describe it.
+#include "ashlar/train.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+
+#include "apps/commands.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/units.h"
+#include "runs/log.h"
+
+namespace ashlar::app {
+namespace {
+
+struct TrainOptions {
+  std::string file, model, data, init, out;
+  std::vector<std::string> words;  // RUN.json and key=value, in any order
+  std::optional<int64_t> steps, tokens;
+  std::string time, kernels;
+  int threads = 0;
+  bool resume = false, quiet = false, json = false;
+};
+
+/// Ctrl-C and SIGTERM as a question asked between steps; the second one ends the process.
+class CatchSignals {
+ public:
+  CatchSignals() {
+    struct sigaction action {};
+    action.sa_handler = [](int signal) { caught_ = signal; };
+    action.sa_flags = SA_RESETHAND;
+    sigaction(SIGINT, &action, &old_int_);
+    sigaction(SIGTERM, &action, &old_term_);
+  }
+  ~CatchSignals() {
+    sigaction(SIGINT, &old_int_, nullptr);
+    sigaction(SIGTERM, &old_term_, nullptr);
+  }
+  CatchSignals(const CatchSignals&) = delete;
+  CatchSignals& operator=(const CatchSignals&) = delete;
+  static int caught() { return caught_; }
+
+ private:
+  static inline volatile std::sig_atomic_t caught_ = 0;
+  struct sigaction old_int_ {
+  }, old_term_{};
+};
+
+/// "90s", "30m", "2h" in seconds.
+double seconds_of(const std::string& text) {
+  size_t used = 0;
+  double n = 0;
+  try {
+    n = std::stod(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  const std::string unit = text.substr(used);
+  const double factor = unit == "s" || unit.empty() ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
+  if (used == 0 || factor == 0 || !(n > 0))
+    fail(ErrorKind::invalid, "--time: expected 90s, 30m or 2h, found \"{}\"", text);
+  return n * factor;
+}
+
+TrainingRequest request_of(const TrainOptions& o) {
+  TrainingRequest request;
+  std::vector<std::string> changes;
+  for (const std::string& word : o.words) {
+    if (word.find('=') != std::string::npos && !word.starts_with('/'))
+      changes.push_back(word);
+    else if (request.file.empty())
+      request.file = word;
+    else
+      fail(ErrorKind::invalid, "{}: expected one RUN.json, and key=value", word);
+  }
+  const auto set = [&](const char* key, const std::string& value) {
+    if (!value.empty()) request.changes.push_back(fmt::format("{}={}", key, Json(value).dump()));
+  };
+  set("model", o.model);
+  set("data.tokens", o.data);
+  set("init.from", o.init);
+  set("out", o.out);
+  if (o.steps) request.changes.push_back(fmt::format("steps={}", *o.steps));
+  request.tokens = o.tokens.value_or(0);
+  if (!o.time.empty()) request.seconds = seconds_of(o.time);
+  request.changes.insert(request.changes.end(), changes.begin(), changes.end());
+  // A run's folder: what it wrote says what it is.
+  if (o.resume && request.file.empty() && !o.out.empty()) request.file = o.out + "/run.json";
+  request.resume = o.resume;
+  request.threads = o.threads;
+  request.kernels = o.kernels;
+  return request;
+}
+
+/// A line that a person wants to read: rewritten in place on a terminal, else one now and then.
+class Reporter {
+ public:
+  Reporter(const TrainingRun& run, const TrainOptions& options)
+      : run_(run), options_(options), terminal_(isatty(STDERR_FILENO) != 0) {}
+
+  void start() const {
+    if (options_.quiet || options_.json) return;
+    std::fprintf(stderr, "%s: %s parameters, %s steps of %s tokens, in %s\n",
+                 run_.model().empty() ? "model" : run_.model().c_str(),
+                 short_number(static_cast<double>(run_.parameters())).c_str(),
+                 grouped(run_.steps()).c_str(), grouped(run_.tokens_per_step()).c_str(),
+                 run_.folder().c_str());
+  }
+  void step(const StepRecord& r) {
+    if (options_.json) {
+      std::printf("%s\n", to_json(r).dump().c_str());
+      std::fflush(stdout);
+      return;
+    }
+    if (options_.quiet) return;
+    if (r.validation_loss) validation_ = fmt::format("  validation {:.4f}", *r.validation_loss);
+    // Smoothed over some ten steps: what remains is told by it.
+    seconds_ = seconds_ == 0 ? r.seconds : seconds_ + 0.1 * (r.seconds - seconds_);
+    const auto now = std::chrono::steady_clock::now();
+    constexpr auto kOften = std::chrono::milliseconds(200),
+                   kSeldom = std::chrono::milliseconds(10000);
+    if (r.step != run_.steps() && shown_ && now - last_ < (terminal_ ? kOften : kSeldom)) return;
+    shown_ = true;
+    last_ = now;
+    const double left = seconds_ * static_cast<double>(run_.steps() - r.step);
+    std::fprintf(stderr, "%sstep %s/%s  loss %.4f%s  %s tokens/s  %s left%s",
+                 terminal_ ? "\r\033[K" : "", grouped(r.step).c_str(),
+                 grouped(run_.steps()).c_str(), r.loss, validation_.c_str(),
+                 short_number(static_cast<double>(run_.tokens_per_step()) / seconds_).c_str(),
+                 short_seconds(left).c_str(), terminal_ ? "" : "\n");
+    std::fflush(stderr);
+  }
+  void end_line() const {
+    if (terminal_ && shown_) std::fprintf(stderr, "\n");
+  }
+  void say(const std::string& text) const {
+    end_line();
+    std::fprintf(stderr, "note: %s\n", text.c_str());
+  }
+
+ private:
+  const TrainingRun& run_;
+  const TrainOptions& options_;
+  bool terminal_, shown_ = false;
+  std::string validation_;
+  double seconds_ = 0;
+  std::chrono::steady_clock::time_point last_{};
+};
+
+void run_train(const TrainOptions& o) {
+  TrainingRequest request = request_of(o);
+  Reporter* reporter = nullptr;
+  request.notice = [&](const std::string& text) {
+    if (reporter != nullptr)
+      reporter->say(text);
+    else
+      std::fprintf(stderr, "note: %s\n", text.c_str());
+  };
+  const std::unique_ptr<TrainingRun> run = start_training(request);
+  Reporter lines(*run, o);
+  reporter = &lines;
+  lines.start();
+  const CatchSignals signals;
+  while (!run->finished() && CatchSignals::caught() == 0) lines.step(run->step());
+  lines.end_line();
+  if (!run->finished()) {
+    run->checkpoint();
+    if (!o.quiet) {
+      std::fprintf(stderr, "interrupted after step %s; ashlar train --out %s --resume goes on\n",
+                   grouped(run->steps_done()).c_str(), run->folder().c_str());
+    }
+    throw Exit{128 + CatchSignals::caught()};
+  }
+  run->finish();
+  if (!o.quiet && !o.json)
+    std::fprintf(stderr, "the model is in %s/model\n", run->folder().c_str());
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  auto o = std::make_shared<TrainOptions>();
+  CLI::App* command =
+      app.add_subcommand("train",
+                         "train a blueprint from scratch or from a checkpoint: RUN.json says "
+                         "model, data, optimiser and "
+                         "schedule (docs/training.md); options and key=value go before it. Writes "
+                         "run.json, log.jsonl, "
+                         "checkpoints/ and model/, which Transformers and `ashlar run` read");
+  command->add_option("run", o->words, "RUN.json, and key=value such as optimiser.rate=1e-3")
+      ->type_name("RUN.json");
+  command->add_option("--model", o->model, "name, blueprint file or folder of the architecture")
+      ->type_name("BLUEPRINT");
+  command->add_option("--data", o->data, ".npy of token ids, int32 [sequences, length]")
+      ->type_name("DATA");
+  command->add_option("--init", o->init, "begin with the weights of this folder or GGUF file")
+      ->type_name("MODEL");
+  command->add_option("--out", o->out, "folder of the run")->type_name("FOLDER");
+  auto* steps = command->add_option("--steps", o->steps, "steps of the run")->type_name("N");
+  auto* tokens = command->add_option("--tokens", o->tokens, "tokens of the run")
+                     ->type_name("N")
+                     ->excludes(steps);
+  command->add_option("--time", o->time, "about so long: 90s, 30m, 2h")
+      ->type_name("T")
+      ->excludes(steps)
+      ->excludes(tokens);
+  command->add_flag("--resume", o->resume,
+                    "go on from the newest checkpoint of --out, bit for bit");
+  command->add_option("--threads", o->threads, "threads (default: one per core)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 4096));
+  command->add_option("--kernels", o->kernels, "instruction set: generic avx2 avx512 ...")
+      ->type_name("NAME");
+  command->add_flag("--quiet", o->quiet, "say nothing but errors and notes");
+  command->add_flag("--json", o->json, "print each step as the line that log.jsonl gets");
+  command->callback([o] { run_train(*o); });
+}
+
+}  // namespace ashlar::app

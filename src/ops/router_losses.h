@@ -1,0 +1,98 @@
+// Losses that keep routers from sending all tokens to few experts, and the loads they are made of.
+#pragma once
+
+#include "graph/op.h"
+
+namespace ashlar {
+
+/// chosen index [tokens, chosen] -> [experts]: how many tokens went to each expert, per token of
+/// the batch. The loads add up to the number of chosen experts.
+struct ExpertLoad {
+  static constexpr OpDoc doc{"expert_load", "f_i = |{t, k: e[t, k] = i}| / T", "experts", "f",
+                             "Fedus et al. 2021, Switch Transformers, section 2.2"};
+  int64_t experts = 1;
+  template <class V>
+  void attributes(V& v) {
+    v("experts", experts);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+ASHLAR_DECLARE_OP(ExpertLoad);
+
+/// logits [tokens, experts], load [experts] -> []: with p the router's shares (softmax, or sigmoids
+/// over their sum), E the number of experts. As Transformers' load_balancing_loss_func: the number
+/// of chosen experts at perfect balance. The load counts as constant.
+struct RouterBalance {
+  static constexpr OpDoc doc{"router_balance", "l = E sum_i f_i mean_t p[t, i]", "logits load", "l",
+                             "Fedus et al. 2021, Switch Transformers, section 2.2"};
+  bool sigmoid = false;
+  template <class V>
+  void attributes(V& v) {
+    v("sigmoid", sigmoid);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+ASHLAR_DECLARE_OP(RouterBalance);
+
+/// logits, load, dl [] -> dlogits.
+struct RouterBalanceGrad {
+  static constexpr OpDoc doc{"router_balance_grad", "dz = (dp / dz)^T E f dl / T", "logits load dl",
+                             "dlogits", ""};
+  bool sigmoid = false;
+  template <class V>
+  void attributes(V& v) {
+    v("sigmoid", sigmoid);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+ASHLAR_DECLARE_OP(RouterBalanceGrad);
+
+/// logits [tokens, experts], chosen index [tokens, chosen] -> []: the balance of each sequence by
+/// itself, with its own loads; the mean over sequences.
+struct SequenceBalance {
+  static constexpr OpDoc doc{"sequence_balance", "l = mean_s E sum_i f[s, i] mean_{t in s} p[t, i]",
+                             "logits experts", "l", "DeepSeek-V3, section 2.1.2"};
+  bool sigmoid = false;
+  template <class V>
+  void attributes(V& v) {
+    v("sigmoid", sigmoid);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+ASHLAR_DECLARE_OP(SequenceBalance);
+
+/// logits, chosen, dl [] -> dlogits.
+struct SequenceBalanceGrad {
+  static constexpr OpDoc doc{"sequence_balance_grad", "dz = (dp / dz)^T E f[s] dl / (T_s S)",
+                             "logits experts dl", "dlogits", ""};
+  bool sigmoid = false;
+  template <class V>
+  void attributes(V& v) {
+    v("sigmoid", sigmoid);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type> in, const Workload& load) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+ASHLAR_DECLARE_OP(SequenceBalanceGrad);
+
+}  // namespace ashlar

@@ -1,0 +1,200 @@
+// A run's folder: run.json, log.jsonl, checkpoints/, model/.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <optional>
+
+#include "ashlar/train.h"
+#include "base/error.h"
+#include "base/output_file.h"
+#include "blueprint/blueprint.h"
+#include "families/family.h"
+#include "model/convert.h"
+#include "runs/log.h"
+#include "runs/run_file.h"
+#include "runs/start.h"
+#include "train/checkpoint.h"
+#include "train/trainer.h"
+
+namespace ashlar {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Gains that the family's files keep as w - 1 decay towards 1, as they do in Transformers.
+std::vector<float> decay_towards(const Blueprint& bp, const Graph& graph) {
+  std::vector<float> towards(graph.params().size(), 0);
+  try {
+    const Names names = names_of(family_for(bp), bp);
+    for (size_t i = 0; i < towards.size(); ++i) {
+      int64_t layer = 0;
+      const Name* name =
+          names.find(graph.params()[i].name, static_cast<int64_t>(bp.blocks.size()), &layer);
+      if (name != nullptr && !name->config.empty() && name->config[0].minus_one) towards[i] = 1;
+    }
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::unsupported) throw;
+  }
+  return towards;
+}
+
+class ModelRun : public TrainingRun {
+ public:
+  ModelRun(RunStart start, const TrainingRequest& request)
+      : start_(std::move(start)),
+        folder_(start_.file.out),
+        notice_(request.notice),
+        parameters_(start_.graph.params()) {
+    const RunFile& file = start_.file;
+    untouched_ = start_.initial();
+    parameters_.take(start_.graph.params(), untouched_);
+    for (const Param& p : start_.graph.params()) untouched_.erase(p.name);
+    trainer_.emplace(start_.graph, parameters_, file.train, *start_.data, file.data.order,
+                     StepOptions{.threads = request.threads,
+                                 .kernels = request.kernels,
+                                 .differentiate = {.recompute_layers = file.recompute}},
+                     decay_towards(start_.blueprint, start_.graph));
+    if (request.seconds > 0 && !request.resume) {
+      const double steps = request.seconds / trainer_->measured_seconds();
+      start_.file.train.steps = std::max<int64_t>(1, static_cast<int64_t>(steps));
+      trainer_->set_steps(start_.file.train.steps);
+    }
+    if (request.resume)
+      go_on();
+    else
+      begin();
+    log_.emplace(folder_ / "log.jsonl");
+  }
+
+  const std::string& folder() const override { return start_.file.out; }
+  std::string settings() const override { return to_json(start_.file).dump(2); }
+  std::string model() const override { return start_.blueprint.name; }
+  int64_t parameters() const override { return start_.graph.parameter_count(); }
+  int64_t steps() const override { return start_.file.train.steps; }
+  int64_t steps_done() const override { return trainer_->steps_done(); }
+  int64_t tokens_per_step() const override { return trainer_->tokens_per_step(); }
+
+  StepRecord step() override {
+    StepRecord record = trainer_->step();
+    if (!std::isfinite(record.loss) || !std::isfinite(record.gradient_norm)) {
+      log_->add(to_json(record));
+      fail(ErrorKind::invalid,
+           "step {}: loss {}, gradient norm {}: the run has diverged, and its parameters are those "
+           "before this step; a lower optimiser.rate, a longer schedule.warmup or a clip may help",
+           record.step, record.loss, record.gradient_norm);
+    }
+    const int64_t done = record.step;
+    const auto due = [&](int64_t every) { return every > 0 && done % every == 0; };
+    if (start_.validation &&
+        (due(start_.file.evaluate.every) || (start_.file.evaluate.every > 0 && finished()))) {
+      const Evaluation e = trainer_->evaluate(*start_.validation);
+      record.validation_loss = e.loss;
+      record.bits_per_byte = e.bits_per_byte;
+    }
+    despite_full_disk("log.jsonl", [&] { log_->add(to_json(record)); });
+    if (due(start_.file.checkpoint.every) && !finished())
+      despite_full_disk("checkpoint", [&] { checkpoint(); });
+    return record;
+  }
+
+  void checkpoint() override {
+    if (saved_ == trainer_->steps_done()) return;
+    const Json about = {{"data", start_.data->fingerprint()}, {"graph", graph_hash()}};
+    write_checkpoint(folder_ / "checkpoints", *trainer_, start_.graph.params(), about);
+    saved_ = trainer_->steps_done();
+    remove_old_checkpoints(folder_ / "checkpoints", start_.file.checkpoint.keep,
+                           start_.file.checkpoint.keep_every);
+  }
+
+  void finish() override {
+    checkpoint();
+    Model model;
+    model.source = start_.text_source;
+    model.blueprint = start_.blueprint;
+    model.graph = start_.graph;
+    model.weights = untouched_;
+    model.weights.merge(parameters_.tensors(start_.graph.params()));
+    convert_model(model, folder_ / "model", {.to = "safetensors", .weights = "f32"});
+  }
+
+ private:
+  std::string graph_hash() const { return hash_of(start_.graph); }
+
+  void begin() {
+    std::error_code code;
+    if (fs::exists(folder_ / "log.jsonl", code) || fs::exists(folder_ / "checkpoints", code)) {
+      fail(ErrorKind::invalid,
+           "{}: holds a run already: --resume goes on with it, --out FOLDER begins another",
+           folder_.string());
+    }
+    fs::create_directories(folder_ / "checkpoints", code);
+    if (code)
+      fail(ErrorKind::io, "{}: cannot create the folder: {}", folder_.string(), code.message());
+    write_file(folder_ / "run.json", settings() + "\n");
+  }
+
+  void go_on() {
+    const fs::path log = folder_ / "log.jsonl";
+    for (const fs::path& checkpoint : checkpoints_in(folder_ / "checkpoints")) {
+      Json about;
+      try {
+        about = read_checkpoint(checkpoint, *trainer_, start_.graph.params());
+      } catch (const Error& e) {
+        say(fmt::format("{}; the checkpoint before it is taken", e.what()));
+        continue;
+      }
+      if (about.value("data", "") != start_.data->fingerprint()) {
+        fail(ErrorKind::invalid, "{}: the data is not what this run began with",
+             start_.data->name());
+      }
+      if (about.value("graph", "") != graph_hash())
+        fail(ErrorKind::invalid, "{}: the model is not the one this run began with",
+             start_.blueprint.name);
+      saved_ = trainer_->steps_done();
+      cut_log(log, saved_);
+      write_file(folder_ / "run.json", settings() + "\n");
+      return;
+    }
+    // Nothing whole was saved: from the start, with the initial values.
+    parameters_.take(start_.graph.params(), start_.initial());
+    for (const Trainer::NamedArrays& a : trainer_->state()) {
+      if (a.values != &parameters_) a.values->clear();
+    }
+    say(fmt::format("{}: has no checkpoint; the run begins again", folder_.string()));
+    cut_log(log, 0);
+    std::error_code code;
+    fs::create_directories(folder_ / "checkpoints", code);
+    write_file(folder_ / "run.json", settings() + "\n");
+  }
+
+  void say(const std::string& text) const {
+    if (notice_) notice_(text);
+  }
+  /// A full disk is no reason to lose the run: it goes on, and says so.
+  template <class F>
+  void despite_full_disk(const char* what, const F& f) {
+    try {
+      f();
+    } catch (const Error& e) {
+      say(fmt::format("{}; the run goes on, and the next {} is tried when it is due", e.what(),
+                      what));
+    }
+  }
+
+  RunStart start_;
+  const fs::path folder_;
+  const std::function<void(const std::string&)> notice_;
+  ParameterArrays parameters_;
+  Weights untouched_;  // of layers for multi-token prediction, which take no part
+  std::optional<Trainer> trainer_;
+  std::optional<RunLog> log_;
+  int64_t saved_ = -1;  // step of the newest checkpoint
+};
+
+}  // namespace
+
+std::unique_ptr<TrainingRun> start_training(const TrainingRequest& request) {
+  return std::make_unique<ModelRun>(read_start(request), request);
+}
+
+}  // namespace ashlar

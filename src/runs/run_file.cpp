@@ -1,0 +1,107 @@
+// One list of keys, read and written.
+#include "runs/run_file.h"
+
+#include "base/error.h"
+#include "runs/settings_json.h"
+
+namespace ashlar {
+namespace {
+
+/// The flat keys of a run and its groups; model and init have forms of their own.
+template <class V, SettingsOf<RunFile> P>
+void visit(V& v, P& p) {
+  v("data", p.data);
+  v("batch", p.train.batch);
+  v("optimiser", p.train.optimiser);
+  v("schedule", p.train.schedule);
+  v("losses", p.train.losses);
+  v("clip", p.train.clip);
+  v("steps", p.train.steps);
+  v("seed", p.train.seed);
+  v("precision", p.precision);
+  v("recompute", p.recompute);
+  v("checkpoint", p.checkpoint);
+  v("evaluate", p.evaluate);
+  v("telemetry", p.telemetry);
+  v("tokenizer", p.tokenizer);
+  v("out", p.out);
+}
+
+}  // namespace
+
+RunFile run_file_from_json(const Json& json) {
+  RunFile run;
+  SettingsReader reader(json, "");
+  reader.allow("model");
+  reader.allow("init");
+  visit(reader, run);
+  reader.finish();
+  if (const auto it = json.find("model"); it != json.end()) {
+    if (!it->is_string() && !it->is_object()) {
+      fail(ErrorKind::invalid,
+           "model: expected a name, a file, a folder, {{\"base\": ..., \"change\": {{...}}}} or a "
+           "blueprint, found {}",
+           it->dump());
+    }
+    run.model = *it;
+  }
+  if (const auto it = json.find("init"); it != json.end()) {
+    if (it->is_object() && it->contains("from")) {
+      SettingsReader init(*it, "init");
+      init("from", run.init_from);
+      init.finish();
+    } else {
+      SettingsReader::read(*it, "init", run.init);
+    }
+  }
+  if (run.precision == "bf16") {
+    fail(ErrorKind::unsupported, "precision: bf16 is not there yet: leave it out or write \"f32\"");
+  }
+  if (run.precision != "f32")
+    fail(ErrorKind::invalid, "precision: expected f32, found {}", run.precision);
+  const CheckpointSettings& c = run.checkpoint;
+  if (c.every < 0 || c.keep < 1 || c.keep_every < 0)
+    fail(ErrorKind::invalid, "checkpoint: expected every from 0, keep from 1, keep_every from 0");
+  if (run.evaluate.every < 0 || run.telemetry.every < 0)
+    fail(ErrorKind::invalid, "evaluate.every and telemetry.every: expected steps from 0");
+  return run;
+}
+
+Json to_json(const RunFile& run) {
+  Json json = {{"model", run.model}};
+  if (run.init_from.empty())
+    json["init"] = SettingsWriter::written(run.init);
+  else
+    json["init"] = {{"from", run.init_from}};
+  const auto write = [&](const char* name, const auto& value) {
+    json[name] = SettingsWriter::written(value);
+  };
+  visit(write, run);
+  return json;
+}
+
+void set_key(Json& json, const std::string& path, Json value) {
+  Json* at = &json;
+  for (size_t begin = 0;;) {
+    const size_t end = path.find('.', begin);
+    const std::string key = path.substr(begin, end == std::string::npos ? end : end - begin);
+    if (key.empty()) fail(ErrorKind::invalid, "{}: expected keys with points between them", path);
+    if (!at->is_object()) *at = Json::object();
+    at = &(*at)[key];
+    if (end == std::string::npos) break;
+    begin = end + 1;
+  }
+  *at = std::move(value);
+}
+
+void set_key(Json& json, const std::string& assignment) {
+  const size_t equals = assignment.find('=');
+  if (equals == std::string::npos || equals == 0)
+    fail(ErrorKind::invalid, "{}: expected key=value, such as optimiser.rate=1e-3", assignment);
+  const std::string text = assignment.substr(equals + 1);
+  Json value =
+      Json::accept(text) && json_depth(text) <= kJsonDepth ? Json::parse(text) : Json(text);
+  set_key(json, assignment.substr(0, equals), std::move(value));
+}
+
+}  // namespace ashlar

@@ -1,0 +1,180 @@
+// From a request to everything a run needs.
+#include "runs/start.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ashlar/count.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/units.h"
+#include "families/family.h"
+#include "model/bind.h"
+#include "model/memory.h"
+#include "model/model.h"
+#include "runs/blueprint_change.h"
+#include "train/trainer.h"
+
+namespace ashlar {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A path that a RUN.json names: from the current folder, else from the file's own.
+std::string found(const std::string& path, const fs::path& beside) {
+  std::error_code code;
+  if (path.empty() || fs::path(path).is_absolute()) return path;
+  if (fs::exists(path, code)) return fs::absolute(path).lexically_normal().string();
+  if (fs::exists(beside / path, code))
+    return fs::absolute(beside / path).lexically_normal().string();
+  return path;
+}
+
+void find_paths(Json& model, const fs::path& beside) {
+  if (model.is_string()) model = found(model.get<std::string>(), beside);
+  if (model.is_object() && model.contains("base")) find_paths(model["base"], beside);
+}
+
+/// A run's folder means its model; a checkpoint and any other MODEL are what they are.
+std::string init_model(const std::string& from) {
+  std::error_code code;
+  const fs::path folder(from);
+  if (fs::exists(folder / "run.json", code) && fs::exists(folder / "model/config.json", code))
+    return (folder / "model").string();
+  return from;
+}
+
+Json settings_of(const TrainingRequest& request) {
+  Json json = Json::object();
+  if (!request.file.empty()) json = read_json(request.file);
+  for (const std::string& change : request.changes) set_key(json, change);
+  return json;
+}
+
+/// Where nothing says how long: as many steps as the data has.
+void fill_in(RunFile& run, const TrainingRequest& request, const TokenRows& data) {
+  BatchSettings& batch = run.train.batch;
+  if (batch.length == 0) batch.length = data.length();
+  if (batch.micro == 0) batch.micro = batch.sequences;
+  const int64_t per_step = std::max<int64_t>(1, batch.sequences * batch.length);
+  if (request.tokens > 0) run.train.steps = (request.tokens + per_step - 1) / per_step;
+  if (run.train.steps == 0 && batch.sequences > 0)
+    run.train.steps = std::max<int64_t>(1, data.rows() / batch.sequences);
+}
+
+std::unique_ptr<TokenRows> rows_of(const std::string& file, const char* key) {
+  std::error_code code;
+  if (!fs::exists(file, code)) fail(ErrorKind::io, "{}: {}: there is no such file", key, file);
+  return npy_rows(file);
+}
+
+/// Parameters, gradients and moments, and the activations of a micro-batch.
+int64_t bytes_of_step(const RunStart& start, int64_t micro) {
+  constexpr int64_t kArrays = 5;  // weights, gradients, those of a micro-batch, two moments
+  const int64_t arrays = kArrays * start.graph.parameter_count() * int64_t{sizeof(float)};
+  // Counting differentiates the graph, which takes a while for one of many layers.
+  if (micro == 0 || arrays > available_memory()) return arrays;
+  CountOptions options;
+  options.tokens = start.file.train.batch.length;
+  options.sequences = micro;
+  const auto training = count(start.blueprint, options).training;
+  return arrays +
+         (start.file.recompute ? training.recomputed_activation_bytes : training.activation_bytes);
+}
+
+void check_memory(const RunStart& start) {
+  const int64_t micro = start.file.train.batch.micro, free = available_memory();
+  const int64_t needed = bytes_of_step(start, micro);
+  if (needed <= free) return;
+  int64_t fits = 0;
+  for (int64_t n = micro / 2; n >= 1 && bytes_of_step(start, 0) < free; n /= 2) {
+    if (bytes_of_step(start, n) > free) continue;
+    fits = n;
+    break;
+  }
+  fail(ErrorKind::resource, "training {} takes {} with {} sequences at once, {} are free: {}",
+       start.blueprint.name.empty() ? "the model" : start.blueprint.name,
+       short_bytes(static_cast<double>(needed)), micro, short_bytes(static_cast<double>(free)),
+       fits > 0 ? fmt::format("write \"batch\": {{\"micro\": {}}}", fits)
+                : std::string("choose a smaller model, or shorter sequences"));
+}
+
+}  // namespace
+
+std::string hash_of(const Graph& graph) {
+  const std::string text = graph.text();
+  return hex(xxh64(std::as_bytes(std::span(text))));
+}
+
+Weights RunStart::initial() const {
+  const std::vector<Param> params = parameters_of(blueprint, graph);
+  ParameterArrays made(params);
+  if (file.init_from.empty()) {
+    initialise(params, file.init, file.train.seed, made);
+    return made.tensors(params);
+  }
+  Model from = load_model(init_model(file.init_from));
+  // A head of its own begins as the table it was tied to.
+  if (!from.weights.contains("head") && graph.param("head") != nullptr)
+    from.weights["head"] = from.weights.at("embedding");
+  // Layers for multi-token prediction, which a file may leave out, by the scheme.
+  initialise(params, file.init, file.train.seed, made);
+  Weights all = made.tensors(params);
+  for (auto& [name, tensor] : from.weights) all[name] = tensor;
+  for (const Param& p : graph.params()) {
+    if (!from.weights.contains(p.name)) {
+      fail(
+          ErrorKind::invalid,
+          "init.from: {} has no {}: its architecture is not the model's (ashlar compare shows how)",
+          file.init_from, p.name);
+    }
+  }
+  return all;
+}
+
+RunStart read_start(const TrainingRequest& request) {
+  const Json json = settings_of(request);
+  RunStart start;
+  start.file = run_file_from_json(json);
+  RunFile& file = start.file;
+  const fs::path beside = fs::path(request.file).parent_path();
+  for (std::string* path : {&file.init_from, &file.tokenizer, &file.data.tokens, &file.data.folder,
+                            &file.data.validation})
+    *path = found(*path, beside);
+  if (file.model.is_null() && file.init_from.empty()) {
+    fail(ErrorKind::invalid,
+         "model: is missing: a name (ashlar show --list), a blueprint file, a folder, or "
+         "{{\"base\": ..., \"change\": {{...}}}}; or init.from");
+  }
+  if (file.model.is_null()) file.model = init_model(file.init_from);
+  find_paths(file.model, beside);
+  if (file.data.tokens.empty() == file.data.folder.empty()) {
+    fail(ErrorKind::invalid,
+         "data: expected {{\"tokens\": \"ids.npy\"}}, int32 [sequences, length]");
+  }
+  if (file.data.tokens.empty())
+    fail(ErrorKind::unsupported, "data.folder: is not read yet: write data.tokens");
+  if (file.out.empty()) {
+    fail(ErrorKind::invalid, "out: is missing: the folder of the run (--out FOLDER)");
+  }
+  file.out = fs::absolute(file.out).lexically_normal().string();
+
+  start.blueprint = blueprint_of(file.model);
+  start.graph = graph_of(start.blueprint);
+  start.data = rows_of(file.data.tokens, "data.tokens");
+  if (!file.data.validation.empty())
+    start.validation = rows_of(file.data.validation, "data.validation");
+  fill_in(file, request, *start.data);
+  check_fit(start.graph, file.train, *start.data);
+  if (start.validation) check_fit(start.graph, file.train, *start.validation);
+  check_memory(start);
+  start.text_source = !file.tokenizer.empty()   ? file.tokenizer
+                      : !file.init_from.empty() ? init_model(file.init_from)
+                      : file.model.is_string()  ? file.model.get<std::string>()
+                                                : "";
+  family_for(start.blueprint);  // which will write it
+  return start;
+}
+
+}  // namespace ashlar

@@ -1,0 +1,32 @@
+// What a run begins with: settings, model, initial weights and data, all checked.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "ashlar/train.h"
+#include "blueprint/blueprint.h"
+#include "plan/weights.h"
+#include "runs/run_file.h"
+#include "train/data.h"
+
+namespace ashlar {
+
+struct RunStart {
+  RunFile file;  // every default filled in, paths absolute
+  Blueprint blueprint;
+  Graph graph;  // its forward pass
+  std::unique_ptr<TokenRows> data, validation;
+  std::string
+      text_source;  // MODEL whose tokenizer the trained model gets; a blueprint's name: none
+  /// Initial values of all parameters, those of multi-token prediction layers among them.
+  Weights initial() const;
+};
+
+/// Throws Error before any weight is read or made.
+RunStart read_start(const TrainingRequest& request);
+
+/// Of what is computed: two runs of equal graphs may exchange checkpoints.
+std::string hash_of(const Graph& graph);
+
+}  // namespace ashlar

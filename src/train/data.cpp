@@ -1,0 +1,120 @@
+// Matrices of ids, and the order in which rows are taken.
+#include "train/data.h"
+
+#include <bit>
+#include <map>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "formats/npy.h"
+#include "ops/loss.h"
+
+namespace ashlar {
+namespace {
+
+class NpyRows : public TokenRows {
+ public:
+  explicit NpyRows(const std::filesystem::path& file) : matrix_(file), name_(file.string()) {
+    if (matrix_.rows() < 1 || matrix_.cols() < 2) {
+      fail(ErrorKind::invalid,
+           "{}: expected at least one sequence of at least two tokens, found [{}, {}]", name_,
+           matrix_.rows(), matrix_.cols());
+    }
+  }
+  int64_t rows() const override { return matrix_.rows(); }
+  int64_t length() const override { return matrix_.cols(); }
+  void read(int64_t row, std::span<int32_t> ids) const override { matrix_.read(row, ids); }
+  std::string fingerprint() const override {
+    return fmt::format("npy {} {} {}", matrix_.rows(), matrix_.cols(), hex(xxh64(matrix_.bytes())));
+  }
+  std::string name() const override { return name_; }
+
+ private:
+  NpyIntegers matrix_;
+  std::string name_;
+};
+
+}  // namespace
+
+std::span<const std::string_view> enum_names(DataOrder) {
+  static constexpr std::string_view kNames[] = {"sequential", "shuffled"};
+  return kNames;
+}
+
+std::unique_ptr<TokenRows> npy_rows(const std::filesystem::path& file) {
+  return std::make_unique<NpyRows>(file);
+}
+
+// Four rounds of a Feistel network over the least even number of bits that holds the count, walked
+// until the result is below the count.
+int64_t permuted(int64_t i, int64_t count, uint64_t seed, uint64_t epoch) {
+  if (count < 2) return 0;
+  const int half = (std::bit_width(static_cast<uint64_t>(count - 1)) + 1) / 2;
+  const uint64_t mask = (uint64_t{1} << half) - 1;
+  const uint64_t key = mixed(mixed(seed) ^ epoch);
+  auto x = static_cast<uint64_t>(i);
+  do {
+    uint64_t left = x >> half, right = x & mask;
+    for (uint64_t round = 0; round < 4; ++round) {
+      const uint64_t next = left ^ (mixed(key ^ (round << 60) ^ right) & mask);
+      left = right;
+      right = next;
+    }
+    x = left << half | right;
+  } while (x >= static_cast<uint64_t>(count));
+  return static_cast<int64_t>(x);
+}
+
+int64_t row_at(DataOrder order, uint64_t seed, int64_t n, int64_t rows) {
+  const int64_t i = n % rows;
+  if (order == DataOrder::sequential) return i;
+  return permuted(i, rows, seed, static_cast<uint64_t>(n / rows));
+}
+
+TokenBatch batch_of_rows(const TokenRows& data, std::span<const int64_t> rows) {
+  TokenBatch batch;
+  const auto length = static_cast<size_t>(data.length());
+  batch.tokens.resize(rows.size() * length);
+  batch.positions.reserve(batch.tokens.size());
+  batch.sequences.reserve(batch.tokens.size());
+  int32_t sequence = 0;
+  for (size_t r = 0; r < rows.size(); ++r, ++sequence) {
+    data.read(rows[r], std::span(batch.tokens).subspan(r * length, length));
+    const std::vector<int64_t> borders = data.borders(rows[r]);
+    size_t next = 0;
+    int32_t position = 0;
+    for (size_t i = 0; i < length; ++i) {
+      if (next < borders.size() && borders[next] == static_cast<int64_t>(i)) {
+        ++next;
+        ++sequence;
+        position = 0;
+      }
+      batch.positions.push_back(position++);
+      batch.sequences.push_back(sequence);
+    }
+  }
+  return batch;
+}
+
+int64_t predicted_tokens(const TokenBatch& batch) {
+  int64_t n = 0;
+  for (const int64_t row : next_rows(batch)) n += row >= 0 ? 1 : 0;
+  return n;
+}
+
+void check_ids(const TokenRows& data, int64_t vocab) {
+  std::vector<int32_t> ids(static_cast<size_t>(data.length()));
+  for (int64_t r = 0; r < data.rows(); ++r) {
+    data.read(r, ids);
+    for (const int32_t id : ids) {
+      if (id < 0 || id >= vocab) {
+        fail(ErrorKind::invalid,
+             "{}: row {} holds the token id {}, the model's vocabulary has 0 to {}: the data is of "
+             "another tokenizer, or embedding.vocab is too small",
+             data.name(), r, id, vocab - 1);
+      }
+    }
+  }
+}
+
+}  // namespace ashlar

@@ -1,0 +1,212 @@
+// One set of loops, compiled for each instruction set; the compiler turns fixed lanes into vectors.
+#include "train/float_rows.h"
+
+#include <bit>
+#include <cmath>
+
+#include "kernels/target.h"
+
+namespace ashlar {
+namespace {
+
+constexpr int64_t kLanes = 16;
+/// So many numbers are added up in float32 before their sum is added in double.
+constexpr int64_t kBlock = 512;
+
+/// exp to about one unit of the last digit; 0 below and no infinity above float32's range.
+ASHLAR_INLINE float exp_of(float x) {
+  constexpr float kLow = -87.0f, kHigh = 88.0f, kLog2e = 1.44269504088896341f;
+  constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
+  constexpr float kRounder = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number
+  const float clamped = x < kLow ? kLow : x > kHigh ? kHigh : x;
+  const float shifted = clamped * kLog2e + kRounder;
+  const float n = shifted - kRounder;
+  const float r = clamped - n * kLn2High - n * kLn2Low;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  const int32_t exponent =
+      (std::bit_cast<int32_t>(shifted) - std::bit_cast<int32_t>(kRounder) + 127) << 23;
+  return p * std::bit_cast<float>(exponent);
+}
+
+ASHLAR_INLINE float sigmoid_of(float x) { return 1.0f / (1.0f + exp_of(-x)); }
+ASHLAR_INLINE float tanh_of(float x) { return 1.0f - 2.0f / (1.0f + exp_of(2.0f * x)); }
+
+/// sum of f(i) over [0, n), in lanes of float32 and blocks of double.
+template <class F>
+ASHLAR_INLINE double sum_of(int64_t n, const F& f) {
+  double sum = 0;
+  int64_t i = 0;
+  while (i + kLanes <= n) {
+    float lanes[kLanes] = {};
+    const int64_t end = n - i < kBlock ? n - (n - i) % kLanes : i + kBlock;
+    for (; i < end; i += kLanes) {
+      for (int64_t l = 0; l < kLanes; ++l) lanes[l] += f(i + l);
+    }
+    for (int64_t l = 0; l < kLanes; ++l) sum += static_cast<double>(lanes[l]);
+  }
+  for (; i < n; ++i) sum += static_cast<double>(f(i));
+  return sum;
+}
+
+ASHLAR_INLINE float largest_of(const float* z, int64_t n) {
+  float lanes[kLanes];
+  for (int64_t l = 0; l < kLanes; ++l) lanes[l] = z[0];
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int64_t l = 0; l < kLanes; ++l) lanes[l] = z[i + l] > lanes[l] ? z[i + l] : lanes[l];
+  }
+  float peak = z[0];
+  for (; i < n; ++i) peak = z[i] > peak ? z[i] : peak;
+  for (int64_t l = 0; l < kLanes; ++l) peak = lanes[l] > peak ? lanes[l] : peak;
+  return peak;
+}
+
+ASHLAR_INLINE double reciprocal_rms(const float* x, int64_t n, double eps) {
+  const double squares = sum_of(n, [=](int64_t i) { return x[i] * x[i]; });
+  return 1 / std::sqrt(squares / static_cast<double>(n) + eps);
+}
+
+ASHLAR_INLINE void rms_norm_body(const float* x, const float* w, float* y, int64_t n, double eps) {
+  const auto r = static_cast<float>(reciprocal_rms(x, n, eps));
+  if (w == nullptr) {
+    for (int64_t i = 0; i < n; ++i) y[i] = x[i] * r;
+  } else {
+    for (int64_t i = 0; i < n; ++i) y[i] = x[i] * r * w[i];
+  }
+}
+
+ASHLAR_INLINE void rms_norm_grad_body(const float* x, const float* dy, const float* w, float* dx,
+                                      float* dw, int64_t n, double eps) {
+  const double r = reciprocal_rms(x, n, eps);
+  const auto rf = static_cast<float>(r);
+  if (w == nullptr) {
+    const double product = sum_of(n, [=](int64_t i) { return dy[i] * x[i]; });
+    const auto c = static_cast<float>(r * r * r * product / static_cast<double>(n));
+    for (int64_t i = 0; i < n; ++i) dx[i] = rf * dy[i] - c * x[i];
+    return;
+  }
+  const double product = sum_of(n, [=](int64_t i) { return dy[i] * w[i] * x[i]; });
+  const auto c = static_cast<float>(r * r * r * product / static_cast<double>(n));
+  for (int64_t i = 0; i < n; ++i) dx[i] = rf * (dy[i] * w[i]) - c * x[i];
+  for (int64_t i = 0; i < n; ++i) dw[i] += dy[i] * x[i] * rf;
+}
+
+ASHLAR_INLINE void silu_body(const float* x, float* y, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = x[i] * sigmoid_of(x[i]);
+}
+ASHLAR_INLINE void silu_grad_body(const float* x, const float* dy, float* dx, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float s = sigmoid_of(x[i]);
+    dx[i] = dy[i] * s * (1.0f + x[i] * (1.0f - s));
+  }
+}
+constexpr float kRoot = 0.7978845608028654f, kCube = 0.044715f;  // of gelu_tanh
+ASHLAR_INLINE void gelu_tanh_body(const float* x, float* y, int64_t n) {
+  for (int64_t i = 0; i < n; ++i)
+    y[i] = 0.5f * x[i] * (1.0f + tanh_of(kRoot * (x[i] + kCube * x[i] * x[i] * x[i])));
+}
+ASHLAR_INLINE void gelu_tanh_grad_body(const float* x, const float* dy, float* dx, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float t = tanh_of(kRoot * (x[i] + kCube * x[i] * x[i] * x[i]));
+    const float inner = kRoot * (1.0f + 3.0f * kCube * x[i] * x[i]);
+    dx[i] = dy[i] * (0.5f * (1.0f + t) + 0.5f * x[i] * (1.0f - t * t) * inner);
+  }
+}
+
+ASHLAR_INLINE double cross_entropy_body(const float* z, int64_t n, int64_t target) {
+  const float peak = largest_of(z, n);
+  const double sum = sum_of(n, [=](int64_t i) { return exp_of(z[i] - peak); });
+  return std::log(sum) - (static_cast<double>(z[target]) - static_cast<double>(peak));
+}
+
+ASHLAR_INLINE void cross_entropy_grad_body(const float* z, int64_t n, int64_t target, float dl,
+                                           float* dz) {
+  const float peak = largest_of(z, n);
+  for (int64_t i = 0; i < n; ++i) dz[i] = exp_of(z[i] - peak);
+  const double sum = sum_of(n, [=](int64_t i) { return dz[i]; });
+  const auto r = static_cast<float>(static_cast<double>(dl) / sum);
+  for (int64_t i = 0; i < n; ++i) dz[i] *= r;
+  dz[target] -= dl;
+}
+
+ASHLAR_INLINE float softmax_body(float* x, int64_t n, float scale, const float* sink) {
+  float peak = largest_of(x, n) * scale;
+  if (sink != nullptr && *sink > peak) peak = *sink;
+  for (int64_t i = 0; i < n; ++i) x[i] = exp_of(x[i] * scale - peak);
+  const double of_sink = sink != nullptr ? static_cast<double>(exp_of(*sink - peak)) : 0;
+  const double r = 1 / (sum_of(n, [=](int64_t i) { return x[i]; }) + of_sink);
+  const auto rf = static_cast<float>(r);
+  for (int64_t i = 0; i < n; ++i) x[i] *= rf;
+  return static_cast<float>(of_sink * r);
+}
+
+ASHLAR_INLINE void rotate_body(const float* x, const float* cos, const float* sin, float* y,
+                               int64_t pairs) {
+  for (int64_t j = 0; j < pairs; ++j) {
+    const float a = x[j], b = x[j + pairs];
+    y[j] = a * cos[j] - b * sin[j];
+    y[j + pairs] = b * cos[j] + a * sin[j];
+  }
+}
+
+#define ASHLAR_FLOAT_ROWS(suffix, attributes)                                                      \
+  attributes void rms_norm_##suffix(const float* x, const float* w, float* y, int64_t n,           \
+                                    double eps) {                                                  \
+    rms_norm_body(x, w, y, n, eps);                                                                \
+  }                                                                                                \
+  attributes void rms_norm_grad_##suffix(const float* x, const float* dy, const float* w,          \
+                                         float* dx, float* dw, int64_t n, double eps) {            \
+    rms_norm_grad_body(x, dy, w, dx, dw, n, eps);                                                  \
+  }                                                                                                \
+  attributes void silu_##suffix(const float* x, float* y, int64_t n) { silu_body(x, y, n); }       \
+  attributes void silu_grad_##suffix(const float* x, const float* dy, float* dx, int64_t n) {      \
+    silu_grad_body(x, dy, dx, n);                                                                  \
+  }                                                                                                \
+  attributes void gelu_tanh_##suffix(const float* x, float* y, int64_t n) {                        \
+    gelu_tanh_body(x, y, n);                                                                       \
+  }                                                                                                \
+  attributes void gelu_tanh_grad_##suffix(const float* x, const float* dy, float* dx, int64_t n) { \
+    gelu_tanh_grad_body(x, dy, dx, n);                                                             \
+  }                                                                                                \
+  attributes double cross_entropy_##suffix(const float* z, int64_t n, int64_t target) {            \
+    return cross_entropy_body(z, n, target);                                                       \
+  }                                                                                                \
+  attributes void cross_entropy_grad_##suffix(const float* z, int64_t n, int64_t target, float dl, \
+                                              float* dz) {                                         \
+    cross_entropy_grad_body(z, n, target, dl, dz);                                                 \
+  }                                                                                                \
+  attributes float softmax_##suffix(float* x, int64_t n, float scale, const float* sink) {         \
+    return softmax_body(x, n, scale, sink);                                                        \
+  }                                                                                                \
+  attributes void rotate_##suffix(const float* x, const float* cos, const float* sin, float* y,    \
+                                  int64_t pairs) {                                                 \
+    rotate_body(x, cos, sin, y, pairs);                                                            \
+  }                                                                                                \
+  constexpr FloatRows kRows_##suffix{rms_norm_##suffix,      rms_norm_grad_##suffix,               \
+                                     silu_##suffix,          silu_grad_##suffix,                   \
+                                     gelu_tanh_##suffix,     gelu_tanh_grad_##suffix,              \
+                                     cross_entropy_##suffix, cross_entropy_grad_##suffix,          \
+                                     softmax_##suffix,       rotate_##suffix};
+
+ASHLAR_FLOAT_ROWS(generic, )
+#if defined(__x86_64__)
+ASHLAR_FLOAT_ROWS(avx2, __attribute__((target("avx2,fma"))))
+#endif
+
+}  // namespace
+
+const FloatRows& float_rows(std::string_view table) {
+#if defined(__x86_64__)
+  if (table == "avx2" || table.starts_with("avx512")) return kRows_avx2;
+#endif
+  static_cast<void>(table);
+  return kRows_generic;
+}
+
+}  // namespace ashlar

@@ -1,0 +1,34 @@
+// Rows of float32 for training: norms, activations, rotations and the loss with their gradients, in
+// float32 with sums in lanes. Serial over the range they are given, one table per instruction set.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace ashlar {
+
+struct FloatRows {
+  // y = x w / rms(x); w may be null.
+  void (*rms_norm)(const float* x, const float* w, float* y, int64_t n, double eps);
+  /// dx of one row; dw += dy x / rms(x) where w is given.
+  void (*rms_norm_grad)(const float* x, const float* dy, const float* w, float* dx, float* dw,
+                        int64_t n, double eps);
+  void (*silu)(const float* x, float* y, int64_t n);
+  void (*silu_grad)(const float* x, const float* dy, float* dx, int64_t n);
+  void (*gelu_tanh)(const float* x, float* y, int64_t n);
+  void (*gelu_tanh_grad)(const float* x, const float* dy, float* dx, int64_t n);
+  /// ln sum exp(z) - z[target] of one row.
+  double (*cross_entropy)(const float* z, int64_t n, int64_t target);
+  /// dz = (softmax(z) - onehot(target)) dl.
+  void (*cross_entropy_grad)(const float* z, int64_t n, int64_t target, float dl, float* dz);
+  /// x = softmax(scale x) in place, beside a logit that has no place in it (null: none), whose
+  /// share is returned. scale > 0.
+  float (*softmax)(float* x, int64_t n, float scale, const float* sink);
+  /// Pairs (x[a], x[b]) by cos and sin: half has a = j, b = j + pairs.
+  void (*rotate)(const float* x, const float* cos, const float* sin, float* y, int64_t pairs);
+};
+
+/// For the instruction set of a table of kernels (kernels/table.h).
+const FloatRows& float_rows(std::string_view table);
+
+}  // namespace ashlar

@@ -1,0 +1,183 @@
+// AdamW and SGD element by element in pieces of equal size, whatever the threads.
+#include "train/optimiser.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "train/newton_schulz.h"
+
+namespace ashlar {
+namespace {
+
+constexpr int64_t kPiece = 1 << 15;  // elements of a task
+
+struct Piece {
+  ParamId id;
+  size_t begin, end;
+};
+
+std::vector<Piece> pieces_of(const std::vector<Param>& params,
+                             const std::function<bool(size_t)>& wanted) {
+  std::vector<Piece> pieces;
+  for (size_t i = 0; i < params.size(); ++i) {
+    if (!wanted(i)) continue;
+    const auto n = static_cast<size_t>(params[i].elements());
+    for (size_t begin = 0; begin < n; begin += kPiece)
+      pieces.push_back({static_cast<ParamId>(i), begin, std::min<size_t>(n, begin + kPiece)});
+  }
+  return pieces;
+}
+
+}  // namespace
+
+/// The factors of a step of AdamW, in double as PyTorch has them, then rounded once.
+struct AdamwFactors {
+  float gradient, keep, beta1, beta2, rest1, rest2, step, correction2, eps;
+};
+
+double gradient_norm(const ParameterArrays& gradients, StepExecutor& threads) {
+  std::vector<std::pair<const float*, size_t>> pieces;
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    const std::span<const float> g = gradients[static_cast<ParamId>(i)];
+    for (size_t begin = 0; begin < g.size(); begin += kPiece)
+      pieces.emplace_back(g.data() + begin, std::min<size_t>(kPiece, g.size() - begin));
+  }
+  std::vector<double> sums(pieces.size());
+  threads.each(static_cast<int64_t>(pieces.size()), [&](int64_t i) {
+    const auto [g, n] = pieces[static_cast<size_t>(i)];
+    double lanes[8] = {};  // the compiler may then compute with several at once
+    size_t k = 0;
+    for (; k + 8 <= n; k += 8) {
+      for (size_t l = 0; l < 8; ++l) lanes[l] += static_cast<double>(g[k + l]) * g[k + l];
+    }
+    double sum = 0;
+    for (; k < n; ++k) sum += static_cast<double>(g[k]) * g[k];
+    for (const double lane : lanes) sum += lane;
+    sums[static_cast<size_t>(i)] = sum;
+  });
+  double sum = 0;
+  for (const double s : sums) sum += s;
+  return std::sqrt(sum);
+}
+
+double clip_factor(double norm, double clip) {
+  constexpr double kEps = 1e-6;
+  return clip > 0 ? std::min(1.0, clip / (norm + kEps)) : 1;
+}
+
+Optimiser::Optimiser(const std::vector<Param>& params, const std::vector<bool>& trained,
+                     const OptimiserSettings& settings, std::vector<float> decay_towards)
+    : params_(params), settings_(settings), first_(std::make_unique<ParameterArrays>(params)) {
+  const bool muon = settings.kind == OptimiserKind::muon;
+  bool adamw = settings.kind == OptimiserKind::adamw;
+  for (size_t i = 0; i < params.size(); ++i) {
+    const Param& p = params[i];
+    Group g{trained[i], false, settings.decay > 0 && settings.decay_on.covers(p),
+            i < decay_towards.size() ? decay_towards[i] : 0};
+    // Hidden matrices: the table and the head, which reads as many rows as there are words, are
+    // AdamW's.
+    g.orthogonal = muon && is_hidden_matrix(p);
+    adamw = adamw || (muon && !g.orthogonal);
+    groups_.push_back(g);
+  }
+  if (adamw) second_ = std::make_unique<ParameterArrays>(params);
+}
+
+std::vector<Optimiser::State> Optimiser::state() {
+  std::vector<State> state{{"first_moment", first_.get()}};
+  if (second_) state.push_back({"second_moment", second_.get()});
+  return state;
+}
+
+void Optimiser::adamw(ParamId id, float* w, const float* g, size_t begin, size_t end,
+                      const AdamwFactors& f) {
+  const Group& group = groups_[static_cast<size_t>(id)];
+  float *m = (*first_)[id].data(), *v = (*second_)[id].data();
+  const float keep = group.decays ? f.keep : 1, towards = group.towards;
+  for (size_t i = begin; i < end; ++i) {
+    const float gi = g[i] * f.gradient;
+    const float wi = towards + (w[i] - towards) * keep;
+    m[i] += (gi - m[i]) * f.rest1;
+    v[i] = v[i] * f.beta2 + f.rest2 * gi * gi;
+    w[i] = wi - f.step * (m[i] / (std::sqrt(v[i]) / f.correction2 + f.eps));
+  }
+}
+
+void Optimiser::update(ParameterArrays& parameters, const ParameterArrays& gradients,
+                       double gradient_factor, double rate, double schedule_factor,
+                       StepExecutor& threads) {
+  ++updates_;
+  const OptimiserSettings& s = settings_;
+  const double decay = s.decay_by == DecayBy::rate ? rate * s.decay : schedule_factor * s.decay;
+  const auto updates = static_cast<double>(updates_);
+  AdamwFactors f{};
+  f.gradient = static_cast<float>(gradient_factor);
+  f.keep = static_cast<float>(1 - decay);
+  f.beta2 = static_cast<float>(s.betas[1]);
+  f.rest1 = static_cast<float>(1 - s.betas[0]);
+  f.rest2 = static_cast<float>(1 - s.betas[1]);
+  f.step = static_cast<float>(rate / (1 - std::pow(s.betas[0], updates)));
+  f.correction2 = static_cast<float>(std::sqrt(1 - std::pow(s.betas[1], updates)));
+  f.eps = static_cast<float>(s.eps);
+  const bool sgd = s.kind == OptimiserKind::sgd;
+  const std::vector<Piece> pieces =
+      pieces_of(params_, [&](size_t i) { return groups_[i].trained && !groups_[i].orthogonal; });
+  threads.each(static_cast<int64_t>(pieces.size()), [&](int64_t i) {
+    const Piece& p = pieces[static_cast<size_t>(i)];
+    float* w = parameters[p.id].data();
+    const float* g = gradients[p.id].data();
+    if (!sgd) return adamw(p.id, w, g, p.begin, p.end, f);
+    // torch.optim.SGD, decay decoupled.
+    const Group& group = groups_[static_cast<size_t>(p.id)];
+    float* m = (*first_)[p.id].data();
+    const auto momentum = static_cast<float>(s.momentum), step = static_cast<float>(rate);
+    for (size_t k = p.begin; k < p.end; ++k) {
+      const float gk = g[k] * f.gradient;
+      m[k] = momentum * m[k] + gk;
+      const float direction = s.nesterov ? gk + momentum * m[k] : m[k];
+      const float keep = group.decays ? f.keep : 1;
+      w[k] = group.towards + (w[k] - group.towards) * keep - step * direction;
+    }
+  });
+  for (size_t i = 0; i < params_.size(); ++i) {
+    if (groups_[i].trained && groups_[i].orthogonal)
+      muon(static_cast<ParamId>(i), parameters, gradients, gradient_factor, rate, decay, threads);
+  }
+}
+
+void Optimiser::muon(ParamId id, ParameterArrays& parameters, const ParameterArrays& gradients,
+                     double gradient_factor, double rate, double decay, StepExecutor& threads) {
+  const Param& param = params_[static_cast<size_t>(id)];
+  const Group& group = groups_[static_cast<size_t>(id)];
+  const MatrixShape shape = matrix_shape(param);
+  const int64_t elements = shape.rows * shape.cols;
+  float* w = parameters[id].data();
+  float* m = (*first_)[id].data();
+  const float* g = gradients[id].data();
+  const auto momentum = static_cast<float>(settings_.momentum),
+             factor = static_cast<float>(gradient_factor);
+  const double size = settings_.scale == MuonScale::moonlight
+                          ? 0.2 * std::sqrt(static_cast<double>(std::max(shape.rows, shape.cols)))
+                          : std::sqrt(std::max(1.0, static_cast<double>(shape.rows) /
+                                                        static_cast<double>(shape.cols)));
+  const auto step = static_cast<float>(rate * size);
+  const auto keep = group.decays ? static_cast<float>(1 - decay) : 1.0f;
+  // Experts, heads of latent projections: each matrix by itself, one per task.
+  threads.each(shape.matrices, [&](int64_t e) {
+    std::vector<float> update(static_cast<size_t>(elements));
+    float *me = m + e * elements, *we = w + e * elements;
+    const float* ge = g + e * elements;
+    for (int64_t k = 0; k < elements; ++k) {
+      const float gk = ge[k] * factor;
+      me[k] = momentum * me[k] + (1 - momentum) * gk;
+      update[static_cast<size_t>(k)] =
+          settings_.nesterov ? momentum * me[k] + (1 - momentum) * gk : me[k];
+    }
+    orthogonalise(update.data(), shape.rows, shape.cols, settings_.iterations);
+    for (int64_t k = 0; k < elements; ++k)
+      we[k] = we[k] * keep - step * update[static_cast<size_t>(k)];
+  });
+}
+
+}  // namespace ashlar

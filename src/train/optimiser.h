@@ -1,0 +1,61 @@
+// Optimisers: what gradients do to parameters. Each parameter is treated by its role in the graph.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "train/parameters.h"
+#include "train/settings.h"
+#include "train/step.h"
+
+namespace ashlar {
+
+/// Euclidean norm of the gradients of the parameters that are trained, summed in double in an order
+/// that does not depend on threads.
+double gradient_norm(const ParameterArrays& gradients, StepExecutor& threads);
+
+/// clip / (norm + 1e-6) where that is below 1, as torch.nn.utils.clip_grad_norm_; 1 without a clip.
+double clip_factor(double norm, double clip);
+
+class Optimiser {
+ public:
+  /// `decay_towards` is per parameter the value that weight decay leads to: 0, but 1 for gains that
+  /// the model's files keep as w - 1, so that what decays is what Transformers calls the parameter.
+  Optimiser(const std::vector<Param>& params, const std::vector<bool>& trained,
+            const OptimiserSettings& settings, std::vector<float> decay_towards);
+
+  /// One update with `gradient_factor` times the gradients. `rate` and `schedule_factor` (rate over
+  /// its peak) are those of this step.
+  void update(ParameterArrays& parameters, const ParameterArrays& gradients, double gradient_factor,
+              double rate, double schedule_factor, StepExecutor& threads);
+
+  /// What belongs into a checkpoint besides the parameters: the moments, by name, and the number of
+  /// updates so far.
+  struct State {
+    std::string name;
+    ParameterArrays* values;
+  };
+  std::vector<State> state();
+  int64_t updates() const { return updates_; }
+  void set_updates(int64_t updates) { updates_ = updates; }
+
+ private:
+  struct Group {  // how a parameter is treated
+    bool trained = false, orthogonal = false, decays = false;
+    float towards = 0;
+  };
+  void adamw(ParamId id, float* w, const float* g, size_t begin, size_t end,
+             const struct AdamwFactors& f);
+  void muon(ParamId id, ParameterArrays& parameters, const ParameterArrays& gradients,
+            double gradient_factor, double rate, double decay, StepExecutor& threads);
+
+  const std::vector<Param> params_;
+  const OptimiserSettings settings_;
+  std::vector<Group> groups_;
+  std::unique_ptr<ParameterArrays> first_, second_;  // moments; sgd and muon: first alone
+  int64_t updates_ = 0;
+};
+
+}  // namespace ashlar

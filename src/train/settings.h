@@ -1,0 +1,163 @@
+// How a graph is trained: optimiser, schedule, losses. Each struct names its members once, in
+// visit_settings, which serves reading, writing and documentation; the defaults are the members'.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace ashlar {
+
+template <class P, class T>
+concept SettingsOf = std::same_as<std::remove_const_t<P>, T>;
+
+enum class OptimiserKind : uint8_t { adamw, muon, sgd };
+std::span<const std::string_view> enum_names(OptimiserKind);
+
+/// How Muon's update is scaled: moonlight, 0.2 sqrt(max(rows, columns)), gives it the size of an
+/// update of AdamW, whose rate and decay then serve (arXiv 2502.16982, equation 4); keller,
+/// sqrt(max(1, rows / columns)), has rates of its own, about 0.02.
+enum class MuonScale : uint8_t { moonlight, keller };
+std::span<const std::string_view> enum_names(MuonScale);
+
+/// What weight decay multiplies: rate (PyTorch: w *= 1 - rate decay), or the schedule alone
+/// (Wortsman et al. 2023: w *= 1 - decay rate / peak rate), whatever the rate.
+enum class DecayBy : uint8_t { rate, schedule };
+std::span<const std::string_view> enum_names(DecayBy);
+
+/// Which parameters decay: matrices (embedding and head among them; not norms, biases and sinks,
+/// nor biases of experts), all, none, or those of some roles.
+struct DecayOn {
+  enum class Kind : uint8_t { matrices, all, none, roles } kind = Kind::matrices;
+  std::vector<Role> roles;
+  bool covers(const Param& param) const;
+};
+
+struct OptimiserSettings {
+  OptimiserKind kind = OptimiserKind::adamw;
+  double rate = 1e-3;  // at its peak
+  std::array<double, 2> betas{0.9, 0.95};
+  double eps = 1e-8;
+  double decay = 0.1;
+  DecayOn decay_on;
+  DecayBy decay_by = DecayBy::rate;
+  double momentum = 0.95;  // of muon and sgd
+  bool nesterov = true;    // of muon and sgd
+  int64_t iterations = 5;  // of muon's Newton-Schulz
+  MuonScale scale = MuonScale::moonlight;
+  double qk_clip = 0;  // largest attention logit that muon lets stand; 0: no clipping
+};
+
+template <class V, SettingsOf<OptimiserSettings> P>
+void visit_settings(V& v, P& p) {
+  v("kind", p.kind);
+  v("rate", p.rate);
+  v("betas", p.betas);
+  v("eps", p.eps);
+  v("decay", p.decay);
+  v("decay_on", p.decay_on);
+  v("decay_by", p.decay_by);
+  v("momentum", p.momentum);
+  v("nesterov", p.nesterov);
+  v("iterations", p.iterations);
+  v("scale", p.scale);
+  v("qk_clip", p.qk_clip);
+}
+
+enum class ScheduleKind : uint8_t { constant, cosine, linear, steps, wsd };
+std::span<const std::string_view> enum_names(ScheduleKind);
+enum class DecayShape : uint8_t { linear, cosine, sqrt };
+std::span<const std::string_view> enum_names(DecayShape);
+
+struct ScheduleSettings {
+  ScheduleKind kind = ScheduleKind::constant;
+  int64_t warmup = 0;                // steps of a linear rise from 0
+  double final = 0;                  // cosine, linear, wsd: share of the rate at the end
+  std::vector<double> at{0.8, 0.9};  // steps: shares of the run at which the rate drops ...
+  double factor = 0.316;             // ... to this share of what it was
+  double decay = 0.1;                // wsd: share of the run in which the rate falls to `final`
+  DecayShape shape = DecayShape::linear;  // wsd: of that fall
+};
+
+template <class V, SettingsOf<ScheduleSettings> P>
+void visit_settings(V& v, P& p) {
+  v("kind", p.kind);
+  v("warmup", p.warmup);
+  v("final", p.final);
+  v("at", p.at);
+  v("factor", p.factor);
+  v("decay", p.decay);
+  v("shape", p.shape);
+}
+
+/// Share of the peak rate at a step, counted from 0, of a run of `steps`:
+///   t < warmup    t / warmup (so that the first step of a warm-up has the rate 0)
+///   constant      1
+///   cosine        final + (1 - final) (1 + cos(pi q)) / 2, q = (t - warmup) / (steps - warmup)
+///   linear        final + (1 - final) (1 - q)
+///   steps         factor^n, n entries of `at` with t >= at * steps
+///   wsd           1; from steps (1 - decay) on final + (1 - final) f(r), r the share that is done
+///                 of the fall, f(r) = 1 - r, (1 + cos(pi r)) / 2 or 1 - sqrt(r)
+double schedule_factor(const ScheduleSettings& schedule, int64_t step, int64_t steps);
+
+/// Over which tokens the load of experts is counted for the balance loss.
+enum class BalanceKind : uint8_t { none, micro, sequence, step };
+std::span<const std::string_view> enum_names(BalanceKind);
+
+struct BalanceSettings {
+  BalanceKind kind = BalanceKind::none;
+  double weight = 1e-2;
+};
+
+template <class V, SettingsOf<BalanceSettings> P>
+void visit_settings(V& v, P& p) {
+  v("kind", p.kind);
+  v("weight", p.weight);
+}
+
+/// What is added to the cross-entropy; 0 is off.
+struct LossSettings {
+  double z = 0;             // z mean(logZ^2) of the predictions
+  BalanceSettings balance;  // of routers
+  double router_z = 0;      // router_z mean(logZ^2) of routers, per layer
+  double bias_rate = 0;     // step of the correction bias of routers that have one (DeepSeek V3)
+};
+
+template <class V, SettingsOf<LossSettings> P>
+void visit_settings(V& v, P& p) {
+  v("z", p.z);
+  v("balance", p.balance);
+  v("router_z", p.router_z);
+  v("bias_rate", p.bias_rate);
+}
+
+struct BatchSettings {
+  int64_t sequences = 8;  // of a step
+  int64_t length = 0;     // tokens of each; 0: of the data's rows
+  int64_t micro = 0;      // sequences computed at once; 0: all of a step
+};
+
+template <class V, SettingsOf<BatchSettings> P>
+void visit_settings(V& v, P& p) {
+  v("sequences", p.sequences);
+  v("length", p.length);
+  v("micro", p.micro);
+}
+
+/// All that a step does with a graph and its data.
+struct TrainSettings {
+  BatchSettings batch;
+  OptimiserSettings optimiser;
+  ScheduleSettings schedule;
+  LossSettings losses;
+  double clip = 0;  // largest norm of the gradient, as torch.nn.utils.clip_grad_norm_; 0: none
+  int64_t steps = 0;
+  uint64_t seed = 1;
+};
+
+}  // namespace ashlar

@@ -1,0 +1,84 @@
+// Training of a graph: batches from data, gradients from an executor, updates from an optimiser.
+// Knows nothing of models, files and folders.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ashlar/train.h"
+#include "train/data.h"
+#include "train/optimiser.h"
+#include "train/parameters.h"
+#include "train/settings.h"
+#include "train/step.h"
+
+namespace ashlar {
+
+/// Loss over a whole set of rows.
+struct Evaluation {
+  double loss = 0;  // mean over all predicted tokens, in nats
+  int64_t predicted = 0;
+  std::optional<double> bits_per_byte;  // where the data knows its text
+};
+
+class Trainer {
+ public:
+  /// `parameters` hold the initial values and are changed in place; `data` outlives the trainer.
+  /// Throws Error(invalid) where settings, graph and data do not fit each other.
+  Trainer(const Graph& forward, ParameterArrays& parameters, const TrainSettings& settings,
+          const TokenRows& data, DataOrder order, const StepOptions& options = {},
+          std::vector<float> decay_towards = {});
+
+  StepRecord step();
+  Evaluation evaluate(const TokenRows& rows);
+
+  /// Seconds that a step takes, measured on gradients that are thrown away.
+  double measured_seconds();
+  /// Of the whole run: what schedules are laid out for.
+  void set_steps(int64_t steps) { settings_.steps = steps; }
+
+  int64_t steps_done() const { return done_; }
+  bool finished() const { return done_ >= settings_.steps; }
+  int64_t tokens_per_step() const;
+  const TrainSettings& settings() const { return settings_; }
+
+  /// All that a run needs to go on: arrays by name, and how many steps are done.
+  struct NamedArrays {
+    std::string name;  // "weights", "first_moment", ...
+    ParameterArrays* values;
+  };
+  std::vector<NamedArrays> state();
+  void set_steps_done(int64_t steps);
+
+ private:
+  /// A router's correction bias and the output that says where its tokens went.
+  struct Corrected {
+    std::string load;
+    ParamId bias = 0;
+  };
+  static std::vector<Corrected> corrected_routers(const Graph& forward);
+  void give_load_of(const std::vector<TokenBatch>& batches);
+  void correct_routers(const StepValues& values);
+  std::vector<int64_t> rows_of_step(int64_t step) const;
+  ParameterArrays& parameters_;
+  TrainSettings settings_;
+  const TokenRows& data_;
+  const DataOrder order_;
+  std::unique_ptr<StepExecutor> executor_;
+  ParameterArrays gradients_;
+  Optimiser optimiser_;
+  const std::vector<Corrected> corrected_;
+  int64_t done_ = 0;
+};
+
+/// Throws Error(invalid) for settings that make no sense, naming the member.
+void check(const TrainSettings& settings);
+/// Throws Error(invalid) where sequences are longer than the graph has learned positions, or ids
+/// lie outside of its vocabulary: before anything is built.
+void check_fit(const Graph& forward, const TrainSettings& settings, const TokenRows& data);
+
+}  // namespace ashlar
