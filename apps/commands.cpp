@@ -34,6 +34,7 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool runs) {
   command.add_option("--threads", options.threads, "threads (default: one per core)")
       ->type_name("N")
       ->check(CLI::Range(0, 4096));
+  command.add_flag("--no-pin", options.no_pin, "let the system move threads between CPUs");
   command
       .add_option("--kernels", options.kernels,
                   "instruction set: generic avx2 avx512 ... (default: $ASHLAR_KERNELS, or the best "
@@ -102,6 +103,7 @@ void say_table(const Blueprint& blueprint, int64_t context) {
 EngineOptions engine_options(const ModelOptions& options, const Model& model, int64_t usual) {
   EngineOptions engine;
   engine.threads = options.threads;
+  engine.pinned = !options.no_pin;
   engine.kernels = options.kernels;
   engine.f32_activations = options.activations == "f32";
   const int64_t made_for = model.blueprint.context;

@@ -26,6 +26,7 @@ struct ModelOptions {
   std::optional<uint64_t> random;  // --random SEED
   std::string weights;             // --weights FORMAT, of random weights; empty: f32
   int threads = 0;                 // --threads N; 0: one per core
+  bool no_pin = false;             // --no-pin
   std::string kernels;             // --kernels NAME; empty: the best of this CPU
   int64_t context = 0;             // --context N; 0: what the command finds sensible
   std::string state;               // --state FORMAT of keys and values; empty: the engine's choice

@@ -108,6 +108,13 @@ Graph graph_of(const Blueprint& blueprint);
 /// same input.
 Graph mtp_graph_of(const Blueprint& blueprint, size_t layer = 0);
 
+/// The same in two graphs, for an engine that drafts: the trunk with its outputs "logits" and
+/// "hidden" (what the last block gives, before the final norm) ...
+Graph trunk_graph_of(const Blueprint& blueprint);
+/// ... and the layer by itself: from the value "hidden" given from outside for each token, and from
+/// the token that follows it, which is the one to be evaluated here.
+Graph mtp_layer_of(const Blueprint& blueprint, size_t layer = 0);
+
 /// JSON text: members at their defaults are left out, equal layers (and repeating patterns of
 /// layers) are run-length encoded as {"repeat": n, ...} or {"repeat": n, "blocks": [...]}.
 std::string to_json(const Blueprint& blueprint);

@@ -133,15 +133,17 @@ Graph graph_of(const Blueprint& bp) {
   return b.finish(write_head(b, bp, x));
 }
 
-// DeepSeek-V3, section 2.2: h' = M [norm(embed(next token)); norm(h)], one block, norm, the main
-// head.
-Graph mtp_graph_of(const Blueprint& bp, size_t layer) {
+namespace {
+
+void check_mtp(const Blueprint& bp, size_t layer) {
   check(bp);
   if (layer != 0 || bp.mtp.empty())
     fail(ErrorKind::invalid, "{}: has no multi-token prediction layer {}", bp.name, layer);
-  Builder b;
-  const Value h = write_blocks(b, bp);
-  const Value next = embed(b, bp.embedding, 1);
+}
+
+// DeepSeek-V3, section 2.2: h' = M [norm(embed(next token)); norm(h)], one block, norm, the main
+// head.
+Value write_mtp(Builder& b, const Blueprint& bp, size_t layer, Value h, Value next) {
   const Norm norm = bp.final_norm.value_or(Norm{});
   Value x;
   {
@@ -155,7 +157,31 @@ Graph mtp_graph_of(const Blueprint& bp, size_t layer) {
     x = write_block(b, bp.mtp[layer], x);
     x = write_norm(b, norm, x, "final_norm");
   }
-  return b.finish(write_head(b, bp, x));
+  return write_head(b, bp, x);
+}
+
+}  // namespace
+
+Graph mtp_graph_of(const Blueprint& bp, size_t layer) {
+  check_mtp(bp, layer);
+  Builder b;
+  const Value h = write_blocks(b, bp);
+  return b.finish(write_mtp(b, bp, layer, h, embed(b, bp.embedding, 1)));
+}
+
+Graph trunk_graph_of(const Blueprint& bp) {
+  check(bp);
+  Builder b;
+  const Value h = write_blocks(b, bp);
+  const Value x = bp.final_norm ? write_norm(b, *bp.final_norm, h, "final_norm") : h;
+  return b.finish({{"logits", write_head(b, bp, x)}, {"hidden", h}});
+}
+
+Graph mtp_layer_of(const Blueprint& bp, size_t layer) {
+  check_mtp(bp, layer);
+  Builder b;
+  const Value h = b.add1(Given{.name = "hidden", .size = bp.embedding.width}, {}, "hidden");
+  return b.finish(write_mtp(b, bp, layer, h, embed(b, bp.embedding, 0)));
 }
 
 }  // namespace ashlar

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
 namespace ashlar {
@@ -13,6 +15,8 @@ struct TokenBatch {
   std::vector<int32_t> positions;
   std::vector<int32_t> sequences;  // which sequence each token belongs to
   int64_t context = 0;             // the longest sequence asked for; 0: the longest of this batch
+  /// Values from outside, row after row, by the name under which an op asks for them.
+  std::map<std::string, std::vector<double>> given = {};
   int64_t size() const { return static_cast<int64_t>(tokens.size()); }
   int64_t longest() const {
     if (context > 0 || positions.empty()) return context;

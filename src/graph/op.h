@@ -10,6 +10,7 @@
 //   template <class F> void meaning(const In<F>&, Out<F>&) const;    plain loops: the specification
 // or (composite)
 //   std::vector<Value> expand(Builder&, std::span<const Value>) const;
+//   bool mixes_tokens() const;     where true: a token's output depends on other tokens
 // and, unless it is itself part of a gradient, or composite and content with its expansion's,
 //   std::vector<Value> derivative(Builder&, std::span<const Value> in, std::span<const Value> out,
 //                                 std::span<const Value> dy) const;
@@ -84,6 +85,10 @@ class Op {
     return self_->flops(in, load);
   }
   bool composite() const { return self_->composite(); }
+  /// Whether what a token gives depends on other tokens: then an engine that evaluates a sequence
+  /// in pieces must carry something from one to the next. Stated by primitives, held to by the
+  /// tests.
+  bool mixes_tokens() const { return self_->mixes_tokens(); }
   std::vector<Value> expand(Builder& b, std::span<const Value> in) const {
     return self_->expand(b, in);
   }
@@ -117,6 +122,7 @@ class Op {
     virtual std::vector<Type> types(std::span<const Type>) const = 0;
     virtual int64_t flops(std::span<const Type>, const Workload&) const = 0;
     virtual bool composite() const = 0;
+    virtual bool mixes_tokens() const { return false; }
     virtual std::vector<Value> expand(Builder&, std::span<const Value>) const = 0;
     virtual bool has_derivative() const = 0;
     virtual std::vector<Value> derivative(Builder&, std::span<const Value> in,

@@ -42,6 +42,12 @@ struct OpModel final : Op::Interface {
     return op.flops(in, load);
   }
   bool composite() const override { return !PrimitiveOp<T>; }
+  bool mixes_tokens() const override {
+    if constexpr (requires { op.mixes_tokens(); })
+      return op.mixes_tokens();
+    else
+      return false;
+  }
   std::vector<Value> expand(Builder& b, std::span<const Value> in) const override {
     if constexpr (PrimitiveOp<T>)
       return {};

@@ -8,19 +8,16 @@
 #include <ctime>
 #include <fstream>
 #include <iterator>
-#include <thread>
 
+#include "base/thread_pool.h"
 #include "base/units.h"
 #include "measure/limits.h"
-#include "measure/pinned_pool.h"
 #include "measure/timing.h"
 
 namespace ashlar {
 namespace {
 
-int threads_of(int wanted) {
-  return wanted > 0 ? wanted : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
+int threads_of(int wanted) { return wanted > 0 ? wanted : default_threads(); }
 
 /// 1, 2, 4, ... and the number itself.
 std::vector<int> thread_counts(int most) {
@@ -120,8 +117,7 @@ std::string cpu_name() {
 
 Machine quick_probe(int threads) {
   Machine m = described(threads_of(threads));
-  PinnedPool pinned(m.threads);
-  ThreadPool& pool = *pinned;
+  ThreadPool pool(m.threads, Pinning::all);
   const auto bytes =
       std::min<int64_t>(int64_t{512} << 20, static_cast<int64_t>(m.memory_bytes / 8));
   const Memory memory(bytes);
@@ -145,8 +141,7 @@ Machine probe(const ProbeOptions& options) {
   const Memory memory(most);
   const std::vector<int> counts = thread_counts(m.threads);
   for (const int threads : counts) {
-    PinnedPool pinned(threads);
-    ThreadPool& pool = *pinned;
+    ThreadPool pool(threads, Pinning::all);
     for (int64_t set = int64_t{16} << 10; set < most; set *= 4)
       m.read.push_back({threads, static_cast<double>(set), read_rate(pool, memory, set, 0.002)});
     m.read.push_back({threads, static_cast<double>(most), read_rate(pool, memory, most, 0.02)});

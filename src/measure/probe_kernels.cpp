@@ -1,13 +1,13 @@
 // Rates of the engine's kernels, called as the engine calls them: rows dealt out in tasks to all
 // threads, weights and state too large for the caches.
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstring>
+#include <optional>
 
+#include "base/thread_pool.h"
 #include "blueprint/blueprint.h"
 #include "kernels/table.h"
-#include "measure/pinned_pool.h"
 #include "measure/probe.h"
 #include "measure/timing.h"
 #include "plan/tasks.h"
@@ -22,22 +22,6 @@ using kernels::Table;
 constexpr int64_t kWidths[] = {512, 2048};  // of small models and of large ones
 constexpr int64_t kHeight = 2048;
 constexpr int64_t kTokenCounts[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
-
-/// Runs f(task, thread) for tasks 0 .. n - 1 on all threads.
-template <class F>
-void deal(ThreadPool& pool, int64_t n, F& f) {
-  struct Job {
-    F& f;
-    int64_t n;
-    std::atomic<int64_t> next{0};
-  } job{f, n, {}};
-  pool.run(
-      [](void* context, int thread) {
-        auto& j = *static_cast<Job*>(context);
-        for (int64_t t = j.next++; t < j.n; t = j.next++) j.f(t, thread);
-      },
-      &job);
-}
 
 /// Rows of plausible numbers in the format, over and over.
 void fill(Format format, std::byte* data, int64_t rows, int64_t cols) {
@@ -107,7 +91,7 @@ void probe_format(ThreadPool& pool, const Table& table, Format format, int64_t c
     };
     const double seconds = seconds_of(
         [&] {
-          deal(pool, products * tasks, task);
+          pool.each(products * tasks, task);
           first = first + 2 * products * kHeight <= rows ? first + products * kHeight : 0;
         },
         0.002, 9, tokens <= 4 ? Take::median : Take::best);
@@ -193,7 +177,7 @@ void probe_attention(ThreadPool& pool, const Table& table, const Shape& s, Machi
     table.attention(call(t), scratch.data() + thread * scratch_bytes);
   };
   const double seconds =
-      seconds_of([&] { deal(pool, layers * layer_tasks, task); }) / static_cast<double>(layers);
+      seconds_of([&] { pool.each(layers * layer_tasks, task); }) / static_cast<double>(layers);
   double pairs = 0;
   for (int64_t t = 0; t < s.tokens; ++t) pairs += static_cast<double>(first + t + 1);
   const double operations =
@@ -244,7 +228,7 @@ double engine_step_seconds(int threads, const std::string& kernels) {
     if (engine.length(sequence) == engine.context()) engine.truncate(sequence, 0);
     engine.step({&run, 1});
   };
-  // New threads may share a core for half a second before the system moves them.
+  // The caller's thread is not pinned, and may share a core for half a second.
   seconds_of(step, 0.1, 6);
   return seconds_of(step, 0.005, 9, Take::median) / static_cast<double>(engine.plan().steps.size());
 }
@@ -253,8 +237,8 @@ double engine_step_seconds(int threads, const std::string& kernels) {
 
 void probe_kernels(Machine& machine, const ProbeOptions& options) {
   const Table& table = kernels::table(options.kernels);
-  PinnedPool pinned(options.threads > 0 ? options.threads : std::max(machine.threads, 1));
-  ThreadPool& pool = *pinned;
+  const int threads = options.threads > 0 ? options.threads : std::max(machine.threads, 1);
+  std::optional<ThreadPool> pool(std::in_place, threads, Pinning::all);
   Machine::Kernels& out = machine.kernels.emplace();
   out.table = std::string(table.name);
   std::vector<Format> formats = options.formats;
@@ -274,17 +258,18 @@ void probe_kernels(Machine& machine, const ProbeOptions& options) {
         /*huge=*/false);
     for (const Format f : formats) {
       for (const int64_t cols : kWidths) {
-        probe_format(pool, table, f, cols, options.f32_activations, weights, out);
+        probe_format(*pool, table, f, cols, options.f32_activations, weights, out);
         advance(0.5);
       }
     }
   }
   for (const Shape& s : kShapes) {
-    probe_attention(pool, table, s, out);
+    probe_attention(*pool, table, s, out);
     advance(4.0 / static_cast<double>(std::size(kShapes)));
   }
   probe_rows(table, out);
-  out.step_seconds = engine_step_seconds(pool.size(), options.kernels);
+  pool.reset();  // the engine's threads would inherit the caller's one CPU
+  out.step_seconds = engine_step_seconds(threads, options.kernels);
 }
 
 }  // namespace ashlar

@@ -2,15 +2,11 @@
 #include "model/assemble.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstring>
-#include <exception>
-#include <mutex>
-#include <system_error>
-#include <thread>
 
 #include "base/error.h"
+#include "base/thread_pool.h"
 
 namespace ashlar {
 namespace {
@@ -55,7 +51,7 @@ bool is_part(const Source& s, const Layout& l, bool is_transposed, Format file) 
 /// `source` turned round: [cols][rows] elements of `size` bytes become [rows][cols].
 void turn(const std::byte* source, std::byte* out, int64_t rows, int64_t cols, int64_t size,
           const std::function<int64_t(int64_t)>& file_row_of, int64_t file_rows) {
-  in_parallel((rows + kBand - 1) / kBand, [&](int64_t band) {
+  parallel_for((rows + kBand - 1) / kBand, [&](int64_t band, int) {
     const int64_t end = std::min(rows, (band + 1) * kBand);
     int64_t from[kBand];
     for (int64_t r = band * kBand; r < end; ++r) from[r % kBand] = file_row_of(r);
@@ -83,34 +79,6 @@ void to_file(const Source& s, float* values, int64_t n) {
 }
 
 }  // namespace
-
-void in_parallel(int64_t n, const std::function<void(int64_t)>& f) {
-  const auto cores = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
-  const int64_t threads = std::min<int64_t>({n, cores, 64});
-  std::atomic<int64_t> next = 0;
-  std::exception_ptr error;
-  std::mutex mutex;
-  const auto work = [&] {
-    try {
-      for (int64_t i = next++; i < n; i = next++) f(i);
-    } catch (...) {
-      const std::lock_guard<std::mutex> lock(mutex);
-      if (!error) error = std::current_exception();
-      next = n;
-    }
-  };
-  std::vector<std::thread> helpers;
-  for (int64_t t = 1; t < threads; ++t) {
-    try {
-      helpers.emplace_back(work);
-    } catch (const std::system_error&) {
-      break;  // fewer threads will do
-    }
-  }
-  work();
-  for (std::thread& t : helpers) t.join();
-  if (error) std::rethrow_exception(error);
-}
 
 Sizes sizes_of(const Param& p) {
   Sizes sizes;
@@ -164,7 +132,7 @@ Tensor assembled(const Param& param, const Source& source, const Layout& l, bool
              l.file_rows);
       }
     } else {
-      in_parallel((l.rows + kBand - 1) / kBand, [&](int64_t band) {
+      parallel_for((l.rows + kBand - 1) / kBand, [&](int64_t band, int) {
         std::vector<float> values(file.format == format ? 0 : static_cast<size_t>(l.cols));
         const int64_t end = std::min(l.rows, (band + 1) * kBand);
         for (int64_t r = band * kBand; r < end; ++r) {
@@ -192,7 +160,7 @@ void place_rows(const Piece& piece, const Tensor& tensor, int64_t matrix, float*
   const Layout& l = piece.layout;
   const int64_t bytes = row_bytes(tensor.format, l.cols);
   const std::byte* in = tensor.data + matrix * l.rows * bytes;
-  in_parallel((l.rows + kBand - 1) / kBand, [&](int64_t band) {
+  parallel_for((l.rows + kBand - 1) / kBand, [&](int64_t band, int) {
     std::vector<float> row(static_cast<size_t>(piece.source.tiled_columns ? l.cols : 0));
     const int64_t end = std::min(l.rows, (band + 1) * kBand);
     for (int64_t r = band * kBand; r < end; ++r) {
@@ -250,7 +218,7 @@ Tensor disassembled(const std::vector<Piece>& pieces, const Sizes& sizes, Format
     std::vector<float> values(static_cast<size_t>(first.file_rows * first.cols));
     for (size_t i = 0; i < pieces.size(); ++i)
       place_rows(pieces[i], tensors[i], matrix, values.data());
-    in_parallel((rows + kBand - 1) / kBand, [&](int64_t band) {
+    parallel_for((rows + kBand - 1) / kBand, [&](int64_t band, int) {
       std::vector<float> turned(static_cast<size_t>(is_transposed ? row : 0));
       const int64_t end = std::min(rows, (band + 1) * kBand);
       for (int64_t r = band * kBand; r < end; ++r) {

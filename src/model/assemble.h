@@ -34,7 +34,4 @@ struct Piece {
 /// The file's tensor of these sizes, put together from its pieces and written in `format`.
 Tensor disassembled(const std::vector<Piece>& pieces, const Sizes& sizes, Format format);
 
-/// Runs f(0 .. n - 1) on all cores; the first exception is thrown again.
-void in_parallel(int64_t n, const std::function<void(int64_t)>& f);
-
 }  // namespace ashlar

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "model/assemble.h"
+#include "base/thread_pool.h"
 
 namespace ashlar {
 namespace {
@@ -27,7 +27,7 @@ Range range_of(const Tensor& tensor) {
   const int64_t count = tensor.elements();
   std::atomic<uint32_t> largest = 0;
   std::atomic<int64_t> bad = 0;
-  in_parallel((count + kPiece - 1) / kPiece, [&](int64_t piece) {
+  parallel_for((count + kPiece - 1) / kPiece, [&](int64_t piece, int) {
     const int64_t at = piece * kPiece, n = std::min(kPiece, count - at);
     thread_local std::vector<float> room(kPiece);
     float* values = room.data();

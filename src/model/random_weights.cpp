@@ -12,6 +12,7 @@
 #include "ashlar/count.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/thread_pool.h"
 #include "model/assemble.h"
 #include "model/memory.h"
 
@@ -68,7 +69,7 @@ class BlockPools {
     if (!pool.empty()) return pool;
     const FormatInfo& f = info(format);
     pool.resize(static_cast<size_t>(kPoolBlocks * f.block_bytes));
-    in_parallel(kPoolBlocks / 32, [&](int64_t part) {
+    parallel_for(kPoolBlocks / 32, [&](int64_t part, int) {
       std::vector<float> values(static_cast<size_t>(32 * f.block_len));
       const auto n = static_cast<int64_t>(values.size());
       fill(values.data(), n, mixed(static_cast<uint64_t>(part)), spread);
@@ -115,7 +116,7 @@ Weights random_weights(const Blueprint& bp, const std::vector<Param>& params, ui
     const FormatInfo& f = info(format);
     const std::vector<std::byte>* pool =
         is_slow(f) && p.elements() > kDrawnFrom ? &pools.of(format, spread) : nullptr;
-    in_parallel((rows + band - 1) / band, [&](int64_t b) {
+    parallel_for((rows + band - 1) / band, [&](int64_t b, int) {
       const int64_t end = std::min(rows, (b + 1) * band);
       if (pool != nullptr) {
         const int64_t first = b * band * cols / f.block_len, last = end * cols / f.block_len;

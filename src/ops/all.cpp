@@ -20,7 +20,10 @@ const Axis kD{"d_model", 6}, kHeads{"kv_heads", 2}, kGroup{"group", 3}, kDim{"he
     kExperts{"experts", 8};
 const Axis kChosen{"chosen", 2}, kFfn{"ffn", 5}, kValueDim{"value_dim", 3};
 
-std::vector<OpSample> samples_of(TokenIds*) { return {{TokenIds{}, {}}}; }
+std::vector<OpSample> samples_of(TokenIds*) {
+  return {{TokenIds{}, {}}, {TokenIds{.ahead = 1}, {}}};
+}
+std::vector<OpSample> samples_of(Given*) { return {{Given{.name = "hidden", .size = 6}, {}}}; }
 std::vector<OpSample> samples_of(Embed*) {
   return {{Embed{}, {index({}), param({{"vocab", 16}, kD})}}};
 }
@@ -360,6 +363,7 @@ OpEntry entry() {
 std::span<const OpEntry> all_ops() {
   static const OpEntry kOps[] = {
       entry<TokenIds>(),
+      entry<Given>(),
       entry<Embed>(),
       entry<LearnedPosition>(),
       entry<SinusoidalPosition>(),

@@ -28,6 +28,7 @@ struct Attention {
     v("chunk", chunk);
     v("log_length", log_length);
   }
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,

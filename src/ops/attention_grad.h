@@ -18,6 +18,7 @@ struct AttentionGrad {
   void attributes(V& v) {
     forward.attributes(v);
   }
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   template <class F>

@@ -14,6 +14,7 @@ struct CausalConvolution {
                              "x w b?", "y", "Gu and Dao 2023, Mamba, section 3.4"};
   template <class V>
   void attributes(V&) {}
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
@@ -43,6 +44,7 @@ struct CausalConvolutionGrad {
                              "x dy w", "dx dw", ""};
   template <class V>
   void attributes(V&) {}
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   template <class F>

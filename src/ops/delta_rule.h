@@ -37,6 +37,7 @@ struct GatedDeltaRule {
   void attributes(V& v) {
     v("scale", scale);
   }
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,

@@ -15,6 +15,7 @@ struct LogDecayGrad {
                              "a dg a_log dt_bias", "da da_log ddt_bias", ""};
   template <class V>
   void attributes(V&) {}
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   template <class F>
@@ -36,6 +37,7 @@ struct GatedDeltaRuleGrad {
   void attributes(V& v) {
     forward.attributes(v);
   }
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   template <class F>

@@ -31,6 +31,30 @@ void TokenIds::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
+std::vector<Type> Given::types(std::span<const Type> in) const {
+  expect_inputs(in, 0, 0);
+  if (name.empty()) shape_error("name: expected some, found none");
+  if (size < 1) shape_error("size: expected 1 or more, found " + std::to_string(size));
+  return {{Kind::real, {tokens_axis(), {axis, size}}}};
+}
+
+std::vector<Value> Given::derivative(Builder&, std::span<const Value>, std::span<const Value>,
+                                     std::span<const Value>) const {
+  return {};
+}
+
+template <class F>
+void Given::meaning(const In<F>& in, Out<F>& out) const {
+  const auto it = in.batch.given.find(name);
+  const size_t wanted = out[0].values.size(),
+               found = it == in.batch.given.end() ? 0 : it->second.size();
+  if (found != wanted) {
+    fail(ErrorKind::invalid, "given {}: expected {} numbers for each of {} tokens, found {} in all",
+         name, size, in.batch.size(), found);
+  }
+  for (size_t i = 0; i < wanted; ++i) out[0].values[i] = F(it->second[i]);
+}
+
 std::vector<Type> Embed::types(std::span<const Type> in) const {
   expect_inputs(in, 2, 2);
   expect_kind(in[0], Kind::index, "ids");
@@ -114,6 +138,7 @@ void SinusoidalPosition::meaning(const In<F>& in, Out<F>& out) const {
 }
 
 ASHLAR_OP(TokenIds)
+ASHLAR_OP(Given)
 ASHLAR_OP(Embed)
 ASHLAR_OP(LearnedPosition)
 ASHLAR_OP(SinusoidalPosition)

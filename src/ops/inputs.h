@@ -1,5 +1,7 @@
-// Where a graph begins: token ids, embeddings, learned positions.
+// Where a graph begins: token ids, embeddings, learned positions, values from outside.
 #pragma once
+
+#include <string>
 
 #include "graph/op.h"
 
@@ -14,6 +16,7 @@ struct TokenIds {
   void attributes(V& v) {
     if (ahead != 0 || v.reading) v("ahead", ahead);
   }
+  bool mixes_tokens() const { return ahead > 0; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
   std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
@@ -22,6 +25,28 @@ struct TokenIds {
   void meaning(const In<F>& in, Out<F>& out) const;
 };
 ASHLAR_DECLARE_OP(TokenIds);
+
+/// Numbers that come with the tokens from outside the graph, TokenBatch::given of that name:
+/// [tokens, axis]. What another graph gave, for instance.
+struct Given {
+  static constexpr OpDoc doc{"given", "y = the numbers given with the token", "", "y", ""};
+  std::string name;
+  std::string axis = "d_model";
+  int64_t size = 1;
+  template <class V>
+  void attributes(V& v) {
+    v("name", name);
+    v("axis", axis);
+    v("size", size);
+  }
+  std::vector<Type> types(std::span<const Type> in) const;
+  int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
+                                std::span<const Value> dy) const;
+  template <class F>
+  void meaning(const In<F>& in, Out<F>& out) const;
+};
+ASHLAR_DECLARE_OP(Given);
 
 /// Row t of a table: ids [tokens], table [vocab, d] -> [tokens, d].
 struct Embed {

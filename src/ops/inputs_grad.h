@@ -16,6 +16,7 @@ struct EmbedGrad {
     v("axis", axis);
     v("count", count);
   }
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   template <class F>
@@ -34,6 +35,7 @@ struct LearnedPositionGrad {
     v("axis", axis);
     v("count", count);
   }
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   template <class F>

@@ -25,6 +25,7 @@ struct LinearWeightGrad {
   static constexpr OpDoc doc{"linear_weight_grad", "dW = sum_t dy_t x_t^T", "x dy", "dw", ""};
   template <class V>
   void attributes(V&) {}
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   template <class F>
@@ -40,6 +41,7 @@ struct TokenSum {
   void attributes(V& v) {
     v("axes", axes);
   }
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   template <class F>
@@ -73,6 +75,7 @@ struct ExpertLinearWeightGrad {
     v("axis", axis);
     v("count", count);
   }
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   template <class F>
@@ -91,6 +94,7 @@ struct ExpertLinearBiasGrad {
     v("axis", axis);
     v("count", count);
   }
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   template <class F>

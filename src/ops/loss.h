@@ -13,6 +13,7 @@ struct CrossEntropy {
                              "logits ids", "l", "Bengio et al. 2003, section 2"};
   template <class V>
   void attributes(V&) {}
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
@@ -28,6 +29,7 @@ struct CrossEntropyGrad {
                              "logits ids dl", "dz", ""};
   template <class V>
   void attributes(V&) {}
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   template <class F>
@@ -41,6 +43,7 @@ struct LogSumExp {
                              "Chowdhery et al. 2022, PaLM, section 5 (z-loss)"};
   template <class V>
   void attributes(V&) {}
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
@@ -55,6 +58,7 @@ struct LogSumExpGrad {
   static constexpr OpDoc doc{"log_sum_exp_grad", "dz = softmax(z) dy", "logits dy", "dz", ""};
   template <class V>
   void attributes(V&) {}
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   template <class F>
@@ -71,6 +75,7 @@ struct ScoredMean {
   void attributes(V& v) {
     if (all || v.reading) v("all", all);
   }
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
@@ -88,6 +93,7 @@ struct ScoredMeanGrad {
   void attributes(V& v) {
     if (all || v.reading) v("all", all);
   }
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   template <class F>

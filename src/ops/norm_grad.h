@@ -17,6 +17,7 @@ struct RmsNormGrad {
     v("eps", eps);
     v("axes", axes);
   }
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   template <class F>
@@ -35,6 +36,7 @@ struct LayerNormGrad {
   void attributes(V& v) {
     v("eps", eps);
   }
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   template <class F>

@@ -11,20 +11,20 @@ namespace {
 
 void collect(const RowOperation& operation, std::vector<BufferId>& ids) {
   const auto add = [&](auto... b) { (ids.push_back(b), ...); };
-  std::visit(Overloaded{[&](const TokenRow& r) { add(r.out); },
-                        [&](const EmbedRow& r) { add(r.ids, r.out); },
-                        [&](const PositionRow& r) { add(r.out); },
-                        [&](const SinusoidRow& r) { add(r.out); },
-                        [&](const RotationRow& r) { add(r.out); },
-                        [&](const RopeRow& r) { add(r.x, r.rotation); },
-                        [&](const BinaryRow& r) { add(r.a, r.b, r.out); },
-                        [&](const GatedRow& r) { add(r.gate, r.up, r.out); },
-                        [&](const StoreRow& r) { add(r.key, r.value); },
-                        [&](const RouteRow& r) { add(r.logits, r.weights, r.experts); },
-                        [&](const WeighRow& r) { add(r.weights, r.in, r.out); },
-                        [&](const CombineRow& r) { add(r.weights, r.slots, r.in, r.out); },
-                        [&](const auto& r) { add(r.in, r.out); }},
-             operation);
+  std::visit(
+      Overloaded{
+          [&](const TokenRow& r) { add(r.out); }, [&](const GivenRow& r) { add(r.out); },
+          [&](const EmbedRow& r) { add(r.ids, r.out); }, [&](const PositionRow& r) { add(r.out); },
+          [&](const SinusoidRow& r) { add(r.out); }, [&](const RotationRow& r) { add(r.out); },
+          [&](const RopeRow& r) { add(r.x, r.rotation); },
+          [&](const BinaryRow& r) { add(r.a, r.b, r.out); },
+          [&](const GatedRow& r) { add(r.gate, r.up, r.out); },
+          [&](const StoreRow& r) { add(r.key, r.value); },
+          [&](const RouteRow& r) { add(r.logits, r.weights, r.experts); },
+          [&](const WeighRow& r) { add(r.weights, r.in, r.out); },
+          [&](const CombineRow& r) { add(r.weights, r.slots, r.in, r.out); },
+          [&](const auto& r) { add(r.in, r.out); }},
+      operation);
 }
 
 }  // namespace
@@ -87,7 +87,7 @@ void place_buffers(Plan& plan) {
   // Largest first, each at the lowest place that is free while it is alive.
   std::vector<size_t> order;
   for (size_t i = 0; i < plan.buffers.size(); ++i)
-    if (plan.buffers[i].first >= 0 && !plan.buffers[i].output) order.push_back(i);
+    if (plan.buffers[i].first >= 0 && plan.buffers[i].output < 0) order.push_back(i);
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
     return bytes(plan.buffers[a]) > bytes(plan.buffers[b]);
   });

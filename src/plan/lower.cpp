@@ -86,7 +86,8 @@ void Lowering::order_nodes() {
     if (first) order_.push_back(i);
     linears_[it->second].push_back(i);
   }
-  const bool per_token = g.type(g.output()).per_token();
+  bool per_token = true;
+  for (const Output& o : g.outputs()) per_token = per_token && g.type(o.value).per_token();
   tail_ = per_token ? 0 : order_.size();
   for (size_t place = 0; place < order_.size(); ++place) {
     const Node& n = g.nodes()[order_[place]];
@@ -112,7 +113,7 @@ void Lowering::run() {
         if (!is_param(in)) ++value_uses_[s][static_cast<size_t>(in.id)];
     }
   }
-  ++value_uses_[1][static_cast<size_t>(g.output())];
+  for (const Output& o : g.outputs()) ++value_uses_[1][static_cast<size_t>(o.value)];
   for (size_t v = 0; v < made_in_.size(); ++v)
     if (made_in_[v] == RowSet::all && value_uses_[1][v] > 0) ++value_uses_[0][v];
 
@@ -122,7 +123,7 @@ void Lowering::run() {
     rows_ = set;
     lower(order_[place]);
   }
-  finish_output();
+  finish_outputs();
 }
 
 void Lowering::lower(size_t node) {
@@ -156,6 +157,11 @@ bool Lowering::lower_fast(size_t node) {
 
 void Lowering::lower_meaning(size_t node) {
   const Node& n = plan_.graph.nodes()[node];
+  if (n.op.mixes_tokens()) {
+    fail(ErrorKind::unsupported,
+         "{}: there is no step for {} that carries what earlier tokens leave to later ones",
+         node_name(node), n.op.name());
+  }
   MeaningStep step{.op = n.op};
   for (const Input& in : n.inputs) {
     const Type type = plan_.graph.type(in);
@@ -174,22 +180,31 @@ void Lowering::lower_meaning(size_t node) {
   add_step(node_name(node)).what = std::move(step);
 }
 
-/// The output's rows are the caller's: its buffer moves out of the arena, or is copied there.
-void Lowering::finish_output() {
-  const ValueId v = plan_.graph.output();
-  const Type& type = plan_.graph.type(v);
-  plan_.width_out = type.feature_count();
-  if (!type.per_token()) {
-    plan_.buffers[static_cast<size_t>(buffers_[0][static_cast<size_t>(v)])].output = true;
-    return;
+/// The outputs' rows are the caller's: their buffers move out of the arena, or are copied there.
+void Lowering::finish_outputs() {
+  for (const Output& output : plan_.graph.outputs()) {
+    const ValueId v = output.value;
+    const Type& type = plan_.graph.type(v);
+    const auto index = static_cast<int32_t>(plan_.outputs.size());
+    const int64_t width = type.feature_count();
+    plan_.outputs.push_back({output.name, width});
+    if (!type.per_token()) {
+      plan_.buffers[static_cast<size_t>(buffers_[0][static_cast<size_t>(v)])].output = index;
+      continue;
+    }
+    if (rows_ != RowSet::wanted) open_ = false;
+    rows_ = RowSet::wanted;
+    BufferId b = buffers_[1][static_cast<size_t>(v)];
+    if (b == kNoBuffer) b = read({Input::From::value, v});
+    if (plan_.buffers[static_cast<size_t>(b)].output >= 0) {  // one value under two names
+      const BufferId copy = new_floats(width);
+      add_row(CopyRow{b, copy, 1, width, 0, 0, 0, 0});
+      b = copy;
+    }
+    Buffer& buffer = plan_.buffers[static_cast<size_t>(b)];
+    buffer.output = index;
+    buffer.row_bytes = width * 4;
   }
-  if (rows_ != RowSet::wanted) open_ = false;
-  rows_ = RowSet::wanted;
-  BufferId b = buffers_[1][static_cast<size_t>(v)];
-  if (b == kNoBuffer) b = read({Input::From::value, v});
-  Buffer& buffer = plan_.buffers[static_cast<size_t>(b)];
-  buffer.output = true;
-  buffer.row_bytes = plan_.width_out * 4;
 }
 
 BufferId Lowering::new_buffer(int64_t row_bytes, bool fixed) {

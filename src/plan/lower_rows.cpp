@@ -46,7 +46,9 @@ bool row_lowering(const Node& n, const Graph& g) {
   };
   const auto param = [&](size_t i) { return n.inputs[i].from == Input::From::param; };
   const Op& op = n.op;
-  if (op.as<TokenIds>() != nullptr || op.as<SinusoidalPosition>() != nullptr) return true;
+  if (op.as<TokenIds>() != nullptr || op.as<Given>() != nullptr ||
+      op.as<SinusoidalPosition>() != nullptr)
+    return true;
   if (op.as<Embed>() != nullptr) return value(0) && param(1);
   if (op.as<LearnedPosition>() != nullptr) return param(0);
   if (op.as<RmsNorm>() != nullptr) return value(0) && (n.inputs.size() < 2 || param(1));
@@ -156,10 +158,26 @@ void Lowering::lower_activate(const Node& n, const Activate& op) {
   lower_elementwise(n, UnaryRow{.kind = kernel_unary(op.kind)});
 }
 
+int32_t Lowering::given_index(const Given& op) {
+  std::vector<RowsOutside>& all = plan_.given;
+  const auto known =
+      std::find_if(all.begin(), all.end(), [&](const RowsOutside& r) { return r.name == op.name; });
+  const auto index = static_cast<int32_t>(known - all.begin());
+  if (known == all.end()) {
+    all.push_back({op.name, op.size});
+  } else if (known->width != op.size) {
+    fail(ErrorKind::invalid, "given {}: the graph asks for {} numbers and for {}", op.name,
+         known->width, op.size);
+  }
+  return index;
+}
+
 void Lowering::lower_row(const Node& n) {
   const Op& op = n.op;
   if (const auto* token = op.as<TokenIds>()) {
     add_row(TokenRow{new_value(n.outputs[0]), token->ahead});
+  } else if (const auto* given = op.as<Given>()) {
+    add_row(GivenRow{new_value(n.outputs[0]), given_index(*given), given->size});
   } else if (op.as<Embed>() != nullptr) {
     const BufferId ids = read(n.inputs[0]);
     const Matrix table = plan_.weights.matrix(n.inputs[1].id);

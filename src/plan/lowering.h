@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ops/elementwise.h"
+#include "ops/inputs.h"
 #include "plan/plan.h"
 
 namespace ashlar {
@@ -26,7 +27,7 @@ class Lowering {
   void lower(size_t node);
   bool lower_fast(size_t node);  // false: nothing done, the op has no lowering for these inputs
   void lower_meaning(size_t node);
-  void finish_output();
+  void finish_outputs();
   BufferId new_buffer(int64_t row_bytes, bool fixed = false);
   BufferId new_floats(int64_t n) { return new_buffer(n * 4); }
   BufferId new_value(ValueId value);
@@ -43,6 +44,7 @@ class Lowering {
 
   // lower_rows.cpp
   void lower_row(const Node& n);
+  int32_t given_index(const Given& op);
   void lower_norm(const Node& n);
   void lower_binary(const Node& n, bool multiply);
   template <class Row>

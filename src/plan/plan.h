@@ -36,7 +36,7 @@ enum class RowSet : uint8_t { all, wanted };
 struct Buffer {
   int64_t row_bytes = 0;
   bool fixed = false;
-  bool output = false;
+  int32_t output = -1;            // which of Plan::outputs it is; -1: none
   int64_t offset = 0;             // in the arena
   int32_t first = -1, last = -1;  // steps between which it is alive
 };
@@ -47,6 +47,12 @@ struct Buffer {
 struct TokenRow {
   BufferId out;
   int64_t ahead;
+};
+/// out = the numbers given with the token, Plan::given[index].
+struct GivenRow {
+  BufferId out;
+  int32_t index;
+  int64_t n;
 };
 struct EmbedRow {
   BufferId ids, out;
@@ -165,10 +171,11 @@ struct CombineRow {
   int64_t chosen, n;
 };
 
-using RowOperation = std::variant<TokenRow, EmbedRow, PositionRow, SinusoidRow, RotationRow,
-                                  CopyRow, GatherRow, NormRow, RopeRow, PositionScaleRow, BinaryRow,
-                                  AffineRow, ClampRow, SoftcapRow, UnaryRow, GatedRow, LogDecayRow,
-                                  PrepareRow, StoreRow, RouteRow, WeighRow, CombineRow>;
+using RowOperation =
+    std::variant<TokenRow, GivenRow, EmbedRow, PositionRow, SinusoidRow, RotationRow, CopyRow,
+                 GatherRow, NormRow, RopeRow, PositionScaleRow, BinaryRow, AffineRow, ClampRow,
+                 SoftcapRow, UnaryRow, GatedRow, LogDecayRow, PrepareRow, StoreRow, RouteRow, WeighRow,
+                 CombineRow>;
 
 // ---- Steps.
 
@@ -295,6 +302,12 @@ struct PlanOptions {
   bool packed_weights = false;
 };
 
+/// Rows that come in from outside or go out, one per token, of `width` floats without gaps.
+struct RowsOutside {
+  std::string name;
+  int64_t width = 0;
+};
+
 struct Plan {
   const kernels::Table* table = nullptr;
   PlanOptions options;
@@ -307,9 +320,10 @@ struct Plan {
   int64_t arena_bytes = 0;
   int64_t row_scratch = 0;  // bytes that a thread needs for row operations
   int64_t most_experts = 0;
-  int64_t vocab_in = 0;   // token ids that can be embedded; 0: the graph reads none
-  int64_t positions = 0;  // length of a table of learned positions; 0: none
-  int64_t width_out = 0;  // floats of a row of the output
+  int64_t vocab_in = 0;              // token ids that can be embedded; 0: the graph reads none
+  int64_t positions = 0;             // length of a table of learned positions; 0: none
+  std::vector<RowsOutside> given;    // with the tokens
+  std::vector<RowsOutside> outputs;  // of the graph, in its order
 };
 
 /// Lowers `graph` for batches of up to `max_tokens` tokens. Throws Error(invalid) for weights that

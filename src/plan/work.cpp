@@ -91,6 +91,7 @@ class StepReader {
     std::visit(
         Overloaded{
             [&](const TokenRow&) {},
+            [&](const GivenRow& o) { set(o.n); },
             [&](const EmbedRow& o) { look_up(o.table); },
             [&](const PositionRow& o) { look_up(o.table); },
             [&](const RotationRow& o) { set(2 * static_cast<int64_t>(o.frequencies.size())); },

@@ -2,16 +2,14 @@
 #include "run/engine.h"
 
 #include <algorithm>
+#include <memory>
 #include <new>
-#include <thread>
 
 #include "base/error.h"
-#include "run/thread_pool.h"
+#include "base/thread_pool.h"
 
 namespace ashlar {
 namespace {
-
-int default_threads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
 Format default_state(const Weights& weights, bool f32_activations) {
   if (f32_activations) return Format::f32;
@@ -49,9 +47,9 @@ PlanOptions plan_options(const EngineOptions& o) {
           .packed_weights = o.packed_weights};
 }
 
-/// Room for logits of one row per sequence of a step; more are made where more are wanted.
-int64_t logits_room(const Plan& plan, const EngineOptions& o) {
-  return std::min(o.sequences, o.chunk) * plan.width_out;
+/// Room for outputs of one row per sequence of a step; more are made where more are wanted.
+int64_t output_room(const RowsOutside& output, const EngineOptions& o) {
+  return std::min(o.sequences, o.chunk) * output.width;
 }
 
 }  // namespace
@@ -64,32 +62,70 @@ EngineBytes engine_bytes(const Graph& graph, const Weights& weights, const Engin
 
 EngineBytes engine_bytes(const Plan& plan, const EngineOptions& options) {
   const EngineOptions o = checked(options, {});
+  int64_t outputs = 0;
+  for (const RowsOutside& output : plan.outputs) outputs += output_room(output, o);
   return {.activations = executor_bytes(plan, *o.state, o.context).all(o.threads) +
-                         logits_room(plan, o) * static_cast<int64_t>(sizeof(float)),
+                         outputs * static_cast<int64_t>(sizeof(float)),
           .copies = plan.weights.made_bytes()};
 }
 
-struct Engine::Impl {
-  EngineOptions options;
-  ThreadPool pool;
+/// One of the graphs, and what it remembers of the sequences.
+struct Lowered {
   Plan plan;
   StatePool state;
   Executor executor;
-  StepBatch batch;
-  std::vector<StatePool::Growth> growth;
-  std::vector<float> logits;
+  std::vector<std::vector<float>> outputs;
+  std::vector<float*> rows;  // of outputs, that the executor writes next
+  int64_t given_rows = 0;    // by the last step
 
-  Impl(const Graph& graph, const Weights& weights, const EngineOptions& o)
-      : options(checked(o, weights)),
-        pool(options.threads),
-        plan(make_plan(graph, weights, kernels::table(options.kernels), options.chunk,
+  Lowered(const Graph& graph, const Weights& weights, const EngineOptions& options,
+          ThreadPool& pool)
+      : plan(make_plan(graph, weights, kernels::table(options.kernels), options.chunk,
                        plan_options(options))),
         state(plan.states, *options.state,
               {options.context, options.chunk, options.sequences, options.held_tokens},
               *plan.table),
         executor(plan, pool, state, options.context) {
-    if (!plan.graph.type(plan.graph.output()).per_token())
-      fail(ErrorKind::invalid, "engine: the graph's output has no row per token");
+    for (const Output& o : plan.graph.outputs()) {
+      if (!plan.graph.type(o.value).per_token())
+        fail(ErrorKind::invalid, "engine: the graph's output {} has no row per token", o.name);
+    }
+    for (const RowsOutside& o : plan.outputs)
+      outputs.emplace_back(static_cast<size_t>(output_room(o, options)));
+    rows.resize(outputs.size());
+  }
+
+  void make_room(int64_t wanted) {
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      const auto floats = static_cast<size_t>(wanted * plan.outputs[i].width);
+      try {
+        if (outputs[i].size() < floats) outputs[i].resize(floats);
+      } catch (const std::exception&) {
+        fail(ErrorKind::resource,
+             "outputs of {} tokens need {} bytes of memory, which are not available: ask for fewer "
+             "at once",
+             wanted, floats * sizeof(float));
+      }
+    }
+  }
+  std::span<const float> output(size_t index, int64_t n) const {
+    return std::span(outputs[index]).first(static_cast<size_t>(n * plan.outputs[index].width));
+  }
+};
+
+struct Engine::Impl {
+  EngineOptions options;
+  ThreadPool pool;
+  std::vector<std::unique_ptr<Lowered>> graphs;
+  StepBatch batch;
+  std::vector<StatePool::Growth> growth;
+
+  Impl(std::span<const Graph> all, const Weights& weights, const EngineOptions& o)
+      : options(checked(o, weights)),
+        pool(options.threads, options.pinned ? Pinning::helpers : Pinning::none) {
+    if (all.empty()) fail(ErrorKind::invalid, "engine: expected one graph or more, found none");
+    for (const Graph& graph : all)
+      graphs.push_back(std::make_unique<Lowered>(graph, weights, options, pool));
     const auto room = static_cast<size_t>(options.chunk);
     batch.tokens.reserve(room);
     batch.positions.reserve(room);
@@ -97,14 +133,24 @@ struct Engine::Impl {
     batch.wanted.reserve(room);
     batch.parts.reserve(static_cast<size_t>(std::min(options.sequences, options.chunk)));
     growth.reserve(static_cast<size_t>(options.sequences));
-    logits.resize(static_cast<size_t>(logits_room(plan, options)));
   }
 
-  void check(std::span<const Run> runs) const {
+  Lowered& at(GraphId graph) const {
+    if (graph < 0 || static_cast<size_t>(graph) >= graphs.size())
+      fail(ErrorKind::invalid, "engine: graph {}: expected 0 to {}", graph, graphs.size() - 1);
+    return *graphs[static_cast<size_t>(graph)];
+  }
+  bool is_open(SequenceId sequence) const { return graphs[0]->state.is_open(sequence); }
+  void check_open(SequenceId sequence) const {
+    if (!is_open(sequence)) fail(ErrorKind::invalid, "engine: sequence {} is not open", sequence);
+  }
+
+  void check(std::span<const Run> runs, const Lowered& g) const {
+    const StatePool& state = g.state;
+    const Plan& plan = g.plan;
     for (size_t i = 0; i < runs.size(); ++i) {
       const Run& run = runs[i];
-      if (!state.is_open(run.sequence))
-        fail(ErrorKind::invalid, "engine: sequence {} is not open", run.sequence);
+      check_open(run.sequence);
       for (size_t j = 0; j < i; ++j) {
         if (runs[j].sequence == run.sequence)
           fail(ErrorKind::invalid, "engine: sequence {} has two runs in one step", run.sequence);
@@ -120,6 +166,16 @@ struct Engine::Impl {
         fail(ErrorKind::invalid, "position {}: the model has learned positions 0 to {} only",
              end - 1, plan.positions - 1);
       }
+      if (run.given.size() != plan.given.size()) {
+        fail(ErrorKind::invalid, "engine: the graph takes {} values from outside, found {}",
+             plan.given.size(), run.given.size());
+      }
+      for (size_t k = 0; k < run.given.size(); ++k) {
+        const size_t wanted = run.tokens.size() * static_cast<size_t>(plan.given[k].width);
+        if (run.given[k].size() == wanted) continue;
+        fail(ErrorKind::invalid, "given {}: expected {} numbers for each of {} tokens, found {}",
+             plan.given[k].name, plan.given[k].width, run.tokens.size(), run.given[k].size());
+      }
       if (plan.vocab_in == 0) continue;
       for (const TokenId id : run.tokens) {
         if (id < 0 || id >= plan.vocab_in)
@@ -128,7 +184,7 @@ struct Engine::Impl {
     }
   }
 
-  void reserve(std::span<const Run> runs) {
+  void reserve(std::span<const Run> runs, StatePool& state) {
     growth.clear();
     for (const Run& run : runs)
       growth.push_back({run.sequence, static_cast<int64_t>(run.tokens.size())});
@@ -158,13 +214,13 @@ struct Engine::Impl {
   }
 
   /// Adds up to the chunk's room of the run's tokens from `at` on; gives how many.
-  int64_t add_part(const Run& run, int64_t at) {
+  int64_t add_part(const Run& run, int64_t at, const StatePool& state) {
     const auto length = static_cast<int64_t>(run.tokens.size());
     const int64_t count = std::min(length - at, options.chunk - batch.size());
     const int64_t first = state.length(run.sequence);
     const auto part = static_cast<int32_t>(batch.parts.size());
     batch.parts.push_back(
-        {run.sequence, first, batch.size(), count, run.tokens.data(), at, length});
+        {run.sequence, first, batch.size(), count, run.given, run.tokens.data(), at, length});
     for (int64_t i = 0; i < count; ++i) {
       const bool last = at + i + 1 == length;
       if (run.logits == Run::Logits::all || (run.logits == Run::Logits::last && last))
@@ -176,103 +232,125 @@ struct Engine::Impl {
     return count;
   }
 
-  void evaluate(int64_t& rows_done) {
+  void evaluate(Lowered& g) {
     if (batch.size() == 0) return;
-    for (const StepBatch::Part& p : batch.parts) state.prepare(p.sequence, p.count);
+    for (const StepBatch::Part& p : batch.parts) g.state.prepare(p.sequence, p.count);
+    for (size_t i = 0; i < g.rows.size(); ++i)
+      g.rows[i] = g.outputs[i].data() + g.given_rows * g.plan.outputs[i].width;
     try {
-      executor.run(batch, logits.data() + rows_done * plan.width_out);
+      g.executor.run(batch, g.rows.data());
     } catch (...) {
-      for (const StepBatch::Part& p : batch.parts) state.abandon(p.sequence);
+      for (const StepBatch::Part& p : batch.parts) g.state.abandon(p.sequence);
       throw;
     }
-    for (const StepBatch::Part& p : batch.parts) state.extend(p.sequence, p.count);
-    rows_done += batch.rows(RowSet::wanted);
+    for (const StepBatch::Part& p : batch.parts) g.state.extend(p.sequence, p.count);
+    g.given_rows += batch.rows(RowSet::wanted);
     clear_batch();
   }
 
-  std::span<const float> step(std::span<const Run> runs, const std::function<bool()>& interrupted) {
-    check(runs);
+  std::span<const float> step(std::span<const Run> runs, const std::function<bool()>& interrupted,
+                              Lowered& g) {
+    check(runs, g);
     int64_t rows = 0;
     for (const Run& run : runs) rows += wanted_rows(run);
-    const auto floats = static_cast<size_t>(rows * plan.width_out);
-    try {
-      if (logits.size() < floats) logits.resize(floats);
-    } catch (const std::exception&) {
-      fail(ErrorKind::resource,
-           "logits of {} tokens need {} bytes of memory, which are not available: ask for fewer at "
-           "once",
-           rows, floats * sizeof(float));
-    }
-    reserve(runs);
-    int64_t done = 0;
+    g.make_room(rows);
+    reserve(runs, g.state);
+    g.given_rows = 0;
     clear_batch();
     for (const Run& run : runs) {
       for (int64_t at = 0; at < static_cast<int64_t>(run.tokens.size());) {
-        at += add_part(run, at);
+        at += add_part(run, at, g.state);
         if (batch.size() < options.chunk) continue;
         if (interrupted && interrupted()) return {};
-        evaluate(done);
+        evaluate(g);
       }
     }
     if (interrupted && interrupted()) return {};
-    evaluate(done);
-    return {logits.data(), floats};
+    evaluate(g);
+    return g.output(0, rows);
   }
 };
 
 Engine::Engine(const Graph& graph, const Weights& weights, const EngineOptions& options)
-    : impl_(std::make_unique<Impl>(graph, weights, options)) {}
+    : Engine(std::span(&graph, 1), weights, options) {}
+Engine::Engine(std::span<const Graph> graphs, const Weights& weights, const EngineOptions& options)
+    : impl_(std::make_unique<Impl>(graphs, weights, options)) {}
 Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
 
-std::optional<SequenceId> Engine::open() { return impl_->state.open(); }
+std::optional<SequenceId> Engine::open() {
+  std::optional<SequenceId> made;
+  for (const auto& g : impl_->graphs) made = g->state.open();  // all the same
+  return made;
+}
 
 void Engine::close(SequenceId sequence) {
-  if (impl_->state.is_open(sequence)) impl_->state.close(sequence);
+  if (!impl_->is_open(sequence)) return;
+  for (const auto& g : impl_->graphs) g->state.close(sequence);
 }
 
 std::optional<SequenceId> Engine::fork(SequenceId sequence) {
-  if (!impl_->state.is_open(sequence))
-    fail(ErrorKind::invalid, "engine: sequence {} is not open", sequence);
-  return impl_->state.fork(sequence);
+  impl_->check_open(sequence);
+  std::optional<SequenceId> made;
+  for (const auto& g : impl_->graphs) made = g->state.fork(sequence);
+  return made;
 }
 
-int64_t Engine::length(SequenceId sequence) const {
-  if (!impl_->state.is_open(sequence))
-    fail(ErrorKind::invalid, "engine: sequence {} is not open", sequence);
-  return impl_->state.length(sequence);
+int64_t Engine::length(SequenceId sequence, GraphId graph) const {
+  impl_->check_open(sequence);
+  return impl_->at(graph).state.length(sequence);
 }
 
-bool Engine::can_truncate(SequenceId sequence, int64_t length) const {
-  return impl_->state.is_open(sequence) && impl_->state.can_truncate(sequence, length);
+bool Engine::can_truncate(SequenceId sequence, int64_t length, GraphId graph) const {
+  return impl_->is_open(sequence) && impl_->at(graph).state.can_truncate(sequence, length);
 }
 
-void Engine::truncate(SequenceId sequence, int64_t length) {
-  if (!can_truncate(sequence, length)) {
+void Engine::truncate(SequenceId sequence, int64_t length, GraphId graph) {
+  if (!can_truncate(sequence, length, graph)) {
     fail(ErrorKind::invalid, "engine: sequence {} cannot go back to {} tokens{}", sequence, length,
-         impl_->state.is_open(sequence) ? ": that is not its past, or its state no longer has it"
-                                        : "");
+         impl_->is_open(sequence) ? ": that is not its past, or its state no longer has it" : "");
   }
-  impl_->state.truncate(sequence, length);
+  impl_->at(graph).state.truncate(sequence, length);
 }
 
 std::span<const float> Engine::step(std::span<const Run> runs,
-                                    const std::function<bool()>& interrupted) {
-  return impl_->step(runs, interrupted);
+                                    const std::function<bool()>& interrupted, GraphId graph) {
+  return impl_->step(runs, interrupted, impl_->at(graph));
 }
 
-int64_t Engine::vocab() const { return impl_->plan.width_out; }
+std::span<const float> Engine::output(std::string_view name, GraphId graph) const {
+  const Lowered& g = impl_->at(graph);
+  for (size_t i = 0; i < g.plan.outputs.size(); ++i)
+    if (g.plan.outputs[i].name == name) return g.output(i, g.given_rows);
+  fail(ErrorKind::invalid, "engine: graph {} has no output {}", graph, name);
+}
+
+int64_t Engine::vocab() const { return plan().outputs[0].width; }
 int64_t Engine::context() const { return impl_->options.context; }
 int Engine::threads() const { return impl_->pool.size(); }
-std::string_view Engine::kernels() const { return impl_->plan.table->name; }
-int64_t Engine::state_bytes() const { return impl_->state.bytes(); }
-int64_t Engine::activation_bytes() const {
-  return impl_->executor.bytes() + static_cast<int64_t>(impl_->logits.capacity() * sizeof(float));
+std::string_view Engine::kernels() const { return plan().table->name; }
+int64_t Engine::state_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& g : impl_->graphs) bytes += g->state.bytes();
+  return bytes;
 }
-Format Engine::state_format() const { return impl_->state.format(); }
+int64_t Engine::activation_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& g : impl_->graphs) {
+    bytes += g->executor.bytes();
+    for (const auto& output : g->outputs)
+      bytes += static_cast<int64_t>(output.capacity() * sizeof(float));
+  }
+  return bytes;
+}
+Format Engine::state_format() const { return impl_->graphs[0]->state.format(); }
 
-void Engine::profile(bool on) { impl_->executor.profile(on); }
-std::span<const StepProfile> Engine::profile() const { return impl_->executor.profile(); }
-const Plan& Engine::plan() const { return impl_->plan; }
+void Engine::profile(bool on) {
+  for (const auto& g : impl_->graphs) g->executor.profile(on);
+}
+std::span<const StepProfile> Engine::profile() const {
+  return impl_->graphs[0]->executor.profile();
+}
+const Plan& Engine::plan(GraphId graph) const { return impl_->at(graph).plan; }
 
 }  // namespace ashlar

@@ -20,7 +20,7 @@ namespace ashlar {
 using TokenId = int32_t;
 
 struct EngineOptions {
-  int threads = 0;               // 0: one per core
+  int threads = 0;               // 0: default_threads() of base/cpus.h, one per core
   std::string kernels;           // table name; empty: $ASHLAR_KERNELS or the best this CPU runs
   int64_t context = 4096;        // longest sequence, tokens
   int64_t sequences = 1;         // how many may be open at once
@@ -30,6 +30,7 @@ struct EngineOptions {
   bool f32_activations = false;  // exact products (plan/plan.h), also with quantised weights
   LatentForm latents = LatentForm::absorbed;  // plan/plan.h
   bool packed_weights = false;                // plan/plan.h
+  bool pinned = true;           // threads stay on CPUs of their own, but for the caller's
   std::optional<Format> state;  // f32, f16 or bf16 keys and values; default: f32 for float32
                                 // weights or activations, else f16
 };
@@ -46,19 +47,28 @@ EngineBytes engine_bytes(const Graph& graph, const Weights& weights, const Engin
 EngineBytes engine_bytes(const Plan& plan, const EngineOptions& options);
 
 using SequenceId = int32_t;
+using GraphId = int32_t;  // which of an engine's graphs
 
 /// `tokens` of one sequence, right after what it already holds.
 struct Run {
   SequenceId sequence = 0;
   std::span<const TokenId> tokens;
-  enum class Logits : uint8_t { none, last, all } logits = Logits::last;
+  enum class Logits : uint8_t { none, last, all } logits = Logits::last;  // rows of all outputs
+  /// What the graph asks for from outside, in the order of Plan::given: a row for each token.
+  std::span<const std::span<const float>> given = {};
 };
 
+/// Several graphs may share an engine: its threads, its weights and its sequences, of which each
+/// graph remembers what it has evaluated itself. So a trunk that gives its logits and its hidden
+/// states stands beside a layer that drafts from them. What names no graph is about graph 0.
+///
+/// Not safe to call from two threads at once.
 class Engine {
  public:
   /// Plans the graph for this CPU. Throws Error(invalid) for weights that are missing or of another
   /// size, and Error(resource) when memory does not suffice. Weights are shared, not copied.
   Engine(const Graph& graph, const Weights& weights, const EngineOptions& options);
+  Engine(std::span<const Graph> graphs, const Weights& weights, const EngineOptions& options);
   ~Engine();
   Engine(Engine&&) noexcept;
 
@@ -68,19 +78,22 @@ class Engine {
   /// A new sequence that holds the same tokens without evaluating them: it shares what the other
   /// remembers until one of the two writes there. Nothing when options.sequences are open already.
   std::optional<SequenceId> fork(SequenceId sequence);
-  int64_t length(SequenceId sequence) const;           // tokens it holds
-  void truncate(SequenceId sequence, int64_t length);  // forgets what comes after; see can_truncate
+  int64_t length(SequenceId sequence, GraphId graph = 0) const;  // tokens it holds
+  /// Forgets what comes after; see can_truncate.
+  void truncate(SequenceId sequence, int64_t length, GraphId graph = 0);
   /// False where a window has already let go, and for a state of fixed size but to 0 and all.
-  bool can_truncate(SequenceId sequence, int64_t length) const;
+  bool can_truncate(SequenceId sequence, int64_t length, GraphId graph = 0) const;
 
   /// Evaluates all runs in one pass (in chunks of options.chunk tokens) and returns the wanted rows
-  /// of logits in order, [rows, vocab]; valid until the next call. Throws Error(invalid) for a
-  /// token id outside the vocabulary and Error(resource) when a run would pass options.context
-  /// or the pages do not suffice for all: then nothing has changed.
+  /// of the graph's first output in order, [rows, vocab]; valid until the next call for the graph.
+  /// Throws Error(invalid) for a token id outside the vocabulary and Error(resource) when a run
+  /// would pass options.context or the pages do not suffice for all: then nothing has changed.
   /// `interrupted` is asked between chunks: true ends with no logits, and the sequences hold the
   /// tokens of the chunks that were evaluated.
   std::span<const float> step(std::span<const Run> runs,
-                              const std::function<bool()>& interrupted = {});
+                              const std::function<bool()>& interrupted = {}, GraphId graph = 0);
+  /// Rows of another output that the last step of the graph gave, by its name in Graph::outputs.
+  std::span<const float> output(std::string_view name, GraphId graph = 0) const;
 
   int64_t vocab() const;
   int64_t context() const;  // longest sequence, tokens
@@ -93,7 +106,7 @@ class Engine {
   /// From here on every step of the plan is timed; off forgets what was measured.
   void profile(bool on);
   std::span<const StepProfile> profile() const;
-  const Plan& plan() const;
+  const Plan& plan(GraphId graph = 0) const;
 
  private:
   struct Impl;

@@ -1,4 +1,5 @@
-// The loop over steps: threads take tasks until none is left, then wait until all are done.
+// The loop over steps: threads take tasks, first their own share, until none is left, then wait
+// until all are done.
 #include "run/executor.h"
 
 #include <algorithm>
@@ -34,7 +35,8 @@ Executor::Executor(const Plan& plan, ThreadPool& pool, StatePool& state, int64_t
       pool_(pool),
       state_(state),
       context_(context),
-      bytes_(executor_bytes(plan, state.format(), context)) {
+      bytes_(executor_bytes(plan, state.format(), context)),
+      shares_(pool.size()) {
   memory_ = MappedMemory(bytes());
   if (!memory_) {
     fail(ErrorKind::resource,
@@ -47,15 +49,19 @@ Executor::Executor(const Plan& plan, ThreadPool& pool, StatePool& state, int64_t
   progress_ = std::make_unique<Progress[]>(plan.steps.size());
 }
 
-void Executor::run(const StepBatch& batch, float* output) {
-  Job job{*this, {plan_, batch, state_, memory_.data(), output, groups_, pool_.size(), context_}};
+void Executor::run(const StepBatch& batch, float* const* outputs) {
+  Job job{*this, {plan_, batch, state_, memory_.data(), outputs, groups_, pool_.size(), context_}};
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
     progress_[i].count.store(kUnknown, std::memory_order_relaxed);
-    progress_[i].next.store(0, std::memory_order_relaxed);
     progress_[i].done.store(0, std::memory_order_relaxed);
   }
   failure_ = nullptr;
   pool_.run(&Executor::work, &job);
+  round_ += plan_.steps.size();
+  if (round_ > Shares::kMostRounds) {
+    shares_.reset();
+    round_ = 1;
+  }
   if (failure_) std::rethrow_exception(failure_);
 }
 
@@ -107,13 +113,9 @@ void Executor::work(void* context, int thread) {
     const int32_t count = self.count_tasks(f, i);
     if (count == 0) continue;
     int32_t ran = 0;
-    // A look before the increment: a thread that comes late need not write.
-    while (p.next.load(std::memory_order_relaxed) < count) {
-      const int32_t task = p.next.fetch_add(1, std::memory_order_relaxed);
-      if (task >= count) break;
+    const uint64_t round = self.round_ + i;
+    for (int64_t task = 0; (task = self.shares_.take(round, count, thread)) != Shares::kNone; ++ran)
       self.run_task_of(f, step, task, scratch);
-      ++ran;
-    }
     if (ran > 0 && p.done.fetch_add(ran) + ran == count) self.pool_.parking().wake();
     self.pool_.parking().wait(kSpins, [&] { return p.done.load() == count; });
     if (profiled) {

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "base/mapped_memory.h"
+#include "base/thread_pool.h"
 #include "run/frame.h"
-#include "run/thread_pool.h"
 
 namespace ashlar {
 
@@ -39,9 +39,9 @@ class Executor {
   /// Throws Error(resource) when memory does not suffice. `pool` and `state` outlive this.
   Executor(const Plan& plan, ThreadPool& pool, StatePool& state, int64_t context);
 
-  /// Evaluates the batch; `output` takes its wanted rows. Throws only what an op without a lowering
-  /// throws.
-  void run(const StepBatch& batch, float* output);
+  /// Evaluates the batch; `outputs` take its wanted rows, one for each of the plan's. Throws only
+  /// what an op without a lowering throws.
+  void run(const StepBatch& batch, float* const* outputs);
 
   int64_t bytes() const { return bytes_.all(pool_.size()); }  // allocated
 
@@ -61,11 +61,12 @@ class Executor {
   const int64_t context_;
   ExecutorBytes bytes_;
   MappedMemory memory_;  // arena, then scratch of each thread
+  Shares shares_;        // of the tasks of the step that runs
+  uint64_t round_ = 1;   // of the first step's shares, in this run
   ExpertGroups groups_;
   /// Of one step while it runs.
   struct alignas(64) Progress {
     std::atomic<int32_t> count{kUnknown};  // tasks
-    std::atomic<int32_t> next{0};          // task to be taken
     std::atomic<int32_t> done{0};
   };
   static constexpr int32_t kUnknown = -1;

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "plan/plan.h"
@@ -15,8 +16,9 @@ namespace ashlar {
 struct StepBatch {
   struct Part {
     int32_t sequence = 0;
-    int64_t first = 0;             // position of its first token here
-    int64_t begin = 0, count = 0;  // rows of the batch
+    int64_t first = 0;                              // position of its first token here
+    int64_t begin = 0, count = 0;                   // rows of the batch
+    std::span<const std::span<const float>> given;  // of Plan::given, rows as those of `run`
     const int32_t* run = nullptr;  // all tokens that are being evaluated, `run_length` of them
     int64_t run_at = 0, run_length = 0;
   };
@@ -45,7 +47,7 @@ struct Frame {
   const StepBatch& batch;
   StatePool& state;
   std::byte* arena = nullptr;
-  float* output = nullptr;  // wanted rows, without gaps
+  float* const* outputs = nullptr;  // of Plan::outputs: wanted rows, without gaps
   ExpertGroups& groups;
   int threads = 1;
   int64_t context = 0;  // the longest sequence there may be
@@ -53,7 +55,8 @@ struct Frame {
   const Buffer& buffer(BufferId id) const { return plan.buffers[static_cast<size_t>(id)]; }
   std::byte* row(BufferId id, int64_t row) const {
     const Buffer& b = buffer(id);
-    std::byte* base = b.output ? reinterpret_cast<std::byte*>(output) : arena + b.offset;
+    std::byte* base =
+        b.output < 0 ? arena + b.offset : reinterpret_cast<std::byte*>(outputs[b.output]);
     return b.fixed ? base : base + row * b.row_bytes;
   }
   float* floats(BufferId id, int64_t r) const { return reinterpret_cast<float*>(row(id, r)); }

@@ -29,6 +29,12 @@ struct Row {
     const int64_t at = std::min(p.run_at + (token - p.begin) + o.ahead, p.run_length - 1);
     *f.indices(o.out, row) = p.run[at];
   }
+  void operator()(const GivenRow& o) const {
+    const StepBatch::Part& p = part();
+    const float* x = p.given[static_cast<size_t>(o.index)].data();
+    std::memcpy(floats(o.out), x + (p.run_at + (token - p.begin)) * o.n,
+                static_cast<size_t>(o.n) * 4);
+  }
   void operator()(const EmbedRow& o) const {
     const int64_t id = *f.indices(o.ids, row);
     info(o.table.format).to_f32(o.table.data + id * o.table.row_bytes, floats(o.out), o.table.cols);

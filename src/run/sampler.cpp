@@ -1,28 +1,32 @@
-// Penalties, cuts and the draw. Weights are whole numbers made by an exponential of our own, so
-// that neither a machine's math library nor its order of additions decides a token.
+// Penalties, cuts and the draw. The chances come from an exponential of our own and are added up in
+// one order, so that neither a machine's math library nor its vectors decide a token.
 #include "run/sampler.h"
 
 #include <algorithm>
+#include <bit>
+#include <cfloat>
 #include <cmath>
-#include <cstring>
+#include <functional>
 #include <limits>
+#include <numbers>
 
 #include "base/error.h"
+#include "kernels/likelihood.h"
 
 namespace ashlar {
 namespace {
 
-constexpr int kWeightBits = 40;  // the most likely token weighs 2^40: 2^18 tokens add up to 2^58
-constexpr double kLn2 = 0.69314718055994530942;
+constexpr auto kBlock = kernels::kLikelihoodBlock;
+constexpr int64_t kFew = 1024;  // numbers that are sooner sorted than told apart by another pass
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-/// 2^40 e^x for x <= 0, rounded: x = k ln 2 + r, the series of e^r to r^13 / 13!.
-uint64_t weight_of(double x) {
-  const double k = std::floor(x / kLn2 + 0.5);
-  if (k < -kWeightBits - 1) return 0;
-  const double r = x - k * kLn2;
-  double e = 1;
-  for (int i = 13; i >= 1; --i) e = 1 + e * r / i;
-  return static_cast<uint64_t>(std::ldexp(e, kWeightBits + static_cast<int>(k)) + 0.5);
+/// Floats in order as whole numbers: the next one is the next float.
+int64_t key_of(float x) {
+  const auto bits = std::bit_cast<int32_t>(x);
+  return bits >= 0 ? int64_t{bits} : int64_t{INT32_MIN} - bits;
+}
+float value_of(int64_t key) {
+  return std::bit_cast<float>(static_cast<int32_t>(key >= 0 ? key : INT32_MIN - key));
 }
 
 void check(const SamplingOptions& o) {
@@ -48,112 +52,259 @@ void check(const SamplingOptions& o) {
   }
 }
 
-/// Calls f(id, count) for each distinct id of `ids`, which it copies into `scratch` and sorts.
-template <class F>
-void for_each_distinct(std::span<const int32_t> ids, std::vector<int32_t>& scratch, F f) {
-  scratch.assign(ids.begin(), ids.end());
-  std::sort(scratch.begin(), scratch.end());
-  for (size_t i = 0; i < scratch.size();) {
-    size_t end = i;
-    while (end < scratch.size() && scratch[end] == scratch[i]) ++end;
-    f(scratch[i], end - i);
-    i = end;
-  }
-}
-
 }  // namespace
+
+/// Numbers from a value on: what they add up to, and how many they are.
+struct Sampler::Edge {
+  float value;
+  double amount;
+  int64_t numbers;
+};
+
+bool Sampler::Undecided::operator<(const Undecided& o) const {
+  return value > o.value || (value == o.value && index < o.index);
+}
 
 Sampler::Sampler(SamplingOptions options) : options_(std::move(options)), random_(options_.seed) {
   check(options_);
 }
 
-int32_t Sampler::next(std::span<const float> logits, std::span<const int32_t> history,
-                      int64_t generated) {
+/// Bias and penalties, on a copy if there are any.
+std::span<const float> Sampler::adjusted(std::span<const float> logits,
+                                         std::span<const int32_t> history, int64_t generated) {
   const SamplingOptions& o = options_;
+  const bool repeated = o.repetition_penalty != 1;
+  const bool counted = o.presence_penalty != 0 || o.frequency_penalty != 0;
+  if (o.logit_bias.empty() && !repeated && !counted) return logits;
+  const auto vocab = static_cast<int64_t>(logits.size());
   work_.assign(logits.begin(), logits.end());
-  const auto vocab = static_cast<int64_t>(work_.size());
-  if (vocab == 0) fail(ErrorKind::invalid, "sampling: there are no logits");
-  const auto logit = [&](int32_t id) -> float* {
-    return id >= 0 && id < vocab ? &work_[static_cast<size_t>(id)] : nullptr;
-  };
   for (const auto& [id, bias] : o.logit_bias) {
     if (id >= vocab)
       fail(ErrorKind::invalid, "sampling: logit_bias: token id {}: expected 0 to {}", id,
            vocab - 1);
-    *logit(id) += bias;
+    work_[static_cast<size_t>(id)] += bias;
   }
-  const auto last = [](std::span<const int32_t> s, int64_t n) {
-    const auto most = static_cast<int64_t>(s.size());
-    return s.last(static_cast<size_t>(std::clamp<int64_t>(n, 0, most)));
+  counts_.resize(logits.size(), 0);
+  // Calls f(id, count) for each distinct token of the last n of the history.
+  const auto for_each_distinct = [&](int64_t n, auto f) {
+    const auto most = static_cast<int64_t>(history.size());
+    const auto ids = history.last(static_cast<size_t>(std::clamp<int64_t>(n, 0, most)));
+    for (const int32_t id : ids)
+      if (id >= 0 && id < vocab) ++counts_[static_cast<size_t>(id)];
+    for (const int32_t id : ids) {
+      if (id < 0 || id >= vocab) continue;
+      int32_t& count = counts_[static_cast<size_t>(id)];
+      if (count > 0) f(work_[static_cast<size_t>(id)], static_cast<float>(count));
+      count = 0;
+    }
   };
-  if (o.penalty_window > 0) history = last(history, o.penalty_window);
-  if (o.repetition_penalty != 1) {
-    for_each_distinct(history, order_, [&](int32_t id, size_t) {
-      if (float* x = logit(id)) *x = *x > 0 ? *x / o.repetition_penalty : *x * o.repetition_penalty;
+  const int64_t window = o.penalty_window > 0 ? o.penalty_window : INT64_MAX;
+  if (repeated) {
+    for_each_distinct(window, [&](float& x, float) {
+      x = x > 0 ? x / o.repetition_penalty : x * o.repetition_penalty;
     });
   }
-  if (o.presence_penalty != 0 || o.frequency_penalty != 0) {
-    for_each_distinct(last(history, generated), order_, [&](int32_t id, size_t count) {
-      if (float* x = logit(id))
-        *x -= o.presence_penalty + static_cast<float>(count) * o.frequency_penalty;
+  if (counted) {
+    for_each_distinct(std::min(window, generated), [&](float& x, float count) {
+      x -= o.presence_penalty + count * o.frequency_penalty;
     });
   }
+  return work_;
+}
+
+int32_t Sampler::next(std::span<const float> logits, std::span<const int32_t> history,
+                      int64_t generated) {
+  const SamplingOptions& o = options_;
+  if (logits.empty()) fail(ErrorKind::invalid, "sampling: there are no logits");
+  const kernels::LikelihoodLoops& loops = kernels::likelihood_loops();
+  const auto blocks = [](size_t n) { return (n + kBlock - 1) / kBlock; };
+  std::span<const float> x = adjusted(logits, history, generated);
 
   // NaN loses every comparison, so it is never the most likely one.
-  int32_t top = 0;
-  float most = -std::numeric_limits<float>::infinity();
-  for (int64_t i = 0; i < vocab; ++i) {
-    if (work_[static_cast<size_t>(i)] > most) {
-      most = work_[static_cast<size_t>(i)];
-      top = static_cast<int32_t>(i);
-    }
+  maxima_.resize(blocks(x.size()));
+  loops.maxima(x.data(), static_cast<int64_t>(x.size()), maxima_.data());
+  const float most = *std::max_element(maxima_.begin(), maxima_.end());
+  size_t top = 0;
+  if (most > -kInfinity) {
+    top = static_cast<size_t>(std::find(maxima_.begin(), maxima_.end(), most) - maxima_.begin()) *
+          kBlock;
+    while (x[top] != most) ++top;
   }
-  if (o.temperature == 0 || !std::isfinite(most)) return top;
+  if (o.temperature == 0 || !std::isfinite(most)) return static_cast<int32_t>(top);
 
-  // Whatever weighs less than one part in 2^41 of the most likely token can never be drawn.
-  const double temperature = o.temperature;
-  const auto weight = [&](int32_t id) {
-    return weight_of((static_cast<double>(work_[static_cast<size_t>(id)]) - most) / temperature);
-  };
-  const auto floor = static_cast<float>(most - temperature * kLn2 * (kWeightBits + 1));
-  order_.clear();
-  for (int64_t i = 0; i < vocab; ++i)
-    if (work_[static_cast<size_t>(i)] >= floor) order_.push_back(static_cast<int32_t>(i));
-  const auto likelier = [&](int32_t a, int32_t b) {
-    const float x = work_[static_cast<size_t>(a)], y = work_[static_cast<size_t>(b)];
-    return x > y || (x == y && a < b);
-  };
-  if (o.top_k > 0 && static_cast<size_t>(o.top_k) < order_.size()) {
-    std::nth_element(order_.begin(), order_.begin() + o.top_k, order_.end(), likelier);
-    order_.resize(static_cast<size_t>(o.top_k));
+  ids_.clear();
+  if (o.top_k > 0 && static_cast<size_t>(o.top_k) < x.size()) x = most_likely(x, most);
+  // Whatever is less than one part in 2^41 of the most likely token is never drawn.
+  const auto scale = static_cast<float>(
+      std::min<double>(std::numbers::log2e / static_cast<double>(o.temperature), FLT_MAX));
+  chances_.resize(x.size());
+  sums_.resize(blocks(x.size()));
+  between_.resize(sums_.size());
+  loops.likelihoods(x.data(), static_cast<int64_t>(x.size()), most, scale,
+                    o.top_p < 1 ? 0 : o.min_p, chances_.data(), sums_.data());
+  double total = 0;
+  for (const double s : sums_) total += s;
+  sure_ = FLT_MIN;
+  undecided_.clear();
+  if (o.top_p < 1) total = cut(total);
+  const double uniform = static_cast<double>(random_() >> 11) * 0x1p-53;
+  const std::optional<size_t> drawn = draw(uniform * total);
+  if (!drawn) return static_cast<int32_t>(top);
+  return ids_.empty() ? static_cast<int32_t>(*drawn) : ids_[*drawn];
+}
+
+/// Moves two edges, `low` with at least the wanted amount and `high` with less, towards each other
+/// until few numbers or one value lie between them. `measure` gives the edge of a value.
+template <class Measure>
+void Sampler::narrow(Edge& low, Edge& high, double wanted, float first, Measure measure) {
+  for (int step = 0; low.numbers - high.numbers > kFew; ++step) {
+    const int64_t from = key_of(low.value), to = key_of(high.value);
+    if (to - from <= 1) return;
+    float middle = value_of((from + to) / 2);
+    if (step == 0) {
+      middle = first;
+    } else if (step % 3 != 0 && std::isfinite(low.value) && std::isfinite(high.value)) {
+      const double share = (wanted - high.amount) / (low.amount - high.amount);
+      const double width = static_cast<double>(high.value) - low.value;
+      middle = static_cast<float>(high.value - width * std::clamp(share, 1.0 / 16, 15.0 / 16));
+    }
+    const int64_t at = std::clamp(key_of(middle), from + 1, to - 1);
+    const Edge edge = measure(value_of(at));
+    (edge.amount >= wanted ? low : high) = edge;
   }
-  std::sort(order_.begin(), order_.end(), likelier);
-  uint64_t total = 0;
-  for (const int32_t id : order_) total += weight(id);
-  if (o.top_p < 1) {
-    const double enough = static_cast<double>(o.top_p) * static_cast<double>(total);
-    uint64_t mass = 0;
-    size_t kept = 0;
-    while (kept < order_.size() && (kept == 0 || static_cast<double>(mass) < enough))
-      mass += weight(order_[kept++]);
-    order_.resize(kept);
-    total = mass;
+}
+
+/// top_k: the logits that remain, and their ids where that is not all with some struck out.
+std::span<const float> Sampler::most_likely(std::span<const float> logits, float most) {
+  const kernels::LikelihoodLoops& loops = kernels::likelihood_loops();
+  const auto n = static_cast<int64_t>(logits.size());
+  const int64_t k = options_.top_k;
+  const auto edge_at = [&](float value) {
+    const int64_t count = loops.count(logits.data(), n, value);
+    return Edge{value, static_cast<double>(count), count};
+  };
+  float least = -kInfinity;
+  if (k <= static_cast<int64_t>(maxima_.size())) {
+    // So many blocks have a number of this size, so at least so many numbers are no smaller.
+    chances_.assign(maxima_.begin(), maxima_.end());
+    std::nth_element(chances_.begin(), chances_.begin() + (k - 1), chances_.end(),
+                     std::greater<>());
+    least = chances_[static_cast<size_t>(k - 1)];
   }
-  if (o.min_p > 0) {
-    const double least = std::ldexp(static_cast<double>(o.min_p), kWeightBits);
-    while (order_.size() > 1 && static_cast<double>(weight(order_.back())) < least) {
-      total -= weight(order_.back());
-      order_.pop_back();
+  Edge low = edge_at(least);
+  if (low.numbers < k) return logits;  // the others are NaNs
+  Edge high{value_of(key_of(most) + 1), 0, 0};
+  narrow(low, high, static_cast<double>(k), most - 16, edge_at);
+
+  // Larger ones are in; of those between, the largest, and of equals the first.
+  const bool equal = key_of(high.value) - key_of(low.value) <= 1;
+  const auto missing = static_cast<size_t>(k - high.numbers);
+  const bool few = k <= n / 32;
+  undecided_.clear();
+  if (few) {
+    between_.resize(maxima_.size());
+    for (size_t b = 0; b < maxima_.size(); ++b) between_[b] = maxima_[b] >= low.value ? 1 : 0;
+  } else {
+    sums_.resize(maxima_.size());
+    between_.resize(maxima_.size());
+    loops.split(logits.data(), n, low.value, high.value, sums_.data(), between_.data());
+  }
+  for (size_t b = 0; b < maxima_.size(); ++b) {
+    if (between_[b] == 0) continue;
+    const int64_t begin = static_cast<int64_t>(b) * kBlock, end = std::min(n, begin + kBlock);
+    for (int64_t i = begin; i < end; ++i) {
+      const float x = logits[static_cast<size_t>(i)];
+      if (!(x >= low.value)) continue;
+      if (x >= high.value) {
+        if (few) ids_.push_back(static_cast<int32_t>(i));
+      } else if (!equal || undecided_.size() < missing) {
+        undecided_.push_back({x, static_cast<int32_t>(i)});
+      }
     }
   }
-  // The top 64 bits of random * total: uniform below total, but for 2^-6 of the smallest weight.
-  auto at = static_cast<uint64_t>((static_cast<unsigned __int128>(random_()) * total) >> 64);
-  for (const int32_t id : order_) {
-    const uint64_t w = weight(id);
-    if (at < w) return id;
-    at -= w;
+  if (missing < undecided_.size()) {
+    std::nth_element(undecided_.begin(), undecided_.begin() + static_cast<ptrdiff_t>(missing),
+                     undecided_.end());
+    undecided_.resize(missing);
   }
-  return order_.front();
+  if (!few) {
+    work_.resize(logits.size());
+    loops.keep(logits.data(), n, high.value, work_.data());
+    for (const Undecided& u : undecided_) work_[static_cast<size_t>(u.index)] = u.value;
+    return work_;
+  }
+  for (const Undecided& u : undecided_) ids_.push_back(u.index);
+  std::sort(ids_.begin(), ids_.end());
+  few_.resize(ids_.size());
+  for (size_t i = 0; i < ids_.size(); ++i) few_[i] = logits[static_cast<size_t>(ids_[i])];
+  return few_;
+}
+
+/// top_p and min_p: gives what the kept chances add up to.
+double Sampler::cut(double total) {
+  const kernels::LikelihoodLoops& loops = kernels::likelihood_loops();
+  const auto n = static_cast<int64_t>(chances_.size());
+  const double wanted = static_cast<double>(options_.top_p) * total;
+  const auto edge_at = [&](float value) {
+    Edge e{value, 0, 0};
+    e.numbers = loops.mass(chances_.data(), n, value, &e.amount);
+    return e;
+  };
+  constexpr float kLeast = 0x1p-42f, kOften = 0x1p-10f;
+  Edge low{kLeast, total, n}, high{value_of(key_of(1) + 1), 0, 0};
+  narrow(low, high, wanted, kOften, edge_at);
+  if (options_.min_p >= high.value) low.value = high.value = options_.min_p;
+  sure_ = high.value;
+  loops.split(chances_.data(), n, low.value, high.value, sums_.data(), between_.data());
+  double mass = 0;
+  for (const double s : sums_) mass += s;
+
+  const bool equal = key_of(high.value) - key_of(low.value) <= 1;
+  undecided_.clear();
+  for (size_t b = 0; b < between_.size(); ++b) {
+    if (between_[b] == 0) continue;
+    const int64_t begin = static_cast<int64_t>(b) * kBlock, end = std::min(n, begin + kBlock);
+    for (int64_t i = begin; i < end; ++i) {
+      const float e = chances_[static_cast<size_t>(i)];
+      if (e >= low.value && e < high.value) undecided_.push_back({e, static_cast<int32_t>(i)});
+    }
+    // Of equals the first are kept, as many as are wanted: no need to look for more.
+    if (equal &&
+        mass + static_cast<double>(low.value) * static_cast<double>(undecided_.size()) >= wanted)
+      break;
+  }
+  if (!equal) std::sort(undecided_.begin(), undecided_.end());
+  size_t kept = 0;
+  while (kept < undecided_.size() && undecided_[kept].value >= options_.min_p &&
+         (mass == 0 || mass < wanted))
+    mass += undecided_[kept++].value;
+  undecided_.resize(kept);
+  return mass;
+}
+
+/// The candidate at that place of the kept ones in a row, each as wide as its chance; none where
+/// rounding has left a place behind the last.
+std::optional<size_t> Sampler::draw(double at) const {
+  for (size_t b = 0; b < sums_.size(); ++b) {
+    if (at >= sums_[b]) {
+      at -= sums_[b];
+      continue;
+    }
+    std::optional<size_t> last;
+    const size_t end = std::min(chances_.size(), (b + 1) * kBlock);
+    for (size_t i = b * kBlock; i < end; ++i) {
+      if (chances_[i] < sure_) continue;
+      last = i;
+      if (at < chances_[i]) break;
+      at -= chances_[i];
+    }
+    return last;
+  }
+  for (const Undecided& u : undecided_) {
+    if (at < u.value) return static_cast<size_t>(u.index);
+    at -= u.value;
+  }
+  return std::nullopt;
 }
 
 }  // namespace ashlar

@@ -2,16 +2,14 @@
 #include "tensor/tensor.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 #include <fmt/ranges.h>
 
 #include "base/error.h"
 #include "base/mapped_memory.h"
+#include "base/thread_pool.h"
 
 namespace ashlar {
 namespace {
@@ -110,28 +108,18 @@ Tensor convert(const Tensor& tensor, Format format) {
   std::byte* out = nullptr;
   Tensor result = make_tensor(format, tensor.sizes, &out);
   const int64_t count = tensor.elements(), chunks = (count + kChunk - 1) / kChunk;
-  std::atomic<int64_t> next = 0;
-  const auto work = [&, data = tensor.data, source = tensor.format](float* values) {
-    for (int64_t chunk = next++; chunk < chunks; chunk = next++) {
-      const int64_t at = chunk * kChunk, n = std::min(kChunk, count - at);
-      from.to_f32(data + row_bytes(source, at), values, n);
-      to.from_f32(values, out + row_bytes(format, at), n);
-    }
-  };
   // Quantising costs about a microsecond per ten values: worth more threads from a few chunks on.
-  const int64_t wanted = std::clamp<int64_t>(
-      std::min<int64_t>(chunks / 16, std::thread::hardware_concurrency()), 1, kMaxThreads);
-  std::vector<std::vector<float>> buffers(static_cast<size_t>(wanted));
-  for (auto& buffer : buffers) buffer.resize(static_cast<size_t>(std::min(kChunk, count)));
-  std::vector<std::jthread> helpers;
-  helpers.reserve(buffers.size());
-  try {
-    for (size_t i = 1; i < buffers.size(); ++i) helpers.emplace_back(work, buffers[i].data());
-  } catch (const std::system_error&) {
-    // The system grants no more threads: those there are do the work.
-  }
-  work(buffers[0].data());
-  helpers.clear();
+  const auto threads = static_cast<int>(
+      std::clamp<int64_t>(std::min<int64_t>(chunks / 16, default_threads()), 1, kMaxThreads));
+  std::vector<std::vector<float>> buffers(static_cast<size_t>(threads));
+  const auto work = [&](int64_t chunk, int thread) {
+    std::vector<float>& values = buffers[static_cast<size_t>(thread)];
+    values.resize(static_cast<size_t>(std::min(kChunk, count)));
+    const int64_t at = chunk * kChunk, n = std::min(kChunk, count - at);
+    from.to_f32(tensor.data + row_bytes(tensor.format, at), values.data(), n);
+    to.from_f32(values.data(), out + row_bytes(format, at), n);
+  };
+  parallel_for(chunks, work, threads);
   return result;
 }
 

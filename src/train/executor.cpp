@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
-#include <thread>
+#include <memory>
 
 #include "base/error.h"
 #include "ops/elementwise.h"
@@ -18,8 +18,7 @@ namespace {
 constexpr int64_t kNumbersPerTask = int64_t{1} << 16;
 
 int threads_of(const Float32Options& options) {
-  if (options.threads > 0) return options.threads;
-  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  return options.threads > 0 ? options.threads : default_threads();
 }
 
 int64_t bytes_of(const Array<float>& a) {

@@ -2,9 +2,6 @@
 #include "train/products.h"
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
-#include <mutex>
 
 #include "base/round_up.h"
 
@@ -53,30 +50,7 @@ std::byte* ProductSpace::bytes(size_t slot, int64_t count) {
 }
 
 void Products::each(int64_t n, const std::function<void(int64_t, ProductSpace&)>& f) {
-  struct Work {
-    const std::function<void(int64_t, ProductSpace&)>& f;
-    std::vector<ProductSpace>& spaces;
-    int64_t n;
-    std::atomic<int64_t> next{0};
-    std::mutex mutex;
-    std::exception_ptr error;
-  } work{f, spaces_, n, {0}, {}, nullptr};
-  const auto on_thread = [](void* context, int thread) {
-    auto& w = *static_cast<Work*>(context);
-    try {
-      for (int64_t i = w.next++; i < w.n; i = w.next++)
-        w.f(i, w.spaces[static_cast<size_t>(thread)]);
-    } catch (...) {
-      const std::lock_guard<std::mutex> lock(w.mutex);
-      if (!w.error) w.error = std::current_exception();
-      w.next = w.n;
-    }
-  };
-  if (n == 1)
-    on_thread(&work, 0);
-  else if (n > 1)
-    pool_.run(on_thread, &work);
-  if (work.error) std::rethrow_exception(work.error);
+  pool_.each(n, [&](int64_t i, int thread) { f(i, spaces_[static_cast<size_t>(thread)]); });
 }
 
 int64_t Products::row_bytes(int64_t k) const {

@@ -7,8 +7,8 @@
 #include <functional>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "kernels/table.h"
-#include "run/thread_pool.h"
 #include "train/double_sums.h"
 
 namespace ashlar {
@@ -45,7 +45,7 @@ class Products {
   Products(const kernels::Table& table, int threads, bool float32_sums = false)
       : table_(table),
         in_double_(float32_sums ? nullptr : double_kernel(table.name)),
-        pool_(threads),
+        pool_(threads, Pinning::helpers),
         spaces_(static_cast<size_t>(pool_.size())) {}
 
   bool float32_sums() const { return in_double_ == nullptr; }

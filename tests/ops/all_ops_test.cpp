@@ -163,6 +163,7 @@ TEST_P(EveryOp, SequencesDoNotSeeEachOther) {
         alone.positions.push_back(mixed.positions[t]);
         alone.sequences.push_back(sequence);
       }
+      give(alone);
       const Array<double> single = value(alone);
       if (!results[r].per_token()) {
         for (size_t i = 0; i < sum.size(); ++i) sum[i] += single.values[i];
@@ -180,6 +181,47 @@ TEST_P(EveryOp, SequencesDoNotSeeEachOther) {
     if (results[r].per_token() || !reads_tokens) continue;
     for (size_t i = 0; i < sum.size(); ++i) EXPECT_NEAR(sum[i], together.values[i], 1e-12);
   }
+}
+
+/// A token's row of a value.
+template <class F>
+Array<F> row_of(const Array<F>& a, size_t token, size_t tokens) {
+  const auto part = [&](const auto& all) {
+    const auto n = static_cast<ptrdiff_t>(all.size() / tokens), at = static_cast<ptrdiff_t>(token);
+    return std::vector(all.begin() + at * n, all.begin() + (at + 1) * n);
+  };
+  return {{}, part(a.values), part(a.indices)};
+}
+
+/// Does a token alone give other numbers than among the tokens of its sequence, or is something
+/// made of all tokens?
+bool mixes(const OpSample& s) {
+  const TokenBatch whole = batch_of({{{0, 6}}});
+  const auto types = s.op.types(s.inputs);
+  const auto all = run<double>(s.op, s.inputs, inputs_of<double>(s.inputs, whole), whole);
+  for (size_t t = 0; t < whole.tokens.size(); ++t) {
+    TokenBatch one{{whole.tokens[t]}, {whole.positions[t]}, {0}};
+    give(one);
+    const auto alone = run<double>(s.op, s.inputs, inputs_of<double>(s.inputs, one), one);
+    for (size_t k = 0; k < types.size(); ++k) {
+      if (!types[k].per_token()) {
+        if (all[k].values != alone[k].values) return true;
+        continue;
+      }
+      const Array<double> among = row_of(all[k], t, whole.tokens.size());
+      if (among.values != alone[k].values || among.indices != alone[k].indices) return true;
+    }
+  }
+  return false;
+}
+
+TEST_P(EveryOp, SaysWhetherItMixesTokens) {
+  const OpSample s = sample();
+  if (s.op.composite()) {
+    EXPECT_FALSE(s.op.mixes_tokens()) << "the ops of its expansion say so";
+    return;
+  }
+  EXPECT_EQ(s.op.mixes_tokens(), mixes(s));
 }
 
 TEST_P(EveryOp, FloatAgreesWithDouble) {

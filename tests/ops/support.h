@@ -48,6 +48,17 @@ Array<F> filled(const Type& type, const TokenBatch& batch, uint64_t seed) {
   return a;
 }
 
+/// What is given with the tokens of a batch: by sequence and position, as filled() does.
+inline void give(TokenBatch& b) {
+  for (size_t t = 0; t < b.tokens.size(); ++t) {
+    for (uint64_t i = 0; i < 6; ++i)
+      b.given["hidden"].push_back(hashed(
+          77,
+          1000u * static_cast<uint64_t>(b.sequences[t] + 1) + static_cast<uint64_t>(b.positions[t]),
+          i));
+  }
+}
+
 /// A batch with one run of tokens per sequence; the runs are dealt out in turns when `interleaved`.
 inline TokenBatch batch_of(const Workload& load, bool interleaved = false) {
   TokenBatch b;
@@ -62,6 +73,7 @@ inline TokenBatch batch_of(const Workload& load, bool interleaved = false) {
     for (size_t s = 0; s < load.runs.size(); ++s) {
       while (done[s] < load.runs[s].count) push(s);
     }
+    give(b);
     return b;
   }
   for (bool any = true; any;) {
@@ -72,6 +84,7 @@ inline TokenBatch batch_of(const Workload& load, bool interleaved = false) {
       any = true;
     }
   }
+  give(b);
   return b;
 }
 

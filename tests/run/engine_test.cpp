@@ -9,6 +9,9 @@
 #include "../blueprint/samples.h"
 #include "base/error.h"
 #include "comparison.h"
+#include "ops/elementwise.h"
+#include "ops/inputs.h"
+#include "ops/loss.h"
 #include "random_model.h"
 #include "run/reference.h"
 
@@ -214,6 +217,102 @@ TEST(Engine, MultiTokenPredictionEqualsThePlainLoops) {
   for (const int64_t chunk : {3, 64}) {
     Engine engine(graph, weights, {.threads = 2, .context = 32, .chunk = chunk});
     EXPECT_LT(difference(all_logits(engine, *engine.open(), ids), expected), 3e-5) << chunk;
+  }
+}
+
+/// A trunk that gives logits and hidden states, and a layer that drafts from them: two graphs over
+/// one set of weights, against the one graph that is both.
+TEST(Engine, GraphsShareWeightsAndHandValuesOn) {
+  const Blueprint bp = testing::deepseek_like();
+  const Graph both = mtp_graph_of(bp);
+  const Weights weights = random_weights(both, 5);
+  const auto ids = some_tokens(20, bp.embedding.vocab);
+  std::vector<TokenId> next(ids.begin() + 1, ids.end());
+  next.push_back(ids.back());  // the last one has none after it
+  const auto logits = reference_logits(graph_of(bp), weights, ids);
+  const auto drafts = reference_logits(both, weights, ids);
+  const auto width = static_cast<size_t>(bp.embedding.width);
+  const Graph graphs[] = {trunk_graph_of(bp), mtp_layer_of(bp)};
+  for (const int64_t chunk : {1, 7, 64}) {
+    Engine engine(graphs, weights, {.threads = 2, .context = 32, .sequences = 2, .chunk = chunk});
+    const SequenceId other = *engine.open(), s = *engine.open();
+    EXPECT_LT(difference(all_logits(engine, s, ids), logits), 3e-5) << chunk;
+    const auto rows = engine.output("hidden");
+    ASSERT_EQ(rows.size(), ids.size() * width);
+    const std::vector<float> hidden(rows.begin(), rows.end());
+    EXPECT_EQ(engine.length(s), 20);
+    EXPECT_EQ(engine.length(s, 1), 0);
+
+    const auto draft = [&](SequenceId sequence, size_t begin, size_t n) {
+      const std::span<const float> given = std::span(hidden).subspan(begin * width, n * width);
+      const ashlar::Run run{
+          sequence, std::span(next).subspan(begin, n), ashlar::Run::Logits::all, {&given, 1}};
+      const auto out = engine.step({&run, 1}, {}, 1);
+      return std::vector<float>(out.begin(), out.end());
+    };
+    const auto vocab = static_cast<size_t>(bp.embedding.vocab);
+    auto got = draft(s, 0, 9);
+    const auto tail = draft(s, 9, 11);
+    got.insert(got.end(), tail.begin(), tail.end());
+    EXPECT_LT(difference(got, drafts), 3e-5) << chunk;
+    // What was drafted in vain is taken back, in the one graph only.
+    engine.truncate(s, 9, 1);
+    EXPECT_EQ(engine.length(s), 20);
+    EXPECT_LT(difference(draft(s, 9, 2), std::span(drafts).subspan(9 * vocab, 2 * vocab)), 3e-5);
+    engine.close(other);
+    const SequenceId fork = *engine.fork(s);
+    EXPECT_EQ(engine.length(fork, 1), 11);
+    EXPECT_LT(difference(draft(fork, 11, 9), std::span(drafts).subspan(11 * vocab)), 3e-5);
+
+    // What does not fit is refused, and changes nothing.
+    const ashlar::Run none{s, std::span(next).first(1)};
+    EXPECT_THROW(engine.step({&none, 1}, {}, 1), Error);
+    const std::span<const float> narrow = std::span(hidden).first(width - 1);
+    const ashlar::Run short_of{s, std::span(next).first(1), ashlar::Run::Logits::all, {&narrow, 1}};
+    EXPECT_THROW(engine.step({&short_of, 1}, {}, 1), Error);
+    EXPECT_THROW(engine.step({&none, 1}, {}, 2), Error);
+    EXPECT_THROW(engine.output("nothing"), Error);
+    EXPECT_EQ(engine.length(s, 1), 11);
+  }
+}
+
+TEST(Engine, OutputsOfOneValueAndOfTheLastRows) {
+  Builder b;
+  const Value x = b.add1(Given{.name = "x", .size = 6}, {}, "x");
+  const Value y = b.add1(Scale{.factor = 2}, {x}, "y");
+  const Value z = b.add1(Softcap{.cap = 3}, {y}, "z");
+  const Graph graph = b.finish({{"z", z}, {"y", y}, {"again", y}, {"x", x}});
+  Engine engine(graph, {}, {.threads = 1, .context = 8, .chunk = 2});
+  const std::vector<float> rows{1, 2, 3, 4, 5, 6, -1, -2, -3, -4, -5, -6, 9, 8, 7, 6, 5, 4};
+  const std::span<const float> given(rows);
+  const std::vector<TokenId> tokens(3);
+  const SequenceId s = *engine.open();
+  for (const auto wanted : {ashlar::Run::Logits::all, ashlar::Run::Logits::last}) {
+    const ashlar::Run run{s, tokens, wanted, {&given, 1}};
+    const auto got = engine.step({&run, 1});
+    const auto expected = wanted == ashlar::Run::Logits::all ? given : given.last(6);
+    ASSERT_EQ(got.size(), expected.size());
+    for (size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_NEAR(got[i], 3 * std::tanh(2 * expected[i] / 3), 1e-5);
+      EXPECT_EQ(engine.output("x")[i], expected[i]);
+      EXPECT_EQ(engine.output("y")[i], 2 * expected[i]);
+      EXPECT_EQ(engine.output("again")[i], 2 * expected[i]);
+    }
+    engine.truncate(s, 0);
+  }
+}
+
+TEST(Engine, RefusesAnOpWhosePastNoStepCarries) {
+  // What a token is charged depends on the token after it, which may come with the next step.
+  Builder b;
+  const Value x = b.add1(Given{.name = "x", .size = 6}, {}, "x");
+  const Graph graph = b.finish(b.add1(CrossEntropy{}, {x, b.add1(TokenIds{}, {}, "ids")}, "loss"));
+  try {
+    Engine engine(graph, {}, {.threads = 1});
+    ADD_FAILURE() << "not refused";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::unsupported);
+    EXPECT_NE(std::string(e.what()).find("cross_entropy"), std::string::npos) << e.what();
   }
 }
 

@@ -1,12 +1,18 @@
-// Threads of one engine: they spin for a moment between pieces of work, then sleep.
+// The one facility for parallel work: threads that spin for a moment between pieces of work, then
+// sleep; loops dealt out to them.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include "base/cpus.h"
+#include "base/shares.h"
 
 namespace ashlar {
 
@@ -43,11 +49,20 @@ class Parking {
   std::condition_variable woken_;
 };
 
-/// Not copyable, not movable: threads hold its address.
+/// Threads on CPUs of their own. New threads begin on their creator's core and may share it for
+/// half a second before the system moves them.
+enum class Pinning : uint8_t {
+  none,
+  helpers,  // all but the caller's thread, whose freedom is not ours to take
+  all,      // the caller's too while the pool lives, for measuring
+};
+
+/// Not copyable, not movable: threads hold its address. One caller at a time.
 class ThreadPool {
  public:
-  /// `threads` in all, the caller's among them; fewer when the system grants no more.
-  explicit ThreadPool(int threads);
+  /// `threads` in all, the caller's among them; fewer when the system grants no more. Pinned to the
+  /// CPUs of the caller's affinity mask, physical cores first, unless there are fewer than threads.
+  explicit ThreadPool(int threads, Pinning pinning = Pinning::none);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -55,8 +70,12 @@ class ThreadPool {
   int size() const { return size_; }
 
   /// Calls work(context, thread) on every thread, on the caller's as thread 0, and returns when all
-  /// are done. One caller at a time.
+  /// are done.
   void run(void (*work)(void* context, int thread), void* context);
+
+  /// Calls f(i, thread) for i in [0, n), on all threads; the first exception is thrown again, and
+  /// what had not begun by then is left out.
+  void each(int64_t n, const std::function<void(int64_t i, int thread)>& f);
 
   /// All threads of run() wait here for each other; what one wrote before, all see after.
   void barrier();
@@ -65,7 +84,10 @@ class ThreadPool {
   Parking& parking() { return parking_; }
 
  private:
+  struct Freedom;
+  struct Loop;
   void loop(int thread);
+  void pin(Pinning pinning);
 
   int size_ = 1;
   alignas(64) std::atomic<uint32_t> round_{0};  // of work; threads wait for a change
@@ -76,6 +98,13 @@ class ThreadPool {
   alignas(64) std::atomic<uint32_t> phase_{0};
   Parking parking_;
   std::vector<std::thread> threads_;
+  std::unique_ptr<Shares> shares_;
+  uint64_t loops_ = 0;                // of each()
+  std::unique_ptr<Freedom> freedom_;  // of the caller, to be given back
 };
+
+/// ThreadPool::each on threads that live as long as the call: `threads` of them, 0: the default
+/// number, and no more than n.
+void parallel_for(int64_t n, const std::function<void(int64_t i, int thread)>& f, int threads = 0);
 
 }  // namespace ashlar
