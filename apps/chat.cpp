@@ -12,7 +12,7 @@
 #include "apps/sampling_options.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "text/chat_template.h"
+#include "generate/prompt.h"
 
 namespace ashlar::app {
 namespace {
@@ -66,23 +66,13 @@ class Chat {
  public:
   explicit Chat(const ChatOptions& o)
       : model_(load(o.model)), options_(generation_options(o.generation)), system_(o.system) {
-    if (!model_.tokenizer) {
-      fail(ErrorKind::unsupported, "{}: has no tokenizer{}{}", model_.source,
-           model_.tokenizer_error.empty() ? "" : ": ", model_.tokenizer_error);
-    }
-    if (model_.chat_template.empty()) {
+    tokenizer_of(model_);
+    if (!has_chat_template(model_)) {
       fail(ErrorKind::unsupported,
            "{}: has no chat template (a base model?); `ashlar run` completes text", model_.source);
     }
-    template_.emplace(model_.chat_template, model_.source + " (chat template)");
-    variables_ = model_.chat_variables.is_object() ? model_.chat_variables : Json::object();
-    for (const std::string& item : o.variables) {
-      const size_t equals = std::min(item.find('='), item.size());
-      Json value =
-          equals < item.size() ? Json::parse(item.substr(equals + 1), nullptr, false) : Json(true);
-      variables_[item.substr(0, equals)] =
-          value.is_discarded() ? Json(item.substr(equals + 1)) : value;
-    }
+    prompt_.emplace(model_);
+    for (const std::string& item : o.variables) request_.set_variable(item);
     engine_.emplace(model_.graph, model_.weights, engine_options(o.model, model_, 4096));
     generator_.emplace(*engine_, model_.tokenizer.get(), model_.end_tokens);
     clear();
@@ -119,10 +109,8 @@ class Chat {
   /// usable.
   void answer() {
     try {
-      ChatTemplateInput input;
-      input.messages = messages_;
-      input.variables = variables_;
-      const auto prompt = encode_chat(*model_.tokenizer, template_->render_pieces(input));
+      request_.messages = messages_;
+      const auto prompt = prompt_->ids(request_);
       const CatchInterrupt guard(CatchInterrupt::Second::is_caught);
       options_.interrupted = CatchInterrupt::caught;
       last_ = generator_->generate(prompt, options_, [](std::string_view text) {
@@ -238,8 +226,9 @@ class Chat {
   Model model_;
   GenerateOptions options_;
   std::string system_;
-  Json messages_, variables_;
-  std::optional<ChatTemplate> template_;
+  Json messages_;
+  ChatRequest request_;
+  std::optional<ChatPrompt> prompt_;
   std::optional<Engine> engine_;
   std::optional<Generator> generator_;
   Generation last_;
@@ -253,10 +242,7 @@ void add_chat(CLI::App& app) {
   command->footer(std::string("\nIn the conversation:\n") + kHelp);
   add_model_options(*command, o->model, true);
   command->add_option("--system", o->system, "system message")->type_name("TEXT");
-  command
-      ->add_option("--var", o->variables,
-                   "a further variable of the chat template, e.g. enable_thinking=false")
-      ->type_name("NAME=JSON");
+  add_variable_option(*command, o->variables);
   o->generation.options.max_tokens = 1024;
   o->generation.options.sampling.temperature = 0.7F;
   o->generation.options.sampling.top_p = 0.95F;

@@ -2,10 +2,11 @@
 #include <cstdio>
 
 #include "apps/commands.h"
+#include "apps/sampling_options.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "text/chat_template.h"
-#include "text/exact_json.h"
+#include "generate/prompt.h"
+#include "jinja/exact_json.h"
 
 namespace ashlar::app {
 namespace {
@@ -13,47 +14,30 @@ namespace {
 struct RenderOptions {
   std::string model, messages, tools, file;
   std::vector<std::string> variables;
-  bool no_generation_prompt = false;
+  bool no_generation_prompt = false, continues = false;
 };
 
 void render(const RenderOptions& o) {
-  const TextModel text = load_text(o.model);
-  const std::string source = o.file.empty() ? text.chat_template : read_file(o.file);
-  if (o.file.empty() && source.empty()) {
+  const TextModel model = load_text(o.model);
+  if (o.file.empty() && !has_chat_template(model)) {
     fail(ErrorKind::unsupported, "{}: has no chat template; give one with --template F.jinja",
          o.model);
   }
-  ChatTemplateInput input;
-  input.messages = read_exact_json(o.messages);
-  if (!input.messages.is_array()) {
+  ChatRequest request;
+  request.messages = read_exact_json(o.messages);
+  if (!request.messages.is_array() || request.messages.empty()) {
     fail(ErrorKind::invalid,
          "{}: expected a JSON list of messages such as [{{\"role\": \"user\", \"content\": "
          "\"Hi\"}}]",
          o.messages);
   }
-  if (!o.tools.empty()) input.tools = read_exact_json(o.tools);
-  input.variables = text.chat_variables.is_object() ? text.chat_variables : Json::object();
-  for (const std::string& item : o.variables) {
-    const size_t equals = item.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      fail(ErrorKind::invalid,
-           "--var: expected name=json such as enable_thinking=false, found \"{}\"", item);
-    }
-    const std::string name = item.substr(0, equals), value = item.substr(equals + 1);
-    // What is no JSON is taken as a string, so that --var name=Ada works.
-    Json json = value;
-    try {
-      json = parse_exact_json(value, name);
-    } catch (const Error&) {
-    }
-    if (name == "documents")
-      input.documents = std::move(json);
-    else
-      input.variables[name] = std::move(json);
-  }
-  input.add_generation_prompt = !o.no_generation_prompt;
-  const ChatTemplate chat(source, o.file.empty() ? o.model + " (chat template)" : o.file);
-  const std::string out = chat.render(input);
+  if (!o.tools.empty()) request.tools = read_exact_json(o.tools);
+  request.add_generation_prompt = !o.no_generation_prompt;
+  if (o.continues) request.continued_field = "content";
+  for (const std::string& item : o.variables) request.set_variable(item);
+  std::optional<std::string> own;
+  if (!o.file.empty()) own = read_file(o.file);
+  const std::string out = ChatPrompt(model, std::move(own), o.file).text(request);
   std::fwrite(out.data(), 1, out.size(), stdout);
 }
 
@@ -72,12 +56,13 @@ void add_render(CLI::App& app) {
   command->add_option("--tools", o->tools, "JSON list of tools")->type_name("F.json");
   command->add_option("--template", o->file, "template to use instead of the model's own")
       ->type_name("F.jinja");
-  command
-      ->add_option("--var", o->variables,
-                   "a further variable of the template; may be given several times")
-      ->type_name("NAME=JSON");
+  add_variable_option(*command, o->variables);
   command->add_flag("--no-generation-prompt", o->no_generation_prompt,
                     "do not open the assistant's turn");
+  command
+      ->add_flag("--continue", o->continues,
+                 "end where the content of the last message does, for the model to go on with")
+      ->excludes("--no-generation-prompt");
   command->callback([o] { render(*o); });
 }
 

@@ -6,7 +6,7 @@
 #include "apps/sampling_options.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "text/chat_template.h"
+#include "generate/prompt.h"
 
 namespace ashlar::app {
 namespace {
@@ -15,28 +15,23 @@ struct RunOptions {
   ModelOptions model;
   GenerationFlags generation;
   std::string prompt, prompt_file, system;
+  std::vector<std::string> variables;
   bool chat = false, ids = false, json = false, quiet = false;
 };
 
 std::vector<TokenId> prompt_ids(const Model& model, const RunOptions& o) {
-  if (!model.tokenizer) {
-    fail(ErrorKind::unsupported,
-         "{}: has no tokenizer{}{}; `ashlar logits` takes token ids instead", model.source,
-         model.tokenizer_error.empty() ? "" : ": ", model.tokenizer_error);
-  }
+  const Tokenizer& tokenizer = tokenizer_of(model);
   const std::string text = o.prompt_file.empty() ? o.prompt : read_file(o.prompt_file);
-  if (!o.chat) return model.tokenizer->encode(text);
-  if (model.chat_template.empty()) {
+  if (!o.chat) return tokenizer.encode(text);
+  if (!has_chat_template(model)) {
     fail(ErrorKind::unsupported, "{}: has no chat template; leave out --chat to complete the text",
          model.source);
   }
-  ChatTemplateInput input;
-  input.messages = Json::array();
-  if (!o.system.empty()) input.messages.push_back({{"role", "system"}, {"content", o.system}});
-  input.messages.push_back({{"role", "user"}, {"content", text}});
-  input.variables = model.chat_variables;
-  const ChatTemplate chat(model.chat_template, model.source + " (chat template)");
-  return encode_chat(*model.tokenizer, chat.render_pieces(input));
+  ChatRequest request;
+  request.system = o.system;
+  request.messages.push_back({{"role", "user"}, {"content", text}});
+  for (const std::string& item : o.variables) request.set_variable(item);
+  return ChatPrompt(model).ids(request);
 }
 
 void print(const RunOptions& o, const std::vector<TokenId>& prompt, const Generation& result,
@@ -107,6 +102,7 @@ void add_run(CLI::App& app) {
   command->add_option("--system", o->system, "system message for --chat")
       ->type_name("TEXT")
       ->needs("--chat");
+  add_variable_option(*command, o->variables)->needs("--chat");
   command->add_flag("--ids", o->ids, "print the generated token ids instead of text");
   command->add_flag("--json", o->json, "print prompt_ids, ids, text and speeds as JSON");
   command->add_flag("--quiet", o->quiet, "no line about speed on stderr");

@@ -81,4 +81,12 @@ GenerateOptions generation_options(const GenerationFlags& flags) {
   return options;
 }
 
+CLI::Option* add_variable_option(CLI::App& command, std::vector<std::string>& variables) {
+  return command
+      .add_option("--var", variables,
+                  "a further variable of the chat template, such as enable_thinking=false; may be "
+                  "given several times")
+      ->type_name("NAME=JSON");
+}
+
 }  // namespace ashlar::app

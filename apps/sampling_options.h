@@ -16,4 +16,7 @@ struct GenerationFlags {
 void add_generation_options(CLI::App& command, GenerationFlags& flags);
 GenerateOptions generation_options(const GenerationFlags& flags);  // throws Error(invalid)
 
+/// Declares --var, for ChatRequest::set_variable.
+CLI::Option* add_variable_option(CLI::App& command, std::vector<std::string>& variables);
+
 }  // namespace ashlar::app

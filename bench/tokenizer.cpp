@@ -16,9 +16,9 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "formats/gguf.h"
 #include "text/tokenizer.h"
-#include "text/utf8.h"
 
 using namespace ashlar;
 

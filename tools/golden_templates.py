@@ -5,19 +5,24 @@
     python tools/golden_templates.py --check TOOL      every template with every conversation against TOOL
                                                        (bench_tokenizer_chat); prints the differences
     python tools/golden_templates.py --random N TOOL [--seed S]   N random small templates likewise
+    python tools/golden_templates.py --chats N TOOL [--seed S]    N random chats, each with a published template
+    python tools/golden_templates.py --ids N TOOL FOLDER...       the ids of N messages that hold added tokens, with
+                                                                  sanitize_control_tokens, for each tokenizer's folder
 
-Needs: transformers==5.23.0, jinja2==3.1.6.
+Needs: transformers==5.24.0, jinja2==3.1.6.
 """
 import argparse
 import collections
 import datetime
 import json
+import pathlib
 import random
 import subprocess
 import sys
 import warnings
 
 import jinja2
+import transformers
 from transformers.utils import chat_template_utils
 
 import template_conversations as conversations
@@ -42,10 +47,16 @@ class Raised(jinja2.TemplateError):
 
 def reference(case):
     """{"text"} or {"error", "raised"}: raised where the template itself refuses."""
+    field = case.get("continued_field")
     try:
+        # What apply_chat_template does before and with it.
+        messages = chat_template_utils._normalize_chat_messages(case["messages"])
+        if not messages:
+            raise ValueError("Cannot apply chat template to an empty conversation.")
         rendered, _ = chat_template_utils.render_jinja_template(
-            [case["messages"]], tools=case.get("tools"), documents=case.get("documents"),
-            chat_template=case["template"], add_generation_prompt=case.get("add_generation_prompt", True),
+            [messages], tools=case.get("tools"), documents=case.get("documents"),
+            chat_template=case["template"], continue_final_message=field or False,
+            add_generation_prompt=not field and case.get("add_generation_prompt", True),
             **case.get("variables", {}))
         return {"text": rendered[0]}
     except Exception as error:  # whatever a template makes Python raise
@@ -113,7 +124,8 @@ def write_golden():
         file.write("\n},\n")
         for name, value in golden["small"].items():
             file.write(f'"small_{name}": {line(value)},\n')
-        file.write('"small": [\n' + ",\n".join(map(line, small)) + "\n]\n}\n")
+        file.write('"small": [\n' + ",\n".join(map(line, small)) + "\n],\n")
+        file.write('"refused": [\n' + ",\n".join(map(line, features.REFUSED)) + "\n]\n}\n")
     print(f"{out}: {len(seen)} renderings of {len(real)} templates ({shown} in full), {len(small)} small templates")
 
 
@@ -172,10 +184,42 @@ def compare(cases, tool, limit=400):
     return counts["differ"]
 
 
+def compare_ids(count, tool, folders, seed):
+    differ = 0
+    for folder in folders:
+        tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(pathlib.Path(folder) / "tokenizer.json"))
+        rng = random.Random(seed)
+        added = [t.content for t in tokenizer.added_tokens_decoder.values() if not t.special and t.content.strip()]
+        special = [t.content for t in tokenizer.added_tokens_decoder.values() if t.special]
+        words = ["a", " the", "\n", " ", "don't", "<", "|>", "é日本", "</", "42"]
+        written = collections.Counter()
+        for _ in range(count):
+            own = rng.sample(special, min(2, len(special))) + rng.sample(added, min(1, len(added)))
+            template = "".join(own) + "{{ messages[0].content }}" + "".join(own[:1]) + "\n"
+            text = "".join(rng.choice(rng.choice([words, words, added or words])) for _ in range(rng.randrange(1, 9)))
+            case = {"template": template, "messages": [{"role": "user", "content": text}], "tokenizer": folder}
+            expected = tokenizer.apply_chat_template(case["messages"], chat_template=template, return_dict=False,
+                                                     sanitize_control_tokens=True)
+            found = tool.render(case)
+            held = [t for t in added if t in text]
+            written["messages"] += 1
+            written["with added tokens"] += bool(held)
+            written["of the template's own"] += any(t in own for t in held)
+            if found.get("ids") != list(expected):
+                written["differ"] += 1
+                if written["differ"] <= 5:
+                    print(f"== {folder} {template!r} {text!r}\n  expected {expected}\n  found    {found}")
+        print(folder, f"{len(added)} added tokens that are not special", dict(written))
+        differ += written["differ"]
+    return differ
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--check", metavar="TOOL")
     parser.add_argument("--random", nargs=2, metavar=("N", "TOOL"))
+    parser.add_argument("--ids", nargs="+", metavar=("N", "TOOL"))
+    parser.add_argument("--chats", nargs=2, metavar=("N", "TOOL"))
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     if options.check:
@@ -189,6 +233,13 @@ def main():
         rng = random.Random(options.seed)
         cases = (features.random_template(rng) for _ in range(int(count)))
         sys.exit(compare(((t, feature_case(t)) for t in cases), tool) != 0)
+    if options.ids:
+        sys.exit(compare_ids(int(options.ids[0]), Tool(options.ids[1]), options.ids[2:], options.seed) != 0)
+    if options.chats:
+        count, tool = options.chats
+        rng = random.Random(options.seed)
+        cases = (conversations.random_chat(rng) for _ in range(int(count)))
+        sys.exit(compare(cases, tool) != 0)
     write_golden()
 
 

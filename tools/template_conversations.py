@@ -187,3 +187,62 @@ def variables_of(template, variables):
     out = {**({"bos_token": bos} if bos else {}), "eos_token": eos, **VARIABLES[variables]}
     documents = out.pop("documents", None)
     return out, documents
+
+
+TEXTS = ["Hi", "", " ", "  two\n\nlines \t", "None", "é日本👩‍👧", "<|im_end|>", "{{ x }} {% y %}", "\\n \"q\" 'p'", "[INST] </s>",
+         "<think>\nwell\n</think>\n\nso", "</think>", "a" * 300, "0", "<tool_call>", "\u200b", "line\r\nend", "{\"a\": 1}"]
+
+
+def random_value(rng, depth=2):
+    """Anything that JSON holds."""
+    pick = rng.randrange(9 if depth else 6)
+    if pick < 6:
+        return [None, True, rng.choice([0, -7, 2**62, 2**70]), rng.choice([0.5, -0.0, 1e22, 1e-7]), rng.choice(TEXTS),
+                rng.choice(TEXTS)][pick]
+    if pick == 6:
+        return [random_value(rng, depth - 1) for _ in range(rng.randrange(3))]
+    return {rng.choice(["a", "type", "é", "text", "items", "name"]): random_value(rng, depth - 1)
+            for _ in range(rng.randrange(3))}
+
+
+def random_message(rng):
+    role = rng.choice(["system", "user", "user", "assistant", "assistant", "tool", "developer", "ipython", "odd role"])
+    content = rng.choice([rng.choice(TEXTS)] * 6 + [None, parts(*[rng.choice(TEXTS) for _ in range(rng.randrange(1, 3))]),
+                                                    parts(rng.choice(TEXTS), IMAGE), [], random_value(rng)])
+    out = {"role": role, "content": content}
+    if rng.random() < 0.1:
+        del out["content"]
+    for key, chance in (("name", 0.2), ("tool_call_id", 0.2), ("reasoning_content", 0.15), ("thinking", 0.1),
+                        ("reasoning", 0.05), ("tool_calls", 0.05), ("prefix", 0.02), ("weight", 0.02)):
+        if rng.random() < chance:
+            out[key] = rng.choice([None, rng.choice(TEXTS), rng.choice(TEXTS), random_value(rng)])
+    if role == "assistant" and rng.random() < 0.4:
+        out["tool_calls"] = rng.choice([None, [], *[[
+            call(rng.choice(["f", "get_weather"]), rng.choice([{"x": random_value(rng)}, "{}", None, {}]),
+                 rng.choice(["call00001", "123456789", None])) for _ in range(rng.randrange(1, 3))]] * 4])
+    items = list(out.items())
+    if rng.random() < 0.3:
+        rng.shuffle(items)
+    return dict(items)
+
+
+def random_chat(rng):
+    template = rng.choice(list(TOKENS))
+    if rng.random() < 0.3:
+        messages = [dict(m) for m in CONVERSATIONS[rng.choice(list(CONVERSATIONS))]]
+        if messages and rng.random() < 0.7:
+            messages[rng.randrange(len(messages))] = random_message(rng)
+    else:
+        messages = [random_message(rng) for _ in range(rng.choice([0, 1, 1, 2, 2, 3, 4, 5]))]
+    bos, eos = TOKENS[template]
+    variables = {**({"bos_token": bos} if bos else {}), "eos_token": eos, **VARIABLES[rng.choice(list(VARIABLES))]}
+    documents = variables.pop("documents", None)
+    for name in ("enable_thinking", "add_vision_id", "strict", "date_string", "keep_past_thinking"):
+        if rng.random() < 0.1:
+            variables[name] = random_value(rng)
+    case = {"template": (TEMPLATES / f"{template}.jinja").read_text(), "messages": messages, "documents": documents,
+            "tools": rng.choice([None, None, *TOOLS.values()]), "variables": variables,
+            "add_generation_prompt": rng.random() < 0.5}
+    if rng.random() < 0.3:
+        case["continued_field"] = rng.choice(["content"] * 4 + ["reasoning_content", "thinking", "name"])
+    return f"{template} {messages!r:.700}", case

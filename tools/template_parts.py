@@ -22,20 +22,21 @@ a{%- set x = 1 %} b
 {% for x in l -%}\n  {{ x }}\n{%- endfor %}
 x\u00a0{% if 1 %} y{% endif %}
 ## literals and their printing
-{{ 1_000 }} {{ 0x1F }} {{ 0o17 }} {{ 0b101 }} {{ 1e3 }} {{ 1.5E-7 }} {{ 12345678901234567890 }}
+{{ 1_000 }} {{ 0x1F }} {{ 0o17 }} {{ 0b101 }} {{ 1e3 }} {{ 1.5E-7 }} {{ 9223372036854775807 }}
+{{ ['it\\'s', "q\\"", 'b\\'"'] }} {{ ['\\x00\\x7f\\u200b\\xa0é日😀'] }}
+{{ big - 1 + big }} {{ -big * 2 }} {{ big // 7 }} {{ -big // 7 }} {{ -big // -7 }} {{ big % 7 }} {{ -big % 1000 }} {{ big / 4 }} {{ 2 ** 62 }} {{ (-2) ** 63 }} {{ 3 ** 39 }}
 {{ 1.0 }} {{ -0.0 }} {{ 1e22 }} {{ 1e16 }} {{ 1e15 }} {{ 1e-4 }} {{ 1e-5 }} {{ 123456789.125 }} {{ 0.1 + 0.2 }}
 {{ true }} {{ True }} {{ none }} {{ None }} {{ false }} {{ [true, none, 1.0, 'a'] }}
 {{ 'a\\nb' }} {{ "a\\tb" }} {{ 'it\\'s' }} {{ "q\\"q" }} {{ '\\x41\\u00e9\\U0001F600\\101' }} {{ '\\q' }}
 {{ "a" 'b' "c" }} {{ ['x' 'y'] }}
 {{ [1, 2,] }} {{ (1,) }} {{ () }} {{ (1, 2) }} {{ {} }} {{ {'a': 1, 2: 'b', none: 1.5, (1, 2): []} }}
-{{ "it's" | pprint }} {{ ['it\\'s', "q\\"", 'b\\'"'] }} {{ ['\\x00\\x7f\\u200b\\xa0é日😀'] }}
 {{ 1, 2 }} {{ (1) }} {{ ((1,),) }}
 {{ messages }}
 {{ tools }}
 {{ floats }} {{ floats | map('string') | list }}
-{{ big * 4 }} {{ big ** 3 }} {{ -big * 8 - 1 }} {{ (big * 4) // 7 }} {{ (big * 4) % 7 }} {{ big / 3 }} {{ 2 ** 100 }}
 {{ {1: 'a', 1.0: 'b', true: 'c'} }}
 ## arithmetic
+{{ 10 ** 18 }} {{ 10 ** -20 }} {{ 0 ** 0 }} {{ 0.0 ** 0 }}
 {{ 7 // 2 }} {{ -7 // 2 }} {{ 7 % 3 }} {{ -7 % 3 }} {{ 7 % -3 }} {{ 7 / 2 }} {{ 6 / 2 }} {{ 2 ** 3 }} {{ 2 ** -1 }}
 {{ 7.5 // 2 }} {{ -7.5 // 2 }} {{ 7.5 % 2 }} {{ -7.5 % 2 }} {{ 7 % -2.5 }} {{ 2 ** 0.5 }} {{ 1e308 * 10 }}
 {{ 1 / 0 }}
@@ -52,7 +53,6 @@ x\u00a0{% if 1 %} y{% endif %}
 {{ 1 + 2 * 3 - 4 / 2 }} {{ (1 + 2) * 3 }} {{ 2 ** 3 ** 2 }} {{ -2 ** 2 }} {{ 2 - 3 - 4 }} {{ 100 // 7 // 2 }}
 {{ 1 - -1 }} {{ - 1 }} {{ -(-1) }} {{ +1 }} {{ -1.5 | abs }} {{ (-1.5) | abs }} {{ 3 - 1 | abs }}
 {{ 'a' - 'b' }}
-{{ 10 ** 20 }} {{ 10 ** -20 }} {{ 0 ** 0 }} {{ 0.0 ** 0 }}
 {{ n + f }} {{ n * f }} {{ neg // n }} {{ neg % n }} {{ n ** neg }}
 ## comparison and logic
 {{ 1 == 1.0 }} {{ 1 == true }} {{ '1' == 1 }} {{ none == false }} {{ [1] == [1.0] }} {{ (1,) == [1] }} {{ {'a': 1} == {'a': 1.0} }}
@@ -91,7 +91,6 @@ x\u00a0{% if 1 %} y{% endif %}
 {% if missing %}a{% else %}b{% endif %}{% if not missing %}c{% endif %}{% if missing is none %}d{% endif %}
 {% set x = missing %}{{ x }}{{ x is defined }}
 {{ none.x.y }}
-{{ loop }}{{ loop is defined }}{{ caller is defined }}{{ varargs is defined }}{{ self is defined }}
 ## attributes, items and the sandbox
 {{ d.a }} {{ d['a'] }} {{ d.C }} {{ d['zz'] }}| {{ dd.k.x[1].y }} {{ dd['k']['x'][0] }} {{ dd['1'] }} {{ dd.1 }}|
 {{ dd.items is callable }}{{ dd.items == 5 }}
@@ -114,8 +113,6 @@ x\u00a0{% if 1 %} y{% endif %}
 {{ range() }}
 {{ range('a') }}
 {{ dict(a=1, b=2) }} {{ dict({'a': 1}, b=2) }} {{ dict([('a', 1), ['b', 2]]) }} {{ dict() }} {{ dict.fromkeys(['a', 'b'], 0) }}
-{{ (5).real }} {{ (5).bit_length() }} {{ 1.5.is_integer() }} {{ (2.0).is_integer() }} {{ true.numerator }}
-{{ lipsum is defined }} {{ cycler is defined }} {{ request is defined }} {{ config }}
 {{ namespace(a=1).a }} {{ namespace(a=1).b }}| {{ namespace({'x': 2}).x }} {{ namespace(a=1) }} {{ namespace() }}
 {{ namespace(_a=1) }}
 {% set ns = namespace() %}{% set ns._x = 1 %}
@@ -171,6 +168,7 @@ x\u00a0{% if 1 %} y{% endif %}
 {% for x in l %}{{ loop.missing }}{% endfor %}
 {% for x in l | reverse %}{{ x }}{% endfor %}{% for x in s | reverse %}{{ x }}{% endfor %}{% for x in d.items() | reverse %}{{ x }}{% endfor %}
 ## variables and their scopes
+{{ loop }}{{ loop is defined }}{{ caller is defined }}{{ varargs is defined }}
 {% set x = 1 %}{% if true %}{% set x = 2 %}{% endif %}{{ x }}{% for i in l %}{% set x = 9 %}{{ x }}{% endfor %}{{ x }}
 {% set x = 1 %}{% for i in l %}{{ x }}{% set x = x + 1 %}{{ x }} {% endfor %}{{ x }}
 {% for i in l %}{% if loop.first %}{% set y = 5 %}{% endif %}[{{ y }}]{% endfor %}[{{ y }}]
@@ -195,16 +193,11 @@ x\u00a0{% if 1 %} y{% endif %}
 {% filter upper %}{% set z = 1 %}{% endfilter %}{{ z }}
 {% generation %}{% set g = 1 %}x{{ g }}{% endgeneration %}{{ g }}
 {% for m in messages %}{% generation %}{{ m.role }}{{ loop.index }}{% endgeneration %}{% endfor %}
-{% block a %}in {{ s }}{% endblock %}{{ self.a() }}{% for i in l %}{% block b scoped %}{{ i }}{% endblock %}{% endfor %}
-{% for i in l %}{% block b %}[{{ i }}]{% endblock %}{% endfor %}
-{% set top = 1 %}{% block a %}{{ top }}{% set top = 2 %}{{ top }}{% endblock %}{{ top }}
 {% print 1, 2 %}{% print s %}
 {% do x %}
-{% include 'x' %}
-{% extends 'x' %}
-{% import 'x' as y %}
 {% unknown %}
 ## macros and calls
+{% macro m(a) %}{{ a }}{% endmacro %}{{ m }} {{ m.name }} {{ m is callable }}
 {% macro m(a, b=2, c='x') %}{{ a }}{{ b }}{{ c }};{% endmacro %}{{ m(1) }}{{ m(1, 3) }}{{ m(1, c=4) }}{{ m(b=1, a=0) }}{{ m() }}
 {% macro m(a) %}{% endmacro %}{{ m(1, 2) }}
 {% macro m(a) %}{% endmacro %}{{ m(z=2) }}
@@ -222,7 +215,6 @@ x\u00a0{% if 1 %} y{% endif %}
 {% macro m() %}{{ caller is defined }}{{ caller() if caller else 'none' }}{% endmacro %}{{ m() }}{% call m() %}x{% endcall %}
 {% macro m() %}x{% endmacro %}{% call m() %}y{% endcall %}
 {% macro outer() %}{% macro inner() %}i{% endmacro %}{{ inner() }}o{% endmacro %}{{ outer() }}{{ inner is defined }}
-{% macro m(a) %}{{ a }}{% endmacro %}{{ m }} {{ m.name }} {{ m.arguments }} {{ m.catch_kwargs }} {{ m is callable }}
 {% macro m(a, a) %}{% endmacro %}
 {% macro m(a=1, b) %}{% endmacro %}
 {% macro m() -%}\n  x\n{%- endmacro %}[{{ m() }}]{{ m() | length }}{{ m() | upper }}
@@ -249,6 +241,8 @@ x\u00a0{% if 1 %} y{% endif %}
 {{ x is defined is true }}
 {{ 1 is string or 2 is number }} {{ 'a' is string ~ 'x' }} {{ 5 is number + 1 }}
 ## filters of text
+{{ '%s is %d' | format('x', 3) }} {{ '%s' | format([1]) }} {{ '%05.1f|%-6s|%3d' | format(2.25, 'ab', 7) }}
+{{ html | e }} {{ html | escape }} {{ html | safe }} {{ html | e | e }} {{ 5 | e }} {{ none | e }} {{ (html | e) + '<' }} {{ (html | safe) ~ '<' }}
 {{ s | upper }} {{ s | lower }} {{ u | upper }} {{ u | lower }} {{ u | capitalize }} {{ 'hello wORLD-foo (bar) a{b <c' | title }} {{ 'ß' | title }} {{ 1 | upper }} {{ none | lower }}
 [{{ ws | trim }}] [{{ 'xxaxx' | trim('x') }}] [{{ 'abcba' | trim('ab') }}] [{{ '\\u3000a\\u00a0' | trim }}]
 {{ s | replace('l', 'L') }} {{ s | replace('l', 'L', 1) }} {{ s | replace('', '-') }} {{ 5 | replace(5, 6) }} {{ s | replace(old='o', new='0') }}
@@ -257,20 +251,10 @@ x\u00a0{% if 1 %} y{% endif %}
 {{ 5 | indent }}
 {{ s | truncate(5) }} {{ s | truncate(5, true) }} {{ s | truncate(7, false, '!') }} {{ s | truncate(5, leeway=0) }} {{ s | truncate }} {{ s | truncate(5, true, '', 0) }}
 {{ s | truncate(1) }}
-{{ s | wordcount }} {{ u | wordcount }} {{ '' | wordcount }} {{ "it's a_b c-d" | wordcount }}
-{{ 'the quick brown fox jumps' | wordwrap(10) }}|{{ 'abcdefghij klm' | wordwrap(5) }}|{{ 'abcdefghij klm' | wordwrap(5, false) }}|{{ 'a b c\\nd e f' | wordwrap(3, wrapstring='/') }}
-{{ 'well-known co-operation' | wordwrap(8) }}|{{ 'well-known co-operation' | wordwrap(8, break_on_hyphens=false) }}|{{ '  lead  and   gaps  ' | wordwrap(7) }}
-{{ '%s is %d' | format('x', 3) }} {{ '%(a)s' | format(a=1) }} {{ '%s' | format([1]) }}
 {{ '%s %s' | format('x') }}
 {{ '%s' | format('a', b=1) }}
-{{ html | e }} {{ html | escape }} {{ html | safe }} {{ html | e | e }} {{ html | forceescape }} {{ html | e | forceescape }} {{ 5 | e }} {{ none | e }}
-{{ html | striptags }} {{ '<!-- x --> a  <b>\\n c</b> &lt;' | striptags }} {{ '1 < 2 &amp;&gt; 3' | striptags }}
 {{ 'a' | safe + '<' }} {{ '<' + 'a' | safe }} {{ ('<' | e) ~ '<' }} {{ ('a' | safe) * 2 }} {{ ('%s' | safe) % '<' }} {{ ('{}' | safe).format('<') }} {{ '<' | safe | upper }}
 {{ ['<', 'a' | safe] | join(',') }} {{ ['<', '>'] | join('&' | safe) }} {{ ('a,b' | safe).split(',') }} {{ ('a' | safe).join(['<', 'b']) }} {{ ('ab' | safe).replace('a', '<') }}
-{% autoescape true %}{{ html }}{{ html | safe }}{{ '<' ~ '>' }}{{ ['<'] | join }}{% set x %}<{{ html }}{% endset %}{{ x }}{{ '<' | upper }}{% endautoescape %}{{ html }}
-{{ s | urlencode }} {{ 'a/b c&d=é' | urlencode }} {{ {'a b': 'c/d', 'e': 1} | urlencode }} {{ [('x', 'y z')] | urlencode }}
-{{ {'class': 'a<b', 'id': none, 'n': 1} | xmlattr }}|{{ {'a': 1} | xmlattr(false) }}|{{ {} | xmlattr }}
-{{ {'a b': 1} | xmlattr }}
 {{ 5 | string }} {{ none | string }} {{ [1, 'a'] | string }} {{ true | string | length }} {{ d | string }} {{ 1.0 | string }} {{ messages[2] | string }}
 {{ s | list }} {{ d | list }} {{ (1, 2) | list }} {{ range(3) | list }}
 {{ s | first }} {{ l | last }} {{ e | first }}| {{ e | last }}| {{ s | last }} {{ d | first }} {{ d | last }} {{ '' | first }}|
@@ -281,46 +265,24 @@ x\u00a0{% if 1 %} y{% endif %}
 {{ 5 | length }}
 {{ none | length }}
 {{ l | map('string') | length }}
-{{ 'http://x.org' | urlize }}
-{{ 'see (http://x.org), www.a-b.co.uk/x?y=1#z, <https://x.org:80/a_(b)> or me@x.org. mailto:a.b@c-d.de' | urlize }}
-{{ 'x.com a.b.com/ x.de com .com -.com xn--abc.com HTTP://X.ORG wwW.x.org http://x http://1.2.3.4:8/ http://1.2.3 https://[::1]/ http://[1:2:3:4:5:6:7:8] http://[12345::]' | urlize }}
-{{ 'http://x.xn--ab http://x.xn--a-b http://a..b http://a.b:123456 http://a.bc:99?x @a@b.c a@b a@b.c_d a@-b.c www.@b.c ftp://a.b tel:1' | urlize(extra_schemes=['ftp://', 'tel:']) }}
-{{ 'http://example.org/a/long/path' | urlize(12, true, '_blank', 'me nofollow') }}|{{ 'http://example.org' | urlize(-4) }}|{{ 'www.x.org' | urlize(rel='') }}|{{ 'www.x.org' | urlize(target='a"b') }}
-{{ html | urlize }} {{ 'http://x.org&amp;<b>' | urlize }} {{ '(((www.x.org)))' | urlize }} {{ 'www.x.org/(a))' | urlize }} {{ '<b>http://x.org</b>' | safe | urlize }} {{ 5 | urlize }} {{ none | urlize }} {{ missing | urlize }}|
-{% autoescape true %}{{ '<http://x.org>' | urlize }}{{ (html | urlize) ~ '<' }}{% endautoescape %}
-{{ 'a' | urlize(extra_schemes=['x']) }}
-{{ 'é.com ßß.org/é http://ü.de a@ü.de 日本.com www.ſ.org http://x.ſſ K.com' | urlize }}
-{{ 'http://a.b\thttps://c.de\n\nx@y.zz\u3000www.d.ee' | urlize }}
-{{ 'a -- b--c d---e --f x- -y -- a-b-c-d one-two3 3-4 a-b- e-- ,--x f.--g' | wordwrap(4) }}|{{ 'aa-bb-cc-dd-ee' | wordwrap(5) }}|{{ '-----abc---' | wordwrap(3) }}|{{ 'word--word' | wordwrap(7) }}
-{{ 'abcd efghijkl' | wordwrap(5) }}|{{ 'abc      def' | wordwrap(4) }}|{{ '        x' | wordwrap(3) }}|{{ 'x        ' | wordwrap(3) }}|{{ '' | wordwrap }}|{{ '\n\na\n' | wordwrap }}|{{ u | wordwrap(3) }}|{{ u | wordwrap(1) }}
-{{ 'aa-bb cc-dd' | wordwrap(4, break_on_hyphens=1) }}|{{ 'aaaa-bbbb' | wordwrap(6, false) }}|{{ 'aaaa-bbbb cc' | wordwrap(6, false, '|', false) }}|{{ 'a\u00a0b\u2003c d' | wordwrap(2) }}|{{ 'é-é-日本-日本' | wordwrap(4) }}
-{{ lines | wordwrap(4, wrapstring='<br>' | safe) }} {{ html | wordwrap(6) }} {{ html | e | wordwrap(6) }} {{ ('a b' | e | wordwrap(1)) ~ '<' }}
-{{ s | wordwrap(0) }}
-{{ s | wordwrap(-1) }}
-{{ '' | wordwrap(0) }}ok
-{{ 5 | wordwrap }}
-{{ s | wordwrap('5') }}
-{{ s | wordwrap(5, true, 7) }}
-{{ [5] | random }} {{ 'x' | random }} {{ [] | random }}| {{ '' | random is undefined }} {{ (7,) | random }}
-{{ 5 | random }}
 {{ s | nosuchfilter }}
 {% if false %}{{ s | nosuchfilter }}{% endif %}ok
 {{ s | upper(1) }}
 {{ s | upper | lower | title }} {{ s | replace('o', '0') | upper }} {{ (s | upper)[0] }} {{ s | upper ~ 'x' }} {{ -1 | abs }} {{ 2 ** 3 | string }}
 ## filters of numbers
+{{ 'nan' | int }} {{ '0b11' | int(0, 0) }} {{ '' | int }} {{ '+5' | int }} {{ '- 5' | int }} {{ '9223372036854775807' | int }} {{ '-7' | int }} {{ '--7' | int }}
 {{ '42' | int }} {{ '42.9' | int }} {{ 'x' | int }} {{ 'x' | int(7) }} {{ '0x1f' | int(0, 16) }} {{ '1f' | int(base=16) }} {{ '101' | int(0, 2) }} {{ ' 7 ' | int }} {{ '1_000' | int }} {{ 3.99 | int }} {{ -3.99 | int }} {{ true | int }} {{ none | int }} {{ '1e3' | int }} {{ '٣' | int }} {{ [] | int }}
-{{ 'inf' | int }} {{ 'nan' | int }} {{ '0b11' | int(0, 0) }} {{ '' | int }} {{ '+5' | int }} {{ '- 5' | int }} {{ '12345678901234567890123' | int }}
 {{ '1.5' | float }} {{ 'x' | float }} {{ 'x' | float(2.5) }} {{ 3 | float }} {{ 'inf' | float }} {{ '-nan' | float }} {{ '1e5' | float }} {{ '.5' | float }} {{ '5.' | float }} {{ '1_0.5' | float }} {{ none | float }} {{ true | float }} {{ 'infinity' | float }}
 {{ 2.5 | round }} {{ 3.5 | round }} {{ 2.675 | round(2) }} {{ 1234.5 | round(-2) }} {{ 1250 | round(-2) }} {{ 42 | round }} {{ 2.1 | round(0, 'ceil') }} {{ 2.9 | round(method='floor') }} {{ -2.5 | round }} {{ 2.345 | round(2, 'ceil') }} {{ 0.5 | round }} {{ 1.5 | round | int }} {{ 1e300 | round(2) }}
 {{ 2.5 | round(1, 'x') }}
 {{ 'a' | round }}
 {{ none | abs }}
-{{ 1 | filesizeformat }} {{ 999 | filesizeformat }} {{ 1000 | filesizeformat }} {{ 1234567 | filesizeformat }} {{ 1024 | filesizeformat(true) }} {{ 1e30 | filesizeformat }} {{ '5000' | filesizeformat }} {{ -5 | filesizeformat }}
 {{ l | sum }} {{ [1.5, 2] | sum }} {{ objs | sum(attribute='v') }} {{ l | sum(start=10) }} {{ [] | sum }} {{ [[1], [2]] | sum(start=[]) }}
 {{ ['a'] | sum }}
 {{ l | min }} {{ l | max }} {{ ls | min }} {{ ls | max }} {{ ls | max(case_sensitive=true) }} {{ objs | max(attribute='v') }} {{ e | max }}| {{ s | max }} {{ [1, 1.0] | max }}
 {{ [1, 'a'] | max }}
 ## filters of lists and dicts
+{{ [1, 2, 3, 4, 5] | batch(2) | list }} {{ [1, 2, 3] | batch(2, 'x') | list }}
 {{ l | sort }} {{ l | sort(reverse=true) }} {{ ls | sort }} {{ ls | sort(case_sensitive=true) }} {{ objs | sort(attribute='v') | map(attribute='n') | list }} {{ objs | sort(attribute='n', reverse=true) | map(attribute='n') | join }} {{ [none, none] | sort }} {{ d | sort }} {{ [[2, 1], [1, 2]] | sort(attribute=1) }} {{ [(1, 'b'), (1, 'a')] | sort }}
 {{ [1, 'a'] | sort }}
 {{ ['b', 'a', 'B', 'A'] | sort }} {{ ['b', 'a', 'B', 'A'] | sort(reverse=true) }} {{ ['a', 'A', 'b'] | unique | list }} {{ ['a', 'A'] | unique(true) | list }} {{ [1, 1.0, true, 2] | unique | list }} {{ objs | unique(attribute='t') | map(attribute='n') | list }}
@@ -340,15 +302,8 @@ x\u00a0{% if 1 %} y{% endif %}
 {{ objs | selectattr('in.k', 'undefined') | list }}
 {{ l | select('nosuch') | list }}
 {{ objs | selectattr | list }}
-{{ [1, 2, 3, 4, 5] | batch(2) | list }} {{ [1, 2, 3] | batch(2, 'x') | list }} {{ [1, 2, 3, 4, 5] | slice(2) | list }} {{ [1, 2, 3] | slice(2, 'x') | list }} {{ [] | batch(2) | list }} {{ [] | slice(2) | list }}
-{% for g, items in objs | groupby('t') %}{{ g }}:{{ items | map(attribute='n') | join }};{% endfor %}
-{% for g in [{'c': 'a', 'n': 1}, {'c': 'B', 'n': 2}, {'c': 'A', 'n': 3}] | groupby('c') %}{{ g.grouper }}{{ g.list | length }}{{ g }};{% endfor %}
-{% for g in [{'c': 'x'}, {}] | groupby('c', default='none') %}{{ g.grouper }}{{ g[0] }};{% endfor %}
 {{ d | attr('keys') is callable }} {{ s | attr('upper') is callable }} {{ d | attr('a') }}| {{ namespace(a=1) | attr('a') }}
 {{ [3, 1] | sort | first }} {{ 'b a' | sort | join }} {{ {'b': 1, 'a': 2} | list | sort | join(',') }} {{ l | list | sort | reverse | list }}
-{{ {'a': [1, {'b': 'x' * 30, 'c': 'y' * 40}], 'd': none} | pprint }}
-{{ [['x' * 30, 'y' * 30, 'z' * 30], {'k': ('long ' * 20)}] | pprint }} {{ {'b': 1, 'a': 2} | pprint }} {{ ('word ' * 30) | pprint }}
-{{ l | random is number }}
 ## tojson
 {{ {'b': 1, 'a': [1, 2.0, none, true, 'é"\\\\/<>&\\'']} | tojson }} {{ [] | tojson }} {{ {} | tojson }} {{ 'a\\nb\\t\\x01\\x7f' | tojson }} {{ 1e22 | tojson }} {{ 1.0 | tojson }} {{ none | tojson }}
 {{ {'a': [1, {'b': []}], 'c': {}} | tojson(indent=2) }} {{ [1, [2]] | tojson(indent=0) }} {{ [1] | tojson(indent='\\t') }} {{ [1, 2] | tojson(separators=(',', ':')) }} {{ {'a': 1} | tojson(indent=1, separators=(' ,', ' :')) }}
@@ -361,7 +316,8 @@ x\u00a0{% if 1 %} y{% endif %}
 {{ big * 4 | int | tojson }} {{ (2 ** 70) | tojson }}
 {{ {1: 1, 'a': 2} | tojson(sort_keys=true) }}
 ## methods of strings
-{{ s.upper() }} {{ s.lower() }} {{ s.title() }} {{ s.capitalize() }} {{ s.swapcase() }} {{ u.upper() }} {{ u.lower() }} {{ u.title() }} {{ u.swapcase() }} {{ u.casefold() }} {{ "it's they're" .title() }}
+{{ s.upper() }} {{ s.lower() }} {{ s.title() }} {{ s.capitalize() }} {{ u.upper() }} {{ u.lower() }} {{ u.title() }} {{ u.capitalize() }} {{ 'ǆ ŉa ΰ ᾳβ'.title() }} {{ 'ᾳ ŉ և ẖ ﬃ'.upper() }}
+{{ '12'.isdigit() }} {{ '²'.isdigit() }} {{ 'é'.isalpha() }} {{ 'a1'.isalnum() }} {{ '½'.isalnum() }} {{ ' \t'.isspace() }} {{ ''.isspace() }} {{ 'aB'.islower() }} {{ 'AB1'.isupper() }} {{ '1'.isupper() }}
 [{{ ws.strip() }}] [{{ ws.lstrip() }}] [{{ ws.rstrip() }}] {{ 'xxaxx'.strip('x') }} {{ 'xyaxy'.lstrip('yx') }} {{ 'a\\n'.rstrip('\\n') }} {{ s.strip(none) }}
 {{ s.split() }} {{ s.split('o') }} {{ s.split('o', 1) }} {{ ws.split() }} {{ ws.split(none, 1) }} {{ ''.split() }} {{ ''.split(',') }} {{ 'a,,b'.split(',') }} {{ 'a b c'.split(maxsplit=1) }} {{ 'a b c'.split(' ', -1) }} {{ 'a  b'.split(' ') }}
 {{ s.rsplit('o', 1) }} {{ 'a b c'.rsplit(none, 1) }} {{ ' a b c '.rsplit(maxsplit=1) }} {{ ' a b c '.split(maxsplit=1) }} {{ 'a,b,c'.rsplit(',') }}
@@ -383,66 +339,35 @@ x\u00a0{% if 1 %} y{% endif %}
 {{ s.startswith(missing) }}
 {{ '5'.zfill(3) }} {{ '-5'.zfill(4) }} {{ 'ab'.center(7, '*') }} {{ 'ab'.center(5, '*') }} {{ 'abc'.center(6, '*') }} {{ 'ab'.ljust(4, '.') }}| {{ 'ab'.rjust(4) }}| {{ 'abc'.ljust(2) }}
 {{ 'a'.center(5, 'xx') }}
-{{ '12'.isdigit() }} {{ '²'.isdigit() }} {{ '²'.isdecimal() }} {{ '½'.isnumeric() }} {{ 'é'.isalpha() }} {{ 'a1'.isalnum() }} {{ ' \\t'.isspace() }} {{ 'AB'.isupper() }} {{ 'A b'.islower() }} {{ 'Ab Cd'.istitle() }} {{ ''.isalpha() }} {{ 'a_1'.isidentifier() }} {{ 'é'.isascii() }} {{ 'a\\x00'.isprintable() }} {{ 'ǅ'.istitle() }}
 {{ s.partition(' ') }} {{ s.partition('zz') }} {{ s.rpartition('o') }} {{ s.rpartition('zz') }} {{ s.removeprefix('He') }} {{ s.removesuffix('ld') }} {{ s.removeprefix('x') }}
-{{ 'a\\tb\\t'.expandtabs(4) }}| {{ 'abc\\tb\\na\\tb'.expandtabs() }}|
 {{ s.nosuch() }}
 {{ s.upper(1) }}
 {{ s.split(sep='o')[0] }} {{ s.split('o')[-1].strip() }} {{ (s.split(' ') | last).lower() }} {{ s.split().__len__ }}|
 {{ messages[1].content.strip() }}|{{ messages[1]['content'].split(',')[0] }}|{{ messages[0].content.replace('<b>', '').upper() }}
 ## formatting with %
-{{ '%s %d %i %u' % ('a', 3, -3, 5.9) }} {{ '%5d|%-5d|%05d|%+d|% d' % (1, 2, 3, 4, 5) }} {{ '%x %X %o %#x %#o' % (255, 255, 8, 255, 8) }} {{ '%%' % () }} {{ '%c%c' % (65, 'é') }}
-{{ '%f %.2f %e %.3E %g %G' % (1.5, 2.675, 12345.678, 0.00012, 0.0001, 1e20) }} {{ '%10.3f|%-10.1f|%+.1f|%010.2f' % (3.14159, 2, 3, -1.5) }} {{ '%g %g %g' % (100000, 1000000, 1e-5) }} {{ '%#g' % 1.0 }}
-{{ '%r %a %s' % ('é', 'é', 'é') }} {{ '%5s|%-5s|%.2s|%5.1s' % ('ab', 'ab', 'abc', 'xyz') }} {{ '%s' % none }} {{ '%s' % (none,) }} {{ '%s' % [1, 2] }} {{ '%r' % (d,) }}
-{{ '%(a)s %(b)03d' % {'a': 1, 'b': 2} }} {{ '%(a)s' % d }} {{ '%*d|%-*d|%.*f' % (5, 1, 4, 2, 2, 1.234) }} {{ 'no args' % [] }} {{ 'no args' % {} }}
+{{ '%s %d %i %d' % ('a', 3, -3, 5.9) }} {{ '%5d|%-5d|%05d|%-05d|%05d' % (1, 2, 3, 4, -5) }} {{ '%%' % () }} {{ '%s%%|' % 'x' }}
+{{ '%f %.2f' % (1.5, 2.675) }} {{ '%10.3f|%-10.1f|%010.2f' % (3.14159, 2, -1.5) }} {{ '%.0f' % 0.5 }} {{ '%.0f' % 1.5 }} {{ '%06f' % ('inf' | float) }}
+{{ '%5s|%-5s|%.2s|%5.1s' % ('ab', 'ab', 'abc', 'xyz') }} {{ '%s' % none }} {{ '%s' % (none,) }} {{ '%s' % [1, 2] }} {{ '%s' % d }} {{ 'no args' % [] }} {{ 'no args' % {} }} {{ '%d' % true }} {{ '%s' % true }}
 {{ '%d' % 'a' }}
 {{ '%s %s' % 'a' }}
 {{ 'abc' % 5 }}
 {{ '%s' % (1, 2) }}
-{{ '%z' % 1 }}
-{{ '%(a)s' % 1 }}
-{{ '%(zz)s' % d }}
 {{ '%' % 1 }}
-{{ '%c' % 'ab' }} 
-{{ '%d' % 1e20 }} {{ '%d' % true }} {{ '%s' % true }} {{ '%x' % (2 ** 70) }} {{ '%.3d' % 5 }} {{ '%.0f' % 0.5 }} {{ '%.0f' % 1.5 }} {{ '%.0e' % 12345 }}
-{{ '%x' % 1.5 }}
-{{ '%5%|' % () }}
-{{ '%5%|' % 1 }}
 ## formatting with format
-{{ '{} {}'.format(1, 'a') }} {{ '{1} {0}'.format(1, 2) }} {{ '{a} {b}'.format(a=1, b=2) }} {{ '{{}}'.format() }} {{ '{0[a]} {1.a}'.format(d, namespace(a=5)) }} {{ '{[0]}'.format(l) }}
-{{ '{:5}|{:<5}|{:>5}|{:^5}|{:*^7}'.format('ab', 'ab', 'ab', 'ab', 'ab') }} {{ '{:5}|{:05}|{:+}|{: }|{:,}|{:_}'.format(1, 2, 3, 4, 1234567, 1234567) }}
-{{ '{:d} {:b} {:o} {:x} {:X} {:#x} {:#b} {:c} {:n}'.format(5, 5, 8, 255, 255, 255, 5, 65, 7) }} {{ '{:e} {:f} {:g} {:%} {:.1%} {:.2f} {:G}'.format(1.5, 1.5, 1.5, 0.25, 0.256, 2.675, 1e-10) }}
-{{ '{:.3}|{:10.4}|{:.2}|{:.10}|{:.1}'.format(3.14159, 2.71828, 100.0, 1.0, 15.0) }} {{ '{:,.2f} {:,} {:_.1f} {:015,.1f} {:010,}'.format(1234567.891, 1234.5, 9876543.21, 1234.5, 1234) }}
-{{ '{!r} {!s} {!a}'.format('é', 'é', 'é') }} {{ '{0!r:>6}'.format('a') }} {{ '{:{}}|{:{w}.{p}}'.format('a', 5, 1.2345, w=8, p=2) }} {{ '{:.2}'.format('abc') }} {{ '{:}'.format(none) }} {{ '{}'.format([1, 'a']) }} {{ '{}'.format(true) }} {{ '{:d}'.format(true) }} {{ '{:5}'.format(true) }}
-{{ '{:=+6}|{:=06}|{:<06}|{:^+7.1f}|{:x<4}|{:-}'.format(1, -2, 3, 2.55, 'é', 5) }} {{ '{:_x} {:_b} {:#_x}'.format(65536, 255, 65536) }} {{ '{:z.0f} {:+.0f}'.format(-0.2, -0.2) }} {{ '{:#.0f} {:#g}'.format(1.0, 1.0) }}
+{{ '{} {}'.format(1, 'a') }} {{ '{1} {0}'.format(1, 2) }} {{ '{a} {b}'.format(a=1, b=2) }} {{ '{{}}'.format() }} {{ '{}'.format([1, 'a']) }} {{ '{}'.format(true) }} {{ '{:}'.format(none) }}
+{{ '{:5}|{:<5}|{:>5}|{:.2}|{:5.1}|'.format('ab', 'ab', 'ab', 'abc', 'xyz') }} {{ '{:5}|{:05}|{:<5}|{:>5}|{:05d}|{:d}'.format(1, 2, 3, 4, -5, 6) }}
+{{ '{:.3f}|{:f}|{:8.2f}|{:08.3f}|{:<8.1f}|{:>8.1f}|{:.0f}'.format(2, 1e16, 3.14159, -3.14159, 2.25, 2.35, 2.5) }} {{ '{}'.format(1e16) }} {{ '{:}'.format(1.0) }}
 {{ '{} {0}'.format(1) }}
 {{ '{} {}'.format(1) }}
 {{ '{a}'.format() }}
 {{ '{'.format() }}
 {{ '}'.format() }}
-{{ '{:d}'.format('a') }}
-{{ '{:d}'.format(1.5) }}
-{{ '{:.2d}'.format(1) }}
-{{ '{:s}'.format(1) }}
-{{ '{:,s}'.format('a') }}
-{{ '{:5}'.format(none) }}
-{{ '{:5}'.format([1]) }}
-{{ '{.__class__}'.format(s) }}| {{ '{.nosuch}'.format(s) }}|
-{{ '{0.__class__.__mro__}'.format(s) }}
-{{ '{!x}'.format(1) }}
-{{ '{:>{}}'.format('a') }}
-{{ '{a}-{b}'.format_map({'a': 1, 'b': 2}) }} {{ '{:%}'.format(1) }} {{ '{:e}'.format(10) }} {{ '{:g}'.format(2) }} {{ '{:.3f}'.format(2) }} {{ '{:f}'.format(1e16) }} {{ '{}'.format(1e16) }} {{ '{:}'.format(1.0) }} {{ '{:.0f}'.format(2.5) }} {{ '{:5.1f}%'.format(99.95) }}
-{{ '{:08.3f}'.format(-3.14159) }} {{ '{:>+8}'.format(5) }} {{ '{:0>4}'.format(7) }} {{ '{:4}'.format(1.5) }}| {% set i = 'inf' %}{{ '{}'.format(i | float) }} {{ '{:06}'.format(i | float) }}
 ## functions
 {{ raise_exception('stop <here>') }}
 {{ raise_exception() }}
 {% if messages[0].role != 'user' %}{{ raise_exception('roles: ' ~ messages[0].role) }}{% endif %}
 a\nb\n{{ raise_exception("line " ~ 3) }}
 {{ strftime_now('%Y-%m-%d') }} {{ strftime_now('%d %b %Y, %A %j %%') }} {{ strftime_now('') }}|{{ strftime_now('%-d/%-m') }}|{{ strftime_now('%z%Z') }}|{{ strftime_now('é %y') }}
-{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.current }}{{ c.next() }}{{ c.next() }}{{ c.reset() }}{{ c.next() }}
-{% set j = joiner(', ') %}{% for x in l %}{{ j() }}{{ x }}{% endfor %}
-{{ cycler() }}
-{{ joiner('x') is callable }}
 {% set x = namespace %}{{ x(a=1).a }}
 ## errors of syntax
 {{ }}
@@ -501,3 +426,70 @@ a\nb\n{{ raise_exception("line " ~ 3) }}
 {{ .5 }}
 {{ ünïcode }}{% set ñ = 1 %}{{ ñ }}
 """
+
+# What Jinja2 does and Ashlar refuses, and what its message names.
+REFUSED = [
+    ('{{ s | filesizeformat }}', 'filesizeformat'),
+    ('{{ s | forceescape }}', 'forceescape'),
+    ("{{ s | groupby('a') }}", 'groupby'),
+    ('{{ s | pprint }}', 'pprint'),
+    ('{{ s | random }}', 'random'),
+    ('{{ s | slice(2) }}', 'slice'),
+    ('{{ s | striptags }}', 'striptags'),
+    ('{{ s | urlencode }}', 'urlencode'),
+    ('{{ s | urlize }}', 'urlize'),
+    ('{{ s | wordcount }}', 'wordcount'),
+    ('{{ s | wordwrap(5) }}', 'wordwrap'),
+    ('{{ s | xmlattr }}', 'xmlattr'),
+    ('{{ s.casefold() }}', 'casefold'),
+    ("{{ s.encode('utf8') }}", 'encode'),
+    ('{{ s.expandtabs() }}', 'expandtabs'),
+    ('{{ s.format_map(d) }}', 'format_map'),
+    ('{{ s.isascii() }}', 'isascii'),
+    ('{{ s.isdecimal() }}', 'isdecimal'),
+    ('{{ s.isidentifier() }}', 'isidentifier'),
+    ('{{ s.isnumeric() }}', 'isnumeric'),
+    ('{{ s.isprintable() }}', 'isprintable'),
+    ('{{ s.istitle() }}', 'istitle'),
+    ('{{ s.maketrans(d) }}', 'maketrans'),
+    ('{{ s.swapcase() }}', 'swapcase'),
+    ('{{ s.translate(d) }}', 'translate'),
+    ('{{ cycler(1, 2) }}', 'cycler'),
+    ("{{ joiner('-') }}", 'joiner'),
+    ('{{ lipsum() }}', 'lipsum'),
+    ('{{ self.x() }}', 'self'),
+    ("{% include 'x' %}", 'include'),
+    ("{% import 'x' as y %}", 'import'),
+    ("{% from 'x' import y %}", 'from'),
+    ("{% extends 'x' %}", 'extends'),
+    ('{% block a %}', 'block'),
+    ('{% autoescape true %}', 'autoescape'),
+    ("{{ '%x' % (5, 6) }}", '%x'),
+    ("{{ '%+d' % (5, 6) }}", '%+'),
+    ("{{ '%e' % (5, 6) }}", '%e'),
+    ("{{ '%g' % (5, 6) }}", '%g'),
+    ("{{ '%r' % (5, 6) }}", '%r'),
+    ("{{ '%c' % (5, 6) }}", '%c'),
+    ("{{ '%(a)s' % (5, 6) }}", '%('),
+    ("{{ '%*d' % (5, 6) }}", '%*'),
+    ("{{ '%.3d' % (5, 6) }}", 'precision'),
+    ("{{ '{!r}'.format(5, a=1) }}", '{!r}'),
+    ("{{ '{0.a}'.format(5, a=1) }}", '{0.a}'),
+    ("{{ '{:x}'.format(5, a=1) }}", "'x'"),
+    ("{{ '{:^9}'.format(5, a=1) }}", "'^9'"),
+    ("{{ '{:,}'.format(5, a=1) }}", "','"),
+    ("{{ '{:{}}'.format(5, a=1) }}", '{:{'),
+    ('{{ (5).real }}', 'real'),
+    ('{{ (5).bit_length() }}', 'bit_length'),
+    ('{{ big * 2 }}', 'beyond 64 bits'),
+    ('{{ -big * 2 - 1 }}', 'beyond 64 bits'),
+    ('{{ 2 ** 63 }}', 'beyond 64 bits'),
+    ('{{ 10 ** 20 }}', 'beyond 64 bits'),
+    ('{{ 12345678901234567890 }}', 'beyond 64 bits'),
+    ("{{ '12345678901234567890' | int }}", 'beyond 64 bits'),
+    ('{{ 1e20 | int }}', 'beyond 64 bits'),
+    ('{{ -(-big * 2) }}', 'beyond 64 bits'),
+    ('{{ huge + 1 }}', 'beyond 64 bits'),
+    ('{{ huge | float }}', 'beyond 64 bits'),
+    ('{{ [huge] | sum }}', 'beyond 64 bits'),
+]

@@ -1,13 +1,11 @@
-// Arithmetic and slices as Python has them.
+// Arithmetic and slices as Python has them, within 64 bits.
 #include <cmath>
 
-#include "jinja/interpreter.h"
+#include "jinja/builtin.h"
 #include "jinja/unicode.h"
 
 namespace ashlar::jinja {
 namespace {
-
-constexpr size_t kMaxBits = size_t{1} << 20;
 
 const char* symbol(Op op) {
   switch (op) {
@@ -26,19 +24,6 @@ const char* symbol(Op op) {
     default:
       return "** or pow()";
   }
-}
-
-[[noreturn]] void unsupported(Op op, const Value& a, const Value& b) {
-  raise("unsupported operand type(s) for {}: '{}' and '{}'", symbol(op), type_name(a),
-        type_name(b));
-}
-
-double to_float(const Value& value) {
-  if (value.is(Kind::floating)) return value.as_double();
-  if (!value.is(Kind::big)) return static_cast<double>(value.as_int64());
-  const double out = value.as_big().to_double();
-  if (std::isinf(out)) raise("int too large to convert to float");
-  return out;
 }
 
 // Python's float division: the quotient rounded down and the remainder with the divisor's sign.
@@ -61,153 +46,108 @@ void float_divide(double a, double b, double& quotient, double& remainder) {
   }
 }
 
-Value float_power(double a, double b) {
+double float_power(double a, double b) {
   if (a == 0 && b < 0) raise("0.0 cannot be raised to a negative power");
   if (a < 0 && std::isfinite(a) && std::isfinite(b) && b != std::floor(b)) {
-    throw Failure{"complex numbers are not supported", ErrorKind::unsupported};
+    refuse("complex numbers are");
   }
   const double out = std::pow(a, b);
   if (std::isinf(out) && std::isfinite(a) && std::isfinite(b))
     raise("(34, 'Numerical result out of range')");
-  return Value::floating(out);
+  return out;
 }
 
-Value float_arithmetic(Op op, double a, double b) {
-  double quotient, remainder;
+double float_arithmetic(Op op, double a, double b) {
+  double quotient = 0, remainder = 0;
   switch (op) {
     case Op::add:
-      return Value::floating(a + b);
+      return a + b;
     case Op::subtract:
-      return Value::floating(a - b);
+      return a - b;
     case Op::multiply:
-      return Value::floating(a * b);
-    case Op::divide:
-      if (b == 0) raise("float division by zero");
-      return Value::floating(a / b);
-    case Op::floor_divide:
-      if (b == 0) raise("float floor division by zero");
-      float_divide(a, b, quotient, remainder);
-      return Value::floating(quotient);
-    case Op::modulo:
-      if (b == 0) raise("float modulo");
-      float_divide(a, b, quotient, remainder);
-      return Value::floating(remainder);
-    default:
-      return float_power(a, b);
-  }
-}
-
-Value int_power(const BigInt& base, const BigInt& exponent) {
-  if (exponent.negative()) {
-    if (base.zero()) raise("0.0 cannot be raised to a negative power");
-    return float_power(to_float(Value::integer(base)), to_float(Value::integer(exponent)));
-  }
-  const auto small = base.small();
-  const bool unit = small && (*small == 0 || *small == 1 || *small == -1);
-  const auto count = exponent.small();
-  if (!unit && (!count || static_cast<size_t>(*count) > kMaxBits / base.bits() + 1)) {
-    throw Failure{"an integer of more than 2^20 bits", ErrorKind::resource};
-  }
-  if (unit) {
-    if (exponent.zero()) return Value::integer(1);
-    return Value::integer(*small == -1 && exponent.low_bits() % 2 == 0 ? 1 : *small);
-  }
-  BigInt out(1), square = base;
-  for (auto rest = static_cast<uint64_t>(*count); rest > 0; rest >>= 1) {
-    if (rest & 1) {
-      Budget::current()->step(out.bits() / 64 * square.bits() / 64 + 1);
-      out = out * square;
-    }
-    if (rest > 1) {
-      Budget::current()->step(square.bits() / 64 * square.bits() / 64 + 1);
-      square = square * square;
-    }
-  }
-  return Value::integer(out);
-}
-
-Value big_arithmetic(Op op, const BigInt& a, const BigInt& b) {
-  Budget::current()->step(1 + a.bits() / 64);
-  BigInt quotient, remainder;
-  switch (op) {
-    case Op::add:
-      return Value::integer(a + b);
-    case Op::subtract:
-      return Value::integer(a - b);
-    case Op::multiply:
-      Budget::current()->step(a.bits() / 64 * b.bits() / 64);
-      return Value::integer(a * b);
+      return a * b;
     case Op::power:
-      return int_power(a, b);
+      return float_power(a, b);
     default:
       break;
   }
-  if (b.zero()) {
-    raise("{}", op == Op::divide   ? "division by zero"
-                : op == Op::modulo ? "integer modulo by zero"
-                                   : "integer division or modulo by zero");
+  if (b == 0) {
+    raise("{}", op == Op::divide         ? "float division by zero"
+                : op == Op::floor_divide ? "float floor division by zero"
+                                         : "float modulo");
   }
-  Budget::current()->step(a.bits() / 64 * b.bits() / 64);
-  if (op == Op::divide) {
-    const double out = BigInt::true_divide(a, b);
-    if (std::isinf(out)) raise("integer division result too large for a float");
-    return Value::floating(out);
+  if (op == Op::divide) return a / b;
+  float_divide(a, b, quotient, remainder);
+  return op == Op::modulo ? remainder : quotient;
+}
+
+int64_t int_power(int64_t base, int64_t exponent) {
+  int64_t out = 1;
+  for (;;) {
+    if ((exponent & 1) != 0 && __builtin_mul_overflow(out, base, &out)) refuse(kBeyond64Bits);
+    exponent >>= 1;
+    if (exponent == 0) return out;
+    if (__builtin_mul_overflow(base, base, &base)) refuse(kBeyond64Bits);
   }
-  BigInt::divide(a, b, quotient, remainder);
-  return Value::integer(op == Op::modulo ? remainder : quotient);
 }
 
 Value int_arithmetic(Op op, int64_t a, int64_t b) {
-  int64_t out;
+  int64_t out = 0;
+  bool overflows = false;
   switch (op) {
     case Op::add:
-      if (!__builtin_add_overflow(a, b, &out)) return Value::integer(out);
+      overflows = __builtin_add_overflow(a, b, &out);
       break;
     case Op::subtract:
-      if (!__builtin_sub_overflow(a, b, &out)) return Value::integer(out);
+      overflows = __builtin_sub_overflow(a, b, &out);
       break;
     case Op::multiply:
-      if (!__builtin_mul_overflow(a, b, &out)) return Value::integer(out);
+      overflows = __builtin_mul_overflow(a, b, &out);
       break;
-    case Op::floor_divide:
-    case Op::modulo: {
-      if (b == 0 || b == -1) break;
-      int64_t quotient = a / b, remainder = a % b;
-      if (remainder != 0 && (remainder < 0) != (b < 0)) {
-        remainder += b;
-        --quotient;
+    case Op::power:
+      if (b < 0)
+        return Value::floating(float_power(static_cast<double>(a), static_cast<double>(b)));
+      out = int_power(a, b);
+      break;
+    default: {
+      if (b == 0) {
+        raise("{}", op == Op::divide   ? "division by zero"
+                    : op == Op::modulo ? "integer modulo by zero"
+                                       : "integer division or modulo by zero");
       }
-      return Value::integer(op == Op::modulo ? remainder : quotient);
+      if (op == Op::divide) {
+        return Value::floating(
+            static_cast<double>(static_cast<long double>(a) / static_cast<long double>(b)));
+      }
+      if (op == Op::modulo && b == -1) return Value::integer(0);
+      overflows = a == INT64_MIN && b == -1;
+      if (overflows) break;
+      const int64_t remainder = a % b;
+      const bool down = remainder != 0 && (remainder < 0) != (b < 0);
+      out = op == Op::modulo ? remainder + (down ? b : 0) : a / b - (down ? 1 : 0);
     }
-    case Op::divide: {
-      constexpr int64_t kExact = int64_t{1} << 53;
-      if (b == 0 || a > kExact || a < -kExact || b > kExact || b < -kExact) break;
-      return Value::floating(static_cast<double>(a) / static_cast<double>(b));
-    }
-    default:
-      break;
   }
-  return big_arithmetic(op, BigInt(a), BigInt(b));
+  if (overflows) refuse(kBeyond64Bits);
+  return Value::integer(out);
 }
 
 Value repeated(const Value& sequence, const Value& count) {
-  if (count.is(Kind::big)) raise("cannot fit 'int' into an index-sized integer");
-  const int64_t n = std::max<int64_t>(count.as_int64(), 0);
+  const int64_t n = std::max<int64_t>(to_index(count), 0);
   if (sequence.is(Kind::string)) return repeat_string(sequence, n);
   const auto& items = sequence.items();
   std::vector<Value> out;
-  if (!items.empty() && n > 0) {
-    if (static_cast<uint64_t>(n) > (uint64_t{1} << 32) / items.size()) {
-      throw Failure{"list too long", ErrorKind::resource};
-    }
-    Charge charge;
-    charge.take(items.size() * static_cast<size_t>(n) * sizeof(Value));
+  Charge charge;
+  charge.take_many(items.size() * sizeof(Value), static_cast<uint64_t>(n));
+  out.reserve(items.size() * static_cast<size_t>(n));
+  if (!items.empty()) {
     for (int64_t i = 0; i < n; ++i) out.insert(out.end(), items.begin(), items.end());
   }
   return sequence.is(Kind::list) ? Value::list(std::move(out)) : Value::tuple(std::move(out));
 }
 
 Value joined(const Value& a, const Value& b) {
+  Charge charge;
+  charge.take((a.items().size() + b.items().size()) * sizeof(Value));
   std::vector<Value> out = a.items();
   out.insert(out.end(), b.items().begin(), b.items().end());
   return a.is(Kind::list) ? Value::list(std::move(out)) : Value::tuple(std::move(out));
@@ -217,21 +157,19 @@ bool repeats(const Value& value) { return value.is(Kind::string) || value.is_seq
 
 }  // namespace
 
-Value arithmetic(Interpreter&, Op op, const Value& a, const Value& b) {
+Value arithmetic(Op op, const Value& a, const Value& b) {
   if (op == Op::modulo && a.is(Kind::string)) return format_percent(a, b);
   if (a.is(Kind::undefined)) raise_undefined(a);
   if (b.is(Kind::undefined)) raise_undefined(b);
   if (a.is_number() && b.is_number()) {
     if (a.is(Kind::floating) || b.is(Kind::floating))
-      return float_arithmetic(op, to_float(a), to_float(b));
-    if (a.is(Kind::big) || b.is(Kind::big)) return big_arithmetic(op, a.as_big(), b.as_big());
-    return int_arithmetic(op, a.as_int64(), b.as_int64());
+      return Value::floating(float_arithmetic(op, number_to_double(a), number_to_double(b)));
+    return int_arithmetic(op, to_int64(a), to_int64(b));
   }
   if (op == Op::add) {
     if (a.is(Kind::string) && b.is(Kind::string)) return concatenate(a, b);
     if (a.is_sequence() && a.kind() == b.kind()) return joined(a, b);
-    if (a.is(Kind::string)) raise("can only concatenate str (not \"{}\") to str", type_name(b));
-    if (a.is_sequence()) {
+    if (repeats(a)) {
       raise("can only concatenate {0} (not \"{1}\") to {0}", type_name(a), type_name(b));
     }
   }
@@ -241,32 +179,17 @@ Value arithmetic(Interpreter&, Op op, const Value& a, const Value& b) {
     if (repeats(a)) raise("can't multiply sequence by non-int of type '{}'", type_name(b));
     if (repeats(b)) raise("can't multiply sequence by non-int of type '{}'", type_name(a));
   }
-  if (a.as<DictView>() && b.as<DictView>() && op == Op::subtract) {
-    throw Failure{"sets are not supported", ErrorKind::unsupported};
-  }
-  unsupported(op, a, b);
+  if (a.as<DictView>() && b.as<DictView>() && op == Op::subtract) refuse("sets are");
+  raise("unsupported operand type(s) for {}: '{}' and '{}'", symbol(op), type_name(a),
+        type_name(b));
 }
 
 Value negated(const Value& value) {
   if (value.is(Kind::undefined)) raise_undefined(value);
   if (value.is(Kind::floating)) return Value::floating(-value.as_double());
   if (!value.is_int_like()) raise("bad operand type for unary -: '{}'", type_name(value));
-  return Value::integer(-value.as_big());
+  return int_arithmetic(Op::subtract, 0, to_int64(value));
 }
-
-namespace {
-
-// A bound of a slice; what does not fit 64 bits is as good as their limits.
-int64_t bound(const Value& value) {
-  if (value.is(Kind::undefined)) raise_undefined(value);
-  if (!value.is_int_like()) {
-    raise("slice indices must be integers or None or have an __index__ method");
-  }
-  if (!value.is(Kind::big)) return value.as_int64();
-  return value.as_big().negative() ? INT64_MIN : INT64_MAX;
-}
-
-}  // namespace
 
 Value slice(Interpreter& interpreter, const Value& value, const Value& start, const Value& stop,
             const Value& step) {
@@ -276,6 +199,12 @@ Value slice(Interpreter& interpreter, const Value& value, const Value& start, co
   if (!value.is(Kind::string) && !value.is_sequence() && !range) {
     raise("'{}' object is not subscriptable", type_name(value));
   }
+  // A bound that does not fit 64 bits is as good as their limits.
+  const auto bound = [](const Value& given) {
+    if (!given.is_int_like() && !given.is(Kind::undefined))
+      raise("slice indices must be integers or None or have an __index__ method");
+    return to_index(given);
+  };
   const auto size = static_cast<int64_t>(length(value));
   const int64_t by = step.is(Kind::none) ? 1 : std::max(bound(step), -INT64_MAX);
   if (by == 0) raise("slice step cannot be zero");
@@ -324,6 +253,7 @@ Value slice(Interpreter& interpreter, const Value& value, const Value& start, co
     return out.finish(text.markup);
   }
   std::vector<Value> out;
+  Budget::current()->step(static_cast<uint64_t>(count));
   for (int64_t i = 0; i < count; ++i)
     out.push_back(value.items()[static_cast<size_t>(from + i * by)]);
   return value.is(Kind::list) ? Value::list(std::move(out)) : Value::tuple(std::move(out));

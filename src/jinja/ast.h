@@ -2,7 +2,6 @@
 // up.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,7 +13,9 @@ namespace ashlar::jinja {
 using FilterFunction = Value (*)(Interpreter&, const Value& value, Args& args);
 using TestFunction = bool (*)(Interpreter&, const Value& value, Args& args);
 
-/// Null where Jinja has no such filter or test.
+/// Filters of Jinja's that are not here: they fail where they are reached, and say so.
+bool refused_filter(std::string_view name);
+/// Null where Jinja has no such filter or test, or it is refused.
 FilterFunction find_filter(std::string_view name);
 TestFunction find_test(std::string_view name);
 
@@ -88,11 +89,9 @@ enum class Statement : uint8_t {
   set_block,  // exprs: target, filter or null
   with,       // exprs: target, value, target, value ...
   scope,      // a body with its own variables (generation)
-  autoescape,
-  block,
   break_loop,
   continue_loop,
-  other_template,  // include, import, extends: always an error
+  refused,  // include, import, extends: always an error
 };
 
 /// What macros and call blocks take.
@@ -111,21 +110,20 @@ struct Node {
   std::vector<ExprPtr> exprs;
   std::vector<Body> branches;  // loop: body, else
   std::unique_ptr<Signature> signature;
-  std::string text;                    // block: name; other_template: tag
+  std::string text;                    // refused: tag
   std::vector<int> unset, unset_else;  // names that begin without a value in its scope
   bool recursive = false;
-  bool scoped = false;
 };
 
 struct Program {
   Body body;
-  std::vector<std::string> names;  // by number
-  std::map<std::string, const Node*> blocks;
+  std::vector<std::string> names;     // by number
+  std::vector<std::string> literals;  // its text between tags and its string literals
   std::vector<int> unset;  // names that begin without a value, whatever is given from outside
 };
 
 /// The number of a name that the interpreter itself uses; every program has them.
-enum Name : int { kLoop, kCaller, kVarargs, kKwargs, kSelf, kFirstFree };
+enum Name : int { kLoop, kCaller, kVarargs, kKwargs, kFirstFree };
 
 /// Fills in what is unset.
 void find_unset(Program& program);

@@ -17,7 +17,8 @@ Value forbidden(const Value& object, std::string_view name) {
       fmt::format("access to attribute '{}' of '{}' object is unsafe.", name, type_name(object)));
 }
 
-Value view(Interpreter& interpreter, const Value& dict, DictView::Part part, const Args& args) {
+template <DictView::Part part>
+Value view(Interpreter& interpreter, const Value& dict, Args& args) {
   no_arguments("method", args);
   auto* out = interpreter.make<DictView>();
   out->part = part;
@@ -69,43 +70,6 @@ Value same(Interpreter&, const Value& self, Args& args) {
   return self;
 }
 
-std::optional<Value> number_attribute(Interpreter& interpreter, const Value& self,
-                                      std::string_view name) {
-  const bool real = self.is(Kind::floating);
-  const Value plain = real ? self : Value::integer(self.as_big());
-  const auto method = [&](auto&& compute) {
-    return interpreter.function(std::string(name), [plain, compute](Interpreter&, Args& args) {
-      no_arguments("method", args);
-      return compute(plain);
-    });
-  };
-  if (name == "real") return plain;
-  if (name == "imag") return real ? Value::floating(0) : Value::integer(0);
-  if (name == "conjugate") return method([](const Value& v) { return v; });
-  if (real) {
-    if (name == "is_integer") {
-      return method([](const Value& v) {
-        return Value::boolean(std::isfinite(v.as_double()) &&
-                              v.as_double() == std::floor(v.as_double()));
-      });
-    }
-    return std::nullopt;
-  }
-  if (name == "numerator") return plain;
-  if (name == "denominator") return Value::integer(1);
-  if (name == "bit_length") {
-    return method(
-        [](const Value& v) { return Value::integer(static_cast<int64_t>(v.as_big().bits())); });
-  }
-  if (name == "bit_count") {
-    return method([](const Value& v) {
-      std::string bits = v.as_big().to_string(2);
-      return Value::integer(std::count(bits.begin(), bits.end(), '1'));
-    });
-  }
-  return std::nullopt;
-}
-
 std::optional<Value> loop_attribute(Interpreter& interpreter, Loop& loop, std::string_view name) {
   if (name == "index") return Value::integer(loop.index0 + 1);
   if (name == "index0") return Value::integer(loop.index0);
@@ -140,45 +104,6 @@ std::optional<Value> loop_attribute(Interpreter& interpreter, Loop& loop, std::s
   return std::nullopt;
 }
 
-std::optional<Value> cycler_attribute(Interpreter& interpreter, Cycler& cycler,
-                                      std::string_view name) {
-  if (name == "current") return cycler.items[cycler.position];
-  if (name == "items") return Value::tuple(cycler.items);
-  if (name == "pos") return Value::integer(static_cast<int64_t>(cycler.position));
-  if (name == "next") {
-    return interpreter.function("next", [&cycler](Interpreter&, Args& args) {
-      no_arguments("next", args);
-      const Value out = cycler.items[cycler.position];
-      cycler.position = (cycler.position + 1) % cycler.items.size();
-      return out;
-    });
-  }
-  if (name == "reset") {
-    return interpreter.function("reset", [&cycler](Interpreter&, Args& args) {
-      no_arguments("reset", args);
-      cycler.position = 0;
-      return Value();
-    });
-  }
-  return std::nullopt;
-}
-
-std::optional<Value> macro_attribute(const Macro& macro, std::string_view name) {
-  const Signature& signature = *macro.signature;
-  if (name == "name") return signature.name.empty() ? Value() : Value::string(signature.name);
-  if (name == "arguments") {
-    std::vector<Value> out;
-    for (const auto& [parameter, id] : signature.parameters)
-      out.push_back(Value::string(parameter));
-    return Value::tuple(std::move(out));
-  }
-  if (name == "catch_kwargs") return Value::boolean(signature.takes_kwargs);
-  if (name == "catch_varargs") return Value::boolean(signature.takes_varargs);
-  if (name == "caller") return Value::boolean(signature.takes_caller);
-  if (name == "explicit_caller") return Value::boolean(signature.explicit_caller);
-  return std::nullopt;
-}
-
 std::optional<Value> object_attribute(Interpreter& interpreter, const Value& object,
                                       std::string_view name) {
   if (auto* ns = object.as<Namespace>()) {
@@ -186,19 +111,8 @@ std::optional<Value> object_attribute(Interpreter& interpreter, const Value& obj
     return found ? std::optional(*found) : std::nullopt;
   }
   if (auto* loop = object.as<Loop>()) return loop_attribute(interpreter, *loop, name);
-  if (auto* cycler = object.as<Cycler>()) return cycler_attribute(interpreter, *cycler, name);
-  if (const auto* macro = object.as<Macro>()) return macro_attribute(*macro, name);
-  if (const auto* joiner = object.as<Joiner>()) {
-    if (name == "sep") return joiner->separator;
-    if (name == "used") return Value::boolean(joiner->used);
-    return std::nullopt;
-  }
-  if (object.as<Blocks>()) return interpreter.block(name);
-  if (const auto* range = object.as<Range>()) {
-    if (name == "start") return Value::integer(range->start);
-    if (name == "stop") return Value::integer(range->stop);
-    if (name == "step") return Value::integer(range->step);
-  }
+  if (const auto* macro = object.as<Macro>(); macro && name == "name")
+    return macro->signature->name.empty() ? Value() : Value::string(macro->signature->name);
   if (const auto* function = object.as<Function>();
       function && function->name == "dict" && name == "fromkeys") {
     return interpreter.function("fromkeys", [](Interpreter& self, Args& args) {
@@ -215,21 +129,9 @@ Method container_method(const Value& object, std::string_view name) {
     if (name == "get") return dict_get;
     if (name == "copy") return same;
     if (name == "fromkeys") return dict_from_keys;
-    if (name == "keys") {
-      return [](Interpreter& i, const Value& s, Args& a) {
-        return view(i, s, DictView::Part::keys, a);
-      };
-    }
-    if (name == "values") {
-      return [](Interpreter& i, const Value& s, Args& a) {
-        return view(i, s, DictView::Part::values, a);
-      };
-    }
-    if (name == "items") {
-      return [](Interpreter& i, const Value& s, Args& a) {
-        return view(i, s, DictView::Part::items, a);
-      };
-    }
+    if (name == "keys") return view<DictView::Part::keys>;
+    if (name == "values") return view<DictView::Part::values>;
+    if (name == "items") return view<DictView::Part::items>;
     return nullptr;
   }
   if (object.is_sequence() || object.as<Range>()) {
@@ -245,28 +147,21 @@ std::optional<Value> python_attribute(Interpreter& interpreter, const Value& obj
   static constexpr const char* kListChanges[] = {"append", "clear", "pop",    "reverse",
                                                  "insert", "sort",  "extend", "remove"};
   static constexpr const char* kDictChanges[] = {"clear", "pop", "popitem", "setdefault", "update"};
-  static constexpr const char* kEverywhere[] = {
-      "__class__",  "__delattr__",   "__dir__",          "__doc__",
-      "__eq__",     "__format__",    "__ge__",           "__getattribute__",
-      "__gt__",     "__hash__",      "__init__",         "__init_subclass__",
-      "__le__",     "__lt__",        "__ne__",           "__new__",
-      "__reduce__", "__reduce_ex__", "__repr__",         "__setattr__",
-      "__sizeof__", "__str__",       "__subclasshook__", "__getstate__"};
-  if (name.starts_with("__") && !object.as<Namespace>() && one_of(name, kEverywhere))
-    return forbidden(object, name);
   if (object.is(Kind::list) && one_of(name, kListChanges)) return forbidden(object, name);
   if (object.is(Kind::dict) && one_of(name, kDictChanges)) return forbidden(object, name);
-  if (object.is_number()) return number_attribute(interpreter, object, name);
+  if (object.is_number()) {
+    static constexpr const char* kOfNumbers[] = {
+        "real",       "imag",      "conjugate",        "numerator", "denominator",
+        "bit_length", "bit_count", "as_integer_ratio", "hex",       "is_integer"};
+    if (one_of(name, kOfNumbers)) refuse(fmt::format("the attribute '{}' of numbers is", name));
+    return std::nullopt;
+  }
   const Method method =
       object.is(Kind::string) ? string_method(name) : container_method(object, name);
   if (method) {
     return interpreter.function(std::string(name), [object, method](Interpreter& self, Args& args) {
       return method(self, object, args);
     });
-  }
-  if (object.is(Kind::tuple) && object.named_group()) {
-    if (name == "grouper") return object.items()[0];
-    if (name == "list") return object.items()[1];
   }
   if (object.is(Kind::object)) return object_attribute(interpreter, object, name);
   return std::nullopt;

@@ -49,7 +49,20 @@ int64_t to_index(const Value& value) {
   if (!value.is_int_like())
     raise("'{}' object cannot be interpreted as an integer", type_name(value));
   if (!value.is(Kind::big)) return value.as_int64();
-  return value.as_big().negative() ? INT64_MIN : INT64_MAX;
+  return value.as_digits()[0] == '-' ? INT64_MIN : INT64_MAX;
+}
+
+int64_t to_int64(const Value& value) {
+  if (value.is(Kind::big)) refuse(kBeyond64Bits);
+  return value.as_int64();
+}
+
+int64_t int_of_double(double value) {
+  if (!std::isfinite(value))
+    raise("cannot convert float {} to integer", std::isnan(value) ? "NaN" : "infinity");
+  constexpr double kLimit = 9223372036854775808.0;
+  if (value >= kLimit || value < -kLimit) refuse(kBeyond64Bits);
+  return static_cast<int64_t>(value);
 }
 
 namespace {
@@ -123,7 +136,7 @@ std::optional<double> parse_float(std::string_view text) {
   return negative ? -value : value;
 }
 
-std::optional<Value> parse_int(std::string_view text, int base) {
+std::optional<int64_t> parse_int(std::string_view text, int base) {
   if (base != 0 && (base < 2 || base > 36)) return std::nullopt;
   auto plain = plain_number(text);
   if (!plain) return std::nullopt;
@@ -142,25 +155,19 @@ std::optional<Value> parse_int(std::string_view text, int base) {
     }
   }
   if (base == 0) base = 10;
-  if (rest.empty() || (rest.size() > 4300 && (base & (base - 1)) != 0) || rest.size() > 20000)
-    return std::nullopt;
-  for (const char c : rest) {
-    const int lower = c | 0x20;
-    const int digit = c >= '0' && c <= '9'           ? c - '0'
-                      : lower >= 'a' && lower <= 'z' ? lower - 'a' + 10
-                                                     : 99;
-    if (digit >= base) return std::nullopt;
-  }
-  const BigInt value = BigInt::from_digits(rest, base);
-  return Value::integer(negative ? -value : value);
+  int64_t value = 0;
+  const std::string digits = (negative ? "-" : "") + std::string(rest);
+  if (rest.empty() || rest[0] == '-') return std::nullopt;
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
+  if (end != digits.data() + digits.size()) return std::nullopt;
+  if (error == std::errc::result_out_of_range) refuse(kBeyond64Bits);
+  return value;
 }
 
 double number_to_double(const Value& number) {
   if (number.is(Kind::floating)) return number.as_double();
-  if (!number.is(Kind::big)) return static_cast<double>(number.as_int64());
-  const double out = number.as_big().to_double();
-  if (std::isinf(out)) raise("int too large to convert to float");
-  return out;
+  return static_cast<double>(to_int64(number));
 }
 
 std::optional<double> to_float(const Value& value) {
@@ -172,40 +179,37 @@ std::optional<double> to_float(const Value& value) {
 namespace {
 
 // `value` rounded half to even at 10^power, power > 0.
-Value round_int(const BigInt& value, int64_t power) {
-  const auto decimal_digits = static_cast<int64_t>(value.bits() / 3 + 2);
-  if (power > decimal_digits) return Value::integer(0);
-  BigInt unit(1), quotient, remainder;
-  for (int64_t i = 0; i < power; ++i) unit = unit * BigInt(10);
-  BigInt::divide(value, unit, quotient, remainder);
-  const auto order = remainder + remainder <=> unit;
-  if (order > 0 || (order == 0 && quotient.low_bits() % 2 == 1)) quotient = quotient + BigInt(1);
-  return Value::integer(quotient * unit);
+int64_t round_int(int64_t value, int64_t power) {
+  if (power > 19) return 0;
+  __int128 unit = 1;
+  for (int64_t i = 0; i < power; ++i) unit *= 10;
+  __int128 rest = value % unit, down = value - rest;
+  if (rest < 0) rest += unit, down -= unit;
+  if (2 * rest > unit || (2 * rest == unit && down / unit % 2 != 0)) down += unit;
+  if (down > INT64_MAX || down < INT64_MIN) refuse(kBeyond64Bits);
+  return static_cast<int64_t>(down);
 }
 
 double round_double(double value, int64_t digits) {
-  if (!std::isfinite(value) || value == 0) return value;
-  if (digits > 323) return value;
+  constexpr int64_t kMost = 323;  // the smallest number has no more
+  if (!std::isfinite(value) || value == 0 || digits > kMost) return value;
+  std::string text;
   if (digits >= 0) {
-    const std::string text = fmt::format("{:.{}f}", value, static_cast<int>(digits));
-    return std::strtod(text.c_str(), nullptr);
+    text = fmt::format("{:.{}f}", value, static_cast<int>(digits));
+  } else {
+    // The digits that stay of those before the point; none: half a unit or less is nothing.
+    const auto before =
+        static_cast<int64_t>(fmt::format("{:.0f}", std::trunc(std::fabs(value))).size());
+    const int64_t kept = before + std::max(digits, -2 * kMost);
+    const bool more = kept == 0 && std::fabs(value) > 5 * std::pow(10.0, before - 1);
+    if (kept > 0)
+      text = fmt::format("{:.{}e}", value, static_cast<int>(kept - 1));
+    else
+      text = more ? fmt::format("{}1e{}", value < 0 ? "-" : "", before) : value < 0 ? "-0" : "0";
   }
-  if (digits < -310) return std::copysign(0.0, value);
-  // Exactly: the integral part, and half a unit more where a fraction decides a tie.
-  const double whole = std::trunc(value);
-  const BigInt exact = BigInt::from_double(whole) * BigInt(2) + BigInt(whole == value ? 0
-                                                                       : value > 0    ? 1
-                                                                                      : -1);
-  BigInt unit(2), quotient, remainder;
-  for (int64_t i = 0; i < -digits; ++i) unit = unit * BigInt(10);
-  BigInt::divide(exact, unit, quotient, remainder);
-  const auto order = remainder + remainder <=> unit;
-  if (order > 0 || (order == 0 && quotient.low_bits() % 2 == 1)) quotient = quotient + BigInt(1);
-  BigInt out = quotient;
-  for (int64_t i = 0; i < -digits; ++i) out = out * BigInt(10);
-  const double rounded = out.to_double();
-  if (std::isinf(rounded)) raise("rounded value too large to represent");
-  return rounded == 0 ? std::copysign(0.0, value) : rounded;
+  const double out = std::strtod(text.c_str(), nullptr);
+  if (std::isinf(out)) raise("rounded value too large to represent");
+  return out;
 }
 
 }  // namespace
@@ -215,14 +219,12 @@ Value round_number(const Value& number, const Value& digits, bool has_digits) {
   const bool whole = !has_digits || digits.is(Kind::none);
   const int64_t places = whole ? 0 : to_index(digits);
   if (!number.is(Kind::floating)) {
-    if (places >= 0) return Value::integer(number.as_big());
-    return round_int(number.as_big(), places == INT64_MIN ? INT64_MAX : -places);
+    if (places >= 0) return Value::integer(to_int64(number));
+    return Value::integer(round_int(to_int64(number), -std::max<int64_t>(places, -100)));
   }
   const double value = number.as_double();
   if (!whole) return Value::floating(round_double(value, places));
-  if (!std::isfinite(value))
-    raise("cannot convert float {} to integer", std::isnan(value) ? "NaN" : "infinity");
-  return Value::integer(BigInt::from_double(std::nearbyint(value)));
+  return Value::integer(int_of_double(std::nearbyint(value)));
 }
 
 std::vector<Value> sorted(std::vector<Value> items, const std::function<Value(const Value&)>& key,
@@ -271,7 +273,7 @@ Value attribute_path(Interpreter& interpreter, const Value& item, const Value& p
     if (digits) {
       const auto index = parse_int(part, 10);
       if (!index) raise("invalid literal for int() with base 10: {}", repr_string(part));
-      step(*index);
+      step(Value::integer(*index));
     } else {
       step(Value::string(part));
     }
@@ -279,7 +281,5 @@ Value attribute_path(Interpreter& interpreter, const Value& item, const Value& p
     begin = end + 1;
   }
 }
-
-Value soft_str(const Value& value) { return to_str(value); }
 
 }  // namespace ashlar::jinja

@@ -43,11 +43,14 @@ void no_arguments(std::string_view function, const Args& args);
 int64_t to_index(const Value& value);
 /// float(value), or nothing where Python raises TypeError or ValueError.
 std::optional<double> to_float(const Value& value);
-/// int(text, base), or nothing where Python raises.
-std::optional<Value> parse_int(std::string_view text, int base);
+/// int(text, base), or nothing where Python raises. Refuses what is beyond 64 bits.
+std::optional<int64_t> parse_int(std::string_view text, int base);
 std::optional<double> parse_float(std::string_view text);
-/// float(number); raises OverflowError for large ones.
+/// float(number) and int(number) of numbers; refuse integers beyond 64 bits.
 double number_to_double(const Value& number);
+int64_t to_int64(const Value& integer);
+/// int(value): towards zero.
+int64_t int_of_double(double value);
 
 /// Stable, by `key` of every item. Raises where keys do not compare.
 std::vector<Value> sorted(std::vector<Value> items, const std::function<Value(const Value&)>& key,
@@ -59,44 +62,41 @@ Value ignore_case(const Value& value);
 Value attribute_path(Interpreter& interpreter, const Value& item, const Value& path,
                      const Value* otherwise = nullptr);
 
-/// str(value) with the value's mark of escape kept.
-Value soft_str(const Value& value);
-
 /// round(number, digits) as Python does.
 Value round_number(const Value& number, const Value& digits, bool has_digits);
 
 /// Python's json.dumps with Transformers' defaults.
 Value to_json(const Value& value, const Args& args);
 
-/// pprint.pformat(value)
-Value pretty(const Value& value);
-
-/// A float in a given number of digits, as Python's format() writes it: 'e', 'f' or 'g' (any case),
-/// `alternate` keeps the point.
-std::string format_float(double value, char type, int precision, bool alternate);
-/// format(value, spec)
-Value format_value(const Value& value, const Value& spec);
-
 /// Filters of one file each; find_filter looks through them.
-struct FilterEntry {
-  const char* name;
-  FilterFunction function;
-};
 FilterFunction find_text_filter(std::string_view name);
 FilterFunction find_list_filter(std::string_view name);
-Value filter_urlize(Interpreter& interpreter, const Value& value, Args& args);
-Value filter_wordwrap(Interpreter& interpreter, const Value& value, Args& args);
+
+template <class Function>
+struct Entry {
+  const char* name;
+  Function function;
+};
+
+/// The function of that name in a table, or null.
+template <class Function, size_t N>
+Function look_up(const Entry<Function> (&table)[N], std::string_view name) {
+  for (const auto& [known, function] : table) {
+    if (name == known) return function;
+  }
+  return nullptr;
+}
 
 /// Methods that filters use too.
 Value split_lines(const Value& text, bool keep_ends);
 Value strip(const Value& text, const Value& chars, bool left, bool right);
 Value replace(const Value& text, const Value& old, const Value& with, int64_t count);
-Value map_case(const Value& text,
-               char how);  // 'u'pper, 'l'ower, 'c'apitalize, 't'itle, 's'wapcase, 'f'old
+/// `how`: 'u'pper, 'l'ower, 'c'apitalize or 't'itle.
+Value map_case(const Value& text, char how);
 bool all_chars(const Str& text, bool (*holds)(uint32_t));  // and there is one
 bool is_case(const Str& text, bool upper);
-bool is_titled(const Str& text);
 Value join(const Value& separator, const Value& iterable);
-Value centered(const Value& text, int64_t width, const Value& fill);
+/// In `width` characters, with `fill` on the left, on the right or on both sides.
+Value padded(const Value& text, int64_t width, const Value& fill, bool left, bool right);
 
 }  // namespace ashlar::jinja

@@ -1,4 +1,5 @@
 // What Python's strings answer about the case and the kind of their characters.
+#include "base/utf8.h"
 #include "jinja/builtin.h"
 #include "jinja/unicode.h"
 
@@ -10,8 +11,7 @@ namespace {
 bool final_sigma(std::string_view text, size_t at) {
   bool before = false;
   for (size_t i = at; i > 0 && !before;) {
-    do --i;
-    while (i > 0 && (static_cast<unsigned char>(text[i]) & 0xc0) == 0x80);
+    i = utf8::previous(text, i);
     const uint32_t c = char_at(text, i);
     if (is_case_ignorable(c)) continue;
     if (!is_cased(c)) return false;
@@ -28,7 +28,7 @@ bool final_sigma(std::string_view text, size_t at) {
 void append_lower_at(std::string_view text, size_t at, std::string& out) {
   const uint32_t c = char_at(text, at);
   if (c == 0x3a3)
-    append_utf8(final_sigma(text, at) ? 0x3c2 : 0x3c3, out);
+    utf8::append(final_sigma(text, at) ? 0x3c2 : 0x3c3, out);
   else
     append_lower(c, out);
 }
@@ -52,29 +52,18 @@ Value map_case(const Value& value, char how) {
       case 'l':
         append_lower_at(text, at, mapped);
         break;
-      case 'f':
-        append_folded(c, mapped);
-        break;
       case 'c':
         if (at == 0)
           append_title(c, mapped);
         else
           append_lower_at(text, at, mapped);
         break;
-      case 't':
+      default:
         if (previous_cased)
           append_lower_at(text, at, mapped);
         else
           append_title(c, mapped);
         previous_cased = is_cased(c);
-        break;
-      default:
-        if (is_upper(c))
-          append_lower_at(text, at, mapped);
-        else if (is_lower(c))
-          append_upper(c, mapped);
-        else
-          append_utf8(c, mapped);
         break;
     }
     const size_t size = char_size(text, at);
@@ -100,23 +89,6 @@ bool is_case(const Str& text, bool upper) {
     const uint32_t c = char_at(text.bytes, at);
     if (is_title(c) || (upper ? is_lower(c) : is_upper(c))) return false;
     cased |= upper ? is_upper(c) : is_lower(c);
-  }
-  return cased;
-}
-
-bool is_titled(const Str& text) {
-  bool cased = false, previous = false;
-  for (size_t at = 0; at < text.bytes.size(); at += char_size(text.bytes, at)) {
-    const uint32_t c = char_at(text.bytes, at);
-    if (is_upper(c) || is_title(c)) {
-      if (previous) return false;
-      previous = cased = true;
-    } else if (is_lower(c)) {
-      if (!previous) return false;
-      cased = true;
-    } else {
-      previous = false;
-    }
   }
   return cased;
 }

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <functional>
 
-#include "jinja/value.h"
+#include "jinja/string.h"
 
 namespace ashlar::jinja {
 namespace {
@@ -42,14 +42,28 @@ bool equal_objects(const Value& a, const Value& b) {
   return false;
 }
 
-int compare_big_and_double(const BigInt& a, double b) {
-  if (std::isinf(b)) return b > 0 ? -1 : 1;
-  const BigInt whole = BigInt::from_double(b);
-  const auto order = a <=> whole;
-  if (order < 0) return -1;
-  if (order > 0) return 1;
-  const double rest = b - std::trunc(b);
-  return rest > 0 ? -1 : rest < 0 ? 1 : 0;
+template <class T>
+int order_of(const T& a, const T& b) {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+int order_of_integers(const Value& a, const Value& b) {
+  if (!a.is(Kind::big) && !b.is(Kind::big)) return order_of(a.as_int64(), b.as_int64());
+  const std::string x = int_digits(a), y = int_digits(b);
+  const bool x_negative = x[0] == '-', y_negative = y[0] == '-';
+  if (x_negative != y_negative) return x_negative ? -1 : 1;
+  const int order = x.size() != y.size() ? order_of(x.size(), y.size()) : order_of(x, y);
+  return x_negative ? -order : order;
+}
+
+// Against a double of such size its nearest double decides.
+int order_of_integer_and_double(const Value& a, double b) {
+  constexpr double kLimit = 9223372036854775808.0;
+  if (a.is(Kind::big)) return order_of(std::strtod(a.as_digits().c_str(), nullptr), b);
+  if (b >= kLimit) return -1;
+  if (b < -kLimit) return 1;
+  const int order = order_of(a.as_int64(), static_cast<int64_t>(b));
+  return order != 0 ? order : order_of(0.0, b - std::trunc(b));
 }
 
 }  // namespace
@@ -57,16 +71,10 @@ int compare_big_and_double(const BigInt& a, double b) {
 int compare_numbers(const Value& a, const Value& b) {
   const bool a_float = a.is(Kind::floating), b_float = b.is(Kind::floating);
   if ((a_float && std::isnan(a.as_double())) || (b_float && std::isnan(b.as_double()))) return 2;
-  if (a_float && b_float) {
-    return a.as_double() < b.as_double() ? -1 : a.as_double() > b.as_double() ? 1 : 0;
-  }
-  if (a_float) return -compare_big_and_double(b.as_big(), a.as_double());
-  if (b_float) return compare_big_and_double(a.as_big(), b.as_double());
-  if (!a.is(Kind::big) && !b.is(Kind::big)) {
-    return a.as_int64() < b.as_int64() ? -1 : a.as_int64() > b.as_int64() ? 1 : 0;
-  }
-  const auto order = a.as_big() <=> b.as_big();
-  return order < 0 ? -1 : order > 0 ? 1 : 0;
+  if (a_float && b_float) return order_of(a.as_double(), b.as_double());
+  if (a_float) return -order_of_integer_and_double(b, a.as_double());
+  if (b_float) return order_of_integer_and_double(a, b.as_double());
+  return order_of_integers(a, b);
 }
 
 bool identical(const Value& a, const Value& b) {
@@ -124,10 +132,17 @@ bool less(const Value& a, const Value& b) {
     return x.size() < y.size();
   }
   const auto *v = a.as<DictView>(), *w = b.as<DictView>();
-  if (v && w && v->part != DictView::Part::values && w->part != DictView::Part::values) {
-    throw Failure{"comparing the views of dicts by size is not supported", ErrorKind::unsupported};
-  }
+  if (v && w && v->part != DictView::Part::values && w->part != DictView::Part::values)
+    refuse("comparing the views of dicts by size is");
   raise("'<' not supported between instances of '{}' and '{}'", type_name(a), type_name(b));
+}
+
+bool ordered(const Value& a, const Value& b, bool or_equal) {
+  if (a.is_number() && b.is_number()) {
+    const int order = compare_numbers(a, b);
+    return order == -1 || (or_equal && order == 0);
+  }
+  return or_equal ? !less(b, a) : less(a, b);
 }
 
 bool contains(const Value& container, const Value& item) {
@@ -160,6 +175,7 @@ bool contains(const Value& container, const Value& item) {
 }
 
 size_t hash(const Value& value) {
+  if (Budget* budget = Budget::current()) budget->step();
   switch (value.kind()) {
     case Kind::undefined:
       return 2;
@@ -169,7 +185,7 @@ size_t hash(const Value& value) {
     case Kind::integer:
       return std::hash<int64_t>()(value.as_int64()) * 0x9e3779b97f4a7c15u;
     case Kind::big:
-      return std::hash<double>()(value.as_big().to_double());
+      return std::hash<double>()(std::strtod(value.as_digits().c_str(), nullptr));
     case Kind::floating: {
       const double number = value.as_double();
       if (std::fabs(number) < 9e18 && number == std::trunc(number)) {

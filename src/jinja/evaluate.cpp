@@ -3,6 +3,24 @@
 
 namespace ashlar::jinja {
 
+bool refused_filter(std::string_view name) {
+  for (const char* other :
+       {"filesizeformat", "forceescape", "groupby", "pprint", "random", "slice", "striptags",
+        "urlencode", "urlize", "wordcount", "wordwrap", "xmlattr"}) {
+    if (name == other) return true;
+  }
+  return false;
+}
+
+namespace {
+
+[[noreturn]] void no_filter(std::string_view name) {
+  if (refused_filter(name)) refuse(fmt::format("the filter '{}' is", name));
+  raise("No filter named '{}'.", name);
+}
+
+}  // namespace
+
 Interpreter::Interpreter(const Program& program, std::function<std::tm()> now)
     : program_(program), now_(std::move(now)), root_(program.names.size()) {}
 
@@ -101,7 +119,7 @@ Value Interpreter::eval(const Expr& expr) {
       const Value left = eval(*expr.children[0]);
       const Value right = eval(*expr.children[1]);
       line_ = expr.line;
-      return arithmetic(*this, expr.op, left, right);
+      return arithmetic(expr.op, left, right);
     }
   }
 }
@@ -137,8 +155,6 @@ Value Interpreter::eval_compare(const Expr& expr) {
   for (size_t i = 0; i < expr.comparisons.size(); ++i) {
     Value right = eval(*expr.children[i + 1]);
     line_ = expr.line;
-    const bool both_numbers = left.is_number() && right.is_number();
-    const int order = both_numbers ? compare_numbers(left, right) : 0;
     bool holds = false;
     switch (expr.comparisons[i]) {
       case Comparison::eq:
@@ -148,16 +164,16 @@ Value Interpreter::eval_compare(const Expr& expr) {
         holds = !equal(left, right);
         break;
       case Comparison::lt:
-        holds = both_numbers ? order == -1 : less(left, right);
+        holds = ordered(left, right, false);
         break;
       case Comparison::gt:
-        holds = both_numbers ? order == 1 : less(right, left);
+        holds = ordered(right, left, false);
         break;
       case Comparison::le:
-        holds = both_numbers ? order == -1 || order == 0 : !less(right, left);
+        holds = ordered(left, right, true);
         break;
       case Comparison::ge:
-        holds = both_numbers ? order == 1 || order == 0 : !less(left, right);
+        holds = ordered(right, left, true);
         break;
       case Comparison::in:
         holds = contains(right, left);
@@ -173,16 +189,9 @@ Value Interpreter::eval_compare(const Expr& expr) {
 }
 
 Value Interpreter::eval_concat(const Expr& expr) {
-  std::vector<Value> parts;
-  bool markup = false;
-  for (const auto& child : expr.children) {
-    parts.push_back(to_str(eval(*child)));
-    markup |= parts.back().as_str().markup;
-  }
-  markup &= autoescape_;
   Text out;
-  for (const auto& part : parts) out.append((markup ? escape_html(part) : part).as_str());
-  return out.finish(markup);
+  for (const auto& child : expr.children) out.append(eval(*child));
+  return out.finish();
 }
 
 Value Interpreter::eval_item(const Expr& expr) {
@@ -266,12 +275,6 @@ Value Interpreter::call(const Value& callee, Args& args) {
     if (args.positional.size() != 1 || !args.named.empty()) raise("loop() takes one argument");
     return call_loop(*loop, args.positional[0]);
   }
-  if (auto* joiner = callee.as<Joiner>()) {
-    if (!args.positional.empty() || !args.named.empty()) raise("a joiner takes no arguments");
-    if (joiner->used) return joiner->separator;
-    joiner->used = true;
-    return Value::string("");
-  }
   raise("'{}' object is not callable", type_name(callee));
 }
 
@@ -283,7 +286,7 @@ Value Interpreter::eval_filter(const Expr& expr, const Value* input) {
           : *input;
   Args args = eval_args(*expr.args);
   line_ = expr.line;
-  if (!expr.filter) raise("No filter named '{}' found.", expr.text);
+  if (!expr.filter) no_filter(expr.text);
   return expr.filter(*this, value, args);
 }
 
@@ -297,7 +300,7 @@ Value Interpreter::eval_test(const Expr& expr) {
 
 Value Interpreter::filter(std::string_view name, const Value& value, Args& args) {
   const FilterFunction found = find_filter(name);
-  if (!found) raise("No filter named '{}'.", name);
+  if (!found) no_filter(name);
   return found(*this, value, args);
 }
 

@@ -44,11 +44,8 @@ class Interpreter {
   Value item(const Value& object, const Value& key);
   Value filter(std::string_view name, const Value& value, Args& args);
   bool test(std::string_view name, const Value& value, Args& args);
-  bool autoescape() const { return autoescape_; }
   Value call_macro(const Macro& macro, Args& args);
   Value call_loop(Loop& loop, const Value& iterable);
-  /// self.name: a function that renders the block; undefined where there is none.
-  Value block(std::string_view name);
 
  private:
   enum class Flow { normal, break_loop, continue_loop };
@@ -80,11 +77,8 @@ class Interpreter {
   Flow exec_captured(const Node& node);
   void exec_with(const Node& node, Flow& flow);
   void exec_call_block(const Node& node);
-  void exec_block(const Node& node);
-  Value render_block(const Node& node);
   Value make_macro(const Node& node);
   void open_loop(Loop& loop, const Node& node, const Value& iterable, Scope* scope);
-  void emit(const Value& value);
 
   Scope* open_scope(Scope* parent);
   void close_scope(Scope* scope);
@@ -98,7 +92,6 @@ class Interpreter {
   Scope* scope_ = nullptr;                  // null: the outermost
   Text* out_ = nullptr;
   int line_ = 1;
-  bool autoescape_ = false;
 };
 
 /// The functions that every template has: range, dict, namespace, ...; nothing where there is no
@@ -115,13 +108,13 @@ Method string_method(std::string_view name);
 Method container_method(const Value& object, std::string_view name);
 
 /// Arithmetic as Python has it; both operands may be anything.
-Value arithmetic(Interpreter& interpreter, Op op, const Value& a, const Value& b);
+Value arithmetic(Op op, const Value& a, const Value& b);
 Value negated(const Value& value);
 
 /// text % arguments
 Value format_percent(const Value& text, const Value& arguments);
 /// text.format(...)
-Value format_braces(Interpreter& interpreter, const Value& text, const Args& args);
+Value format_braces(const Value& text, const Args& args);
 
 /// value[start:stop:step] of strings, lists, tuples and ranges.
 Value slice(Interpreter& interpreter, const Value& value, const Value& start, const Value& stop,

@@ -17,20 +17,8 @@ class Writer {
   void write(const Value& value, int depth) {
     const Deeper deeper;
     Budget::current()->step();
+    if (const auto text = scalar(value)) return out.literal(*text);
     switch (value.kind()) {
-      case Kind::none:
-        out.literal("null");
-        return;
-      case Kind::boolean:
-        out.literal(value.as_bool() ? "true" : "false");
-        return;
-      case Kind::integer:
-      case Kind::big:
-        out.literal(int_digits(value));
-        return;
-      case Kind::floating:
-        out.literal(number(value.as_double()));
-        return;
       case Kind::string:
         string(value.as_str());
         return;
@@ -53,6 +41,14 @@ class Writer {
     return repr_float(value);
   }
 
+  static std::optional<std::string> scalar(const Value& value) {
+    if (value.is(Kind::none)) return "null";
+    if (value.is(Kind::boolean)) return value.as_bool() ? "true" : "false";
+    if (value.is_integer()) return int_digits(value);
+    if (value.is(Kind::floating)) return number(value.as_double());
+    return std::nullopt;
+  }
+
   void line(int depth) {
     if (!indented) return;
     out.literal("\n");
@@ -71,26 +67,10 @@ class Writer {
   }
 
   void key(const Value& value) {
-    switch (value.kind()) {
-      case Kind::string:
-        string(value.as_str());
-        return;
-      case Kind::none:
-        out.literal("\"null\"");
-        return;
-      case Kind::boolean:
-        out.literal(value.as_bool() ? "\"true\"" : "\"false\"");
-        return;
-      case Kind::integer:
-      case Kind::big:
-        out.literal("\"" + int_digits(value) + "\"");
-        return;
-      case Kind::floating:
-        out.literal("\"" + number(value.as_double()) + "\"");
-        return;
-      default:
-        raise("keys must be str, int, float, bool or None, not {}", type_name(value));
-    }
+    if (value.is(Kind::string)) return string(value.as_str());
+    const auto text = scalar(value);
+    if (!text) raise("keys must be str, int, float, bool or None, not {}", type_name(value));
+    out.literal("\"" + *text + "\"");
   }
 
   void dict(const Dict& value, int depth) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "jinja/unicode.h"
 #include "jinja/value.h"
 
@@ -90,8 +91,7 @@ class Lexer {
     if (sign == '-') {
       size_t size = data.size();
       while (size > 0) {
-        size_t begin = size - 1;
-        while (begin > 0 && (static_cast<unsigned char>(data[begin]) & 0xc0) == 0x80) --begin;
+        const size_t begin = utf8::previous(data, size);
         if (!is_space(char_at(data, begin))) break;
         size = begin;
       }
@@ -304,7 +304,7 @@ class Lexer {
         for (int n = 0; n < 3 && i < in.size() && in[i] >= '0' && in[i] <= '7'; ++n) {
           code = code * 8 + static_cast<uint32_t>(in[i++] - '0');
         }
-        append_utf8(code, out);
+        utf8::append(code, out);
       } else if (wanted) {
         uint64_t code = 0;
         size_t n = 0;
@@ -315,7 +315,7 @@ class Lexer {
         if (n < wanted)
           raise("truncated \\{} escape", c == 'x' ? "xXX" : c == 'u' ? "uXXXX" : "UXXXXXXXX");
         if (code > 0x10ffff) raise("illegal Unicode character");
-        append_utf8(static_cast<uint32_t>(code), out);
+        utf8::append(static_cast<uint32_t>(code), out);
       } else if (c == 'N') {
         throw Failure{"\\N{...} in a string is not supported: write the character itself",
                       ErrorKind::unsupported};

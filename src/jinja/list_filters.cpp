@@ -58,26 +58,14 @@ Value filter_reverse(Interpreter& interpreter, const Value& value, Args& args) {
 
 Value filter_join(Interpreter& interpreter, const Value& value, Args& args) {
   const Bound bound("join", args, {"d", "attribute"});
-  Value separator = bound.has(0) ? bound.at(0) : Value::string("");
-  const bool by_attribute = !bound.is_none(1);
-  std::vector<Value> items = to_vector(value);
-  if (by_attribute) {
-    for (auto& item : items) item = attribute_path(interpreter, item, bound.at(1));
-  }
-  bool markup = false;
-  if (interpreter.autoescape()) {
-    const auto marked = [](const Value& v) { return v.is(Kind::string) && v.as_str().markup; };
-    markup = marked(separator) || std::any_of(items.begin(), items.end(), marked);
-  }
-  separator = to_str(separator);
-  if (markup) separator = escape_html(separator);
+  const Value separator = bound.has(0) ? to_str(bound.at(0)) : Value::string("");
+  const std::vector<Value> items = to_vector(value);
   Text out;
   for (size_t i = 0; i < items.size(); ++i) {
     if (i > 0) out.append(separator.as_str());
-    const Value text = to_str(items[i]);
-    out.append((markup ? escape_html(text) : text).as_str());
+    out.append(attribute_path(interpreter, items[i], bound.at(1)));
   }
-  return out.finish(markup);
+  return out.finish();
 }
 
 Value filter_map(Interpreter& interpreter, const Value& value, Args& args) {
@@ -215,7 +203,7 @@ Value filter_sum(Interpreter& interpreter, const Value& value, Args& args) {
   if (total.is(Kind::string)) raise("sum() can't sum strings [use ''.join(seq) instead]");
   Cursor cursor(value);
   for (Value item; cursor.next(item);) {
-    total = arithmetic(interpreter, Op::add, total, attribute_path(interpreter, item, bound.at(0)));
+    total = arithmetic(Op::add, total, attribute_path(interpreter, item, bound.at(0)));
   }
   return total;
 }
@@ -240,62 +228,13 @@ Value filter_batch(Interpreter& interpreter, const Value& value, Args& args) {
     if (held.empty()) return false;
     if (!fill.is(Kind::none) && less(Value::integer(static_cast<int64_t>(held.size())), count)) {
       const int64_t wanted = to_index(count);
-      if (wanted > 10'000'000) throw Failure{"batch: too many items", ErrorKind::resource};
       Charge charge;
-      charge.take(static_cast<size_t>(wanted) * sizeof(Value));
+      charge.take_many(sizeof(Value), static_cast<uint64_t>(wanted));
       held.resize(static_cast<size_t>(wanted), fill);
     }
     out = Value::list(std::move(held));
     return true;
   });
-}
-
-Value filter_slice(Interpreter& interpreter, const Value& value, Args& args) {
-  const Bound bound("slice", args, {"slices", "fill_with"}, 1);
-  return interpreter.generator([value, slices = bound.at(0), fill = bound.at(1),
-                                items = std::vector<Value>(), number = int64_t{-1},
-                                offset = int64_t{0}](Value& out) mutable {
-    const int64_t count = to_index(slices);
-    if (number < 0) {
-      items = to_vector(value);
-      if (count == 0) raise("integer division or modulo by zero");
-      number = 0;
-    }
-    if (number >= count) return false;
-    const auto size = static_cast<int64_t>(items.size());
-    const int64_t each = size / count, extra = size % count;
-    const int64_t begin = offset + number * each;
-    if (number < extra) ++offset;
-    const int64_t end = offset + (number + 1) * each;
-    std::vector<Value> part(items.begin() + begin, items.begin() + end);
-    if (!fill.is(Kind::none) && number >= extra) part.push_back(fill);
-    ++number;
-    out = Value::list(std::move(part));
-    return true;
-  });
-}
-
-Value filter_groupby(Interpreter& interpreter, const Value& value, Args& args) {
-  const Bound bound("groupby", args, {"attribute", "default", "case_sensitive"}, 1);
-  const Value path = bound.at(0), otherwise = bound.at(1);
-  const bool sensitive = bound.truth(2, false);
-  const auto plain_key = [&](const Value& item) {
-    return attribute_path(interpreter, item, path, bound.is_none(1) ? nullptr : &otherwise);
-  };
-  const auto key = [&](const Value& item) {
-    return sensitive ? plain_key(item) : ignore_case(plain_key(item));
-  };
-  const std::vector<Value> items = sorted(to_vector(value), key, false);
-  std::vector<Value> out;
-  for (size_t i = 0; i < items.size();) {
-    const Value shared = key(items[i]);
-    std::vector<Value> members;
-    for (; i < items.size() && (members.empty() || equal(shared, key(items[i]))); ++i)
-      members.push_back(items[i]);
-    const Value shown = sensitive ? shared : plain_key(members[0]);
-    out.push_back(Value::group(shown, Value::list(std::move(members))));
-  }
-  return Value::list(std::move(out));
 }
 
 std::vector<Value> dict_items(const Value& value) {
@@ -347,17 +286,7 @@ Value filter_attr(Interpreter& interpreter, const Value& value, Args& args) {
   return Value::undefined(fmt::format("'{}' has no attribute '{}'", type_name(value), name));
 }
 
-Value filter_random(Interpreter& interpreter, const Value& value, Args& args) {
-  no_arguments("random", args);
-  const size_t size = length(value);
-  if (size == 0) return Value::undefined("No random item, sequence was empty.");
-  if (size == 1) return interpreter.item(value, Value::integer(0));
-  throw Failure{
-      "random among several items is not supported: a template's text must not depend on chance",
-      ErrorKind::unsupported};
-}
-
-constexpr FilterEntry kFilters[] = {
+constexpr Entry<FilterFunction> kFilters[] = {
     {"attr", filter_attr},
     {"batch", filter_batch},
     {"count", filter_length},
@@ -365,7 +294,6 @@ constexpr FilterEntry kFilters[] = {
     {"default", filter_default},
     {"dictsort", filter_dictsort},
     {"first", filter_first},
-    {"groupby", filter_groupby},
     {"items", filter_items},
     {"join", filter_join},
     {"last", filter_last},
@@ -378,7 +306,6 @@ constexpr FilterEntry kFilters[] = {
     {"map", filter_map},
     {"max", [](Interpreter& i, const Value& v, Args& a) { return extreme(i, v, a, true); }},
     {"min", [](Interpreter& i, const Value& v, Args& a) { return extreme(i, v, a, false); }},
-    {"random", filter_random},
     {"reject",
      [](Interpreter& i, const Value& v, Args& a) { return choose(i, v, a, false, false); }},
     {"rejectattr",
@@ -388,7 +315,6 @@ constexpr FilterEntry kFilters[] = {
      [](Interpreter& i, const Value& v, Args& a) { return choose(i, v, a, true, false); }},
     {"selectattr",
      [](Interpreter& i, const Value& v, Args& a) { return choose(i, v, a, true, true); }},
-    {"slice", filter_slice},
     {"sort", filter_sort},
     {"sum", filter_sum},
     {"unique", filter_unique},
@@ -396,11 +322,6 @@ constexpr FilterEntry kFilters[] = {
 
 }  // namespace
 
-FilterFunction find_list_filter(std::string_view name) {
-  for (const auto& [known, function] : kFilters) {
-    if (name == known) return function;
-  }
-  return nullptr;
-}
+FilterFunction find_list_filter(std::string_view name) { return look_up(kFilters, name); }
 
 }  // namespace ashlar::jinja

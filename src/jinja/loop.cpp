@@ -110,7 +110,7 @@ Value Interpreter::call_loop(Loop& loop, const Value& iterable) {
   const Restored<Text*> restored(out_, &text);
   Flow flow = Flow::normal;
   run_loop(*loop.node, *inner, flow);
-  return text.finish(autoescape_);
+  return text.finish();
 }
 
 Value Interpreter::make_macro(const Node& node) {
@@ -127,7 +127,7 @@ Value Interpreter::make_macro(const Node& node) {
 void Interpreter::exec_call_block(const Node& node) {
   const Value caller = make_macro(node);
   const Value value = eval_call(*node.exprs[0], &caller);
-  emit(value);
+  out_->append(value);
 }
 
 namespace {
@@ -196,7 +196,7 @@ Value Interpreter::call_macro(const Macro& macro, Args& args) {
       scope_->set(id, Value::undefined(fmt::format("parameter '{}' was not provided", name)));
   }
   exec(*macro.body);
-  return text.finish(autoescape_);
+  return text.finish();
 }
 
 }  // namespace ashlar::jinja

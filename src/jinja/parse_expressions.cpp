@@ -1,5 +1,6 @@
 // Expressions of a template, in Jinja2's order of precedence.
 #include <algorithm>
+#include <charconv>
 
 #include "jinja/parser.h"
 
@@ -10,14 +11,18 @@ namespace {
 // become in Jinja2.
 constexpr int kMaxExpressionDepth = 200;
 
+constexpr std::pair<std::string_view, Comparison> kComparisons[] = {
+    {"==", Comparison::eq}, {"!=", Comparison::ne}, {"<=", Comparison::le},
+    {">=", Comparison::ge}, {"<", Comparison::lt},  {">", Comparison::gt}};
+
+}  // namespace
+
 bool constant_name(std::string_view name) {
   for (const char* constant : {"true", "false", "none", "True", "False", "None"}) {
     if (name == constant) return true;
   }
   return false;
 }
-
-}  // namespace
 
 ExprPtr Parser::make(Op op, int line, std::vector<ExprPtr> children) {
   Budget::current()->take(sizeof(Expr));
@@ -62,14 +67,18 @@ ExprPtr Parser::conditional() {
   return out;
 }
 
+ExprPtr Parser::binary(Op op, int line, ExprPtr left, ExprPtr right) {
+  std::vector<ExprPtr> children;
+  children.push_back(std::move(left));
+  children.push_back(std::move(right));
+  return make(op, line, std::move(children));
+}
+
 ExprPtr Parser::logical_or() {
   auto left = logical_and();
   while (is_name("or")) {
-    std::vector<ExprPtr> children;
     const int line = take().line;
-    children.push_back(std::move(left));
-    children.push_back(logical_and());
-    left = make(Op::logical_or, line, std::move(children));
+    left = binary(Op::logical_or, line, std::move(left), logical_and());
   }
   return left;
 }
@@ -77,11 +86,8 @@ ExprPtr Parser::logical_or() {
 ExprPtr Parser::logical_and() {
   auto left = logical_not();
   while (is_name("and")) {
-    std::vector<ExprPtr> children;
     const int line = take().line;
-    children.push_back(std::move(left));
-    children.push_back(logical_not());
-    left = make(Op::logical_and, line, std::move(children));
+    left = binary(Op::logical_and, line, std::move(left), logical_not());
   }
   return left;
 }
@@ -101,21 +107,14 @@ ExprPtr Parser::comparison() {
   std::vector<Comparison> comparisons;
   children.push_back(sum());
   for (;;) {
-    if (skip_op("=="))
-      comparisons.push_back(Comparison::eq);
-    else if (skip_op("!="))
-      comparisons.push_back(Comparison::ne);
-    else if (skip_op("<="))
-      comparisons.push_back(Comparison::le);
-    else if (skip_op(">="))
-      comparisons.push_back(Comparison::ge);
-    else if (skip_op("<"))
-      comparisons.push_back(Comparison::lt);
-    else if (skip_op(">"))
-      comparisons.push_back(Comparison::gt);
-    else if (skip_name("in"))
+    const auto* op = std::find_if(std::begin(kComparisons), std::end(kComparisons),
+                                  [this](const auto& known) { return is_op(known.first); });
+    if (op != std::end(kComparisons)) {
+      take();
+      comparisons.push_back(op->second);
+    } else if (skip_name("in")) {
       comparisons.push_back(Comparison::in);
-    else if (is_name("not") && ahead().type == TokenType::name && ahead().text == "in") {
+    } else if (is_name("not") && ahead().type == TokenType::name && ahead().text == "in") {
       take();
       take();
       comparisons.push_back(Comparison::not_in);
@@ -133,11 +132,9 @@ ExprPtr Parser::comparison() {
 ExprPtr Parser::sum() {
   auto left = concat();
   while (is_op("+") || is_op("-")) {
-    std::vector<ExprPtr> children;
     const Token& token = take();
-    children.push_back(std::move(left));
-    children.push_back(concat());
-    left = make(token.text == "+" ? Op::add : Op::subtract, token.line, std::move(children));
+    left =
+        binary(token.text == "+" ? Op::add : Op::subtract, token.line, std::move(left), concat());
   }
   return left;
 }
@@ -154,15 +151,12 @@ ExprPtr Parser::concat() {
 ExprPtr Parser::product() {
   auto left = power();
   while (is_op("*") || is_op("/") || is_op("//") || is_op("%")) {
-    std::vector<ExprPtr> children;
     const Token& token = take();
-    children.push_back(std::move(left));
-    children.push_back(power());
     const Op op = token.text == "*"    ? Op::multiply
                   : token.text == "/"  ? Op::divide
                   : token.text == "//" ? Op::floor_divide
                                        : Op::modulo;
-    left = make(op, token.line, std::move(children));
+    left = binary(op, token.line, std::move(left), power());
   }
   return left;
 }
@@ -170,11 +164,8 @@ ExprPtr Parser::product() {
 ExprPtr Parser::power() {
   auto left = unary();
   while (is_op("**")) {
-    std::vector<ExprPtr> children;
     const int line = take().line;
-    children.push_back(std::move(left));
-    children.push_back(unary());
-    left = make(Op::power, line, std::move(children));
+    left = binary(Op::power, line, std::move(left), unary());
   }
   return left;
 }
@@ -216,6 +207,7 @@ ExprPtr Parser::primary(bool with_namespace) {
     std::string text;
     while (now().type == TokenType::string) text += take().text;
     out->value = literal_string(text);
+    program_->literals.push_back(text);
   } else if (token.type == TokenType::integer || token.type == TokenType::floating) {
     return number();
   } else if (skip_op("(")) {
@@ -240,11 +232,11 @@ ExprPtr Parser::number() {
   }
   const char mark = token.text.size() > 1 ? static_cast<char>(token.text[1] | 0x20) : ' ';
   const int base = mark == 'x' ? 16 : mark == 'o' ? 8 : mark == 'b' ? 2 : 10;
-  if (base == 10 && token.text.size() > 4300)
-    raise("Exceeds the limit (4300 digits) for integer string conversion");
-  if (token.text.size() > 20000) raise("integer of {} digits", token.text.size());
-  out->value = Value::integer(
-      BigInt::from_digits(std::string_view(token.text).substr(base == 10 ? 0 : 2), base));
+  const char *begin = token.text.data() + (base == 10 ? 0 : 2),
+             *end = token.text.data() + token.text.size();
+  int64_t value = 0;
+  if (std::from_chars(begin, end, value, base).ec != std::errc()) refuse(kBeyond64Bits);
+  out->value = Value::integer(value);
   return out;
 }
 
@@ -425,7 +417,8 @@ ExprPtr Parser::filter(ExprPtr node, bool inline_start) {
     auto out = make(Op::filter, now().line, std::move(children));
     out->text = dotted_name();
     out->filter = find_filter(out->text);
-    if (!out->filter && !soft_) unknown_.push_back(fmt::format("No filter named '{}'.", out->text));
+    if (!out->filter && !soft_ && !refused_filter(out->text))
+      unknown_.push_back(fmt::format("No filter named '{}'.", out->text));
     out->args = is_op("(") ? call_args(*out) : std::make_unique<CallArgs>();
     node = std::move(out);
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "jinja/parser.h"
+#include "jinja/scope.h"
 #include "jinja/string.h"
 
 namespace ashlar::jinja {
@@ -20,24 +21,10 @@ NodePtr make_node(Statement kind, int line) {
   return node;
 }
 
-// Sets a variable for as long as it lives.
-template <class T>
-class Saved {
- public:
-  Saved(T& variable, T value) : variable_(variable), old_(variable) { variable = value; }
-  ~Saved() { variable_ = old_; }
-  Saved(const Saved&) = delete;
-  Saved& operator=(const Saved&) = delete;
-
- private:
-  T& variable_;
-  T old_;
-};
-
 }  // namespace
 
 Parser::Parser(std::string_view source, int& line) : line_(line), tokens_(tokenize(source, line)) {
-  for (const char* name : {"loop", "caller", "varargs", "kwargs", "self"}) name_id(name);
+  for (const char* name : {"loop", "caller", "varargs", "kwargs"}) name_id(name);
 }
 
 std::unique_ptr<Program> Parser::run() {
@@ -117,7 +104,8 @@ Body Parser::statements(const Names& ends) {
     if (now().type == TokenType::data) {
       auto data = make(Op::literal, line);
       data->text = "data";
-      data->value = Value::string(take().text);
+      program_->literals.push_back(take().text);
+      data->value = Value::string(program_->literals.back());
       output->exprs.push_back(std::move(data));
     } else if (now().type == TokenType::variable_begin) {
       take();
@@ -167,12 +155,11 @@ NodePtr Parser::statement() {
   if (tag == "filter") return parse_filter_block();
   if (tag == "with") return parse_with();
   if (tag == "print") return parse_print();
-  if (tag == "block") return parse_block();
-  if (tag == "autoescape") return parse_autoescape();
   if (tag == "generation") return parse_generation();
   if (tag == "break" || tag == "continue") return parse_loop_control();
   if (tag == "include" || tag == "import" || tag == "from" || tag == "extends")
-    return parse_other_template();
+    return parse_refused();
+  if (tag == "block" || tag == "autoescape") refuse(fmt::format("the tag '{}' is", tag));
   for (const Names* ends : open_ends_) {
     if (std::find(ends->begin(), ends->end(), tag) != ends->end()) {
       raise(
@@ -197,7 +184,7 @@ NodePtr Parser::parse_set() {
   }
   auto node = make_node(Statement::set_block, line);
   node->exprs.push_back(std::move(variable));
-  const Saved<int> soft(soft_, 0);
+  const Restored<int> soft(soft_, 0);
   node->exprs.push_back(is_op("|") ? filter(nullptr, false) : nullptr);
   node->branches.push_back(body_of({"endset"}));
   take();
@@ -211,19 +198,19 @@ NodePtr Parser::parse_for() {
   auto variable = target(false, {"in"});
   expect_name("in");
   auto iterable = tuple(false, false, {"recursive"}, false);
-  const Saved<int> soft(soft_, 0);
+  const Restored<int> soft(soft_, 0);
   ExprPtr condition = skip_name("if") ? expression() : nullptr;
   node->recursive = skip_name("recursive");
   node->exprs.push_back(std::move(variable));
   node->exprs.push_back(std::move(iterable));
   node->exprs.push_back(std::move(condition));
   {
-    const Saved<int> loops(loops_, node->recursive ? 1 : loops_ + 1);
+    const Restored<int> loops(loops_, node->recursive ? 1 : loops_ + 1);
     node->branches.push_back(body_of({"endfor", "else"}));
   }
   const bool has_else = take().text == "else";
   if (has_else) {
-    const Saved<int> loops(loops_, node->recursive ? 0 : loops_);
+    const Restored<int> loops(loops_, node->recursive ? 0 : loops_);
     node->branches.push_back(body_of({"endfor"}));
     take();
   }
@@ -235,7 +222,7 @@ NodePtr Parser::parse_for() {
 NodePtr Parser::parse_if() {
   auto node = make_node(Statement::condition, now().line);
   take();
-  const Saved<int> soft(soft_, soft_ + 1);
+  const Restored<int> soft(soft_, soft_ + 1);
   for (;;) {
     node->exprs.push_back(tuple(false, false, {}, false));
     node->branches.push_back(body_of({"elif", "else", "endif"}));
@@ -252,7 +239,7 @@ NodePtr Parser::parse_if() {
 NodePtr Parser::parse_with() {
   auto node = make_node(Statement::with, now().line);
   take();
-  const Saved<int> soft(soft_, 0);
+  const Restored<int> soft(soft_, 0);
   while (now().type != TokenType::block_end) {
     if (!node->exprs.empty()) expect_op(",");
     node->exprs.push_back(target(false, {}, true));
@@ -261,38 +248,6 @@ NodePtr Parser::parse_with() {
   }
   node->branches.push_back(body_of({"endwith"}));
   take();
-  return node;
-}
-
-NodePtr Parser::parse_autoescape() {
-  auto node = make_node(Statement::autoescape, now().line);
-  take();
-  const Saved<int> soft(soft_, 0);
-  node->exprs.push_back(expression());
-  node->branches.push_back(body_of({"endautoescape"}));
-  take();
-  return node;
-}
-
-NodePtr Parser::parse_block() {
-  auto node = make_node(Statement::block, now().line);
-  take();
-  node->text = expect_any_name();
-  node->scoped = skip_name("scoped");
-  const bool required = skip_name("required");
-  if (is_op("-")) {
-    raise(
-        "Block names in Jinja have to be valid Python identifiers and may not contain hyphens, use "
-        "an "
-        "underscore instead.");
-  }
-  const Saved<int> soft(soft_, 0), loops(loops_, 0);
-  node->branches.push_back(body_of({"endblock"}));
-  take();
-  skip_name(node->text);
-  if (required) raise("block '{}' is required, and no template extends this one", node->text);
-  if (!program_->blocks.emplace(node->text, node.get()).second)
-    raise("block '{}' defined twice", node->text);
   return node;
 }
 
@@ -311,9 +266,7 @@ void Parser::signature(Signature& out) {
   while (!is_op(")")) {
     if (!out.parameters.empty()) expect_op(",");
     const std::string name = expect_any_name();
-    for (const char* constant : {"true", "false", "none", "True", "False", "None"}) {
-      if (name == constant) raise("can't assign to 'name'");
-    }
+    if (constant_name(name)) raise("can't assign to '{}'", name);
     for (const auto& [other, id] : out.parameters) {
       if (other == name) raise("duplicate argument '{}' in function definition", name);
     }
@@ -330,7 +283,7 @@ void Parser::signature(Signature& out) {
 void Parser::callable_body(Node& node, std::string_view end) {
   const size_t first_use = uses_.size();
   {
-    const Saved<int> loops(loops_, 0);
+    const Restored<int> loops(loops_, 0);
     node.branches.push_back(body_of({end}));
     take();
   }
@@ -369,11 +322,9 @@ NodePtr Parser::parse_macro() {
   take();
   node->signature = std::make_unique<Signature>();
   node->signature->name = expect_any_name();
-  for (const char* constant : {"true", "false", "none", "True", "False", "None"}) {
-    if (node->signature->name == constant) raise("can't assign to 'name'");
-  }
+  if (constant_name(node->signature->name)) raise("can't assign to '{}'", node->signature->name);
   node->signature->name_id = name_id(node->signature->name);
-  const Saved<int> soft(soft_, 0);
+  const Restored<int> soft(soft_, 0);
   signature(*node->signature);
   callable_body(*node, "endmacro");
   return node;
@@ -386,7 +337,7 @@ NodePtr Parser::parse_call_block() {
   if (is_op("(")) signature(*node->signature);
   node->exprs.push_back(expression());
   if (node->exprs[0]->op != Op::call) raise("expected call");
-  const Saved<int> soft(soft_, 0);
+  const Restored<int> soft(soft_, 0);
   callable_body(*node, "endcall");
   return node;
 }
@@ -394,7 +345,7 @@ NodePtr Parser::parse_call_block() {
 NodePtr Parser::parse_generation() {
   auto node = make_node(Statement::scope, now().line);
   take();
-  const Saved<int> soft(soft_, 0), loops(loops_, 0);
+  const Restored<int> soft(soft_, 0), loops(loops_, 0);
   node->branches.push_back(body_of({"endgeneration"}));
   take();
   return node;
@@ -403,7 +354,7 @@ NodePtr Parser::parse_generation() {
 NodePtr Parser::parse_filter_block() {
   auto node = make_node(Statement::filter_block, now().line);
   take();
-  const Saved<int> soft(soft_, 0);
+  const Restored<int> soft(soft_, 0);
   node->exprs.push_back(filter(nullptr, true));
   node->branches.push_back(body_of({"endfilter"}));
   take();
@@ -420,8 +371,8 @@ NodePtr Parser::parse_loop_control() {
 }
 
 // Chat templates stand alone: these tags are read, and fail where they are reached.
-NodePtr Parser::parse_other_template() {
-  auto node = make_node(Statement::other_template, now().line);
+NodePtr Parser::parse_refused() {
+  auto node = make_node(Statement::refused, now().line);
   node->text = take().text;
   while (now().type != TokenType::block_end && now().type != TokenType::end) take();
   return node;

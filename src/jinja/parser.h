@@ -12,6 +12,9 @@
 
 namespace ashlar::jinja {
 
+/// true, false, none and their capitalised forms.
+bool constant_name(std::string_view name);
+
 class Parser {
  public:
   Parser(std::string_view source, int& line);
@@ -51,14 +54,12 @@ class Parser {
   NodePtr parse_for();
   NodePtr parse_if();
   NodePtr parse_with();
-  NodePtr parse_autoescape();
-  NodePtr parse_block();
   NodePtr parse_print();
   NodePtr parse_macro();
   NodePtr parse_call_block();
   NodePtr parse_filter_block();
   NodePtr parse_generation();
-  NodePtr parse_other_template();
+  NodePtr parse_refused();
   NodePtr parse_loop_control();
   void signature(Signature& out);
   void callable_body(Node& node, std::string_view end);
@@ -69,6 +70,7 @@ class Parser {
   // Expressions (parse_expressions.cpp).
   ExprPtr expression(bool with_conditional = true);
   ExprPtr conditional();
+  ExprPtr binary(Op op, int line, ExprPtr left, ExprPtr right);
   ExprPtr logical_or();
   ExprPtr logical_and();
   ExprPtr logical_not();

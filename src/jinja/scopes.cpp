@@ -169,12 +169,8 @@ void mark(Node& node, const Symbols& outer) {
     case Statement::filter_block:
       read(node.exprs[0].get(), inner);
       break;
-    case Statement::block:
-      inner.parent = nullptr;
-      break;
     case Statement::set_block:
     case Statement::scope:
-    case Statement::autoescape:
       break;
     default:
       return;

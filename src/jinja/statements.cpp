@@ -40,13 +40,6 @@ void Interpreter::run(Text& out) {
   exec(program_.body);
 }
 
-void Interpreter::emit(const Value& value) {
-  if (autoescape_)
-    out_->append(escape_html(to_str(value)).as_str());
-  else
-    out_->append(value);
-}
-
 Interpreter::Flow Interpreter::exec(const Body& body) {
   for (const auto& node : body) {
     const Flow flow = exec(*node);
@@ -92,23 +85,12 @@ Interpreter::Flow Interpreter::exec(const Node& node) {
       unset(node.unset);
       return exec(node.branches[0]);
     }
-    case Statement::autoescape: {
-      const bool value = truthy(eval(*node.exprs[0]));
-      const Inner inner(*this, scope_);
-      const Restored<bool> restored(autoescape_, value);
-      unset(node.unset);
-      return exec(node.branches[0]);
-    }
-    case Statement::block:
-      exec_block(node);
-      return Flow::normal;
     case Statement::break_loop:
       return Flow::break_loop;
     case Statement::continue_loop:
       return Flow::continue_loop;
-    case Statement::other_template:
-      throw Failure{fmt::format("a chat template stands alone: {} is not supported", node.text),
-                    ErrorKind::unsupported};
+    case Statement::refused:
+      refuse(fmt::format("the tag '{}' is", node.text));
   }
   return Flow::normal;
 }
@@ -118,7 +100,7 @@ void Interpreter::output(const Node& node) {
     if (expr->op == Op::literal && expr->text == "data")
       out_->append(expr->value.as_str());
     else
-      emit(eval(*expr));
+      out_->append(eval(*expr));
   }
 }
 
@@ -154,43 +136,18 @@ Interpreter::Flow Interpreter::exec_captured(const Node& node) {
       const Flow flow = exec(node.branches[0]);
       if (flow != Flow::normal) return flow;
     }
-    value = text.finish(autoescape_);
+    value = text.finish();
     const Expr* filter = node.exprs.back().get();
     if (filter) value = eval_filter(*filter, &value);
   }
   line_ = node.line;
   if (node.kind == Statement::filter_block) {
-    emit(value);
+    out_->append(value);
   } else {
     check_namespaces(*this, *node.exprs[0]);
     assign(*node.exprs[0], value);
   }
   return Flow::normal;
-}
-
-void Interpreter::exec_block(const Node& node) {
-  const Deeper deeper;
-  const Inner inner(*this, node.scoped ? scope_ : nullptr);
-  unset(node.unset);
-  exec(node.branches[0]);
-}
-
-Value Interpreter::render_block(const Node& node) {
-  Text text;
-  const Inner inner(*this, nullptr);
-  unset(node.unset);
-  const Restored<Text*> restored(out_, &text);
-  exec(node.branches[0]);
-  return text.finish(autoescape_);
-}
-
-Value Interpreter::block(std::string_view name) {
-  const auto found = program_.blocks.find(std::string(name));
-  if (found == program_.blocks.end())
-    return Value::undefined(fmt::format("there is no block '{}'", name));
-  const Node* node = found->second;
-  return function(std::string(name),
-                  [node](Interpreter& self, Args&) { return self.render_block(*node); });
 }
 
 // Before the value of an assignment is made: does it go to namespaces?

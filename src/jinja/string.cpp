@@ -128,6 +128,7 @@ void append_repr(const Value& value, std::string& out, Repr& state) {
 
 size_t Str::offset(size_t index) const {
   if (ascii()) return index;
+  if (Budget* budget = Budget::current()) budget->step(index / 16);
   size_t at = 0;
   for (size_t i = 0; i < index && at < bytes.size(); ++i) at += char_size(bytes, at);
   return at;
@@ -189,12 +190,18 @@ void Text::append(const Value& value) {
   }
 }
 
-void Text::repeat(std::string_view bytes, size_t count) {
-  if (bytes.empty()) return;
-  if (count > (size_t{1} << 40) / bytes.size())
-    throw Failure{"string too long", ErrorKind::resource};
-  grow(bytes.size() * count);
-  for (size_t i = 0; i < count; ++i) bytes_ += bytes;
+void Text::repeat(const Str& text, size_t count) {
+  if (text.bytes.empty()) return;
+  {
+    Charge all;
+    all.take_many(text.bytes.size() + text.from_values.size() * sizeof(Span), count);
+  }
+  if (!text.from_values.empty()) {
+    for (size_t i = 0; i < count; ++i) append(text);
+    return;
+  }
+  grow(text.bytes.size() * count);
+  for (size_t i = 0; i < count; ++i) bytes_ += text.bytes;
 }
 
 Value Text::finish(bool markup) {
@@ -240,13 +247,7 @@ Value with_markup(const Value& text, bool markup) {
 }
 
 std::string int_digits(const Value& value) {
-  if (!value.is(Kind::big)) return std::to_string(value.as_int64());
-  const BigInt number = value.as_big();
-  if (number.bits() <= 14284) {
-    std::string digits = number.to_string();
-    if (digits.size() - number.negative() <= 4300) return digits;
-  }
-  raise("Exceeds the limit (4300 digits) for integer string conversion");
+  return value.is(Kind::big) ? value.as_digits() : std::to_string(value.as_int64());
 }
 
 std::string repr_float(double value) {
@@ -268,7 +269,7 @@ std::string repr_float(double value) {
   return out;
 }
 
-std::string repr_string(std::string_view bytes, bool ascii_only) {
+std::string repr_string(std::string_view bytes) {
   const bool has_single = bytes.find('\'') != std::string_view::npos;
   const char quote = has_single && bytes.find('"') == std::string_view::npos ? '"' : '\'';
   std::string out(1, quote);
@@ -285,7 +286,7 @@ std::string repr_string(std::string_view bytes, bool ascii_only) {
       out += "\\t";
     } else if (c >= 0x20 && c < 0x7f) {
       out += static_cast<char>(c);
-    } else if (!ascii_only && is_printable(c)) {
+    } else if (is_printable(c)) {
       out += bytes.substr(at, char_size(bytes, at));
     } else if (c < 0x100) {
       out += fmt::format("\\x{:02x}", c);
@@ -359,21 +360,8 @@ Value concatenate(const Value& a, const Value& b) {
 
 Value repeat_string(const Value& text, int64_t count) {
   Text out;
-  const Str& piece = text.as_str();
-  if (piece.bytes.empty() || count <= 0) return out.finish(piece.markup);
-  if (static_cast<uint64_t>(count) > (uint64_t{1} << 40) / piece.bytes.size()) {
-    throw Failure{"string too long", ErrorKind::resource};
-  }
-  {
-    Charge all;  // fails before the work where it does not fit
-    all.take(piece.bytes.size() * static_cast<size_t>(count));
-  }
-  if (piece.from_values.empty()) {
-    out.repeat(piece.bytes, static_cast<size_t>(count));
-    return out.finish(piece.markup);
-  }
-  for (int64_t i = 0; i < count; ++i) out.append(piece);
-  return out.finish(piece.markup);
+  out.repeat(text.as_str(), static_cast<size_t>(std::max<int64_t>(count, 0)));
+  return out.finish(text.as_str().markup);
 }
 
 }  // namespace ashlar::jinja

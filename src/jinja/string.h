@@ -25,7 +25,8 @@ class Text {
   void append(const Str& text, size_t begin, size_t end);
   /// str(value)
   void append(const Value& value);
-  void repeat(std::string_view bytes, size_t count);
+  /// `text` that many times; refused before the work where it does not fit.
+  void repeat(const Str& text, size_t count);
 
   size_t size() const { return bytes_.size(); }
   bool empty() const { return bytes_.empty(); }
@@ -58,10 +59,10 @@ Value with_markup(const Value& text, bool markup);
 /// str(value), a string value.
 Value to_str(const Value& value);
 std::string repr(const Value& value);
-std::string repr_string(std::string_view bytes, bool ascii_only = false);
+std::string repr_string(std::string_view bytes);
 /// Python's repr of a float: the shortest digits that read back.
 std::string repr_float(double value);
-/// Digits of an int; raises above the 4300 that Python prints.
+/// Decimal digits of an int.
 std::string int_digits(const Value& value);
 
 /// &, <, >, ' and " as HTML entities.

@@ -40,8 +40,9 @@ size_t find_from(const std::string& text, std::string_view what, size_t begin, s
   return at;
 }
 
-Value find_in(const Value& self, Args& args, const char* name, bool last, bool must) {
-  const Bound bound(name, args, {"", "", ""}, 1);
+template <bool last, bool must>
+Value find_in(Interpreter&, const Value& self, Args& args) {
+  const Bound bound("find", args, {"", "", ""}, 1);
   const Str& text = self.as_str();
   const Str& what = bound.text(0);
   const Bounds b = bounds(text, bound);
@@ -78,7 +79,9 @@ Value count_in(Interpreter&, const Value& self, Args& args) {
   return Value::integer(count);
 }
 
-Value affix(const Value& self, Args& args, const char* name, bool at_end) {
+template <bool at_end>
+Value affix(Interpreter&, const Value& self, Args& args) {
+  const char* const name = at_end ? "endswith" : "startswith";
   const Bound bound(name, args, {"", "", ""}, 1);
   const Str& text = self.as_str();
   const Value given = bound.at(0);
@@ -100,8 +103,9 @@ Value affix(const Value& self, Args& args, const char* name, bool at_end) {
   return Value::boolean(false);
 }
 
-Value split_method(const Value& self, Args& args, const char* name, bool from_right) {
-  const Bound bound(name, args, {"sep", "maxsplit"});
+template <bool from_right>
+Value split_method(Interpreter&, const Value& self, Args& args) {
+  const Bound bound("split", args, {"sep", "maxsplit"});
   const Str& text = self.as_str();
   const std::string& bytes = text.bytes;
   int64_t left = bound.integer(1, -1);
@@ -160,8 +164,9 @@ Value split_method(const Value& self, Args& args, const char* name, bool from_ri
   return Value::list(std::move(out));
 }
 
-Value partition_method(const Value& self, Args& args, const char* name, bool last) {
-  const Bound bound(name, args, {""}, 1);
+template <bool last>
+Value partition(Interpreter&, const Value& self, Args& args) {
+  const Bound bound("partition", args, {""}, 1);
   const std::string& bytes = self.bytes();
   const std::string& separator = bound.text(0).bytes;
   if (separator.empty()) raise("empty separator");
@@ -174,68 +179,38 @@ Value partition_method(const Value& self, Args& args, const char* name, bool las
       {slice_bytes(self, 0, at), slice_bytes(self, at, end), slice_bytes(self, end, bytes.size())});
 }
 
-Value strip_method(const Value& self, Args& args, const char* name, bool left, bool right) {
-  return strip(self, Bound(name, args, {""}).at(0), left, right);
+template <bool left, bool right>
+Value strip_method(Interpreter&, const Value& self, Args& args) {
+  return strip(self, Bound("strip", args, {""}).at(0), left, right);
 }
 
-Value just(const Value& self, Args& args, const char* name, bool left, bool right) {
-  const Bound bound(name, args, {"", ""}, 1);
-  const Str& text = self.as_str();
+template <bool left, bool right>
+Value just(Interpreter&, const Value& self, Args& args) {
+  const Bound bound("center, ljust, rjust", args, {"", ""}, 1);
   const int64_t width = bound.integer(0, 0);
   Value fill = bound.has(1) ? bound.at(1) : Value::string(" ");
-  if (text.markup) fill = escape_html(to_str(fill));
+  if (self.as_str().markup) fill = escape_html(to_str(fill));
   if (!fill.is(Kind::string))
     raise("The fill character must be a unicode character, not {}", type_name(fill));
   if (fill.as_str().length != 1) raise("The fill character must be exactly one character long");
-  if (left && right) return centered(self, width, fill);
-  Text out;
-  const int64_t missing = width - static_cast<int64_t>(text.length);
-  if (right) {
-    for (int64_t i = 0; i < missing; ++i) out.append(fill.as_str());
-  }
-  out.append(text);
-  if (left) {
-    for (int64_t i = 0; i < missing; ++i) out.append(fill.as_str());
-  }
-  return out.finish(text.markup);
+  return padded(self, width, fill, left, right);
 }
 
 Value zfill(Interpreter&, const Value& self, Args& args) {
   const Str& text = self.as_str();
-  const int64_t missing =
-      Bound("zfill", args, {""}, 1).integer(0, 0) - static_cast<int64_t>(text.length);
+  const int64_t width = Bound("zfill", args, {""}, 1).integer(0, 0);
   const size_t sign = text.bytes.starts_with('+') || text.bytes.starts_with('-') ? 1 : 0;
   Text out;
   out.append(text, 0, sign);
-  if (missing > 0) out.repeat("0", static_cast<size_t>(missing));
-  out.append(text, sign, text.bytes.size());
+  out.append(padded(slice_bytes(self, sign, text.bytes.size()), width - static_cast<int64_t>(sign),
+                    Value::string("0"), true, false)
+                 .as_str());
   return out.finish(text.markup);
 }
 
-Value expand_tabs(Interpreter&, const Value& self, Args& args) {
-  const int64_t size = Bound("expandtabs", args, {"tabsize"}).integer(0, 8);
-  const Str& text = self.as_str();
-  Text out;
-  int64_t column = 0;
-  for (size_t at = 0; at < text.bytes.size(); at += char_size(text.bytes, at)) {
-    const char c = text.bytes[at];
-    if (c == '\t') {
-      if (size > 0) {
-        const int64_t spaces = size - column % size;
-        out.repeat(" ", static_cast<size_t>(spaces));
-        column += spaces;
-      }
-      continue;
-    }
-    ++column;
-    if (c == '\n' || c == '\r') column = 0;
-    out.append(text, at, at + char_size(text.bytes, at));
-  }
-  return out.finish(text.markup);
-}
-
-Value remove_affix(const Value& self, Args& args, const char* name, bool at_end) {
-  const Bound bound(name, args, {""}, 1);
+template <bool at_end>
+Value remove_affix(Interpreter&, const Value& self, Args& args) {
+  const Bound bound("removeprefix, removesuffix", args, {""}, 1);
   const std::string &bytes = self.bytes(), &affix = bound.text(0).bytes;
   if (affix.empty() || !(at_end ? bytes.ends_with(affix) : bytes.starts_with(affix))) return self;
   return at_end ? slice_bytes(self, 0, bytes.size() - affix.size())
@@ -254,8 +229,6 @@ Value all_method(Interpreter&, const Value& self, Args& args) {
   return Value::boolean(all_chars(self.as_str(), holds));
 }
 
-bool is_ascii(uint32_t c) { return c < 0x80; }
-
 Value replace_method(Interpreter&, const Value& self, Args& args) {
   const Bound bound("replace", args, {"", "", ""}, 2);
   Value with = bound.at(1);
@@ -266,124 +239,49 @@ Value replace_method(Interpreter&, const Value& self, Args& args) {
   return replace(self, bound.at(0), with, bound.integer(2, -1));
 }
 
-Value format_map(Interpreter& interpreter, const Value& self, Args& args) {
-  const Bound bound("format_map", args, {""}, 1);
-  const Value values = bound.at(0);
-  if (!values.is(Kind::dict)) raise("format_map() takes a mapping");
-  Args named;
-  for (const auto& [key, value] : values.as_dict().entries) {
-    if (key.is(Kind::string)) named.named.emplace_back(key.bytes(), value);
-  }
-  return format_braces(interpreter, self, named);
+template <bool upper>
+Value case_is(Interpreter&, const Value& self, Args& args) {
+  no_arguments("method", args);
+  return Value::boolean(is_case(self.as_str(), upper));
 }
 
-Value is_identifier(Interpreter&, const Value& self, Args& args) {
-  no_arguments("isidentifier", args);
-  const std::string& text = self.bytes();
-  if (text.empty()) return Value::boolean(false);
-  bool valid = is_identifier_start(char_at(text, 0));
-  for (size_t at = 0; at < text.size(); at += char_size(text, at))
-    valid &= is_identifier_part(char_at(text, at));
-  return Value::boolean(valid);
-}
-
-Value not_supported(Interpreter&, const Value&, Args&) {
-  throw Failure{"bytes and tables of translation are not supported", ErrorKind::unsupported};
-}
-
-struct Entry {
-  const char* name;
-  Method method;
-};
-
-constexpr Entry kMethods[] = {
+constexpr Entry<Method> kMethods[] = {
     {"capitalize", case_method<'c'>},
-    {"casefold", case_method<'f'>},
-    {"center",
-     [](Interpreter&, const Value& s, Args& a) { return just(s, a, "center", true, true); }},
+    {"center", just<true, true>},
     {"count", count_in},
-    {"encode", not_supported},
-    {"endswith",
-     [](Interpreter&, const Value& s, Args& a) { return affix(s, a, "endswith", true); }},
-    {"expandtabs", expand_tabs},
-    {"find",
-     [](Interpreter&, const Value& s, Args& a) { return find_in(s, a, "find", false, false); }},
-    {"format", [](Interpreter& i, const Value& s, Args& a) { return format_braces(i, s, a); }},
-    {"format_map", format_map},
-    {"index",
-     [](Interpreter&, const Value& s, Args& a) { return find_in(s, a, "index", false, true); }},
+    {"endswith", affix<true>},
+    {"find", find_in<false, false>},
+    {"format", [](Interpreter&, const Value& s, Args& a) { return format_braces(s, a); }},
+    {"index", find_in<false, true>},
     {"isalnum", all_method<is_alnum>},
     {"isalpha", all_method<is_alpha>},
-    {"isascii",
-     [](Interpreter&, const Value& s, Args& a) {
-       no_arguments("isascii", a);
-       return Value::boolean(s.bytes().empty() || all_chars(s.as_str(), is_ascii));
-     }},
-    {"isdecimal", all_method<is_decimal>},
     {"isdigit", all_method<is_digit>},
-    {"isidentifier", is_identifier},
-    {"islower",
-     [](Interpreter&, const Value& s, Args& a) {
-       no_arguments("islower", a);
-       return Value::boolean(is_case(s.as_str(), false));
-     }},
-    {"isnumeric", all_method<is_numeric>},
-    {"isprintable",
-     [](Interpreter&, const Value& s, Args& a) {
-       no_arguments("isprintable", a);
-       return Value::boolean(s.bytes().empty() || all_chars(s.as_str(), is_printable));
-     }},
+    {"islower", case_is<false>},
     {"isspace", all_method<is_space>},
-    {"istitle",
-     [](Interpreter&, const Value& s, Args& a) {
-       no_arguments("istitle", a);
-       return Value::boolean(is_titled(s.as_str()));
-     }},
-    {"isupper",
-     [](Interpreter&, const Value& s, Args& a) {
-       no_arguments("isupper", a);
-       return Value::boolean(is_case(s.as_str(), true));
-     }},
+    {"isupper", case_is<true>},
     {"join", [](Interpreter&, const Value& s,
                 Args& a) { return join(s, Bound("join", a, {""}, 1).at(0)); }},
-    {"ljust",
-     [](Interpreter&, const Value& s, Args& a) { return just(s, a, "ljust", true, false); }},
+    {"ljust", just<false, true>},
     {"lower", case_method<'l'>},
-    {"lstrip", [](Interpreter&, const Value& s,
-                  Args& a) { return strip_method(s, a, "lstrip", true, false); }},
-    {"maketrans", not_supported},
-    {"partition", [](Interpreter&, const Value& s,
-                     Args& a) { return partition_method(s, a, "partition", false); }},
-    {"removeprefix", [](Interpreter&, const Value& s,
-                        Args& a) { return remove_affix(s, a, "removeprefix", false); }},
-    {"removesuffix", [](Interpreter&, const Value& s,
-                        Args& a) { return remove_affix(s, a, "removesuffix", true); }},
+    {"lstrip", strip_method<true, false>},
+    {"partition", partition<false>},
+    {"removeprefix", remove_affix<false>},
+    {"removesuffix", remove_affix<true>},
     {"replace", replace_method},
-    {"rfind",
-     [](Interpreter&, const Value& s, Args& a) { return find_in(s, a, "rfind", true, false); }},
-    {"rindex",
-     [](Interpreter&, const Value& s, Args& a) { return find_in(s, a, "rindex", true, true); }},
-    {"rjust",
-     [](Interpreter&, const Value& s, Args& a) { return just(s, a, "rjust", false, true); }},
-    {"rpartition", [](Interpreter&, const Value& s,
-                      Args& a) { return partition_method(s, a, "rpartition", true); }},
-    {"rsplit",
-     [](Interpreter&, const Value& s, Args& a) { return split_method(s, a, "rsplit", true); }},
-    {"rstrip", [](Interpreter&, const Value& s,
-                  Args& a) { return strip_method(s, a, "rstrip", false, true); }},
-    {"split",
-     [](Interpreter&, const Value& s, Args& a) { return split_method(s, a, "split", false); }},
+    {"rfind", find_in<true, false>},
+    {"rindex", find_in<true, true>},
+    {"rjust", just<true, false>},
+    {"rpartition", partition<true>},
+    {"rsplit", split_method<true>},
+    {"rstrip", strip_method<false, true>},
+    {"split", split_method<false>},
     {"splitlines",
      [](Interpreter&, const Value& s, Args& a) {
        return split_lines(s, Bound("splitlines", a, {"keepends"}).truth(0, false));
      }},
-    {"startswith",
-     [](Interpreter&, const Value& s, Args& a) { return affix(s, a, "startswith", false); }},
-    {"strip",
-     [](Interpreter&, const Value& s, Args& a) { return strip_method(s, a, "strip", true, true); }},
-    {"swapcase", case_method<'s'>},
+    {"startswith", affix<false>},
+    {"strip", strip_method<true, true>},
     {"title", case_method<'t'>},
-    {"translate", not_supported},
     {"upper", case_method<'u'>},
     {"zfill", zfill},
 };
@@ -391,10 +289,12 @@ constexpr Entry kMethods[] = {
 }  // namespace
 
 Method string_method(std::string_view name) {
-  const auto* found =
-      std::lower_bound(std::begin(kMethods), std::end(kMethods), name,
-                       [](const Entry& entry, std::string_view n) { return entry.name < n; });
-  return found != std::end(kMethods) && found->name == name ? found->method : nullptr;
+  for (const char* other :
+       {"casefold", "encode", "expandtabs", "format_map", "isascii", "isdecimal", "isidentifier",
+        "isnumeric", "isprintable", "istitle", "maketrans", "swapcase", "translate"}) {
+    if (name == other) refuse(fmt::format("the method '{}' of strings is", name));
+  }
+  return look_up(kMethods, name);
 }
 
 }  // namespace ashlar::jinja

@@ -6,24 +6,15 @@
 namespace ashlar::jinja {
 namespace {
 
-bool modulo_is(Interpreter& interpreter, const Value& value, const Value& by, int64_t rest) {
-  return equal(arithmetic(interpreter, Op::modulo, value, by), Value::integer(rest));
-}
-
-// a < b, or a <= b with `or_equal`.
-bool ordered(const Value& a, const Value& b, bool or_equal) {
-  if (a.is_number() && b.is_number()) {
-    const int order = compare_numbers(a, b);
-    return order == -1 || (or_equal && order == 0);
-  }
-  return or_equal ? !less(b, a) : less(a, b);
+bool modulo_is(const Value& value, const Value& by, int64_t rest) {
+  return equal(arithmetic(Op::modulo, value, by), Value::integer(rest));
 }
 
 Value other(const char* name, const Args& args) { return Bound(name, args, {""}, 1).at(0); }
 
 bool callable(const Value& value) {
   if (value.is(Kind::undefined)) return true;
-  return value.as<Function>() || value.as<Macro>() || value.as<Loop>() || value.as<Joiner>();
+  return value.as<Function>() || value.as<Macro>() || value.as<Loop>();
 }
 
 bool is_sequence(const Value& value) {
@@ -46,11 +37,6 @@ bool names(const Value& value) {
   return value.is(Kind::string) && find(value.bytes()) != nullptr;
 }
 
-struct Entry {
-  const char* name;
-  TestFunction test;
-};
-
 // A test without an argument.
 template <bool (*holds)(const Value&)>
 bool simple(Interpreter&, const Value& value, Args& args) {
@@ -65,20 +51,12 @@ bool ge(Interpreter&, const Value& a, Args& args) { return ordered(other("ge", a
 bool lt(Interpreter&, const Value& a, Args& args) { return ordered(a, other("lt", args), false); }
 bool le(Interpreter&, const Value& a, Args& args) { return ordered(a, other("le", args), true); }
 
-constexpr Entry kTests[] = {
-    {"odd",
-     [](Interpreter& i, const Value& v, Args& a) {
-       no_arguments("odd", a);
-       return modulo_is(i, v, Value::integer(2), 1);
-     }},
-    {"even",
-     [](Interpreter& i, const Value& v, Args& a) {
-       no_arguments("even", a);
-       return modulo_is(i, v, Value::integer(2), 0);
-     }},
+constexpr Entry<TestFunction> kTests[] = {
+    {"odd", simple<[](const Value& v) { return modulo_is(v, Value::integer(2), 1); }>},
+    {"even", simple<[](const Value& v) { return modulo_is(v, Value::integer(2), 0); }>},
     {"divisibleby",
-     [](Interpreter& i, const Value& v, Args& a) {
-       return modulo_is(i, v, Bound("divisibleby", a, {"num"}, 1).at(0), 0);
+     [](Interpreter&, const Value& v, Args& a) {
+       return modulo_is(v, Bound("divisibleby", a, {"num"}, 1).at(0), 0);
      }},
     {"defined", simple<[](const Value& v) { return !v.is(Kind::undefined); }>},
     {"undefined", simple<[](const Value& v) { return v.is(Kind::undefined); }>},
@@ -122,11 +100,7 @@ constexpr Entry kTests[] = {
 
 }  // namespace
 
-TestFunction find_test(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kTests), std::end(kTests),
-                                   [&](const Entry& e) { return e.name == name; });
-  return found == std::end(kTests) ? nullptr : found->test;
-}
+TestFunction find_test(std::string_view name) { return look_up(kTests, name); }
 
 FilterFunction find_filter(std::string_view name) {
   const FilterFunction found = find_text_filter(name);

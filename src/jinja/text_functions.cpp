@@ -1,6 +1,7 @@
 // What string methods and filters share: cutting, stripping, replacing, joining.
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "jinja/builtin.h"
 #include "jinja/unicode.h"
 
@@ -46,8 +47,7 @@ Value strip(const Value& text, const Value& chars, bool left, bool right) {
   Budget::current()->step(bytes.size() / 64);
   while (left && begin < end && goes(begin)) begin += char_size(bytes, begin);
   while (right && begin < end) {
-    size_t last = end - 1;
-    while (last > begin && (static_cast<unsigned char>(bytes[last]) & 0xc0) == 0x80) --last;
+    const size_t last = utf8::previous(bytes, end);
     if (!goes(last)) break;
     end = last;
   }
@@ -99,15 +99,15 @@ Value join(const Value& separator, const Value& iterable) {
   return out.finish(markup);
 }
 
-Value centered(const Value& value, int64_t width, const Value& fill) {
+Value padded(const Value& value, int64_t width, const Value& fill, bool left, bool right) {
   const Str& text = value.as_str();
   const int64_t missing = width - static_cast<int64_t>(text.length);
   if (missing <= 0) return value;
-  const int64_t left = missing / 2 + (missing & width & 1);
+  const int64_t before = !left ? 0 : right ? missing / 2 + (missing & width & 1) : missing;
   Text out;
-  for (int64_t i = 0; i < left; ++i) out.append(fill.as_str());
+  out.repeat(fill.as_str(), static_cast<size_t>(before));
   out.append(text);
-  for (int64_t i = left; i < missing; ++i) out.append(fill.as_str());
+  out.repeat(fill.as_str(), static_cast<size_t>(missing - before));
   return out.finish(text.markup);
 }
 

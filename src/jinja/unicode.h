@@ -7,9 +7,7 @@
 
 namespace ashlar::jinja {
 
-/// Lone surrogates get three bytes like any other character of their size, as Python's strings may
-/// hold them.
-void append_utf8(uint32_t c, std::string& out);
+/// Of valid UTF-8, which all strings of a template are.
 size_t char_size(std::string_view text, size_t at);
 uint32_t char_at(std::string_view text, size_t at);
 
@@ -18,7 +16,6 @@ bool is_line_break(uint32_t c);
 bool is_alpha(uint32_t c);
 bool is_decimal(uint32_t c);
 bool is_digit(uint32_t c);
-bool is_numeric(uint32_t c);
 bool is_alnum(uint32_t c);
 bool is_lower(uint32_t c);
 bool is_upper(uint32_t c);
@@ -36,6 +33,5 @@ int digit_value(uint32_t c);
 void append_upper(uint32_t c, std::string& out);
 void append_lower(uint32_t c, std::string& out);
 void append_title(uint32_t c, std::string& out);
-void append_folded(uint32_t c, std::string& out);
 
 }  // namespace ashlar::jinja

@@ -60,13 +60,10 @@ Value Value::integer(int64_t value) {
   return out;
 }
 
-Value Value::integer(const BigInt& value) {
-  if (const auto small = value.small()) return integer(*small);
-  if (value.bits() > (1u << 20))
-    throw Failure{"an integer of more than 2^20 bits", ErrorKind::resource};
+Value Value::big(std::string digits) {
   auto heap = std::make_shared<Big>();
-  heap->charge.take(sizeof(Big) + value.bits() / 8);
-  heap->value = value;
+  heap->charge.take(sizeof(Big) + digits.size());
+  heap->digits = std::move(digits);
   Value out(Kind::big);
   out.heap_ = std::move(heap);
   return out;
@@ -113,18 +110,6 @@ Value Value::tuple(std::vector<Value> items) {
   return out;
 }
 
-Value Value::group(const Value& grouper, const Value& list) {
-  auto items = make_items({grouper, list});
-  items->group = true;
-  Value out(Kind::tuple);
-  out.heap_ = std::move(items);
-  return out;
-}
-
-bool Value::named_group() const {
-  return kind_ == Kind::tuple && static_cast<const Items&>(*heap_).group;
-}
-
 Value Value::dict(std::shared_ptr<const Dict> dict) {
   Value out(Kind::dict);
   out.heap_ = std::move(dict);
@@ -146,8 +131,9 @@ Value Value::undefined(std::string message) {
   return out;
 }
 
-BigInt Value::as_big() const {
-  return kind_ == Kind::big ? static_cast<const Big&>(*heap_).value : BigInt(integer_);
+const std::string& Value::as_digits() const {
+  ASHLAR_ASSERT(kind_ == Kind::big, "not a large integer");
+  return static_cast<const Big&>(*heap_).digits;
 }
 
 const Str& Value::as_str() const {

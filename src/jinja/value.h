@@ -18,7 +18,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "jinja/bigint.h"
 
 namespace ashlar::jinja {
 
@@ -33,6 +32,12 @@ template <class... Args>
 [[noreturn]] void raise(fmt::format_string<Args...> format, Args&&... args) {
   throw Failure{fmt::format(format, std::forward<Args>(args)...)};
 }
+
+/// What Jinja2 does and this does not.
+[[noreturn]] inline void refuse(std::string_view what) {
+  throw Failure{fmt::format("{} not supported in chat templates", what), ErrorKind::unsupported};
+}
+inline constexpr std::string_view kBeyond64Bits = "computing with integers beyond 64 bits is";
 
 /// What one rendering (or the parsing of one template) may still use. One is current per thread.
 class Budget {
@@ -49,8 +54,8 @@ class Budget {
     steps_left_ -= count;
   }
   void take(size_t bytes) {
-    step(bytes / 64);
     if (bytes > max_bytes_ - live_bytes_) out_of_bytes();
+    step(bytes / 64);
     live_bytes_ += bytes;
   }
   void give_back(size_t bytes) { live_bytes_ -= bytes; }
@@ -101,6 +106,11 @@ class Charge {
     budget_ = budget;
     bytes_ += bytes;
   }
+  /// `each` times `count`, whatever these are.
+  void take_many(size_t each, uint64_t count) {
+    size_t bytes = 0;
+    take(__builtin_mul_overflow(each, count, &bytes) ? SIZE_MAX : bytes);
+  }
 
  private:
   Budget* budget_ = nullptr;
@@ -139,7 +149,7 @@ enum class Kind : uint8_t {
   none,
   boolean,
   integer,
-  big,
+  big,  // an integer beyond 64 bits that a message holds: printed and compared, no more
   floating,
   string,
   list,
@@ -153,15 +163,14 @@ class Value {
   Value() : kind_(Kind::none), integer_(0) {}
   static Value boolean(bool value);
   static Value integer(int64_t value);
-  static Value integer(const BigInt& value);  // as `integer` wherever it fits
+  /// Decimal digits, perhaps with a minus in front.
+  static Value big(std::string digits);
   static Value floating(double value);
   /// A string of the template's own making.
   static Value string(std::string_view text);
   static Value string(std::shared_ptr<const Str> text);
   static Value list(std::vector<Value> items);
   static Value tuple(std::vector<Value> items);
-  /// A tuple whose two items are also attributes: what groupby gives.
-  static Value group(const Value& grouper, const Value& list);
   static Value dict(std::shared_ptr<const Dict> dict);
   static Value object(Object* object);
   /// `message` is what using it any further fails with.
@@ -177,7 +186,7 @@ class Value {
 
   bool as_bool() const { return integer_ != 0; }
   int64_t as_int64() const { return integer_; }  // boolean or integer
-  BigInt as_big() const;                         // any int-like value
+  const std::string& as_digits() const;          // big
   double as_double() const { return floating_; }
   const Str& as_str() const;
   std::shared_ptr<const Str> shared_str() const;
@@ -190,7 +199,6 @@ class Value {
   const std::string& undefined_message() const;
   const void* identity() const { return heap_ ? static_cast<const void*>(heap_.get()) : object_; }
   int container_depth() const;
-  bool named_group() const;
 
  private:
   explicit Value(Kind kind) : kind_(kind), integer_(0) {}
@@ -208,13 +216,12 @@ struct Undefined : Heap {
 };
 
 struct Big : Heap {
-  BigInt value;
+  std::string digits;
 };
 
 struct Items : Heap {
   std::vector<Value> values;
   int depth = 1;
-  bool group = false;
 };
 
 /// Keys in order of insertion; equal keys (1, 1.0, true) are one.
@@ -284,23 +291,6 @@ struct DictView : Object {
   Value at(size_t index) const;
 };
 
-struct Cycler : Object {
-  std::vector<Value> items;
-  size_t position = 0;
-  const char* type_name() const override { return "Cycler"; }
-};
-
-/// The variable `self`.
-struct Blocks : Object {
-  const char* type_name() const override { return "TemplateReference"; }
-};
-
-struct Joiner : Object {
-  Value separator;
-  bool used = false;
-  const char* type_name() const override { return "Joiner"; }
-};
-
 /// Goes through a value as Python's iter() does.
 class Cursor {
  public:
@@ -324,6 +314,8 @@ bool truthy(const Value& value);
 bool equal(const Value& a, const Value& b);
 /// a < b for sorting and comparison; raises where Python does.
 bool less(const Value& a, const Value& b);
+/// a < b, or a <= b; raises likewise.
+bool ordered(const Value& a, const Value& b, bool or_equal);
 /// -1, 0, 1, or 2 where a NaN takes part.
 int compare_numbers(const Value& a, const Value& b);
 bool contains(const Value& container, const Value& item);

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "model/assemble.h"
 
 namespace ashlar {
 namespace {

@@ -20,12 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 
 void set_text(Model* model, TextModel text) {
-  model->tokenizer = std::move(text.tokenizer);
-  model->tokenizer_error = std::move(text.tokenizer_error);
-  model->chat_template = std::move(text.chat_template);
-  model->tool_chat_template = std::move(text.tool_chat_template);
-  model->chat_variables = std::move(text.chat_variables);
-  model->end_tokens = std::move(text.end_tokens);
+  text.source = model->source;
+  static_cast<TextModel&>(*model) = std::move(text);
 }
 
 void set_bound(Model* model, Bound bound) {
@@ -137,7 +133,6 @@ void load_gguf(const fs::path& path, const LoadOptions& options, Model* model) {
 
 void load_named(const std::string& name, const LoadOptions& options, Model* model) {
   model->blueprint = load_blueprint(name);
-  model->chat_variables = Json::object();
   if (!options.random && options.need_weights) {
     fail(
         ErrorKind::invalid,
@@ -186,6 +181,7 @@ TextModel load_text(const std::string& name) {
     load_blueprint(name);  // throws for what is nothing at all
     fail(ErrorKind::invalid, "{}: is a blueprint and has no tokenizer", name);
   }
+  text.source = name;
   return text;
 }
 

@@ -39,33 +39,33 @@ struct Placement {
   std::vector<std::string> tensors;  // names in the file; one per matrix where they are apart
 };
 
-struct Model {
-  std::string source;  // the path or name it was loaded from
-  Blueprint blueprint;
-  Graph graph;
-  Weights weights;
-  std::vector<WeightSource> sources;
-  std::vector<Placement> placements;     // empty when the weights are made up
-  std::vector<std::string> notices;      // vision tensors left aside, extra tensors, ...
+/// What text needs of a model.
+struct TextModel {
+  std::string source;                    // the path or name it was loaded from
   std::unique_ptr<Tokenizer> tokenizer;  // null when the source has none
   std::string tokenizer_error;           // why not, when files were there but could not be read
   std::string chat_template;             // Jinja source; empty: none
   std::string tool_chat_template;        // instead of it where tools are given; empty: the same
-  Json chat_variables;                   // bos_token, eos_token, ... for the template
+  std::vector<std::string> chat_template_names;  // of all, where the source has several
+  std::string control_words;  // added tokens that only a template writes, apart by zero bytes;
+                              // empty: those that the template's text holds
+  Json chat_variables = Json::object();  // bos_token, eos_token, ... for the template
   std::vector<TokenId> end_tokens;       // that stop a generation
+};
+
+struct Model : TextModel {
+  Blueprint blueprint;
+  Graph graph;
+  Weights weights;
+  std::vector<WeightSource> sources;
+  std::vector<Placement> placements;  // empty when the weights are made up
+  std::vector<std::string> notices;   // vision tensors left aside, extra tensors, ...
 };
 
 /// MODEL of the command line. Throws Error.
 Model load_model(const std::string& model, const LoadOptions& options = {});
 
 /// Only what text needs: a folder with tokenizer files alone will do, or a GGUF file.
-struct TextModel {
-  std::unique_ptr<Tokenizer> tokenizer;
-  std::string tokenizer_error;
-  std::string chat_template, tool_chat_template;
-  Json chat_variables;
-  std::vector<TokenId> end_tokens;
-};
 TextModel load_text(const std::string& model);
 
 }  // namespace ashlar

@@ -62,9 +62,10 @@ void make_text_files(const Model& model, const fs::path& gguf, OutputFolder& fol
   config["clean_up_tokenization_spaces"] = false;
   if (model.blueprint.context > 0) config["model_max_length"] = model.blueprint.context;
   if (!model.tool_chat_template.empty()) {
-    config["chat_template"] =
-        Json::array({{{"name", "default"}, {"template", model.chat_template}},
-                     {{"name", "tool_use"}, {"template", model.tool_chat_template}}});
+    Json list = Json::array({{{"name", "tool_use"}, {"template", model.tool_chat_template}}});
+    if (!model.chat_template.empty())
+      list.push_back({{"name", "default"}, {"template", model.chat_template}});
+    config["chat_template"] = std::move(list);
   } else if (!model.chat_template.empty()) {
     config["chat_template"] = model.chat_template;
   }

@@ -30,17 +30,28 @@ std::string token_text(const Json& value) {
   return it != value.end() && it->is_string() ? it->get<std::string>() : "";
 }
 
-constexpr const char* kSpecialNames[] = {"bos_token", "eos_token", "unk_token", "sep_token",
-                                         "pad_token", "cls_token", "mask_token"};
-
+/// Named tokens: bos_token, eos_token, ..., and those of the model's own kind (image_token, ...).
 void add_variables(const std::optional<Json>& file, Json* variables) {
   if (!file) return;
-  for (const char* name : kSpecialNames) {
-    const auto it = file->find(name);
-    if (it == file->end() || variables->contains(name)) continue;
-    const std::string text = token_text(*it);
-    if (!text.empty()) (*variables)[name] = text;
+  const auto add = [variables](const std::string& name, const Json& value) {
+    const std::string text = token_text(value);
+    if (!text.empty() && !variables->contains(name)) (*variables)[name] = text;
+  };
+  for (const auto& [name, value] : file->items()) {
+    if (name.ends_with("_token")) add(name, value);
   }
+  for (const char* key : {"extra_special_tokens", "model_specific_special_tokens"}) {
+    const auto named = file->find(key);
+    if (named == file->end() || !named->is_object()) continue;
+    for (const auto& [name, value] : named->items()) add(name, value);
+  }
+}
+
+/// One of several templates. Other names than these two are only told to the user.
+void take_named(const std::string& name, std::string source, TextModel* text) {
+  text->chat_template_names.push_back(name);
+  if (name == "default") text->chat_template = std::move(source);
+  if (name == "tool_use") text->tool_chat_template = std::move(source);
 }
 
 /// A template, or a list of named ones.
@@ -58,8 +69,7 @@ void take_template(const Json& value, const std::string& where, TextModel* text)
     if (!entry.is_object() || name == entry.end() || source == entry.end() || !name->is_string() ||
         !source->is_string())
       fail(ErrorKind::format, "{}: chat_template: expected entries with name and template", where);
-    if (*name == "default") text->chat_template = source->get<std::string>();
-    if (*name == "tool_use") text->tool_chat_template = source->get<std::string>();
+    take_named(name->get<std::string>(), source->get<std::string>(), text);
   }
 }
 
@@ -122,7 +132,6 @@ bool any_exists(const fs::path& folder, std::initializer_list<const char*> names
 
 TextModel text_of_folder(const fs::path& folder) {
   TextModel text;
-  text.chat_variables = Json::object();
   if (any_exists(folder, {"tokenizer.json", "tekken.json", "tiktoken.model", "vocab.json",
                           "tokenizer.model"})) {
     try {
@@ -135,23 +144,34 @@ TextModel text_of_folder(const fs::path& folder) {
   add_variables(config, &text.chat_variables);
   add_variables(object_in(folder / "special_tokens_map.json"), &text.chat_variables);
 
-  // Files of the template win over the config, as in Transformers; a processor's comes last.
-  for (const auto& [name, file] : {std::pair{"chat_template", folder / "tokenizer_config.json"},
-                                   std::pair{"chat_template", folder / "chat_template.json"}}) {
-    const auto json =
-        name == std::string("chat_template") && file == folder / "tokenizer_config.json"
-            ? config
-            : object_in(file);
-    if (!json || !text.chat_template.empty()) continue;
-    if (const auto it = json->find(name); it != json->end())
-      take_template(*it, file.string(), &text);
+  if (config) {
+    const auto words = config->find("chat_control_tokens");
+    if (words != config->end() && words->is_array()) {
+      for (const Json& word : *words) {
+        if (word.is_string()) text.control_words += word.get<std::string>() + '\0';
+      }
+    }
   }
+
+  // Files of the template win over the config, as in Transformers; a processor's comes last.
+  const auto take = [&](const std::optional<Json>& json, const char* file) {
+    const auto found = json ? json->find("chat_template") : Json::const_iterator();
+    if (json && found != json->end()) take_template(*found, (folder / file).string(), &text);
+  };
+  take(config, "tokenizer_config.json");
+  if (text.chat_template.empty() && text.chat_template_names.empty())
+    take(object_in(folder / "chat_template.json"), "chat_template.json");
   std::error_code code;
   constexpr size_t kMost = size_t{1} << 24;
   if (fs::exists(folder / "chat_template.jinja", code))
     text.chat_template = read_regular_file(folder / "chat_template.jinja", kMost);
-  const fs::path tools = folder / "additional_chat_templates" / "tool_use.jinja";
-  if (fs::exists(tools, code)) text.tool_chat_template = read_regular_file(tools, kMost);
+  std::vector<fs::path> named;
+  for (const auto& entry : fs::directory_iterator(folder / "additional_chat_templates", code)) {
+    if (entry.path().extension() == ".jinja") named.push_back(entry.path());
+  }
+  std::sort(named.begin(), named.end());
+  for (const fs::path& file : named)
+    take_named(file.stem().string(), read_regular_file(file, kMost), &text);
 
   const bool said =
       add_ends(folder / "generation_config.json", &text) || add_ends(folder / "config.json", &text);
@@ -162,7 +182,6 @@ TextModel text_of_folder(const fs::path& folder) {
 
 TextModel text_of_gguf(const GgufFile& file, const std::string& where) {
   TextModel text;
-  text.chat_variables = Json::object();
   if (file.find("tokenizer.ggml.model") == nullptr) return text;
   GgufTokenizerData data;
   try {
@@ -182,8 +201,10 @@ TextModel text_of_gguf(const GgufFile& file, const std::string& where) {
   }
   if (const GgufValue* v = file.find("tokenizer.chat_template"))
     text.chat_template = v->as_string();
-  if (const GgufValue* v = file.find("tokenizer.chat_template.tool_use"))
-    text.tool_chat_template = v->as_string();
+  constexpr std::string_view kNamed = "tokenizer.chat_template.";
+  for (const auto& [key, value] : file.metadata()) {
+    if (key.starts_with(kNamed)) take_named(key.substr(kNamed.size()), value.as_string(), &text);
+  }
   for (const char* key : {"eos_token_id", "eot_token_id", "eom_token_id"}) {
     if (const GgufValue* v = file.find(std::string("tokenizer.ggml.") + key))
       add_end(v->as_int(), &text);

@@ -4,10 +4,20 @@
 #include <algorithm>
 #include <map>
 
+#include "base/utf8.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 
 namespace ashlar {
+
+bool ControlWords::contain(const AddedToken& token) const {
+  if (token.special) return true;
+  const auto [found, added] = known_.try_emplace(token.id, false);
+  if (added && text_.find(token.content) != std::string_view::npos) {
+    for (size_t at = 0; at < token.content.size() && !found->second;)
+      found->second = !unicode::is_space(utf8::next(token.content, at));
+  }
+  return found->second;
+}
 
 const TextRange* Trust::first_ending_after(size_t at) const {
   const auto found =
@@ -97,7 +107,7 @@ void AddedTokenFinder::split(std::string_view text, const Trust& trust, size_t o
     for (size_t at = i + 1; node != nullptr; ++at) {
       if (node->token != nullptr) {
         // A token that lies partly in trusted text must not hide a shorter one that lies in it.
-        const bool partly = node->token->control && !trust.covers(offset + i, offset + at) &&
+        const bool partly = trust.guards(*node->token) && !trust.covers(offset + i, offset + at) &&
                             trust.touches(offset + i, offset + at);
         if (partly) {
           refused = at;
@@ -114,7 +124,7 @@ void AddedTokenFinder::split(std::string_view text, const Trust& trust, size_t o
       continue;
     }
     size_t begin = i;
-    if (token->control && !trust.covers(offset + begin, offset + end)) {
+    if (trust.guards(*token) && !trust.covers(offset + begin, offset + end)) {
       i = refused > end ? i + 1 : end;
       continue;
     }

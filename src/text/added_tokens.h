@@ -27,12 +27,32 @@ struct TextRange {
   size_t begin, end;
 };
 
+/// Which added tokens a chat template uses to control the model: the special ones and those that
+/// its own text holds, white space aside.
+class ControlWords {
+ public:
+  /// `text` outlives this.
+  explicit ControlWords(std::string_view text) : text_(text) {}
+  bool contain(const AddedToken& token) const;
+
+ private:
+  std::string_view text_;
+  mutable std::unordered_map<TokenId, bool> known_;
+};
+
 /// Where in a text control tokens may be recognised: only within one of its ranges.
 class Trust {
  public:
   explicit Trust(bool everywhere) : everywhere_(everywhere) {}
-  /// `ranges` ascend, do not touch, and outlive this.
-  explicit Trust(std::span<const TextRange> ranges) : ranges_(ranges) {}
+  /// `ranges` ascend, do not touch, and outlive this, as `words` do.
+  Trust(std::span<const TextRange> ranges, const ControlWords* words)
+      : ranges_(ranges), words_(words) {}
+
+  /// Must `token` stay text where it is not trusted?
+  bool guards(const AddedToken& token) const {
+    return words_ != nullptr ? words_->contain(token) : token.control;
+  }
+  const ControlWords* words() const { return words_; }
 
   bool covers(size_t begin, size_t end) const;
   bool touches(size_t begin, size_t end) const;
@@ -45,6 +65,7 @@ class Trust {
 
   bool everywhere_ = false;
   std::span<const TextRange> ranges_;
+  const ControlWords* words_ = nullptr;  // null: AddedToken::control says it
 };
 
 /// Finds added tokens in text: of those that begin first, the longest.

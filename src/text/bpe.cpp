@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "base/error.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace ashlar {
 namespace {

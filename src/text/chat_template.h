@@ -14,12 +14,15 @@
 
 namespace ashlar {
 
-/// Integers beyond 64 bits: text/exact_json.h.
+/// What Transformers' apply_chat_template takes. Integers beyond 64 bits: jinja/exact_json.h.
 struct ChatTemplateInput {
-  Json messages;   // list of {"role": ..., "content": ...}
+  Json messages;   // list of {"role": ..., "content": ...}, at least one; null values are as absent
   Json tools;      // list of JSON schemas; null: none
-  Json documents;  // null: none
+  Json documents;  // list of objects; null: none
   bool add_generation_prompt = true;
+  /// Instead of a new turn: the text ends where this field of the last message ("content",
+  /// "reasoning_content") does, so that the model goes on with it. Not with add_generation_prompt.
+  std::optional<std::string> continued_field;
   Json variables;              // object: bos_token, eos_token, enable_thinking, ...
   std::optional<int64_t> now;  // what strftime_now tells, seconds since 1970; absent: the clock
 };
@@ -36,7 +39,7 @@ struct Piece {
 /// time, memory and depth. Immutable; any number of threads may use one at a time.
 class ChatTemplate {
  public:
-  /// `where` names the template in errors. Throws Error(format) with the line.
+  /// `where` names the template in errors. Throws Error(format or unsupported) with the line.
   ChatTemplate(std::string_view source, std::string where);
   ~ChatTemplate();
   ChatTemplate(ChatTemplate&&) noexcept;
@@ -47,15 +50,18 @@ class ChatTemplate {
   std::string render(const ChatTemplateInput& input) const;
   /// The same text, cut where the origin changes; no piece is empty.
   std::vector<Piece> render_pieces(const ChatTemplateInput& input) const;
+  /// What the template itself writes: its text and string literals, apart by zero bytes.
+  const std::string& own_text() const;
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
-/// The ids of the pieces' whole text, nothing added. A control token is recognised only where all
-/// of it is trusted, unless `parse_special_in_messages`: then as Tokenizer::encode does.
+/// The ids of the pieces' whole text, nothing added. A special token, or an added token that the
+/// template writes itself (ChatTemplate::own_text), is recognised only where all of it is trusted;
+/// other added tokens wherever they stand, as in Transformers with sanitize_control_tokens.
 std::vector<TokenId> encode_chat(const Tokenizer& tokenizer, const std::vector<Piece>& pieces,
-                                 bool parse_special_in_messages = false);
+                                 std::string_view control_text);
 
 }  // namespace ashlar

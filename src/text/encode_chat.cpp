@@ -1,12 +1,12 @@
 // Ids of a rendered chat.
+#include "base/utf8.h"
 #include "text/added_tokens.h"
 #include "text/chat_template.h"
-#include "text/utf8.h"
 
 namespace ashlar {
 
 std::vector<TokenId> encode_chat(const Tokenizer& tokenizer, const std::vector<Piece>& pieces,
-                                 bool parse_special_in_messages) {
+                                 std::string_view control_text) {
   std::string text;
   std::vector<TextRange> trusted;
   for (const Piece& piece : pieces) {
@@ -19,10 +19,7 @@ std::vector<TokenId> encode_chat(const Tokenizer& tokenizer, const std::vector<P
     else
       trusted.push_back({begin, text.size()});
   }
-  EncodeOptions options;
-  options.add_special = false;
-  if (parse_special_in_messages) return tokenizer.encode(text, options);
-  return tokenizer.encode_trusting(text, trusted);
+  return tokenizer.encode_trusting(text, trusted, control_text);
 }
 
 }  // namespace ashlar

@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "text/bpe.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 
 namespace ashlar {
 namespace {

@@ -1,8 +1,8 @@
 // Choice of the matcher for a pattern, and the search from left to right.
 #include "text/pattern.h"
 
+#include "base/utf8.h"
 #include "text/pattern_ast.h"
-#include "text/utf8.h"
 
 namespace ashlar {
 

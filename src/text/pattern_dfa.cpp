@@ -5,9 +5,9 @@
 #include <map>
 #include <optional>
 
+#include "base/utf8.h"
 #include "text/pattern.h"
 #include "text/pattern_ast.h"
-#include "text/utf8.h"
 
 namespace ashlar {
 

@@ -5,8 +5,8 @@
 #include <cstring>
 #include <functional>
 
+#include "base/utf8.h"
 #include "text/bpe.h"
-#include "text/utf8.h"
 
 namespace ashlar {
 

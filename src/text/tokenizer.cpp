@@ -12,9 +12,9 @@
 #include "base/json.h"
 #include "base/placeholder.h"
 #include "base/regular_file.h"
+#include "base/utf8.h"
 #include "text/tokenizer_spec.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 
 namespace ashlar {
 namespace {
@@ -278,7 +278,7 @@ void Tokenizer::Impl::encode_part(std::string_view text, const Trust& trust, siz
       if (!normalized.empty() && !trust.everywhere() && !trust.nowhere() &&
           work.normalized != segment) {
         ranges = normalized_ranges(segment, work.normalized, trust, inner_offset);
-        inner_trust = Trust(ranges);
+        inner_trust = Trust(ranges, trust.words());
         inner_offset = 0;
       }
       segment = work.normalized;
@@ -334,9 +334,11 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, EncodeOptions opti
 }
 
 std::vector<TokenId> Tokenizer::encode_trusting(std::string_view text,
-                                                std::span<const TextRange> trusted) const {
+                                                std::span<const TextRange> trusted,
+                                                std::string_view control_text) const {
   std::vector<TokenId> out;
-  impl_->encode(text, Trust(trusted), false, out);
+  const ControlWords words(control_text);
+  impl_->encode(text, Trust(trusted, &words), false, out);
   return out;
 }
 

@@ -55,10 +55,11 @@ class Tokenizer {
   ~Tokenizer();
 
   std::vector<TokenId> encode(std::string_view text, EncodeOptions options = {}) const;
-  /// The ids of the text alone. Control tokens are recognised only where all of one lies in one of
-  /// the `trusted` ranges of bytes, which ascend and do not touch. `text` is valid UTF-8.
-  std::vector<TokenId> encode_trusting(std::string_view text,
-                                       std::span<const TextRange> trusted) const;
+  /// The ids of the text alone. Special tokens, and added tokens that `control_text` holds, are
+  /// recognised only where all of one lies in one of the `trusted` ranges of bytes, which ascend
+  /// and do not touch; other added tokens everywhere. `text` is valid UTF-8.
+  std::vector<TokenId> encode_trusting(std::string_view text, std::span<const TextRange> trusted,
+                                       std::string_view control_text) const;
   /// The text of `ids`; unknown ids are skipped. Equals `decode(ids, skip_special_tokens)` of
   /// Hugging Face's tokenizers.
   std::string decode(std::span<const TokenId> ids, bool skip_special = false) const;

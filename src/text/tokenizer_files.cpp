@@ -9,10 +9,10 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/regular_file.h"
+#include "base/utf8.h"
 #include "text/files_json.h"
 #include "text/known_patterns.h"
 #include "text/tokenizer_spec.h"
-#include "text/utf8.h"
 
 namespace ashlar {
 namespace {

@@ -3,10 +3,10 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "formats/gguf.h"
 #include "text/known_patterns.h"
 #include "text/tokenizer_spec.h"
-#include "text/utf8.h"
 
 namespace ashlar {
 namespace {

@@ -72,6 +72,36 @@ TEST(LoadText, AFolderOfTokenizerFilesWillDo) {
   EXPECT_EQ(text.end_tokens[0], 5);
 }
 
+TEST(LoadText, SeveralTemplates) {
+  const TemporaryFolder folder;
+  const auto load = [&](const Json& list) {
+    write_file(folder.path() / "tokenizer_config.json", Json({{"chat_template", list}}).dump());
+    return load_text(folder.path().string());
+  };
+  const Json tools = {{"name", "tool_use"}, {"template", "t"}};
+  const Json rag = {{"name", "rag"}, {"template", "r"}};
+  TextModel text = load(Json::array({rag, tools}));
+  EXPECT_EQ(text.chat_template, "");
+  EXPECT_EQ(text.tool_chat_template, "t");
+  EXPECT_EQ(text.chat_template_names, (std::vector<std::string>{"rag", "tool_use"}));
+  // Files beside it win.
+  fs::create_directory(folder.path() / "additional_chat_templates");
+  write_file(folder.path() / "additional_chat_templates" / "tool_use.jinja", "file");
+  text = load("plain");
+  EXPECT_EQ(text.chat_template, "plain");
+  EXPECT_EQ(text.tool_chat_template, "file");
+  EXPECT_EQ(text.source, folder.path().string());
+}
+
+TEST(LoadText, NamedTokensOfTheModelsOwn) {
+  const TemporaryFolder folder;
+  write_file(folder.path() / "tokenizer_config.json",
+             R"({"bos_token": "<s>", "image_token": {"content": "<image>"}, "add_bos_token": true,
+                 "extra_special_tokens": {"boi_token": "<boi>", "bos_token": "no"}})");
+  EXPECT_EQ(load_text(folder.path().string()).chat_variables,
+            Json({{"bos_token", "<s>"}, {"image_token", "<image>"}, {"boi_token", "<boi>"}}));
+}
+
 TEST(LoadText, ABrokenTokenizerIsToldNotThrown) {
   const TemporaryFolder folder;
   write_file(folder.path() / "tokenizer.json", "{\"model\": 3}");
@@ -92,6 +122,8 @@ void write_model(const std::string& tokenizer, const fs::path& folder) {
   config["vocab_size"] = t->size() + 3;
   write_file(folder / "config.json", config.dump());
   write_file(folder / "chat_template.jinja", "{{ bos_token }}{{ messages[0].content }}");
+  fs::create_directory(folder / "additional_chat_templates");
+  write_file(folder / "additional_chat_templates" / "tool_use.jinja", "{{ tools | length }}");
 }
 
 class TokenizerExport : public ::testing::TestWithParam<std::string> {};
@@ -108,6 +140,7 @@ TEST_P(TokenizerExport, ReadsTextAlikeInGgufAndBack) {
   const Model written = load_model(gguf.string());
   ASSERT_NE(written.tokenizer, nullptr) << written.tokenizer_error;
   EXPECT_EQ(written.chat_template, model.chat_template);
+  EXPECT_EQ(written.tool_chat_template, "{{ tools | length }}");
   if (model.tokenizer->bos()) {
     EXPECT_EQ(written.tokenizer->bos(), model.tokenizer->bos());
   }
@@ -115,6 +148,7 @@ TEST_P(TokenizerExport, ReadsTextAlikeInGgufAndBack) {
   const Model back = load_model((folder.path() / "back").string());
   ASSERT_NE(back.tokenizer, nullptr) << back.tokenizer_error;
   EXPECT_EQ(back.chat_template, model.chat_template);
+  EXPECT_EQ(back.tool_chat_template, "{{ tools | length }}");
   const bool sentencepiece = GetParam() == "gemma" || GetParam() == "llama2";
   for (const std::string& text : corpus()) {
     SCOPED_TRACE(text);

@@ -4,6 +4,7 @@
 #include "support/paths.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <chrono>
 #include <filesystem>
@@ -12,7 +13,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "text/exact_json.h"
+#include "jinja/exact_json.h"
 
 namespace ashlar {
 namespace {
@@ -46,7 +47,6 @@ void expect_rendering(const ChatTemplate* chat, const std::string& refused,
       EXPECT_EQ(joined, text) << what;
     } catch (const Error& e) {
       error = e.what();
-      if (e.kind() == ErrorKind::unsupported) return;
     }
   }
   if (expected.is_string()) {
@@ -128,9 +128,10 @@ TEST(ChatTemplates, SmallOnesEqualTransformers) {
   }
 }
 
-std::string error_of(const std::string& source, ErrorKind kind) {
+std::string error_of(const std::string& source, ErrorKind kind, const Json& variables = {}) {
   ChatTemplateInput input;
   input.messages = Json::array({{{"role", "user"}, {"content", "x"}}});
+  input.variables = variables;
   try {
     const std::string text = ChatTemplate(source, "t.jinja").render(input);
     ADD_FAILURE() << source << " renders " << text.substr(0, 100);
@@ -139,6 +140,25 @@ std::string error_of(const std::string& source, ErrorKind kind) {
     return e.what();
   }
   return "";
+}
+
+// What this engine leaves out of Jinja is named, with its line.
+TEST(ChatTemplates, WhatIsLeftOutIsRefusedByName) {
+  const Json& file = golden();
+  EXPECT_GE(file["refused"].size(), 60u);
+  Json variables = file["small_variables"];
+  variables["huge"] = parse_exact_json("1208925819614629174706176", "huge");
+  for (const Json& item : file["refused"]) {
+    const std::string message =
+        error_of("\n" + item[0].get<std::string>(), ErrorKind::unsupported, variables);
+    EXPECT_TRUE(message.starts_with("t.jinja: line 2: ")) << message;
+    EXPECT_NE(message.find(item[1].get<std::string>()), std::string::npos) << item.dump() << "\n"
+                                                                           << message;
+  }
+  // Only where it is reached, as in Jinja2.
+  ChatTemplateInput input;
+  input.messages = Json::array({{{"role", "user"}, {"content", "x"}}});
+  EXPECT_EQ(ChatTemplate("a{% if false %}{{ 'b' | urlize }}{% endif %}", "t").render(input), "a");
 }
 
 TEST(ChatTemplates, ErrorsSayWhere) {
@@ -154,12 +174,26 @@ TEST(ChatTemplates, ErrorsSayWhere) {
 
 TEST(ChatTemplates, InputOfTheWrongKind) {
   const ChatTemplate chat("{{ messages }}", "t");
-  for (const Json& messages :
-       {Json(), Json("x"), Json::object(), Json::array({1}), Json::array({Json()})}) {
+  for (const Json& messages : {Json(), Json("x"), Json::object(), Json::array(), Json::array({1}),
+                               Json::array({Json()})}) {
     ChatTemplateInput input;
     input.messages = messages;
     EXPECT_THROW(chat.render(input), Error);
   }
+  for (const Json& list : {Json("x"), Json::object(), Json::array({1}), Json::array({"f"})}) {
+    ChatTemplateInput input;
+    input.messages = Json::array({{{"role", "user"}, {"content", "x"}}});
+    input.tools = list;
+    EXPECT_THROW(chat.render(input), Error);
+    std::swap(input.tools, input.documents);
+    EXPECT_THROW(chat.render(input), Error);
+  }
+}
+
+long peak_kib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss;
 }
 
 // Everything that could run away ends with a clear error, soon.
@@ -170,6 +204,7 @@ TEST(ChatTemplates, Bounded) {
     for (int i = 0; i < 3000; ++i) out += "{% if 1 %}";
     return out;
   }();
+  const long peak_before = peak_kib();
   const auto start = std::chrono::steady_clock::now();
   for (const char* source : {
            "{% for a in range(100000) %}{% for b in range(100000) %}{{ a * b }}{% endfor %}{% "
@@ -177,7 +212,6 @@ TEST(ChatTemplates, Bounded) {
            "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
            "{{ 'x' * 10000000000 }}",
            "{{ ['x'] * 10000000000 }}",
-           "{{ 10 ** (10 ** 10) }}",
            "{{ '%2000000000d' % 1 }}",
            "{{ '%.2147483000f' % 1.0 }}",
            "{{ '{:2000000000}'.format('') }}",
@@ -190,7 +224,22 @@ TEST(ChatTemplates, Bounded) {
            "{% set ns = namespace(s=[1]) %}{% for i in range(9999) %}{% set ns.s = ns.s | "
            "map('string') %}{% endfor %}{{ ns.s | list }}",
            "{{ [1] | batch(1000000000000, 0) | list }}",
-           "{{ [1] | slice(1000000000000) | list }}",
+           "{{ 'x' | center(10000000000) }}",
+           "{{ 'x'.center(10000000000) }}{{ 'x'.zfill(10000000000) }}",
+           "{{ 'x'.ljust(10000000000, 'y') }}",
+           "{{ messages[0].content.rjust(10000000000, messages[0].content) }}",
+           "{{ messages[0].content * 10000000000 }}",
+           "{{ 'x' | indent(10000000000) }}",
+           "{{ (['x' * 1000000] * 1000000) | join }}",
+           "{{ ('x' * 1000000).join(range(100000) | map('string')) }}",
+           "{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% "
+           "endfor %}",
+           "{% set ns = namespace(s='é' * 1000000) %}{% for i in range(100000) %}{% set x = "
+           "ns.s[-500000:] %}{% endfor %}",
+           "{% set ns = namespace(s='é' * 1000000) %}{% for i in range(100000) %}{% set x = "
+           "ns.s[-1] %}{% endfor %}",
+           "{% set s = [1] * 1000000 %}{% for i in range(100000) %}{% set x = s[::-1] %}{% endfor "
+           "%}",
            "{{ ('a' * 1000000) | replace('', 'b' * 1000000) }}",
            "{{ [1, [2]] | tojson(indent=100000000000) }}",
            "{% for x in [[1]] recursive %}{{ loop([x]) }}{% endfor %}",
@@ -204,6 +253,9 @@ TEST(ChatTemplates, Bounded) {
   error_of(nested, ErrorKind::format);
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   EXPECT_LT(time.count(), 300);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_LT(peak_kib() - peak_before, 600 << 10);
+#endif
 }
 
 TEST(ChatTemplates, ManyThreads) {
@@ -223,7 +275,8 @@ TEST(ChatTemplates, ManyThreads) {
 
 TEST(ChatTemplates, LongChatsAreLinear) {
   const ChatTemplate chat(read_file(kFolder / "qwen3.jinja"), "qwen3");
-  const auto seconds = [&](int count) {
+  // The best of three: other work on the machine only adds.
+  const auto once = [&](int count) {
     ChatTemplateInput input;
     input.messages = Json::array();
     for (int i = 0; i < count; ++i) {
@@ -234,6 +287,7 @@ TEST(ChatTemplates, LongChatsAreLinear) {
     EXPECT_GT(chat.render(input).size(), static_cast<size_t>(count) * 1000);
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
+  const auto seconds = [&](int count) { return std::min({once(count), once(count), once(count)}); };
   seconds(100);
   EXPECT_LT(seconds(2000), 40 * std::max(seconds(200), 0.002));
 }
@@ -324,15 +378,18 @@ TEST(EncodeChat, CutsChangeNothing) {
       const auto all = tokenizer->encode(text, {.add_special = false});
       const auto none = tokenizer->encode(text, {.add_special = false, .parse_special = false});
       auto pieces = cut(text, rng, 1 + static_cast<int>(rng() % 20));
-      EXPECT_EQ(encode_chat(*tokenizer, pieces, true), all) << text;
       if (all == none) {
         ++mixed;
-        EXPECT_EQ(encode_chat(*tokenizer, pieces), all) << text;
+        EXPECT_EQ(encode_chat(*tokenizer, pieces, ""), all) << text;
       }
       for (Piece& piece : pieces) piece.trusted = true;
-      EXPECT_EQ(encode_chat(*tokenizer, pieces), all) << text;
+      EXPECT_EQ(encode_chat(*tokenizer, pieces, text), all) << text;
       for (Piece& piece : pieces) piece.trusted = false;
-      EXPECT_EQ(encode_chat(*tokenizer, pieces), none) << text;
+      for (const std::string& control : {text, std::string()}) {
+        EXPECT_EQ(encode_chat(*tokenizer, pieces, control),
+                  encode_chat(*tokenizer, {{text, false}}, control))
+            << text;
+      }
     }
   }
   EXPECT_GT(mixed, 500u);
@@ -366,7 +423,7 @@ std::unique_ptr<Tokenizer> letters(const std::string& normalizer, bool normalize
 
 std::string shown(const Tokenizer& tokenizer, const std::vector<Piece>& pieces) {
   std::string out;
-  for (const TokenId id : encode_chat(tokenizer, pieces)) {
+  for (const TokenId id : encode_chat(tokenizer, pieces, "")) {
     out += (out.empty() ? "" : " ") + (tokenizer.piece(id) == " " ? "_" : tokenizer.piece(id));
   }
   return out;
@@ -388,6 +445,38 @@ TEST(EncodeChat, OnlyTheTemplateControls) {
     // White space beside a trusted token goes with it, whoever wrote it.
     EXPECT_EQ(shown(*t, {{"<|b|>", true}, {"  x", false}}), "<|b|> x");
   }
+}
+
+// Added tokens that are not special: what the template writes itself is its own, the rest anyone's.
+TEST(EncodeChat, AddedTokensOfMessages) {
+  Json vocab = Json::object();
+  for (const char c : std::string("<>/abtx \n")) vocab[std::string(1, c)] = vocab.size();
+  Json added = Json::array();
+  for (const auto& [token, special] :
+       {std::pair{"<a>", true}, {"<b>", false}, {"<t>", false}, {"\n\n", false}}) {
+    added.push_back({{"id", vocab.size() + added.size()},
+                     {"content", token},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", false},
+                     {"special", special}});
+  }
+  const Json file = {{"version", "1.0"},
+                     {"added_tokens", added},
+                     {"normalizer", nullptr},
+                     {"pre_tokenizer", nullptr},
+                     {"post_processor", nullptr},
+                     {"decoder", {{"type", "Fuse"}}},
+                     {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", Json::array()}}}};
+  const auto t = Tokenizer::from_json(file.dump(), "added");
+  const ChatTemplate chat("<a>{{ '<t>' }}\n\n{{ messages[0].content }}", "t");
+  ChatTemplateInput input;
+  input.messages = Json::array({{{"role", "user"}, {"content", "<a><b><t>\n\nx"}}});
+  std::string out;
+  for (const TokenId id : encode_chat(*t, chat.render_pieces(input), chat.own_text()))
+    out += t->piece(id) + ",";
+  EXPECT_EQ(out, "<a>,<t>,\n\n,<,a,>,<b>,<,t,>,\n\n,x,");
 }
 
 TEST(EncodeChat, ThroughANormalizer) {
@@ -416,11 +505,13 @@ TEST(ExactJson, IntegersBeyond64BitsStayWhole) {
   EXPECT_EQ(render("{{ messages[0].n }}"), "123456789012345678901234567890");
   EXPECT_EQ(render("{{ messages[0].m }}"),
             "[-98765432109876543210, 18446744073709551615, -9223372036854775808, 1000.0, 0.5]");
-  EXPECT_EQ(render("{{ messages[0].n + messages[0].m[0] }}"), "123456788913580246791358024680");
+  EXPECT_THROW(render("{{ messages[0].n + 1 }}"), Error);
   EXPECT_EQ(render("{{ messages[0] | tojson }}"),
             R"({"role": "user", "content": "x", "n": 123456789012345678901234567890, "m": )"
             R"([-98765432109876543210, 18446744073709551615, -9223372036854775808, 1000.0, 0.5]})");
-  EXPECT_EQ(render("{{ messages[0].n is integer }} {{ messages[0].n % 97 }}"), "True 52");
+  EXPECT_EQ(render("{{ messages[0].n is integer }} {{ messages[0].n == messages[0].n }} {{ "
+                   "messages[0].m[0] < messages[0].m[2] }} {{ messages[0].n > 1e30 }}"),
+            "True True True False");
   try {
     parse_exact_json(std::string(4301, '1'), "n");
     FAIL() << "4301 digits";
@@ -466,7 +557,8 @@ TEST(EncodeChat, RenderedTemplates) {
         }
         if (look_alike) continue;
         ++compared;
-        EXPECT_EQ(encode_chat(*tokenizer, pieces), tokenizer->encode(whole, {.add_special = false}))
+        EXPECT_EQ(encode_chat(*tokenizer, pieces, chat.own_text()),
+                  tokenizer->encode(whole, {.add_special = false}))
             << name;
       }
     }

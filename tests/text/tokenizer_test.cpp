@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace ashlar {
 namespace {

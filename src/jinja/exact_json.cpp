@@ -1,6 +1,6 @@
 // Receives what the parser finds and builds the value, except that long integers stay text: they
 // are binary values, which JSON text itself cannot hold.
-#include "text/exact_json.h"
+#include "jinja/exact_json.h"
 
 #include <vector>
 

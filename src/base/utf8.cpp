@@ -1,5 +1,5 @@
 // Validation and repair of UTF-8.
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 #include <cstring>
 
