@@ -4,14 +4,17 @@
 #include "apps/commands.h"
 #include "ashlar/predict.h"
 #include "base/error.h"
+#include "base/json.h"
+#include "base/units.h"
 #include "measure/probe.h"
 
 namespace ashlar::app {
 namespace {
 
 struct PlanCommand {
-  std::string model, machine, weights, state = "f16";
-  PredictOptions options;
+  std::string model, weights, state = "f16";
+  std::vector<std::string> machines;
+  PredictOptions options{.devices = 0};
   bool json = false, list = false;
 };
 
@@ -29,9 +32,57 @@ Machine machine_of(const std::string& name) {
 void list_machines() {
   for (const std::string& name : machine_names()) {
     const Machine m = load_machine(name);
-    std::printf("%-18s %-8s %-10s %6.0f GB at %6.0f GB/s, %8.1f TFLOP/s in bf16\n", name.c_str(),
-                m.kind.c_str(), m.source.c_str(), m.memory_bytes * 1e-9, m.bandwidth(1e30) * 1e-9,
-                m.peak(Format::bf16) * 1e-12);
+    std::printf("%-18s %-8s %-10s %6.1f GiB at %6.0f GB/s, %8.1f TFLOP/s in bf16\n", name.c_str(),
+                m.kind.c_str(), m.source.c_str(), m.memory_bytes / (1 << 30),
+                m.bandwidth(1e30) * 1e-9, m.peak(Format::bf16) * 1e-12);
+  }
+}
+
+/// Format of the release as a folder's config.json says it; empty: it does not.
+std::string native_of(const std::string& model) {
+  const std::filesystem::path path = model;
+  std::error_code code;
+  const std::filesystem::path file =
+      std::filesystem::is_directory(path, code) ? path / "config.json" : path;
+  if (file.filename() != "config.json" || !std::filesystem::is_regular_file(file, code)) return {};
+  const Json config = parse_json(read_file(file, size_t{1} << 24), file.string());
+  const auto text = [](const Json& j, const char* key) {
+    const auto it = j.is_object() ? j.find(key) : j.end();
+    return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
+  };
+  const auto quantised = config.find("quantization_config");
+  if (quantised != config.end()) {
+    const std::string method = text(*quantised, "quant_method");
+    if (method == "fp8") return "fp8_b128";
+    if (method == "mxfp4") return "mxfp4";
+    if (method == "compressed-tensors" || method == "gptq" || method == "awq") return "int4_g32";
+  }
+  std::string type = text(config, "dtype");
+  if (type.empty()) type = text(config, "torch_dtype");
+  if (type == "float32") return "f32";
+  if (type == "float16") return "f16";
+  return {};
+}
+
+/// One line for each machine: which of them run it, and how fast.
+void compare_machines(const std::vector<Prediction>& all) {
+  const auto speed = [](const Prediction& p, const Phase& phase) {
+    if (!p.memory.fits)
+      return p.devices_needed > 0 ? fmt::format("needs {} x", p.devices_needed) : std::string("-");
+    return fmt::format("{:.3g} to {:.3g}", phase.expected->low, phase.expected->high);
+  };
+  const Prediction& first = all.front();
+  std::printf("%s (%s weights, %s), %s sequence(s) of %s tokens\n\n%-18s %7s %10s %11s %18s %18s\n",
+              first.model.c_str(), first.options.weights.c_str(),
+              short_bytes(static_cast<double>(first.memory.weights)).c_str(),
+              grouped(first.options.sequences).c_str(), grouped(first.options.context).c_str(),
+              "machine", "devices", "memory", "usable", "decode tokens/s", "prefill tokens/s");
+  for (const Prediction& p : all) {
+    std::printf("%-18s %7s %10s %11s %18s %18s\n", p.machine.name.c_str(),
+                fmt::format("{} x", p.devices).c_str(),
+                short_bytes(static_cast<double>(p.memory.total)).c_str(),
+                short_bytes(static_cast<double>(p.memory.available)).c_str(),
+                speed(p, p.decode).c_str(), speed(p, p.prefill).c_str());
   }
 }
 
@@ -41,18 +92,35 @@ void run(PlanCommand o) {
   LoadOptions load;
   load.need_weights = o.weights.empty() && has_weights(o.model);
   const Model model = load_model(o.model, load);
+  o.options.native = native_of(o.model);
   if (!o.weights.empty()) {
     o.options.weights = o.weights;
   } else if (!model.weights.empty()) {
     o.options.weights = "as in the file";
     o.options.formats = formats_of(model.weights);
+  } else if (!o.options.native.empty()) {
+    o.options.weights = o.options.native;
   }
   const auto state = format_named(o.state);
   if (!state) fail(ErrorKind::invalid, "--state {}: expected a format (f16, f32, bf16)", o.state);
   o.options.state = *state;
-  Prediction p = predict(model.blueprint, machine_of(o.machine), o.options);
-  if (p.model.empty()) p.model = model.source;
-  std::printf("%s\n", (o.json ? prediction_json(p) : prediction_text(p)).c_str());
+  std::vector<Prediction> all;
+  if (o.machines.empty()) o.machines.emplace_back();
+  if (o.machines == std::vector<std::string>{"all"}) o.machines = machine_names();
+  o.options.alternatives = o.machines.size() == 1;
+  for (const std::string& name : o.machines) {
+    all.push_back(predict(model.blueprint, machine_of(name), o.options));
+    if (all.back().model.empty()) all.back().model = model.source;
+  }
+  if (o.json) {
+    std::string text;
+    for (const Prediction& p : all) text += (text.empty() ? "" : ",\n") + prediction_json(p);
+    std::printf(all.size() == 1 ? "%s\n" : "[%s]\n", text.c_str());
+  } else if (all.size() > 1) {
+    compare_machines(all);
+  } else {
+    std::printf("%s\n", prediction_text(all.front()).c_str());
+  }
 }
 
 }  // namespace
@@ -66,23 +134,27 @@ void add_plan(CLI::App& app) {
                    "Hugging Face folder (config.json will do), .gguf file, blueprint file or name")
       ->type_name("MODEL");
   command
-      ->add_option("--machine", o->machine,
-                   "machine file or name from --list (default: this machine, as `ashlar probe` "
-                   "measured it)")
+      ->add_option("--machine", o->machines,
+                   "machine file or name from --list, or several (a,b,c), or all (default: this "
+                   "machine, as `ashlar probe` measured it)")
+      ->delimiter(',')
       ->type_name("FILE|NAME");
   command->add_flag("--list", o->list, "list the known machines (published figures)");
   const auto number = [&](const char* name, int64_t& value, const char* what) {
     command->add_option(name, value, what)->type_name("N");
   };
+  number("--devices", o->options.devices,
+         "such machines that hold it between them (default: the fewest that do)");
   number("--context", o->options.context, "tokens a sequence can hold (default 4096)");
   number("--sequences", o->options.sequences, "sequences decoded together (default 1)");
   number("--prompt", o->options.prompt, "tokens of the prompt (default 512)");
   number("--generate", o->options.generate, "tokens generated after it (default 128)");
   number("--depth", o->options.depth, "tokens remembered before the prompt (default 0)");
   command
-      ->add_option("--weights", o->weights,
-                   "format or mix of the weights: bf16 q8_0 q4_k_m ... (default: as in the file, "
-                   "bf16 for a blueprint)")
+      ->add_option(
+          "--weights", o->weights,
+          "native or a format or mix: bf16 fp8 int4 mxfp4 nvfp4 q8_0 q4_k_m ... (default: as "
+          "in the file; of a blueprint native, as the model was released)")
       ->type_name("FORMAT");
   command->add_option("--state", o->state, "format of keys and values (default f16)")
       ->type_name("FORMAT");

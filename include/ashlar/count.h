@@ -24,9 +24,15 @@ namespace ashlar {
 /// The format of each parameter.
 using WeightFormats = std::function<Format(const Param&)>;
 
-/// `name` is a format ("bf16": every parameter; "q8_0": matrices, the rest as in `mix`) or one of
-/// llama.cpp's mixes ("q4_k_m"). Throws Error(invalid) for an unknown name.
+/// `name` is a format ("bf16": every parameter; "q8_0": matrices, the rest as in `mix`), one of
+/// llama.cpp's mixes ("q4_k_m"), or "native": as the model was released. "fp8", "int4", "mxfp4" and
+/// "nvfp4" are meant as published models use them: the matrices of layers, of four bits the experts
+/// only where there are some, the rest bfloat16. Throws Error(invalid) for an unknown name.
 WeightFormats weight_formats(std::string_view name, const Blueprint& blueprint);
+
+/// The format in which the model was released, as its card says (blueprint/card.h); bf16 without
+/// one.
+std::string native_weights(const Blueprint& blueprint);
 
 /// The formats that tensors have, by canonical name; float32 for parameters that have none.
 WeightFormats formats_of(const std::map<std::string, Tensor>& weights);

@@ -47,7 +47,10 @@ struct Machine {
   std::string date;          // of the measurement
   std::string note;          // where published figures come from, what was assumed
   int threads = 0;           // used for the figures below; 0: not a matter of threads
-  double memory_bytes = 0;   // for weights, state and activations
+  /// What the device reports as its memory, and what of it is not for models: the system, the
+  /// driver's context, fragments. 0: a share that depends on the kind (usable_bytes).
+  double memory_bytes = 0, reserve_bytes = 0;
+  std::map<std::string, std::string> sources;  // of each published figure, by its key
 
   struct Cache {
     std::string name;  // L1d, L2, L3
@@ -73,6 +76,15 @@ struct Machine {
 
   double step_seconds = 0;  // between two steps that wait for each other: a barrier, a launch
 
+  /// Between two such machines: NVLink, sockets, a network. 0: unknown.
+  struct Link {
+    std::string name;
+    double bytes_per_second = 0;  // in one direction
+    double seconds = 0;           // of one exchange of next to nothing
+    int devices = 8;              // that it joins; more of them are hosts joined by a network
+  } link;
+  double host_bytes_per_second = 0;  // of the memory beside a card; 0: none
+
   using Kernels = MachineKernels;
   std::optional<Kernels> kernels;
 
@@ -81,6 +93,8 @@ struct Machine {
   /// Fastest arithmetic for weights of a format: float32 weights in f32, 16-bit ones in bf16,
   /// packed ones in the fastest there is.
   double peak(Format format) const;
+  /// Memory for weights, state and activations: what is reported less the reserve.
+  double usable_bytes() const;
 };
 
 /// The machine of that name in the library, or of a file. Throws Error(io) that lists the names.
@@ -100,8 +114,11 @@ struct PredictOptions {
   int64_t generate = 128;              // tokens generated after it: decoding is predicted half way
   std::optional<int64_t> decode_from;  // tokens remembered when decoding begins, if not those
   int64_t chunk = 512;                 // most tokens evaluated in one step
-  std::string weights = "bf16";
+  /// A format or mix (weight_formats); "native": as released.
+  std::string weights = "native";
   WeightFormats formats;  // instead of `weights` (then only a label)
+  std::string native;     // format of the release; empty: the blueprint's card says it
+  int64_t devices = 1;    // such machines that hold the model between them; 0: the fewest that do
   Format state = Format::f16;
   bool alternatives = true;  // also predict other weights
 };
@@ -121,6 +138,11 @@ struct Speed {
   std::string bound_by;     // bandwidth, compute, steps
 };
 
+/// Tokens per second of all sequences.
+struct SpeedRange {
+  double low = 0, high = 0;
+};
+
 struct Phase {
   int64_t tokens = 0;  // evaluated
   int64_t sequences = 1;
@@ -128,6 +150,7 @@ struct Phase {
   std::string latents;  // the limit's form of latent attention: absorbed, expanded; empty: no such
   Speed limit;
   std::optional<Speed> today;
+  std::optional<SpeedRange> expected;         // docs/planning.md; nothing for what does not fit
   std::map<std::string, PhaseShare> by_kind;  // attention, ffn, experts, ...
   std::map<std::string, PhaseShare> by_part;  // of steps: attention products, scores, rows, ...
 };
@@ -136,14 +159,35 @@ struct Phase {
 struct Alternative {
   std::string weights;
   int64_t bytes = 0;
-  bool fits = false;
+  bool fits = false;           // on the devices of the prediction
+  int64_t devices_needed = 0;  // the fewest that hold it; 0: no number of them
   int64_t largest_context = 0;
   double prefill_limit = 0, decode_limit = 0;  // tokens per second
   double prefill_today = 0, decode_today = 0;  // 0: unknown
 };
 
+/// One way to spread a model over several devices, when it decodes.
+struct Split {
+  std::string name;              // tensor, pipeline, expert, data
+  int64_t tensor = 1;            // devices that share every matrix
+  int64_t pipeline = 1;          // groups of devices with some of the layers each
+  double bytes_per_step = 0;     // that one device sends
+  double exchange_seconds = 0;   // of one step
+  double tokens_per_second = 0;  // at the limit, over all sequences; 0: does not fit this way
+};
+
+/// Part of the weights in the memory of the host beside the devices.
+struct Offload {
+  std::string what;              // "experts", "layers"
+  double share = 0;              // of those weights
+  double tokens_per_second = 0;  // decoding, at the limit
+};
+
 struct Prediction {
   std::string model;
+  std::string native;          // format of the released weights
+  int64_t devices = 1;         // counted with
+  int64_t devices_needed = 0;  // the fewest that hold it; 0: no number of them
   Machine machine;
   PredictOptions options;
   struct Memory {
@@ -152,11 +196,16 @@ struct Prediction {
     int64_t available = 0;
     bool fits = false;
   } memory;
+  /// Bytes of state that a token of one sequence adds: at first, and where windows are full; and
+  /// what a sequence takes however long it is.
+  double state_bytes_first = 0, state_bytes_later = 0, state_bytes_fixed = 0;
   int64_t model_context = 0;      // made for; 0: unknown
   int64_t largest_context = 0;    // of `sequences` sequences; 0: not even one token fits
   int64_t largest_sequences = 0;  // of `context` tokens
   Phase prefill, decode;
   double first_token_limit = 0, first_token_today = 0;  // seconds; today 0: unknown
+  std::vector<Split> splits;                            // of more than one device
+  std::optional<Offload> offload;  // where one device (or those asked about) cannot hold it
   std::vector<Alternative> alternatives;
   std::string suggestion;  // of the alternatives; empty: none fits
   std::string suggestion_reason;

@@ -6,6 +6,7 @@
 #include "../blueprint/samples.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "blueprint/card.h"
 #include "ops/attention.h"
 #include "plan/work.h"
 #include "readings/predict/planned_graph.h"
@@ -286,9 +287,125 @@ TEST(Predict, TodayKnowsGroupsAndIdleThreads) {
 TEST(Predict, JsonIsAsDocumented) {
   Machine m = slow_memory();
   m.kernels.emplace().products.push_back({Format::bf16, 1, 1e-9});
-  const std::string text = prediction_json(predict(deepseek_like(), m));
-  EXPECT_EQ(schema_differences(text, "plan"), std::vector<std::string>{});
+  Json json = parse_json(prediction_json(predict(deepseek_like(), m)), "one");
+  // What only several machines have.
+  Machine small = library("h100-sxm");
+  small.memory_bytes = 1.1e9;
+  small.reserve_bytes = 5e8;
+  const Json two = parse_json(
+      prediction_json(predict(deepseek_like(), small, {.devices = 2, .alternatives = false})),
+      "two");
+  EXPECT_EQ(two.at("splits").size(), 4u);  // tensor, pipeline, expert, data
+  json["splits"] = two.at("splits");
+  json["offload"] = {{"what", "layers"}, {"share", 0.5}, {"tokens_per_second", 1}};
+  EXPECT_EQ(schema_differences(json.dump(), "plan"), std::vector<std::string>{});
   EXPECT_NE(prediction_text(predict(deepseek_like(), m)).find("Suggested"), std::string::npos);
+}
+
+const Alternative& named(const Prediction& p, std::string_view weights) {
+  for (const Alternative& a : p.alternatives)
+    if (a.weights == weights) return a;
+  throw std::out_of_range(std::string(weights));
+}
+
+// What is released in four bits is planned in four bits: it runs on one card of 80 GB, and nothing
+// larger or coarser is suggested for it.
+TEST(Predict, StartsFromTheReleasedFormat) {
+  const Prediction p = predict(released("gpt-oss-120b"), library("h100-sxm"), {.devices = 0});
+  EXPECT_EQ(p.native, "mxfp4");
+  EXPECT_EQ(p.options.weights, "mxfp4");
+  EXPECT_EQ(p.devices, 1);
+  EXPECT_EQ(p.devices_needed, 1);
+  EXPECT_TRUE(p.memory.fits);
+  EXPECT_EQ(p.suggestion, "mxfp4");
+  EXPECT_NEAR(static_cast<double>(p.memory.weights) / (1 << 30), 60.8, 0.1);
+  ASSERT_TRUE(p.decode.expected);
+  EXPECT_LT(p.decode.expected->low, p.decode.expected->high);
+  EXPECT_LE(p.decode.expected->high, p.decode.limit.tokens_per_second);
+  for (const char* weights : {"bf16", "fp8", "int4", "mxfp4", "nvfp4", "q4_k_m"})
+    EXPECT_GT(named(p, weights).bytes, 0) << weights;
+  EXPECT_EQ(named(p, "bf16").devices_needed, 3);  // 218 GiB
+  for (const Alternative& a : p.alternatives)
+    if (a.weights == p.suggestion) EXPECT_LE(a.bytes, p.memory.weights);
+}
+
+TEST(Predict, CountsTheDevicesThatAreNeeded) {
+  const Blueprint kimi = released("kimi-k2");
+  const Machine h100 = library("h100-sxm"), h200 = library("h200-sxm");
+  PredictOptions o{.devices = 0, .alternatives = false};
+  const Prediction fewest = predict(kimi, h100, o);
+  EXPECT_EQ(fewest.native, "fp8_b128");
+  EXPECT_EQ(fewest.devices, fewest.devices_needed);
+  EXPECT_GT(fewest.devices, 8);
+  EXPECT_LE(fewest.devices, 16);  // as published
+  EXPECT_TRUE(fewest.memory.fits);
+  EXPECT_LE(predict(kimi, h200, o).devices, 8);
+  o.devices = static_cast<int>(fewest.devices_needed) - 1;
+  const Prediction less = predict(kimi, h100, o);
+  EXPECT_FALSE(less.memory.fits);
+  EXPECT_FALSE(less.decode.expected);
+  EXPECT_EQ(less.devices_needed, fewest.devices_needed);
+  EXPECT_NE(prediction_text(less).find("needs " + std::to_string(fewest.devices_needed) + " x"),
+            std::string::npos);
+}
+
+// More devices read faster, and exchanges between them cost something.
+TEST(Predict, SplitsOverDevices) {
+  const Blueprint bp = released("llama-3.1-70b");
+  const Machine h100 = library("h100-sxm");
+  PredictOptions o{.devices = 2, .alternatives = false};
+  const Prediction two = predict(bp, h100, o);
+  o.devices = 4;
+  const Prediction four = predict(bp, h100, o);
+  const double gain = four.decode.limit.tokens_per_second / two.decode.limit.tokens_per_second;
+  EXPECT_GT(gain, 1.4);
+  EXPECT_LT(gain, 2);
+  ASSERT_EQ(four.splits.size(), 3u);  // no experts
+  EXPECT_EQ(four.splits[0].tensor, 4);
+  EXPECT_EQ(four.splits[1].pipeline, 4);
+  // Two sums a layer over rows of 8192 numbers of two bytes, in a ring of four.
+  EXPECT_EQ(four.splits[0].bytes_per_step, 2 * 80 * 8192 * 2 * 2 * 0.75);
+  EXPECT_LT(four.splits[1].tokens_per_second, four.splits[0].tokens_per_second);
+  EXPECT_EQ(four.splits[2].tokens_per_second, 0);  // 141 GB on each card
+  // Layers behind a slow link: no faster than one card that were large enough.
+  const Prediction cards =
+      predict(bp, library("rtx-3090"), {.weights = "q4_k_m", .devices = 2, .alternatives = false});
+  Machine large = library("rtx-3090");
+  large.memory_bytes *= 2;
+  const Prediction one = predict(bp, large, {.weights = "q4_k_m", .alternatives = false});
+  EXPECT_LT(cards.decode.limit.tokens_per_second, one.decode.limit.tokens_per_second);
+  EXPECT_GT(cards.decode.limit.tokens_per_second, 0.99 * one.decode.limit.tokens_per_second);
+}
+
+TEST(Predict, LeavesExpertsInHostMemory) {
+  const Prediction p =
+      predict(released("gpt-oss-120b"), library("rtx-4090"), {.devices = 1, .alternatives = false});
+  EXPECT_FALSE(p.memory.fits);
+  ASSERT_TRUE(p.offload);
+  EXPECT_EQ(p.offload->what, "experts");
+  EXPECT_GT(p.offload->share, 0.5);
+  EXPECT_LT(p.offload->share, 1);
+  EXPECT_GT(p.offload->tokens_per_second, 1);
+  EXPECT_LT(p.offload->tokens_per_second, p.decode.limit.tokens_per_second);
+}
+
+TEST(Predict, StateGrowsLessWhereWindowsAreFull) {
+  const Prediction p =
+      predict(released("gemma-3-27b"), library("h100-sxm"), {.alternatives = false});
+  EXPECT_EQ(p.state_bytes_first, 496.0 * 1024);
+  EXPECT_EQ(p.state_bytes_later, 80.0 * 1024);
+}
+
+TEST(Cards, EveryBlueprintHasOne) {
+  setenv("ASHLAR_BLUEPRINTS", (source_dir() + "/blueprints").c_str(), 1);
+  for (const std::string& name : blueprint_names()) {
+    const auto card = card_of(name);
+    ASSERT_TRUE(card) << name << " is missing in cards/models.json";
+    EXPECT_FALSE(card->organisation.empty()) << name;
+    EXPECT_EQ(card->date.size(), 7u) << name;
+    EXPECT_NO_THROW(weight_formats(card->weights, load_blueprint(name))) << name;
+  }
+  unsetenv("ASHLAR_BLUEPRINTS");
 }
 
 TEST(Predict, OptionsOutOfRange) {
@@ -307,6 +424,10 @@ TEST(Machines, LibraryIsCompleteAndMarked) {
     EXPECT_EQ(m.name, name);
     EXPECT_EQ(m.source, "published") << name;
     EXPECT_NE(m.note.find("Not measured"), std::string::npos) << name;
+    for (const char* figure : {"memory_bytes", "read", "matrix", "step_seconds"})
+      EXPECT_TRUE(m.sources.contains(figure)) << name << ": " << figure;
+    EXPECT_LT(m.usable_bytes(), m.memory_bytes) << name;
+    EXPECT_GT(m.usable_bytes(), 0.9 * m.memory_bytes) << name;
     EXPECT_GT(m.memory_bytes, 1e9) << name;
     EXPECT_GE(m.peak(Format::q8_0), m.peak(Format::f32)) << name;
   }
@@ -324,11 +445,16 @@ TEST(Machines, BandwidthByWorkingSet) {
 }
 
 TEST(Machines, BrokenFiles) {
-  for (const char* text :
-       {"[]", "{}", R"({"memory_bytes": -1})", R"({"read": {}})", R"({"read": [1]})",
-        R"({"memory_bytes": "x"})", R"({"threads": 1.5})", R"({"kernels": []})",
-        R"({"kernels": {"products": [{"format": "q99"}]}})",
-        R"({"memory_bytes": 1, "read": [{"bytes_per_second": 1}]})"})
+  for (
+      const char* text :
+      {"[]", "{}", R"({"memory_bytes": -1})", R"({"read": {}})", R"({"read": [1]})",
+       R"({"memory_bytes": "x"})", R"({"threads": 1.5})", R"({"kernels": []})",
+       R"({"kernels": {"products": [{"format": "q99"}]}})",
+       R"({"memory_bytes": 1, "read": [{"bytes_per_second": 1}]})",
+       R"({"memory_bytes": 1, "read": [{"bytes_per_second": 1}], "matrix": [{"arithmetic": "f32"}]})",
+       R"({"memory_bytes": 1, "read": [{}], "matrix": [{"arithmetic": "f32", "operations_per_second": 1}]})",
+       R"({"memory_bytes": 1, "kind": "tpu", "read": [{"bytes_per_second": 1}],
+            "matrix": [{"arithmetic": "f32", "operations_per_second": 1}]})"})
     EXPECT_THROW(machine_from_json(text, "file"), Error) << text;
 }
 

@@ -5,6 +5,7 @@
 
 #include "ashlar/count.h"
 #include "base/error.h"
+#include "blueprint/card.h"
 #include "families/mix_model.h"
 #include "ops/kinds.h"
 
@@ -41,16 +42,41 @@ std::string mix_name(const Param& p) {
   return layer ? "blk." + std::to_string(*layer) + "." + name : name;
 }
 
+bool has_experts(const Blueprint& bp) {
+  return std::any_of(bp.blocks.begin(), bp.blocks.end(),
+                     [](const Block& b) { return std::holds_alternative<ExpertFfnPart>(b.ffn); });
+}
+
 }  // namespace
 
+std::string native_weights(const Blueprint& bp) {
+  const auto card = card_of(bp.name);
+  return card ? card->weights : "bf16";
+}
+
 WeightFormats weight_formats(std::string_view name, const Blueprint& bp) {
+  if (name == "native") return weight_formats(native_weights(bp), bp);
+  if (name == "fp8") name = "fp8_b128";
+  // Four bits and a scale of 8 bits for 16 values (nvfp4) take as many bytes as four bits and a
+  // scale of 16 bits for 32 (int4_g32).
+  if (name == "int4" || name == "nvfp4") name = "int4_g32";
   const auto format = format_named(name);
   if (format && info(*format).exact) return [f = *format](const Param&) { return f; };
   if (format && (*format == Format::fp8_b128 || *format == Format::int4_g32)) {
-    // As published: matrices of the layers, the rest in bfloat16.
-    return [f = *format](const Param& p) {
-      const bool matrix = p.role == Role::projection || p.role == Role::expert;
+    // As published: fp8 in the matrices of the layers, four bits in the experts (or, of a dense
+    // model, those matrices), the rest in bfloat16.
+    const bool experts_only = *format == Format::int4_g32 && has_experts(bp);
+    return [f = *format, experts_only](const Param& p) {
+      const bool matrix = p.role == Role::expert || (p.role == Role::projection && !experts_only);
       return matrix && layer_of(p.name) && p.cols() % info(f).block_len == 0 ? f : Format::bf16;
+    };
+  }
+  if (format == Format::mxfp4) {
+    // As gpt-oss is published: experts (of a dense model, the matrices of the layers).
+    const bool experts_only = has_experts(bp);
+    return [experts_only](const Param& p) {
+      const bool matrix = p.role == Role::expert || (p.role == Role::projection && !experts_only);
+      return matrix && layer_of(p.name) && p.cols() % 32 == 0 ? Format::mxfp4 : Format::bf16;
     };
   }
   const auto mix = mix_named(name);

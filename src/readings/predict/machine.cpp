@@ -45,6 +45,15 @@ double Machine::peak(Format format) const {
   return fastest({"f32", "bf16", "int8"});
 }
 
+double Machine::usable_bytes() const {
+  constexpr double kGib = 1024.0 * 1024 * 1024;
+  const double reserve = reserve_bytes > 0       ? reserve_bytes
+                         : source != "published" ? 0  // a probe finds what is available
+                         : kind == "gpu"         ? std::max(kGib, 0.025 * memory_bytes)
+                                                 : std::max(kGib, 0.04 * memory_bytes);
+  return std::max(0.0, memory_bytes - reserve);
+}
+
 fs::path machine_folder() {
   if (const char* folder = std::getenv("ASHLAR_MACHINES")) return folder;
   return blueprint_folder().parent_path() / "machines";
@@ -170,6 +179,37 @@ void read_kernels(const Reader& r, Machine::Kernels& k) {
   }
 }
 
+/// A missing or zero figure would make a speed infinite.
+void check_machine(const Machine& m, std::string_view where) {
+  const auto need = [&](bool there, std::string_view what) {
+    if (!there) fail(ErrorKind::format, "{}: expected {}", where, what);
+  };
+  need(m.memory_bytes > 0, "memory_bytes above 0");
+  need(m.reserve_bytes < m.memory_bytes, "reserve_bytes below memory_bytes");
+  need(m.kind == "cpu" || m.kind == "gpu" || m.kind == "unified",
+       "kind to be one of cpu, gpu, unified");
+  for (const Machine::Bandwidth& b : m.read)
+    need(b.bytes_per_second > 0, "each bytes_per_second of read above 0");
+  for (const Machine::Rate& x : m.matrix) {
+    need(x.operations_per_second > 0, "each operations_per_second of matrix above 0");
+    constexpr std::string_view kArithmetics[] = {"f32", "bf16", "int8", "fp8", "fp4"};
+    need(std::find(std::begin(kArithmetics), std::end(kArithmetics), x.arithmetic) !=
+             std::end(kArithmetics),
+         fmt::format("each arithmetic of matrix to be one of f32, bf16, int8, fp8, fp4, found {}",
+                     x.arithmetic));
+  }
+  need(m.bandwidth(1e30) > 0, "a bandwidth (read) of the threads that are used");
+  need(m.peak(Format::f32) > 0, "a rate (matrix) of f32");
+  if (m.kernels) {
+    for (const auto& p : m.kernels->products)
+      need(p.seconds_per_weight > 0 && p.tokens > 0 && p.cols > 0,
+           "each product of kernels with tokens, cols and seconds_per_weight above 0");
+    for (const auto& a : m.kernels->attention)
+      need(a.operations_per_second > 0 && a.tokens > 0 && a.k_dim > 0 && a.group > 0,
+           "each attention of kernels with tokens, group, k_dim and operations_per_second above 0");
+  }
+}
+
 }  // namespace
 
 Machine machine_from_json(std::string_view text, std::string_view where) {
@@ -183,6 +223,22 @@ Machine machine_from_json(std::string_view text, std::string_view where) {
   r("note", m.note);
   r("threads", m.threads);
   r("memory_bytes", m.memory_bytes);
+  r("reserve_bytes", m.reserve_bytes);
+  r("host_bytes_per_second", m.host_bytes_per_second);
+  if (const Json* sources = r.object("sources")) {
+    const Reader members(*sources, std::string(where) + ".sources");
+    for (const auto& [name, value] : sources->items()) members(name.c_str(), m.sources[name]);
+  }
+  if (const Json* link = r.object("link")) {
+    const Reader members(*link, std::string(where) + ".link");
+    members("name", m.link.name);
+    members("bytes_per_second", m.link.bytes_per_second);
+    members("seconds", m.link.seconds);
+    members("devices", m.link.devices);
+    if (m.link.bytes_per_second <= 0 || m.link.devices < 1)
+      fail(ErrorKind::format, "{}.link: expected bytes_per_second above 0 and at least 1 device",
+           where);
+  }
   r("step_seconds", m.step_seconds);
   r.list("caches", [&](const Reader& c) {
     Machine::Cache& out = m.caches.emplace_back();
@@ -205,11 +261,7 @@ Machine machine_from_json(std::string_view text, std::string_view where) {
   });
   if (const Json* kernels = r.object("kernels"))
     read_kernels(Reader(*kernels, std::string(where) + ".kernels"), m.kernels.emplace());
-  if (m.bandwidth(1e30) <= 0 || m.peak(Format::bf16) <= 0 || m.memory_bytes <= 0) {
-    fail(ErrorKind::format,
-         "{}: a machine needs memory_bytes, a bandwidth (read) and a rate of f32 or bf16 (matrix)",
-         where);
-  }
+  check_machine(m, where);
   return m;
 }
 
@@ -221,7 +273,16 @@ std::string machine_json(const Machine& m) {
             {"note", m.note},
             {"threads", m.threads},
             {"memory_bytes", m.memory_bytes},
+            {"reserve_bytes", m.reserve_bytes},
             {"step_seconds", m.step_seconds}};
+  if (!m.sources.empty()) json["sources"] = m.sources;
+  if (m.link.bytes_per_second > 0) {
+    json["link"] = {{"name", m.link.name},
+                    {"bytes_per_second", m.link.bytes_per_second},
+                    {"seconds", m.link.seconds},
+                    {"devices", m.link.devices}};
+  }
+  if (m.host_bytes_per_second > 0) json["host_bytes_per_second"] = m.host_bytes_per_second;
   for (const char* list : {"caches", "read", "matrix"}) json[list] = Json::array();
   for (const Machine::Cache& c : m.caches)
     json["caches"].push_back({{"name", c.name}, {"bytes", c.bytes}, {"count", c.count}});

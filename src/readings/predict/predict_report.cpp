@@ -33,6 +33,8 @@ Json phase_json(const Phase& p) {
             {"latents", p.latents.empty() ? Json() : Json(p.latents)},
             {"limit", speed_json(p.limit)}};
   json["today"] = p.today ? speed_json(*p.today) : Json();
+  json["expected"] =
+      p.expected ? Json{{"low", p.expected->low}, {"high", p.expected->high}} : Json();
   for (const auto& [name, shares] : {std::pair{"by_kind", &p.by_kind}, {"by_part", &p.by_part}}) {
     Json all = Json::object();
     for (const auto& [key, s] : *shares) {
@@ -53,12 +55,16 @@ Json phase_json(const Phase& p) {
 
 std::string prediction_json(const Prediction& p) {
   Json json{{"model", p.model},
+            {"native", p.native},
+            {"devices", p.devices},
+            {"devices_needed", p.devices_needed > 0 ? Json(p.devices_needed) : Json()},
             {"machine",
              {{"name", p.machine.name},
               {"kind", p.machine.kind},
               {"source", p.machine.source},
               {"threads", p.machine.threads},
               {"memory_bytes", p.machine.memory_bytes},
+              {"usable_bytes", p.machine.usable_bytes()},
               {"bytes_per_second", p.machine.bandwidth(1e30)},
               {"step_seconds", p.machine.step_seconds}}},
             {"options",
@@ -78,6 +84,10 @@ std::string prediction_json(const Prediction& p) {
               {"total", p.memory.total},
               {"available", p.memory.available},
               {"fits", p.memory.fits}}},
+            {"state_growth",
+             {{"bytes_per_token_first", p.state_bytes_first},
+              {"bytes_per_token_later", p.state_bytes_later},
+              {"bytes_per_sequence", p.state_bytes_fixed}}},
             {"model_context", p.model_context},
             {"largest_context", p.largest_context},
             {"largest_sequences", p.largest_sequences},
@@ -87,8 +97,27 @@ std::string prediction_json(const Prediction& p) {
                             {"today", known(p.decode.today ? p.decode.today->seconds : 0)}};
   json["prefill"] = phase_json(p.prefill);
   json["decode"] = phase_json(p.decode);
+  json["splits"] = Json::array();
+  for (const Split& x : p.splits) {
+    json["splits"].push_back({{"name", x.name},
+                              {"tensor", x.tensor},
+                              {"pipeline", x.pipeline},
+                              {"bytes_per_step", x.bytes_per_step},
+                              {"exchange_seconds", x.exchange_seconds},
+                              {"tokens_per_second", known(x.tokens_per_second)}});
+  }
+  json["offload"] = p.offload ? Json{{"what", p.offload->what},
+                                     {"share", p.offload->share},
+                                     {"tokens_per_second", p.offload->tokens_per_second}}
+                              : Json();
+  json["formats"] = Json::array();
   Json alternatives = Json::array();
   for (const Alternative& a : p.alternatives) {
+    json["formats"].push_back(
+        {{"weights", a.weights},
+         {"bytes", a.bytes},
+         {"fits", a.fits},
+         {"devices_needed", a.devices_needed > 0 ? Json(a.devices_needed) : Json()}});
     alternatives.push_back(
         {{"weights", a.weights},
          {"bytes", a.bytes},
@@ -129,32 +158,12 @@ void phase_text(Text out, const Phase& p, const std::string& title) {
                  bytes(p.weight_bytes), bytes(p.state_bytes), short_number(p.operations), p.steps);
   speed_line(out, "at the limit", p.limit);
   if (p.today) speed_line(out, "with today's kernels", *p.today);
+  if (p.expected)
+    fmt::format_to(out, "  {:22} {:>23} tokens/s\n", "expected",
+                   fmt::format("{} to {}", rate(p.expected->low), rate(p.expected->high)));
 }
 
-}  // namespace
-
-std::string prediction_text(const Prediction& p) {
-  std::string text;
-  const Text out = std::back_inserter(text);
-  const Machine& m = p.machine;
-  fmt::format_to(out, "{} ({} weights) on {} ({}{}): {} at {}/s\n", p.model, p.options.weights,
-                 m.name, m.source, m.threads > 0 ? fmt::format(", {} threads", m.threads) : "",
-                 bytes(m.memory_bytes), bytes(m.bandwidth(1e30)));
-  fmt::format_to(out, "\nMemory: {}\n", p.memory.fits ? "fits" : "does not fit");
-  fmt::format_to(out, "  {:22} {:>10}\n", "weights", bytes(p.memory.weights));
-  if (p.memory.copies > 0)
-    fmt::format_to(out, "  {:22} {:>10}\n", "made of weights", bytes(p.memory.copies));
-  fmt::format_to(out, "  {:22} {:>10}  {} sequence{} of {} tokens, {}\n", "state",
-                 bytes(p.memory.state), p.options.sequences, p.options.sequences == 1 ? "" : "s",
-                 grouped(p.options.context), info(p.options.state).name);
-  fmt::format_to(out, "  {:22} {:>10}\n  {:22} {:>10}  of {}\n", "activations",
-                 bytes(p.memory.activations), "total", bytes(p.memory.total),
-                 bytes(p.memory.available));
-  fmt::format_to(
-      out, "  {:22} {:>10} tokens{}\n", "largest context", grouped(p.largest_context),
-      p.model_context > 0 ? fmt::format(" (made for {})", grouped(p.model_context)) : "");
-  fmt::format_to(out, "  {:22} {:>10} sequences of {} tokens\n", "largest batch",
-                 grouped(p.largest_sequences), grouped(p.options.context));
+void speeds_text(Text out, const Prediction& p) {
   phase_text(out, p.prefill, fmt::format("Prefill of {} tokens", grouped(p.options.prompt)));
   phase_text(out, p.decode,
              fmt::format("Decode, {} sequence{}", p.options.sequences,
@@ -168,16 +177,84 @@ std::string prediction_text(const Prediction& p) {
                  p.decode.today ? fmt::format(" at the limit, {} today",
                                               short_seconds(p.decode.today->seconds))
                                 : " at the limit");
+}
+
+void splits_text(Text out, const Prediction& p) {
+  fmt::format_to(out, "\n{:10} {:>24} {:>14} {:>14} {:>12}\n", "split", "", "sent a step",
+                 "exchanges take", "tokens/s");
+  for (const Split& x : p.splits) {
+    const std::string how = x.name == "data"     ? "a copy on each device"
+                            : x.name == "expert" ? "experts apart, the rest on each"
+                            : x.pipeline == 1    ? fmt::format("matrices over {}", x.tensor)
+                            : x.tensor == 1      ? fmt::format("layers over {}", x.pipeline)
+                                            : fmt::format("{} hosts of {}", x.pipeline, x.tensor);
+    fmt::format_to(out, "{:10} {:>24} {:>14} {:>14} {:>12}\n", x.name, how, bytes(x.bytes_per_step),
+                   short_seconds(x.exchange_seconds),
+                   x.tokens_per_second > 0 ? rate(x.tokens_per_second) : "does not fit");
+  }
+}
+
+}  // namespace
+
+std::string prediction_text(const Prediction& p) {
+  std::string text;
+  const Text out = std::back_inserter(text);
+  const Machine& m = p.machine;
+  fmt::format_to(out, "{} ({} weights{}) on {}{} ({}{}): {}{} at {}/s, {} usable\n", p.model,
+                 p.options.weights, p.options.weights == p.native ? ", as released" : "",
+                 p.devices > 1 ? fmt::format("{} x ", p.devices) : "", m.name, m.source,
+                 m.threads > 0 ? fmt::format(", {} threads", m.threads) : "",
+                 p.devices > 1 ? "each " : "", bytes(m.memory_bytes), bytes(m.bandwidth(1e30)),
+                 bytes(m.usable_bytes()));
+  fmt::format_to(out, "\nMemory: {}\n",
+                 p.memory.fits ? p.devices > 1 ? fmt::format("fits on {}", p.devices) : "fits"
+                 : p.devices_needed > 0
+                     ? fmt::format("does not fit: needs {} x {}", p.devices_needed, m.name)
+                     : "does not fit on any number of them");
+  fmt::format_to(out, "  {:22} {:>10}\n", "weights", bytes(p.memory.weights));
+  if (p.memory.copies > 0)
+    fmt::format_to(out, "  {:22} {:>10}\n", "made of weights", bytes(p.memory.copies));
+  fmt::format_to(out, "  {:22} {:>10}  {} sequence{} of {} tokens, {}\n", "state",
+                 bytes(p.memory.state), p.options.sequences, p.options.sequences == 1 ? "" : "s",
+                 grouped(p.options.context), info(p.options.state).name);
+  fmt::format_to(out, "  {:22} {:>10}\n  {:22} {:>10}  of {}\n", "activations",
+                 bytes(p.memory.activations), "total", bytes(p.memory.total),
+                 bytes(p.memory.available));
+  if (p.state_bytes_later != p.state_bytes_first || p.state_bytes_fixed > 0) {
+    fmt::format_to(out, "  {:22} {:>10} a token at first, {} where windows are full{}\n",
+                   "state grows by", bytes(p.state_bytes_first), bytes(p.state_bytes_later),
+                   p.state_bytes_fixed > 0
+                       ? fmt::format(", {} a sequence in any case", bytes(p.state_bytes_fixed))
+                       : "");
+  }
+  if (p.model_context > 0 && p.options.context > p.model_context) {
+    fmt::format_to(out, "  {:22} {:>10} tokens are more than the {} that the model was made for\n",
+                   "note", grouped(p.options.context), grouped(p.model_context));
+  }
+  fmt::format_to(
+      out, "  {:22} {:>10} tokens{}\n", "largest context", grouped(p.largest_context),
+      p.model_context > 0 ? fmt::format(" (made for {})", grouped(p.model_context)) : "");
+  fmt::format_to(out, "  {:22} {:>10} sequences of {} tokens\n", "largest batch",
+                 grouped(p.largest_sequences), grouped(p.options.context));
+  if (p.memory.fits) speeds_text(out, p);
+  if (!p.splits.empty()) splits_text(out, p);
+  if (p.offload) {
+    fmt::format_to(out, "\nWith {:.0f} % of the {} in host memory {}: {} tokens/s at the limit\n",
+                   100 * p.offload->share, p.offload->what,
+                   p.memory.fits ? "one device does" : "it fits",
+                   rate(p.offload->tokens_per_second));
+  }
   if (!p.alternatives.empty()) {
     const bool today = p.decode.today.has_value();
-    fmt::format_to(out, "\n{:8} {:>11} {:>5} {:>16} {:>15} {:>14}{}\n", "weights", "bytes", "fits",
-                   "largest context", "prefill limit", "decode limit",
+    fmt::format_to(out, "\n{:8} {:>11} {:>7} {:>16} {:>15} {:>14}{}\n", "weights", "bytes",
+                   "devices", "largest context", "prefill limit", "decode limit",
                    today ? fmt::format(" {:>15} {:>14}", "prefill today", "decode today") : "");
     for (const Alternative& a : p.alternatives) {
       fmt::format_to(
-          out, "{:8} {:>11} {:>5} {:>16} {:>15} {:>14}{}\n", a.weights, bytes(a.bytes),
-          a.fits ? "yes" : "no", grouped(a.largest_context), rate(a.prefill_limit),
-          rate(a.decode_limit),
+          out, "{:8} {:>11} {:>7} {:>16} {:>15} {:>14}{}\n", a.weights, bytes(a.bytes),
+          a.devices_needed > 0 ? fmt::format("{} x", a.devices_needed) : "-",
+          a.fits ? grouped(a.largest_context) : "-", a.fits ? rate(a.prefill_limit) : "-",
+          a.fits ? rate(a.decode_limit) : "-",
           today ? fmt::format(" {:>15} {:>14}", rate(a.prefill_today), rate(a.decode_today)) : "");
     }
     fmt::format_to(out, "\nSuggested: {}: {}\n", p.suggestion.empty() ? "none" : p.suggestion,

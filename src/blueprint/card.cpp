@@ -1,0 +1,54 @@
+// Reads the file of cards, once.
+#include "blueprint/card.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "blueprint/blueprint.h"
+
+namespace ashlar {
+namespace {
+
+using Cards = std::map<std::string, Card, std::less<>>;
+
+Cards read_cards() {
+  const char* other = std::getenv("ASHLAR_CARDS");
+  const std::filesystem::path file =
+      other != nullptr ? std::filesystem::path(other)
+                       : blueprint_folder().parent_path() / "cards" / "models.json";
+  std::error_code code;
+  if (!std::filesystem::is_regular_file(file, code)) return {};
+  const Json json = parse_json(read_file(file, size_t{1} << 24), file.string());
+  if (!json.is_object()) fail(ErrorKind::format, "{}: expected an object", file.string());
+  Cards cards;
+  for (const auto& [name, fields] : json.items()) {
+    Card& card = cards[name];
+    const auto read = [&](const char* key, std::string& value) {
+      const auto it = fields.is_object() ? fields.find(key) : fields.end();
+      if (it == fields.end() || !it->is_string())
+        fail(ErrorKind::format, "{}: {}.{}: expected a string", file.string(), name, key);
+      value = it->get<std::string>();
+    };
+    read("organisation", card.organisation);
+    read("date", card.date);
+    read("licence", card.licence);
+    read("weights", card.weights);
+    read("paper", card.paper);
+    read("card", card.page);
+  }
+  return cards;
+}
+
+}  // namespace
+
+std::optional<Card> card_of(std::string_view name) {
+  static const Cards cards = read_cards();
+  const auto it = cards.find(name);
+  if (it == cards.end()) return std::nullopt;
+  return it->second;
+}
+
+}  // namespace ashlar
