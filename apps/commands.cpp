@@ -20,7 +20,8 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool runs) {
   command
       .add_option(
           "model", options.model,
-          "Hugging Face folder, .gguf file, blueprint file (.json) or name of a released model")
+          "Hugging Face folder, .gguf file, blueprint file (.json), name of a released model, or "
+          "org/name of the Hugging Face hub (fetched if it is not in the cache)")
       ->required()
       ->type_name("MODEL");
   command.add_option("--random", options.random, "make up weights for a blueprint from this seed")
@@ -30,6 +31,10 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool runs) {
           "--weights", options.weights,
           "format of made-up weights: f32 bf16 f16 q8_0 q4_0 q4_k_m q5_k_m q6_k ... (default f32)")
       ->type_name("FORMAT");
+  command
+      .add_option("--adapter", options.adapter,
+                  "folder of a LoRA adapter (PEFT) that is added to the model's weights")
+      ->type_name("DIR");
   if (!runs) return;
   command.add_option("--threads", options.threads, "threads (default: one per core)")
       ->type_name("N")
@@ -58,6 +63,14 @@ Model load(const ModelOptions& options, bool need_weights) {
   load.random = options.random;
   load.weights = options.weights;
   load.need_weights = need_weights;
+  load.adapter = options.adapter;
+  std::unique_ptr<Progress> fetching;
+  std::string fetched;
+  load.fetching = [&](const std::string& file, int64_t done, int64_t total) {
+    if (file != fetched) fetching = std::make_unique<Progress>("fetching " + file);
+    fetched = file;
+    fetching->update(done, total);
+  };
   Progress progress("loading");
   load.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
   Model model = load_model(options.model, load);
@@ -66,9 +79,11 @@ Model load(const ModelOptions& options, bool need_weights) {
   return model;
 }
 
-bool has_weights(const std::string& model) {
+bool has_weights(const std::string& name) {
   namespace fs = std::filesystem;
   std::error_code ignored;
+  const bool of_hub = is_repository_name(name) && !fs::exists(name, ignored);
+  const std::string model = of_hub ? repository_folder(name).string() : name;
   if (!fs::is_directory(model, ignored))
     return model.ends_with(".gguf") || model.ends_with(".safetensors");
   const fs::path folder = snapshot_of(model);

@@ -25,6 +25,7 @@ struct ModelOptions {
   std::string model;  // MODEL: Hugging Face folder, .gguf file, blueprint file or released name
   std::optional<uint64_t> random;  // --random SEED
   std::string weights;             // --weights FORMAT, of random weights; empty: f32
+  std::string adapter;             // --adapter DIR
   int threads = 0;                 // --threads N; 0: one per core
   bool no_pin = false;             // --no-pin
   std::string kernels;             // --kernels NAME; empty: the best of this CPU
@@ -89,5 +90,6 @@ void add_compare(CLI::App& app);
 void add_report(CLI::App& app);
 void add_gradients(CLI::App& app);
 void add_train(CLI::App& app);
+void add_fetch(CLI::App& app);
 
 }  // namespace ashlar::app

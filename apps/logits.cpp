@@ -5,6 +5,7 @@
 #include "apps/commands.h"
 #include "base/error.h"
 #include "formats/npy.h"
+#include "run/finite.h"
 
 namespace ashlar::app {
 namespace {
@@ -29,15 +30,21 @@ void logits(const LogitsOptions& o) {
   const SequenceId sequence = engine.open().value();
   NpyWriter out(o.output, count, engine.vocab());
   Progress progress("evaluating");
+  bool finite = true;
   for (int64_t at = 0; at < count; at += chunk) {
     const auto n = static_cast<size_t>(std::min(chunk, count - at));
     const ashlar::Run run{sequence,
                           std::span<const TokenId>(ids).subspan(static_cast<size_t>(at), n),
                           ashlar::Run::Logits::all};
-    out.add(engine.step({&run, 1}));
+    const std::span<const float> rows = engine.step({&run, 1});
+    finite = finite && all_finite(rows);
+    out.add(rows);
     progress.update(at + static_cast<int64_t>(n), count);
   }
   out.commit();
+  if (finite) return;
+  engine.close(sequence);
+  fail_not_finite(engine, ids);
 }
 
 }  // namespace

@@ -84,6 +84,7 @@ int main(int argc, char** argv) {
   add_claims(app);
   add_gradients(app);
   add_train(app);
+  add_fetch(app);
   if (const std::string message = unknown_command(app, argc, argv); !message.empty()) {
     std::fprintf(stderr, "ashlar: %s\n", message.c_str());
     return 2;

@@ -6,6 +6,7 @@
 #include "apps/commands.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "generate/prompt.h"
 
 namespace ashlar::app {
 namespace {
@@ -19,9 +20,7 @@ struct PerplexityOptions {
 void run(const PerplexityOptions& o) {
   const std::string text = read_file(o.file);
   const Model model = load(o.model);
-  if (!model.tokenizer)
-    fail(ErrorKind::unsupported, "{}: has no tokenizer{}{}", model.source,
-         model.tokenizer_error.empty() ? "" : ": ", model.tokenizer_error);
+  tokenizer_of(model);
   const std::vector<TokenId> ids =
       model.tokenizer->encode(text, {.add_special = true, .parse_special = false});
   const int64_t window = o.model.context > 0 ? o.model.context : 512;

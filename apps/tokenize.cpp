@@ -4,6 +4,7 @@
 #include "apps/commands.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "generate/prompt.h"
 
 namespace ashlar::app {
 namespace {
@@ -13,12 +14,9 @@ struct TextOptions {
   bool no_special = false, json = false, has_text = false;
 };
 
-std::unique_ptr<Tokenizer> tokenizer_of(const std::string& source) {
+std::unique_ptr<Tokenizer> load_tokenizer(const std::string& source) {
   TextModel text = load_text(source);
-  if (!text.tokenizer) {
-    fail(ErrorKind::unsupported, "{}: {}", source,
-         text.tokenizer_error.empty() ? "has no tokenizer" : text.tokenizer_error);
-  }
+  tokenizer_of(text);
   return std::move(text.tokenizer);
 }
 
@@ -30,7 +28,7 @@ void tokenize(const TextOptions& o) {
   if (o.has_text + !o.file.empty() + !o.lines.empty() != 1) {
     fail(ErrorKind::invalid, "expected exactly one of TEXT, --file F and --lines-json F");
   }
-  const auto tokenizer = tokenizer_of(o.model);
+  const auto tokenizer = load_tokenizer(o.model);
   const EncodeOptions options{.add_special = !o.no_special};
   if (!o.lines.empty()) {
     const Json lines = read_json(o.lines);
@@ -83,7 +81,7 @@ void detokenize(const TextOptions& o) {
   if (o.ids.empty() == o.lines.empty()) {
     fail(ErrorKind::invalid, "expected exactly one of --ids 1,2,3 and --lines-json F");
   }
-  const auto tokenizer = tokenizer_of(o.model);
+  const auto tokenizer = load_tokenizer(o.model);
   if (o.lines.empty()) {
     const std::string text = decoded(*tokenizer, parse_ids(o.ids, "--ids"), o.no_special);
     if (o.json)

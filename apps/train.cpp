@@ -8,6 +8,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 
 #include "apps/commands.h"
 #include "base/error.h"
@@ -81,9 +82,13 @@ TrainingRequest request_of(const TrainOptions& o) {
   const auto set = [&](const char* key, const std::string& value) {
     if (!value.empty()) request.changes.push_back(fmt::format("{}={}", key, Json(value).dump()));
   };
-  set("model", o.model);
-  set("data.tokens", o.data);
-  set("init.from", o.init);
+  const auto here = [](const std::string& path) {
+    std::error_code code;
+    return std::filesystem::exists(path, code) ? std::filesystem::absolute(path).string() : path;
+  };
+  set("model", here(o.model));
+  set("data.tokens", here(o.data));
+  set("init.from", here(o.init));
   set("out", o.out);
   if (o.steps) request.changes.push_back(fmt::format("steps={}", *o.steps));
   request.tokens = o.tokens.value_or(0);

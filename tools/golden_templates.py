@@ -205,7 +205,11 @@ def compare_ids(count, tool, folders, seed):
             written["messages"] += 1
             written["with added tokens"] += bool(held)
             written["of the template's own"] += any(t in own for t in held)
-            if found.get("ids") != list(expected):
+            # Around a control word that stays text Transformers cuts, which only moves the borders of words.
+            marks = set(tokenizer.added_tokens_decoder)
+            ids = found.get("ids", [])
+            if [i for i in ids if i in marks] != [i for i in expected if i in marks] or \
+                    tokenizer.decode(ids) != tokenizer.decode(expected):
                 written["differ"] += 1
                 if written["differ"] <= 5:
                     print(f"== {folder} {template!r} {text!r}\n  expected {expected}\n  found    {found}")

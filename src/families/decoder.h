@@ -47,6 +47,8 @@ void visit_shared_width(FieldVisitor& v, Fields& f);
 /// Rope whose queries grow beyond the original context (llama_4_scaling_beta), YaRN if the config
 /// says nothing.
 void visit_tempered_rope(FieldVisitor& v, Fields& f, double theta);
+/// Reading: Error(format) by the key's name for what is not above zero.
+void expect_positive(const FieldVisitor& v, const double& value);
 
 /// Rotary embedding. `section`: of rope_parameters, where it has one per kind of layer.
 void visit_rope(FieldVisitor& v, RopeFields& rope, Fields& f, double theta,

@@ -1,8 +1,6 @@
 // Fields to blocks.
 #include <cmath>
-#include <limits>
 
-#include "base/error.h"
 #include "families/decoder.h"
 
 namespace ashlar {
@@ -12,70 +10,6 @@ Norm layer_norm(double eps, bool bias) { return {NormKind::layer, eps, bias}; }
 double square_root(double x) { return std::sqrt(x); }
 
 namespace {
-
-constexpr int64_t kMostLayers = 4096, kMostAhead = 16, kLargest = int64_t{1} << 30;
-
-void expect_range(int64_t value, int64_t least, int64_t most, std::string_view family,
-                  std::string_view name) {
-  if (value < least || value > most)
-    fail(ErrorKind::format, "{}: {}: expected {} to {}, found {}", family, name, least, most,
-         value);
-}
-
-void check_sizes(const Fields& f, std::string_view family) {
-  expect_range(f.layers, 1, kMostLayers, family, "layers");
-  expect_range(f.mtp_layers, 0, kMostAhead, family, "multi-token prediction layers");
-  for (const auto& [name, value] : {std::pair{"vocab", f.vocab}, std::pair{"d_model", f.d_model},
-                                    std::pair{"heads", f.heads}, std::pair{"kv_heads", f.kv_heads}})
-    expect_range(value, 1, kLargest, family, name);
-  for (const auto& [name, value] : {std::pair{"head_dim", f.head_dim},
-                                    std::pair{"ffn", f.ffn},
-                                    std::pair{"context", f.context},
-                                    std::pair{"window", f.window},
-                                    std::pair{"chunk", f.chunk},
-                                    std::pair{"experts", f.experts},
-                                    std::pair{"top_k", f.top_k},
-                                    std::pair{"expert_ffn", f.expert_ffn},
-                                    std::pair{"shared experts", f.shared_experts},
-                                    std::pair{"shared_ffn", f.shared_ffn},
-                                    std::pair{"latent", f.latent},
-                                    std::pair{"qk_nope", f.qk_nope},
-                                    std::pair{"qk_rope", f.qk_rope},
-                                    std::pair{"value_dim", f.value_dim},
-                                    std::pair{"query_rank", f.query_rank},
-                                    std::pair{"rope_interval", f.rope_interval},
-                                    std::pair{"window_pattern", f.window_pattern},
-                                    std::pair{"full_layers", f.full_layers},
-                                    std::pair{"linear key heads", f.linear_key_heads},
-                                    std::pair{"linear value heads", f.linear_value_heads},
-                                    std::pair{"linear key head dim", f.linear_key_dim},
-                                    std::pair{"linear value head dim", f.linear_value_dim},
-                                    std::pair{"convolution width", f.conv_width},
-                                    std::pair{"dense_layers", f.dense_layers}})
-    expect_range(value, 0, kLargest, family, name);
-  expect_range(f.expert_step, 1, kLargest, family, "expert_step");
-  expect_range(f.expert_every, 1, kLargest, family, "expert_every");
-  if (f.shared_experts * f.expert_ffn > kLargest)
-    fail(ErrorKind::format, "{}: {} shared experts of width {} are too large", family,
-         f.shared_experts, f.expert_ffn);
-  for (const auto& [name, size] : {std::pair{"layer_types", f.layer_types.size()},
-                                   std::pair{"no_rope_layers", f.rope_layers.size()}}) {
-    if (size > 0 && size < static_cast<size_t>(f.layers))
-      fail(ErrorKind::format, "{}: {}: expected {} entries, one per layer, found {}", family, name,
-           f.layers, size);
-  }
-  for (const std::string& type : f.layer_types) {
-    if (type == kLinearAttention && f.linear_key_heads > 0) continue;
-    if (type != "full_attention" && type != "sliding_attention" && type != "chunked_attention")
-      fail(ErrorKind::unsupported,
-           "{}: layer_types: expected full_attention, sliding_attention or chunked_attention, "
-           "found {}",
-           family, type);
-    if ((type == "sliding_attention" && f.window == 0) ||
-        (type == "chunked_attention" && f.chunk == 0))
-      fail(ErrorKind::format, "{}: layer_types: {} without its size", family, type);
-  }
-}
 
 FfnActivation activation_of(const Fields& f) {
   if (f.activation == "gelu_pytorch_tanh") return FfnActivation::geglu;
@@ -88,7 +22,6 @@ FfnActivation activation_of(const Fields& f) {
 
 Blueprint decoder(const Fields& f, std::string_view family,
                   Block (*block)(const Fields&, int64_t layer)) {
-  check_sizes(f, family);
   Blueprint bp;
   bp.family = family;
   bp.embedding = {

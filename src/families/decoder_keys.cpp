@@ -25,6 +25,13 @@ void visit_decoder(FieldVisitor& v, Fields& f, bool tied, double eps, int64_t he
   visit_head(v, f, tied);
 }
 
+void expect_positive(const FieldVisitor& v, const double& value) {
+  if (v.reading() && !(value > 0)) {
+    fail(ErrorKind::format, "{}: {}: expected a positive number, found {}", v.where(),
+         v.key_of(&value, "value"), value);
+  }
+}
+
 void visit_head(FieldVisitor& v, Fields& f, bool tied) {
   // A wrapper's word counts more than that of its text_config, as in Transformers.
   v(f.tied, "^tie_word_embeddings|tie_word_embeddings", "!output.weight", tied);
@@ -49,7 +56,7 @@ void visit_activation(FieldVisitor& v, Fields& f, std::string_view key, std::str
   if (f.activation == "gelu_new" || f.activation == "gelu_fast") f.activation = "gelu_pytorch_tanh";
   if (f.activation != other && f.activation != "gelu_pytorch_tanh") {
     fail(ErrorKind::unsupported, "{}: {}: expected {} or gelu_pytorch_tanh, found {}", v.where(),
-         key, other, f.activation);
+         v.key_of(&f.activation, key), other, f.activation);
   }
 }
 
@@ -127,8 +134,9 @@ void visit_deepseek_experts(FieldVisitor& v, Fields& f, bool v3, const UsualExpe
          scoring);
   v.nullable(f.groups, "n_group", "expert_group_count", 1);
   v.nullable(f.keep_groups, "topk_group", "expert_group_used_count", 1);
-  f.groups = std::max<int64_t>(f.groups, 1);
-  f.keep_groups = std::max<int64_t>(f.keep_groups, 1);
+  // Zero is how GGUF says that there are no groups; in a config it is a mistake.
+  if (v.gguf() || !v.has("n_group")) f.groups = std::max<int64_t>(f.groups, 1);
+  if (v.gguf() || !v.has("topk_group")) f.keep_groups = std::max<int64_t>(f.keep_groups, 1);
 }
 
 void visit_latent_attention(FieldVisitor& v, Fields& f, const UsualLatent& usual) {

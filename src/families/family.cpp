@@ -7,9 +7,10 @@
 
 #include <fmt/format.h>
 
-#include "base/edit_distance.h"
 #include "base/error.h"
 #include "families/all.h"
+#include "families/config_defaults.h"
+#include "families/fields_check.h"
 
 namespace ashlar {
 
@@ -46,28 +47,28 @@ bool contains(const std::vector<std::string_view>& list, const std::string& item
                           const std::vector<std::string>& known) {
   std::string list;
   for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
-  fail(ErrorKind::unsupported,
-       "{}: the architecture {} is not known; the nearest is {}; known are {}", where,
-       found.substr(0, 100), nearest(found, known, 1)[0], list);
+  fail(ErrorKind::unsupported, "{}: the architecture {} is not known; known are {}", where,
+       found.substr(0, 100), list);
 }
 
+/// The text tower's own model_type counts, then the wrapper's; `architectures` only where there is
+/// none, or one that a family writes and others have too.
 const Family& family_of_config(const Json& text, const Json& config, const std::string& where) {
   std::vector<std::string> known;
-  const std::string types[] = {text_at(text, "model_type"), text_at(config, "model_type")};
-  for (const std::string& type : types) {
-    for (const Family* f : families()) {
-      if (!type.empty() && contains(f->model_types, type)) return *f;
-    }
+  const std::string inner = text_at(text, "model_type");
+  const std::string type = inner.empty() ? text_at(config, "model_type") : inner;
+  for (const Family* f : families()) {
+    if (!type.empty() && contains(f->model_types, type)) return *f;
   }
   std::string architecture;
   const auto list = config.find("architectures");
   if (list != config.end() && list->is_array() && !list->empty() && (*list)[0].is_string())
     architecture = (*list)[0].get<std::string>();
   for (const Family* f : families()) {
-    if (contains(f->architectures, architecture)) return *f;
-    for (const std::string_view type : f->model_types) known.emplace_back(type);
+    if (contains(f->architectures, architecture) && (type.empty() || type == f->written_type))
+      return *f;
+    for (const std::string_view own : f->model_types) known.emplace_back(own);
   }
-  const std::string& type = types[0].empty() ? types[1] : types[0];
   if (type.empty() && architecture.empty())
     fail(ErrorKind::format, "{}: model_type is missing", where);
   unknown(where, type.empty() ? architecture : type, known);
@@ -76,6 +77,7 @@ const Family& family_of_config(const Json& text, const Json& config, const std::
 Read finish(FieldVisitor& v, const Family& family, const std::string& where) {
   Read read{.family = &family};
   family.visit(v, read.fields);
+  check_fields(read.fields, v);
   try {
     read.blueprint = family.blueprint(read.fields);
     check(read.blueprint);
@@ -83,6 +85,41 @@ Read finish(FieldVisitor& v, const Family& family, const std::string& where) {
     throw Error(e.kind(), where + ": " + e.what());
   }
   return read;
+}
+
+/// Keys that say nothing about the computation, or what the tensors' shapes say as well; and those
+/// of towers that are left aside.
+bool of_no_consequence(std::string_view key, const Json& value) {
+  static const std::set<std::string_view> kKnown{"vocab_size",
+                                                 "context_length",
+                                                 "tensor_data_layout",
+                                                 "rope.scaling.finetuned",
+                                                 "feed_forward_length",
+                                                 "expert_feed_forward_length",
+                                                 "name",
+                                                 "expert_shared_feed_forward_length",
+                                                 "pooling_type",
+                                                 "rope.dimension_sections",  // texts: all alike
+                                                 "rope.scaling.original_context_length"};
+  if (kKnown.contains(key)) return true;
+  for (const std::string_view tower : {"vision.", "mm.", "audio.", "clip."}) {
+    if (key.starts_with(tower)) return true;
+  }
+  if (key == "attention.causal") return value == true;
+  if (value.is_boolean()) return value == false;
+  if (value.is_string()) return value == "" || value == "none";
+  return value == 0 || (value == 1 && key.ends_with("scale"));
+}
+
+void refuse_unread(const FieldVisitor& v, const Json& keys, const Family& family,
+                   const std::string& architecture) {
+  for (const std::string& key : v.unread()) {
+    if (of_no_consequence(key, keys[key])) continue;
+    fail(ErrorKind::unsupported,
+         "{}: the key {}.{} belongs to the computation, and the architecture {} does not know it: "
+         "the file is of another architecture, or newer than this program",
+         v.where(), architecture, key, family.name);
+  }
 }
 
 bool near(double a, double b) {
@@ -103,6 +140,7 @@ void refuse_differences(const Blueprint& meant, Blueprint read, const Family& fa
   read.family = meant.family;
   read.name = meant.name;
   if (form == "GGUF") read.mtp = meant.mtp;
+  if (meant.context == 0) read.context = 0;  // not said: readers have a length of their own
   std::string list;
   for (const Difference& d : diff(meant, read)) {
     if (!same_number(d.a, d.b))
@@ -123,7 +161,8 @@ Read read_config(const Json& config, const std::string& where) {
   const auto inner = config.find("text_config");
   const Json& text = inner != config.end() && inner->is_object() ? *inner : config;
   const Family& family = family_of_config(text, config, where);
-  FieldVisitor v = FieldVisitor::reads_config(text, config, where);
+  const std::string type = text_at(text, "model_type");
+  FieldVisitor v = FieldVisitor::reads_config(text, config, where, config_defaults(family, type));
   return finish(v, family, where);
 }
 
@@ -146,7 +185,9 @@ Read read_gguf_keys(const GgufKeys& keys, const std::string& architecture,
   }
   if (family == nullptr) unknown(where, architecture, known);
   FieldVisitor v = FieldVisitor::reads_gguf(keys, where);
-  return finish(v, *family, where);
+  Read read = finish(v, *family, where);
+  refuse_unread(v, keys.keys, *family, architecture);
+  return read;
 }
 
 Json write_config(const Blueprint& bp, const Family& family) {

@@ -119,6 +119,7 @@ void visit_gguf_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta) {
   // Where no layer rotates, the usual one is written.
   if (!v.reading() && r.theta == 0) r.theta = theta;
   v(r.theta, "", "rope.freq_base", theta);
+  if (theta > 0) expect_positive(v, r.theta);
   if (v.reading() || f.rope_dim > 0) v(f.rope_dim, "", "rope.dimension_count", f.rope_dim);
   if (visit_gguf_longrope(v, r, f)) return;
   const int64_t dim = f.rope_dim > 0 ? f.rope_dim : f.head_dim;
@@ -129,17 +130,30 @@ void visit_gguf_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta) {
   }
   if (v.reading() || !r.divisors.empty()) v(r.divisors, "", "rope_freqs", std::vector<double>{});
   if (!r.divisors.empty()) {
+    if (v.reading() && static_cast<int64_t>(r.divisors.size()) * 2 != dim) {
+      fail(ErrorKind::format, "{}: rope_freqs.weight: expected {} numbers, found {}", v.where(),
+           dim / 2, r.divisors.size());
+    }
     r.type = "divisors";
     if (v.reading()) recognise_llama3(v, r, dim);
     return;
   }
   if (!v.reading() && r.type == "default") return;
+  if (v.reading() && !v.has("rope.scaling.type")) {
+    // As llama.cpp: linear, by a factor or by the key of files before there were types.
+    double factor = 0;
+    v(factor, "", "rope.scaling.factor|rope.scale_linear", 0.0);
+    r.type = factor == 0 || factor == 1 ? "default" : "linear";
+    r.factor = factor;
+    return;
+  }
   v(r.type, "", "rope.scaling.type", "none");
-  if (r.type == "none") {
-    double linear = 0;  // the key of files before there were types
-    v(linear, "", "rope.scale_linear", 0.0);
-    r.type = linear == 0 || linear == 1 ? "default" : "linear";
-    r.factor = linear;
+  if (r.type == "none") {  // whatever else there is counts for nothing
+    v.ignore({"rope.scaling.yarn_ext_factor", "rope.scaling.factor", "rope.scale_linear",
+              "rope.scaling.attn_factor", "rope.scaling.yarn_attn_factor",
+              "rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow",
+              "rope.scaling.yarn_log_multiplier"});
+    r.type = "default";
     return;
   }
   if (r.type != "linear" && r.type != "yarn") {
@@ -149,6 +163,12 @@ void visit_gguf_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta) {
   v(r.factor, "", "rope.scaling.factor");
   if (r.type == "linear") return;
   v(r.original, "", "rope.scaling.original_context_length", f.context);
+  double mix = 1;  // of kept and divided frequencies: YaRN has all of it
+  if (v.reading()) v(mix, "", "rope.scaling.yarn_ext_factor", 1.0);
+  if (mix != 1) {
+    fail(ErrorKind::unsupported, "{}: rope.scaling.yarn_ext_factor: expected 1, found {}",
+         v.where(), mix);
+  }
   v(r.beta_fast, "", "rope.scaling.yarn_beta_fast", 32.0);
   v(r.beta_slow, "", "rope.scaling.yarn_beta_slow", 1.0);
   // Not a key that others read: the usual readers always truncate.
@@ -159,7 +179,18 @@ void visit_gguf_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta) {
                       : r.attention_factor / yarn_factor(factor_of(r, f));
   if (v.reading() || !near(beside, 1))
     v(beside, "", "rope.scaling.attn_factor|rope.scaling.yarn_attn_factor", 1.0);
-  if (v.reading() && beside != 1) r.attention_factor = beside * yarn_factor(factor_of(r, f));
+  if (v.reading() && beside != 1) {
+    // The file has 32 bits of it: of the numbers that round to them, the one with fewest digits.
+    const double usual = yarn_factor(factor_of(r, f));
+    r.attention_factor = beside * usual;
+    const bool narrow = std::stod(fmt::format("{:.9g}", beside)) == beside;
+    for (int digits = 1; digits <= 9 && narrow; ++digits) {
+      const double fewer = std::stod(fmt::format("{:.{}g}", r.attention_factor, digits));
+      if (static_cast<float>(fewer / usual) != static_cast<float>(beside)) continue;
+      r.attention_factor = fewer;
+      break;
+    }
+  }
 }
 
 void visit_config_longrope(FieldVisitor& v, RopeFields& r, Fields& f,
@@ -229,10 +260,7 @@ void visit_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta, std::st
   v.expect_objects("rope_parameters|rope_scaling");
   const std::string base = "rope_parameters." + (section.empty() ? "" : std::string(section) + ".");
   visit_config_rope(v, r, f, theta, base, "rope_theta", "rope_scaling.");
-  if (v.reading() && theta > 0 && !(r.theta > 0)) {
-    fail(ErrorKind::format, "{}: rope_theta: expected a positive number, found {}", v.where(),
-         r.theta);
-  }
+  if (theta > 0) expect_positive(v, r.theta);
 }
 
 void visit_tempered_rope(FieldVisitor& v, Fields& f, double theta) {
@@ -282,10 +310,11 @@ void visit_local_rope(FieldVisitor& v, Fields& f, double theta) {
   if (!v.gguf()) {
     visit_config_rope(v, r, f, theta, "rope_parameters.sliding_attention.", "rope_local_base_freq",
                       "");
-    return;
+    return expect_positive(v, r.theta);
   }
   if (v.reading() || (r.theta != 0 && r.theta != theta))
     v(r.theta, "", "rope.freq_base_swa", theta);
+  expect_positive(v, r.theta);
 }
 
 RopePart rope_part(const RopeFields& r, const Fields& f, int64_t head_dim) {

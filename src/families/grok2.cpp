@@ -25,6 +25,10 @@ void visit(FieldVisitor& v, Fields& f) {
   v(f.expert_ffn, "moe_intermediate_size", "expert_feed_forward_length");
   v.demand("residual_moe", true);
   v.expect("rope_type", {"original", "default"});  // plain frequencies; GGUF's word for it is wrong
+  v.ignore({"rope.scaling.type", "rope.scaling.factor", "rope.scaling.attn_factor",
+            "rope.scaling.original_context_length", "rope.scaling.yarn_ext_factor",
+            "rope.scaling.yarn_attn_factor", "rope.scaling.yarn_beta_fast",
+            "rope.scaling.yarn_beta_slow", "rope.dimension_count"});
   v.refuse_unless("sliding_window_size", {-1});
 }
 

@@ -24,17 +24,16 @@ void visit_score_scale(FieldVisitor& v, Fields& f, std::string_view config, std:
 
 void visit_gemma_scalar(FieldVisitor& v, Fields& f, int64_t layers_of_27b) {
   if (!v.gguf()) {
-    if (v.reading())
-      v(f.query_scalar, "query_pre_attn_scalar", "", 256.0);
-    else
-      v.write_whole("query_pre_attn_scalar", f.query_scalar);
-    return;
+    if (!v.reading()) return v.write_whole("query_pre_attn_scalar", f.query_scalar);
+    v(f.query_scalar, "query_pre_attn_scalar", "", 256.0);
+    return expect_positive(v, f.query_scalar);
   }
   // Readers know the models of 27B by their layers, and that their scale is by d_model / heads.
   const int64_t implied =
       f.layers == layers_of_27b && f.heads > 0 ? f.d_model / f.heads : f.head_dim;
   if (v.reading() || f.query_scalar != static_cast<double>(implied))
     v(f.query_scalar, "", "attention.query_scalar", static_cast<double>(implied));
+  expect_positive(v, f.query_scalar);
 }
 
 void visit_granite_multipliers(FieldVisitor& v, Fields& f) {

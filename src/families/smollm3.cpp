@@ -1,4 +1,5 @@
 // SmolLM3: Llama's block; every fourth layer does not rotate (no_rope_layers: 1 rotates).
+#include "base/error.h"
 #include "families/decoder.h"
 
 namespace ashlar {
@@ -10,6 +11,8 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_attention_bias(v, f);
   v(f.ffn_bias, "mlp_bias", "?blk.0.ffn_gate.bias", false);
   visit_rope_layers(v, f);
+  if (v.reading() && !v.gguf() && v.has("no_rope_layers") && f.rope_layers.empty())
+    fail(ErrorKind::format, "{}: no_rope_layers: expected one per layer, found none", v.where());
   visit_window(v, f);
   visit_layer_types(v, f);
   f.window_without_rope = true;

@@ -40,6 +40,15 @@ double shortest(double x) {
   return wide;
 }
 
+/// A value as a message shows it; JSON has no spelling for numbers that are not finite.
+std::string shown(const Json& value) {
+  if (value.is_number_float() && !std::isfinite(value.get<double>())) {
+    const auto x = value.get<double>();
+    return std::isnan(x) ? "NaN" : x > 0 ? "Infinity" : "-Infinity";
+  }
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 80);
+}
+
 constexpr int64_t kMost = int64_t{1} << 40;
 constexpr size_t kLongestList = 1 << 16;
 
@@ -48,10 +57,11 @@ const Json kYes = true, kNo = false;
 }  // namespace
 
 FieldVisitor FieldVisitor::reads_config(const Json& text_config, const Json& whole,
-                                        std::string where) {
+                                        std::string where, const Json& defaults) {
   FieldVisitor v;
   v.text_ = &text_config;
   v.whole_ = &whole;
+  v.defaults_ = &defaults;
   v.where_ = std::move(where);
   return v;
 }
@@ -86,6 +96,7 @@ const Json* FieldVisitor::find(std::string_view alternatives, std::string* found
     if (gguf_ && (key[0] == '?' || key[0] == '!')) {
       value = has_tensor(key.substr(1)) == (key[0] == '?') ? &kYes : &kNo;
     } else if (gguf_) {
+      seen_.emplace(key);
       const auto it = keys_->keys.find(std::string(key));
       value = it == keys_->keys.end() ? nullptr : &*it;
     } else {
@@ -99,11 +110,56 @@ const Json* FieldVisitor::find(std::string_view alternatives, std::string* found
   return result;
 }
 
+/// What the class of Transformers says of a key that the file has nowhere. A key within an object
+/// counts only where the file has none of the objects: it would stand in them.
+const Json* FieldVisitor::find_default(std::string_view alternatives) const {
+  if (gguf_ || defaults_ == nullptr || !defaults_->is_object()) return nullptr;
+  const Json* result = nullptr;
+  bool inside = false;
+  split(alternatives, '|', [&](std::string_view key) {
+    const size_t dot = key.find('.');
+    if (key[0] == '^' || dot == std::string_view::npos) return false;
+    const Json* object = follow(*text_, key.substr(0, dot));
+    inside = object != nullptr && !object->is_null();
+    return inside;
+  });
+  split(alternatives, '|', [&](std::string_view key) {
+    if (key[0] == '^' || (inside && key.find('.') != std::string_view::npos)) return false;
+    result = follow(*defaults_, key);
+    return result != nullptr;
+  });
+  return result;
+}
+
+void FieldVisitor::ignore(std::initializer_list<std::string_view> gguf_keys) {
+  for (const std::string_view key : gguf_keys) seen_.emplace(key);
+}
+
+std::string FieldVisitor::key_of(const void* member, std::string_view otherwise) const {
+  const auto it = spelled_.find(member);
+  return it == spelled_.end() ? std::string(otherwise) : it->second;
+}
+
+std::vector<std::string> FieldVisitor::unread() const {
+  std::vector<std::string> keys;
+  if (!gguf_ || !reading_) return keys;
+  for (const auto& [key, value] : keys_->keys.items()) {
+    if (!seen_.contains(key)) keys.push_back(key);
+  }
+  return keys;
+}
+
 bool FieldVisitor::has_tensor(std::string_view name) const {
   return keys_->has_tensor && keys_->has_tensor(name);
 }
 
+bool FieldVisitor::is_list(std::string_view key) const {
+  const auto it = keys_->keys.find(std::string(key));
+  return it != keys_->keys.end() && it->is_array();
+}
+
 bool FieldVisitor::has(std::string_view config) const {
+  if (!reading_) return false;
   std::string key;
   const Json* value = find(config, &key);
   return value != nullptr && !value->is_null();
@@ -121,8 +177,7 @@ void FieldVisitor::expect_objects(std::string_view config) const {
   split(config, '|', [&](std::string_view key) {
     const Json* value = follow(*text_, key);
     if (value != nullptr && !value->is_null() && !value->is_object()) {
-      fail(ErrorKind::format, "{}: {}: expected an object, found {}", where_, key,
-           value->dump().substr(0, 80));
+      fail(ErrorKind::format, "{}: {}: expected an object, found {}", where_, key, shown(*value));
     }
     return false;
   });
@@ -159,11 +214,18 @@ void FieldVisitor::put(std::string_view alternatives, Json value) {
   *at = std::move(value);
 }
 
+void FieldVisitor::expect_one_per_layer(const Json& list, const std::string& key) const {
+  const auto layers = keys_->keys.find("block_count");
+  if (layers != keys_->keys.end() && *layers != list.size()) {
+    fail(ErrorKind::format, "{}: {}: expected {} numbers, one per layer, found {}", where_, key,
+         shown(*layers), list.size());
+  }
+}
+
 template <class T>
 void FieldVisitor::take(T& member, const Json& value, const std::string& key) const {
   const auto refuse = [&](const char* expected) {
-    fail(ErrorKind::format, "{}: {}: expected {}, found {}", where_, key, expected,
-         value.dump().substr(0, 80));
+    fail(ErrorKind::format, "{}: {}: expected {}, found {}", where_, key, expected, shown(value));
   };
   if constexpr (std::is_same_v<T, bool>) {
     if (value.is_number_integer() && (value == 0 || value == 1)) {
@@ -173,11 +235,11 @@ void FieldVisitor::take(T& member, const Json& value, const std::string& key) co
     if (!value.is_boolean()) refuse("true or false");
     member = value.get<bool>();
   } else if constexpr (std::is_same_v<T, int64_t>) {
-    if (value.is_array() && !value.empty()) {  // GGUF has some keys per layer
+    if (gguf_ && value.is_array() && !value.empty()) {  // some keys stand there per layer
+      expect_one_per_layer(value, key);
       for (const Json& item : value) {
         if (item != value[0])
-          fail(ErrorKind::unsupported, "{}: {}: layers that differ, {}", where_, key,
-               value.dump().substr(0, 80));
+          fail(ErrorKind::unsupported, "{}: {}: layers that differ, {}", where_, key, shown(value));
       }
       take(member, value[0], key);
       return;
@@ -206,6 +268,7 @@ void FieldVisitor::take(T& member, const Json& value, const std::string& key) co
       }
     }
     if (!value.is_array() || value.size() > kLongestList) refuse("a list");
+    if (gguf_ && std::is_same_v<T, std::vector<int64_t>>) expect_one_per_layer(value, key);
     for (const Json& item : value) {
       if constexpr (std::is_same_v<T, std::vector<int64_t>>) {
         if (item.is_boolean()) {
@@ -230,8 +293,11 @@ void FieldVisitor::operator()(T& member, std::string_view config, std::string_vi
     return;
   }
   const std::optional<T>& otherwise = gguf_ && gguf_usual ? gguf_usual : usual;
-  std::string key;
+  std::string key(keys.substr(0, keys.find('|')));
   const Json* value = keys.empty() ? nullptr : find(keys, &key);
+  if (!key.empty() && (key[0] == '^' || key[0] == '?' || key[0] == '!')) key.erase(0, 1);
+  if (!key.empty()) spelled_[&member] = key;
+  if (value == nullptr && !keys.empty()) value = find_default(keys);
   if (value != nullptr && !value->is_null()) {
     take(member, *value, key);
   } else if (otherwise) {
@@ -253,8 +319,10 @@ void FieldVisitor::nullable(T& member, std::string_view config, std::string_view
     put(config, member == T{} ? Json(nullptr) : Json(member));
     return;
   }
-  std::string key;
+  std::string key(config.substr(0, config.find('|')));
   const Json* value = find(config, &key);
+  spelled_[&member] = key;
+  if (value == nullptr) value = find_default(config);
   if (value == nullptr)
     member = usual;
   else if (value->is_null())
@@ -331,8 +399,7 @@ void FieldVisitor::expect(std::string_view config, std::initializer_list<Json> v
     if (v == *value) return;
     known += (known.empty() ? "" : " or ") + v.dump();
   }
-  fail(ErrorKind::unsupported, "{}: {}: expected {}, found {}", where_, key, known,
-       value->dump().substr(0, 80));
+  fail(ErrorKind::unsupported, "{}: {}: expected {}, found {}", where_, key, known, shown(*value));
 }
 
 }  // namespace ashlar

@@ -4,11 +4,14 @@
 
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "base/json.h"
 #include "families/fields.h"
@@ -32,11 +35,14 @@ struct GgufKeys {
 ///   text_config; the first is
 ///               what is written. Empty: not in config.json.
 ///   GGUF key:   alternatives too; "?tensor" and "!tensor" say whether the file has a tensor.
-///   Empty: not in GGUF. default:    what an absent key means; without one the key must be there.
-///   GGUF may have its own.
+///   Empty: not in GGUF. default:    what an absent key means where the class of Transformers says
+///   nothing; without one the key must be there. GGUF may have its own.
+/// A key of GGUF that belongs to the architecture and that nobody has looked at is an error.
 class FieldVisitor {
  public:
-  static FieldVisitor reads_config(const Json& text_config, const Json& whole, std::string where);
+  /// `defaults`: what keys that stand nowhere mean (families/config_defaults.h).
+  static FieldVisitor reads_config(const Json& text_config, const Json& whole, std::string where,
+                                   const Json& defaults = Json());
   static FieldVisitor reads_gguf(const GgufKeys& keys, std::string where);
   static FieldVisitor writes_config(Json& config);
   static FieldVisitor writes_gguf(GgufKeys& keys);
@@ -64,10 +70,11 @@ class FieldVisitor {
   void write(std::string_view key, Json value) { put(key, std::move(value)); }
   /// ... a whole number if it is one: Transformers checks types.
   void write_whole(std::string_view key, double value);
-  bool has_tensor(std::string_view name) const;  // reading GGUF only
+  bool has_tensor(std::string_view name) const;   // reading GGUF only
+  bool is_list(std::string_view gguf_key) const;  // reading GGUF
   /// Reading config.json: these are objects, null or absent.
   void expect_objects(std::string_view config) const;
-  bool has(std::string_view config) const;      // reading config.json: one of these, not null
+  bool has(std::string_view keys) const;        // reading: one of these is there, not null
   bool is_null(std::string_view config) const;  // reading config.json: null is said
   /// config.json must have this key with this value.
   void demand(std::string_view config, const Json& value);
@@ -75,11 +82,19 @@ class FieldVisitor {
   bool reading() const { return reading_; }
   bool gguf() const { return gguf_; }
   const std::string& where() const { return where_; }
+  /// Keys of GGUF that are known, and of no consequence to this family.
+  void ignore(std::initializer_list<std::string_view> gguf_keys);
+  /// The key that a member was read from as the file spells it, else the first that it may have.
+  std::string key_of(const void* member, std::string_view otherwise) const;
+  /// Keys of GGUF that were not looked at.
+  std::vector<std::string> unread() const;
 
  private:
   FieldVisitor() = default;
   const Json* find(std::string_view alternatives, std::string* found) const;
+  const Json* find_default(std::string_view alternatives) const;
   void put(std::string_view alternatives, Json value);
+  void expect_one_per_layer(const Json& list, const std::string& key) const;
   template <class T>
   void take(T& member, const Json& value, const std::string& key) const;
 
@@ -87,8 +102,11 @@ class FieldVisitor {
   const Json* text_ = nullptr;
   const Json* whole_ = nullptr;
   const GgufKeys* keys_ = nullptr;
+  const Json* defaults_ = nullptr;
   Json* out_ = nullptr;
   std::string where_;
+  mutable std::set<std::string, std::less<>> seen_;  // keys of GGUF that were looked at
+  std::map<const void*, std::string> spelled_;       // member to key
 };
 
 }  // namespace ashlar

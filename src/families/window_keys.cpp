@@ -15,10 +15,11 @@ void visit_gguf_pattern(FieldVisitor& v, Fields& f, int64_t implied) {
   if (v.reading()) {
     f.window_pattern = implied;
     v(list, "", key, std::vector<int64_t>{});
-    if (list.size() == 1) f.window_pattern = list[0];
-    if (list.size() > 1) {
+    if (v.is_list(key)) {
       for (const int64_t slides : list)
         f.layer_types.emplace_back(slides != 0 ? "sliding_attention" : "full_attention");
+    } else if (list.size() == 1) {
+      f.window_pattern = list[0];
     }
     return;
   }
@@ -46,6 +47,8 @@ void visit_gguf_pattern(FieldVisitor& v, Fields& f, int64_t implied) {
 void visit_layer_types(FieldVisitor& v, Fields& f, int64_t pattern) {
   if (v.gguf()) return visit_gguf_pattern(v, f, pattern);
   v(f.layer_types, "layer_types", "", std::vector<std::string>{});
+  if (v.reading() && v.has("layer_types") && f.layer_types.empty())
+    fail(ErrorKind::format, "{}: layer_types: expected one per layer, found none", v.where());
   if (v.reading())
     v.nullable(f.window_pattern, "sliding_window_pattern|_sliding_window_pattern", "", pattern);
 }

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "base/error.h"
+#include "run/finite.h"
 
 namespace ashlar {
 namespace {
@@ -117,6 +118,13 @@ std::span<const float> Generator::evaluate(std::span<const TokenId> prompt,
   return logits;
 }
 
+void Generator::check_logits(std::span<const float> logits) {
+  if (all_finite(logits)) return;
+  engine_.close(*sequence_);
+  sequence_.reset();
+  fail_not_finite(engine_, std::exchange(held_, {}));
+}
+
 Generation Generator::generate(std::span<const TokenId> prompt, const GenerateOptions& options,
                                const OnText& on_text) {
   Generation result;
@@ -138,6 +146,7 @@ Generation Generator::generate(std::span<const TokenId> prompt, const GenerateOp
   }
   const auto begin = std::chrono::steady_clock::now();
   while (static_cast<int64_t>(result.ids.size()) < options.max_tokens) {
+    check_logits(logits);
     const TokenId id = sampler.next(logits, history, static_cast<int64_t>(result.ids.size()));
     result.ids.push_back(id);
     history.push_back(id);

@@ -53,13 +53,15 @@ class Generator {
   Generator& operator=(const Generator&) = delete;
 
   /// `prompt` is the whole sequence so far. Throws Error(invalid) for an empty prompt or one that
-  /// does not fit.
+  /// does not fit, or logits that are not finite.
   Generation generate(std::span<const TokenId> prompt, const GenerateOptions& options,
                       const OnText& on_text = {});
 
  private:
   std::span<const float> evaluate(std::span<const TokenId> prompt, const GenerateOptions& options,
                                   Generation& result);
+  /// Error for logits that are not finite; the sequence is given back first.
+  void check_logits(std::span<const float> logits);
 
   Engine& engine_;
   const Tokenizer* tokenizer_;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "run/finite.h"
 
 namespace ashlar {
 namespace {
@@ -51,6 +52,10 @@ Perplexity perplexity(Engine& engine, std::span<const TokenId> ids, int64_t wind
       const Run scored{*sequence, tokens.subspan(static_cast<size_t>(at), static_cast<size_t>(n)),
                        Run::Logits::all};
       const auto logits = engine.step({&scored, 1});
+      if (!all_finite(logits)) {
+        engine.close(*sequence);
+        fail_not_finite(engine, tokens.first(static_cast<size_t>(at + n)));
+      }
       for (int64_t i = 0; i < n; ++i) {
         const double loss =
             negative_log_likelihood(logits.subspan(static_cast<size_t>(i) * vocab, vocab),

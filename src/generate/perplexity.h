@@ -21,7 +21,7 @@ struct Perplexity {
 /// Cuts `ids` into windows of `window` tokens, what remains at the end is left out. In each window
 /// the first token is replaced by `bos` (where given) and the tokens of the second half are scored.
 /// The engine's context must hold a window. Error(invalid) when there are fewer ids than one window
-/// needs.
+/// needs, or for logits that are not finite.
 Perplexity perplexity(Engine& engine, std::span<const TokenId> ids, int64_t window,
                       std::optional<TokenId> bos,
                       const std::function<void(int64_t done, int64_t total)>& progress = {});

@@ -10,10 +10,10 @@
 namespace ashlar {
 
 const Tokenizer& tokenizer_of(const TextModel& model) {
-  if (!model.tokenizer) {
-    fail(ErrorKind::unsupported, "{}: has no tokenizer{}{}", model.source,
-         model.tokenizer_error.empty() ? "" : ": ", model.tokenizer_error);
-  }
+  // An error of its files names them.
+  if (!model.tokenizer && !model.tokenizer_error.empty())
+    throw Error(ErrorKind::unsupported, model.tokenizer_error);
+  if (!model.tokenizer) fail(ErrorKind::unsupported, "{}: has no tokenizer", model.source);
   return *model.tokenizer;
 }
 

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 constexpr size_t kLongestName = 96;  // of each half, as the hub has it
 
-bool exists(const fs::path& file) {
+bool found(const fs::path& file) {
   std::error_code code;
   return fs::exists(file, code);
 }
@@ -37,7 +37,7 @@ bool is_half(std::string_view text) {
 bool ends_in(const fs::path& folder, std::string_view extension) {
   std::error_code code;
   for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
-    if (it->path().extension() == extension) return exists(it->path());
+    if (it->path().extension() == extension) return found(it->path());
   }
   return false;
 }
@@ -67,7 +67,7 @@ fs::path repository_folder(const std::string& name) {
 fs::path snapshot_of(const fs::path& folder, const std::string& revision) {
   const fs::path snapshots = folder / "snapshots";
   std::error_code code;
-  if (exists(folder / "config.json") || !fs::is_directory(snapshots, code)) return folder;
+  if (found(folder / "config.json") || !fs::is_directory(snapshots, code)) return folder;
   const fs::path ref = folder / "refs" / revision;
   if (fs::is_regular_file(ref, code)) {
     std::string commit = read_file(ref, 256);
@@ -94,15 +94,15 @@ fs::path snapshot_of(const fs::path& folder, const std::string& revision) {
 
 bool is_whole(const fs::path& snapshot, bool weights) {
   const bool gguf = ends_in(snapshot, ".gguf");
-  if (!exists(snapshot / "config.json") && !exists(snapshot / "params.json") && !gguf) return false;
-  if (!weights || gguf || exists(snapshot / "model.safetensors")) return true;
+  if (!found(snapshot / "config.json") && !found(snapshot / "params.json") && !gguf) return false;
+  if (!weights || gguf || found(snapshot / "model.safetensors")) return true;
   for (const char* name : {"model.safetensors.index.json", "consolidated.safetensors.index.json"}) {
-    if (!exists(snapshot / name)) continue;
+    if (!found(snapshot / name)) continue;
     const Json index = read_regular_json(snapshot / name);
     const auto map = index.is_object() ? index.find("weight_map") : index.end();
     if (!index.is_object() || map == index.end() || !map->is_object()) return true;  // told later
     return std::all_of(map->begin(), map->end(), [&](const Json& file) {
-      return !file.is_string() || exists(snapshot / file.get<std::string>());
+      return !file.is_string() || found(snapshot / file.get<std::string>());
     });
   }
   return ends_in(snapshot, ".safetensors");

@@ -68,13 +68,13 @@ void turn(const std::byte* source, std::byte* out, int64_t rows, int64_t cols, i
 void from_file(const Source& s, float* values, int64_t n) {
   for (int64_t i = 0; i < n; ++i) {
     if (s.minus_one) values[i] += 1.0f;
-    if (s.minus_exp) values[i] = std::log(-values[i]);
+    if (s.minus_exp) values[i] = static_cast<float>(std::log(-static_cast<double>(values[i])));
   }
 }
 void to_file(const Source& s, float* values, int64_t n) {
   for (int64_t i = 0; i < n; ++i) {
     if (s.minus_one) values[i] -= 1.0f;
-    if (s.minus_exp) values[i] = -std::exp(values[i]);
+    if (s.minus_exp) values[i] = static_cast<float>(-std::exp(static_cast<double>(values[i])));
   }
 }
 

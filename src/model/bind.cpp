@@ -222,8 +222,6 @@ bool is_buffer(const std::string& name) {
 bool in_layer(const std::string& name, int64_t layers) {
   if (!name.ends_with(".weight") && !name.ends_with(".bias") && !name.ends_with(".scale"))
     return false;
-  // Layers of multi-token prediction that are counted by themselves.
-  if (name.starts_with("mtp.") || name.find(".mtp.") != std::string::npos) return false;
   for (const std::string_view root : {"layers.", "blk.", "h."}) {
     const size_t at = name.starts_with(root) ? 0 : name.find("." + std::string(root));
     if (at == std::string::npos) continue;
@@ -240,7 +238,8 @@ bool in_layer(const std::string& name, int64_t layers) {
 void refuse_unread(const Checkpoint& checkpoint, const std::set<std::string>& used,
                    const Family& family, int64_t layers, const std::string& where) {
   for (const auto& [name, entry] : checkpoint.entries()) {
-    if (used.contains(name) || is_buffer(name) || is_vision(name) || !in_layer(name, layers))
+    if (used.contains(name) || is_buffer(name) || is_vision(name) || is_ahead(name) ||
+        !in_layer(name, layers))
       continue;
     fail(ErrorKind::unsupported,
          "{}: the tensor {} belongs to a layer, and the architecture {} with this config does not "

@@ -55,7 +55,7 @@ std::string unread(const std::string& where, const std::string& method, const st
       where, method, mark);
 }
 
-bool exists(const fs::path& file) {
+bool found(const fs::path& file) {
   std::error_code code;
   return fs::exists(file, code);
 }
@@ -104,7 +104,7 @@ std::string unread_weights(const fs::path& folder, const Json& config) {
   for (const auto& [file, method] :
        {std::pair{"quantize_config.json", "GPTQ"}, std::pair{"quant_config.json", "AWQ"},
         std::pair{"qmodel.pt", "HQQ"}}) {
-    if (exists(folder / file) && quantisation_of(config) == nullptr)
+    if (found(folder / file) && quantisation_of(config) == nullptr)
       return unread(where, method, std::string("it has ") + file);
   }
   return "";
@@ -144,22 +144,21 @@ bool has_placeholders(const fs::path& folder) {
 
 void fail_no_model(const fs::path& folder) {
   const std::string where = folder.string();
-  if (exists(folder / "adapter_config.json")) {
+  if (found(folder / "adapter_config.json")) {
     const Json adapter = read_regular_json(folder / "adapter_config.json");
     const std::string base = text_at(adapter, "base_model_name_or_path");
     fail(ErrorKind::unsupported,
-         "{}: is an adapter ({}){}{}, not a model: merge it into the base model (PEFT's "
-         "merge_and_unload)",
-         where, text_at(adapter, "peft_type").empty() ? "LoRA" : text_at(adapter, "peft_type"),
-         base.empty() ? "" : " of ", base);
+         "{}: is an adapter ({}){}{}, not a model: name the base model, with --adapter {}", where,
+         text_at(adapter, "peft_type").empty() ? "LoRA" : text_at(adapter, "peft_type"),
+         base.empty() ? "" : " of ", base, where);
   }
-  if (exists(folder / "consolidated.00.pth")) {
+  if (found(folder / "consolidated.00.pth")) {
     fail(ErrorKind::unsupported,
          "{}: weights are pickled PyTorch (.pth) as Meta ships them, which are not read; use the "
          "checkpoint in Hugging Face's format (config.json and safetensors)",
          where);
   }
-  if (exists(folder / "tokenizer.json") || exists(folder / "tokenizer_config.json")) {
+  if (found(folder / "tokenizer.json") || found(folder / "tokenizer_config.json")) {
     fail(
         ErrorKind::io,
         "{}: holds a tokenizer but no model: expected config.json and safetensors files, or a GGUF "

@@ -5,6 +5,7 @@
 #include "base/regular_file.h"
 #include "formats/gguf.h"
 #include "formats/safetensors.h"
+#include "model/adapter.h"
 #include "model/bind.h"
 #include "model/consolidated.h"
 #include "model/folder_kind.h"
@@ -85,11 +86,19 @@ void load_folder(const fs::path& folder, const LoadOptions& options, Model* mode
     const auto files = SafetensorsFolder::open(folder);
     if (const std::string why = unread_weights(*files, folder.string()); !why.empty())
       throw Error(ErrorKind::unsupported, why);
-    set_bound(model, bind_weights(model->blueprint, model->graph, *read.family, *files, false,
+    std::optional<AdaptedCheckpoint> adapted;
+    if (!options.adapter.empty()) adapted.emplace(*files, options.adapter);
+    const Checkpoint& checkpoint = adapted ? static_cast<const Checkpoint&>(*adapted) : *files;
+    set_bound(model, bind_weights(model->blueprint, model->graph, *read.family, checkpoint, false,
                                   folder.string(), options.progress));
-    if (fs::exists(folder / "adapter_config.json", code)) {
-      model->notices.push_back(fmt::format(
-          "{}: an adapter (LoRA) lies beside the model and is not applied", folder.string()));
+    if (adapted) {
+      model->notices.push_back(fmt::format("{}: an adapter that changes {} tensors is applied",
+                                           options.adapter, adapted->changed()));
+    } else if (fs::exists(folder / "adapter_config.json", code)) {
+      model->notices.push_back(
+          fmt::format("{0}: an adapter lies beside the model and is not applied; --adapter {0} "
+                      "applies it",
+                      folder.string()));
     }
   }
   set_text(model, text_for(options, [&] { return text_of_folder(folder); }));
@@ -147,12 +156,17 @@ void load_named(const std::string& name, const LoadOptions& options, Model* mode
 }  // namespace
 
 Model load_model(const std::string& name, const LoadOptions& options) {
-  const ModelSource source = find_source(name);
+  const ModelSource source = find_source(
+      name, {.weights = options.need_weights && !options.random, .progress = options.fetching});
   if (!options.weights.empty() && !options.random) {
     fail(ErrorKind::invalid,
          "--weights {}: goes with --random; weights of files stay in their format (ashlar convert "
          "changes it)",
          options.weights);
+  }
+  if (!options.adapter.empty() && (source.kind != ModelSource::Kind::folder || options.random)) {
+    fail(ErrorKind::unsupported,
+         "--adapter {}: is applied to the safetensors of a Hugging Face folder", options.adapter);
   }
   Model model;
   model.source = name;
@@ -171,7 +185,7 @@ Model load_model(const std::string& name, const LoadOptions& options) {
 }
 
 TextModel load_text(const std::string& name) {
-  const ModelSource source = find_source(name);
+  const ModelSource source = find_source(name, {.weights = false});
   TextModel text;
   if (source.kind == ModelSource::Kind::folder) {
     text = text_of_folder(source.path);

@@ -21,7 +21,10 @@ namespace ashlar {
 struct LoadOptions {
   std::optional<uint64_t> random;  // --random SEED: weights of the right shapes and scale
   std::string weights;             // of random weights: a format or mix (default f32)
+  std::string adapter;             // folder of a LoRA adapter that is added to the weights
   std::function<void(int64_t done, int64_t total)> progress;  // bytes of weights read or made up
+  /// Bytes of a file that comes from the hub, for models named org/name.
+  std::function<void(const std::string& file, int64_t done, int64_t total)> fetching;
   bool need_weights = true;  // false: blueprint and text only (tokenize, render, show, count)
 };
 

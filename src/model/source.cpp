@@ -10,6 +10,7 @@
 #include "base/regular_file.h"
 #include "blueprint/blueprint.h"
 #include "hub/cache.h"
+#include "hub/fetch.h"
 
 namespace ashlar {
 
@@ -46,13 +47,13 @@ fs::path only_gguf(const fs::path& folder) {
 
 }  // namespace
 
-ModelSource find_source(const std::string& model) {
+ModelSource find_source(const std::string& model, const SourceOptions& options) {
   using Is = ModelSource::Kind;
   const fs::path path = model;
   std::error_code code;
   if (fs::is_directory(path, code)) {
     if (const fs::path snapshot = snapshot_of(path); snapshot != path)
-      return find_source(snapshot.string());
+      return find_source(snapshot.string(), options);
     if (fs::exists(path / "config.json", code)) return {Is::folder, path};
     const fs::path gguf = only_gguf(path);
     if (!gguf.empty()) return {Is::gguf, gguf};
@@ -65,6 +66,11 @@ ModelSource find_source(const std::string& model) {
   if (!fs::exists(path, code)) {
     if (model.ends_with(".gguf") || model.ends_with(".safetensors"))
       fail(ErrorKind::io, "{}: no such file", model);
+    if (is_repository_name(model) && !fs::exists(path.parent_path(), code)) {
+      const fs::path snapshot =
+          hub_model(model, {.weights = options.weights, .progress = options.progress});
+      return find_source(snapshot.string(), options);
+    }
     return {Is::blueprint, path};
   }
   check_regular(path);

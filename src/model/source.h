@@ -1,7 +1,9 @@
 // What MODEL of the command line is, by looking at the path.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 namespace ashlar {
@@ -16,7 +18,14 @@ struct ModelSource {
   std::filesystem::path path;  // the folder or file; for blueprints what was asked for
 };
 
-/// Throws Error(io) that says what was looked for.
-ModelSource find_source(const std::string& model);
+struct SourceOptions {
+  bool weights = true;  // false: of a model of the hub the small files will do
+  /// Bytes of a file that is being fetched from the hub.
+  std::function<void(const std::string& file, int64_t done, int64_t total)> progress;
+};
+
+/// Throws Error(io) that says what was looked for. A name like org/name that is no path is a model
+/// of the hub: the cache's, else fetched (hub/fetch.h).
+ModelSource find_source(const std::string& model, const SourceOptions& options = {});
 
 }  // namespace ashlar

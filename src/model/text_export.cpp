@@ -31,7 +31,7 @@ constexpr const char* kTextFiles[] = {"tokenizer.json",
 
 /// Where the text parts lie; nothing for blueprints.
 std::optional<ModelSource> text_source(const Model& model) {
-  const ModelSource source = find_source(model.source);
+  const ModelSource source = find_source(model.source, {.weights = false});
   if (source.kind == ModelSource::Kind::blueprint) return std::nullopt;
   return source;
 }

@@ -43,7 +43,6 @@ struct LogSumExp {
                              "Chowdhery et al. 2022, PaLM, section 5 (z-loss)"};
   template <class V>
   void attributes(V&) {}
-  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
@@ -58,7 +57,6 @@ struct LogSumExpGrad {
   static constexpr OpDoc doc{"log_sum_exp_grad", "dz = softmax(z) dy", "logits dy", "dz", ""};
   template <class V>
   void attributes(V&) {}
-  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   template <class F>

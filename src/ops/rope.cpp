@@ -2,6 +2,7 @@
 #include "ops/rope.h"
 
 #include <algorithm>
+#include <map>
 #include <numbers>
 
 #include "graph/op_model.h"
@@ -111,11 +112,21 @@ std::vector<Value> Rope::derivative(Builder& b, std::span<const Value>, std::spa
 template <class F>
 void Rope::meaning(const In<F>& in, Out<F>& out) const {
   using W = Wide<F>;
-  const std::vector<double> frequency = frequencies(in.batch.longest());
+  // Where no context was asked for, each sequence is its own.
+  std::map<int32_t, int64_t> longest;
+  const auto sequence = [&](int64_t t) { return in.batch.sequences[static_cast<size_t>(t)]; };
+  for (int64_t t = 0; t < in.batch.size(); ++t) {
+    int64_t& length = longest[sequence(t)];
+    length = std::max(
+        {length, in.batch.context, int64_t{in.batch.positions[static_cast<size_t>(t)]} + 1});
+  }
+  const std::vector<double> usual = frequencies(original_context),
+                            beyond = frequencies(original_context + 1);
   const int64_t n = in[0].inner(1);
   const int64_t per_token = in.batch.size() == 0 ? 0 : in[0].elements() / in.batch.size();
   out[0].values = in[0].values;
   for (int64_t t = 0; t < in.batch.size(); ++t) {
+    const std::vector<double>& frequency = longest[sequence(t)] > original_context ? beyond : usual;
     for (int64_t j = 0; j < dim / 2; ++j) {
       const double angle =
           in.batch.positions[static_cast<size_t>(t)] * frequency[static_cast<size_t>(j)];

@@ -35,8 +35,7 @@ W dot(const std::vector<W>& a, const std::vector<W>& b) {
 /// dz of one token for dl/dp = load * factor.
 template <class F, class W>
 void shares_grad(const std::vector<W>& p, const std::vector<W>& gates, bool sigmoid,
-                 const std::vector<W>& load, W dl, double weight, F* dz) {
-  const W factor = dl * W(weight);
+                 const std::vector<W>& load, W factor, F* dz) {
   const W mean = dot(load, p);
   for (size_t i = 0; i < p.size(); ++i) {
     const W d = p[i] * (load[i] - mean) * factor;
@@ -141,7 +140,7 @@ int64_t RouterBalance::flops(std::span<const Type> in, const Workload& load) con
 std::vector<Value> RouterBalance::derivative(Builder& b, std::span<const Value> in,
                                              std::span<const Value>,
                                              std::span<const Value> dy) const {
-  return {b.add1(RouterBalanceGrad{sigmoid}, {in[0], in[1], dy[0]}), {}};
+  return b.add(RouterBalanceGrad{sigmoid}, {in[0], in[1], dy[0]});
 }
 template <class F>
 void RouterBalance::meaning(const In<F>& in, Out<F>& out) const {
@@ -165,23 +164,26 @@ std::vector<Type> RouterBalanceGrad::types(std::span<const Type> in) const {
   expect_axes(in[1].axes, {experts}, "load");
   expect_weight(in[2], "dl");
   expect_axes(in[2].axes, {}, "dl");
-  return {in[0]};
+  return {in[0], in[1]};
 }
 int64_t RouterBalanceGrad::flops(std::span<const Type> in, const Workload& load) const {
-  return load.tokens() * grad_flops(in[0].axes[1].size, sigmoid);
+  const int64_t experts = in[0].axes[1].size;
+  return load.tokens() * (grad_flops(experts, sigmoid) + 2 * experts);
 }
 template <class F>
 void RouterBalanceGrad::meaning(const In<F>& in, Out<F>& out) const {
   using W = Wide<F>;
   const auto experts = static_cast<size_t>(in[0].sizes[1]);
-  std::vector<W> p(experts), gates(experts);
+  std::vector<W> p(experts), gates(experts), dload(experts);
   const std::vector<W> load = widened<W>(in[1].values);
   const double weight = static_cast<double>(experts) / static_cast<double>(in.batch.size());
   for (size_t t = 0; t < static_cast<size_t>(in.batch.size()); ++t) {
     shares(in[0].values.data() + t * experts, experts, sigmoid, p, gates);
-    shares_grad(p, gates, sigmoid, load, W(in[2].values[0]), weight,
-                out[0].values.data() + t * experts);
+    const W factor = W(in[2].values[0]) * W(weight);
+    shares_grad(p, gates, sigmoid, load, factor, out[0].values.data() + t * experts);
+    for (size_t i = 0; i < experts; ++i) dload[i] += p[i] * factor;
   }
+  for (size_t i = 0; i < experts; ++i) out[1].values[i] = F(dload[i]);
 }
 
 std::vector<Type> SequenceBalance::types(std::span<const Type> in) const {
@@ -241,8 +243,8 @@ void SequenceBalanceGrad::meaning(const In<F>& in, Out<F>& out) const {
         static_cast<double>(experts) / static_cast<double>(s.tokens.size() * loads.size());
     for (const size_t t : s.tokens) {
       shares(in[0].values.data() + t * experts, experts, sigmoid, p, gates);
-      shares_grad(p, gates, sigmoid, load, W(in[2].values[0]), weight,
-                  out[0].values.data() + t * experts);
+      const W factor = W(in[2].values[0]) * W(weight);
+      shares_grad(p, gates, sigmoid, load, factor, out[0].values.data() + t * experts);
     }
   }
 }

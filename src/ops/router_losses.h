@@ -15,6 +15,7 @@ struct ExpertLoad {
   void attributes(V& v) {
     v("experts", experts);
   }
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
@@ -26,7 +27,7 @@ ASHLAR_DECLARE_OP(ExpertLoad);
 
 /// logits [tokens, experts], load [experts] -> []: with p the router's shares (softmax, or sigmoids
 /// over their sum), E the number of experts. As Transformers' load_balancing_loss_func: the number
-/// of chosen experts at perfect balance. The load counts as constant.
+/// of chosen experts at perfect balance.
 struct RouterBalance {
   static constexpr OpDoc doc{"router_balance", "l = E sum_i f_i mean_t p[t, i]", "logits load", "l",
                              "Fedus et al. 2021, Switch Transformers, section 2.2"};
@@ -35,6 +36,7 @@ struct RouterBalance {
   void attributes(V& v) {
     v("sigmoid", sigmoid);
   }
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
@@ -44,15 +46,17 @@ struct RouterBalance {
 };
 ASHLAR_DECLARE_OP(RouterBalance);
 
-/// logits, load, dl [] -> dlogits.
+/// logits, load, dl [] -> dlogits, dload.
 struct RouterBalanceGrad {
-  static constexpr OpDoc doc{"router_balance_grad", "dz = (dp / dz)^T E f dl / T", "logits load dl",
-                             "dlogits", ""};
+  static constexpr OpDoc doc{"router_balance_grad",
+                             "dz = (dp / dz)^T E f dl / T, df_i = E mean_t p[t, i] dl",
+                             "logits load dl", "dlogits dload", ""};
   bool sigmoid = false;
   template <class V>
   void attributes(V& v) {
     v("sigmoid", sigmoid);
   }
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   template <class F>
@@ -70,6 +74,7 @@ struct SequenceBalance {
   void attributes(V& v) {
     v("sigmoid", sigmoid);
   }
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
@@ -88,6 +93,7 @@ struct SequenceBalanceGrad {
   void attributes(V& v) {
     v("sigmoid", sigmoid);
   }
+  bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   template <class F>

@@ -90,6 +90,13 @@ AttentionTasks attention_tasks(int64_t kv_heads, int64_t group, int64_t runs, in
   return tasks;
 }
 
+int64_t shares_of(const RecurrentStep& step) {
+  if (const auto* c = std::get_if<RecurrentStep::Convolution>(&step.rule))
+    return blocks_of(c->channels, kConvolutionChannels);
+  const auto& d = std::get<RecurrentStep::DeltaRule>(step.rule);
+  return d.key_heads * d.group;
+}
+
 int64_t rows_of_task(int64_t rows, int threads) {
   return std::max<int64_t>(1, rows / (threads * kRowTasks));
 }

@@ -45,6 +45,11 @@ inline constexpr int64_t kAttentionRows = 64;
 /// For `runs` runs of `tokens` tokens together.
 AttentionTasks attention_tasks(int64_t kv_heads, int64_t group, int64_t runs, int64_t tokens);
 
+/// Channels of a convolution that a task takes: a few cache lines of each token's row.
+inline constexpr int64_t kConvolutionChannels = 256;
+/// Tasks of each sequence: blocks of channels, or value heads.
+int64_t shares_of(const RecurrentStep& step);
+
 /// Rows that a task takes through all operations of a row step of `rows` rows.
 int64_t rows_of_task(int64_t rows, int threads);
 

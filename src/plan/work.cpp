@@ -102,6 +102,7 @@ class StepReader {
             [&](const SoftcapRow& o) { set(o.n, RowKernel::softcap); },
             [&](const UnaryRow& o) { set(o.n, RowKernel::gated); },
             [&](const GatedRow& o) { set(o.n, RowKernel::gated); },
+            [&](const LogDecayRow& o) { set(o.heads * o.n); },
             [&](const PrepareRow& o) {
               const bool as_it_is = o.forms.activation(rows_) == kernels::Activation::f32;
               if (!as_it_is || o.always) set(o.count * o.cols, RowKernel::prepare);
@@ -216,6 +217,18 @@ class StepReader {
     w.operations = s.op.flops(in, now_);
   }
 
+  void read(const RecurrentStep& s) {
+    const auto runs = static_cast<int64_t>(now_.runs.size());
+    work_.tasks = runs * shares_of(s);
+    const int32_t index = step_.nodes.front();
+    Work& w = add(Work::What::rows, index);
+    w.operations = flops(index);
+    // Every token goes over all of a sequence's numbers, which a core keeps in its cache meanwhile.
+    const int64_t fixed = plan_.states[static_cast<size_t>(s.state)].spec.fixed;
+    w.numbers = rows_ * fixed;
+    w.state_bytes = runs * 2 * fixed * static_cast<int64_t>(sizeof(float));
+  }
+
   void read(const GroupStep&) { work_.tasks = 1; }
 
   void read(const MeaningStep&) {
@@ -255,6 +268,7 @@ std::string group_of(const Plan& plan, const Step& step) {
       std::holds_alternative<HeadMatMulStep>(step.what))
     return std::string(kind_of(node)) + " products";
   if (std::holds_alternative<AttentionStep>(step.what)) return "attention scores";
+  if (std::holds_alternative<RecurrentStep>(step.what)) return "recurrence";
   if (std::holds_alternative<ExpertStep>(step.what)) return "experts";
   return std::holds_alternative<MeaningStep>(step.what) ? "plain loops" : "rows";
 }

@@ -32,7 +32,7 @@ struct Work {
   int32_t node = -1;        // of the graph, that it is a part of
   int64_t operations = 0;   // a multiply-add is two
   double weight_bytes = 0;  // of matrices and rows of tables; of experts, those touched
-  int64_t state_bytes = 0;  // keys and values read
+  int64_t state_bytes = 0;  // keys and values read; of a fixed size, read and written
 
   // Products: numbers of the matrix that are read, and the tokens that each of them meets.
   Format format = Format::f32;

@@ -248,6 +248,25 @@ struct Engine::Impl {
     clear_batch();
   }
 
+  /// In an empty sequence: the name of the first step whose result is not finite; empty: none.
+  std::string first_not_finite(SequenceId sequence, std::span<const TokenId> tokens, Lowered& g) {
+    const Run run{.sequence = sequence, .tokens = tokens};
+    check({&run, 1}, g);
+    reserve({&run, 1}, g.state);
+    g.make_room(1);
+    for (size_t i = 0; i < g.rows.size(); ++i) g.rows[i] = g.outputs[i].data();
+    clear_batch();
+    int32_t found = -1;
+    for (int64_t at = 0; at < static_cast<int64_t>(tokens.size()) && found < 0;) {
+      at += add_part(run, at, g.state);
+      g.state.prepare(sequence, batch.size());
+      found = g.executor.run_until_not_finite(batch, g.rows.data());
+      g.state.extend(sequence, batch.size());
+      clear_batch();
+    }
+    return found < 0 ? "" : g.plan.steps[static_cast<size_t>(found)].name;
+  }
+
   std::span<const float> step(std::span<const Run> runs, const std::function<bool()>& interrupted,
                               Lowered& g) {
     check(runs, g);
@@ -323,6 +342,16 @@ std::span<const float> Engine::output(std::string_view name, GraphId graph) cons
   for (size_t i = 0; i < g.plan.outputs.size(); ++i)
     if (g.plan.outputs[i].name == name) return g.output(i, g.given_rows);
   fail(ErrorKind::invalid, "engine: graph {} has no output {}", graph, name);
+}
+
+std::string Engine::first_not_finite(std::span<const TokenId> tokens) {
+  Lowered& g = impl_->at(0);
+  if (!g.plan.given.empty()) return "";
+  const auto sequence = open();
+  if (!sequence) return "";
+  const std::string name = impl_->first_not_finite(*sequence, tokens, g);
+  close(*sequence);
+  return name;
 }
 
 int64_t Engine::vocab() const { return plan().outputs[0].width; }

@@ -95,6 +95,11 @@ class Engine {
   /// Rows of another output that the last step of the graph gave, by its name in Graph::outputs.
   std::span<const float> output(std::string_view name, GraphId graph = 0) const;
 
+  /// Evaluates `tokens` in a sequence of its own and names the step of the plan that makes the
+  /// first number that is not finite ("layers.3.ffn.down"); empty if none does, or no sequence is
+  /// free.
+  std::string first_not_finite(std::span<const TokenId> tokens);
+
   int64_t vocab() const;
   int64_t context() const;  // longest sequence, tokens
   int threads() const;

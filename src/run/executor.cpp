@@ -20,7 +20,8 @@ constexpr int kSpins = 4000;  // some 50 us: longer than a step of a small model
 
 struct Executor::Job {
   Executor& self;
-  Frame frame;
+  const Frame& frame;
+  size_t begin, end;  // of the plan's steps
 };
 
 ExecutorBytes executor_bytes(const Plan& plan, Format state, int64_t context) {
@@ -50,8 +51,22 @@ Executor::Executor(const Plan& plan, ThreadPool& pool, StatePool& state, int64_t
 }
 
 void Executor::run(const StepBatch& batch, float* const* outputs) {
-  Job job{*this, {plan_, batch, state_, memory_.data(), outputs, groups_, pool_.size(), context_}};
+  const Frame frame{plan_, batch, state_, memory_.data(), outputs, groups_, pool_.size(), context_};
+  run_steps(frame, 0, plan_.steps.size());
+}
+
+int32_t Executor::run_until_not_finite(const StepBatch& batch, float* const* outputs) {
+  const Frame frame{plan_, batch, state_, memory_.data(), outputs, groups_, pool_.size(), context_};
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
+    run_steps(frame, i, i + 1);
+    if (!result_is_finite(frame, plan_.steps[i])) return static_cast<int32_t>(i);
+  }
+  return -1;
+}
+
+void Executor::run_steps(const Frame& frame, size_t begin, size_t end) {
+  Job job{*this, frame, begin, end};
+  for (size_t i = begin; i < end; ++i) {
     progress_[i].count.store(kUnknown, std::memory_order_relaxed);
     progress_[i].done.store(0, std::memory_order_relaxed);
   }
@@ -107,7 +122,7 @@ void Executor::work(void* context, int thread) {
   using Clock = std::chrono::steady_clock;
   const bool profiled = thread == 0 && !self.profile_.empty();
   Clock::time_point begin = profiled ? Clock::now() : Clock::time_point();
-  for (size_t i = 0; i < self.plan_.steps.size(); ++i) {
+  for (size_t i = job.begin; i < job.end; ++i) {
     const Step& step = self.plan_.steps[i];
     Progress& p = self.progress_[i];
     const int32_t count = self.count_tasks(f, i);

@@ -42,6 +42,8 @@ class Executor {
   /// Evaluates the batch; `outputs` take its wanted rows, one for each of the plan's. Throws only
   /// what an op without a lowering throws.
   void run(const StepBatch& batch, float* const* outputs);
+  /// As run(), step by step, up to the first step whose result is not finite: its index; -1: none.
+  int32_t run_until_not_finite(const StepBatch& batch, float* const* outputs);
 
   int64_t bytes() const { return bytes_.all(pool_.size()); }  // allocated
 
@@ -51,6 +53,7 @@ class Executor {
  private:
   struct Job;
   static void work(void* job, int thread);
+  void run_steps(const Frame& frame, size_t begin, size_t end);
   int32_t count_tasks(const Frame& f, size_t step);
   void run_task_of(const Frame& f, const Step& step, int64_t task, std::byte* scratch);
   void account(size_t step, double seconds, const StepBatch& batch);

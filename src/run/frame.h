@@ -91,6 +91,9 @@ void run_task(const Frame& f, const ExpertStep& s, RowSet set, int64_t task, std
 int64_t tasks(const Frame& f, const MeaningStep& s, RowSet set);
 void run_task(const Frame& f, const MeaningStep& s, RowSet set, int64_t task, std::byte* scratch);
 
+/// Whether all numbers that the step has made are finite.
+bool result_is_finite(const Frame& f, const Step& step);
+
 /// Bytes of scratch that a thread needs for steps of each kind.
 int64_t row_scratch_bytes(const Plan& plan);
 int64_t product_scratch_bytes(const Plan& plan);

@@ -2,28 +2,18 @@
 // side.
 #include <algorithm>
 
-#include "base/overloaded.h"
 #include "ops/convolution.h"
+#include "plan/tasks.h"
 #include "run/frame.h"
 
 namespace ashlar {
 namespace {
 
-constexpr int64_t kChannels = 256;  // of a task: a few cache lines of each token's row
-
-int64_t shares(const RecurrentStep::Convolution& r) {
-  return (r.channels + kChannels - 1) / kChannels;
-}
-int64_t shares(const RecurrentStep::DeltaRule& r) { return r.key_heads * r.group; }
-
-int64_t shares(const RecurrentStep& s) {
-  return std::visit([](const auto& rule) { return shares(rule); }, s.rule);
-}
-
 /// The tokens of a part, through some channels.
 void run_rule(const Frame& f, const RecurrentStep& s, const RecurrentStep::Convolution& r,
               const StepBatch::Part& part, int64_t share, float*) {
-  const int64_t begin = share * kChannels, end = std::min(r.channels, begin + kChannels);
+  const int64_t begin = share * kConvolutionChannels,
+                end = std::min(r.channels, begin + kConvolutionChannels);
   float* state = f.state.fixed(s.state, part.sequence);
   for (int64_t row = part.begin; row < part.begin + part.count; ++row) {
     const float* x = f.floats(r.x, row);
@@ -50,11 +40,11 @@ void run_rule(const Frame& f, const RecurrentStep& s, const RecurrentStep::Delta
 }  // namespace
 
 int64_t tasks(const Frame& f, const RecurrentStep& s, RowSet) {
-  return static_cast<int64_t>(f.batch.parts.size()) * shares(s);
+  return static_cast<int64_t>(f.batch.parts.size()) * shares_of(s);
 }
 
 void run_task(const Frame& f, const RecurrentStep& s, RowSet, int64_t task, std::byte* scratch) {
-  const int64_t each = shares(s);
+  const int64_t each = shares_of(s);
   const StepBatch::Part& part = f.batch.parts[static_cast<size_t>(task / each)];
   std::visit(
       [&](const auto& rule) {

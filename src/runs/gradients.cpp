@@ -1,6 +1,7 @@
 // From the gradients of canonical parameters back to the tensors of a checkpoint.
 #include "runs/gradients.h"
 
+#include <cmath>
 #include <memory>
 
 #include "ashlar/differentiate.h"
@@ -8,6 +9,7 @@
 #include "families/family.h"
 #include "formats/safetensors.h"
 #include "model/assemble.h"
+#include "run/finite.h"
 #include "train/executor.h"
 
 namespace ashlar {
@@ -44,6 +46,26 @@ Tensor tensor_of(const Param& param, Array<float> array) {
   return {Format::f32, sizes_of(param), reinterpret_cast<const std::byte*>(values->data()), values};
 }
 
+/// Error for a loss or gradients that are not finite: the layer of the forward pass that makes the
+/// first such number, or the parameter whose gradient does.
+void check_finite(const Model& model, std::span<const TokenId> ids, double loss,
+                  const std::map<std::string, Tensor>& of_parameters) {
+  std::string first;
+  for (const auto& [name, tensor] : of_parameters) {
+    const auto* values = reinterpret_cast<const float*>(tensor.data);
+    if (!all_finite({values, static_cast<size_t>(tensor.elements())})) {
+      first = name;
+      break;
+    }
+  }
+  if (std::isfinite(loss) && first.empty()) return;
+  Engine engine(model.graph, model.weights,
+                {.context = static_cast<int64_t>(ids.size()), .f32_activations = true});
+  if (!engine.first_not_finite(ids).empty()) fail_not_finite(engine, ids);
+  fail(ErrorKind::invalid, "the gradient of {} is not finite, though the logits are",
+       first.empty() ? "the loss" : first);
+}
+
 }  // namespace
 
 Gradients gradients(const Model& model, std::span<const TokenId> ids,
@@ -77,6 +99,7 @@ Gradients gradients(const Model& model, std::span<const TokenId> ids,
     const Param* p = step.param(name.substr(gradient_name({}).size()));
     of_parameters[p->name] = tensor_of(*p, std::move(outputs[i]));
   }
+  check_finite(model, ids, result.loss, of_parameters);
   // A tensor of the files may hold several parameters, and a parameter may lie in several tensors.
   std::map<std::string, std::vector<Piece>> pieces;
   for (const Placement& placement : placements_of(model)) {

@@ -3,6 +3,8 @@
 
 #include <cmath>
 #include <optional>
+#include <set>
+#include <string>
 
 #include "ashlar/train.h"
 #include "base/error.h"
@@ -122,7 +124,7 @@ class ModelRun : public TrainingRun {
 
   void begin() {
     std::error_code code;
-    if (fs::exists(folder_ / "log.jsonl", code) || fs::exists(folder_ / "checkpoints", code)) {
+    if (fs::exists(folder_ / "run.json", code)) {
       fail(ErrorKind::invalid,
            "{}: holds a run already: --resume goes on with it, --out FOLDER begins another",
            folder_.string());
@@ -175,7 +177,9 @@ class ModelRun : public TrainingRun {
   void despite_full_disk(const char* what, const F& f) {
     try {
       f();
+      failing_.erase(what);
     } catch (const Error& e) {
+      if (!failing_.insert(what).second) return;  // said once until it works again
       say(fmt::format("{}; the run goes on, and the next {} is tried when it is due", e.what(),
                       what));
     }
@@ -188,7 +192,8 @@ class ModelRun : public TrainingRun {
   Weights untouched_;  // of layers for multi-token prediction, which take no part
   std::optional<Trainer> trainer_;
   std::optional<RunLog> log_;
-  int64_t saved_ = -1;  // step of the newest checkpoint
+  std::set<std::string> failing_;  // what could not be written the last time
+  int64_t saved_ = -1;             // step of the newest checkpoint
 };
 
 }  // namespace

@@ -21,13 +21,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A path that a RUN.json names: from the current folder, else from the file's own.
+/// A path that a RUN.json names: from the file's own folder, else from the current one.
 std::string found(const std::string& path, const fs::path& beside) {
   std::error_code code;
   if (path.empty() || fs::path(path).is_absolute()) return path;
-  if (fs::exists(path, code)) return fs::absolute(path).lexically_normal().string();
-  if (fs::exists(beside / path, code))
-    return fs::absolute(beside / path).lexically_normal().string();
+  for (const fs::path& here : {beside / path, fs::path(path)}) {
+    if (fs::exists(here, code)) return fs::absolute(here).lexically_normal().string();
+  }
   return path;
 }
 

@@ -163,8 +163,8 @@ void add_tokens_of_files(const fs::path& folder, TokenizerSpec& spec, const Spec
 
   read_special_names(folder, spec);
   name_ends(config, spec);
-  if (!config.contains("add_bos_token") && !config.contains("add_eos_token")) return;
-  // The config's word counts more than the file's own post-processor.
+  if (usual.empty() || (!config.contains("add_bos_token") && !config.contains("add_eos_token")))
+    return;  // a tokenizer.json has a post-processor of its own
   spec.frame = {TokenizerSpec::kText};
   if (spec.bos && flag_at(config, "add_bos_token", false))
     spec.frame.insert(spec.frame.begin(), *spec.bos);

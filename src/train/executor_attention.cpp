@@ -74,7 +74,8 @@ class Task {
     }
   }
 
-  void backward(Out<float>& out) {
+  /// `sinks`: [group], the gradients of this task's sinks.
+  void backward(Out<float>& out, float* sinks) {
     gather_keys();
     const float* turned_k = turned(kTurnedKeys, keys_, d_);
     float* dk = zeros(kKeyGradients, n_ * d_);
@@ -116,8 +117,7 @@ class Task {
         add_product(slopes_, space_.floats(kBlockQueries, n * d_), n, width, d_, y,
                     dk + first_ * d_);
       });
-      if (sinks_ != nullptr)
-        out[3].values[static_cast<size_t>(kv_ * group_ + g)] += static_cast<float>(sink);
+      if (sinks_ != nullptr) sinks[g] = static_cast<float>(sink);
     }
     for (int64_t j = 0; j < n_; ++j) {
       const int64_t row = rows_[static_cast<size_t>(j)] * kv_heads_ + kv_;
@@ -280,17 +280,22 @@ bool run_attention(const Op& op, const Operands& in, const TokenBatch& batch, Pr
   std::vector<const std::vector<int64_t>*> sequences;
   for (const auto& [sequence, rows] : rows_of) sequences.push_back(&rows);
   const auto count = static_cast<int64_t>(sequences.size());
-  // Key heads are the tasks: the sinks of one head gather over the sequences.
-  products.each(in[0].sizes[1], [&](int64_t kv, ProductSpace& space) {
-    for (int64_t s = 0; s < count; ++s) {
-      const auto& rows = *sequences[static_cast<size_t>(s)];
-      if (forward != nullptr)
-        Task(*forward, in, in.size() == 4, rows, batch, kv, products, space)
-            .forward(out[0].values.data());
-      else
-        Task(backward->forward, in, in.size() == 5, rows, batch, kv, products, space).backward(out);
-    }
+  const int64_t kv_heads = in[0].sizes[1], group = in[0].sizes[2];
+  const bool sinks = backward != nullptr && in.size() == 5;
+  std::vector<float> parts(sinks ? static_cast<size_t>(count * kv_heads * group) : 0);
+  products.each(count * kv_heads, [&](int64_t task, ProductSpace& space) {
+    const auto& rows = *sequences[static_cast<size_t>(task / kv_heads)];
+    const int64_t kv = task % kv_heads;
+    if (forward != nullptr)
+      Task(*forward, in, in.size() == 4, rows, batch, kv, products, space)
+          .forward(out[0].values.data());
+    else
+      Task(backward->forward, in, sinks, rows, batch, kv, products, space)
+          .backward(out, sinks ? parts.data() + task * group : nullptr);
   });
+  // The sinks of a head gather over the sequences, in their order.
+  for (size_t i = 0; i < parts.size(); ++i)
+    out[3].values[i % static_cast<size_t>(kv_heads * group)] += parts[i];
   return true;
 }
 

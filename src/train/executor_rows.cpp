@@ -31,37 +31,58 @@ int64_t pieces_of(int64_t rows, int64_t width) {
   return (rows + per_task - 1) / per_task;
 }
 
+/// Adds up the parts of `pieces` tasks, n numbers each, in their order.
+void add_parts(const std::vector<float>& parts, int64_t pieces, int64_t n, float* to) {
+  std::fill_n(to, n, 0.0f);
+  for (int64_t p = 0; p < pieces; ++p) {
+    for (int64_t i = 0; i < n; ++i) to[i] += parts[static_cast<size_t>(p * n + i)];
+  }
+}
+
 bool run_norm(const Op& op, const Operands& in, Products& products, const FloatRows& rows,
               Out<float>& out) {
-  if (const auto* norm = op.as<RmsNorm>()) {
-    const int64_t n = in[0].inner(static_cast<size_t>(norm->axes)),
-                  groups = in[0].inner(in[0].sizes.size()) / n;
-    const float* w = in.size() == 2 ? in[1].values : nullptr;
-    each_piece(products, groups, n, [&](int64_t first, int64_t last, int64_t) {
-      for (int64_t g = first; g < last; ++g)
-        rows.rms_norm(in[0].values + g * n, w, out[0].values.data() + g * n, n, norm->eps);
-    });
-    return true;
-  }
-  const auto* grad = op.as<RmsNormGrad>();
-  if (grad == nullptr) return false;
-  const int64_t n = in[0].inner(static_cast<size_t>(grad->axes)),
+  const auto* rms = op.as<RmsNorm>();
+  const auto* layer = op.as<LayerNorm>();
+  if (rms == nullptr && layer == nullptr) return false;
+  const int64_t n = in[0].inner(rms != nullptr ? static_cast<size_t>(rms->axes) : 1),
                 groups = in[0].inner(in[0].sizes.size()) / n;
-  const float* w = in.size() == 3 ? in[2].values : nullptr;
-  const int64_t pieces = pieces_of(groups, n);
-  std::vector<float> parts(w != nullptr ? static_cast<size_t>(pieces * n) : 0);
-  each_piece(products, groups, n, [&](int64_t first, int64_t last, int64_t task) {
-    float* dw = w != nullptr ? parts.data() + task * n : nullptr;
-    for (int64_t g = first; g < last; ++g)
-      rows.rms_norm_grad(in[0].values + g * n, in[1].values + g * n, w,
-                         out[0].values.data() + g * n, dw, n, grad->eps);
+  const float* w = in.size() > 1 ? in[1].values : nullptr;
+  each_piece(products, groups, n, [&](int64_t first, int64_t last, int64_t) {
+    for (int64_t g = first; g < last; ++g) {
+      const float* x = in[0].values + g * n;
+      float* y = out[0].values.data() + g * n;
+      if (rms != nullptr)
+        rows.rms_norm(x, w, y, n, rms->eps);
+      else
+        rows.layer_norm(x, w, in[2].values, y, n, layer->eps);
+    }
   });
-  if (w == nullptr) return true;
-  std::fill(out[1].values.begin(), out[1].values.end(), 0.0f);
-  for (int64_t p = 0; p < pieces; ++p) {
-    for (int64_t i = 0; i < n; ++i)
-      out[1].values[static_cast<size_t>(i)] += parts[static_cast<size_t>(p * n + i)];
-  }
+  return true;
+}
+
+bool run_norm_grad(const Op& op, const Operands& in, Products& products, const FloatRows& rows,
+                   Out<float>& out) {
+  const auto* rms = op.as<RmsNormGrad>();
+  const auto* layer = op.as<LayerNormGrad>();
+  if (rms == nullptr && layer == nullptr) return false;
+  const int64_t n = in[0].inner(rms != nullptr ? static_cast<size_t>(rms->axes) : 1),
+                groups = in[0].inner(in[0].sizes.size()) / n, pieces = pieces_of(groups, n);
+  const float* w = in.size() == 3 ? in[2].values : nullptr;
+  std::vector<float> dw(w != nullptr ? static_cast<size_t>(pieces * n) : 0),
+      db(layer != nullptr ? dw.size() : 0);
+  each_piece(products, groups, n, [&](int64_t first, int64_t last, int64_t task) {
+    for (int64_t g = first; g < last; ++g) {
+      const float *x = in[0].values + g * n, *dy = in[1].values + g * n;
+      float* dx = out[0].values.data() + g * n;
+      float* part = w != nullptr ? dw.data() + task * n : nullptr;
+      if (rms != nullptr)
+        rows.rms_norm_grad(x, dy, w, dx, part, n, rms->eps);
+      else
+        rows.layer_norm_grad(x, dy, w, dx, part, db.data() + task * n, n, layer->eps);
+    }
+  });
+  if (w != nullptr) add_parts(dw, pieces, n, out[1].values.data());
+  if (layer != nullptr) add_parts(db, pieces, n, out[2].values.data());
   return true;
 }
 
@@ -88,9 +109,11 @@ bool run_rope(const Op& op, const Operands& in, const TokenBatch& batch, Product
               const FloatRows& rows, Out<float>& out) {
   const auto* rope = op.as<Rope>();
   if (rope == nullptr || rope->layout != RotationLayout::half || batch.size() == 0) return false;
+  // One table for all sequences: LongRoPE may need two.
+  if (rope->scaling == RotationScaling::longrope) return false;
   const int64_t n = in[0].inner(1), pairs = rope->dim / 2,
                 per_token = in[0].inner(in[0].sizes.size()) / batch.size();
-  const std::vector<double> frequency = rope->frequencies();
+  const std::vector<double> frequency = rope->frequencies(0);
   // Of every position that occurs, once.
   const int32_t last = *std::max_element(batch.positions.begin(), batch.positions.end());
   const auto count = static_cast<size_t>((static_cast<int64_t>(last) + 1) * pairs);
@@ -152,7 +175,8 @@ bool run_loss(const Op& op, const Operands& in, const TokenBatch& batch, Product
 bool run_float_rows(const Op& op, const Operands& in, const TokenBatch& batch, Products& products,
                     Out<float>& out) {
   const FloatRows& rows = float_rows(products.table_name());
-  return run_norm(op, in, products, rows, out) || run_activation(op, in, products, rows, out) ||
+  return run_norm(op, in, products, rows, out) || run_norm_grad(op, in, products, rows, out) ||
+         run_activation(op, in, products, rows, out) ||
          run_rope(op, in, batch, products, rows, out) ||
          run_loss(op, in, batch, products, rows, out);
 }

@@ -97,6 +97,39 @@ ASHLAR_INLINE void rms_norm_grad_body(const float* x, const float* dy, const flo
   for (int64_t i = 0; i < n; ++i) dw[i] += dy[i] * x[i] * rf;
 }
 
+struct Moments {
+  float mean = 0, r = 0;  // r: 1 / deviation
+};
+ASHLAR_INLINE Moments moments_of(const float* x, int64_t n, double eps) {
+  const auto count = static_cast<double>(n);
+  const auto mean = static_cast<float>(sum_of(n, [=](int64_t i) { return x[i]; }) / count);
+  const double squares =
+      sum_of(n, [=](int64_t i) { return (x[i] - mean) * (x[i] - mean); }) / count;
+  return {mean, static_cast<float>(1 / std::sqrt(squares + eps))};
+}
+
+ASHLAR_INLINE void layer_norm_body(const float* x, const float* w, const float* b, float* y,
+                                   int64_t n, double eps) {
+  const Moments m = moments_of(x, n, eps);
+  for (int64_t i = 0; i < n; ++i) y[i] = (x[i] - m.mean) * m.r * w[i] + b[i];
+}
+
+ASHLAR_INLINE void layer_norm_grad_body(const float* x, const float* dy, const float* w, float* dx,
+                                        float* dw, float* db, int64_t n, double eps) {
+  const Moments m = moments_of(x, n, eps);
+  const auto count = static_cast<double>(n);
+  const auto mean_g =
+      static_cast<float>(sum_of(n, [=](int64_t i) { return dy[i] * w[i]; }) / count);
+  const auto mean_gh = static_cast<float>(
+      sum_of(n, [=](int64_t i) { return dy[i] * w[i] * ((x[i] - m.mean) * m.r); }) / count);
+  for (int64_t i = 0; i < n; ++i) {
+    const float h = (x[i] - m.mean) * m.r;
+    dx[i] = m.r * (dy[i] * w[i] - mean_g - h * mean_gh);
+  }
+  for (int64_t i = 0; i < n; ++i) dw[i] += dy[i] * ((x[i] - m.mean) * m.r);
+  for (int64_t i = 0; i < n; ++i) db[i] += dy[i];
+}
+
 ASHLAR_INLINE void silu_body(const float* x, float* y, int64_t n) {
   for (int64_t i = 0; i < n; ++i) y[i] = x[i] * sigmoid_of(x[i]);
 }
@@ -164,6 +197,15 @@ ASHLAR_INLINE void rotate_body(const float* x, const float* cos, const float* si
                                          float* dx, float* dw, int64_t n, double eps) {            \
     rms_norm_grad_body(x, dy, w, dx, dw, n, eps);                                                  \
   }                                                                                                \
+  attributes void layer_norm_##suffix(const float* x, const float* w, const float* b, float* y,    \
+                                      int64_t n, double eps) {                                     \
+    layer_norm_body(x, w, b, y, n, eps);                                                           \
+  }                                                                                                \
+  attributes void layer_norm_grad_##suffix(const float* x, const float* dy, const float* w,        \
+                                           float* dx, float* dw, float* db, int64_t n,             \
+                                           double eps) {                                           \
+    layer_norm_grad_body(x, dy, w, dx, dw, db, n, eps);                                            \
+  }                                                                                                \
   attributes void silu_##suffix(const float* x, float* y, int64_t n) { silu_body(x, y, n); }       \
   attributes void silu_grad_##suffix(const float* x, const float* dy, float* dx, int64_t n) {      \
     silu_grad_body(x, dy, dx, n);                                                                  \
@@ -188,11 +230,11 @@ ASHLAR_INLINE void rotate_body(const float* x, const float* cos, const float* si
                                   int64_t pairs) {                                                 \
     rotate_body(x, cos, sin, y, pairs);                                                            \
   }                                                                                                \
-  constexpr FloatRows kRows_##suffix{rms_norm_##suffix,      rms_norm_grad_##suffix,               \
-                                     silu_##suffix,          silu_grad_##suffix,                   \
-                                     gelu_tanh_##suffix,     gelu_tanh_grad_##suffix,              \
-                                     cross_entropy_##suffix, cross_entropy_grad_##suffix,          \
-                                     softmax_##suffix,       rotate_##suffix};
+  constexpr FloatRows kRows_##suffix{                                                              \
+      rms_norm_##suffix,           rms_norm_grad_##suffix,  layer_norm_##suffix,                   \
+      layer_norm_grad_##suffix,    silu_##suffix,           silu_grad_##suffix,                    \
+      gelu_tanh_##suffix,          gelu_tanh_grad_##suffix, cross_entropy_##suffix,                \
+      cross_entropy_grad_##suffix, softmax_##suffix,        rotate_##suffix};
 
 ASHLAR_FLOAT_ROWS(generic, )
 #if defined(__x86_64__)

@@ -13,6 +13,12 @@ struct FloatRows {
   /// dx of one row; dw += dy x / rms(x) where w is given.
   void (*rms_norm_grad)(const float* x, const float* dy, const float* w, float* dx, float* dw,
                         int64_t n, double eps);
+  // y = (x - mean) / deviation * w + b.
+  void (*layer_norm)(const float* x, const float* w, const float* b, float* y, int64_t n,
+                     double eps);
+  /// dx of one row; dw += dy h, db += dy with h the normalised row.
+  void (*layer_norm_grad)(const float* x, const float* dy, const float* w, float* dx, float* dw,
+                          float* db, int64_t n, double eps);
   void (*silu)(const float* x, float* y, int64_t n);
   void (*silu_grad)(const float* x, const float* dy, float* dx, int64_t n);
   void (*gelu_tanh)(const float* x, float* y, int64_t n);

@@ -9,6 +9,7 @@
 
 #include "ashlar/readings.h"
 #include "base/error.h"
+#include "blueprint/rounding.h"
 #include "kernels/table.h"
 #include "model/convert.h"
 #include "run/reference.h"
@@ -164,11 +165,7 @@ Check planned(const Model& model, const Engine& engine, int64_t context) {
 std::string first_difference(const Blueprint& a, const Blueprint& b) {
   for (const Difference& d : diff(a, b)) {
     if (!d.path.starts_with("blocks")) continue;
-    char *a_end = nullptr, *b_end = nullptr;
-    const double x = std::strtod(d.a.c_str(), &a_end), y = std::strtod(d.b.c_str(), &b_end);
-    const bool numbers = a_end != d.a.c_str() && *a_end == 0 && b_end != d.b.c_str() && *b_end == 0;
-    if (!numbers || std::abs(x - y) > 1e-6 * std::abs(x))
-      return fmt::format("; {} was {} and is {}", d.path, d.a, d.b);
+    if (!rounded_alike(d, 1e-6)) return fmt::format("; {} was {} and is {}", d.path, d.a, d.b);
   }
   return "";
 }

@@ -10,7 +10,9 @@ import os
 import pathlib
 import unittest
 
+from files import Files  # noqa: F401
 from hostile import Hostile  # noqa: F401
+from hub import Fetching  # noqa: F401
 from json_fields import differences
 from program import GEMMA, ROOT, SMOL, Case, ashlar, ashlar_json, read_npy, worst
 from training import Training  # noqa: F401

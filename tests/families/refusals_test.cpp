@@ -40,7 +40,7 @@ Json without(const std::string& name, const std::string& key) {
 
 TEST(Refusals, UnknownArchitecture) {
   expect_refusal(Json::parse(R"({"model_type": "qwen4", "architectures": ["Qwen4ForCausalLM"]})"),
-                 {"config.json", "qwen4", "nearest is qwen3", "known are", "llama", "gpt_oss"});
+                 {"config.json", "qwen4", "known are", "llama", "gpt_oss"});
   expect_refusal(Json::parse(R"({"architectures": ["Olmo9ForCausalLM"]})"), {"Olmo9ForCausalLM"});
   expect_refusal(Json::object(), {"model_type is missing"});
   expect_refusal(Json::array(), {"expected an object"});
@@ -50,7 +50,9 @@ TEST(Refusals, UnknownArchitecture) {
     read_gguf_keys({}, "qwen37", "x.gguf");
   } catch (const Error& e) {
     EXPECT_EQ(e.kind(), ErrorKind::unsupported);
-    EXPECT_NE(std::string(e.what()).find("nearest is qwen3"), std::string::npos) << e.what();
+    // A name that looks alike says nothing about what is computed.
+    EXPECT_EQ(std::string(e.what()).find("nearest"), std::string::npos) << e.what();
+    EXPECT_NE(std::string(e.what()).find("qwen35"), std::string::npos) << e.what();
   }
 }
 
@@ -71,14 +73,32 @@ TEST(Refusals, OptionsThatChangeTheResult) {
   expect_refusal(changed("qwen2.5-7b", "hidden_act", "relu"), {"hidden_act", "relu"});
 }
 
+TEST(Refusals, AModelTypeThatIsUnknownWhateverIsAroundIt) {
+  // A wrapper's name says nothing about what is wrapped, nor does a class that is not this one's.
+  for (const char* wrapper : {"mistral-small-3.1-24b", "gemma-3-27b", "llama-4-scout"}) {
+    Json config = published_config(wrapper);
+    ASSERT_TRUE(config.contains("text_config")) << wrapper;
+    config["text_config"]["model_type"] = "dragon7";
+    expect_refusal(config, {"config.json", "dragon7", "not known"});
+  }
+  Json config = published_config("llama-3.1-8b");
+  config["model_type"] = "dragon7";
+  expect_refusal(config, {"dragon7", "not known"});
+  // Another known type inside is read as what it is.
+  config = published_config("mistral-small-3.1-24b");
+  config["text_config"]["model_type"] = "llama";
+  EXPECT_EQ(read_config(config, "config.json").family->name, "llama");
+}
+
 TEST(Refusals, ArchitectureWithoutModelType) {
   Json config = without("qwen3-0.6b", "model_type");
   EXPECT_EQ(read_config(config, "config.json").family->name, "qwen3");
 }
 
 TEST(Refusals, MissingKeys) {
-  expect_refusal(without("llama-3.1-8b", "hidden_size"), {"config.json", "hidden_size is missing"});
-  expect_refusal(without("qwen3-30b-a3b", "num_experts"), {"num_experts is missing"});
+  // Of a model type that no class of Transformers has; others have its defaults.
+  expect_refusal(without("grok-2", "hidden_size"), {"config.json", "hidden_size is missing"});
+  expect_refusal(changed("llama-3.1-8b", "hidden_size", nullptr), {"hidden_size is missing"});
   expect_refusal(without("grok-2", "residual_moe"), {"residual_moe is missing"});
   GgufKeys keys;
   keys.keys["block_count"] = 2;
@@ -104,7 +124,8 @@ TEST(Refusals, WrongKinds) {
 }
 
 TEST(Refusals, OptionsThatWouldChangeTheResult) {
-  expect_refusal(changed("llama-3.1-8b", "hidden_act", "gelu"), {"hidden_act", "silu", "gelu"});
+  expect_refusal(changed("llama-3.1-8b", "hidden_act", "quick_gelu"),
+                 {"hidden_act", "silu", "quick_gelu"});
   expect_refusal(changed("gpt2", "activation_function", "tanh"), {"activation_function", "tanh"});
   expect_refusal(changed("llama-3.1-8b", "rope_scaling", Json{{"type", "dynamic"}, {"factor", 2}}),
                  {"rope_type", "dynamic"});
@@ -143,11 +164,10 @@ TEST(Refusals, OptionsThatWouldChangeTheResult) {
   expect_refusal(changed("minimax-m2", "attn_type_list", Json::array({1, 0})), {"attn_type_list"});
   expect_refusal(changed("glm-4.7-flash", "topk_method", "greedy"), {"topk_method", "greedy"});
   expect_refusal(changed("glm-4.7-flash", "first_k_dense_replace", 2), {"first_k_dense_replace"});
-  expect_refusal(changed("glm-4.7-flash", "partial_rotary_factor", 0.5),
-                 {"partial_rotary_factor"});
-  expect_refusal(changed("glm-4.7-flash", "mlp_layer_types",
-                         Json(std::vector<std::string>(47, "linear"))),
-                 {"mlp_layer_types", "linear"});
+  expect_refusal(changed("glm-4.7-flash", "partial_rotary_factor", 0.5), {"partial_rotary_factor"});
+  expect_refusal(
+      changed("glm-4.7-flash", "mlp_layer_types", Json(std::vector<std::string>(47, "linear"))),
+      {"mlp_layer_types", "linear"});
   expect_refusal(changed("glm-4.7-flash", "mlp_layer_types", Json::array({"dense"})),
                  {"mlp_layer_types", "47"});
   expect_refusal(
@@ -175,9 +195,10 @@ TEST(Refusals, SizesThatCannotBe) {
   expect_refusal(changed("qwen3-0.6b", "num_key_value_heads", 5),
                  {"16 heads do not divide among 5"});
   expect_refusal(changed("deepseek-v3", "n_routed_experts", 250), {"groups"});
-  expect_refusal(changed("deepseek-v3", "num_nextn_predict_layers", 1 << 20), {"multi-token"});
-  expect_refusal(changed("qwen3-30b-a3b", "num_experts_per_tok", 300), {"top_k"});
-  expect_refusal(changed("qwen3-30b-a3b", "decoder_sparse_step", 0), {"expert_step"});
+  expect_refusal(changed("deepseek-v3", "num_nextn_predict_layers", 1 << 20),
+                 {"num_nextn_predict_layers"});
+  expect_refusal(changed("qwen3-30b-a3b", "num_experts_per_tok", 300), {"num_experts_per_tok"});
+  expect_refusal(changed("qwen3-30b-a3b", "decoder_sparse_step", 0), {"decoder_sparse_step"});
   expect_refusal(changed("smollm3-3b", "no_rope_layers", Json::array({1, 0})),
                  {"no_rope_layers", "36"});
   expect_refusal(changed("gpt-oss-20b", "layer_types", Json::array({"full_attention"})),
@@ -187,6 +208,154 @@ TEST(Refusals, SizesThatCannotBe) {
   expect_refusal(changed("glm-4.5", "partial_rotary_factor", 2.0), {"partial_rotary_factor"});
   expect_refusal(changed("deepseek-v2", "rope_scaling", Json{{"type", "yarn"}, {"factor", -4}}),
                  {"factor"});
+}
+
+TEST(Refusals, ListsOfTheWrongLength) {
+  const auto types = [](size_t n) { return Json(std::vector<std::string>(n, "full_attention")); };
+  for (const size_t n : {size_t{0}, size_t{1}, size_t{27}, size_t{29}, size_t{1000}})
+    expect_refusal(changed("qwen3-0.6b", "layer_types", types(n)),
+                   {"config.json: layer_types: expected"});
+  EXPECT_EQ(refusal(changed("qwen3-0.6b", "layer_types", types(28))), "nothing thrown");
+  expect_refusal(changed("smollm3-3b", "no_rope_layers", Json(std::vector<int>(37, 1))),
+                 {"config.json: no_rope_layers: expected 36"});
+  expect_refusal(changed("smollm3-3b", "no_rope_layers", Json::array()), {"no_rope_layers"});
+  // A list where there is one number.
+  for (const char* key : {"hidden_size", "num_key_value_heads", "intermediate_size"})
+    expect_refusal(changed("qwen3-0.6b", key, Json::array({1024})),
+                   {"config.json: ", key, "a whole number", "[1024]"});
+}
+
+TEST(Refusals, SayTheKeyAndTheFileOnce) {
+  for (const auto& [model, key, value] : {std::tuple{"llama-3.1-8b", "hidden_size", 0},
+                                          std::tuple{"llama-3.1-8b", "vocab_size", -1},
+                                          std::tuple{"qwen3-0.6b", "num_key_value_heads", 5},
+                                          std::tuple{"qwen3-0.6b", "head_dim", 0},
+                                          std::tuple{"qwen3-0.6b", "num_hidden_layers", 0},
+                                          std::tuple{"gpt2", "n_embd", -8},
+                                          std::tuple{"gpt2", "n_head", 0},
+                                          std::tuple{"gpt-oss-20b", "num_local_experts", -1},
+                                          std::tuple{"qwen3-30b-a3b", "num_experts_per_tok", 300},
+                                          std::tuple{"qwen3-30b-a3b", "num_experts_per_tok", 0},
+                                          std::tuple{"deepseek-v3", "topk_group", 0},
+                                          std::tuple{"deepseek-v3", "topk_group", 9},
+                                          std::tuple{"deepseek-v3", "n_group", 0},
+                                          std::tuple{"deepseek-v3", "n_group", 7},
+                                          std::tuple{"deepseek-v3", "kv_lora_rank", -1},
+                                          std::tuple{"deepseek-v3", "moe_intermediate_size", -1},
+                                          std::tuple{"gemma-3-270m", "query_pre_attn_scalar", 0},
+                                          std::tuple{"gemma-3-270m", "rope_local_base_freq", 0},
+                                          std::tuple{"llama-3.1-8b", "rope_theta", 0},
+                                          std::tuple{"llama-4-scout", "floor_scale", 0},
+                                          std::tuple{"llama-3.1-8b", "max_position_embeddings", -4},
+                                          std::tuple{"llama-3.1-8b", "rms_norm_eps", -1}}) {
+    const std::string message = refusal(changed(model, key, value));
+    EXPECT_TRUE(message.starts_with(fmt::format("config.json: {}", key))) << message;
+    EXPECT_EQ(message.find("config.json", 1), std::string::npos) << message;
+  }
+}
+
+std::string gguf_refusal(const std::string& model, const std::function<void(GgufKeys&)>& edit) {
+  const Blueprint bp = published(model);
+  const Family& family = *family_named(bp.family);
+  GgufKeys keys = write_gguf_keys(bp, family);
+  const std::set<std::string> tensors = tensor_names(bp, family, true);
+  keys.has_tensor = [&](std::string_view name) { return tensors.contains(std::string(name)); };
+  edit(keys);
+  try {
+    read_gguf_keys(keys, std::string(family.gguf), "x.gguf");
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "nothing thrown";
+}
+
+TEST(Refusals, KeysOfGgufThatNobodyReads) {
+  for (const auto& [model, key, value] :
+       {std::tuple{"olmo-2-1b", "no_such_thing", Json(1024)},
+        std::tuple{"llama-3.1-8b", "residual_scale", Json(0.22)},
+        std::tuple{"llama-3.1-8b", "attention.causal", Json(false)},
+        std::tuple{"qwen3-0.6b", "attn_logit_softcapping", Json(50.0)},
+        std::tuple{"qwen3-0.6b", "attention.sliding_window_pattern", Json::array({true, false})},
+        std::tuple{"gpt2", "rope.freq_base", Json(10000.0)},
+        std::tuple{"deepseek-v3", "attention.indexer.top_k", Json(2048)}}) {
+    const std::string message = gguf_refusal(model, [&](GgufKeys& k) { k.keys[key] = value; });
+    EXPECT_TRUE(message.starts_with("x.gguf: ")) << message;
+    EXPECT_NE(message.find(key), std::string::npos) << message;
+  }
+  // What says nothing, or says none.
+  for (const auto& [key, value] :
+       {std::pair{"residual_scale", Json(1.0)}, std::pair{"attention.causal", Json(true)},
+        std::pair{"attn_logit_softcapping", Json(0.0)}, std::pair{"expert_count", Json(0)},
+        std::pair{"vision.block_count", Json(27)}, std::pair{"pooling_type", Json(3)},
+        std::pair{"use_parallel_residual", Json(false)},
+        std::pair{"tensor_data_layout", Json("Meta AI original pth")}})
+    EXPECT_EQ(gguf_refusal("llama-3.1-8b", [&](GgufKeys& k) { k.keys[key] = value; }),
+              "nothing thrown")
+        << key;
+}
+
+TEST(Refusals, GgufThatMakesNoSense) {
+  for (const auto& [model, key, value] :
+       {std::tuple{"llama-3.1-8b", "attention.head_count_kv", Json::array({8})},
+        std::tuple{"llama-3.1-8b", "attention.head_count_kv", Json(std::vector<int>(33, 8))},
+        std::tuple{"llama-3.1-8b", "rope.freq_base", Json(0.0)},
+        std::tuple{"llama-3.1-8b", "rope.freq_base", Json(-1.0)},
+        std::tuple{"llama-3.1-8b", "rope_freqs", Json(std::vector<double>(5, 1.0))},
+        std::tuple{"gemma-3-270m", "attention.sliding_window_pattern", Json::array({true})},
+        std::tuple{"deepseek-v3", "expert_used_count", Json(0)}}) {
+    const std::string message = gguf_refusal(model, [&](GgufKeys& k) { k.keys[key] = value; });
+    EXPECT_TRUE(message.starts_with("x.gguf: ")) << message;
+    const std::string shown = key == std::string("rope_freqs") ? "rope_freqs.weight" : key;
+    EXPECT_NE(message.find(shown), std::string::npos) << message;
+  }
+  EXPECT_EQ(gguf_refusal("llama-3.1-8b",
+                         [](GgufKeys& k) {
+                           k.keys["attention.head_count_kv"] = Json(std::vector<int>(32, 8));
+                         }),
+            "nothing thrown");
+}
+
+TEST(GgufRope, AFactorWithoutATypeIsLinear) {
+  const auto rope_of = [](const std::function<void(Json&)>& edit) {
+    const Blueprint bp = published("mistral-7b-v0.3");
+    const Family& family = *family_named("llama");
+    GgufKeys keys = write_gguf_keys(bp, family);
+    const std::set<std::string> tensors = tensor_names(bp, family, true);
+    keys.has_tensor = [&](std::string_view name) { return tensors.contains(std::string(name)); };
+    edit(keys.keys);
+    const Blueprint read = read_gguf_keys(keys, "llama", "x.gguf").blueprint;
+    return *std::get<AttentionPart>(read.blocks[0].mixer).rope;
+  };
+  const RopePart linear = rope_of([](Json& k) { k["rope.scaling.factor"] = 4.0; });
+  EXPECT_EQ(linear.scaling, RotationScaling::linear);
+  EXPECT_EQ(linear.factor, 4);
+  EXPECT_EQ(rope_of([](Json& k) { k["rope.scale_linear"] = 4.0; }), linear);
+  EXPECT_EQ(rope_of([](Json& k) {
+              k["rope.scaling.factor"] = 4.0;
+              k["rope.scaling.type"] = "linear";
+            }),
+            linear);
+  for (const auto& edit : {std::function<void(Json&)>([](Json&) {}),
+                           {[](Json& k) { k["rope.scaling.factor"] = 1.0; }},
+                           {[](Json& k) {
+                             k["rope.scaling.factor"] = 4.0;
+                             k["rope.scaling.type"] = "none";
+                           }}})
+    EXPECT_EQ(rope_of(edit).scaling, RotationScaling::none);
+}
+
+TEST(GgufRope, FactorsOfYarnSurvive) {
+  for (const double attention : {1.0, 0.5, 1.2, 0.7071, 1.2772588722239782}) {
+    Json config = published_config("qwen3-0.6b");
+    config["rope_scaling"] = {{"rope_type", "yarn"},
+                              {"factor", 4.0},
+                              {"original_max_position_embeddings", 8192},
+                              {"attention_factor", attention}};
+    const Blueprint bp = read_config(config, "config.json").blueprint;
+    const Blueprint again = through_gguf(bp, *family_named("qwen3"));
+    const auto& rope = std::get<AttentionPart>(again.blocks[0].mixer).rope;
+    EXPECT_NEAR(rope->attention_factor, attention, attention == 1.2772588722239782 ? 1e-6 : 0);
+  }
 }
 
 // A blueprint that a family's checkpoints cannot say is refused with the differences.

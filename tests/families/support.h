@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "blueprint/rounding.h"
 #include "families/family.h"
 #include "support/paths.h"
 
@@ -74,9 +75,7 @@ inline Blueprint through_gguf(const Blueprint& bp, const Family& family) {
 /// Equal but for numbers that differ by no more than this share of themselves.
 inline void expect_same(const Blueprint& a, const Blueprint& b, double share) {
   for (const Difference& d : diff(a, b)) {
-    char* end = nullptr;
-    const double x = std::strtod(d.a.c_str(), &end), y = std::strtod(d.b.c_str(), nullptr);
-    if (end == d.a.c_str() || std::abs(x - y) > share * std::abs(y))
+    if (!rounded_alike(d, share))
       ADD_FAILURE() << b.name << ": " << d.path << ": " << d.a << " and " << d.b;
   }
 }

@@ -37,11 +37,11 @@ TEST(SafetensorsRead, EveryDtype) {
   EXPECT_EQ(folder->metadata().at("format"), "pt");
   int refused = 0;
   for (const auto& [name, entry] : folder->entries()) {
-    if (name.rfind("other.", 0) != 0) continue;
+    if (name.rfind("other.", 0) != 0 || name == "other.float64") continue;  // doubles become floats
     expect_message(message_of([&, n = name] { folder->tensor(n); }), "is not read as a weight");
     ++refused;
   }
-  EXPECT_EQ(refused, 7);
+  EXPECT_EQ(refused, 6);
 }
 
 TEST(SafetensorsRead, Shards) {

@@ -217,5 +217,63 @@ TEST(OtherGguf, ProjectorsAndAdaptersAreNamed) {
   }
 }
 
+// ---- Adapters: the logits that PEFT gives (tools/golden_adapter.py).
+
+const fs::path kAdapters = fs::path(source_dir()) / "tests/golden/adapters";
+
+class Adapters : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Adapters, AsPeft) {
+  const fs::path adapter = kAdapters / GetParam();
+  const std::string base =
+      read_json(adapter / "adapter_config.json")["base_model_name_or_path"].get<std::string>();
+  const Model model = load_model(golden(base).string(), {.adapter = adapter.string()});
+  ASSERT_EQ(model.notices.size(), 1u);
+  expect_contains(model.notices[0], "is applied");
+  const std::vector<TokenId> ids{1, 5, 9, 20, 33, 47};
+  Engine engine(model.graph, model.weights, {.context = 8});
+  const ashlar::Run run{*engine.open(), ids, ashlar::Run::Logits::all};
+  const auto logits = engine.step({&run, 1});
+  const std::vector<float> expected =
+      to_f32(SafetensorsFolder::open(adapter / "expected.safetensors")->tensor("logits"));
+  ASSERT_EQ(logits.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) ASSERT_NEAR(logits[i], expected[i], 2e-4) << i;
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, Adapters,
+                         ::testing::Values("plain", "root_and_head", "embedding", "conv1d"),
+                         [](const auto& c) { return c.param; });
+
+TEST(AdaptersAlone, AreNamed) {
+  const Error e = error_of([&] { load_model((kAdapters / "plain").string()); });
+  expect_contains(e.what(), "is an adapter (LORA) of llama_31_scaling");
+  const TemporaryFolder folder;
+  for (const fs::path& from : {golden(kPlain), kAdapters / "plain"}) {
+    for (const auto& file : fs::directory_iterator(from)) {
+      if (file.path().filename() != "expected.safetensors")
+        fs::copy(file.path(), folder.path() / file.path().filename());
+    }
+  }
+  const Model beside = load_model(folder.path().string());
+  ASSERT_EQ(beside.notices.size(), 1u);
+  expect_contains(beside.notices[0], "not applied");
+  const auto refused = [&](const std::string& key, const Json& value) {
+    Json config = read_json(kAdapters / "plain" / "adapter_config.json");
+    config[key] = value;
+    write_file(folder.path() / "adapter_config.json", config.dump());
+    return std::string(error_of([&] {
+                         load_model(golden(kPlain).string(), {.adapter = folder.path().string()});
+                       }).what());
+  };
+  expect_contains(refused("use_dora", true), "use_dora");
+  expect_contains(refused("peft_type", "IA3"), "IA3");
+  expect_contains(refused("lora_alpha", "many"), "lora_alpha");
+  expect_contains(error_of([&] {
+                    load_model(golden("qwen3_tied").string(),
+                               {.adapter = (kAdapters / "conv1d").string()});
+                  }).what(),
+                  "none of the base model's");
+}
+
 }  // namespace
 }  // namespace ashlar

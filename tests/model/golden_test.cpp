@@ -1,6 +1,7 @@
 // Every tiny checkpoint of the families: loads, and goes through safetensors and GGUF unchanged.
 #include <set>
 
+#include "blueprint/rounding.h"
 #include "families/family.h"
 #include "model/bind.h"
 #include "support.h"
@@ -17,11 +18,16 @@ void expect_same(const Blueprint& a, Blueprint b) {
   b.name = a.name;
   b.family = a.family;
   for (const Difference& d : diff(a, b)) {
-    char* end = nullptr;
-    const double x = std::strtod(d.a.c_str(), &end), y = std::strtod(d.b.c_str(), nullptr);
-    if (end == d.a.c_str() || std::abs(x - y) > 1e-6 * std::abs(y))
-      ADD_FAILURE() << d.path << ": " << d.a << " and " << d.b;
+    if (!rounded_alike(d, 1e-6)) ADD_FAILURE() << d.path << ": " << d.a << " and " << d.b;
   }
+}
+
+/// GGUF holds these as -exp(w), whose logarithm is w but for its rounding.
+bool kept_as_exponential(const std::string& name) { return name.ends_with("a_log"); }
+
+void expect_near(const std::vector<float>& a, const std::vector<float>& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-6 * (1 + std::abs(a[i])));
 }
 
 TEST_P(Golden, LoadsEveryParameter) {
@@ -56,7 +62,8 @@ TEST_P(Golden, SurvivesGguf) {
   } catch (const Error& e) {
     // GGUF has no words for some options; then nothing is written.
     const std::set<std::string> unsayable = {"deepseek_v3_three_dense", "gpt2_by_layer",
-                                             "gpt2_inner_untied", "gpt_oss_clamped"};
+                                             "gpt2_inner_untied",       "gpt_oss_clamped",
+                                             "gemma2_uncapped",         "glm4_moe_lite_half_split"};
     EXPECT_EQ(unsayable.count(GetParam()), 1u) << e.what();
     EXPECT_EQ(e.kind(), ErrorKind::unsupported) << e.what();
     expect_contains(e.what(), "would be read as");
@@ -68,6 +75,11 @@ TEST_P(Golden, SurvivesGguf) {
   if (back.blueprint.mtp.empty()) {  // DeepSeek's GGUF files leave these layers out
     expected.blueprint.mtp.clear();
     std::erase_if(expected.weights, [](const auto& w) { return w.first.starts_with("mtp."); });
+  }
+  for (auto& [name, tensor] : expected.weights) {
+    if (!kept_as_exponential(name)) continue;
+    expect_near(to_f32(tensor), to_f32(back.weights.at(name)));
+    tensor = back.weights.at(name);
   }
   EXPECT_EQ(differing(expected, back), std::vector<std::string>());
   expect_same(expected.blueprint, back.blueprint);
@@ -105,7 +117,10 @@ TEST(GoldenModels, FilesOfLlamaCppsConverterHoldTheSameWeights) {
     for (const auto& [parameter, tensor] : b.weights) {
       const auto it = a.weights.find(parameter);
       ASSERT_NE(it, a.weights.end()) << parameter;
-      EXPECT_EQ(to_f32(it->second), to_f32(tensor)) << parameter;
+      if (kept_as_exponential(parameter))
+        expect_near(to_f32(it->second), to_f32(tensor));
+      else
+        EXPECT_EQ(to_f32(it->second), to_f32(tensor)) << parameter;
       ++compared;
     }
     EXPECT_GT(compared, 0);

@@ -37,9 +37,8 @@ TEST_P(Converted, ToSafetensors) {
 /// What GGUF's keys cannot say is refused, never written wrongly: half-split rotation of latent
 /// attention, GPT-2's own scales of scores, another clamp of gpt-oss, Gemma 2 without caps.
 const std::set<std::string> kNotInGguf = {"deepseek_v3_three_dense", "gpt2_by_layer",
-                                          "gpt2_inner_untied", "gpt_oss_clamped",
-                                          "gemma2_uncapped",
-                                          "glm4_moe_lite_half_split"};
+                                          "gpt2_inner_untied",       "gpt_oss_clamped",
+                                          "gemma2_uncapped",         "glm4_moe_lite_half_split"};
 
 TEST_P(Converted, ToGguf) {
   const std::string source = (golden_.folder / "model").string();

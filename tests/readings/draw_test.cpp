@@ -147,6 +147,11 @@ std::set<std::string> allowed_numbers(const Blueprint& bp) {
   for (size_t i = 0; i < a.mixers.size(); ++i) {
     put(a.remembered[i]);
     put(a.naive[i]);
+    put(a.fixed[i]);
+    if (const auto* n = std::get_if<GatedDeltaNetPart>(&a.mixers[i].part)) {
+      put(n->value_heads / n->key_heads);
+      continue;
+    }
     if (const auto* p = std::get_if<AttentionPart>(&a.mixers[i].part)) {
       put(p->heads * p->head_dim);
       put(p->kv_heads * p->head_dim);
@@ -221,6 +226,9 @@ TEST(Draw, EveryFieldIsShown) {
   for (Block& b : plain.blocks) std::get<AttentionPart>(b.mixer).kv_heads = 4;
   expect_shown<AttentionPart>(plain, [](Block& b) { return std::get_if<AttentionPart>(&b.mixer); },
                               {"qk_norm_eps"});
+  expect_shown<GatedDeltaNetPart>(testing::qwen_next_like(),
+                                  [](Block& b) { return std::get_if<GatedDeltaNetPart>(&b.mixer); },
+                                  {"norm_eps"});
   expect_shown<DenseFfn>(testing::qwen_like(),
                          [](Block& b) { return std::get_if<DenseFfn>(&b.ffn); },
                          {"alpha", "limit"});

@@ -24,12 +24,21 @@ using testing::random_weights;
 using testing::runnable_tables;
 using testing::some_tokens;
 
+bool has_fixed_state(const Graph& graph) {
+  const std::vector<NodeState> states = states_of(graph);
+  return std::any_of(states.begin(), states.end(),
+                     [](const NodeState& n) { return n.spec.fixed > 0; });
+}
+
 class EverySample : public ::testing::TestWithParam<size_t> {
  protected:
   const Blueprint bp = testing::sample_blueprints()[GetParam()];
   const Graph graph = graph_of(bp);
   const Weights weights = random_weights(graph, 11 + GetParam());
   const std::vector<TokenId> ids = some_tokens(30, bp.embedding.vocab);
+  const bool fixed = has_fixed_state(graph);
+  // Norms on the small outputs of a young recurrence enlarge what is rounded before them.
+  const double bound = fixed ? 1e-4 : 3e-5;
 };
 
 TEST_P(EverySample, EveryTableEqualsThePlainLoops) {
@@ -55,7 +64,7 @@ TEST_P(EverySample, StepwiseAndChunkedEqualWhole) {
         const auto rows = all_logits(engine, s, part);
         got.insert(got.end(), rows.begin(), rows.end());
       }
-      EXPECT_LT(difference(got, whole), 3e-5) << table << ", " << size << " at a time";
+      EXPECT_LT(difference(got, whole), bound) << table << ", " << size << " at a time";
       engine.close(s);
     }
     // The same cuts made by the engine itself.
@@ -63,10 +72,10 @@ TEST_P(EverySample, StepwiseAndChunkedEqualWhole) {
       Engine cutting(graph, weights,
                      {.threads = 1, .kernels = table, .context = 32, .chunk = chunk});
       const SequenceId s = *cutting.open();
-      EXPECT_LT(difference(all_logits(cutting, s, ids), whole), 3e-5) << table << ", " << chunk;
+      EXPECT_LT(difference(all_logits(cutting, s, ids), whole), bound) << table << ", " << chunk;
       cutting.close(s);
       const ashlar::Run last{*cutting.open(), ids, ashlar::Run::Logits::last};
-      EXPECT_LT(difference(cutting.step({&last, 1}), std::span(whole).last(vocab)), 3e-5);
+      EXPECT_LT(difference(cutting.step({&last, 1}), std::span(whole).last(vocab)), bound);
     }
   }
 }
@@ -114,7 +123,7 @@ TEST_P(EverySample, BatchedWithStrangersEqualsAlone) {
       if (all) break;
     }
     for (size_t i = 0; i < kSequences; ++i)
-      EXPECT_LT(difference(got[i], alone[i]), 3e-5) << "sequence " << i << ", threads " << threads;
+      EXPECT_LT(difference(got[i], alone[i]), bound) << "sequence " << i << ", threads " << threads;
   }
 }
 
@@ -127,9 +136,6 @@ TEST_P(EverySample, TruncatedGoesOnAsIfItHadNeverBeenLonger) {
   all_logits(engine, s, std::span(ids).first(14));
   all_logits(engine, s, other);
   // Numbers of fixed size cannot forget the last tokens.
-  const std::vector<NodeState> states = states_of(graph);
-  const bool fixed = std::any_of(states.begin(), states.end(),
-                                 [](const NodeState& n) { return n.spec.fixed > 0; });
   for (const int64_t length : {14, 9, 0}) {
     ASSERT_EQ(engine.can_truncate(s, length), !fixed || length == 0);
     if (!engine.can_truncate(s, length)) {
@@ -140,7 +146,7 @@ TEST_P(EverySample, TruncatedGoesOnAsIfItHadNeverBeenLonger) {
     EXPECT_EQ(engine.length(s), length);
     const auto rest = std::span(ids).subspan(static_cast<size_t>(length), 16);
     const auto expected = std::span(whole).subspan(static_cast<size_t>(length) * vocab, 16 * vocab);
-    EXPECT_LT(difference(all_logits(engine, s, rest), expected), 3e-5) << length;
+    EXPECT_LT(difference(all_logits(engine, s, rest), expected), bound) << length;
   }
   EXPECT_FALSE(engine.can_truncate(s, 17));
   EXPECT_FALSE(engine.can_truncate(s, -1));
@@ -159,14 +165,14 @@ TEST_P(EverySample, AForkGoesOnAsIfAlone) {
   all_logits(engine, a, std::span(ids).first(14));
   const SequenceId b = *engine.fork(a);
   EXPECT_EQ(engine.length(b), 14);
-  EXPECT_LT(difference(all_logits(engine, b, other), std::span(turned).subspan(after)), 3e-5);
+  EXPECT_LT(difference(all_logits(engine, b, other), std::span(turned).subspan(after)), bound);
   const SequenceId c = *engine.fork(a);
   EXPECT_FALSE(engine.fork(a));
   engine.close(a);
   EXPECT_THROW(engine.fork(a), Error);
   EXPECT_LT(difference(all_logits(engine, c, std::span(ids).subspan(14)),
                        std::span(whole).subspan(after)),
-            3e-5);
+            bound);
 }
 
 TEST_P(EverySample, WhatIsWrongChangesNothing) {
@@ -198,7 +204,7 @@ TEST_P(EverySample, WhatIsWrongChangesNothing) {
   const auto vocab = static_cast<size_t>(bp.embedding.vocab);
   EXPECT_LT(difference(all_logits(engine, a, std::span(ids).subspan(20)),
                        std::span(whole).subspan(20 * vocab)),
-            3e-5);
+            bound);
 }
 
 INSTANTIATE_TEST_SUITE_P(Samples, EverySample,

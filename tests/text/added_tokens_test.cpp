@@ -108,7 +108,7 @@ TEST(AddedTokens, MergesAndVocabOfAnotherKind) {
 }
 
 TEST(TokenizersThatBlowUp, AreStopped) {
-  Json json = tokenizer("gpt2");
+  Json json = tokenizer("qwen2");
   Json steps = Json::array();
   for (int i = 0; i < 30; ++i)
     steps.push_back(

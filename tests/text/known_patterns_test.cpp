@@ -9,10 +9,9 @@ namespace ashlar {
 namespace {
 
 TEST(KnownPatterns, AllCompile) {
-  for (const char* name :
-       {"gpt-2", "smollm", "llama-bpe", "dbrx", "qwen2", "grok-2", "gpt-4o", "tekken",
-        "deepseek-llm", "deepseek-coder", "deepseek-v3", "kimi-k2", "command-r", "starcoder",
-        "seed-coder", "minimax-m2", "default", ""}) {
+  for (const char* name : {"gpt-2", "smollm", "llama-bpe", "dbrx", "qwen2", "grok-2", "gpt-4o",
+                           "tekken", "deepseek-llm", "deepseek-coder", "deepseek-v3", "kimi-k2",
+                           "command-r", "starcoder", "seed-coder", "minimax-m2", "default", ""}) {
     const KnownPatterns* known = known_patterns(name);
     ASSERT_NE(known, nullptr) << name;
     ASSERT_FALSE(known->patterns.empty()) << name;

@@ -38,6 +38,28 @@ void fill_empty(std::vector<std::string>& texts, const std::string& with) {
   }
 }
 
+/// Lines that are too long for a box of that width, cut after commas.
+std::vector<Label> cut_to(const std::vector<Label>& lines, double width, double size) {
+  std::vector<Label> out;
+  for (const Label& l : lines) {
+    std::string line, rest = l.fact.text;
+    while (!rest.empty()) {
+      const size_t comma = rest.find(", ");
+      const std::string part = rest.substr(0, comma == std::string::npos ? comma : comma + 1);
+      rest = comma == std::string::npos ? "" : rest.substr(comma + 2);
+      const std::string longer = line.empty() ? part : line + " " + part;
+      if (!line.empty() && text_width(longer, size) > width) {
+        out.push_back({{l.fact.key, line}, l.tone});
+        line = part;
+      } else {
+        line = longer;
+      }
+    }
+    out.push_back({{l.fact.key, line}, l.tone});
+  }
+  return out;
+}
+
 Box core_box(const Anatomy& a, const Inset& inset, const AttentionPart& p) {
   Box box{a.mixers[inset.variants[0]].tone,
           {"attention.core", "softmax(q · k × " + real_words(p.score_scale()) + ") v"},
@@ -116,7 +138,9 @@ double paint_attention(Canvas& c, const Anatomy& a, const Inset& inset, double x
   });
   const auto spanning = [&](const std::string& title, const std::string& key,
                             std::vector<Label> lines) {
-    Box box{"norm", {key + ".box", title}, std::move(lines), {}, 12, 11};
+    constexpr double kMargin = 8, kSize = 11;
+    lines = cut_to(lines, both.second - both.first - 2 * kMargin, kSize);
+    Box box{"norm", {key + ".box", title}, std::move(lines), {}, 12, kSize};
     s.pass(vx, Canvas::height(box));
     s.row({{box, both}});
     s.arrows({qx, kx});

@@ -152,7 +152,7 @@ std::string rope_words(const RopePart& r) {
       text += ", frequencies divided by a table";
       break;
     case RotationScaling::longrope:
-      text += ", LongRoPE: another table for contexts beyond " + grouped(r.original_context);
+      text += ", LongRoPE beyond " + grouped(r.original_context);
       break;
   }
   return text;

@@ -6,11 +6,9 @@
 #include "ashlar/predict.h"
 #include "base/error.h"
 #include "base/units.h"
-#include "ops/kinds.h"
 #include "ops/state.h"
 #include "readings/predict/deployment.h"
-#include "readings/predict/planned_graph.h"
-#include "readings/predict/work_seconds.h"
+#include "readings/predict/phases.h"
 
 namespace ashlar {
 namespace {
@@ -21,156 +19,6 @@ constexpr int64_t kMostSequences = 1 << 16;
 void check_range(int64_t value, int64_t least, int64_t most, std::string_view name) {
   if (value < least || value > most)
     fail(ErrorKind::invalid, "{}: expected {} to {}, found {}", name, least, most, value);
-}
-
-void add_speed(Speed& s, double seconds, double by_bandwidth, double by_compute) {
-  s.seconds += seconds;
-  (by_bandwidth >= by_compute ? s.bandwidth_seconds : s.compute_seconds) += seconds;
-}
-
-/// Adds a step that is done `times` times.
-void add_step(Phase& phase, const Plan& plan, const Step& step, const StepWork& work, double times,
-              const WorkSeconds& seconds) {
-  const bool today = seconds.knows_today();
-  const double step_limit = times * seconds.of_step_at_limit();
-  const double step_today = today ? times * seconds.of_step_today() : 0;
-  const auto kind_of_node = [&](int32_t node) {
-    return std::string(kind_of(plan.graph.nodes()[static_cast<size_t>(node)]));
-  };
-  PhaseShare& by_part = phase.by_part[group_of(plan, step)];
-  for (PhaseShare* share : {&phase.by_kind[kind_of_node(step.nodes.front())], &by_part}) {
-    share->activation_bytes += times * static_cast<double>(work.activation_bytes);
-    share->steps += times;
-    share->limit_seconds += step_limit;
-    share->today_seconds += step_today;
-  }
-  for (const Work& w : work.parts) {
-    const double limit = times * seconds.at_limit(w);
-    const double now = today ? times * seconds.today(w, work.tasks) : 0;
-    for (PhaseShare* share : {&phase.by_kind[kind_of_node(w.node)], &by_part}) {
-      share->weight_bytes += times * w.weight_bytes;
-      share->state_bytes += times * static_cast<double>(w.state_bytes);
-      share->operations += times * static_cast<double>(w.operations);
-      share->limit_seconds += limit;
-      share->today_seconds += now;
-    }
-    add_speed(phase.limit, limit, seconds.of_bandwidth(w), seconds.of_compute(w));
-    if (today) add_speed(*phase.today, now, seconds.of_bandwidth(w), seconds.of_compute(w));
-  }
-  phase.limit.seconds += step_limit;
-  phase.limit.step_seconds += step_limit;
-  if (!today) return;
-  phase.today->seconds += step_today;
-  phase.today->step_seconds += step_today;
-}
-
-/// Adds those steps of a batch that `which` takes, `times` times.
-template <class Which>
-void add_batch(Phase& phase, const PlannedSteps& planned, const BatchLoad& load, double times,
-               const WorkSeconds& seconds, Which which) {
-  if (seconds.knows_today() && !phase.today) phase.today.emplace();
-  for (const EqualSteps& equal : planned.steps) {
-    const Step& step = planned.plan.steps[equal.first];
-    if (!which(step)) continue;
-    const StepWork work = work_of(planned.plan, step, load);
-    if (work.tasks == 0) continue;
-    add_step(phase, planned.plan, step, work, times * static_cast<double>(equal.count), seconds);
-  }
-}
-
-bool any_step(const Step&) { return true; }
-bool attends(const Step& step) { return std::holds_alternative<AttentionStep>(step.what); }
-
-void finish(Speed& s, int64_t tokens) {
-  s.tokens_per_second = s.seconds > 0 ? static_cast<double>(tokens) / s.seconds : 0;
-  s.bound_by = s.step_seconds > std::max(s.bandwidth_seconds, s.compute_seconds) ? "steps"
-               : s.bandwidth_seconds >= s.compute_seconds                        ? "bandwidth"
-                                                                                 : "compute";
-}
-
-void finish(Phase& phase) {
-  for (const auto& [kind, s] : phase.by_kind) {
-    phase.weight_bytes += s.weight_bytes;
-    phase.state_bytes += s.state_bytes;
-    phase.activation_bytes += s.activation_bytes;
-    phase.operations += s.operations;
-    phase.steps += s.steps;
-  }
-  finish(phase.limit, phase.tokens);
-  if (phase.today) finish(*phase.today, phase.tokens);
-}
-
-/// A model in some weights on a machine.
-struct Subject {
-  PlannedGraph& graph;
-  const WeightFormats& formats;
-  const Machine& machine;
-  const PredictOptions& options;
-  double weight_bytes;  // of the model
-
-  const PlannedSteps& plan(LatentForm latents) const {
-    return graph.plan(formats, engine_options(machine, options), latents);
-  }
-  BatchLoad load(Workload all, int64_t wanted) const {
-    return {.all = std::move(all),
-            .wanted = wanted,
-            .state = options.state,
-            .threads = std::max(1, machine.threads)};
-  }
-};
-
-Phase predict_prefill(const Subject& m, LatentForm latents) {
-  Phase phase{.tokens = m.options.prompt, .sequences = 1};
-  const PlannedSteps& planned = m.plan(latents);
-  const WorkSeconds seconds(m.machine, m.weight_bytes);
-  const int64_t chunk = m.options.chunk;
-  const int64_t before = (m.options.prompt - 1) / chunk;  // chunks before the last
-  // Chunks are alike but for the keys that they see.
-  if (before > 0) {
-    add_batch(phase, planned, m.load(Workload::prefill(chunk, m.options.depth), 0),
-              static_cast<double>(before), seconds, [](const Step& s) { return !attends(s); });
-  }
-  for (int64_t i = 0; i < before; ++i) {
-    add_batch(phase, planned, m.load(Workload::prefill(chunk, m.options.depth + i * chunk), 0), 1,
-              seconds, attends);
-  }
-  const int64_t at = before * chunk;
-  add_batch(phase, planned,
-            m.load(Workload::prefill(m.options.prompt - at, m.options.depth + at), 1), 1, seconds,
-            any_step);
-  finish(phase);
-  return phase;
-}
-
-Phase predict_decode(const Subject& m, LatentForm latents) {
-  const int64_t n = m.options.sequences;
-  Phase phase{.tokens = n, .sequences = n};
-  const int64_t from = m.options.decode_from.value_or(m.options.depth + m.options.prompt);
-  const int64_t depth = from + m.options.generate / 2;
-  add_batch(phase, m.plan(latents), m.load(Workload::decode(depth, n), n), 1,
-            WorkSeconds(m.machine, m.weight_bytes), any_step);
-  finish(phase);
-  return phase;
-}
-
-/// The engine plans latent attention absorbed, and today's speed is that of this plan. The limit is
-/// that of the expanded plan where it is the faster one.
-template <class F>
-Phase predict_either(const Subject& m, F predict_phase) {
-  Phase phase = predict_phase(m, LatentForm::absorbed);
-  if (!m.graph.has_latents()) return phase;
-  phase.latents = "absorbed";
-  Phase expanded = predict_phase(m, LatentForm::expanded);
-  if (expanded.limit.seconds >= phase.limit.seconds) return phase;
-  expanded.latents = "expanded";
-  expanded.today = phase.today;
-  const auto keep_today = [](auto& shares, const auto& absorbed) {
-    for (auto& [name, share] : shares) share.today_seconds = 0;
-    for (const auto& [name, share] : absorbed) shares[name].today_seconds = share.today_seconds;
-  };
-  keep_today(expanded.by_kind, phase.by_kind);
-  keep_today(expanded.by_part, phase.by_part);
-  return expanded;
 }
 
 int64_t bytes_of(const Graph& graph, const WeightFormats& formats) {
@@ -261,8 +109,8 @@ void predict_alternatives(const Blueprint& bp, PlannedGraph& planned, const Mach
         largest(kLongestContext, [&](int64_t n) { return state(n, options.sequences) <= room; });
     a.fits = a.largest_context >= options.context;
     const Subject m{planned, options.formats, all, options, weights};
-    const Phase prefill = predict_either(m, predict_prefill);
-    const Phase decode = predict_either(m, predict_decode);
+    const Phase prefill = predict_prefill(m);
+    const Phase decode = predict_decode(m);
     a.prefill_limit = prefill.limit.tokens_per_second;
     a.decode_limit = decode.limit.tokens_per_second;
     if (prefill.today) a.prefill_today = prefill.today->tokens_per_second;
@@ -326,7 +174,7 @@ void predict_splits(const Blueprint& bp, const Subject& one, const Needs& needs,
   const auto limit = [&](int64_t at_once, double exchange) {
     const Machine all = joined(machine, n, at_once);
     const Subject m{one.graph, one.formats, all, one.options, one.weight_bytes};
-    return tokens / (predict_either(m, predict_decode).limit.seconds + exchange);
+    return tokens / (predict_decode(m).limit.seconds + exchange);
   };
   const bool fits = p.memory.fits;
   SplitPlan tensor = tensor_over(machine, n, bp, sequences);
@@ -344,7 +192,7 @@ void predict_splits(const Blueprint& bp, const Subject& one, const Needs& needs,
     const bool holds = others + experts / devices +
                            static_cast<double>(p.memory.state + p.memory.copies) / devices <=
                        room;
-    const Shares s = shares_of(predict_either(one, predict_decode));
+    const Shares s = shares_of(predict_decode(one));
     const SplitPlan exchange = expert_exchange(machine, n, bp, sequences);
     p.splits.push_back({"expert", 1, 1, exchange.bytes, exchange.seconds,
                         holds ? tokens / (s.others + s.experts / devices + exchange.seconds) : 0});
@@ -355,8 +203,8 @@ void predict_splits(const Blueprint& bp, const Subject& one, const Needs& needs,
   PredictOptions share = p.options;
   share.sequences = std::max<int64_t>(1, (sequences + n - 1) / n);
   const Subject m{one.graph, one.formats, machine, share, one.weight_bytes};
-  p.splits.push_back({"data", 1, 1, 0, 0,
-                      copies_fit ? tokens / predict_either(m, predict_decode).limit.seconds : 0});
+  p.splits.push_back(
+      {"data", 1, 1, 0, 0, copies_fit ? tokens / predict_decode(m).limit.seconds : 0});
 }
 
 /// What stays in host memory where `devices` cannot hold the model, and how fast that is.
@@ -366,7 +214,7 @@ void predict_offload(const Subject& one, const Needs& needs, int64_t devices, Pr
   const double each = needs.each / static_cast<double>(p.devices);
   const double over = needs.shared - n * (p.machine.usable_bytes() - each);
   if (over <= 0) return;
-  const Phase decode = predict_either(one, predict_decode);
+  const Phase decode = predict_decode(one);
   const double experts = expert_bytes_of(one.graph.graph(), one.formats);
   const bool by_expert = experts > over;
   const double candidates = by_expert ? experts : static_cast<double>(p.memory.weights);
@@ -464,8 +312,8 @@ Prediction predict_graph(const Blueprint& bp, PlannedGraph& planned, const Machi
   const Machine all = joined(machine, p.devices, split.tensor);
   const Subject m{planned, p.options.formats, all, p.options, weight_bytes};
   const Subject one{planned, p.options.formats, machine, p.options, weight_bytes};
-  p.prefill = predict_either(m, predict_prefill);
-  p.decode = predict_either(m, predict_decode);
+  p.prefill = predict_prefill(m);
+  p.decode = predict_decode(m);
   if (p.devices > 1) {
     const int64_t rows = std::min(options.prompt, options.chunk);
     const int64_t chunks = (options.prompt + options.chunk - 1) / options.chunk;

@@ -1,0 +1,48 @@
+// ashlar fetch: a model of the Hugging Face hub, or of a mirror, into the local cache.
+#include "hub/fetch.h"
+
+#include <cstdio>
+
+#include "apps/commands.h"
+
+namespace ashlar::app {
+namespace {
+
+struct FetchCommand {
+  std::string repository;
+  FetchOptions options;
+};
+
+void run(FetchCommand& o) {
+  std::unique_ptr<Progress> progress;
+  std::string current;
+  o.options.progress = [&](const std::string& file, int64_t done, int64_t total) {
+    if (file != current) progress = std::make_unique<Progress>("fetching " + file);
+    current = file;
+    progress->update(done, total);
+  };
+  const auto snapshot = fetch_model(o.repository, o.options);
+  progress.reset();
+  std::printf("%s\n", snapshot.c_str());
+}
+
+}  // namespace
+
+void add_fetch(CLI::App& app) {
+  auto o = std::make_shared<FetchCommand>();
+  CLI::App* command = app.add_subcommand(
+      "fetch",
+      "fetch a model of the Hugging Face hub into the local cache and print where it lies; "
+      "HF_ENDPOINT names a mirror, HF_HOME the cache, HF_TOKEN who asks");
+  command->add_option("repository", o->repository, "org/name")->required()->type_name("ORG/NAME");
+  command
+      ->add_option("files", o->options.files,
+                   "files of it (default: config, tokenizer and one form of the weights)")
+      ->type_name("FILE");
+  command->add_option("--revision", o->options.revision, "branch, tag or commit")
+      ->type_name("NAME")
+      ->capture_default_str();
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace ashlar::app

@@ -1,0 +1,132 @@
+// Sizes, lists and how they fit together, by the names of the file's keys.
+#include "families/fields_check.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+
+namespace ashlar {
+namespace {
+
+constexpr int64_t kMostLayers = 4096, kMostAhead = 16, kLargest = int64_t{1} << 30;
+
+class Checks {
+ public:
+  Checks(const Fields& f, const FieldVisitor& v) : f_(f), v_(v) {}
+
+  void sizes() const {
+    range(f_.layers, 1, kMostLayers, "layers");
+    range(f_.mtp_layers, 0, kMostAhead, "multi-token prediction layers");
+    range(f_.vocab, 1, kLargest, "vocab");
+    range(f_.d_model, 1, kLargest, "d_model");
+    range(f_.heads, 1, kLargest, "heads");
+    range(f_.kv_heads, 1, kLargest, "kv_heads");
+    if (f_.latent == 0) range(f_.head_dim, 1, kLargest, "head_dim");
+    for (const auto& [name, value] : {std::pair{"ffn", &f_.ffn},
+                                      std::pair{"context", &f_.context},
+                                      std::pair{"window", &f_.window},
+                                      std::pair{"chunk", &f_.chunk},
+                                      std::pair{"experts", &f_.experts},
+                                      std::pair{"top_k", &f_.top_k},
+                                      std::pair{"expert_ffn", &f_.expert_ffn},
+                                      std::pair{"shared experts", &f_.shared_experts},
+                                      std::pair{"shared_ffn", &f_.shared_ffn},
+                                      std::pair{"latent", &f_.latent},
+                                      std::pair{"qk_nope", &f_.qk_nope},
+                                      std::pair{"qk_rope", &f_.qk_rope},
+                                      std::pair{"value_dim", &f_.value_dim},
+                                      std::pair{"query_rank", &f_.query_rank},
+                                      std::pair{"rope_interval", &f_.rope_interval},
+                                      std::pair{"window_pattern", &f_.window_pattern},
+                                      std::pair{"full_layers", &f_.full_layers},
+                                      std::pair{"dense_layers", &f_.dense_layers},
+                                      std::pair{"positions", &f_.positions},
+                                      std::pair{"log_length", &f_.log_length},
+                                      std::pair{"linear key heads", &f_.linear_key_heads},
+                                      std::pair{"linear value heads", &f_.linear_value_heads},
+                                      std::pair{"linear key head dim", &f_.linear_key_dim},
+                                      std::pair{"linear value head dim", &f_.linear_value_dim},
+                                      std::pair{"convolution width", &f_.conv_width}})
+      range(*value, 0, kLargest, name);
+    range(f_.expert_step, 1, kLargest, "expert_step");
+    range(f_.expert_every, 1, kLargest, "expert_every");
+    range(f_.groups, 1, kLargest, "groups");
+    range(f_.keep_groups, 1, kLargest, "keep_groups");
+    if (f_.shared_experts * f_.expert_ffn > kLargest)
+      wrong(&f_.shared_experts, "shared experts", "fewer, of this width", f_.shared_experts);
+    if (f_.eps < 0) wrong(&f_.eps, "eps", "0 or more", f_.eps);
+    if (f_.temperature) positive(f_.temperature_length, "temperature_length");
+  }
+
+  void shares() const {
+    if (f_.heads % f_.kv_heads != 0) {
+      fail(ErrorKind::invalid, "{}: {}: {} heads do not divide among {} kv_heads", v_.where(),
+           v_.key_of(&f_.kv_heads, "kv_heads"), f_.heads, f_.kv_heads);
+    }
+    bool used = false;
+    for (int64_t i = 0; i < f_.layers && !used; ++i) used = f_.has_experts(i);
+    if (!used) return;
+    range(f_.top_k, 1, f_.experts, "top_k");
+    range(f_.keep_groups, 1, f_.groups, "keep_groups");
+    if (f_.experts % f_.groups != 0)
+      wrong(&f_.groups, "groups", fmt::format("groups that divide {} experts", f_.experts),
+            f_.groups);
+  }
+
+  void lists() const {
+    length(f_.layer_types, "layer_types");
+    length(f_.rope_layers, "no_rope_layers");
+    for (const std::string& type : f_.layer_types) {
+      if (type == kLinearAttention && f_.linear_key_heads > 0) continue;
+      if (type != "full_attention" && type != "sliding_attention" && type != "chunked_attention") {
+        fail(ErrorKind::unsupported,
+             "{}: layer_types: expected full_attention, sliding_attention or chunked_attention, "
+             "found {}",
+             v_.where(), type);
+      }
+      if ((type == "sliding_attention" && f_.window == 0) ||
+          (type == "chunked_attention" && f_.chunk == 0))
+        fail(ErrorKind::format, "{}: layer_types: {} without its size", v_.where(), type);
+    }
+    for (const std::vector<int64_t>* list : {&f_.dense_list, &f_.expert_list}) {
+      for (const int64_t layer : *list) {
+        if (layer < -1 || layer >= kMostLayers) wrong(list, "layers", "numbers of layers", layer);
+      }
+    }
+  }
+
+ private:
+  template <class T, class E>
+  [[noreturn]] void wrong(const void* member, std::string_view name, const E& expected,
+                          T found) const {
+    fail(ErrorKind::format, "{}: {}: expected {}, found {}", v_.where(), v_.key_of(member, name),
+         expected, found);
+  }
+  void range(const int64_t& value, int64_t least, int64_t most, std::string_view name) const {
+    if (value < least || value > most)
+      wrong(&value, name, fmt::format("{} to {}", least, most), value);
+  }
+  void positive(const double& value, std::string_view name) const {
+    if (!(value > 0)) wrong(&value, name, "a positive number", value);
+  }
+  template <class T>
+  void length(const std::vector<T>& list, std::string_view name) const {
+    if (!list.empty() && list.size() != static_cast<size_t>(f_.layers))
+      wrong(&list, name, fmt::format("{} entries, one per layer", f_.layers), list.size());
+  }
+
+  const Fields& f_;
+  const FieldVisitor& v_;
+};
+
+}  // namespace
+
+void check_fields(const Fields& f, const FieldVisitor& v) {
+  const Checks checks(f, v);
+  checks.sizes();
+  checks.lists();
+  checks.shares();
+}
+
+}  // namespace ashlar
