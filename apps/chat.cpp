@@ -67,6 +67,9 @@ class Chat {
   explicit Chat(const ChatOptions& o)
       : model_(load(o.model)), options_(generation_options(o.generation)), system_(o.system) {
     tokenizer_of(model_);
+    const auto sampled = model_.sampling.find("do_sample");
+    if (sampled == model_.sampling.end() || sampled->second != 0)
+      take_recommendations(model_.sampling, o.generation, false, options_.sampling);
     if (!has_chat_template(model_)) {
       fail(ErrorKind::unsupported,
            "{}: has no chat template (a base model?); `ashlar run` completes text", model_.source);

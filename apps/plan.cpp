@@ -69,7 +69,10 @@ void compare_machines(const std::vector<Prediction>& all) {
   const auto speed = [](const Prediction& p, const Phase& phase) {
     if (!p.memory.fits)
       return p.devices_needed > 0 ? fmt::format("needs {} x", p.devices_needed) : std::string("-");
-    return fmt::format("{:.3g} to {:.3g}", phase.expected->low, phase.expected->high);
+    const auto rate = [](double n) {
+      return n >= 100 ? grouped(static_cast<int64_t>(n + 0.5)) : fmt::format("{:.3g}", n);
+    };
+    return rate(phase.expected->low) + " to " + rate(phase.expected->high);
   };
   const Prediction& first = all.front();
   std::printf("%s (%s weights, %s), %s sequence(s) of %s tokens\n\n%-18s %7s %10s %11s %18s %18s\n",

@@ -65,6 +65,10 @@ void print(const RunOptions& o, const std::vector<TokenId>& prompt, const Genera
 void run(const RunOptions& o) {
   const Model model = load(o.model);
   GenerateOptions options = generation_options(o.generation);
+  // A greedy answer is the default where nobody recommends to sample.
+  const auto sampled = model.sampling.find("do_sample");
+  if (sampled != model.sampling.end() && sampled->second != 0)
+    take_recommendations(model.sampling, o.generation, o.quiet, options.sampling);
   const CatchInterrupt guard(CatchInterrupt::Second::ends_the_process);
   options.interrupted = CatchInterrupt::caught;
   const std::vector<TokenId> prompt = prompt_ids(model, o);

@@ -1,13 +1,16 @@
 // Options of commands that generate text.
 #include "apps/sampling_options.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cstdio>
 
 #include "base/error.h"
 
 namespace ashlar::app {
 
 void add_generation_options(CLI::App& command, GenerationFlags& flags) {
+  flags.command = &command;
   GenerateOptions& o = flags.options;
   SamplingOptions& s = o.sampling;
   const char* group = "Generation";
@@ -79,6 +82,25 @@ GenerateOptions generation_options(const GenerationFlags& flags) {
     options.sampling.logit_bias[id] = value;
   }
   return options;
+}
+
+void take_recommendations(const std::map<std::string, double>& sampling,
+                          const GenerationFlags& flags, bool quiet, SamplingOptions& options) {
+  std::string said;
+  for (const auto& [name, value] : sampling) {
+    std::string option = "--" + name;
+    std::replace(option.begin(), option.end(), '_', '-');
+    if (name == "do_sample" || flags.command->get_option(option)->count() > 0) continue;
+    const auto number = static_cast<float>(value);
+    if (name == "temperature") options.temperature = number;
+    if (name == "top_k") options.top_k = static_cast<int>(value);
+    if (name == "top_p") options.top_p = number;
+    if (name == "min_p") options.min_p = number;
+    if (name == "repetition_penalty") options.repetition_penalty = number;
+    said += fmt::format("{}{} {:g}", said.empty() ? "" : ", ", name, value);
+  }
+  if (!said.empty() && !quiet)
+    std::fprintf(stderr, "note: sampling as the model's publisher recommends: %s\n", said.c_str());
 }
 
 CLI::Option* add_variable_option(CLI::App& command, std::vector<std::string>& variables) {

@@ -113,8 +113,13 @@ bool of_no_consequence(std::string_view key, const Json& value) {
 
 void refuse_unread(const FieldVisitor& v, const Json& keys, const Family& family,
                    const std::string& architecture) {
+  constexpr const char *kEps = "attention.layer_norm_epsilon",
+                       *kRmsEps = "attention.layer_norm_rms_epsilon";
   for (const std::string& key : v.unread()) {
     if (of_no_consequence(key, keys[key])) continue;
+    // Some converters write both where one kind of norm is all there is.
+    if ((key == kEps && keys.contains(kRmsEps)) || (key == kRmsEps && keys.contains(kEps)))
+      continue;
     fail(ErrorKind::unsupported,
          "{}: the key {}.{} belongs to the computation, and the architecture {} does not know it: "
          "the file is of another architecture, or newer than this program",

@@ -47,6 +47,9 @@ void visit_granite_multipliers(FieldVisitor& v, Fields& f) {
          v.where());
   }
   f.logit_scale = 1 / divisor;
+  // Files of the dense Granite 4 speak of state spaces, of which this architecture has no layer.
+  v.ignore({"ssm.conv_kernel", "ssm.state_size", "ssm.group_count", "ssm.inner_size",
+            "ssm.time_step_rank"});
 }
 
 }  // namespace ashlar

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/thread_pool.h"
 #include "base/json.h"
 #include "base/regular_file.h"
 #include "base/thread_pool.h"

@@ -128,7 +128,7 @@ std::string unread_weights(const Checkpoint& checkpoint, const std::string& wher
 bool has_placeholders(const fs::path& folder) {
   std::error_code code;
   for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
-    if (it->path().extension() != ".safetensors") continue;
+    if (it->path().extension() != ".safetensors" || !it->is_regular_file(code)) continue;
     std::string head(256, 0);
     std::ifstream in(it->path(), std::ios::binary);
     in.read(head.data(), static_cast<std::streamsize>(head.size()));

@@ -54,6 +54,9 @@ struct TextModel {
                               // empty: those that the template's text holds
   Json chat_variables = Json::object();  // bos_token, eos_token, ... for the template
   std::vector<TokenId> end_tokens;       // that stop a generation
+  /// What the publisher recommends, by the names of generation_config.json: temperature, top_k,
+  /// top_p, min_p, repetition_penalty, and do_sample (1 or 0). Only what a file says.
+  std::map<std::string, double> sampling;
 };
 
 struct Model : TextModel {

@@ -73,6 +73,14 @@ void make_text_files(const Model& model, const fs::path& gguf, OutputFolder& fol
   Json generation = Json::object();
   if (data.bos) generation["bos_token_id"] = *data.bos;
   if (!model.end_tokens.empty()) generation["eos_token_id"] = model.end_tokens;
+  for (const auto& [name, value] : model.sampling) {
+    if (name == "do_sample")
+      generation[name] = value != 0;
+    else if (name == "top_k")
+      generation[name] = static_cast<int64_t>(value);
+    else
+      generation[name] = value;
+  }
   folder.add_text("generation_config.json", generation.dump(2) + "\n");
 }
 
@@ -180,6 +188,20 @@ void set_text_keys(const Model& model, const Family& family, GgufWriter* writer,
         "others have; readers of the file keep the white space beside such tokens",
         spec.where, token.content));
     break;
+  }
+  const auto sampled = model.sampling.find("do_sample");
+  if (sampled == model.sampling.end() || sampled->second != 0) {
+    for (const auto& [name, gguf] : {std::pair{"temperature", "temp"}, std::pair{"top_p", "top_p"},
+                                     std::pair{"min_p", "min_p"}, std::pair{"top_k", "top_k"},
+                                     std::pair{"repetition_penalty", "penalty_repeat"}}) {
+      const auto it = model.sampling.find(name);
+      if (it == model.sampling.end()) continue;
+      const std::string spelt = std::string("general.sampling.") + gguf;
+      if (it->first == "top_k")
+        writer->set(spelt, static_cast<int32_t>(it->second));
+      else
+        writer->set(spelt, static_cast<float>(it->second));
+    }
   }
   writer->set(key("model"), data.model);
   writer->set(key("pre"), data.pre);

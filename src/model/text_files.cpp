@@ -106,6 +106,32 @@ bool add_ends(const fs::path& path, TextModel* text) {
   return !text->end_tokens.empty();
 }
 
+/// What is recommended: its name in generation_config.json and in GGUF, and what it can be.
+struct Recommendation {
+  const char *name, *gguf;
+  double least, most;
+};
+constexpr Recommendation kRecommendations[] = {
+    {"temperature", "general.sampling.temp", 0, 100},
+    {"top_k", "general.sampling.top_k", 0, 1e9},
+    {"top_p", "general.sampling.top_p", 1e-9, 1},
+    {"min_p", "general.sampling.min_p", 0, 1},
+    {"repetition_penalty", "general.sampling.penalty_repeat", 1e-3, 100}};
+
+/// Values that make no sense are left aside: they decide no number that a model computes.
+void add_sampling(const std::optional<Json>& file, TextModel* text) {
+  if (!file) return;
+  for (const Recommendation& r : kRecommendations) {
+    const auto it = file->find(r.name);
+    if (it == file->end() || !it->is_number()) continue;
+    const auto value = it->get<double>();
+    if (value >= r.least && value <= r.most) text->sampling[r.name] = value;
+  }
+  const auto sample = file->find("do_sample");
+  if (sample != file->end() && sample->is_boolean())
+    text->sampling["do_sample"] = sample->get<bool>() ? 1 : 0;
+}
+
 /// The pieces that end a turn in the families' formats, where a file names one end only.
 void add_turn_ends(TextModel* text) {
   if (!text->tokenizer) return;
@@ -177,6 +203,7 @@ TextModel text_of_folder(const fs::path& folder) {
       add_ends(folder / "generation_config.json", &text) || add_ends(folder / "config.json", &text);
   if (text.tokenizer && text.tokenizer->eos()) add_end(*text.tokenizer->eos(), &text);
   if (!said) add_turn_ends(&text);
+  add_sampling(object_in(folder / "generation_config.json"), &text);
   return text;
 }
 
@@ -204,6 +231,14 @@ TextModel text_of_gguf(const GgufFile& file, const std::string& where) {
   constexpr std::string_view kNamed = "tokenizer.chat_template.";
   for (const auto& [key, value] : file.metadata()) {
     if (key.starts_with(kNamed)) take_named(key.substr(kNamed.size()), value.as_string(), &text);
+  }
+  for (const Recommendation& r : kRecommendations) {
+    const GgufValue* v = file.find(r.gguf);
+    const double value = v == nullptr ? -1 : v->as_float();
+    if (value >= r.least && value <= r.most) {
+      text.sampling[r.name] = value;
+      text.sampling["do_sample"] = 1;
+    }
   }
   for (const char* key : {"eos_token_id", "eot_token_id", "eom_token_id"}) {
     if (const GgufValue* v = file.find(std::string("tokenizer.ggml.") + key))

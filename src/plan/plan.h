@@ -174,8 +174,8 @@ struct CombineRow {
 using RowOperation =
     std::variant<TokenRow, GivenRow, EmbedRow, PositionRow, SinusoidRow, RotationRow, CopyRow,
                  GatherRow, NormRow, RopeRow, PositionScaleRow, BinaryRow, AffineRow, ClampRow,
-                 SoftcapRow, UnaryRow, GatedRow, LogDecayRow, PrepareRow, StoreRow, RouteRow, WeighRow,
-                 CombineRow>;
+                 SoftcapRow, UnaryRow, GatedRow, LogDecayRow, PrepareRow, StoreRow, RouteRow,
+                 WeighRow, CombineRow>;
 
 // ---- Steps.
 

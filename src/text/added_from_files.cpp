@@ -142,8 +142,9 @@ void add_tokens_of_files(const fs::path& folder, TokenizerSpec& spec, const Spec
   }
   std::vector<AddedToken> fresh;
   for (auto& [id, token] : listed) {
-    const bool known = std::any_of(spec.added.begin(), spec.added.end(),
-                                   [&](const AddedToken& t) { return same(t, token); });
+    const bool known = std::any_of(
+        spec.added.begin(), spec.added.end(),
+        [&, &listed_token = token](const AddedToken& t) { return same(t, listed_token); });
     if (!known && !token.content.empty()) fresh.push_back(token);
   }
   const auto there = [&](const std::string& content) {

@@ -47,6 +47,8 @@ bool run_norm(const Op& op, const Operands& in, Products& products, const FloatR
   const int64_t n = in[0].inner(rms != nullptr ? static_cast<size_t>(rms->axes) : 1),
                 groups = in[0].inner(in[0].sizes.size()) / n;
   const float* w = in.size() > 1 ? in[1].values : nullptr;
+  const std::vector<float> none(layer != nullptr && in.size() < 3 ? static_cast<size_t>(n) : 0);
+  const float* bias = in.size() > 2 ? in[2].values : none.data();
   each_piece(products, groups, n, [&](int64_t first, int64_t last, int64_t) {
     for (int64_t g = first; g < last; ++g) {
       const float* x = in[0].values + g * n;
@@ -54,7 +56,7 @@ bool run_norm(const Op& op, const Operands& in, Products& products, const FloatR
       if (rms != nullptr)
         rows.rms_norm(x, w, y, n, rms->eps);
       else
-        rows.layer_norm(x, w, in[2].values, y, n, layer->eps);
+        rows.layer_norm(x, w, bias, y, n, layer->eps);
     }
   });
   return true;

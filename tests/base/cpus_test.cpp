@@ -2,6 +2,7 @@
 #include "base/cpus.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <thread>
@@ -18,7 +19,8 @@ class CpuFiles : public ::testing::Test {
     std::filesystem::create_directories(path.parent_path());
     std::ofstream(path) << text;
   }
-  const std::filesystem::path root = std::filesystem::temp_directory_path() / "ashlar_cpus_test";
+  const std::filesystem::path root =
+      std::filesystem::temp_directory_path() / ("ashlar_cpus_test" + std::to_string(::getpid()));
 };
 
 TEST_F(CpuFiles, OneOfEachCoreComesFirst) {

@@ -464,7 +464,7 @@ class Hostile(Case):
         folder.mkdir()
         file = folder / "tokenizer.json"
         self.each(tokenizer_cases(), lambda value: file.write_text(json.dumps(value)), [
-            (False, ["tokenize", folder, "Hello aaaa  b"]), (False, ["detokenize", folder, "--ids", "0,1,99999999"])], "text")
+            (False, ["tokenize", folder, "Hello aaaa  b"]), (False, ["detokenize", folder, "--ids", "0,1"])], "text")
         self.each(((t[:20], t) for t in ("", "{", "[]", "3", "null", "{}", "[" * 100_000, '{"model": ' * 10_000)),
                   file.write_text, [(True, ["tokenize", folder, "Hello"])], "text")
         file.unlink()

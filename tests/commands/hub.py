@@ -55,7 +55,7 @@ class Hub(http.server.BaseHTTPRequestHandler):
             return self.answer(404, b"Entry not found")
         data = hub.files[name]
         if name == hub.wrong:
-            data = data[:-1] + b"?"
+            data = data[:-1] + bytes([data[-1] ^ 1])
         wanted = self.headers.get("Range")
         if wanted and hub.ranges:
             begin = int(wanted.split("=")[1].split("-")[0])

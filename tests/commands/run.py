@@ -115,6 +115,18 @@ class Running(Case):
         self.assertEqual(text(7), text(7))
         self.assertNotEqual(text(7), text(8))
 
+    def test_what_the_publisher_recommends(self):
+        folder = self.tmp / "model"
+        ashlar("convert", SMOL, folder, "--weights", "bf16")
+        (folder / "generation_config.json").write_text('{"do_sample": true, "temperature": 1.5, "top_k": 1}')
+        greedy = ashlar("run", folder, "Once upon a time", "--max-tokens", 6, "--ids", "--temperature", 0).stdout
+        said = ashlar("run", folder, "Once upon a time", "--max-tokens", 6, "--ids", "--seed", 3)
+        self.assertEqual(said.stdout, greedy)  # the most likely of one
+        self.assertIn("temperature 1.5, top_k 1", said.stderr)
+        own = ashlar("run", folder, "Once upon a time", "--max-tokens", 6, "--ids", "--seed", 3, "--top-k", 0)
+        self.assertNotEqual(own.stdout, greedy)
+        self.assertNotIn("top_k", own.stderr)
+
     def test_chat_ends_by_itself(self):
         out = ashlar_json("run", SMOL, "Say hello.", "--chat", "--max-tokens", 200, "--json")
         self.assertEqual(out["stop"], "end_token")

@@ -120,10 +120,29 @@ void write_model(const std::string& tokenizer, const fs::path& folder) {
   const auto t = Tokenizer::from_folder(folder);
   Json config = read_json(golden("qwen3_tied") / "config.json");
   config["vocab_size"] = t->size() + 3;
+  config.erase("bos_token_id");  // of another tokenizer
+  config.erase("eos_token_id");
   write_file(folder / "config.json", config.dump());
   write_file(folder / "chat_template.jinja", "{{ bos_token }}{{ messages[0].content }}");
   fs::create_directory(folder / "additional_chat_templates");
   write_file(folder / "additional_chat_templates" / "tool_use.jinja", "{{ tools | length }}");
+}
+
+// The publisher's sampling is read, goes into GGUF and comes back.
+TEST(Text, RecommendedSamplingSurvivesConversion) {
+  const TemporaryFolder folder;
+  write_model("gpt2", folder.path() / "model");
+  write_file(folder.path() / "model/generation_config.json",
+             R"({"do_sample": true, "temperature": 0.5, "top_k": 20, "top_p": 2})");
+  const Model model = load_model((folder.path() / "model").string(), {.random = 1});
+  const std::map<std::string, double> expected{
+      {"do_sample", 1}, {"temperature", 0.5}, {"top_k", 20}};  // no probability is 2
+  EXPECT_EQ(model.sampling, expected);
+  convert_model(model, folder.path() / "model.gguf");
+  const Model written = load_model((folder.path() / "model.gguf").string());
+  EXPECT_EQ(written.sampling, expected);
+  convert_model(written, folder.path() / "back");
+  EXPECT_EQ(load_model((folder.path() / "back").string()).sampling, expected);
 }
 
 class TokenizerExport : public ::testing::TestWithParam<std::string> {};

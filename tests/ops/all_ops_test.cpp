@@ -197,11 +197,13 @@ Array<F> row_of(const Array<F>& a, size_t token, size_t tokens) {
 /// Does a token alone give other numbers than among the tokens of its sequence, or is something
 /// made of all tokens?
 bool mixes(const OpSample& s) {
-  const TokenBatch whole = batch_of({{{0, 6}}});
+  TokenBatch whole = batch_of({{{0, 6}}});
+  whole.context = 6;  // what is asked for, which is no matter of the tokens
   const auto types = s.op.types(s.inputs);
   const auto all = run<double>(s.op, s.inputs, inputs_of<double>(s.inputs, whole), whole);
   for (size_t t = 0; t < whole.tokens.size(); ++t) {
     TokenBatch one{{whole.tokens[t]}, {whole.positions[t]}, {0}};
+    one.context = whole.context;
     give(one);
     const auto alone = run<double>(s.op, s.inputs, inputs_of<double>(s.inputs, one), one);
     for (size_t k = 0; k < types.size(); ++k) {

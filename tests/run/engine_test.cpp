@@ -231,7 +231,8 @@ TEST(Engine, MultiTokenPredictionEqualsThePlainLoops) {
 TEST(Engine, GraphsShareWeightsAndHandValuesOn) {
   const Blueprint bp = testing::deepseek_like();
   const Graph both = mtp_graph_of(bp);
-  const Weights weights = random_weights(both, 5);
+  Weights weights = random_weights(graph_of(bp), 5);
+  weights.merge(random_weights(both, 5));
   const auto ids = some_tokens(20, bp.embedding.vocab);
   std::vector<TokenId> next(ids.begin() + 1, ids.end());
   next.push_back(ids.back());  // the last one has none after it

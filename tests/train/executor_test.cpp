@@ -74,6 +74,11 @@ TEST_P(TrainingSteps, FastPathsAgreeWithPlainLoops) {
   const Weights weights = weights_of(forward);
   // Longer than a block of queries where the table of positions allows it.
   const bool learned = GetParam().embedding.positions > 0;
+  // A recurrence carries the rounding of float32 values through all tokens that follow.
+  const bool recurrent = std::any_of(
+      GetParam().blocks.begin(), GetParam().blocks.end(),
+      [](const Block& b) { return std::holds_alternative<GatedDeltaNetPart>(b.mixer); });
+  const double tight = recurrent ? 3e-4 : kTolerance, loose = recurrent ? 2e-3 : 2e-4;
   const TokenBatch batch = batch_of({{{0, learned ? 31 : 150}, {0, 1}, {0, 6}}}, true);
   for (const bool recompute : {false, true}) {
     const Graph step = differentiate(forward, {.recompute_layers = recompute});
@@ -85,11 +90,11 @@ TEST_P(TrainingSteps, FastPathsAgreeWithPlainLoops) {
         Float32Executor executor(
             step, weights,
             {.threads = 3, .kernels = std::string(table->name), .float32_sums = float32_sums});
-        expect_close(step, executor.run(batch), expected, float32_sums ? 2e-4 : kTolerance);
+        expect_close(step, executor.run(batch), expected, float32_sums ? loose : tight);
       }
     }
     Float32Executor plain(step, weights, {.threads = 1, .plain_loops = true});
-    expect_close(step, plain.run(batch), expected, 2e-4);
+    expect_close(step, plain.run(batch), expected, loose);
   }
 }
 

@@ -273,8 +273,8 @@ std::string machine_json(const Machine& m) {
             {"note", m.note},
             {"threads", m.threads},
             {"memory_bytes", m.memory_bytes},
-            {"reserve_bytes", m.reserve_bytes},
             {"step_seconds", m.step_seconds}};
+  if (m.reserve_bytes > 0) json["reserve_bytes"] = m.reserve_bytes;
   if (!m.sources.empty()) json["sources"] = m.sources;
   if (m.link.bytes_per_second > 0) {
     json["link"] = {{"name", m.link.name},

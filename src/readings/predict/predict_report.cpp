@@ -180,7 +180,7 @@ void speeds_text(Text out, const Prediction& p) {
 }
 
 void splits_text(Text out, const Prediction& p) {
-  fmt::format_to(out, "\n{:10} {:>24} {:>14} {:>14} {:>12}\n", "split", "", "sent a step",
+  fmt::format_to(out, "\n{:10} {:>32} {:>14} {:>14} {:>12}\n", "split", "", "sent a step",
                  "exchanges take", "tokens/s");
   for (const Split& x : p.splits) {
     const std::string how = x.name == "data"     ? "a copy on each device"
@@ -188,7 +188,7 @@ void splits_text(Text out, const Prediction& p) {
                             : x.pipeline == 1    ? fmt::format("matrices over {}", x.tensor)
                             : x.tensor == 1      ? fmt::format("layers over {}", x.pipeline)
                                             : fmt::format("{} hosts of {}", x.pipeline, x.tensor);
-    fmt::format_to(out, "{:10} {:>24} {:>14} {:>14} {:>12}\n", x.name, how, bytes(x.bytes_per_step),
+    fmt::format_to(out, "{:10} {:>32} {:>14} {:>14} {:>12}\n", x.name, how, bytes(x.bytes_per_step),
                    short_seconds(x.exchange_seconds),
                    x.tokens_per_second > 0 ? rate(x.tokens_per_second) : "does not fit");
   }
