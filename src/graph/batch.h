@@ -14,14 +14,10 @@ struct TokenBatch {
   std::vector<int32_t> tokens;
   std::vector<int32_t> positions;
   std::vector<int32_t> sequences;  // which sequence each token belongs to
-  int64_t context = 0;             // the longest sequence asked for; 0: the longest of this batch
+  int64_t context = 0;             // the longest sequence asked for; 0: each as long as it is
   /// Values from outside, row after row, by the name under which an op asks for them.
   std::map<std::string, std::vector<double>> given = {};
   int64_t size() const { return static_cast<int64_t>(tokens.size()); }
-  int64_t longest() const {
-    if (context > 0 || positions.empty()) return context;
-    return int64_t{*std::max_element(positions.begin(), positions.end())} + 1;
-  }
 
   /// One whole sequence from position 0.
   static TokenBatch whole(std::vector<int32_t> tokens) {
