@@ -5,7 +5,7 @@
 #include <string>
 
 #include "apps/commands.h"
-#include "ashlar/predict.h"
+#include "readings/predict/predict.h"
 
 namespace ashlar::app {
 

@@ -5,10 +5,10 @@
 #include <filesystem>
 
 #include "apps/commands.h"
-#include "ashlar/claims.h"
 #include "base/error.h"
 #include "measure/bench.h"
 #include "measure/probe.h"
+#include "readings/claims/claims.h"
 
 namespace ashlar::app {
 namespace {

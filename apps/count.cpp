@@ -2,8 +2,8 @@
 #include <cstdio>
 
 #include "apps/commands.h"
-#include "ashlar/count.h"
 #include "base/error.h"
+#include "readings/count/count.h"
 
 namespace ashlar::app {
 namespace {

@@ -3,11 +3,11 @@
 
 #include "apps/blueprints.h"
 #include "apps/commands.h"
-#include "ashlar/differentiate.h"
-#include "ashlar/draw.h"
-#include "ashlar/draw_graph.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "readings/draw/draw.h"
+#include "readings/draw/draw_graph.h"
+#include "transform/differentiate.h"
 
 namespace ashlar::app {
 namespace {

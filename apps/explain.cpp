@@ -3,7 +3,7 @@
 
 #include "apps/blueprints.h"
 #include "apps/commands.h"
-#include "ashlar/explain.h"
+#include "readings/explain/explain.h"
 
 namespace ashlar::app {
 namespace {

@@ -2,11 +2,11 @@
 #include <cstdio>
 
 #include "apps/commands.h"
-#include "ashlar/predict.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/units.h"
 #include "measure/probe.h"
+#include "readings/predict/predict.h"
 
 namespace ashlar::app {
 namespace {

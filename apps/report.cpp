@@ -3,10 +3,10 @@
 
 #include "apps/blueprints.h"
 #include "apps/commands.h"
-#include "ashlar/report.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/output_file.h"
+#include "readings/report/report.h"
 
 namespace ashlar::app {
 namespace {

@@ -6,10 +6,10 @@
 #include <map>
 
 #include "apps/commands.h"
-#include "ashlar/readings.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "families/family.h"
+#include "readings/count/count.h"
 
 namespace ashlar::app {
 namespace {

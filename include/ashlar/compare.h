@@ -7,13 +7,11 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "ashlar/difference.h"
 #include "ashlar/predict.h"
-#include "blueprint/blueprint.h"
 
 namespace ashlar {
 
@@ -69,9 +67,6 @@ struct Comparison {
   std::vector<Curves> curves;
   std::vector<FieldDifference> fields;
 };
-
-/// Throws Error(invalid) for fewer than two blueprints, or options out of range.
-Comparison compare(std::span<const Blueprint> blueprints, const CompareOptions& options = {});
 
 std::string comparison_text(const Comparison& comparison);
 /// docs/json.md lists the fields.

@@ -7,11 +7,8 @@
 // layers are drawn once), where the norms stand relative to the residual stream, and every number.
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
-
-#include "blueprint/blueprint.h"
 
 namespace ashlar {
 
@@ -26,10 +23,6 @@ struct DrawOptions {
   /// Text: most columns of a line; several models that do not fit stand below each other.
   int columns = 100;
 };
-
-/// One model, or several side by side; there, what is not the same in all of them is marked.
-/// Throws Error(invalid) for blueprints that check() refuses and for an empty list.
-std::string draw(std::span<const Blueprint> blueprints, const DrawOptions& options = {});
 
 /// By the extension of a file's name: .svg, .mmd or .mermaid, .txt. Throws Error(invalid)
 /// otherwise.

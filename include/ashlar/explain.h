@@ -7,11 +7,9 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "blueprint/blueprint.h"
-#include "tensor/format.h"
+#include "ashlar/format.h"
 
 namespace ashlar {
 
@@ -67,12 +65,6 @@ struct Explanation {
   ExplainOptions options;
   std::vector<ExplainedPart> parts;
 };
-
-/// `scope` is empty (the whole model, equal layers once) or a prefix of the graph's names:
-/// "embedding", "layers.3", "layers.3.attn", "layers.3.attn.q", "final_norm", "logits", "mtp.0".
-/// Throws Error(invalid), listing near scopes, if there is none of that name.
-Explanation explain(const Blueprint& blueprint, std::string_view scope = {},
-                    const ExplainOptions& options = {});
 
 std::string explanation_text(const Explanation& explanation);
 /// docs/json.md lists the fields.

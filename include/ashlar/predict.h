@@ -211,10 +211,6 @@ struct Prediction {
   std::string suggestion_reason;
 };
 
-/// Predicts. Throws Error(invalid) for options out of range.
-Prediction predict(const Blueprint& blueprint, const Machine& machine,
-                   const PredictOptions& options = {});
-
 /// The JSON of `ashlar plan --json` (docs/json.md lists the fields), and its text for people.
 std::string prediction_json(const Prediction& prediction);
 std::string prediction_text(const Prediction& prediction);

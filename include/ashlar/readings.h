@@ -2,10 +2,8 @@
 // drawings, explanations, differences, derivatives.
 #pragma once
 
-#include "ashlar/claims.h"
 #include "ashlar/compare.h"
 #include "ashlar/count.h"
-#include "ashlar/differentiate.h"
 #include "ashlar/draw.h"
 #include "ashlar/explain.h"
 #include "ashlar/predict.h"

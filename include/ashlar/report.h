@@ -6,7 +6,6 @@
 //   write_file("report.html", ashlar::report(models));
 #pragma once
 
-#include <span>
 #include <string>
 #include <vector>
 
@@ -20,10 +19,6 @@ struct ReportOptions {
   /// The page of a comparison: differences first, diagrams side by side.
   bool comparison = false;
 };
-
-/// HTML of the page: no other file, script or address is needed to show it. Throws Error(invalid)
-/// for an empty list, for one model where a comparison is asked for, and as compare() does.
-std::string report(std::span<const Blueprint> blueprints, const ReportOptions& options = {});
 
 /// The released model that stands for each family in the blueprint folder: of its blueprints, the
 /// one with the most parameters; models without a family stand for themselves. Ordered by size.

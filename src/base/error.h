@@ -1,31 +1,14 @@
-// The one exception of Ashlar: the world is wrong (a file, a config, a request, memory).
+// Throwing Ashlar's one exception (ashlar/error.h), and assertions.
 #pragma once
 
 #include <fmt/core.h>
 
-#include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "ashlar/error.h"
+
 namespace ashlar {
-
-enum class ErrorKind {
-  io,           // a file cannot be read or written
-  format,       // a file is broken or lies about itself
-  unsupported,  // well-formed, but something Ashlar does not do
-  invalid,      // a request, an option or a config that makes no sense
-  resource,     // memory or disk does not suffice
-};
-
-/// The message says where, what was expected, what was found, and what to do.
-class Error : public std::runtime_error {
- public:
-  Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
-  ErrorKind kind() const { return kind_; }
-
- private:
-  ErrorKind kind_;
-};
 
 /// Throws an Error with a formatted message: fail(ErrorKind::format, "{}: expected {}", file,
 /// what).

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "ashlar/difference.h"
 #include "graph/graph.h"
 #include "parts/attention.h"
 #include "parts/ffn.h"
@@ -136,11 +137,7 @@ struct Fold {
 };
 std::vector<Fold> fold(const std::vector<Block>& blocks);
 
-/// One structural difference: where, and the two values as JSON text ("-" where absent).
-struct Difference {
-  std::string path;  // "blocks[0..4].mixer.attention.window"
-  std::string a, b;
-};
+/// The structural differences.
 std::vector<Difference> diff(const Blueprint& a, const Blueprint& b);
 
 }  // namespace ashlar

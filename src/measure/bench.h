@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "ashlar/predict.h"
 #include "model/model.h"
+#include "readings/predict/predict.h"
 
 namespace ashlar {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "ashlar/predict.h"
+#include "readings/predict/predict.h"
 
 namespace ashlar {
 

@@ -9,12 +9,12 @@
 #include <map>
 #include <tuple>
 
-#include "ashlar/count.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/thread_pool.h"
 #include "model/assemble.h"
 #include "model/memory.h"
+#include "readings/count/count.h"
 
 namespace ashlar {
 namespace {

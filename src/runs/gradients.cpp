@@ -4,13 +4,13 @@
 #include <cmath>
 #include <memory>
 
-#include "ashlar/differentiate.h"
 #include "base/error.h"
 #include "families/family.h"
 #include "formats/safetensors.h"
 #include "model/assemble.h"
 #include "run/finite.h"
 #include "train/executor.h"
+#include "transform/differentiate.h"
 
 namespace ashlar {
 namespace {

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "ashlar/count.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/units.h"
@@ -13,6 +12,7 @@
 #include "model/bind.h"
 #include "model/memory.h"
 #include "model/model.h"
+#include "readings/count/count.h"
 #include "runs/blueprint_change.h"
 #include "train/trainer.h"
 

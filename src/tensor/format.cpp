@@ -40,6 +40,8 @@ const FormatInfo& info(Format format) {
   return kTable[index];
 }
 
+std::string_view to_string(Format format) { return info(format).name; }
+
 std::optional<Format> format_named(std::string_view name) {
   const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
   for (size_t i = 0; i < kTable.size(); ++i) {

@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "ashlar/differentiate.h"
 #include "graph/batch.h"
 #include "graph/graph.h"
 #include "train/parameters.h"
+#include "transform/differentiate.h"
 
 namespace ashlar {
 

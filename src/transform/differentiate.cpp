@@ -1,5 +1,5 @@
 // The backward pass of a graph, whole or layer by layer with the forward pass recorded again.
-#include "ashlar/differentiate.h"
+#include "transform/differentiate.h"
 
 #include <fmt/core.h>
 

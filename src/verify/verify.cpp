@@ -7,11 +7,11 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "ashlar/readings.h"
 #include "base/error.h"
 #include "blueprint/rounding.h"
 #include "kernels/table.h"
 #include "model/convert.h"
+#include "readings/count/count.h"
 #include "run/reference.h"
 #include "verify/temporary_folder.h"
 

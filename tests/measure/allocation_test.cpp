@@ -6,12 +6,12 @@
 #include <map>
 
 #include "../blueprint/samples.h"
-#include "ashlar/count.h"
-#include "ashlar/predict.h"
 #include "base/mapped_memory.h"
 #include "model/model.h"
 #include "plan/work.h"
+#include "readings/count/count.h"
 #include "readings/predict/planned_graph.h"
+#include "readings/predict/predict.h"
 
 namespace ashlar::testing {
 namespace {

@@ -1,5 +1,5 @@
 // Claims: their verdicts, their expressions, their files.
-#include "ashlar/claims.h"
+#include "readings/claims/claims.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // Comparisons: a word for each structural feature, sizes that are the counts, curves that are the
 // allocator's.
-#include "ashlar/compare.h"
+#include "readings/compare/compare.h"
 
 #include <gtest/gtest.h>
 

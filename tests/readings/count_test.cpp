@@ -6,11 +6,11 @@
 #include <map>
 
 #include "../blueprint/samples.h"
-#include "ashlar/count.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "graph/evaluate.h"
 #include "ops/state.h"
+#include "readings/count/count.h"
 #include "schema.h"
 
 namespace ashlar::testing {

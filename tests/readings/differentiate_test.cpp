@@ -1,6 +1,6 @@
 // The training step as a graph: gradients against finite differences, recomputation, counting,
 // text.
-#include "ashlar/differentiate.h"
+#include "transform/differentiate.h"
 
 #include <gtest/gtest.h>
 

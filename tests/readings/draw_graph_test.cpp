@@ -1,6 +1,6 @@
 // Drawings of graphs: every node is there, in its layer and pass, and what is drawn is what is
 // kept.
-#include "ashlar/draw_graph.h"
+#include "readings/draw/draw_graph.h"
 
 #include <gtest/gtest.h>
 
@@ -10,8 +10,8 @@
 #include <set>
 
 #include "../blueprint/samples.h"
-#include "ashlar/differentiate.h"
 #include "readings/draw/graph_layout.h"
+#include "transform/differentiate.h"
 #include "xml.h"
 
 namespace ashlar::testing {

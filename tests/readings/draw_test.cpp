@@ -1,5 +1,5 @@
 // Drawings: every blueprint draws, text fits, and all that is written comes from the blueprint.
-#include "ashlar/draw.h"
+#include "readings/draw/draw.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

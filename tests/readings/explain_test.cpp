@@ -1,5 +1,5 @@
 // Explanations: every node once, costs that add up to the counts, tensors that the family names.
-#include "ashlar/explain.h"
+#include "readings/explain/explain.h"
 
 #include <gtest/gtest.h>
 
@@ -7,9 +7,9 @@
 #include <map>
 
 #include "../blueprint/samples.h"
-#include "ashlar/count.h"
 #include "base/error.h"
 #include "families/family.h"
+#include "readings/count/count.h"
 #include "schema.h"
 
 namespace ashlar {

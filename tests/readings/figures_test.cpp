@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <ostream>
 
-#include "ashlar/count.h"
+#include "readings/count/count.h"
 #include "support/paths.h"
 
 namespace ashlar::testing {

@@ -1,5 +1,5 @@
 // Predictions held against arithmetic done by hand, and the library of machines.
-#include "ashlar/predict.h"
+#include "readings/predict/predict.h"
 
 #include <gtest/gtest.h>
 

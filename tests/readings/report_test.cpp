@@ -1,5 +1,5 @@
 // Reports: one file that needs no other, well-formed, with every model in it.
-#include "ashlar/report.h"
+#include "readings/report/report.h"
 
 #include <gtest/gtest.h>
 

@@ -7,11 +7,11 @@
 
 #include "../blueprint/samples.h"
 #include "../ops/support.h"
-#include "ashlar/count.h"
-#include "ashlar/differentiate.h"
 #include "base/error.h"
 #include "kernels/table.h"
 #include "ops/all.h"
+#include "readings/count/count.h"
+#include "transform/differentiate.h"
 
 namespace ashlar::testing {
 namespace {

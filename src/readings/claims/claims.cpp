@@ -1,15 +1,15 @@
 // Claims: their files, the readings they name, and the verdicts.
-#include "ashlar/claims.h"
+#include "readings/claims/claims.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
-#include "ashlar/count.h"
-#include "ashlar/predict.h"
 #include "base/edit_distance.h"
 #include "base/error.h"
 #include "readings/claims/claims_expression.h"
+#include "readings/count/count.h"
+#include "readings/predict/predict.h"
 
 namespace ashlar {
 namespace fs = std::filesystem;

@@ -3,9 +3,9 @@
 
 #include <iterator>
 
-#include "ashlar/claims.h"
 #include "base/units.h"
 #include "figures/svg.h"
+#include "readings/claims/claims.h"
 
 namespace ashlar {
 namespace {

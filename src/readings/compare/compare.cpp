@@ -1,5 +1,5 @@
 // Comparing: words about structure, sizes from counting, speeds from planning, fields from diff.
-#include "ashlar/compare.h"
+#include "readings/compare/compare.h"
 
 #include <algorithm>
 #include <cmath>

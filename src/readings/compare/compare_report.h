@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "ashlar/compare.h"
 #include "figures/plot.h"
+#include "readings/compare/compare.h"
 
 namespace ashlar {
 

@@ -3,13 +3,13 @@
 #include <cmath>
 #include <set>
 
-#include "ashlar/count.h"
-#include "ashlar/differentiate.h"
 #include "base/error.h"
 #include "ops/inputs.h"
 #include "ops/kinds.h"
 #include "ops/state.h"
+#include "readings/count/count.h"
 #include "readings/predict/planned_graph.h"
+#include "transform/differentiate.h"
 
 namespace ashlar {
 namespace {

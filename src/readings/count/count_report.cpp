@@ -4,9 +4,9 @@
 #include <cmath>
 #include <iterator>
 
-#include "ashlar/count.h"
 #include "base/json.h"
 #include "base/units.h"
+#include "readings/count/count.h"
 
 namespace ashlar {
 namespace {

@@ -3,11 +3,11 @@
 #include <map>
 #include <memory>
 
-#include "ashlar/count.h"
 #include "base/error.h"
 #include "blueprint/card.h"
 #include "families/mix_model.h"
 #include "ops/kinds.h"
+#include "readings/count/count.h"
 
 namespace ashlar {
 namespace {

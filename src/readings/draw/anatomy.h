@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "ashlar/count.h"
+#include "readings/count/count.h"
 #include "readings/draw/words.h"
 
 namespace ashlar {

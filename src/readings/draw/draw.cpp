@@ -1,5 +1,5 @@
 // The entry of drawing: formats, and what they share.
-#include "ashlar/draw.h"
+#include "readings/draw/draw.h"
 
 #include <filesystem>
 

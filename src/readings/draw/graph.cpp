@@ -1,5 +1,5 @@
 // Graphs as SVG: columns of nodes, the edges between them, and what crosses from pass to pass.
-#include "ashlar/draw_graph.h"
+#include "readings/draw/draw_graph.h"
 
 #include <fmt/format.h>
 

@@ -8,9 +8,9 @@
 #include <optional>
 #include <set>
 
-#include "ashlar/differentiate.h"
 #include "ops/kinds.h"
 #include "readings/draw/words.h"
+#include "transform/differentiate.h"
 
 namespace ashlar {
 namespace {

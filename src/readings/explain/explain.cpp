@@ -1,5 +1,5 @@
 // Explaining: nodes of the graph in the order in which they are computed, grouped into parts.
-#include "ashlar/explain.h"
+#include "readings/explain/explain.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,6 @@
 #include <map>
 #include <set>
 
-#include "ashlar/count.h"
 #include "base/edit_distance.h"
 #include "base/error.h"
 #include "base/units.h"
@@ -15,6 +14,7 @@
 #include "ops/kinds.h"
 #include "ops/state.h"
 #include "plan/state_plan.h"
+#include "readings/count/count.h"
 #include "readings/draw/anatomy.h"
 #include "readings/explain/explain_words.h"
 

@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <iterator>
 
-#include "ashlar/explain.h"
 #include "base/json.h"
 #include "base/units.h"
+#include "readings/explain/explain.h"
+#include "tensor/format.h"
 
 namespace ashlar {
 namespace {

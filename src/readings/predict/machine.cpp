@@ -4,8 +4,8 @@
 #include <cstdlib>
 
 #include <fmt/format.h>
-#include "ashlar/predict.h"
 #include "base/edit_distance.h"
+#include "readings/predict/predict.h"
 
 #include "base/error.h"
 #include "base/json.h"

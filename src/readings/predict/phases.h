@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "ashlar/predict.h"
 #include "plan/work.h"
 #include "readings/predict/planned_graph.h"
+#include "readings/predict/predict.h"
 
 namespace ashlar {
 

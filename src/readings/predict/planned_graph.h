@@ -7,8 +7,8 @@
 #include <tuple>
 #include <vector>
 
-#include "ashlar/predict.h"
 #include "graph/graph.h"
+#include "readings/predict/predict.h"
 #include "run/engine.h"
 
 namespace ashlar {

@@ -3,12 +3,12 @@
 #include <cmath>
 #include <limits>
 
-#include "ashlar/predict.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "ops/state.h"
 #include "readings/predict/deployment.h"
 #include "readings/predict/phases.h"
+#include "readings/predict/predict.h"
 
 namespace ashlar {
 namespace {

@@ -3,9 +3,9 @@
 
 #include <iterator>
 
-#include "ashlar/predict.h"
 #include "base/json.h"
 #include "base/units.h"
+#include "readings/predict/predict.h"
 
 namespace ashlar {
 namespace {

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "ashlar/predict.h"
 #include "plan/work.h"
+#include "readings/predict/predict.h"
 
 namespace ashlar {
 

@@ -1,5 +1,5 @@
 // Report pages.
-#include "ashlar/report.h"
+#include "readings/report/report.h"
 
 #include <fmt/format.h>
 
@@ -8,12 +8,12 @@
 #include <iterator>
 #include <map>
 
-#include "ashlar/draw.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "figures/page_style.h"
 #include "readings/compare/compare_report.h"
 #include "readings/compare/compare_words.h"
+#include "readings/draw/draw.h"
 #include "readings/report/report_ideas.h"
 
 namespace ashlar {

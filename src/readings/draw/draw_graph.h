@@ -11,8 +11,8 @@
 
 #include <string>
 
-#include "ashlar/draw.h"
 #include "graph/graph.h"
+#include "readings/draw/draw.h"
 
 namespace ashlar {
 

@@ -1,0 +1,14 @@
+// One difference between two blueprints.
+#pragma once
+
+#include <string>
+
+namespace ashlar {
+
+/// Where, and the two values as JSON text ("-" where absent).
+struct Difference {
+  std::string path;  // "blocks[0..4].mixer.attention.window"
+  std::string a, b;
+};
+
+}  // namespace ashlar
