@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "apps/flags.h"
 #include "base/error.h"
 
 namespace ashlar::app {
@@ -14,7 +15,7 @@ Blueprint load_named_blueprint(const std::string& model) {
   load.need_weights = false;
   Model loaded = load_model(model, load);
   for (const std::string& notice : loaded.notices)
-    std::fprintf(stderr, "note: %s\n", notice.c_str());
+    std::fprintf(stderr, "note: %s\n", with_flags(notice).c_str());
   if (loaded.blueprint.name.empty()) {
     std::error_code code;
     std::filesystem::path path(model);

@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "apps/commands.h"
+#include "apps/flags.h"
 #include "apps/interrupt.h"
 #include "apps/sampling_options.h"
 #include "base/error.h"
@@ -97,7 +98,7 @@ class Chat {
         }
       } catch (const Error& e) {
         std::fflush(stdout);
-        std::fprintf(stderr, "%s\n", e.what());
+        std::fprintf(stderr, "%s\n", with_flags(e.what()).c_str());
       }
     }
   }

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "apps/flags.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "hub/cache.h"
@@ -75,7 +76,7 @@ Model load(const ModelOptions& options, bool need_weights) {
   load.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
   Model model = load_model(options.model, load);
   for (const std::string& notice : model.notices)
-    std::fprintf(stderr, "note: %s\n", notice.c_str());
+    std::fprintf(stderr, "note: %s\n", with_flags(notice).c_str());
   return model;
 }
 

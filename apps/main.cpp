@@ -10,8 +10,11 @@
 #include <string>
 
 #include "apps/commands.h"
+#include "apps/describe.h"
+#include "apps/flags.h"
 #include "base/edit_distance.h"
 #include "base/error.h"
+#include "embedded/data.h"
 
 namespace {
 
@@ -63,6 +66,12 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "ashlar " ASHLAR_VERSION);
   app.require_subcommand(1);
   app.get_formatter()->column_width(38);
+  app.add_option_function<std::string>(
+         "--data", [](const std::string& folder) { ashlar::set_data_folder(folder); },
+         "folder with blueprints/, machines/, claims/, cards/ to use instead of those in the "
+         "program "
+         "(default: $ASHLAR_DATA)")
+      ->type_name("DIR");
   add_show(app);
   add_run(app);
   add_chat(app);
@@ -85,6 +94,8 @@ int main(int argc, char** argv) {
   add_gradients(app);
   add_train(app);
   add_fetch(app);
+  add_descriptions(app);
+  set_program(app);
   if (const std::string message = unknown_command(app, argc, argv); !message.empty()) {
     std::fprintf(stderr, "ashlar: %s\n", message.c_str());
     return 2;
@@ -105,7 +116,7 @@ int main(int argc, char** argv) {
     return e.code;
   } catch (const ashlar::Error& e) {
     std::fflush(stdout);
-    std::fprintf(stderr, "ashlar: %s\n", shortened(e.what()).c_str());
+    std::fprintf(stderr, "ashlar: %s\n", shortened(with_flags(e.what())).c_str());
     return code_of(e.kind());
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "ashlar: out of memory: try a smaller model, --context or --weights\n");

@@ -1,12 +1,13 @@
 // Compare: how architectures differ, in words, in numbers, and over context and batch.
 //
-//   const std::vector<ashlar::Blueprint> two = {ashlar::load_blueprint("olmo-2-7b"),
-//                                               ashlar::load_blueprint("qwen3-8b")};
+//   const std::vector<ashlar::Blueprint> two = {ashlar::Blueprint::load("olmo-2-7b"),
+//                                               ashlar::Blueprint::load("qwen3-8b")};
 //   std::cout << ashlar::comparison_text(ashlar::compare(two));
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -77,3 +78,11 @@ std::string comparison_csv(const Comparison& comparison);
 std::string comparison_svg(const Comparison& comparison);
 
 }  // namespace ashlar
+
+namespace ASHLAR_V1 {
+
+/// Throws Error(invalid) for fewer than two blueprints, or options out of range. Any number of
+/// threads may compare at a time.
+Comparison compare(std::span<const Blueprint> blueprints, const CompareOptions& options = {});
+
+}  // namespace ASHLAR_V1

@@ -1,11 +1,11 @@
 // Count: parameters, operations, bytes of weights, state and activations of a blueprint, without
 // any weights.
 //
-//   const ashlar::Blueprint bp = ashlar::load_blueprint("deepseek-v3");
+//   const ashlar::Blueprint bp = ashlar::Blueprint::load("deepseek-v3");
 //   const ashlar::Count c = ashlar::count(bp, {.context = 32768});
 //   c.parameters.active   // 37,552,297,472
 //
-// Every number is a sum over the graph of the blueprint (graph_of): there is no formula of a family
+// Every number is a sum over the graph of the blueprint: there is no formula of a family
 // anywhere. Conventions: docs/counting.md, also in counting_conventions().
 #pragma once
 
@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "ashlar/format.h"
+#include "ashlar/model.h"
 
 namespace ashlar {
 
@@ -134,3 +135,14 @@ std::string count_text(const Count& count);
 std::string_view counting_conventions();
 
 }  // namespace ashlar
+
+namespace ASHLAR_V1 {
+
+/// Counts a blueprint. Throws Error(invalid) for options out of range. Any number of threads may
+/// count at a time.
+Count count(const Blueprint& blueprint, const CountOptions& options = {});
+/// The same with weights in the formats that the model's have; `options.weights` counts where it
+/// has none.
+Count count(const Model& model, const CountOptions& options = {});
+
+}  // namespace ASHLAR_V1

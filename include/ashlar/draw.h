@@ -1,14 +1,17 @@
 // Draw: the architecture of a blueprint as a diagram, for a browser, for Mermaid, for a terminal.
 //
-//   const ashlar::Blueprint bp = ashlar::load_blueprint("gemma-3-27b");
-//   std::string svg = ashlar::draw({&bp, 1});
+//   const ashlar::Blueprint bp = ashlar::Blueprint::load("gemma-3-27b");
+//   std::string svg = ashlar::draw(bp);
 //
 // Everything is read off the blueprint: which parts there are, which layers have which (equal
 // layers are drawn once), where the norms stand relative to the residual stream, and every number.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
+
+#include "ashlar/blueprint.h"
 
 namespace ashlar {
 
@@ -32,3 +35,24 @@ DrawFormat draw_format_of(std::string_view file);
 std::string figure_style();
 
 }  // namespace ashlar
+
+namespace ASHLAR_V1 {
+
+/// One model as SVG, Mermaid or text. Throws Error(invalid). Any number of threads may draw at a
+/// time.
+std::string draw(const Blueprint& blueprint, const DrawOptions& options = {});
+/// Several side by side: what is not the same in all of them is marked. Throws Error(invalid) for
+/// an empty list.
+std::string draw(std::span<const Blueprint> blueprints, const DrawOptions& options = {});
+
+/// Which nodes draw_graph() shows.
+enum class DrawnGraph {
+  forward,
+  training,    // a step of training: forward pass, backward pass, and what is kept for it
+  recomputed,  // the same with each layer computed again from its input
+};
+/// The nodes of the graph, layers that are alike once; `options.tall` does not count.
+std::string draw_graph(const Blueprint& blueprint, DrawnGraph graph = DrawnGraph::forward,
+                       const DrawOptions& options = {});
+
+}  // namespace ASHLAR_V1

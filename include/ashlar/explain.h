@@ -1,14 +1,16 @@
 // Explain: each part of a model with its formula, this model's numbers in it, cost, state, where
 // its weights come from in a checkpoint, and the paper it was published in.
 //
-//   const ashlar::Blueprint bp = ashlar::load_blueprint("deepseek-v3");
+//   const ashlar::Blueprint bp = ashlar::Blueprint::load("deepseek-v3");
 //   std::cout << ashlar::explanation_text(ashlar::explain(bp, "layers.3.attn"));
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "ashlar/blueprint.h"
 #include "ashlar/format.h"
 
 namespace ashlar {
@@ -71,3 +73,14 @@ std::string explanation_text(const Explanation& explanation);
 std::string explanation_json(const Explanation& explanation);
 
 }  // namespace ashlar
+
+namespace ASHLAR_V1 {
+
+/// `scope` is empty (the whole model, equal layers once) or a prefix of the graph's names:
+/// "embedding", "layers.3", "layers.3.attn", "layers.3.attn.q", "final_norm", "logits", "mtp.0".
+/// Throws Error(invalid), listing near scopes, if there is none of that name. Any number of threads
+/// may explain at a time.
+Explanation explain(const Blueprint& blueprint, std::string_view scope = {},
+                    const ExplainOptions& options = {});
+
+}  // namespace ASHLAR_V1

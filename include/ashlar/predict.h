@@ -1,7 +1,7 @@
 // Prediction: does a model fit a machine, how fast is it there, what bounds it. No weights needed.
 //
 //   const ashlar::Machine m = ashlar::load_machine("h100-sxm");
-//   const ashlar::Prediction p = ashlar::predict(ashlar::load_blueprint("kimi-k2"), m);
+//   const ashlar::Prediction p = ashlar::predict(ashlar::Blueprint::load("kimi-k2"), m);
 //   p.decode.limit.tokens_per_second
 //
 // Two speeds are predicted. At the machine's limit every step takes the longer of reading its bytes
@@ -100,7 +100,6 @@ struct Machine {
 /// The machine of that name in the library, or of a file. Throws Error(io) that lists the names.
 Machine load_machine(const std::string& name_or_file);
 std::vector<std::string> machine_names();
-std::filesystem::path machine_folder();  // $ASHLAR_MACHINES, or beside the blueprints
 std::string machine_json(const Machine& machine);
 Machine machine_from_json(std::string_view text, std::string_view where);  // throws Error
 /// Where `ashlar probe` keeps what it measured: $XDG_CACHE_HOME/ashlar/machine.json.
@@ -216,3 +215,19 @@ std::string prediction_json(const Prediction& prediction);
 std::string prediction_text(const Prediction& prediction);
 
 }  // namespace ashlar
+
+namespace ASHLAR_V1 {
+
+/// Predicts. Throws Error(invalid) for options out of range. Any number of threads may predict at a
+/// time.
+Prediction predict(const Blueprint& blueprint, const Machine& machine,
+                   const PredictOptions& options = {});
+/// The same with weights in the formats that the model's have; `options.weights` counts where it
+/// has none.
+Prediction predict(const Model& model, const Machine& machine, const PredictOptions& options = {});
+
+/// The machine that this runs on: as `ashlar probe` measured it, else limits measured now, in about
+/// a second of all cores.
+Machine this_machine();
+
+}  // namespace ASHLAR_V1

@@ -1,7 +1,8 @@
 // Readings: what a blueprint tells without any weights, all in one header: counts, plans, claims,
-// drawings, explanations, differences, derivatives.
+// drawings, explanations, differences, pages.
 #pragma once
 
+#include "ashlar/claims.h"
 #include "ashlar/compare.h"
 #include "ashlar/count.h"
 #include "ashlar/draw.h"

@@ -2,10 +2,12 @@
 // structure says.
 //
 //   std::vector<ashlar::Blueprint> models;
-//   for (const std::string& name : ashlar::report_models()) models.push_back(load_blueprint(name));
-//   write_file("report.html", ashlar::report(models));
+//   for (const std::string& name : ashlar::report_models())
+//     models.push_back(ashlar::Blueprint::load(name));
+//   std::ofstream("report.html") << ashlar::report(models);
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,3 +27,11 @@ struct ReportOptions {
 std::vector<std::string> report_models();
 
 }  // namespace ashlar
+
+namespace ASHLAR_V1 {
+
+/// HTML of the page: no other file, script or address is needed to show it. Throws Error(invalid)
+/// for an empty list, for one model where a comparison is asked for, and as compare() does.
+std::string report(std::span<const Blueprint> blueprints, const ReportOptions& options = {});
+
+}  // namespace ASHLAR_V1

@@ -1,15 +1,14 @@
-// Checks, folding of equal layers, and where blueprint files lie.
+// Checks, folding of equal layers, and loading by name.
 #include "blueprint/blueprint.h"
-
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
+#include <filesystem>
 
 #include "base/edit_distance.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "embedded/data.h"
 
 namespace ashlar {
 namespace {
@@ -190,47 +189,25 @@ std::vector<Fold> fold(const std::vector<Block>& blocks) {
   return fold_range(blocks, 0, blocks.size(), false);
 }
 
-std::filesystem::path blueprint_folder() {
-  namespace fs = std::filesystem;
-  if (const char* folder = std::getenv("ASHLAR_BLUEPRINTS")) return folder;
-  std::error_code code;
-  fs::path program = fs::read_symlink("/proc/self/exe", code);
-  for (fs::path up = program.parent_path(); !code && up.has_relative_path();
-       up = up.parent_path()) {
-    if (fs::exists(up / "blueprints" / "qwen3-0.6b.json", code)) return up / "blueprints";
-    if (fs::exists(up / "share" / "ashlar" / "blueprints", code))
-      return up / "share" / "ashlar" / "blueprints";
-  }
-  return "blueprints";
-}
-
-std::vector<std::string> blueprint_names() {
-  std::vector<std::string> names;
-  std::error_code code;
-  for (const auto& entry : std::filesystem::directory_iterator(blueprint_folder(), code)) {
-    if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
+std::vector<std::string> blueprint_names() { return data_names("blueprints"); }
 
 Blueprint load_blueprint(const std::string& name_or_file) {
-  std::filesystem::path file = name_or_file;
+  const std::filesystem::path file = name_or_file;
   std::error_code code;
-  if (!std::filesystem::is_regular_file(file, code))
-    file = blueprint_folder() / (name_or_file + ".json");
-  if (name_or_file.find('/') != std::string::npos ||
-      !std::filesystem::is_regular_file(file, code)) {
-    if (!std::filesystem::is_regular_file(name_or_file, code)) {
-      std::string near;
-      for (const std::string& name : nearest(name_or_file, blueprint_names(), 5))
-        near += (near.empty() ? "" : ", ") + name;
-      fail(ErrorKind::io, "{}: no such file and no blueprint of that name; near names: {}",
-           name_or_file, near.empty() ? "none found" : near);
-    }
-    file = name_or_file;
+  std::optional<DataFile> data;
+  if (std::filesystem::is_regular_file(file, code)) {
+    data = {read_file(file, size_t{1} << 24), name_or_file};
+  } else {
+    data = find_data("blueprints", name_or_file);
   }
-  Blueprint bp = blueprint_from_json(read_file(file, size_t{1} << 24), file.string());
+  if (!data) {
+    std::string near;
+    for (const std::string& name : nearest(name_or_file, blueprint_names(), 5))
+      near += (near.empty() ? "" : ", ") + name;
+    fail(ErrorKind::io, "{}: no such file and no blueprint of that name; near names: {}",
+         name_or_file, near.empty() ? "none found" : near);
+  }
+  Blueprint bp = blueprint_from_json(data->text, data->where);
   if (bp.name.empty()) bp.name = file.stem().string();
   return bp;
 }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -121,12 +120,11 @@ Graph mtp_layer_of(const Blueprint& blueprint, size_t layer = 0);
 std::string to_json(const Blueprint& blueprint);
 Blueprint blueprint_from_json(std::string_view text, std::string_view where);  // throws Error
 
-/// A blueprint file, or the released model of that name from the blueprint folder. Throws Error(io)
+/// A blueprint file, or the released model of that name compiled in. Throws Error(io)
 /// that lists near names.
 Blueprint load_blueprint(const std::string& name_or_file);
+/// Names of released models (embedded/data.h: where they are read from).
 std::vector<std::string> blueprint_names();
-std::filesystem::path
-blueprint_folder();  // $ASHLAR_BLUEPRINTS, or beside the program, or of the source tree
 
 /// Runs of equal layers and of repeating patterns, found by looking: what JSON and drawings fold.
 struct Fold {

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "blueprint/blueprint.h"
+#include "embedded/data.h"
 
 namespace ashlar {
 namespace {
@@ -16,20 +16,22 @@ using Cards = std::map<std::string, Card, std::less<>>;
 
 Cards read_cards() {
   const char* other = std::getenv("ASHLAR_CARDS");
-  const std::filesystem::path file =
-      other != nullptr ? std::filesystem::path(other)
-                       : blueprint_folder().parent_path() / "cards" / "models.json";
-  std::error_code code;
-  if (!std::filesystem::is_regular_file(file, code)) return {};
-  const Json json = parse_json(read_file(file, size_t{1} << 24), file.string());
-  if (!json.is_object()) fail(ErrorKind::format, "{}: expected an object", file.string());
+  std::optional<DataFile> file;
+  if (other == nullptr) {
+    file = find_data("cards", "models");
+  } else if (std::error_code code; std::filesystem::is_regular_file(other, code)) {
+    file = {read_file(other, size_t{1} << 24), other};
+  }
+  if (!file) return {};
+  const Json json = parse_json(file->text, file->where);
+  if (!json.is_object()) fail(ErrorKind::format, "{}: expected an object", file->where);
   Cards cards;
   for (const auto& [name, fields] : json.items()) {
     Card& card = cards[name];
     const auto read = [&](const char* key, std::string& value) {
       const auto it = fields.is_object() ? fields.find(key) : fields.end();
       if (it == fields.end() || !it->is_string())
-        fail(ErrorKind::format, "{}: {}.{}: expected a string", file.string(), name, key);
+        fail(ErrorKind::format, "{}: {}.{}: expected a string", file->where, name, key);
       value = it->get<std::string>();
     };
     read("organisation", card.organisation);

@@ -1,45 +1,16 @@
 // Generation: one sequence, token by token, until something ends it.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
+#include "ashlar/generate.h"
 #include "model/model.h"
 #include "run/engine.h"
 #include "run/sampler.h"
 
 namespace ashlar {
-
-struct GenerateOptions {
-  int64_t max_tokens = 256;
-  SamplingOptions sampling;
-  std::vector<std::string> stop;      // text that ends the generation; it is not part of the result
-  bool ignore_end = false;            // goes on after end tokens
-  std::function<bool()> interrupted;  // asked between chunks of the prompt and between tokens
-};
-
-enum class StopReason { end_token, stop_text, max_tokens, context_full, interrupted };
-std::string_view to_string(StopReason reason);
-
-struct Generation {
-  std::vector<TokenId> ids;  // an end token that stopped it stands last
-  std::string text;          // of ids, without special tokens; cut before a stop text
-  StopReason stop = StopReason::max_tokens;
-  int64_t prompt_tokens = 0;     // of the whole prompt
-  int64_t evaluated_tokens = 0;  // of them, not remembered from before
-  double prefill_seconds = 0;    // of the evaluated ones, to the first token's logits
-  double decode_seconds = 0;     // of all further tokens
-  double prefill_tokens_per_second() const;
-  double decode_tokens_per_second() const;
-};
-
-/// Called after each token with the text that no later token can change (it may be empty); false
-/// ends the generation.
-using OnText = std::function<bool(std::string_view text)>;
 
 /// Holds one sequence of an engine. A prompt that begins like what the sequence already holds (a
 /// chat's next turn) is evaluated from where it differs.

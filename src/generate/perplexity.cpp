@@ -25,11 +25,11 @@ Perplexity perplexity(Engine& engine, std::span<const TokenId> ids, int64_t wind
                       std::optional<TokenId> bos,
                       const std::function<void(int64_t, int64_t)>& progress) {
   if (window < 4)
-    fail(ErrorKind::invalid, "--context: expected at least 4 tokens, found {}", window);
+    fail(ErrorKind::invalid, "`window`: expected at least 4 tokens, found {}", window);
   const int64_t windows = static_cast<int64_t>(ids.size()) / window, first = window / 2;
   if (windows == 0) {
     fail(ErrorKind::invalid,
-         "the text has {} tokens, a window needs {}: give a longer text or a smaller --context",
+         "the text has {} tokens, a window needs {}: give a longer text or a smaller `window`",
          ids.size(), window);
   }
   const auto vocab = static_cast<size_t>(engine.vocab());

@@ -148,7 +148,7 @@ void fail_no_model(const fs::path& folder) {
     const Json adapter = read_regular_json(folder / "adapter_config.json");
     const std::string base = text_at(adapter, "base_model_name_or_path");
     fail(ErrorKind::unsupported,
-         "{}: is an adapter ({}){}{}, not a model: name the base model, with --adapter {}", where,
+         "{}: is an adapter ({}){}{}, not a model: name the base model, with `adapter` {}", where,
          text_at(adapter, "peft_type").empty() ? "LoRA" : text_at(adapter, "peft_type"),
          base.empty() ? "" : " of ", base, where);
   }

@@ -96,7 +96,7 @@ void load_folder(const fs::path& folder, const LoadOptions& options, Model* mode
                                            options.adapter, adapted->changed()));
     } else if (fs::exists(folder / "adapter_config.json", code)) {
       model->notices.push_back(
-          fmt::format("{0}: an adapter lies beside the model and is not applied; --adapter {0} "
+          fmt::format("{0}: an adapter lies beside the model and is not applied; `adapter` {0} "
                       "applies it",
                       folder.string()));
     }
@@ -143,11 +143,11 @@ void load_gguf(const fs::path& path, const LoadOptions& options, Model* model) {
 void load_named(const std::string& name, const LoadOptions& options, Model* model) {
   model->blueprint = load_blueprint(name);
   if (!options.random && options.need_weights) {
-    fail(
-        ErrorKind::invalid,
-        "{}: is a blueprint and has no weights; --random SEED makes some up, or name a folder or a "
-        ".gguf file",
-        name);
+    fail(ErrorKind::invalid,
+         "{}: is a blueprint and has no weights; `random`, a seed, makes some up, or name a folder "
+         "or a "
+         ".gguf file",
+         name);
   }
   model->graph = graph_of(model->blueprint);
   if (options.random) make_up(model, options);
@@ -160,13 +160,13 @@ Model load_model(const std::string& name, const LoadOptions& options) {
       name, {.weights = options.need_weights && !options.random, .progress = options.fetching});
   if (!options.weights.empty() && !options.random) {
     fail(ErrorKind::invalid,
-         "--weights {}: goes with --random; weights of files stay in their format (ashlar convert "
+         "`weights` {}: goes with `random`; weights of files stay in their format (ashlar convert "
          "changes it)",
          options.weights);
   }
   if (!options.adapter.empty() && (source.kind != ModelSource::Kind::folder || options.random)) {
     fail(ErrorKind::unsupported,
-         "--adapter {}: is applied to the safetensors of a Hugging Face folder", options.adapter);
+         "`adapter` {}: is applied to the safetensors of a Hugging Face folder", options.adapter);
   }
   Model model;
   model.source = name;

@@ -4,12 +4,12 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "ashlar/model.h"
 #include "base/json.h"
 #include "blueprint/blueprint.h"
 #include "families/names.h"
@@ -18,24 +18,8 @@
 
 namespace ashlar {
 
-struct LoadOptions {
-  std::optional<uint64_t> random;  // --random SEED: weights of the right shapes and scale
-  std::string weights;             // of random weights: a format or mix (default f32)
-  std::string adapter;             // folder of a LoRA adapter that is added to the weights
-  std::function<void(int64_t done, int64_t total)> progress;  // bytes of weights read or made up
-  /// Bytes of a file that comes from the hub, for models named org/name.
-  std::function<void(const std::string& file, int64_t done, int64_t total)> fetching;
-  bool need_weights = true;  // false: blueprint and text only (tokenize, render, show, count)
-};
-
-/// Where one parameter came from, for `show` and errors.
-struct WeightSource {
-  std::string parameter;  // "layers.0.attn.q"
-  std::string tensors;    // "model.layers.0.self_attn.q_proj.weight (model.safetensors)"
-};
-
-/// The same for programs: where and how a parameter lies in the files, so that what belongs to it
-/// can be written under the same names (gradients).
+/// Where and how a parameter lies in the files, so that what belongs to it can be written under the
+/// same names (gradients). In words: WeightSource.
 struct Placement {
   std::string parameter;
   Source source;                     // `transposed` as found

@@ -159,7 +159,7 @@ struct Engine::Impl {
       if (end > options.context) {
         fail(ErrorKind::resource,
              "the sequence holds {} tokens and {} more exceed the context of {}: choose a larger "
-             "--context",
+             "`context`",
              state.length(run.sequence), run.tokens.size(), options.context);
       }
       if (plan.positions > 0 && end > plan.positions) {
@@ -342,6 +342,15 @@ std::span<const float> Engine::output(std::string_view name, GraphId graph) cons
   for (size_t i = 0; i < g.plan.outputs.size(); ++i)
     if (g.plan.outputs[i].name == name) return g.output(i, g.given_rows);
   fail(ErrorKind::invalid, "engine: graph {} has no output {}", graph, name);
+}
+
+std::vector<float> Engine::take_rows(GraphId graph) {
+  Lowered& g = impl_->at(graph);
+  std::vector<float> rows = std::move(g.outputs[0]);
+  rows.resize(static_cast<size_t>(g.given_rows * g.plan.outputs[0].width));
+  g.outputs[0].clear();
+  g.given_rows = 0;
+  return rows;
 }
 
 std::string Engine::first_not_finite(std::span<const TokenId> tokens) {

@@ -94,6 +94,9 @@ class Engine {
                               const std::function<bool()>& interrupted = {}, GraphId graph = 0);
   /// Rows of another output that the last step of the graph gave, by its name in Graph::outputs.
   std::span<const float> output(std::string_view name, GraphId graph = 0) const;
+  /// The rows that step() returned last, given away; the engine makes room for others when it needs
+  /// it.
+  std::vector<float> take_rows(GraphId graph = 0);
 
   /// Evaluates `tokens` in a sequence of its own and names the step of the plan that makes the
   /// first number that is not finite ("layers.3.ffn.down"); empty if none does, or no sequence is

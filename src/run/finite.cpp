@@ -108,7 +108,7 @@ void fail_not_finite(Engine& engine, std::span<const TokenId> tokens) {
   }
   fail(ErrorKind::invalid,
        "the logits after {} tokens are not numbers (NaN or infinite): {}; `ashlar verify` checks "
-       "the model, and --activations f32 or --state bf16 has more range",
+       "the model, and `f32_activations` or `state` bf16 has more range",
        tokens.size(), at);
 }
 

@@ -69,7 +69,7 @@ StatePool::StatePool(const std::vector<StatePlan>& states, Format format, const 
   if (!fits) {
     fail(ErrorKind::resource,
          "the state of {} sequences of {} tokens does not fit into memory: choose a smaller "
-         "--context",
+         "`context`",
          room.sequences, room.context);
   }
   for (size_t i = 0; i < groups_.size(); ++i) {

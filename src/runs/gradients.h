@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -16,14 +15,6 @@
 #include "tensor/tensor.h"
 
 namespace ashlar {
-
-struct GradientOptions {
-  int threads = 0;                // 0: one per core
-  std::string kernels;            // name of a table (kernels/table.h); empty: the best of this CPU
-  bool recompute_layers = false;  // less memory for activations, a third more time
-  bool float32_sums = false;      // twice as fast, less exact (train/executor.h)
-  std::function<void(int64_t done, int64_t total)> progress;  // of the step's operations
-};
 
 struct Gradients {
   double loss = 0;  // mean next-token cross-entropy, in nats

@@ -126,7 +126,7 @@ class ModelRun : public TrainingRun {
     std::error_code code;
     if (fs::exists(folder_ / "run.json", code)) {
       fail(ErrorKind::invalid,
-           "{}: holds a run already: --resume goes on with it, --out FOLDER begins another",
+           "{}: holds a run already: `resume` goes on with it, another `out` begins another",
            folder_.string());
     }
     fs::create_directories(folder_ / "checkpoints", code);

@@ -156,7 +156,7 @@ RunStart read_start(const TrainingRequest& request) {
   if (file.data.tokens.empty())
     fail(ErrorKind::unsupported, "data.folder: is not read yet: write data.tokens");
   if (file.out.empty()) {
-    fail(ErrorKind::invalid, "out: is missing: the folder of the run (--out FOLDER)");
+    fail(ErrorKind::invalid, "out: is missing: the folder of the run (`out`)");
   }
   file.out = fs::absolute(file.out).lexically_normal().string();
 

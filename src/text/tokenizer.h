@@ -10,15 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "ashlar/tokens.h"
+
 namespace ashlar {
-
-using TokenId = int32_t;
-
-struct EncodeOptions {
-  bool add_special = true;    // BOS and EOS as the file's post-processor says
-  bool parse_special = true;  // special tokens written in the text are recognised; if false, text
-                              // can never become a control token (markers such as <think> included)
-};
 
 /// The vocabulary as GGUF metadata holds it (keys `tokenizer.ggml.*`).
 struct GgufTokenizerData {

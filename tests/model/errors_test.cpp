@@ -99,10 +99,10 @@ TEST(LoadErrors, NothingThere) {
   expect_contains(error_of([&] { load_model("qwen3-0.6"); }).what(), "qwen3-0.6b");
   const Error bare = error_of([&] { load_model("qwen3-0.6b"); });
   EXPECT_EQ(bare.kind(), ErrorKind::invalid);
-  expect_contains(bare.what(), "--random");
+  expect_contains(bare.what(), "`random`");
   expect_contains(
       error_of([&] { load_model(golden(kPlain).string(), {.weights = "q8_0"}); }).what(),
-      "--random");
+      "`random`");
 }
 
 TEST(LoadErrors, RandomWeightsThatNoMemoryHolds) {

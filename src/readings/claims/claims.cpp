@@ -7,6 +7,7 @@
 
 #include "base/edit_distance.h"
 #include "base/error.h"
+#include "embedded/data.h"
 #include "readings/claims/claims_expression.h"
 #include "readings/count/count.h"
 #include "readings/predict/predict.h"
@@ -170,16 +171,15 @@ Json rounded(const Json& value) {
 }
 
 Json load_claim(const std::string& id) {
-  const fs::path file = claim_folder() / (id + ".json");
-  std::error_code code;
-  if (id.find('/') != std::string::npos || id == "measured" || !fs::is_regular_file(file, code)) {
+  const auto file = id == "measured" ? std::nullopt : find_data("claims", id);
+  if (!file) {
     std::string near;
     for (const std::string& name : nearest(id, claim_ids(), 3))
       near += (near.empty() ? "" : ", ") + name;
     fail(ErrorKind::invalid, "claim {}: unknown; near ids: {}", id,
          near.empty() ? "none found" : near);
   }
-  return read_json(file);
+  return parse_json(file->text, file->where);
 }
 
 Claim settle(const std::string& id) {
@@ -225,19 +225,9 @@ fs::path cache_file() { return probed_machine_file().parent_path() / "measured.j
 
 }  // namespace
 
-fs::path claim_folder() {
-  if (const char* folder = std::getenv("ASHLAR_CLAIMS")) return folder;
-  return blueprint_folder().parent_path() / "claims";
-}
-
 std::vector<std::string> claim_ids() {
-  std::vector<std::string> ids;
-  std::error_code code;
-  for (const auto& entry : fs::directory_iterator(claim_folder(), code)) {
-    if (entry.path().extension() == ".json" && entry.path().stem() != "measured")
-      ids.push_back(entry.path().stem().string());
-  }
-  std::sort(ids.begin(), ids.end());
+  std::vector<std::string> ids = data_names("claims");
+  std::erase(ids, "measured");
   return ids;
 }
 
@@ -268,12 +258,13 @@ fs::path measurements_file() { return cache_file(); }
 
 std::vector<Measurement> stored_measurements() {
   std::error_code code;
-  fs::path file = cache_file();
-  if (!fs::is_regular_file(file, code)) file = claim_folder() / "measured.json";
-  if (!fs::is_regular_file(file, code)) return {};
+  auto file = find_data("claims", "measured");
+  if (fs::is_regular_file(cache_file(), code))
+    file = {read_file(cache_file(), size_t{1} << 24), cache_file().string()};
+  if (!file) return {};
   std::vector<Measurement> all;
-  for (const Json& j : read_json(file)) {
-    const std::string where = file.string();
+  for (const Json& j : parse_json(file->text, file->where)) {
+    const std::string& where = file->where;
     Measurement m{.model = text_of(j, "model", where),
                   .weights = text_of(j, "weights", where),
                   .machine = text_of(j, "machine", where),

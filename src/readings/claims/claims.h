@@ -33,7 +33,6 @@ struct Measurement {
 };
 
 std::vector<std::string> claim_ids();
-std::filesystem::path claim_folder();  // $ASHLAR_CLAIMS, or beside the blueprints
 
 /// The claims of these ids, all for none. Throws Error(invalid) for an unknown id, Error(format)
 /// for a file that is wrong.

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "embedded/data.h"
 
 namespace ashlar {
 namespace fs = std::filesystem;
@@ -54,20 +55,7 @@ double Machine::usable_bytes() const {
   return std::max(0.0, memory_bytes - reserve);
 }
 
-fs::path machine_folder() {
-  if (const char* folder = std::getenv("ASHLAR_MACHINES")) return folder;
-  return blueprint_folder().parent_path() / "machines";
-}
-
-std::vector<std::string> machine_names() {
-  std::vector<std::string> names;
-  std::error_code code;
-  for (const auto& entry : fs::directory_iterator(machine_folder(), code)) {
-    if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
+std::vector<std::string> machine_names() { return data_names("machines"); }
 
 fs::path probed_machine_file() {
   const char* cache = std::getenv("XDG_CACHE_HOME");
@@ -80,17 +68,20 @@ fs::path probed_machine_file() {
 
 Machine load_machine(const std::string& name_or_file) {
   std::error_code code;
-  fs::path file = name_or_file;
-  if (name_or_file.find('/') == std::string::npos && !fs::is_regular_file(file, code))
-    file = machine_folder() / (name_or_file + ".json");
-  if (!fs::is_regular_file(file, code)) {
+  std::optional<DataFile> file;
+  if (fs::is_regular_file(name_or_file, code)) {
+    file = {read_file(name_or_file, size_t{1} << 22), name_or_file};
+  } else {
+    file = find_data("machines", name_or_file);
+  }
+  if (!file) {
     std::string known;
     for (const std::string& name : machine_names()) known += (known.empty() ? "" : ", ") + name;
     fail(ErrorKind::io, "machine {}: no such file and no machine of that name; known: {}",
          name_or_file, known.empty() ? "none" : known);
   }
-  Machine machine = machine_from_json(read_file(file, size_t{1} << 22), file.string());
-  if (machine.name.empty()) machine.name = file.stem().string();
+  Machine machine = machine_from_json(file->text, file->where);
+  if (machine.name.empty()) machine.name = fs::path(name_or_file).stem().string();
   return machine;
 }
 

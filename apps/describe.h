@@ -1,0 +1,32 @@
+// The program's own description in other forms, made from what its commands declare: manual pages
+// and completions for shells. Hidden options, for packages (docs/install.md).
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+#include <vector>
+
+namespace ashlar::app {
+
+/// --man DIR and --completions SHELL.
+void add_descriptions(CLI::App& app);
+
+/// The manual page of the program, or of one of its commands, in roff.
+std::string manual_page(const CLI::App& app, const CLI::App* command);
+
+/// `shell` is bash, zsh or fish.
+std::string completions(const CLI::App& app, const std::string& shell);
+
+/// An option or positional as a person sees it.
+struct Described {
+  std::vector<std::string> flags;   // "-o", "--output"; empty: positional
+  std::string value;                // "F", "N"; empty: takes none
+  std::vector<std::string> values;  // the only ones it takes; empty: any
+  std::string about;
+};
+/// What a command declares, without hidden options.
+std::vector<Described> described(const CLI::App& command);
+std::vector<const CLI::App*> commands_of(const CLI::App& app);
+
+}  // namespace ashlar::app

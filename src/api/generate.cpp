@@ -1,0 +1,245 @@
+// Public generation: streams that share the steps of an engine.
+#include "ashlar/generate.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "api/data.h"
+#include "base/error.h"
+#include "generate/continuation.h"
+#include "generate/generator.h"
+#include "run/finite.h"
+
+namespace ashlar::v1 {
+namespace {
+
+constexpr size_t kPart = 512;  // tokens of a prompt in a step that others share
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+}  // namespace
+
+struct Sampler::Impl {
+  ashlar::Sampler sampler;
+};
+Sampler::Sampler(const SamplingOptions& options)
+    : impl_(std::make_unique<Impl>(Impl{ashlar::Sampler(options)})) {}
+Sampler::~Sampler() = default;
+Sampler::Sampler(Sampler&&) noexcept = default;
+Sampler& Sampler::operator=(Sampler&&) noexcept = default;
+TokenId Sampler::next(std::span<const float> logits, std::span<const TokenId> history,
+                      int64_t generated) {
+  return impl_->sampler.next(logits, history, generated);
+}
+
+/// What a stream has to evaluate is `tokens` from `begin` on: the rest of its prompt, later the
+/// token chosen last.
+struct Stream::Impl {
+  ashlar::Engine& engine;
+  Continuation continuation;
+  std::function<bool()> interrupted;
+  std::vector<TokenId> tokens;  // all of the sequence
+  size_t begin = 0;             // how many of them it holds
+  bool open = false;
+  SequenceId sequence = 0;
+
+  Impl(Engine& of, std::span<const TokenId> prompt, const GenerateOptions& options,
+       std::optional<SequenceId> taken)
+      : engine(of.impl().engine),
+        continuation(of.model().data()->model.tokenizer.get(), of.model().end_tokens(), prompt,
+                     options),
+        interrupted(options.interrupted),
+        tokens(prompt.begin(), prompt.end()) {
+    if (prompt.empty())
+      fail(ErrorKind::invalid,
+           "the prompt has no tokens: give some text (this tokenizer adds no beginning-of-text "
+           "token)");
+    if (taken) {
+      const int64_t held = engine.length(*taken);
+      if (held >= static_cast<int64_t>(prompt.size()))
+        fail(ErrorKind::invalid, "sequence {} holds {} tokens: expected fewer than the prompt's {}",
+             *taken, held, prompt.size());
+      begin = static_cast<size_t>(held);
+      sequence = *taken;
+    } else {
+      const auto made = engine.open();
+      if (!made)
+        fail(ErrorKind::resource, "the engine has no free sequence: choose more `sequences`");
+      sequence = *made;
+    }
+    open = true;
+    continuation.result().prompt_tokens = static_cast<int64_t>(prompt.size());
+    if (continuation.ended()) close();
+  }
+  ~Impl() { close(); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  bool ended() const { return continuation.ended(); }
+  void close() {
+    if (open) engine.close(sequence);
+    open = false;
+  }
+  /// Ends it and gives the text that was held back.
+  std::string end(StopReason reason) {
+    continuation.end(reason);
+    close();
+    return continuation.finish().value_or("");
+  }
+  std::span<const TokenId> pending() const { return std::span(tokens).subspan(begin); }
+
+  /// Its sequence holds so many tokens now, after a step of so many seconds.
+  void evaluated(int64_t length, double seconds = 0) {
+    Generation& result = continuation.result();
+    (result.ids.empty() ? result.prefill_seconds : result.decode_seconds) += seconds;
+    if (result.ids.empty()) result.evaluated_tokens += length - static_cast<int64_t>(begin);
+    begin = static_cast<size_t>(length);
+  }
+
+  /// With all tokens evaluated: the text of the one that the logits choose.
+  std::string accept(std::span<const float> logits) {
+    if (!all_finite(logits)) {
+      continuation.end(StopReason::interrupted);
+      close();
+      fail_not_finite(engine, tokens);
+    }
+    std::string text = continuation.accept(logits);
+    const Generation& result = continuation.result();
+    tokens.push_back(result.ids.back());
+    if (continuation.ended()) return text + end(result.stop);
+    if (static_cast<int64_t>(begin) == engine.context())
+      return text + end(StopReason::context_full);
+    return text;
+  }
+};
+
+Stream::Stream(Engine& engine, std::span<const TokenId> prompt, const GenerateOptions& options,
+               std::optional<SequenceId> sequence)
+    : impl_(std::make_unique<Impl>(engine, prompt, options, sequence)) {}
+Stream::~Stream() = default;
+Stream::Stream(Stream&&) noexcept = default;
+Stream& Stream::operator=(Stream&&) noexcept = default;
+
+std::optional<std::string> Stream::next() {
+  Stream* const self = this;
+  return advance({&self, 1})[0];
+}
+
+std::vector<std::optional<std::string>> Stream::advance(std::span<Stream* const> streams) {
+  std::vector<std::optional<std::string>> texts(streams.size());
+  std::vector<Impl*> going;
+  std::vector<size_t> index;  // of them in `streams`
+  for (size_t i = 0; i < streams.size(); ++i) {
+    Impl* s = streams[i]->impl_.get();
+    if (s->ended()) continue;
+    if (!going.empty() && &s->engine != &going[0]->engine)
+      fail(ErrorKind::invalid, "the streams belong to several engines");
+    if (s->interrupted && s->interrupted()) {
+      texts[i] = s->end(StopReason::interrupted);
+      continue;
+    }
+    going.push_back(s);
+    index.push_back(i);
+  }
+  if (going.empty()) return texts;
+  // One alone may be interrupted between chunks of its prompt. Where there are others, a long
+  // prompt takes several steps, so that nobody waits for it.
+  const size_t most = going.size() > 1 ? kPart : SIZE_MAX;
+  std::vector<ashlar::Run> runs;
+  for (const Impl* s : going) {
+    const auto all = s->pending(), part = all.first(std::min(all.size(), most));
+    runs.push_back(
+        {s->sequence, part,
+         part.size() == all.size() ? ashlar::Run::Logits::last : ashlar::Run::Logits::none});
+  }
+  ashlar::Engine& engine = going[0]->engine;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto logits =
+      engine.step(runs, going.size() == 1 ? going[0]->interrupted : std::function<bool()>());
+  const double seconds = seconds_since(begin);
+  if (going.size() == 1 && logits.empty()) {
+    going[0]->evaluated(engine.length(going[0]->sequence));
+    texts[index[0]] = going[0]->end(StopReason::interrupted);
+    return texts;
+  }
+  // Copied: a stream whose logits are not finite evaluates its tokens again to say where.
+  const std::vector<float> rows(logits.begin(), logits.end());
+  const auto vocab = static_cast<size_t>(engine.vocab());
+  std::optional<Error> failed;
+  size_t row = 0;
+  for (size_t i = 0; i < going.size(); ++i) {
+    going[i]->evaluated(engine.length(going[i]->sequence), seconds);
+    if (runs[i].logits == ashlar::Run::Logits::none) {
+      texts[index[i]] = "";
+      continue;
+    }
+    try {
+      texts[index[i]] = going[i]->accept(std::span(rows).subspan(row++ * vocab, vocab));
+    } catch (const Error& e) {
+      if (!failed) failed = e;
+    }
+  }
+  if (failed) throw Error(*failed);
+  return texts;
+}
+
+bool Stream::ended() const { return impl_->ended(); }
+void Stream::cancel() {
+  if (!impl_->ended()) impl_->end(StopReason::interrupted);
+}
+const Generation& Stream::result() const { return impl_->continuation.result(); }
+SequenceId Stream::sequence() const { return impl_->sequence; }
+
+Generation generate(Engine& engine, std::span<const TokenId> prompt, const GenerateOptions& options,
+                    const OnText& on_text) {
+  return Generator(engine).generate(prompt, options, on_text);
+}
+
+std::vector<Generation> generate(Engine& engine, std::span<const std::vector<TokenId>> prompts,
+                                 const GenerateOptions& options) {
+  std::vector<Generation> results(prompts.size());
+  struct Running {
+    size_t index;
+    Stream stream;
+  };
+  std::vector<Running> running;
+  size_t next = 0;
+  while (next < prompts.size() || !running.empty()) {
+    for (; next < prompts.size(); ++next) {
+      // With one running, a full engine only means that the others wait.
+      if (!running.empty()) {
+        const auto free = engine.open();
+        if (!free) break;
+        engine.close(*free);
+      }
+      running.push_back({next, Stream(engine, prompts[next], options)});
+    }
+    std::vector<Stream*> streams;
+    for (Running& r : running) streams.push_back(&r.stream);
+    Stream::advance(streams);
+    std::erase_if(running, [&](Running& r) {
+      if (!r.stream.ended()) return false;
+      results[r.index] = r.stream.result();
+      return true;
+    });
+  }
+  return results;
+}
+
+struct Generator::Impl {
+  ashlar::Generator generator;
+};
+Generator::Generator(Engine& engine)
+    : impl_(new Impl{ashlar::Generator(engine.impl().engine,
+                                       engine.model().data()->model.tokenizer.get(),
+                                       engine.model().end_tokens())}) {}
+Generator::~Generator() = default;
+Generator::Generator(Generator&&) noexcept = default;
+Generation Generator::generate(std::span<const TokenId> prompt, const GenerateOptions& options,
+                               const OnText& on_text) {
+  return impl_->generator.generate(prompt, options, on_text);
+}
+
+}  // namespace ashlar::v1

@@ -1,0 +1,104 @@
+// Sampling, decoding and stop texts of one sequence.
+#include "generate/continuation.h"
+
+#include <algorithm>
+
+namespace ashlar {
+
+std::string StopTexts::push(std::string_view text, bool& stopped) {
+  held_ += text;
+  size_t cut = std::string::npos;
+  for (const std::string& stop : texts_) {
+    if (!stop.empty()) cut = std::min(cut, held_.find(stop));
+  }
+  if (cut != std::string::npos) {
+    stopped = true;
+    std::string out = held_.substr(0, cut);
+    held_.clear();
+    return out;
+  }
+  size_t keep = 0;
+  for (const std::string& stop : texts_) keep = std::max(keep, overlap(stop));
+  std::string out = held_.substr(0, held_.size() - keep);
+  held_.erase(0, out.size());
+  return out;
+}
+
+/// Length of the longest end of the held text that begins `stop`.
+size_t StopTexts::overlap(const std::string& stop) const {
+  size_t n = std::min(held_.size(), stop.empty() ? 0 : stop.size() - 1);
+  while (n > 0 && held_.compare(held_.size() - n, n, stop, 0, n) != 0) --n;
+  return n;
+}
+
+std::string_view to_string(StopReason reason) {
+  switch (reason) {
+    case StopReason::end_token:
+      return "end_token";
+    case StopReason::stop_text:
+      return "stop_text";
+    case StopReason::max_tokens:
+      return "max_tokens";
+    case StopReason::context_full:
+      return "context_full";
+    case StopReason::interrupted:
+      return "interrupted";
+  }
+  return "";
+}
+
+double Generation::prefill_tokens_per_second() const {
+  return prefill_seconds > 0 ? static_cast<double>(evaluated_tokens) / prefill_seconds : 0;
+}
+double Generation::decode_tokens_per_second() const {
+  return decode_seconds > 0 && ids.size() > 1 ? static_cast<double>(ids.size() - 1) / decode_seconds
+                                              : 0;
+}
+
+Continuation::Continuation(const Tokenizer* tokenizer, std::vector<TokenId> end_tokens,
+                           std::span<const TokenId> prompt, const GenerateOptions& options)
+    : tokenizer_(tokenizer),
+      end_tokens_(std::move(end_tokens)),
+      sampler_(options.sampling),
+      stops_(options.stop),
+      history_(prompt.begin(), prompt.end()),
+      max_tokens_(options.max_tokens),
+      ignore_end_(options.ignore_end),
+      ended_(options.max_tokens <= 0) {
+  if (tokenizer_ != nullptr) decoder_.emplace(*tokenizer_, true);
+}
+
+std::string Continuation::accept(std::span<const float> logits) {
+  const TokenId id = sampler_.next(logits, history_, static_cast<int64_t>(result_.ids.size()));
+  result_.ids.push_back(id);
+  history_.push_back(id);
+  if (!ignore_end_ && std::find(end_tokens_.begin(), end_tokens_.end(), id) != end_tokens_.end()) {
+    end(StopReason::end_token);
+    return "";
+  }
+  std::string text;
+  if (decoder_) text = stops_.push(decoder_->push(id), stopped_);
+  result_.text += text;
+  if (stopped_) {
+    end(StopReason::stop_text);
+  } else if (static_cast<int64_t>(result_.ids.size()) >= max_tokens_) {
+    end(StopReason::max_tokens);
+  }
+  return text;
+}
+
+void Continuation::end(StopReason reason) {
+  ended_ = true;
+  result_.stop = reason;
+}
+
+std::optional<std::string> Continuation::finish() {
+  if (!decoder_ || stopped_) return std::nullopt;
+  std::string rest = stops_.push(decoder_->finish(), stopped_);
+  if (!stopped_) rest += stops_.finish();
+  if (stopped_ && result_.stop != StopReason::end_token) result_.stop = StopReason::stop_text;
+  result_.text += rest;
+  return rest;
+}
+
+}  // namespace ashlar
