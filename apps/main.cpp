@@ -12,6 +12,7 @@
 #include "apps/commands.h"
 #include "apps/describe.h"
 #include "apps/flags.h"
+#include "apps/training_commands.h"
 #include "base/edit_distance.h"
 #include "base/error.h"
 #include "embedded/data.h"
@@ -93,6 +94,10 @@ int main(int argc, char** argv) {
   add_claims(app);
   add_gradients(app);
   add_train(app);
+  add_data(app);
+  add_tokenizer(app);
+  add_evaluate(app);
+  add_runs(app);
   add_fetch(app);
   add_descriptions(app);
   set_program(app);

@@ -87,7 +87,8 @@ TrainingRequest request_of(const TrainOptions& o) {
     return std::filesystem::exists(path, code) ? std::filesystem::absolute(path).string() : path;
   };
   set("model", here(o.model));
-  set("data.tokens", here(o.data));
+  std::error_code code;
+  set(std::filesystem::is_directory(o.data, code) ? "data.folder" : "data.tokens", here(o.data));
   set("init.from", here(o.init));
   set("out", o.out);
   if (o.steps) request.changes.push_back(fmt::format("steps={}", *o.steps));
@@ -201,7 +202,9 @@ void add_train(CLI::App& app) {
       ->type_name("RUN.json");
   command->add_option("--model", o->model, "name, blueprint file or folder of the architecture")
       ->type_name("BLUEPRINT");
-  command->add_option("--data", o->data, ".npy of token ids, int32 [sequences, length]")
+  command
+      ->add_option("--data", o->data,
+                   "folder of ashlar data build, or .npy of token ids, int32 [sequences, length]")
       ->type_name("DATA");
   command->add_option("--init", o->init, "begin with the weights of this folder or GGUF file")
       ->type_name("MODEL");

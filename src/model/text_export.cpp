@@ -121,10 +121,9 @@ void set_end_keys(const Model& model, std::optional<int64_t> eos, GgufWriter* wr
 void add_token_ids(const Model& model, Json* config) {
   const auto source = text_source(model);
   if (!source) return;
-  if (source->kind == ModelSource::Kind::folder) {
-    const fs::path file = source->path / "config.json";
-    std::error_code code;
-    if (!fs::exists(file, code)) return;
+  const fs::path file = source->path / "config.json";
+  std::error_code code;
+  if (source->kind == ModelSource::Kind::folder && fs::exists(file, code)) {
     const Json original = read_regular_json(file);
     const auto inner = original.find("text_config");
     for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {

@@ -2,6 +2,7 @@
 #include "runs/log.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -49,6 +50,10 @@ RunLog::RunLog(const std::filesystem::path& file) : file_(file) {
   descriptor_ = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, kMode);
   if (descriptor_ < 0)
     fail(ErrorKind::io, "{}: cannot be written: {}", file.string(), std::strerror(errno));
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    ::close(descriptor_);
+    fail(ErrorKind::invalid, "{}: another process trains this run", file.string());
+  }
 }
 
 RunLog::~RunLog() { ::close(descriptor_); }

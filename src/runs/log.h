@@ -16,7 +16,8 @@ void cut_log(const std::filesystem::path& file, int64_t step);
 
 class RunLog {
  public:
-  /// Appends to `file`. Throws Error(io).
+  /// Appends to `file`, and holds it: a run has one writer. Throws Error(io), or Error(invalid)
+  /// where another process holds it.
   explicit RunLog(const std::filesystem::path& file);
   ~RunLog();
   RunLog(const RunLog&) = delete;

@@ -12,9 +12,13 @@
 #include "blueprint/blueprint.h"
 #include "families/family.h"
 #include "model/convert.h"
+#include "runs/event_file.h"
 #include "runs/log.h"
+#include "runs/report.h"
+#include "runs/run_data.h"
 #include "runs/run_file.h"
 #include "runs/start.h"
+#include "runs/summary.h"
 #include "train/checkpoint.h"
 #include "train/trainer.h"
 
@@ -66,6 +70,7 @@ class ModelRun : public TrainingRun {
     else
       begin();
     log_.emplace(folder_ / "log.jsonl");
+    despite_full_disk("event file", [&] { events_.emplace(folder_); });
   }
 
   const std::string& folder() const override { return start_.file.out; }
@@ -94,8 +99,11 @@ class ModelRun : public TrainingRun {
       record.bits_per_byte = e.bits_per_byte;
     }
     despite_full_disk("log.jsonl", [&] { log_->add(to_json(record)); });
-    if (due(start_.file.checkpoint.every) && !finished())
+    if (events_) despite_full_disk("event file", [&] { events_->add(record); });
+    if (due(start_.file.checkpoint.every) && !finished()) {
       despite_full_disk("checkpoint", [&] { checkpoint(); });
+      despite_full_disk("report.html", [&] { report(); });
+    }
     return record;
   }
 
@@ -111,16 +119,23 @@ class ModelRun : public TrainingRun {
   void finish() override {
     checkpoint();
     Model model;
-    model.source = start_.text_source;
+    static_cast<TextModel&>(model) = text_of(start_.text_source);
     model.blueprint = start_.blueprint;
     model.graph = start_.graph;
     model.weights = untouched_;
     model.weights.merge(parameters_.tensors(start_.graph.params()));
     convert_model(model, folder_ / "model", {.to = "safetensors", .weights = "f32"});
+    despite_full_disk("report.html", [&] { report(); });
   }
 
  private:
   std::string graph_hash() const { return hash_of(start_.graph); }
+
+  void report() const {
+    RunSummary summary = summary_of(folder_);
+    summary.state = finished() ? RunState::finished : RunState::running;
+    write_file(folder_ / "report.html", report_of_runs({summary}));
+  }
 
   void begin() {
     std::error_code code;
@@ -137,6 +152,8 @@ class ModelRun : public TrainingRun {
 
   void go_on() {
     const fs::path log = folder_ / "log.jsonl";
+    if (is_written(log))
+      fail(ErrorKind::invalid, "{}: another process trains this run", folder_.string());
     for (const fs::path& checkpoint : checkpoints_in(folder_ / "checkpoints")) {
       Json about;
       try {
@@ -192,6 +209,7 @@ class ModelRun : public TrainingRun {
   Weights untouched_;  // of layers for multi-token prediction, which take no part
   std::optional<Trainer> trainer_;
   std::optional<RunLog> log_;
+  std::optional<EventFile> events_;
   std::set<std::string> failing_;  // what could not be written the last time
   int64_t saved_ = -1;             // step of the newest checkpoint
 };

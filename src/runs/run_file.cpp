@@ -62,8 +62,10 @@ RunFile run_file_from_json(const Json& json) {
   const CheckpointSettings& c = run.checkpoint;
   if (c.every < 0 || c.keep < 1 || c.keep_every < 0)
     fail(ErrorKind::invalid, "checkpoint: expected every from 0, keep from 1, keep_every from 0");
-  if (run.evaluate.every < 0 || run.telemetry.every < 0)
-    fail(ErrorKind::invalid, "evaluate.every and telemetry.every: expected steps from 0");
+  if (run.evaluate.every < 0 || run.telemetry.every < 0 || run.evaluate.tokens < 0) {
+    fail(ErrorKind::invalid,
+         "evaluate.every, evaluate.tokens and telemetry.every: expected numbers from 0");
+  }
   return run;
 }
 

@@ -12,11 +12,29 @@
 
 namespace ashlar {
 
+/// A text put in the way of a run at given steps.
+struct InjectSettings {
+  std::vector<int64_t> steps;  // from 1
+  int64_t rows = 1;            // of each of these steps
+  std::string text;            // repeated until a row is full; needs a tokenizer
+  std::vector<int64_t> ids;    // in place of the text
+};
+
+template <class V, SettingsOf<InjectSettings> P>
+void visit_settings(V& v, P& p) {
+  v("steps", p.steps);
+  v("rows", p.rows);
+  v("text", p.text);
+  v("ids", p.ids);
+}
+
 struct DataSettings {
   std::string tokens;  // .npy, int32 [sequences, length]
   std::string folder;  // made by `ashlar data build`
   DataOrder order = DataOrder::sequential;
-  std::string validation;  // .npy as tokens, never trained on
+  bool mask = false;       // of a folder: documents of a row do not see each other
+  std::string validation;  // .npy as tokens, never trained on; a folder has its own
+  std::vector<InjectSettings> inject;
 };
 
 template <class V, SettingsOf<DataSettings> P>
@@ -24,7 +42,9 @@ void visit_settings(V& v, P& p) {
   v("tokens", p.tokens);
   v("folder", p.folder);
   v("order", p.order);
+  v("mask", p.mask);
   v("validation", p.validation);
+  v("inject", p.inject);
 }
 
 struct CheckpointSettings {
@@ -49,6 +69,17 @@ void visit_settings(V& v, P& p) {
   v("every", p.every);
 }
 
+struct EvaluateSettings {
+  int64_t every = 0;   // steps; 0: never
+  int64_t tokens = 0;  // at most, evenly spaced over the validation set; 0: all
+};
+
+template <class V, SettingsOf<EvaluateSettings> P>
+void visit_settings(V& v, P& p) {
+  v("every", p.every);
+  v("tokens", p.tokens);
+}
+
 struct RunFile {
   Json model;             // name, file, folder, {"base", "change"} or a blueprint
   std::string init_from;  // folder, GGUF, folder of a run or of a checkpoint; empty: by scheme
@@ -59,7 +90,8 @@ struct RunFile {
   std::string precision = "f32";
   bool recompute = false;  // activations of layers: less memory, a third more time
   CheckpointSettings checkpoint;
-  EverySettings evaluate, telemetry;
+  EvaluateSettings evaluate;
+  EverySettings telemetry;
   std::string out;
 };
 

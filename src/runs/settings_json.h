@@ -16,6 +16,11 @@
 namespace ashlar {
 
 template <class T>
+inline constexpr bool kIsList = false;
+template <class T>
+inline constexpr bool kIsList<std::vector<T>> = true;
+
+template <class T>
 concept SettingsStruct = requires(T& t) {
   visit_settings(*static_cast<struct AnyVisitor*>(nullptr), t);
 };
@@ -42,6 +47,10 @@ class SettingsWriter {
       Json roles = Json::array();
       for (const Role role : value.roles) roles.push_back(written(role));
       return roles;
+    } else if constexpr (kIsList<T>) {
+      Json list = Json::array();
+      for (const auto& item : value) list.push_back(written(item));
+      return list;
     } else if constexpr (SettingsStruct<T>) {
       SettingsWriter writer;
       visit_settings(writer, value);
@@ -122,10 +131,11 @@ class SettingsReader {
       if (!json.is_array() || json.size() != 2) expected("two numbers");
       read(json[0], where, value[0]);
       read(json[1], where, value[1]);
-    } else if constexpr (std::is_same_v<T, std::vector<double>>) {
-      if (!json.is_array()) expected("a list of numbers");
+    } else if constexpr (kIsList<T>) {
+      if (!json.is_array()) expected("a list");
       value.clear();
-      for (const Json& item : json) read(item, where, value.emplace_back());
+      for (size_t i = 0; i < json.size(); ++i)
+        read(json[i], fmt::format("{}[{}]", where, i), value.emplace_back());
     } else if constexpr (std::is_same_v<T, DecayOn>) {
       value = {};
       if (json == "matrices") return;

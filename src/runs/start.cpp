@@ -14,6 +14,7 @@
 #include "model/model.h"
 #include "readings/count/count.h"
 #include "runs/blueprint_change.h"
+#include "runs/run_data.h"
 #include "train/trainer.h"
 
 namespace ashlar {
@@ -36,15 +37,6 @@ void find_paths(Json& model, const fs::path& beside) {
   if (model.is_object() && model.contains("base")) find_paths(model["base"], beside);
 }
 
-/// A run's folder means its model; a checkpoint and any other MODEL are what they are.
-std::string init_model(const std::string& from) {
-  std::error_code code;
-  const fs::path folder(from);
-  if (fs::exists(folder / "run.json", code) && fs::exists(folder / "model/config.json", code))
-    return (folder / "model").string();
-  return from;
-}
-
 Json settings_of(const TrainingRequest& request) {
   Json json = Json::object();
   if (!request.file.empty()) json = read_json(request.file);
@@ -61,12 +53,6 @@ void fill_in(RunFile& run, const TrainingRequest& request, const TokenRows& data
   if (request.tokens > 0) run.train.steps = (request.tokens + per_step - 1) / per_step;
   if (run.train.steps == 0 && batch.sequences > 0)
     run.train.steps = std::max<int64_t>(1, data.rows() / batch.sequences);
-}
-
-std::unique_ptr<TokenRows> rows_of(const std::string& file, const char* key) {
-  std::error_code code;
-  if (!fs::exists(file, code)) fail(ErrorKind::io, "{}: {}: there is no such file", key, file);
-  return npy_rows(file);
 }
 
 /// Parameters, gradients and moments, and the activations of a micro-batch.
@@ -102,6 +88,14 @@ void check_memory(const RunStart& start) {
 
 }  // namespace
 
+std::string model_of_run(const std::string& name) {
+  std::error_code code;
+  const fs::path folder(name);
+  if (fs::exists(folder / "run.json", code) && fs::exists(folder / "model/config.json", code))
+    return (folder / "model").string();
+  return name;
+}
+
 std::string hash_of(const Graph& graph) {
   const std::string text = graph.text();
   return hex(xxh64(std::as_bytes(std::span(text))));
@@ -114,7 +108,7 @@ Weights RunStart::initial() const {
     initialise(params, file.init, file.train.seed, made);
     return made.tensors(params);
   }
-  Model from = load_model(init_model(file.init_from));
+  Model from = load_model(model_of_run(file.init_from));
   // A head of its own begins as the table it was tied to.
   if (!from.weights.contains("head") && graph.param("head") != nullptr)
     from.weights["head"] = from.weights.at("embedding");
@@ -147,14 +141,8 @@ RunStart read_start(const TrainingRequest& request) {
          "model: is missing: a name (ashlar show --list), a blueprint file, a folder, or "
          "{{\"base\": ..., \"change\": {{...}}}}; or init.from");
   }
-  if (file.model.is_null()) file.model = init_model(file.init_from);
+  if (file.model.is_null()) file.model = model_of_run(file.init_from);
   find_paths(file.model, beside);
-  if (file.data.tokens.empty() == file.data.folder.empty()) {
-    fail(ErrorKind::invalid,
-         "data: expected {{\"tokens\": \"ids.npy\"}}, int32 [sequences, length]");
-  }
-  if (file.data.tokens.empty())
-    fail(ErrorKind::unsupported, "data.folder: is not read yet: write data.tokens");
   if (file.out.empty()) {
     fail(ErrorKind::invalid, "out: is missing: the folder of the run (`out`)");
   }
@@ -162,17 +150,19 @@ RunStart read_start(const TrainingRequest& request) {
 
   start.blueprint = blueprint_of(file.model);
   start.graph = graph_of(start.blueprint);
-  start.data = rows_of(file.data.tokens, "data.tokens");
-  if (!file.data.validation.empty())
-    start.validation = rows_of(file.data.validation, "data.validation");
+  const bool decided = !file.tokenizer.empty() || !file.init_from.empty();
+  const std::string named = !file.tokenizer.empty()   ? file.tokenizer
+                            : !file.init_from.empty() ? model_of_run(file.init_from)
+                            : file.model.is_string()  ? file.model.get<std::string>()
+                                                      : "";
+  RunData data = read_data(file, named, decided, start.blueprint.context);
+  start.data = std::move(data.train);
+  start.validation = std::move(data.validation);
+  start.text_source = std::move(data.text_source);
   fill_in(file, request, *start.data);
   check_fit(start.graph, file.train, *start.data);
   if (start.validation) check_fit(start.graph, file.train, *start.validation);
   check_memory(start);
-  start.text_source = !file.tokenizer.empty()   ? file.tokenizer
-                      : !file.init_from.empty() ? init_model(file.init_from)
-                      : file.model.is_string()  ? file.model.get<std::string>()
-                                                : "";
   family_for(start.blueprint);  // which will write it
   return start;
 }

@@ -26,6 +26,9 @@ struct RunStart {
 /// Throws Error before any weight is read or made.
 RunStart read_start(const TrainingRequest& request);
 
+/// The model of a run's folder, where `name` is one that has finished; any other MODEL as it is.
+std::string model_of_run(const std::string& name);
+
 /// Of what is computed: two runs of equal graphs may exchange checkpoints.
 std::string hash_of(const Graph& graph);
 

@@ -35,6 +35,15 @@ class TokenRows {
     static_cast<void>(row);
     return {};
   }
+  /// All ids are below it; nothing where only reading tells.
+  virtual std::optional<int64_t> vocabulary() const { return {}; }
+  /// Rows from rows() on that read() knows too; none comes but by replace().
+  virtual int64_t more_rows() const { return 0; }
+  /// Puts other rows, those from rows() on, in the place of those due at `step` (from 1).
+  virtual void replace(int64_t step, std::span<int64_t> rows) const {
+    static_cast<void>(step);
+    static_cast<void>(rows);
+  }
   /// Equal for equal rows: a run does not go on with other data than it began with.
   virtual std::string fingerprint() const = 0;
   virtual std::string name() const = 0;  // for messages: the file
@@ -42,6 +51,19 @@ class TokenRows {
 
 /// A .npy matrix [sequences, length] of ids. Throws Error.
 std::unique_ptr<TokenRows> npy_rows(const std::filesystem::path& file);
+
+/// `count` rows of them, evenly spaced; all where there are no more.
+std::unique_ptr<TokenRows> evenly_chosen(std::unique_ptr<TokenRows> rows, int64_t count);
+
+/// Texts that are put in the way of a run at given steps.
+struct Injection {
+  std::vector<int64_t> steps;  // from 1
+  int64_t rows = 1;            // of each of these steps, from its first one on
+  std::vector<int32_t> ids;    // repeated until the row is full
+};
+/// Throws Error(invalid) for an injection without steps, rows or ids.
+std::unique_ptr<TokenRows> with_injections(std::unique_ptr<TokenRows> rows,
+                                           std::vector<Injection> injections);
 
 enum class DataOrder : uint8_t { sequential, shuffled };
 std::span<const std::string_view> enum_names(DataOrder);

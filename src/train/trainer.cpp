@@ -148,6 +148,7 @@ std::vector<int64_t> Trainer::rows_of_step(int64_t step) const {
   for (int64_t i = 0; i < settings_.batch.sequences; ++i)
     rows.push_back(
         row_at(order_, settings_.seed, step * settings_.batch.sequences + i, data_.rows()));
+  data_.replace(step + 1, rows);
   return rows;
 }
 

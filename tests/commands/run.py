@@ -10,6 +10,7 @@ import os
 import pathlib
 import unittest
 
+from data import Data  # noqa: F401
 from files import Files  # noqa: F401
 from hostile import Hostile  # noqa: F401
 from hub import Fetching  # noqa: F401
@@ -19,7 +20,7 @@ from training import Training  # noqa: F401
 from writing import ClosedPipes, FullDisks, Interrupts, Kills  # noqa: F401
 
 COMMANDS = """show run chat tokenize detokenize render logits perplexity convert verify count plan probe bench draw explain
-compare report claims gradients train""".split()
+compare report claims gradients train data tokenizer evaluate runs""".split()
 
 
 class Help(Case):

@@ -1,0 +1,118 @@
+// ashlar evaluate: a model's loss over the validation set of a data folder.
+#include "data/evaluate.h"
+
+#include <cstdio>
+
+#include "apps/commands.h"
+#include "apps/training_commands.h"
+#include "base/error.h"
+#include "base/units.h"
+#include "runs/start.h"
+
+namespace ashlar::app {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  std::string data, split = "validation";
+  int64_t length = 512, tokens = 0;
+  bool mask = false, json = false;
+};
+
+Json of(const LossSum& sum) {
+  return {{"tokens", sum.tokens},
+          {"bytes", sum.bytes},
+          {"loss", sum.loss()},
+          {"bits_per_byte", sum.bits_per_byte()}};
+}
+
+Json to_json(const Options& o, const Model& model, const DataFolder& data, const DataLoss& r) {
+  Json json = {
+      {"model", model.source}, {"data", o.data},     {"fingerprint", data.manifest().fingerprint},
+      {"split", o.split},      {"length", o.length}, {"mask", o.mask},
+      {"texts", r.texts}};
+  json.update(of(r.all));
+  json["loss_margin"] = r.loss_margin;
+  json["bits_per_byte_margin"] = r.bits_per_byte_margin;
+  json["positions"] = Json::array();
+  for (const auto& p : r.positions) {
+    Json entry = {{"from", p.from}, {"to", p.to}};
+    entry.update(of(p.sum));
+    json["positions"].push_back(entry);
+  }
+  json["domains"] = Json::array();
+  for (const auto& d : r.domains) {
+    Json entry = {{"name", d.name}};
+    entry.update(of(d.sum));
+    json["domains"].push_back(entry);
+  }
+  return json;
+}
+
+void print(const DataLoss& r) {
+  std::printf(
+      "loss %.4f +- %.4f nats per token, %.4f +- %.4f bits per byte (95 %%; %s tokens, %s, "
+      "%s texts)\n",
+      r.all.loss(), r.loss_margin, r.all.bits_per_byte(), r.bits_per_byte_margin,
+      grouped(r.all.tokens).c_str(), short_bytes(r.all.bytes).c_str(), grouped(r.texts).c_str());
+  std::printf("\npredicted from     tokens     loss\n");
+  for (const auto& p : r.positions) {
+    std::printf("%6s to %-6s %8s  %7.4f\n", grouped(p.from).c_str(), grouped(p.to).c_str(),
+                grouped(p.sum.tokens).c_str(), p.sum.loss());
+  }
+  if (r.domains.empty()) return;
+  std::printf("\n%-16s %10s     loss  bits per byte\n", "domain", "tokens");
+  for (const auto& d : r.domains) {
+    std::printf("%-16s %10s  %7.4f  %7.4f\n", d.name.c_str(), grouped(d.sum.tokens).c_str(),
+                d.sum.loss(), d.sum.bits_per_byte());
+  }
+}
+
+void run(Options& o) {
+  EvaluateOptions options;
+  options.split = o.split == "train" ? Split::train : Split::validation;
+  const auto data = DataFolder::open(o.data);
+  o.model.model = model_of_run(o.model.model);
+  const Model model = load(o.model);
+  if (o.model.context > 0) o.length = o.model.context;
+  options.rows = {o.length, o.mask};
+  options.tokens = o.tokens;
+  options.engine = engine_options(o.model, model, o.length + 1);
+  Progress progress("evaluating");
+  options.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
+  const DataLoss result = evaluate(model, data, options);
+  if (o.json)
+    std::printf("%s\n", to_json(o, model, *data, result).dump().c_str());
+  else
+    print(result);
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  o->model.activations = "f32";  // the weights' loss; with "fast" the running engine's
+  CLI::App* command = app.add_subcommand(
+      "evaluate",
+      "loss and bits per byte of a model on a data folder's validation set, by position "
+      "and by domain, with a confidence interval");
+  add_model_options(*command, o->model, true);
+  command->add_option("--data", o->data, "folder of ashlar data build, of the model's tokenizer")
+      ->required()
+      ->type_name("DATA");
+  command->add_option("--split", o->split, "validation or train")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"validation", "train"}));
+  command->add_option("--length", o->length, "tokens of a row, as batch.length of a run")
+      ->capture_default_str()
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{2}, int64_t{1} << 24));
+  command->add_option("--tokens", o->tokens, "evaluate about so many, evenly spaced (default: all)")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 50));
+  command->add_flag("--mask", o->mask, "documents of a row do not see each other");
+  command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace ashlar::app

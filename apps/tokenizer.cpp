@@ -1,0 +1,86 @@
+// ashlar tokenizer: learning one from a corpus.
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "apps/commands.h"
+#include "apps/corpus_options.h"
+#include "apps/training_commands.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/units.h"
+#include "data/train_tokenizer.h"
+
+namespace ashlar::app {
+namespace {
+
+struct TokenizerOptions {
+  BuildOptions corpus{.validation = 0};
+  BpeTrainerOptions trainer;
+  std::string out;
+  bool json = false;
+};
+
+void run(TokenizerOptions& o) {
+  WordCounts words;
+  {
+    Progress progress("counting words");
+    o.corpus.progress = [&](int64_t bytes) { progress.update(bytes, 0); };
+    words = count_words(o.corpus);
+  }
+  Progress progress("merging");
+  o.trainer.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
+  const TrainedBpe bpe = train_bpe(words, o.trainer);
+  write_tokenizer(bpe, o.out);
+  const auto found = static_cast<int64_t>(bpe.tokens.size());
+  if (found < o.trainer.vocab) {
+    std::fprintf(stderr, "note: %s tokens: no more pairs occur %s times\n", grouped(found).c_str(),
+                 grouped(o.trainer.min_frequency).c_str());
+  }
+  if (o.json) {
+    std::printf("%s\n", Json({{"folder", o.out},
+                              {"vocabulary", found},
+                              {"merges", bpe.merges.size()},
+                              {"words", words.words().size()},
+                              {"bytes", words.bytes()}})
+                            .dump()
+                            .c_str());
+  } else {
+    std::printf("%s: %s tokens from %s of text (%s different words)\n", o.out.c_str(),
+                grouped(found).c_str(), short_bytes(static_cast<double>(words.bytes())).c_str(),
+                grouped(static_cast<int64_t>(words.words().size())).c_str());
+  }
+}
+
+}  // namespace
+
+void add_tokenizer(CLI::App& app) {
+  auto o = std::make_shared<TokenizerOptions>();
+  CLI::App* tokenizer =
+      app.add_subcommand("tokenizer", "tokenizers of one's own: train learns one from a corpus");
+  tokenizer->require_subcommand(1);
+  CLI::App* train = tokenizer->add_subcommand(
+      "train",
+      "byte-level BPE: writes tokenizer.json, which Hugging Face's tokenizers read with "
+      "equal ids");
+  add_corpus_options(*train, o->corpus);
+  train->add_option("-o,--out", o->out, "folder that is written")->required()->type_name("FOLDER");
+  train->add_option("--vocab", o->trainer.vocab, "tokens in all")
+      ->capture_default_str()
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{257}, int64_t{1} << 22));
+  train
+      ->add_option("--special", o->trainer.special,
+                   "special tokens, ids from 0; the first ends documents")
+      ->capture_default_str()
+      ->type_name("TOKEN");
+  train
+      ->add_option("--min-frequency", o->trainer.min_frequency,
+                   "how often a pair must occur to become a token")
+      ->capture_default_str()
+      ->type_name("N");
+  train->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
+  train->callback([o] { run(*o); });
+}
+
+}  // namespace ashlar::app
