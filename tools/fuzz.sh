@@ -1,15 +1,15 @@
 #!/bin/sh
 # Builds the fuzz targets (clang, sanitizers) and runs each for some seconds; ends with an error if one finds something.
 #   tools/fuzz.sh [SECONDS_PER_TARGET] [TARGET...]     default 10 seconds, every target of fuzz/
-# What a target has learned is kept in build/fuzz/corpus/TARGET; a finding is left in build/fuzz.
+# What a target has learned is kept in build/asan/corpus/TARGET; a finding is left in build/asan.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 seconds=${1:-10}
 [ $# -gt 0 ] && shift
 cd "$root"
 [ $# -gt 0 ] || set -- $(ls fuzz/*.cpp | sed 's|fuzz/\(.*\)\.cpp|\1|')
-build=${ASHLAR_FUZZ_BUILD:-$root/build/fuzz}
-cmake --preset fuzz -B "$build" >/dev/null
+build=$root/build/asan
+cmake --preset asan >/dev/null
 cmake --build "$build" --target $(printf 'fuzz_%s ' "$@")
 for target in "$@"; do
   corpus=$build/corpus/$target

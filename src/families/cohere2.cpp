@@ -26,7 +26,7 @@ void visit(FieldVisitor& v, Fields& f) {
   v.refuse_unless("use_parallel_block", {true});
   v.refuse_unless("use_gated_activation", {true});
   v.refuse_unless("use_qk_norm", {false});
-  f.rope_interleaved = true;
+  f.rotary.interleaved = true;
 }
 
 Block block(const Fields& f, int64_t layer) {

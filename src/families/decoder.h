@@ -38,10 +38,6 @@ void visit_windows_that_rotate(FieldVisitor& v, Fields& f, int64_t window, int64
 void visit_rotary_dim(FieldVisitor& v, Fields& f);
 /// A list that must hold this value for each layer, if it is there.
 void visit_every(FieldVisitor& v, std::string_view key, int64_t layers, int64_t value);
-/// mlp_layer_types: dense or sparse; absent: the first layer dense.
-void visit_ffn_types(FieldVisitor& v, Fields& f);
-/// moe_layer_start_index, _end_index and _interval.
-void visit_expert_range(FieldVisitor& v, Fields& f);
 /// Of GGUF: expert_shared_feed_forward_length, of which converters make another number.
 void visit_shared_width(FieldVisitor& v, Fields& f);
 /// Rope whose queries grow beyond the original context (llama_4_scaling_beta), YaRN if the config
@@ -63,10 +59,6 @@ void visit_layer_types(FieldVisitor& v, Fields& f, int64_t pattern = 0);
 /// sliding_window, of families whose layers slide as layer_types says. `gguf_usual`: an absent key.
 void visit_sliding_window(FieldVisitor& v, Fields& f, int64_t usual, int64_t gguf_usual);
 void visit_window(FieldVisitor& v, Fields& f);  // Qwen's use_sliding_window and its kin
-/// Qwen2-MoE's: of the first max_window_layers, every second slides.
-void visit_qwen2_moe_windows(FieldVisitor& v, Fields& f);
-/// layer_types of a hybrid family whose layers all attend.
-void visit_attention_only(FieldVisitor& v, Fields& f);
 /// position_embedding_type: rope, or nothing that says positions; after visit_rope.
 void visit_position_embedding_type(FieldVisitor& v, Fields& f);
 void visit_rope_layers(FieldVisitor& v, Fields& f);  // no_rope_layers
@@ -93,22 +85,17 @@ void visit_latent_rope(FieldVisitor& v, Fields& f, double theta);
 void visit_mtp(FieldVisitor& v, Fields& f, bool in_block_count);
 /// topk_method of DeepSeek-V2: plain, or within groups.
 void visit_group_choice(FieldVisitor& v, Fields& f);
-void visit_gpt2_scale(FieldVisitor& v, Fields& f);
-void visit_interleave(FieldVisitor& v, Fields& f);   // rope_interleave
-void visit_chunk(FieldVisitor& v, Fields& f);        // attention_chunk_size
-void visit_expert_list(FieldVisitor& v, Fields& f);  // Llama 4's moe_layers
-void visit_llama4_norm(FieldVisitor& v, Fields& f);  // use_qk_norm
-void visit_temperature(FieldVisitor& v, Fields& f);  // attn_temperature_tuning
-void visit_gpt_oss_rope(FieldVisitor& v, Fields& f);
+void visit_chunk(FieldVisitor& v, Fields& f);       // attention_chunk_size
+void visit_interleave(FieldVisitor& v, Fields& f);  // rope_interleave
 /// The factor of scores under keys of its own. `otherwise`: what an absent key of config.json means
 /// (none: head_dim^-0.5, as in GGUF).
 void visit_score_scale(FieldVisitor& v, Fields& f, std::string_view config, std::string_view gguf,
                        std::optional<double> otherwise = {});
 /// Granite's of embedding, scores, residual stream; its logits are divided by one.
-void visit_granite_multipliers(FieldVisitor& v, Fields& f);
+void visit_multipliers(FieldVisitor& v, Fields& f);
 /// query_pre_attn_scalar, and what readers of GGUF files of Gemma imply, which know the models of
 /// 27B by their layers.
-void visit_gemma_scalar(FieldVisitor& v, Fields& f, int64_t layers_of_27b);
+void visit_query_scalar(FieldVisitor& v, Fields& f, int64_t layers_of_27b);
 
 /// layer_types of full and linear attention, or full_attention_interval; sizes of the latter.
 void visit_linear_attention(FieldVisitor& v, Fields& f);

@@ -41,18 +41,19 @@ AttentionPart grouped_attention(const Fields& f, int64_t layer, QkNorm norm) {
                   .head_dim = f.head_dim,
                   .qkv_bias = f.qkv_bias,
                   .output_bias = f.output_bias,
-                  .output_gate = f.output_gate,
+                  .output_gate = f.attention.output_gate,
                   .qk_norm = f.qk_norm ? norm : QkNorm::none,
-                  .softcap = f.attention_softcap,
-                  .log_length = f.log_length};
+                  .softcap = f.attention.softcap,
+                  .log_length = f.attention.log_length};
   if (a.qk_norm != QkNorm::none) a.qk_norm_eps = f.eps;
   const auto usual = static_cast<double>(f.head_dim);
-  if (f.query_scalar != 0 && f.query_scalar != usual) a.scale = 1 / std::sqrt(f.query_scalar);
-  if (f.scale_by_layer && layer > 0)
-    a.scale = 1 / std::sqrt(f.query_scalar != 0 ? f.query_scalar : usual) /
+  if (f.attention.query_scalar != 0 && f.attention.query_scalar != usual)
+    a.scale = 1 / std::sqrt(f.attention.query_scalar);
+  if (f.attention.scale_by_layer && layer > 0)
+    a.scale = 1 / std::sqrt(f.attention.query_scalar != 0 ? f.attention.query_scalar : usual) /
               static_cast<double>(layer + 1);
-  if (f.sliding(layer)) a.window = f.window;
-  if (f.chunked(layer)) a.chunk = f.chunk;
+  if (f.sliding(layer)) a.window = f.window.size;
+  if (f.chunked(layer)) a.chunk = f.window.chunk;
   if (f.rotates(layer) && f.rope.theta != 0) {
     const bool local = f.sliding(layer) && f.local_rope.theta != 0;
     a.rope = rope_part(local ? f.local_rope : f.rope, f, f.head_dim);
@@ -62,22 +63,22 @@ AttentionPart grouped_attention(const Fields& f, int64_t layer, QkNorm norm) {
 
 LatentAttentionPart latent_attention(const Fields& f) {
   return {.heads = f.heads,
-          .query_rank = f.query_rank,
-          .latent = f.latent,
-          .qk_nope = f.qk_nope,
-          .qk_rope = f.qk_rope,
-          .value_dim = f.value_dim,
+          .query_rank = f.latent.query_rank,
+          .latent = f.latent.rank,
+          .qk_nope = f.latent.qk_nope,
+          .qk_rope = f.latent.qk_rope,
+          .value_dim = f.latent.value_dim,
           .scale = latent_scale(f.rope, f),
           .bias = f.qkv_bias,
-          .rope = rope_part(f.rope, f, f.qk_rope)};
+          .rope = rope_part(f.rope, f, f.latent.qk_rope)};
 }
 
 GatedDeltaNetPart gated_delta_net(const Fields& f) {
-  return {.key_heads = f.linear_key_heads,
-          .value_heads = f.linear_value_heads,
-          .key_dim = f.linear_key_dim,
-          .value_dim = f.linear_value_dim,
-          .conv_width = f.conv_width,
+  return {.key_heads = f.delta.key_heads,
+          .value_heads = f.delta.value_heads,
+          .key_dim = f.delta.key_dim,
+          .value_dim = f.delta.value_dim,
+          .conv_width = f.delta.conv_width,
           .norm_eps = f.eps};
 }
 
@@ -91,25 +92,27 @@ DenseFfn without_gate(DenseFfn ffn) {
 }
 
 ExpertFfnPart experts(const Fields& f) {
-  ExpertFfnPart e{.experts = f.experts,
-                  .top_k = f.top_k,
-                  .width = f.expert_ffn,
+  ExpertFfnPart e{.experts = f.experts.count,
+                  .top_k = f.experts.top_k,
+                  .width = f.experts.width,
                   .activation = activation_of(f),
-                  .router = {.normalize = f.normalize,
-                             .scale = f.route_scale,
-                             .softcap = f.router_softcap,
-                             .groups = f.groups,
-                             .keep_groups = f.keep_groups,
-                             .correction_bias = f.correction},
-                  .shared = f.shared_ffn > 0 ? f.shared_ffn : f.shared_experts * f.expert_ffn,
-                  .shared_bias = f.shared_bias};
-  e.router.score = f.scoring == "sigmoid"            ? RouteScore::sigmoid
-                   : f.scoring == "softmax_selected" ? RouteScore::softmax_selected
-                                                     : RouteScore::softmax;
-  if (f.choice == "group_limited_greedy" && f.groups > 1) e.router.group_score = GroupScore::max;
+                  .router = {.normalize = f.experts.normalize,
+                             .scale = f.experts.scale,
+                             .softcap = f.experts.softcap,
+                             .groups = f.experts.groups,
+                             .keep_groups = f.experts.keep_groups,
+                             .correction_bias = f.experts.correction},
+                  .shared = f.experts.shared_width > 0 ? f.experts.shared_width
+                                                       : f.experts.shared * f.experts.width,
+                  .shared_bias = f.experts.shared_bias};
+  e.router.score = f.experts.scoring == "sigmoid"            ? RouteScore::sigmoid
+                   : f.experts.scoring == "softmax_selected" ? RouteScore::softmax_selected
+                                                             : RouteScore::softmax;
+  if (f.experts.choice == "group_limited_greedy" && f.experts.groups > 1)
+    e.router.group_score = GroupScore::max;
   if (e.activation == FfnActivation::clamped_swiglu) {
-    e.alpha = f.swiglu_alpha;
-    e.limit = f.swiglu_limit;
+    e.alpha = f.clamp.alpha;
+    e.limit = f.clamp.limit;
   }
   return e;
 }

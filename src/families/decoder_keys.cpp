@@ -71,25 +71,25 @@ void visit_attention_bias(FieldVisitor& v, Fields& f, bool output, bool usual) {
 
 void visit_rotary_fraction(FieldVisitor& v, Fields& f, double usual) {
   if (v.gguf()) {
-    if (v.reading()) f.rope_dim = static_cast<int64_t>(static_cast<double>(f.head_dim) * usual);
+    if (v.reading()) f.rotary.dim = static_cast<int64_t>(static_cast<double>(f.head_dim) * usual);
     return;
   }
-  double fraction = f.head_dim > 0 && f.rope_dim > 0
-                        ? static_cast<double>(f.rope_dim) / static_cast<double>(f.head_dim)
+  double fraction = f.head_dim > 0 && f.rotary.dim > 0
+                        ? static_cast<double>(f.rotary.dim) / static_cast<double>(f.head_dim)
                         : 1;
   v(fraction, "rope_parameters.partial_rotary_factor|partial_rotary_factor", "", usual);
   if (!(fraction > 0 && fraction <= 1)) {
     fail(ErrorKind::format, "{}: partial_rotary_factor: expected above 0 up to 1, found {}",
          v.where(), fraction);
   }
-  if (v.reading()) f.rope_dim = static_cast<int64_t>(static_cast<double>(f.head_dim) * fraction);
+  if (v.reading()) f.rotary.dim = static_cast<int64_t>(static_cast<double>(f.head_dim) * fraction);
 }
 
 void find_dense_layers(FieldVisitor& v, Fields& f) {
   if (!v.gguf() || !v.reading()) return;
   for (int64_t i = 0; i < std::min<int64_t>(f.layers, 4096); ++i) {
     if (!v.has_tensor("blk." + std::to_string(i) + ".ffn_gate_inp.weight"))
-      f.dense_list.push_back(i);
+      f.experts.dense_list.push_back(i);
   }
 }
 
@@ -101,51 +101,52 @@ void visit_experts(FieldVisitor& v, Fields& f, const UsualExperts& usual, bool g
     else
       v(member, config, gguf);
   };
-  size(f.experts, "num_experts|num_local_experts", "expert_count", usual.experts);
-  size(f.top_k, "num_experts_per_tok", "expert_used_count", usual.top_k);
-  size(f.expert_ffn, "moe_intermediate_size", "expert_feed_forward_length", usual.width);
+  size(f.experts.count, "num_experts|num_local_experts", "expert_count", usual.experts);
+  size(f.experts.top_k, "num_experts_per_tok", "expert_used_count", usual.top_k);
+  size(f.experts.width, "moe_intermediate_size", "expert_feed_forward_length", usual.width);
   // What readers of GGUF do without a word; the key matters only where it is not so.
-  if (v.reading() || !v.gguf() || f.normalize != gguf_normalizes)
-    v(f.normalize, "norm_topk_prob", "expert_weights_norm", false, gguf_normalizes);
-  v(f.expert_step, "decoder_sparse_step", "", 1);
-  v(f.dense_list, "mlp_only_layers", "", std::vector<int64_t>{});
+  if (v.reading() || !v.gguf() || f.experts.normalize != gguf_normalizes)
+    v(f.experts.normalize, "norm_topk_prob", "expert_weights_norm", false, gguf_normalizes);
+  v(f.experts.step, "decoder_sparse_step", "", 1);
+  v(f.experts.dense_list, "mlp_only_layers", "", std::vector<int64_t>{});
   find_dense_layers(v, f);
 }
 
 void visit_deepseek_experts(FieldVisitor& v, Fields& f, bool v3, const UsualExperts& usual) {
-  v.nullable(f.experts, "n_routed_experts|num_local_experts|num_experts", "expert_count",
+  v.nullable(f.experts.count, "n_routed_experts|num_local_experts|num_experts", "expert_count",
              usual.experts, 0);
-  v.nullable(f.top_k, "num_experts_per_tok", "expert_used_count", usual.top_k, 0);
-  v(f.expert_ffn, "moe_intermediate_size", "expert_feed_forward_length", usual.width, 0);
+  v.nullable(f.experts.top_k, "num_experts_per_tok", "expert_used_count", usual.top_k, 0);
+  v(f.experts.width, "moe_intermediate_size", "expert_feed_forward_length", usual.width, 0);
   const int64_t shared = usual.shared > 0 ? usual.shared : v3 ? 1 : 2;
   if (v.reading())
-    v.nullable(f.shared_experts, "n_shared_experts", "expert_shared_count", shared, 0);
+    v.nullable(f.experts.shared, "n_shared_experts", "expert_shared_count", shared, 0);
   else
-    v(f.shared_experts, "n_shared_experts", "expert_shared_count");
-  v(f.dense_layers, "first_k_dense_replace", "leading_dense_block_count", 0);
-  if (v.reading() || f.expert_every > 1) v(f.expert_every, "moe_layer_freq", "", 1);
+    v(f.experts.shared, "n_shared_experts", "expert_shared_count");
+  v(f.experts.dense_layers, "first_k_dense_replace", "leading_dense_block_count", 0);
+  if (v.reading() || f.experts.every > 1) v(f.experts.every, "moe_layer_freq", "", 1);
   find_dense_layers(v, f);
   // Transformers' DeepSeek-V2 does not look at norm_topk_prob, which no published config sets.
-  v(f.normalize, v3 ? "norm_topk_prob" : "", "expert_weights_norm", v3, false);
-  v(f.route_scale, "routed_scaling_factor", "expert_weights_scale", usual.scale, 1.0);
-  if (f.route_scale == 0 && v.gguf()) f.route_scale = 1;  // how some files say: none
+  v(f.experts.normalize, v3 ? "norm_topk_prob" : "", "expert_weights_norm", v3, false);
+  v(f.experts.scale, "routed_scaling_factor", "expert_weights_scale", usual.scale, 1.0);
+  if (f.experts.scale == 0 && v.gguf()) f.experts.scale = 1;  // how some files say: none
   const std::string_view scoring = v3 ? "sigmoid" : "softmax";
-  v.word(f.scoring, "scoring_func", "expert_gating_func", {{"softmax", 1}, {"sigmoid", 2}}, scoring,
-         scoring);
-  v.nullable(f.groups, "n_group", "expert_group_count", 1);
-  v.nullable(f.keep_groups, "topk_group", "expert_group_used_count", 1);
+  v.word(f.experts.scoring, "scoring_func", "expert_gating_func", {{"softmax", 1}, {"sigmoid", 2}},
+         scoring, scoring);
+  v.nullable(f.experts.groups, "n_group", "expert_group_count", 1);
+  v.nullable(f.experts.keep_groups, "topk_group", "expert_group_used_count", 1);
   // Zero is how GGUF says that there are no groups; in a config it is a mistake.
-  if (v.gguf() || !v.has("n_group")) f.groups = std::max<int64_t>(f.groups, 1);
-  if (v.gguf() || !v.has("topk_group")) f.keep_groups = std::max<int64_t>(f.keep_groups, 1);
+  if (v.gguf() || !v.has("n_group")) f.experts.groups = std::max<int64_t>(f.experts.groups, 1);
+  if (v.gguf() || !v.has("topk_group"))
+    f.experts.keep_groups = std::max<int64_t>(f.experts.keep_groups, 1);
 }
 
 void visit_latent_attention(FieldVisitor& v, Fields& f, const UsualLatent& usual) {
-  v.nullable(f.query_rank, "q_lora_rank", "attention.q_lora_rank", usual.query_rank, 0);
-  v(f.latent, "kv_lora_rank", "attention.kv_lora_rank", usual.latent);
-  v(f.qk_rope, "qk_rope_head_dim", "rope.dimension_count", usual.qk_rope);
+  v.nullable(f.latent.query_rank, "q_lora_rank", "attention.q_lora_rank", usual.query_rank, 0);
+  v(f.latent.rank, "kv_lora_rank", "attention.kv_lora_rank", usual.latent);
+  v(f.latent.qk_rope, "qk_rope_head_dim", "rope.dimension_count", usual.qk_rope);
   if (!v.gguf()) {
-    v(f.qk_nope, "qk_nope_head_dim", "", usual.qk_nope);
-    v(f.value_dim, "v_head_dim", "", usual.value_dim);
+    v(f.latent.qk_nope, "qk_nope_head_dim", "", usual.qk_nope);
+    v(f.latent.value_dim, "v_head_dim", "", usual.value_dim);
     v(f.kv_heads, "num_key_value_heads", "", f.heads);
     if (f.kv_heads != f.heads) {
       fail(ErrorKind::unsupported, "{}: num_key_value_heads: expected {} (each head), found {}",
@@ -153,24 +154,24 @@ void visit_latent_attention(FieldVisitor& v, Fields& f, const UsualLatent& usual
     }
   } else {
     // Written as the multi-query attention that absorbed decoding is: one key of latent and rope.
-    int64_t key = f.qk_nope + f.qk_rope, value = f.value_dim;
-    int64_t kv_heads = 1, wide_key = f.latent + f.qk_rope, wide_value = f.latent;
+    int64_t key = f.latent.qk_nope + f.latent.qk_rope, value = f.latent.value_dim;
+    int64_t kv_heads = 1, wide_key = f.latent.rank + f.latent.qk_rope, wide_value = f.latent.rank;
     v(key, "", "attention.key_length_mla|attention.key_length");
     v(value, "", "attention.value_length_mla|attention.value_length");
     v(kv_heads, "", "attention.head_count_kv", 1);
     v(wide_key, "", "attention.key_length", 0);
     v(wide_value, "", "attention.value_length", 0);
-    f.qk_nope = key - f.qk_rope;
-    f.value_dim = value;
+    f.latent.qk_nope = key - f.latent.qk_rope;
+    f.latent.value_dim = value;
     f.kv_heads = f.heads;
   }
-  f.rope_dim = f.qk_rope;
+  f.rotary.dim = f.latent.qk_rope;
 }
 
 void visit_latent_rope(FieldVisitor& v, Fields& f, double theta) {
   RopeFields& r = f.rope;
   if (!v.gguf()) return visit_rope(v, r, f, theta);
-  double turns = v.reading() ? 1 : rope_part(r, f, f.qk_rope).attention_factor;
+  double turns = v.reading() ? 1 : rope_part(r, f, f.latent.qk_rope).attention_factor;
   r.attention_factor = 0;
   visit_rope(v, r, f, theta);
   // yarn_log_multiplier is 0.1 mscale_all_dim. Readers of this architecture undo YaRN's factor of
@@ -197,78 +198,19 @@ void visit_mtp(FieldVisitor& v, Fields& f, bool in_block_count) {
 void visit_group_choice(FieldVisitor& v, Fields& f) {
   constexpr std::string_view kPlain = "greedy", kGroups = "group_limited_greedy";
   if (v.gguf()) {
-    if (v.reading()) f.choice = f.groups > 1 ? kGroups : kPlain;
+    if (v.reading()) f.experts.choice = f.experts.groups > 1 ? kGroups : kPlain;
     return;
   }
-  v(f.choice, "topk_method", "", std::string(kPlain));
-  if (f.choice != kPlain && f.choice != kGroups) {
+  v(f.experts.choice, "topk_method", "", std::string(kPlain));
+  if (f.experts.choice != kPlain && f.experts.choice != kGroups) {
     fail(ErrorKind::unsupported, "{}: topk_method: expected {} or {}, found {}", v.where(), kPlain,
-         kGroups, f.choice);
+         kGroups, f.experts.choice);
   }
-  if (f.choice == kPlain) f.groups = f.keep_groups = 1;
-}
-
-void visit_gpt2_scale(FieldVisitor& v, Fields& f) {
-  bool by_head_dim = v.reading() || f.query_scalar == static_cast<double>(f.head_dim);
-  v(by_head_dim, "scale_attn_weights", "", true);
-  if (v.reading()) f.query_scalar = by_head_dim ? 0 : 1;
-  v(f.scale_by_layer, "scale_attn_by_inverse_layer_idx", "", false);
+  if (f.experts.choice == kPlain) f.experts.groups = f.experts.keep_groups = 1;
 }
 
 void visit_interleave(FieldVisitor& v, Fields& f) {
-  if (!v.gguf()) v(f.rope_interleaved, "rope_interleave", "", true);
-}
-
-void visit_expert_list(FieldVisitor& v, Fields& f) {
-  v(f.expert_step, "interleave_moe_layer_step", "interleave_moe_layer_step", 1);
-  find_dense_layers(v, f);
-  if (v.gguf()) return;
-  const std::vector<int64_t> absent{-2}, none{-1};
-  std::vector<int64_t> list = f.expert_list == none ? std::vector<int64_t>{} : f.expert_list;
-  v(list, "moe_layers", "", absent);
-  if (v.reading() && list != absent) f.expert_list = list.empty() ? none : list;
-}
-
-void visit_llama4_norm(FieldVisitor& v, Fields& f) {
-  // Readers of GGUF know Maverick, which has none, by its 128 experts.
-  const bool implied = f.experts != 128;
-  if (v.reading() || !v.gguf() || f.qk_norm != implied)
-    v(f.qk_norm, "use_qk_norm", "attention.qk_norm", true, implied);
-}
-
-void visit_temperature(FieldVisitor& v, Fields& f) {
-  if (v.reading()) {  // early configs have 4 for true
-    std::vector<int64_t> on;
-    v(on, "attn_temperature_tuning", "attention.temperature_tuning", std::vector<int64_t>{1});
-    f.temperature = !on.empty() && on[0] != 0;
-    v(f.temperature_scale, "attn_scale", "attention.temperature_scale", 0.1);
-    v(f.temperature_length, "floor_scale", "attention.temperature_length", 8192.0);
-    return;
-  }
-  if (!v.gguf()) {
-    v(f.temperature, "attn_temperature_tuning", "");
-    v(f.temperature_scale, "attn_scale", "");
-    v.write_whole("floor_scale", f.temperature_length);
-    return;
-  }
-  // Readers imply these numbers.
-  const bool everywhere_rotating = f.full_layers == 0 && !f.temperature;
-  if (!f.temperature && !everywhere_rotating) v.write("attention.temperature_tuning", false);
-  if (f.temperature_scale != 0.1) v(f.temperature_scale, "", "attention.temperature_scale");
-  if (f.temperature_length != 8192) v(f.temperature_length, "", "attention.temperature_length");
-}
-
-void visit_gpt_oss_rope(FieldVisitor& v, Fields& f) {
-  if (v.reading() && (v.gguf() || !v.has("rope_parameters|rope_scaling"))) {
-    // What a config without a word on rope means, and what GGUF leaves out.
-    f.rope.type = "yarn";
-    f.rope.factor = 32;
-    f.rope.original = 4096;
-    f.rope.truncate = false;
-  }
-  visit_rope(v, f.rope, f, 150000);
-  if (!v.reading() && v.gguf() && f.rope.type == "yarn" && f.rope.truncate)
-    v.write("rope.scaling.yarn_truncate", true);
+  if (!v.gguf()) v(f.rotary.interleaved, "rope_interleave", "", true);
 }
 
 }  // namespace ashlar

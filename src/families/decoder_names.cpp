@@ -135,15 +135,15 @@ void latent_names(Names& n, const Fields& f) {
   norm_name(n, "attn.kv_a_norm", "self_attn.kv_a_layernorm", {"attn_kv_a_norm"});
   // kv_b: per head qk_nope rows of keys, then value_dim rows of values. Newer GGUF files hold them
   // apart, the keys' half turned round.
-  const int64_t head = f.qk_nope + f.value_dim;
+  const int64_t head = f.latent.qk_nope + f.latent.value_dim;
   const std::string kv_b = "model.layers.{i}.self_attn.kv_b_proj.weight";
   const std::string gguf_kv_b = "blk.{i}.attn_kv_b.weight";
-  n.add("layers.{i}.attn.k_b", {rows(kv_b, head, 0, f.qk_nope)},
+  n.add("layers.{i}.attn.k_b", {rows(kv_b, head, 0, f.latent.qk_nope)},
         {per_matrix(transposed("blk.{i}.attn_k_b.weight"), f.heads),
-         rows(gguf_kv_b, head, 0, f.qk_nope)});
-  n.add("layers.{i}.attn.v_b", {rows(kv_b, head, f.qk_nope, f.value_dim)},
+         rows(gguf_kv_b, head, 0, f.latent.qk_nope)});
+  n.add("layers.{i}.attn.v_b", {rows(kv_b, head, f.latent.qk_nope, f.latent.value_dim)},
         {per_matrix("blk.{i}.attn_v_b.weight", f.heads),
-         rows(gguf_kv_b, head, f.qk_nope, f.value_dim)});
+         rows(gguf_kv_b, head, f.latent.qk_nope, f.latent.value_dim)});
 }
 
 void mtp_names(Names& n) {

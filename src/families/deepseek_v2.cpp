@@ -15,7 +15,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_group_choice(v, f);
   v(f.qkv_bias, "attention_bias", "?blk.0.attn_output.bias", false);
   v.refuse_unless("mlp_bias", {false});
-  f.rope_interleaved = true;
+  f.rotary.interleaved = true;
 }
 
 Block block(const Fields& f, int64_t layer) {

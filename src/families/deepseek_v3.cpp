@@ -17,8 +17,8 @@ void visit(FieldVisitor& v, Fields& f) {
   v.expect("topk_method", {"noaux_tc"});
   v(f.qkv_bias, "attention_bias", "?blk.0.attn_output.bias", false);
   if (!v.gguf()) visit_interleave(v, f);
-  f.rope_interleaved = v.gguf() || f.rope_interleaved;
-  f.correction = true;
+  f.rotary.interleaved = v.gguf() || f.rotary.interleaved;
+  f.experts.correction = true;
 }
 
 Block block(const Fields& f, int64_t layer) {

@@ -13,7 +13,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_rope(v, f.rope, f, 5e5);
   v(f.qkv_bias, "use_bias", "?blk.0.attn_q.bias", false);
   f.output_bias = f.ffn_bias = f.qkv_bias;
-  f.rope_interleaved = true;
+  f.rotary.interleaved = true;
 }
 
 Block block(const Fields& f, int64_t layer) {

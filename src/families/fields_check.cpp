@@ -22,41 +22,41 @@ class Checks {
     range(f_.d_model, 1, kLargest, "d_model");
     range(f_.heads, 1, kLargest, "heads");
     range(f_.kv_heads, 1, kLargest, "kv_heads");
-    if (f_.latent == 0) range(f_.head_dim, 1, kLargest, "head_dim");
+    if (f_.latent.rank == 0) range(f_.head_dim, 1, kLargest, "head_dim");
     for (const auto& [name, value] : {std::pair{"ffn", &f_.ffn},
                                       std::pair{"context", &f_.context},
-                                      std::pair{"window", &f_.window},
-                                      std::pair{"chunk", &f_.chunk},
-                                      std::pair{"experts", &f_.experts},
-                                      std::pair{"top_k", &f_.top_k},
-                                      std::pair{"expert_ffn", &f_.expert_ffn},
-                                      std::pair{"shared experts", &f_.shared_experts},
-                                      std::pair{"shared_ffn", &f_.shared_ffn},
-                                      std::pair{"latent", &f_.latent},
-                                      std::pair{"qk_nope", &f_.qk_nope},
-                                      std::pair{"qk_rope", &f_.qk_rope},
-                                      std::pair{"value_dim", &f_.value_dim},
-                                      std::pair{"query_rank", &f_.query_rank},
-                                      std::pair{"rope_interval", &f_.rope_interval},
-                                      std::pair{"window_pattern", &f_.window_pattern},
-                                      std::pair{"full_layers", &f_.full_layers},
-                                      std::pair{"dense_layers", &f_.dense_layers},
+                                      std::pair{"window", &f_.window.size},
+                                      std::pair{"chunk", &f_.window.chunk},
+                                      std::pair{"experts", &f_.experts.count},
+                                      std::pair{"top_k", &f_.experts.top_k},
+                                      std::pair{"expert_ffn", &f_.experts.width},
+                                      std::pair{"shared experts", &f_.experts.shared},
+                                      std::pair{"shared_ffn", &f_.experts.shared_width},
+                                      std::pair{"latent", &f_.latent.rank},
+                                      std::pair{"qk_nope", &f_.latent.qk_nope},
+                                      std::pair{"qk_rope", &f_.latent.qk_rope},
+                                      std::pair{"value_dim", &f_.latent.value_dim},
+                                      std::pair{"query_rank", &f_.latent.query_rank},
+                                      std::pair{"rope_interval", &f_.rotary.interval},
+                                      std::pair{"window_pattern", &f_.window.pattern},
+                                      std::pair{"full_layers", &f_.window.full_layers},
+                                      std::pair{"dense_layers", &f_.experts.dense_layers},
                                       std::pair{"positions", &f_.positions},
-                                      std::pair{"log_length", &f_.log_length},
-                                      std::pair{"linear key heads", &f_.linear_key_heads},
-                                      std::pair{"linear value heads", &f_.linear_value_heads},
-                                      std::pair{"linear key head dim", &f_.linear_key_dim},
-                                      std::pair{"linear value head dim", &f_.linear_value_dim},
-                                      std::pair{"convolution width", &f_.conv_width}})
+                                      std::pair{"log_length", &f_.attention.log_length},
+                                      std::pair{"linear key heads", &f_.delta.key_heads},
+                                      std::pair{"linear value heads", &f_.delta.value_heads},
+                                      std::pair{"linear key head dim", &f_.delta.key_dim},
+                                      std::pair{"linear value head dim", &f_.delta.value_dim},
+                                      std::pair{"convolution width", &f_.delta.conv_width}})
       range(*value, 0, kLargest, name);
-    range(f_.expert_step, 1, kLargest, "expert_step");
-    range(f_.expert_every, 1, kLargest, "expert_every");
-    range(f_.groups, 1, kLargest, "groups");
-    range(f_.keep_groups, 1, kLargest, "keep_groups");
-    if (f_.shared_experts * f_.expert_ffn > kLargest)
-      wrong(&f_.shared_experts, "shared experts", "fewer, of this width", f_.shared_experts);
+    range(f_.experts.step, 1, kLargest, "expert_step");
+    range(f_.experts.every, 1, kLargest, "expert_every");
+    range(f_.experts.groups, 1, kLargest, "groups");
+    range(f_.experts.keep_groups, 1, kLargest, "keep_groups");
+    if (f_.experts.shared * f_.experts.width > kLargest)
+      wrong(&f_.experts.shared, "shared experts", "fewer, of this width", f_.experts.shared);
     if (f_.eps < 0) wrong(&f_.eps, "eps", "0 or more", f_.eps);
-    if (f_.temperature) positive(f_.temperature_length, "temperature_length");
+    if (f_.attention.tempered) positive(f_.attention.temperature_length, "temperature_length");
   }
 
   void shares() const {
@@ -67,29 +67,29 @@ class Checks {
     bool used = false;
     for (int64_t i = 0; i < f_.layers && !used; ++i) used = f_.has_experts(i);
     if (!used) return;
-    range(f_.top_k, 1, f_.experts, "top_k");
-    range(f_.keep_groups, 1, f_.groups, "keep_groups");
-    if (f_.experts % f_.groups != 0)
-      wrong(&f_.groups, "groups", fmt::format("groups that divide {} experts", f_.experts),
-            f_.groups);
+    range(f_.experts.top_k, 1, f_.experts.count, "top_k");
+    range(f_.experts.keep_groups, 1, f_.experts.groups, "keep_groups");
+    if (f_.experts.count % f_.experts.groups != 0)
+      wrong(&f_.experts.groups, "groups",
+            fmt::format("groups that divide {} experts", f_.experts.count), f_.experts.groups);
   }
 
   void lists() const {
     length(f_.layer_types, "layer_types");
-    length(f_.rope_layers, "no_rope_layers");
+    length(f_.rotary.layers, "no_rope_layers");
     for (const std::string& type : f_.layer_types) {
-      if (type == kLinearAttention && f_.linear_key_heads > 0) continue;
+      if (type == kLinearAttention && f_.delta.key_heads > 0) continue;
       if (type != "full_attention" && type != "sliding_attention" && type != "chunked_attention") {
         fail(ErrorKind::unsupported,
              "{}: layer_types: expected full_attention, sliding_attention or chunked_attention, "
              "found {}",
              v_.where(), type);
       }
-      if ((type == "sliding_attention" && f_.window == 0) ||
-          (type == "chunked_attention" && f_.chunk == 0))
+      if ((type == "sliding_attention" && f_.window.size == 0) ||
+          (type == "chunked_attention" && f_.window.chunk == 0))
         fail(ErrorKind::format, "{}: layer_types: {} without its size", v_.where(), type);
     }
-    for (const std::vector<int64_t>* list : {&f_.dense_list, &f_.expert_list}) {
+    for (const std::vector<int64_t>* list : {&f_.experts.dense_list, &f_.experts.layers}) {
       for (const int64_t layer : *list) {
         if (layer < -1 || layer >= kMostLayers) wrong(list, "layers", "numbers of layers", layer);
       }

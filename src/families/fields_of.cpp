@@ -13,8 +13,8 @@ namespace {
 void read_rope(Fields& f, const RopePart& part, int64_t head_dim, bool sliding) {
   RopeFields& rope = sliding ? f.local_rope : f.rope;
   if (rope.theta == 0) rope = rope_fields(part);
-  f.rope_interleaved = part.layout == RotationLayout::interleaved;
-  f.rope_dim = part.dim > 0 ? part.dim : head_dim;
+  f.rotary.interleaved = part.layout == RotationLayout::interleaved;
+  f.rotary.dim = part.dim > 0 ? part.dim : head_dim;
 }
 
 void read_attention(Fields& f, const AttentionPart& a) {
@@ -24,51 +24,52 @@ void read_attention(Fields& f, const AttentionPart& a) {
   f.head_dim = a.head_dim;
   f.qkv_bias = a.qkv_bias;
   f.output_bias = a.output_bias;
-  f.output_gate = a.output_gate;
+  f.attention.output_gate = a.output_gate;
   f.qk_norm = f.qk_norm || a.qk_norm != QkNorm::none;
-  f.attention_softcap = a.softcap;
-  f.log_length = a.log_length;
+  f.attention.softcap = a.softcap;
+  f.attention.log_length = a.log_length;
   const double scale = a.score_scale();
   if (first) {
-    f.query_scalar =
+    f.attention.query_scalar =
         a.scale != 0 ? rounded(1 / (scale * scale), 14) : static_cast<double>(a.head_dim);
   } else if (f.layer_types.size() == 1 && a.scale != 0) {
-    f.scale_by_layer = std::abs(scale * 2 * std::sqrt(f.query_scalar) - 1) < 1e-9;
+    f.attention.scale_by_layer =
+        std::abs(scale * 2 * std::sqrt(f.attention.query_scalar) - 1) < 1e-9;
   }
-  if (a.window > 0) f.window = a.window;
-  if (a.chunk > 0) f.chunk = a.chunk;
+  if (a.window > 0) f.window.size = a.window;
+  if (a.chunk > 0) f.window.chunk = a.chunk;
   f.layer_types.emplace_back(a.window > 0  ? "sliding_attention"
                              : a.chunk > 0 ? "chunked_attention"
                                            : "full_attention");
-  f.rope_layers.push_back(a.rope.has_value());
+  f.rotary.layers.push_back(a.rope.has_value());
   if (a.rope) read_rope(f, *a.rope, a.head_dim, a.window > 0);
   if (a.temperature) {
-    f.temperature = true;
-    f.temperature_scale = a.temperature->scale;
-    f.temperature_length = a.temperature->length;
+    f.attention.tempered = true;
+    f.attention.temperature_scale = a.temperature->scale;
+    f.attention.temperature_length = a.temperature->length;
   }
 }
 
 void read_latent(Fields& f, const LatentAttentionPart& m) {
   f.heads = f.kv_heads = m.heads;
-  f.query_rank = m.query_rank;
-  f.latent = m.latent;
-  f.qk_nope = m.qk_nope;
-  f.qk_rope = m.qk_rope;
-  f.value_dim = m.value_dim;
+  f.latent.query_rank = m.query_rank;
+  f.latent.rank = m.latent;
+  f.latent.qk_nope = m.qk_nope;
+  f.latent.qk_rope = m.qk_rope;
+  f.latent.value_dim = m.value_dim;
   f.qkv_bias = f.output_bias = m.bias;
   read_rope(f, m.rope, m.qk_rope, false);
   latent_scale_fields(f.rope, m);
 }
 
 void read_delta_net(Fields& f, const GatedDeltaNetPart& m) {
-  f.linear_key_heads = m.key_heads;
-  f.linear_value_heads = m.value_heads;
-  f.linear_key_dim = m.key_dim;
-  f.linear_value_dim = m.value_dim;
-  f.conv_width = m.conv_width;
+  f.delta.key_heads = m.key_heads;
+  f.delta.value_heads = m.value_heads;
+  f.delta.key_dim = m.key_dim;
+  f.delta.value_dim = m.value_dim;
+  f.delta.conv_width = m.conv_width;
   f.layer_types.emplace_back(kLinearAttention);
-  f.rope_layers.push_back(1);
+  f.rotary.layers.push_back(1);
 }
 
 std::string activation_of(FfnActivation a) {
@@ -88,27 +89,27 @@ std::string activation_of(FfnActivation a) {
 
 void read_experts(Fields& f, const ExpertFfnPart& e) {
   f.activation = activation_of(e.activation);
-  f.experts = e.experts;
-  f.top_k = e.top_k;
-  f.expert_ffn = e.width;
-  f.shared_experts = e.shared / e.width;
-  f.shared_bias = e.shared_bias;
-  f.shared_ffn = e.shared;
-  f.normalize = e.router.normalize;
-  f.route_scale = e.router.scale;
-  f.router_softcap = e.router.softcap;
-  f.groups = e.router.groups;
-  f.keep_groups = e.router.keep_groups;
-  f.correction = e.router.correction_bias;
-  f.scoring = e.router.score == RouteScore::sigmoid            ? "sigmoid"
-              : e.router.score == RouteScore::softmax_selected ? "softmax_selected"
-                                                               : "softmax";
-  f.choice = f.correction ? "noaux_tc"
-             : e.router.groups > 1 && e.router.group_score == GroupScore::max
-                 ? "group_limited_greedy"
-                 : "greedy";
-  f.swiglu_alpha = e.alpha;
-  f.swiglu_limit = e.limit;
+  f.experts.count = e.experts;
+  f.experts.top_k = e.top_k;
+  f.experts.width = e.width;
+  f.experts.shared = e.shared / e.width;
+  f.experts.shared_bias = e.shared_bias;
+  f.experts.shared_width = e.shared;
+  f.experts.normalize = e.router.normalize;
+  f.experts.scale = e.router.scale;
+  f.experts.softcap = e.router.softcap;
+  f.experts.groups = e.router.groups;
+  f.experts.keep_groups = e.router.keep_groups;
+  f.experts.correction = e.router.correction_bias;
+  f.experts.scoring = e.router.score == RouteScore::sigmoid            ? "sigmoid"
+                      : e.router.score == RouteScore::softmax_selected ? "softmax_selected"
+                                                                       : "softmax";
+  f.experts.choice = f.experts.correction ? "noaux_tc"
+                     : e.router.groups > 1 && e.router.group_score == GroupScore::max
+                         ? "group_limited_greedy"
+                         : "greedy";
+  f.clamp.alpha = e.alpha;
+  f.clamp.limit = e.limit;
   if (e.parallel > 0) f.ffn = e.parallel;
 }
 
@@ -116,14 +117,14 @@ void read_experts(Fields& f, const ExpertFfnPart& e) {
 void find_expert_rule(Fields& f, const std::vector<bool>& has) {
   const auto layers = static_cast<int64_t>(has.size());
   for (int64_t i = 0; i < layers; ++i)
-    (has[static_cast<size_t>(i)] ? f.expert_list : f.dense_list).push_back(i);
-  f.dense_layers = f.expert_list.empty() ? layers : f.expert_list[0];
+    (has[static_cast<size_t>(i)] ? f.experts.layers : f.experts.dense_list).push_back(i);
+  f.experts.dense_layers = f.experts.layers.empty() ? layers : f.experts.layers[0];
   for (int64_t every = 1; every <= layers; ++every) {
     bool follows = true;
-    for (int64_t i = f.dense_layers; i < layers && follows; ++i)
+    for (int64_t i = f.experts.dense_layers; i < layers && follows; ++i)
       follows = has[static_cast<size_t>(i)] == (i % every == 0);
     if (follows) {
-      f.expert_every = every;
+      f.experts.every = every;
       break;
     }
   }
@@ -132,12 +133,12 @@ void find_expert_rule(Fields& f, const std::vector<bool>& has) {
     for (int64_t i = 0; i < layers && follows; ++i)
       follows = has[static_cast<size_t>(i)] == ((i + 1) % step == 0);
     if (follows) {
-      f.expert_step = step;
+      f.experts.step = step;
       break;
     }
   }
-  if (f.expert_list.empty()) f.expert_list = {-1};
-  if (f.dense_list.empty() && f.ffn == 0) f.ffn = f.expert_ffn;  // of no layer
+  if (f.experts.layers.empty()) f.experts.layers = {-1};
+  if (f.experts.dense_list.empty() && f.ffn == 0) f.ffn = f.experts.width;  // of no layer
 }
 
 }  // namespace
@@ -177,13 +178,14 @@ Fields fields_of(const Blueprint& bp) {
       f.activation = activation_of(d.activation);
     }
   }
-  if (f.experts == 0) {  // what configs of mixtures say of layers that are not there
-    f.experts = f.top_k = f.shared_experts = 1;
-    f.expert_ffn = f.ffn;
-    f.choice = "greedy";
+  if (f.experts.count == 0) {  // what configs of mixtures say of layers that are not there
+    f.experts.count = f.experts.top_k = f.experts.shared = 1;
+    f.experts.width = f.ffn;
+    f.experts.choice = "greedy";
   }
   find_expert_rule(f, has_experts);
-  while (f.full_layers < f.layers && !f.sliding(f.full_layers)) ++f.full_layers;
+  while (f.window.full_layers < f.layers && !f.sliding(f.window.full_layers))
+    ++f.window.full_layers;
   if (f.rope.theta == 0) f.rope = f.local_rope;
   return f;
 }

@@ -120,9 +120,9 @@ void visit_gguf_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta) {
   if (!v.reading() && r.theta == 0) r.theta = theta;
   v(r.theta, "", "rope.freq_base", theta);
   if (theta > 0) expect_positive(v, r.theta);
-  if (v.reading() || f.rope_dim > 0) v(f.rope_dim, "", "rope.dimension_count", f.rope_dim);
+  if (v.reading() || f.rotary.dim > 0) v(f.rotary.dim, "", "rope.dimension_count", f.rotary.dim);
   if (visit_gguf_longrope(v, r, f)) return;
-  const int64_t dim = f.rope_dim > 0 ? f.rope_dim : f.head_dim;
+  const int64_t dim = f.rotary.dim > 0 ? f.rotary.dim : f.head_dim;
   if (!v.reading() && r.type == "llama3" && dim > 0 && dim % 2 == 0) {
     visit_llama3(v, r);
     r.divisors = divisors_of(rope_part(r, f, dim), dim);
@@ -220,7 +220,7 @@ void visit_config_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta,
   };
   if (!v.reading() && r.theta == 0) r.theta = theta;
   v(r.theta, base + "rope_theta|" + old_theta, "", theta);
-  if (f.rope_dim == 0)  // a family whose heads rotate whole
+  if (f.rotary.dim == 0)  // a family whose heads rotate whole
     v.refuse_unless(key("partial_rotary_factor") + "|partial_rotary_factor", {1.0, 1});
   v(r.type, key("rope_type") + "|" + key("type"), "", r.type);
   // Early words of Phi-3 for LongRoPE.
@@ -263,48 +263,6 @@ void visit_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta, std::st
   if (theta > 0) expect_positive(v, r.theta);
 }
 
-void visit_tempered_rope(FieldVisitor& v, Fields& f, double theta) {
-  RopeFields& r = f.rope;
-  const bool silent = v.reading() && !v.gguf() && !v.has("rope_parameters|rope_scaling");
-  if (silent) {  // what a config without a word on rope means
-    r.type = "yarn";
-    r.factor = 16;
-    r.original = 16384;
-  }
-  if (v.reading()) f.temperature_scale = silent ? 0.1 : 0;
-  const double slope = r.factor > 1 ? 0.1 * std::log(r.factor) : 0;
-  if (!v.reading() && r.type == "yarn" && r.attention_factor > 0 && slope > 0) {
-    // Said as mscale_all_dim, beside an mscale of 1: the only spelling in GGUF.
-    r.mscale_all_dim = rounded((yarn_factor(r.factor) / r.attention_factor - 1) / slope);
-    r.mscale = 1;
-    r.attention_factor = 0;
-  }
-  const double all_dim = r.mscale_all_dim;
-  visit_rope(v, r, f, silent ? 1e6 : theta);
-  if (silent) r.mscale = r.mscale_all_dim = 1;
-  if (v.gguf() && (v.reading() || all_dim != 0)) {
-    double multiplier = all_dim;
-    v(multiplier, "", "rope.scaling.yarn_log_multiplier", 0.0);
-    if (v.reading() && r.type == "yarn" && multiplier != 0) {
-      if (r.attention_factor != 0) {  // beside it
-        r.attention_factor /= yarn_factor(factor_of(r, f), multiplier);
-      } else {
-        r.mscale = 1;
-        r.mscale_all_dim = multiplier;
-      }
-    }
-  }
-  if (!v.reading() && !f.temperature) f.temperature_scale = 0;
-  v(f.temperature_scale, "rope_parameters.llama_4_scaling_beta|rope_scaling.llama_4_scaling_beta",
-    "attention.temperature_scale", f.temperature_scale);
-  f.temperature = f.temperature_scale != 0;
-  f.temperature_length = static_cast<double>(r.original);
-  if (v.reading() && f.temperature && r.original < 1) {
-    fail(ErrorKind::format, "{}: llama_4_scaling_beta {} without original_max_position_embeddings",
-         v.where(), f.temperature_scale);
-  }
-}
-
 void visit_local_rope(FieldVisitor& v, Fields& f, double theta) {
   RopeFields& r = f.local_rope;
   if (!v.gguf()) {
@@ -320,8 +278,8 @@ void visit_local_rope(FieldVisitor& v, Fields& f, double theta) {
 RopePart rope_part(const RopeFields& r, const Fields& f, int64_t head_dim) {
   RopePart p;
   p.theta = r.theta;
-  p.dim = f.rope_dim == head_dim ? 0 : f.rope_dim;
-  p.layout = f.rope_interleaved ? RotationLayout::interleaved : RotationLayout::half;
+  p.dim = f.rotary.dim == head_dim ? 0 : f.rotary.dim;
+  p.layout = f.rotary.interleaved ? RotationLayout::interleaved : RotationLayout::half;
   if (r.type == "default") return p;
   if (r.type == "divisors") {
     p.scaling = RotationScaling::divisors;
@@ -363,6 +321,49 @@ RopePart rope_part(const RopeFields& r, const Fields& f, int64_t head_dim) {
   return p;
 }
 
+void visit_tempered_rope(FieldVisitor& v, Fields& f, double theta) {
+  RopeFields& r = f.rope;
+  const bool silent = v.reading() && !v.gguf() && !v.has("rope_parameters|rope_scaling");
+  if (silent) {  // what a config without a word on rope means
+    r.type = "yarn";
+    r.factor = 16;
+    r.original = 16384;
+  }
+  if (v.reading()) f.attention.temperature_scale = silent ? 0.1 : 0;
+  const double slope = r.factor > 1 ? 0.1 * std::log(r.factor) : 0;
+  if (!v.reading() && r.type == "yarn" && r.attention_factor > 0 && slope > 0) {
+    // Said as mscale_all_dim, beside an mscale of 1: the only spelling in GGUF.
+    r.mscale_all_dim = rounded((yarn_factor(r.factor) / r.attention_factor - 1) / slope);
+    r.mscale = 1;
+    r.attention_factor = 0;
+  }
+  const double all_dim = r.mscale_all_dim;
+  visit_rope(v, r, f, silent ? 1e6 : theta);
+  if (silent) r.mscale = r.mscale_all_dim = 1;
+  if (v.gguf() && (v.reading() || all_dim != 0)) {
+    double multiplier = all_dim;
+    v(multiplier, "", "rope.scaling.yarn_log_multiplier", 0.0);
+    if (v.reading() && r.type == "yarn" && multiplier != 0) {
+      if (r.attention_factor != 0) {  // beside it
+        r.attention_factor /= yarn_factor(factor_of(r, f), multiplier);
+      } else {
+        r.mscale = 1;
+        r.mscale_all_dim = multiplier;
+      }
+    }
+  }
+  if (!v.reading() && !f.attention.tempered) f.attention.temperature_scale = 0;
+  v(f.attention.temperature_scale,
+    "rope_parameters.llama_4_scaling_beta|rope_scaling.llama_4_scaling_beta",
+    "attention.temperature_scale", f.attention.temperature_scale);
+  f.attention.tempered = f.attention.temperature_scale != 0;
+  f.attention.temperature_length = static_cast<double>(r.original);
+  if (v.reading() && f.attention.tempered && r.original < 1) {
+    fail(ErrorKind::format, "{}: llama_4_scaling_beta {} without original_max_position_embeddings",
+         v.where(), f.attention.temperature_scale);
+  }
+}
+
 RopeFields rope_fields(const RopePart& p) {
   RopeFields r;
   r.theta = p.theta;
@@ -397,7 +398,7 @@ RopeFields rope_fields(const RopePart& p) {
 double latent_scale(const RopeFields& r, const Fields& f) {
   if (r.type == "default" || r.mscale_all_dim == 0) return 0;
   const double m = yarn_factor(factor_of(r, f), r.mscale_all_dim);
-  return m == 1 ? 0 : m * m / std::sqrt(static_cast<double>(f.qk_nope + f.qk_rope));
+  return m == 1 ? 0 : m * m / std::sqrt(static_cast<double>(f.latent.qk_nope + f.latent.qk_rope));
 }
 
 void latent_scale_fields(RopeFields& r, const LatentAttentionPart& p) {

@@ -17,8 +17,8 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_rope(v, f.rope, f, 10000);
   visit_sliding_window(v, f, 4096, 4096);
   visit_layer_types(v, f, 2);
-  visit_gemma_scalar(v, f, 46);
-  v.nullable(f.attention_softcap, "attn_logit_softcapping", "attn_logit_softcapping", 50);
+  visit_query_scalar(v, f, 46);
+  v.nullable(f.attention.softcap, "attn_logit_softcapping", "attn_logit_softcapping", 50);
   v.nullable(f.logit_softcap, "final_logit_softcapping", "final_logit_softcapping", 30);
   v.refuse_unless("use_bidirectional_attention", {false});
   f.embedding_scale = square_root(f.d_model);

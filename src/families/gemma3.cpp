@@ -24,7 +24,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_local_rope(v, f, 1e4);
   visit_sliding_window(v, f, 4096, 0);
   visit_layer_types(v, f, 6);
-  visit_gemma_scalar(v, f, 62);
+  visit_query_scalar(v, f, 62);
   v.nullable(f.logit_softcap, "final_logit_softcapping", "final_logit_softcapping", 0);
   v.refuse_unless("use_bidirectional_attention", {false});
   // attn_logit_softcapping is Gemma 2's: Transformers reads it and does nothing with it.

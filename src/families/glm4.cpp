@@ -16,7 +16,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_attention_bias(v, f, false, true);
   visit_rotary_fraction(v, f, 0.5);
   visit_rope(v, f.rope, f, 10000);
-  f.rope_interleaved = true;
+  f.rotary.interleaved = true;
 }
 
 Block block(const Fields& f, int64_t layer) {

@@ -13,7 +13,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_rope(v, f.rope, f, 10000);
   v(f.qk_norm, "use_qk_norm", "?blk.0.attn_q_norm.weight", false);
   visit_deepseek_experts(v, f, true);
-  f.correction = true;
+  f.experts.correction = true;
 }
 
 Block block(const Fields& f, int64_t layer) {

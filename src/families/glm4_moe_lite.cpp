@@ -1,8 +1,43 @@
 // GLM-4.7-Flash: DeepSeek-V3's shape, small, with one layer that predicts the token after the next.
+#include "base/error.h"
 #include "families/deepseek_v3.h"
 
 namespace ashlar {
 namespace {
+
+// mlp_layer_types: dense or sparse; absent: the first layer dense.
+void visit_ffn_types(FieldVisitor& v, Fields& f) {
+  constexpr std::string_view kDense = "dense", kSparse = "sparse";
+  if (v.gguf()) return;
+  std::vector<std::string> types;
+  if (!v.reading()) {
+    for (int64_t i = 0; i < f.layers; ++i) types.emplace_back(f.has_experts(i) ? kSparse : kDense);
+    v(types, "mlp_layer_types", "");
+    return;
+  }
+  v(types, "mlp_layer_types", "", std::vector<std::string>{});
+  if (types.empty()) {  // the first layer has none
+    v.refuse_unless("first_k_dense_replace", {1});
+    f.experts.dense_layers = 1;
+    return;
+  }
+  if (types.size() != static_cast<size_t>(f.layers))
+    fail(ErrorKind::format, "{}: mlp_layer_types: expected {} entries, one per layer, found {}",
+         v.where(), f.layers, types.size());
+  f.experts.layers.clear();
+  for (size_t i = 0; i < types.size(); ++i) {
+    if (types[i] == kSparse) {
+      f.experts.layers.push_back(static_cast<int64_t>(i));
+    } else if (types[i] != kDense) {
+      fail(ErrorKind::unsupported, "{}: mlp_layer_types: expected {} or {}, found {}", v.where(),
+           kDense, kSparse, types[i].substr(0, 40));
+    }
+  }
+  if (f.experts.layers.empty()) f.experts.layers = {-1};
+  // The list says nothing of the layers of multi-token prediction.
+  for (int64_t i = 0; i < f.mtp_layers && f.experts.layers[0] >= 0; ++i)
+    f.experts.layers.push_back(f.layers + i);
+}
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_shape(v, f, {47, 2048, 154880, 202752, 20, 20, 10240});
@@ -18,8 +53,8 @@ void visit(FieldVisitor& v, Fields& f) {
   v.refuse_unless("rope_parameters.partial_rotary_factor|partial_rotary_factor", {1.0, 1});
   v(f.qkv_bias, "attention_bias", "?blk.0.attn_output.bias", false);
   visit_interleave(v, f);
-  f.rope_interleaved = v.gguf() || f.rope_interleaved;
-  f.correction = true;
+  f.rotary.interleaved = v.gguf() || f.rotary.interleaved;
+  f.experts.correction = true;
 }
 
 Blueprint blueprint(const Fields& f) { return decoder(f, "glm4_moe_lite", deepseek_v3::block); }

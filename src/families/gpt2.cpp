@@ -5,6 +5,13 @@
 namespace ashlar {
 namespace {
 
+void visit_gpt2_scale(FieldVisitor& v, Fields& f) {
+  bool by_head_dim = v.reading() || f.attention.query_scalar == static_cast<double>(f.head_dim);
+  v(by_head_dim, "scale_attn_weights", "", true);
+  if (v.reading()) f.attention.query_scalar = by_head_dim ? 0 : 1;
+  v(f.attention.scale_by_layer, "scale_attn_by_inverse_layer_idx", "", false);
+}
+
 void visit(FieldVisitor& v, Fields& f) {
   v(f.layers, "n_layer|num_hidden_layers", "block_count", 12);
   v(f.d_model, "n_embd|hidden_size", "embedding_length", 768);

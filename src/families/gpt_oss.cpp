@@ -6,6 +6,19 @@
 namespace ashlar {
 namespace {
 
+void visit_gpt_oss_rope(FieldVisitor& v, Fields& f) {
+  if (v.reading() && (v.gguf() || !v.has("rope_parameters|rope_scaling"))) {
+    // What a config without a word on rope means, and what GGUF leaves out.
+    f.rope.type = "yarn";
+    f.rope.factor = 32;
+    f.rope.original = 4096;
+    f.rope.truncate = false;
+  }
+  visit_rope(v, f.rope, f, 150000);
+  if (!v.reading() && v.gguf() && f.rope.type == "yarn" && f.rope.truncate)
+    v.write("rope.scaling.yarn_truncate", true);
+}
+
 void visit(FieldVisitor& v, Fields& f) {
   visit_sizes(v, f, 1e-5);
   v(f.kv_heads, "num_key_value_heads", "attention.head_count_kv", f.heads);
@@ -15,14 +28,14 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_attention_bias(v, f, true, true);
   visit_sliding_window(v, f, 128, 128);
   visit_layer_types(v, f, 2);
-  v(f.experts, "num_local_experts|num_experts", "expert_count", 128);
-  v(f.top_k, "num_experts_per_tok|experts_per_token", "expert_used_count", 4);
-  v(f.expert_ffn, "intermediate_size", "expert_feed_forward_length|feed_forward_length");
-  v(f.swiglu_alpha, "swiglu_alpha", "", 1.702);
-  v(f.swiglu_limit, "swiglu_limit", "", 7.0);
+  v(f.experts.count, "num_local_experts|num_experts", "expert_count", 128);
+  v(f.experts.top_k, "num_experts_per_tok|experts_per_token", "expert_used_count", 4);
+  v(f.experts.width, "intermediate_size", "expert_feed_forward_length|feed_forward_length");
+  v(f.clamp.alpha, "swiglu_alpha", "", 1.702);
+  v(f.clamp.limit, "swiglu_limit", "", 7.0);
   v.expect("hidden_act", {"silu"});
   f.activation = "clamped";
-  f.scoring = "softmax_selected";
+  f.experts.scoring = "softmax_selected";
 }
 
 Block block(const Fields& f, int64_t layer) {

@@ -15,7 +15,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_attention_bias(v, f);
   v(f.ffn_bias, "mlp_bias", "?blk.0.ffn_gate.bias", false);
   if (v.gguf()) visit_position_embedding_type(v, f);
-  visit_granite_multipliers(v, f);
+  visit_multipliers(v, f);
 }
 
 Block block(const Fields& f, int64_t layer) {

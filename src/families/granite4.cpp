@@ -1,9 +1,33 @@
 // Granite 4, dense (micro, 1b, 350m): Granite's block, published in the names of the hybrid with
 // state spaces and experts, of which it has neither. Gate and up are fused in files.
+#include <algorithm>
+
+#include "base/error.h"
 #include "families/decoder.h"
 
 namespace ashlar {
 namespace {
+
+// layer_types of a hybrid family whose layers all attend.
+void visit_attention_only(FieldVisitor& v, Fields& f) {
+  if (v.gguf()) return;
+  const auto layers = static_cast<size_t>(std::clamp<int64_t>(f.layers, 0, 4096));
+  std::vector<std::string> types(layers, "full_attention");
+  v(types, "layer_types|layers_block_type", "");
+  if (!v.reading()) {
+    v.write("mamba_n_heads", 1);  // Transformers checks that it divides, layers or not
+    return;
+  }
+  if (types.size() != layers)
+    fail(ErrorKind::format, "{}: layer_types: expected {} entries, one per layer, found {}",
+         v.where(), layers, types.size());
+  for (const std::string& type : types) {
+    if (type != "attention" && type != "full_attention") {
+      fail(ErrorKind::unsupported, "{}: layer_types: expected attention on every layer, found {}",
+           v.where(), type.substr(0, 40));
+    }
+  }
+}
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_shape(v, f, {32, 4096, 32000, 2048, 32, 0, 11008});
@@ -17,7 +41,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_rope(v, f.rope, f, 10000);
   visit_position_embedding_type(v, f);
   visit_attention_bias(v, f);
-  visit_granite_multipliers(v, f);
+  visit_multipliers(v, f);
 }
 
 Block block(const Fields& f, int64_t layer) {

@@ -16,13 +16,13 @@ void visit(FieldVisitor& v, Fields& f) {
   v(f.rope.theta, "rope_theta", "rope.freq_base");
   v(f.embedding_scale, "embedding_multiplier_scale", "embedding_scale");
   v(f.logit_scale, "output_multiplier_scale", "logit_scale");
-  v(f.attention_softcap, "attn_logit_softcapping", "attn_logit_softcapping", 30.0);
-  v(f.router_softcap, "router_logit_softcapping", "router_logit_softcapping", 30.0);
+  v(f.attention.softcap, "attn_logit_softcapping", "attn_logit_softcapping", 30.0);
+  v(f.experts.softcap, "router_logit_softcapping", "router_logit_softcapping", 30.0);
   v.nullable(f.logit_softcap, "final_logit_softcapping", "final_logit_softcapping", 0);
-  v.nullable(f.log_length, "attn_temperature_len", "attention.temperature_length", 0);
-  v(f.experts, "num_local_experts|num_experts", "expert_count");
-  v(f.top_k, "num_experts_per_tok", "expert_used_count");
-  v(f.expert_ffn, "moe_intermediate_size", "expert_feed_forward_length");
+  v.nullable(f.attention.log_length, "attn_temperature_len", "attention.temperature_length", 0);
+  v(f.experts.count, "num_local_experts|num_experts", "expert_count");
+  v(f.experts.top_k, "num_experts_per_tok", "expert_used_count");
+  v(f.experts.width, "moe_intermediate_size", "expert_feed_forward_length");
   v.demand("residual_moe", true);
   v.expect("rope_type", {"original", "default"});  // plain frequencies; GGUF's word for it is wrong
   v.ignore({"rope.scaling.type", "rope.scaling.factor", "rope.scaling.attn_factor",

@@ -17,7 +17,7 @@ void visit_gguf_layers(FieldVisitor& v, Fields& f) {
                              kLinear = "attention.recurrent_layers";
   if (v.reading()) {
     std::vector<int64_t> linear;
-    v(f.full_interval, "", kEvery, kInterval);
+    v(f.delta.full_interval, "", kEvery, kInterval);
     v(linear, "", kLinear, std::vector<int64_t>{});
     for (const int64_t l : linear)
       f.layer_types.emplace_back(l != 0 ? kLinearAttention : "full_attention");
@@ -42,25 +42,25 @@ void visit_gguf_layers(FieldVisitor& v, Fields& f) {
 }  // namespace
 
 void visit_linear_attention(FieldVisitor& v, Fields& f) {
-  v(f.linear_key_heads, "linear_num_key_heads", "ssm.group_count", 16);
-  v(f.linear_value_heads, "linear_num_value_heads", "ssm.time_step_rank", 32);
-  v(f.linear_key_dim, "linear_key_head_dim", "ssm.state_size", 128);
-  v(f.conv_width, "linear_conv_kernel_dim", "ssm.conv_kernel", 4);
+  v(f.delta.key_heads, "linear_num_key_heads", "ssm.group_count", 16);
+  v(f.delta.value_heads, "linear_num_value_heads", "ssm.time_step_rank", 32);
+  v(f.delta.key_dim, "linear_key_head_dim", "ssm.state_size", 128);
+  v(f.delta.conv_width, "linear_conv_kernel_dim", "ssm.conv_kernel", 4);
   if (!v.gguf()) {
-    v(f.linear_value_dim, "linear_value_head_dim", "", 128);
+    v(f.delta.value_dim, "linear_value_head_dim", "", 128);
     v(f.layer_types, "layer_types", "", std::vector<std::string>{});
-    if (v.reading()) v(f.full_interval, "full_attention_interval", "", kInterval);
+    if (v.reading()) v(f.delta.full_interval, "full_attention_interval", "", kInterval);
   } else {
     int64_t inner = 0;
-    if (!v.reading() && __builtin_mul_overflow(f.linear_value_heads, f.linear_value_dim, &inner))
+    if (!v.reading() && __builtin_mul_overflow(f.delta.value_heads, f.delta.value_dim, &inner))
       fail(ErrorKind::invalid, "{}: too many value heads", v.where());
     v(inner, "", "ssm.inner_size");
-    if (f.linear_value_heads > 0) f.linear_value_dim = inner / f.linear_value_heads;
+    if (f.delta.value_heads > 0) f.delta.value_dim = inner / f.delta.value_heads;
     visit_gguf_layers(v, f);
   }
-  if (f.full_interval < 0 || f.linear_key_heads < 1) {
+  if (f.delta.full_interval < 0 || f.delta.key_heads < 1) {
     fail(ErrorKind::format, "{}: linear attention: {} key heads, every {}th layer attends",
-         v.where(), f.linear_key_heads, f.full_interval);
+         v.where(), f.delta.key_heads, f.delta.full_interval);
   }
 }
 
@@ -68,7 +68,7 @@ void visit_mrope(FieldVisitor& v, Fields& f, double theta) {
   visit_rope(v, f.rope, f, theta);
   if (v.reading()) return;
   // Readers want to know how the pairs are dealt out to time, height and width.
-  const int64_t pairs = (f.rope_dim > 0 ? f.rope_dim : f.head_dim) / 2, third = (pairs + 2) / 3;
+  const int64_t pairs = (f.rotary.dim > 0 ? f.rotary.dim : f.head_dim) / 2, third = (pairs + 2) / 3;
   const int64_t second = std::min(third, pairs - third);
   Json sections = Json::array({third, second, pairs - third - second});
   if (v.gguf()) sections.push_back(0);

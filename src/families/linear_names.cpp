@@ -12,10 +12,10 @@ struct Shape {
   int64_t keys, each;            // key heads, and value heads of each
   int64_t key, value, channels;  // numbers of all keys, of all values, of q, k and v together
   explicit Shape(const Fields& f)
-      : keys(f.linear_key_heads),
-        each(keys > 0 ? f.linear_value_heads / keys : 0),
-        key(keys * f.linear_key_dim),
-        value(f.linear_value_heads * f.linear_value_dim),
+      : keys(f.delta.key_heads),
+        each(keys > 0 ? f.delta.value_heads / keys : 0),
+        key(keys * f.delta.key_dim),
+        value(f.delta.value_heads * f.delta.value_dim),
         channels(2 * key + value) {}
 };
 

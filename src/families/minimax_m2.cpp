@@ -13,17 +13,18 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_head(v, f, false);
   visit_rotary_dim(v, f);
   visit_rope(v, f.rope, f, 5e6);
-  v(f.experts, "num_local_experts|num_experts", "expert_count", 256);
-  v(f.top_k, "num_experts_per_tok", "expert_used_count", 8);
-  v(f.expert_ffn, "intermediate_size", "expert_feed_forward_length", f.ffn);
-  v.word(f.scoring, "scoring_func", "expert_gating_func", {{"sigmoid", 2}}, "sigmoid", "sigmoid");
+  v(f.experts.count, "num_local_experts|num_experts", "expert_count", 256);
+  v(f.experts.top_k, "num_experts_per_tok", "expert_used_count", 8);
+  v(f.experts.width, "intermediate_size", "expert_feed_forward_length", f.ffn);
+  v.word(f.experts.scoring, "scoring_func", "expert_gating_func", {{"sigmoid", 2}}, "sigmoid",
+         "sigmoid");
   // What published configs say beside it, and Transformers implies.
   v.refuse_unless("use_qk_norm", {true});
   v.refuse_unless("qk_norm_type", {"per_layer"});
   v.refuse_unless("use_routing_bias", {true});
   v.refuse_unless("shared_intermediate_size", {0});
   visit_every(v, "attn_type_list", f.layers, 1);
-  f.normalize = f.correction = true;
+  f.experts.normalize = f.experts.correction = true;
 }
 
 Block block(const Fields& f, int64_t layer) {

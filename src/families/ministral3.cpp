@@ -12,13 +12,14 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_activation(v, f, "hidden_act", "silu");
   visit_head(v, f, false);
   visit_tempered_rope(v, f, 10000);
-  v.nullable(f.window, "sliding_window", "attention.sliding_window", 0);
+  v.nullable(f.window.size, "sliding_window", "attention.sliding_window", 0);
 }
 
 Block block(const Fields& f, int64_t layer) {
   AttentionPart attention = grouped_attention(f, layer);
-  if (f.temperature)
-    attention.temperature = Temperature{f.temperature_scale, f.temperature_length, 0};
+  if (f.attention.tempered)
+    attention.temperature =
+        Temperature{f.attention.temperature_scale, f.attention.temperature_length, 0};
   return {PreNorm{rms(f.eps)}, attention, dense(f)};
 }
 

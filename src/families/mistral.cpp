@@ -8,8 +8,8 @@ namespace {
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, false);
   visit_rope(v, f.rope, f, 10000);
-  if (v.reading() || !v.gguf() || f.window > 0)
-    v.nullable(f.window, "sliding_window", "attention.sliding_window", 4096, 0);
+  if (v.reading() || !v.gguf() || f.window.size > 0)
+    v.nullable(f.window.size, "sliding_window", "attention.sliding_window", 4096, 0);
 }
 
 Block block(const Fields& f, int64_t layer) {

@@ -12,11 +12,11 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_activation(v, f, "hidden_act", "silu");
   visit_head(v, f, false);
   visit_rope(v, f.rope, f, 1e6);
-  v.nullable(f.window, "sliding_window", "attention.sliding_window", 0);
-  v(f.experts, "num_local_experts|num_experts", "expert_count", 8);
-  v(f.top_k, "num_experts_per_tok", "expert_used_count", 2);
-  f.expert_ffn = f.ffn;
-  f.normalize = true;
+  v.nullable(f.window.size, "sliding_window", "attention.sliding_window", 0);
+  v(f.experts.count, "num_local_experts|num_experts", "expert_count", 8);
+  v(f.experts.top_k, "num_experts_per_tok", "expert_used_count", 2);
+  f.experts.width = f.ffn;
+  f.experts.normalize = true;
 }
 
 Block block(const Fields& f, int64_t layer) {

@@ -14,7 +14,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_rotary_fraction(v, f, 1);
   if (v.reading()) v(f.rope.original, "original_max_position_embeddings", "", 4096);
   visit_rope(v, f.rope, f, 10000);
-  v.nullable(f.window, "sliding_window", "attention.sliding_window", 0);
+  v.nullable(f.window.size, "sliding_window", "attention.sliding_window", 0);
   for (const char* bias : {"attention_bias", "mlp_bias", "lm_head_bias"})
     v.refuse_unless(bias, {false});
 }

@@ -14,7 +14,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_rope(v, f.rope, f, 10000);
   visit_window(v, f);
   visit_layer_types(v, f);
-  v(f.full_layers, "max_window_layers", "", 28, 0);
+  v(f.window.full_layers, "max_window_layers", "", 28, 0);
   f.qkv_bias = true;
 }
 

@@ -10,7 +10,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_attention_bias(v, f);
   visit_window(v, f);
   visit_layer_types(v, f);
-  v(f.full_layers, "max_window_layers", "", 28, 0);
+  v(f.window.full_layers, "max_window_layers", "", 28, 0);
   f.qk_norm = true;
 }
 

@@ -17,7 +17,7 @@ void visit(FieldVisitor& v, Fields& f, const UsualShape& usual) {
   visit_mrope(v, f, 10000);
   visit_linear_attention(v, f);
   f.qk_norm = true;
-  f.output_gate = true;
+  f.attention.output_gate = true;
 }
 
 Mixer mixer(const Fields& f, int64_t layer) {

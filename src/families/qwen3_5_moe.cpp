@@ -8,8 +8,9 @@ namespace {
 void visit(FieldVisitor& v, Fields& f) {
   qwen3_5::visit(v, f, {40, 2048, 248320, 32768, 16, 2, 0});
   visit_experts(v, f, {.experts = 256, .top_k = 8, .width = 512});
-  v(f.shared_ffn, "shared_expert_intermediate_size", "expert_shared_feed_forward_length", 512);
-  f.normalize = true;
+  v(f.experts.shared_width, "shared_expert_intermediate_size", "expert_shared_feed_forward_length",
+    512);
+  f.experts.normalize = true;
 }
 
 Block block(const Fields& f, int64_t layer) {
@@ -31,8 +32,8 @@ void names(Names& n, const Fields& f) {
     const Name apart = n.all().at(canonical);
     n.add(canonical, {stacked, apart.config[0]}, apart.gguf);
   };
-  stack("gate", rows(both, 2 * f.expert_ffn, 0, f.expert_ffn));
-  stack("up", rows(both, 2 * f.expert_ffn, f.expert_ffn, f.expert_ffn));
+  stack("gate", rows(both, 2 * f.experts.width, 0, f.experts.width));
+  stack("up", rows(both, 2 * f.experts.width, f.experts.width, f.experts.width));
   stack("down", "model.layers.{i}.mlp.experts.down_proj");
 }
 

@@ -18,10 +18,11 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_rope(v, f.rope, f, 10000);
   visit_linear_attention(v, f);
   visit_experts(v, f, {.experts = 512, .top_k = 10, .width = 512});
-  if (v.reading() && !v.gguf()) v(f.normalize, "norm_topk_prob", "", true);
-  v(f.shared_ffn, "shared_expert_intermediate_size", "expert_shared_feed_forward_length", 512);
+  if (v.reading() && !v.gguf()) v(f.experts.normalize, "norm_topk_prob", "", true);
+  v(f.experts.shared_width, "shared_expert_intermediate_size", "expert_shared_feed_forward_length",
+    512);
   f.qk_norm = true;
-  f.output_gate = true;
+  f.attention.output_gate = true;
 }
 
 Block block(const Fields& f, int64_t layer) {
@@ -47,9 +48,9 @@ void names(Names& n, const Fields& f) {
   expert_names(n);
   gated_shared_names(n);
   // Per key head: q, k, its value heads' v and gates; its value heads' betas and alphas.
-  const int64_t key = f.linear_key_dim,
-                each = f.linear_key_heads > 0 ? f.linear_value_heads / f.linear_key_heads : 0,
-                value = each * f.linear_value_dim, all = 2 * key + 2 * value;
+  const int64_t key = f.delta.key_dim,
+                each = f.delta.key_heads > 0 ? f.delta.value_heads / f.delta.key_heads : 0,
+                value = each * f.delta.value_dim, all = 2 * key + 2 * value;
   const std::string config = "model.layers.{i}.linear_attn.";
   const Source qkvz = config + "in_proj_qkvz.weight", ba = config + "in_proj_ba.weight";
   const Source fused = "blk.{i}.ssm_in.weight", gguf_ba = "blk.{i}.ssm_ba.weight";

@@ -10,7 +10,8 @@ void visit_score_scale(FieldVisitor& v, Fields& f, std::string_view config, std:
                        std::optional<double> otherwise) {
   if (f.head_dim < 1) return;  // refused later
   const double usual = 1 / std::sqrt(static_cast<double>(f.head_dim));
-  double scale = f.query_scalar > 0 ? rounded(1 / std::sqrt(f.query_scalar), 14) : usual;
+  double scale =
+      f.attention.query_scalar > 0 ? rounded(1 / std::sqrt(f.attention.query_scalar), 14) : usual;
   if (v.reading() || v.gguf() || otherwise || scale != usual)
     v(scale, config, gguf, otherwise.value_or(usual), usual);
   if (!v.reading()) return;
@@ -19,24 +20,24 @@ void visit_score_scale(FieldVisitor& v, Fields& f, std::string_view config, std:
          v.gguf() ? gguf : config, scale);
   }
   // GGUF keeps 32 bits of it.
-  f.query_scalar = std::abs(scale / usual - 1) < 1e-6 ? 0 : 1 / (scale * scale);
+  f.attention.query_scalar = std::abs(scale / usual - 1) < 1e-6 ? 0 : 1 / (scale * scale);
 }
 
-void visit_gemma_scalar(FieldVisitor& v, Fields& f, int64_t layers_of_27b) {
+void visit_query_scalar(FieldVisitor& v, Fields& f, int64_t layers_of_27b) {
   if (!v.gguf()) {
-    if (!v.reading()) return v.write_whole("query_pre_attn_scalar", f.query_scalar);
-    v(f.query_scalar, "query_pre_attn_scalar", "", 256.0);
-    return expect_positive(v, f.query_scalar);
+    if (!v.reading()) return v.write_whole("query_pre_attn_scalar", f.attention.query_scalar);
+    v(f.attention.query_scalar, "query_pre_attn_scalar", "", 256.0);
+    return expect_positive(v, f.attention.query_scalar);
   }
   // Readers know the models of 27B by their layers, and that their scale is by d_model / heads.
   const int64_t implied =
       f.layers == layers_of_27b && f.heads > 0 ? f.d_model / f.heads : f.head_dim;
-  if (v.reading() || f.query_scalar != static_cast<double>(implied))
-    v(f.query_scalar, "", "attention.query_scalar", static_cast<double>(implied));
-  expect_positive(v, f.query_scalar);
+  if (v.reading() || f.attention.query_scalar != static_cast<double>(implied))
+    v(f.attention.query_scalar, "", "attention.query_scalar", static_cast<double>(implied));
+  expect_positive(v, f.attention.query_scalar);
 }
 
-void visit_granite_multipliers(FieldVisitor& v, Fields& f) {
+void visit_multipliers(FieldVisitor& v, Fields& f) {
   v(f.embedding_scale, "embedding_multiplier", "embedding_scale", 1.0);
   v(f.residual_scale, "residual_multiplier", "residual_scale", 1.0);
   visit_score_scale(v, f, "attention_multiplier", "attention.scale", 1);

@@ -11,11 +11,11 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_attention_bias(v, f);
   v(f.ffn_bias, "mlp_bias", "?blk.0.ffn_gate.bias", false);
   visit_rope_layers(v, f);
-  if (v.reading() && !v.gguf() && v.has("no_rope_layers") && f.rope_layers.empty())
+  if (v.reading() && !v.gguf() && v.has("no_rope_layers") && f.rotary.layers.empty())
     fail(ErrorKind::format, "{}: no_rope_layers: expected one per layer, found none", v.where());
   visit_window(v, f);
   visit_layer_types(v, f);
-  f.window_without_rope = true;
+  f.window.without_rope = true;
 }
 
 Block block(const Fields& f, int64_t layer) {

@@ -12,7 +12,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_head(v, f, true);
   visit_rope(v, f.rope, f, 10000);
   // llama.cpp neither writes nor reads the window; a key of our own does not disturb it.
-  v.nullable(f.window, "sliding_window", "attention.sliding_window", 0);
+  v.nullable(f.window.size, "sliding_window", "attention.sliding_window", 0);
   v(f.qkv_bias, "use_bias", "?blk.0.attn_q.bias", true);
   v.refuse_unless("norm_type", {"layer_norm"});
   v.refuse_unless("mlp_type", {"default"});

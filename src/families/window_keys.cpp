@@ -13,17 +13,17 @@ void visit_gguf_pattern(FieldVisitor& v, Fields& f, int64_t implied) {
   const std::string_view key = "attention.sliding_window_pattern";
   std::vector<int64_t> list;
   if (v.reading()) {
-    f.window_pattern = implied;
+    f.window.pattern = implied;
     v(list, "", key, std::vector<int64_t>{});
     if (v.is_list(key)) {
       for (const int64_t slides : list)
         f.layer_types.emplace_back(slides != 0 ? "sliding_attention" : "full_attention");
     } else if (list.size() == 1) {
-      f.window_pattern = list[0];
+      f.window.pattern = list[0];
     }
     return;
   }
-  if (f.window == 0) return;
+  if (f.window.size == 0) return;
   const auto follows = [&](int64_t n) {
     for (int64_t i = 0; i < f.layers; ++i) {
       if (f.sliding(i) != (n == 0 || (i + 1) % n != 0)) return false;
@@ -50,56 +50,36 @@ void visit_layer_types(FieldVisitor& v, Fields& f, int64_t pattern) {
   if (v.reading() && v.has("layer_types") && f.layer_types.empty())
     fail(ErrorKind::format, "{}: layer_types: expected one per layer, found none", v.where());
   if (v.reading())
-    v.nullable(f.window_pattern, "sliding_window_pattern|_sliding_window_pattern", "", pattern);
+    v.nullable(f.window.pattern, "sliding_window_pattern|_sliding_window_pattern", "", pattern);
 }
 
 void visit_sliding_window(FieldVisitor& v, Fields& f, int64_t usual, int64_t gguf_usual) {
   // Readers want a width even where no layer slides.
-  if (!v.reading() && f.window == 0) f.window = usual;
-  v.nullable(f.window, "sliding_window", "attention.sliding_window", usual, gguf_usual);
+  if (!v.reading() && f.window.size == 0) f.window.size = usual;
+  v.nullable(f.window.size, "sliding_window", "attention.sliding_window", usual, gguf_usual);
 }
 
 void visit_window(FieldVisitor& v, Fields& f) {
-  bool use = f.window > 0;
+  bool use = f.window.size > 0;
   v(use, "use_sliding_window", "", false, true);
-  if (v.reading() || !v.gguf() || f.window > 0)
-    v.nullable(f.window, "sliding_window", "attention.sliding_window", 4096, 0);
-  if (v.reading() && !use) f.window = 0;
+  if (v.reading() || !v.gguf() || f.window.size > 0)
+    v.nullable(f.window.size, "sliding_window", "attention.sliding_window", 4096, 0);
+  if (v.reading() && !use) f.window.size = 0;
 }
 
 void visit_rope_layers(FieldVisitor& v, Fields& f) {
   constexpr int64_t kInterval = 4;
   if (!v.gguf()) {
-    v(f.rope_layers, "no_rope_layers", "", std::vector<int64_t>{});
-    if (v.reading()) v(f.rope_interval, "no_rope_layer_interval", "", kInterval);
+    v(f.rotary.layers, "no_rope_layers", "", std::vector<int64_t>{});
+    if (v.reading()) v(f.rotary.interval, "no_rope_layer_interval", "", kInterval);
     return;
   }
   // Readers imply the interval; a list of our own says what else there is.
   bool implied = !v.reading();
   for (int64_t i = 0; i < f.layers && implied; ++i)
     implied = f.rotates(i) == ((i + 1) % kInterval != 0);
-  if (!implied) v(f.rope_layers, "", "rope.layers", std::vector<int64_t>{});
-  f.rope_interval = kInterval;
-}
-
-void visit_attention_only(FieldVisitor& v, Fields& f) {
-  if (v.gguf()) return;
-  const auto layers = static_cast<size_t>(std::clamp<int64_t>(f.layers, 0, 4096));
-  std::vector<std::string> types(layers, "full_attention");
-  v(types, "layer_types|layers_block_type", "");
-  if (!v.reading()) {
-    v.write("mamba_n_heads", 1);  // Transformers checks that it divides, layers or not
-    return;
-  }
-  if (types.size() != layers)
-    fail(ErrorKind::format, "{}: layer_types: expected {} entries, one per layer, found {}",
-         v.where(), layers, types.size());
-  for (const std::string& type : types) {
-    if (type != "attention" && type != "full_attention") {
-      fail(ErrorKind::unsupported, "{}: layer_types: expected attention on every layer, found {}",
-           v.where(), type.substr(0, 40));
-    }
-  }
+  if (!implied) v(f.rotary.layers, "", "rope.layers", std::vector<int64_t>{});
+  f.rotary.interval = kInterval;
 }
 
 void visit_position_embedding_type(FieldVisitor& v, Fields& f) {
@@ -114,23 +94,12 @@ void visit_position_embedding_type(FieldVisitor& v, Fields& f) {
   if (type != "rope") f.rope = {};
 }
 
-void visit_qwen2_moe_windows(FieldVisitor& v, Fields& f) {
-  visit_window(v, f);
-  visit_layer_types(v, f);
-  v(f.full_layers, "max_window_layers", "", 28, 0);
-  if (!v.reading() || v.gguf() || f.window == 0 || !f.layer_types.empty()) return;
-  // Every second of the first max_window_layers, the first of all among them.
-  for (int64_t i = 0; i < std::min<int64_t>(f.layers, 4096); ++i)
-    f.layer_types.emplace_back(i % 2 == 0 && i < f.full_layers ? "sliding_attention"
-                                                               : "full_attention");
-}
-
 void visit_chunk(FieldVisitor& v, Fields& f) {
   constexpr int64_t kUsual = 8192;  // what readers of GGUF imply
   if (!v.gguf())
-    v.nullable(f.chunk, "attention_chunk_size", "", kUsual);
-  else if (v.reading() || f.chunk != kUsual)
-    v(f.chunk, "", "attention.chunk_size", kUsual);
+    v.nullable(f.window.chunk, "attention_chunk_size", "", kUsual);
+  else if (v.reading() || f.window.chunk != kUsual)
+    v(f.window.chunk, "", "attention.chunk_size", kUsual);
 }
 
 }  // namespace ashlar

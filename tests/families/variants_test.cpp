@@ -45,10 +45,11 @@ TEST_P(Variants, GgufRoundTrip) {
   const std::string& activation = read.fields.activation;
   const bool other_activation =
       (read.family->name == "llama" && activation != "silu") || activation == "relu";
-  const bool half_split = read.family->name == "deepseek_v3" && !read.fields.rope_interleaved;
-  const bool layer_scales = read.fields.scale_by_layer || read.fields.query_scalar == 1;
-  const bool other_clamp = read.fields.swiglu_limit != 7;
-  const bool no_caps = read.family->name == "gemma2" && read.fields.attention_softcap == 0;
+  const bool half_split = read.family->name == "deepseek_v3" && !read.fields.rotary.interleaved;
+  const bool layer_scales =
+      read.fields.attention.scale_by_layer || read.fields.attention.query_scalar == 1;
+  const bool other_clamp = read.fields.clamp.limit != 7;
+  const bool no_caps = read.family->name == "gemma2" && read.fields.attention.softcap == 0;
   if (other_activation || half_split || layer_scales || other_clamp || no_caps) {
     // GGUF has no word for these: refused, not lost.
     EXPECT_THROW(through_gguf(read.blueprint, *read.family), Error);

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/units.h"
+#include "tensor/format.h"
 
 namespace ashlar {
 namespace {
