@@ -69,4 +69,16 @@ static inline int64_t first_visible(const Attention& a, int64_t position) {
   return begin;
 }
 
+/// The keys that a call looks at for a query at `position`: [begin, end).
+struct KeyRange {
+  int64_t begin, end;
+};
+static inline KeyRange keys_of(const Attention& a, int64_t position) {
+  KeyRange r{first_visible(a, position), position + 1};
+  if (a.partials == nullptr) return r;
+  if (r.begin < a.key_begin) r.begin = a.key_begin;
+  if (r.end > a.key_end) r.end = a.key_end;
+  return r;
+}
+
 }  // namespace ashlar::kernels

@@ -3,10 +3,10 @@
 //
 // A "row" is one query head of one token: r = t heads + h. Rows are taken in blocks, keys in tiles
 // of kKeys:
-//   S = Q K^T   keys across lanes (K transposed into scratch once per block of rows and tile), or,
-//   for few rows,
-//               one dot product per key with the dimension across lanes
-//   O = O e^(m - m') + e^(S - m') V   dimension of v across lanes, V as it lies
+//   S = Q K^T   keys across lanes (K transposed into scratch once per block of rows and tile)
+//   O = O e^(m - m') + e^(S - m') V   dimension of v across lanes
+// For few rows neither pays: keys and values are read where they lie, once for up to four rows,
+// with the dimension across lanes; kW dot products end in one vector of sums.
 
 constexpr int64_t kKeys = 64;
 constexpr int64_t kRowBlock = 64;
@@ -14,7 +14,7 @@ constexpr int64_t kFewRows = 12;  // up to here transposing the keys costs more 
 static_assert(kKeys % kPanelRows == 0);
 
 struct AttentionScratch {
-  float* k;              // [k_dim][kKeys] transposed, or [kKeys][k_dim] rows for few query rows
+  float* k;              // [k_dim][kKeys]
   float* v;              // [kKeys][v_pad]
   float* scores;         // [kRowBlock][kKeys]
   float* out;            // [kRowBlock][v_pad]
@@ -66,6 +66,198 @@ ASHLAR_INLINE const float* query(const Attention& a, int64_t r) {
   return a.q + r / a.heads * a.q_token_stride + r % a.heads * a.q_head_stride;
 }
 
+/// What attention makes of a row: o / total, or its partial sums.
+ASHLAR_INLINE void put_row(const Attention& a, int64_t row, const float* o, float top,
+                           float total) {
+  if (a.partials == nullptr) {
+    float* out = a.out + row / a.heads * a.out_token_stride + row % a.heads * a.out_head_stride;
+    return scale_row(o, 1.0f / total, out, a.v_dim);
+  }
+  float* out = a.partials + row * partial_floats(a.v_dim);
+  __builtin_memcpy(out, o, static_cast<size_t>(a.v_dim) * 4);
+  out[a.v_dim] = top;
+  out[a.v_dim + 1] = total;
+}
+
+/// Scores to weights: scale, softcap, factor, mask, running maximum and sum; rescales what O holds.
+ASHLAR_INLINE void soften(const Attention& a, const AttentionScratch& s, int64_t row,
+                          int64_t in_block, int64_t begin, int64_t n, float* top, float* total) {
+  const int64_t t = row / a.heads;
+  const KeyRange visible = keys_of(a, a.first + t);
+  const int64_t low = visible.begin > begin ? visible.begin - begin : 0;
+  const int64_t high = at_most(visible.end - begin, n);
+  float* p = s.scores + in_block * kKeys;
+  if (low >= high) {
+    for (int64_t j = 0; j < kKeys; j += kW) store(p + j, zero());
+    return;
+  }
+  const float factor = a.score_factor ? a.score_factor[t] : 1.0f;
+  const F before = set1(a.softcap > 0 ? a.scale / a.softcap : a.scale * factor);
+  const F after = set1(a.softcap * factor);
+  const F nothing = set1(-__builtin_inff());
+  alignas(64) float index[kW];
+  for (int64_t i = 0; i < kW; ++i) index[i] = static_cast<float>(i);
+  const F lane = load(index);
+  F highest = nothing;
+  for (int64_t j = 0; j < kKeys; j += kW) {
+    F v = mul(load(p + j), before);
+    if (a.softcap > 0) v = mul(tanh(v), after);
+    if (j < low || j + kW > high) {
+      const F at = add(lane, set1(static_cast<float>(j)));
+      v = if_less(at, set1(static_cast<float>(low)), nothing, v);
+      v = if_less(at, set1(static_cast<float>(high)), v, nothing);
+    }
+    store(p + j, v);
+    highest = max(highest, v);
+  }
+  const float most = largest(highest), now = most > *top ? most : *top;
+  F sums = zero();
+  for (int64_t j = 0; j < kKeys; j += kW) {
+    F v = sub(load(p + j), set1(now));
+    v = if_less(nothing, load(p + j), exp(v), zero());
+    store(p + j, v);
+    sums = add(sums, v);
+  }
+  if (now > *top) {
+    float* o = s.out + in_block * s.v_pad;
+    alignas(64) float decay[kW];
+    store(decay, exp(set1(*top - now)));  // 0 where nothing was seen before
+    for (int64_t i = 0; i < s.v_pad; i += kW) store(o + i, mul(load(o + i), set1(decay[0])));
+    *total *= decay[0];
+    *top = now;
+  }
+  *total += sum(sums);
+}
+
+// ---- Few rows.
+
+/// Keys that H rows take at a time, so that kW sums are made at once.
+template <int H>
+constexpr int kKeysOf = static_cast<int>(kW) / (H == 3 ? 4 : H);
+
+/// Scores of kKeysOf<H> keys against H queries: out[h][kKeys], k's of keys that are not there
+/// repeat another.
+template <class Load, int H>
+ASHLAR_INLINE void score_keys(const float* const* q, const std::byte* const* k, int64_t n,
+                              float* const* out) {
+  constexpr int kN = kKeysOf<H>;
+  F acc[kW];
+  for (int64_t i = 0; i < kW; ++i) acc[i] = zero();
+  int64_t i = 0;
+  for (; i + kW <= n; i += kW) {
+    F query[H];
+    for (int h = 0; h < H; ++h) query[h] = load(q[h] + i);
+    for (int j = 0; j < kN; ++j) {
+      const F key = Load::at(k[j], i);
+      for (int h = 0; h < H; ++h) acc[h * kN + j] = fma(query[h], key, acc[h * kN + j]);
+    }
+  }
+  if (i < n) {
+    F query[H];
+    for (int h = 0; h < H; ++h) query[h] = load_n(q[h] + i, n - i);
+    for (int j = 0; j < kN; ++j) {
+      const F key = Load::at_n(k[j], i, n - i);
+      for (int h = 0; h < H; ++h) acc[h * kN + j] = fma(query[h], key, acc[h * kN + j]);
+    }
+  }
+  alignas(64) float sums[kW];
+  store(sums, sum_each(acc));
+  for (int h = 0; h < H; ++h) __builtin_memcpy(out[h], sums + h * kN, kN * 4);
+}
+
+template <class Load, int H>
+void score_rows(const Attention& a, const AttentionScratch& s, int64_t row, int64_t in_block,
+                int64_t begin, int64_t n) {
+  constexpr int kN = kKeysOf<H>;
+  const float* q[H];
+  for (int h = 0; h < H; ++h) q[h] = query(a, row + h);
+  for (int64_t j = 0; j < n; j += kN) {
+    const std::byte* k[kN];
+    for (int i = 0; i < kN; ++i)
+      k[i] = state_row(a.k_pages, a.page_tokens, a.k_row_bytes, begin + at_most(j + i, n - 1));
+    float* out[H];  // kKeys is a multiple of kN: room for all of them
+    for (int h = 0; h < H; ++h) out[h] = s.scores + (in_block + h) * kKeys + j;
+    score_keys<Load, H>(q, k, a.k_dim, out);
+  }
+}
+
+/// Vectors of an output row that are summed up in registers at once.
+template <int H>
+constexpr int kValuesOf = kW == 16 ? (H <= 2 ? 8 : 4) : 8 / (H == 3 ? 4 : H);
+
+/// O += P V for H rows, dimensions i .. i + C kW (the last vector may be cut off), keys low .. high
+/// - 1 of the tile.
+template <class Load, int H, int C>
+ASHLAR_INLINE void add_values(const Attention& a, const AttentionScratch& s, int64_t in_block,
+                              int64_t i, int64_t begin, int64_t low, int64_t high, bool whole) {
+  F acc[H][C];
+  for (int h = 0; h < H; ++h)
+    for (int c = 0; c < C; ++c) acc[h][c] = load(s.out + (in_block + h) * s.v_pad + i + c * kW);
+  for (int64_t j = low; j < high; ++j) {
+    const std::byte* v = state_row(a.v_pages, a.page_tokens, a.v_row_bytes, begin + j);
+    F p[H];
+    for (int h = 0; h < H; ++h) p[h] = set1(s.scores[(in_block + h) * kKeys + j]);
+    for (int c = 0; c < C; ++c) {
+      const F value = whole ? Load::at(v, i + c * kW) : Load::at_n(v, i + c * kW, a.v_dim - i);
+      for (int h = 0; h < H; ++h) acc[h][c] = fma(p[h], value, acc[h][c]);
+    }
+  }
+  for (int h = 0; h < H; ++h)
+    for (int c = 0; c < C; ++c) store(s.out + (in_block + h) * s.v_pad + i + c * kW, acc[h][c]);
+}
+
+/// Bytes of values that are gone over once for each part of their dimensions: half of L1.
+constexpr int64_t kValueBytes = 16 << 10;
+
+template <class Load, int H>
+void value_rows(const Attention& a, const AttentionScratch& s, int64_t in_block, int64_t begin,
+                int64_t low, int64_t high) {
+  constexpr int kC = kValuesOf<H>;
+  const int64_t each = kValueBytes / a.v_row_bytes < 4 ? 4 : kValueBytes / a.v_row_bytes;
+  for (; low < high; low += each) {
+    const int64_t to = at_most(low + each, high);
+    int64_t i = 0;
+    for (; i + kC * kW <= a.v_dim; i += kC * kW)
+      add_values<Load, H, kC>(a, s, in_block, i, begin, low, to, true);
+    for (; i + kW <= a.v_dim; i += kW)
+      add_values<Load, H, 1>(a, s, in_block, i, begin, low, to, true);
+    if (i < a.v_dim) add_values<Load, H, 1>(a, s, in_block, i, begin, low, to, false);
+  }
+}
+
+template <class Load, int H>
+void few_rows_of(const Attention& a, const AttentionScratch& s, int64_t row, int64_t in_block,
+                 int64_t begin, int64_t n, float* top, float* total) {
+  score_rows<Load, H>(a, s, row, in_block, begin, n);
+  int64_t low = n, high = 0;  // what any of the rows sees
+  for (int h = 0; h < H; ++h) {
+    soften(a, s, row + h, in_block + h, begin, n, top + in_block + h, total + in_block + h);
+    const KeyRange seen = keys_of(a, a.first + (row + h) / a.heads);
+    if (seen.begin - begin < low) low = seen.begin - begin;
+    if (seen.end - begin > high) high = seen.end - begin;
+  }
+  value_rows<Load, H>(a, s, in_block, begin, low < 0 ? 0 : low, at_most(high, n));
+}
+
+template <class Load>
+void few_rows(const Attention& a, const AttentionScratch& s, int64_t row, int64_t rows,
+              int64_t begin, int64_t n, float* top, float* total) {
+  int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) few_rows_of<Load, 4>(a, s, row + r, r, begin, n, top, total);
+  switch (rows - r) {
+    case 1:
+      return few_rows_of<Load, 1>(a, s, row + r, r, begin, n, top, total);
+    case 2:
+      return few_rows_of<Load, 2>(a, s, row + r, r, begin, n, top, total);
+    case 3:
+      return few_rows_of<Load, 3>(a, s, row + r, r, begin, n, top, total);
+    default:
+      return;
+  }
+}
+
+// ---- Many rows.
+
 /// Keys [begin, begin + n) transposed: k[c][kKeys]; lanes past n are zero.
 void load_keys_transposed(const Attention& a, const AttentionScratch& s, int64_t begin, int64_t n) {
   for (int64_t j0 = 0; j0 < kKeys; j0 += kW) {
@@ -104,89 +296,6 @@ void score_tile(const Attention& a, const AttentionScratch& s, int64_t row, int6
   }
 }
 
-/// Scores of up to four keys against one query: the queries stay in L1, the keys are read once per
-/// query.
-template <class Load, int N>
-ASHLAR_INLINE void score_keys(const float* q, const std::byte* const* k, int64_t n, float* out) {
-  F acc[N];
-  for (int j = 0; j < N; ++j) acc[j] = zero();
-  int64_t i = 0;
-  for (; i + kW <= n; i += kW) {
-    const F v = load(q + i);
-    for (int j = 0; j < N; ++j) acc[j] = fma(v, Load::at(k[j], i), acc[j]);
-  }
-  if (i < n) {
-    const F v = load_n(q + i, n - i);
-    for (int j = 0; j < N; ++j) acc[j] = fma(v, Load::at_n(k[j], i, n - i), acc[j]);
-  }
-  for (int j = 0; j < N; ++j) out[j] = sum(acc[j]);
-}
-
-template <class Load>
-void score_few(const Attention& a, const AttentionScratch& s, int64_t row, int64_t rows,
-               int64_t begin, int64_t n) {
-  for (int64_t j = 0; j < n; j += 4) {
-    const std::byte* k[4];
-    const int64_t count = at_most(4, n - j);
-    for (int64_t i = 0; i < 4; ++i)
-      k[i] = state_row(a.k_pages, a.page_tokens, a.k_row_bytes, begin + j + (i < count ? i : 0));
-    for (int64_t r = 0; r < rows; ++r) {
-      float* out = s.scores + r * kKeys + j;  // kKeys is a multiple of 4: room for all four
-      score_keys<Load, 4>(query(a, row + r), k, a.k_dim, out);
-    }
-  }
-}
-
-/// Scores to weights: scale, softcap, factor, mask, running maximum and sum; rescales what O holds.
-ASHLAR_INLINE void soften(const Attention& a, const AttentionScratch& s, int64_t row,
-                          int64_t in_block, int64_t begin, int64_t n, float* top, float* total) {
-  const int64_t t = row / a.heads, position = a.first + t;
-  int64_t low = first_visible(a, position) - begin, high = position + 1 - begin;
-  low = low < 0 ? 0 : low;
-  high = at_most(high, n);
-  float* p = s.scores + in_block * kKeys;
-  if (low >= high) {
-    for (int64_t j = 0; j < kKeys; j += kW) store(p + j, zero());
-    return;
-  }
-  const float factor = a.score_factor ? a.score_factor[t] : 1.0f;
-  const F before = set1(a.softcap > 0 ? a.scale / a.softcap : a.scale * factor);
-  const F after = set1(a.softcap * factor);
-  const F nothing = set1(-__builtin_inff());
-  alignas(64) float index[kW];
-  for (int64_t i = 0; i < kW; ++i) index[i] = static_cast<float>(i);
-  const F lane = load(index);
-  F highest = nothing;
-  for (int64_t j = 0; j < kKeys; j += kW) {
-    F v = mul(load(p + j), before);
-    if (a.softcap > 0) v = mul(tanh(v), after);
-    if (j < low || j + kW > high) {
-      const F at = add(lane, set1(static_cast<float>(j)));
-      v = if_less(at, set1(static_cast<float>(low)), nothing, v);
-      v = if_less(at, set1(static_cast<float>(high)), v, nothing);
-    }
-    store(p + j, v);
-    highest = max(highest, v);
-  }
-  const float seen = largest(highest), now = seen > *top ? seen : *top;
-  F sums = zero();
-  for (int64_t j = 0; j < kKeys; j += kW) {
-    F v = sub(load(p + j), set1(now));
-    v = if_less(nothing, load(p + j), exp(v), zero());
-    store(p + j, v);
-    sums = add(sums, v);
-  }
-  if (now > *top) {
-    float* o = s.out + in_block * s.v_pad;
-    alignas(64) float decay[kW];
-    store(decay, exp(set1(*top - now)));  // 0 where nothing was seen before
-    for (int64_t i = 0; i < s.v_pad; i += kW) store(o + i, mul(load(o + i), set1(decay[0])));
-    *total *= decay[0];
-    *top = now;
-  }
-  *total += sum(sums);
-}
-
 /// O += P V for T rows, keys [low, high) of the tile.
 template <int T>
 void value_tile(const AttentionScratch& s, int64_t in_block, int64_t low, int64_t high) {
@@ -208,98 +317,78 @@ void value_tile(const AttentionScratch& s, int64_t in_block, int64_t low, int64_
   }
 }
 
+template <int T>
+void rows_of_tile(const Attention& a, const AttentionScratch& s, int64_t row, int64_t in_block,
+                  int64_t begin, int64_t n, float* top, float* total) {
+  score_tile<T>(a, s, row, in_block, n);
+  for (int t = 0; t < T; ++t)
+    soften(a, s, row + t, in_block + t, begin, n, top + in_block + t, total + in_block + t);
+  // What any row of the tile sees: from its first token's begin to its last token's end.
+  const int64_t low = keys_of(a, a.first + row / a.heads).begin - begin;
+  const int64_t high = at_most(n, keys_of(a, a.first + (row + T - 1) / a.heads).end - begin);
+  value_tile<T>(s, in_block, low > 0 ? low : 0, high);
+}
+
+void many_rows(const Attention& a, const AttentionScratch& s, int64_t row, int64_t rows,
+               int64_t begin, int64_t n, float* top, float* total) {
+  load_keys_transposed(a, s, begin, n);
+  for (int64_t i = 0; i < n; ++i)
+    load_state(a.state, state_row(a.v_pages, a.page_tokens, a.v_row_bytes, begin + i), a.v_dim,
+               s.v_pad, s.v + i * s.v_pad);
+  const int64_t tiles = (rows + kTile - 1) / kTile;
+  for (int64_t tile = 0; tile < tiles; ++tile) {
+    const int64_t r = tile_begin(rows, tiles, tile), end = tile_begin(rows, tiles, tile + 1);
+    const KeyRange first = keys_of(a, a.first + (row + r) / a.heads);
+    const KeyRange last = keys_of(a, a.first + (row + end - 1) / a.heads);
+    if (last.end <= begin || first.begin >= begin + n) continue;
+    switch (end - r) {
+      case 1:
+        rows_of_tile<1>(a, s, row + r, r, begin, n, top, total);
+        break;
+      case 2:
+        rows_of_tile<2>(a, s, row + r, r, begin, n, top, total);
+        break;
+      case 3:
+        rows_of_tile<3>(a, s, row + r, r, begin, n, top, total);
+        break;
+      case 4:
+        rows_of_tile<4>(a, s, row + r, r, begin, n, top, total);
+        break;
+      case 5:
+        rows_of_tile<5>(a, s, row + r, r, begin, n, top, total);
+        break;
+      default:
+        rows_of_tile<6>(a, s, row + r, r, begin, n, top, total);
+        break;
+    }
+  }
+}
+
 void attention_block(const Attention& a, const AttentionScratch& s, int64_t row, int64_t rows) {
   float top[kRowBlock], total[kRowBlock];
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t h = (row + r) % a.heads;
-    top[r] = a.sinks ? a.sinks[h] : -__builtin_inff();
-    total[r] = a.sinks ? 1.0f : 0.0f;
+    const bool sink = a.sinks != nullptr && a.partials == nullptr;
+    top[r] = sink ? a.sinks[h] : -__builtin_inff();
+    total[r] = sink ? 1.0f : 0.0f;
     for (int64_t i = 0; i < s.v_pad; i += kW) store(s.out + r * s.v_pad + i, zero());
   }
-  const bool few = rows <= kFewRows;
   // The first token of the block sees the earliest key, the last token the latest.
-  const int64_t begin = first_visible(a, a.first + row / a.heads);
-  const int64_t end = a.first + (row + rows - 1) / a.heads + 1;
-  const int64_t tiles = (rows + kTile - 1) / kTile;
+  const int64_t begin = keys_of(a, a.first + row / a.heads).begin;
+  const int64_t end = keys_of(a, a.first + (row + rows - 1) / a.heads).end;
   for (int64_t j = begin; j < end; j += kKeys) {
     const int64_t n = at_most(kKeys, end - j);
-    if (few) {
-      switch (a.state) {
-        case Format::f32:
-          score_few<LoadF32>(a, s, row, rows, j, n);
-          break;
-        case Format::f16:
-          score_few<LoadF16>(a, s, row, rows, j, n);
-          break;
-        default:
-          score_few<LoadBf16>(a, s, row, rows, j, n);
-          break;
-      }
-      for (int64_t r = 0; r < rows; ++r)
-        for (int64_t i = n; i < kKeys; ++i) s.scores[r * kKeys + i] = 0;
+    if (rows > kFewRows) {
+      many_rows(a, s, row, rows, j, n, top, total);
+    } else if (a.state == Format::f32) {
+      few_rows<LoadF32>(a, s, row, rows, j, n, top, total);
+    } else if (a.state == Format::f16) {
+      few_rows<LoadF16>(a, s, row, rows, j, n, top, total);
     } else {
-      load_keys_transposed(a, s, j, n);
-    }
-    for (int64_t i = 0; i < n; ++i)
-      load_state(a.state, state_row(a.v_pages, a.page_tokens, a.v_row_bytes, j + i), a.v_dim,
-                 s.v_pad, s.v + i * s.v_pad);
-    for (int64_t tile = 0; tile < tiles; ++tile) {
-      const int64_t r0 = tile_begin(rows, tiles, tile), r1 = tile_begin(rows, tiles, tile + 1);
-      if (!few) {
-        switch (r1 - r0) {
-          case 1:
-            score_tile<1>(a, s, row + r0, r0, n);
-            break;
-          case 2:
-            score_tile<2>(a, s, row + r0, r0, n);
-            break;
-          case 3:
-            score_tile<3>(a, s, row + r0, r0, n);
-            break;
-          case 4:
-            score_tile<4>(a, s, row + r0, r0, n);
-            break;
-          case 5:
-            score_tile<5>(a, s, row + r0, r0, n);
-            break;
-          default:
-            score_tile<6>(a, s, row + r0, r0, n);
-            break;
-        }
-      }
-      for (int64_t r = r0; r < r1; ++r) soften(a, s, row + r, r, j, n, &top[r], &total[r]);
-      // What any row of the tile sees: from its first token's begin to its last token's end.
-      const int64_t low = first_visible(a, a.first + (row + r0) / a.heads) - j;
-      const int64_t high = at_most(n, a.first + (row + r1 - 1) / a.heads + 1 - j);
-      const int64_t from = low > 0 ? low : 0;
-      if (from >= high) continue;
-      switch (r1 - r0) {
-        case 1:
-          value_tile<1>(s, r0, from, high);
-          break;
-        case 2:
-          value_tile<2>(s, r0, from, high);
-          break;
-        case 3:
-          value_tile<3>(s, r0, from, high);
-          break;
-        case 4:
-          value_tile<4>(s, r0, from, high);
-          break;
-        case 5:
-          value_tile<5>(s, r0, from, high);
-          break;
-        default:
-          value_tile<6>(s, r0, from, high);
-          break;
-      }
+      few_rows<LoadBf16>(a, s, row, rows, j, n, top, total);
     }
   }
-  for (int64_t r = 0; r < rows; ++r) {
-    float* out =
-        a.out + (row + r) / a.heads * a.out_token_stride + (row + r) % a.heads * a.out_head_stride;
-    scale_row(s.out + r * s.v_pad, 1.0f / total[r], out, a.v_dim);
-  }
+  for (int64_t r = 0; r < rows; ++r) put_row(a, row + r, s.out + r * s.v_pad, top[r], total[r]);
 }
 
 void attention(const Attention& a, std::byte* scratch) {

@@ -81,6 +81,8 @@ ASHLAR_TARGET_BEGIN("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni
 namespace ashlar::kernels::avx512 {
 namespace {
 #include "kernels/bf16_avx512.inl"
+//
+#include "kernels/attention_bf16.inl"
 }  // namespace
 }  // namespace ashlar::kernels::avx512
 ASHLAR_TARGET_END
@@ -108,6 +110,17 @@ void matmul_floats(Format f, Activation form, const MatMul& m, std::byte* scratc
   if (form == Activation::bf16 && may_round && cpu_has_fast_bf16())
     return matmul_panels_bf16(f, m, scratch);
   matmul_panels_f32(f, form, m, scratch);
+}
+
+int64_t scratch_of_attention(const Attention& a) {
+  const int64_t exact = attention_scratch(a), rounded = rounded_scratch(a);
+  return rounded > exact ? rounded : exact;
+}
+
+void attention_of_any_rows(const Attention& a, std::byte* scratch) {
+  const bool rounded = a.rounded && a.state != Format::f32 && cpu_has_fast_bf16();
+  if (rounded && a.tokens * a.heads >= kRoundedRows) return attention_rounded(a, scratch);
+  attention(a, scratch);
 }
 
 void matmul(Format f, Activation form, const MatMul& m, std::byte* scratch) {
@@ -146,8 +159,8 @@ constinit const Table kTable = {
     .softmax = softmax,
     .rope = rope,
     .store = store_row,
-    .attention_scratch = attention_scratch,
-    .attention = attention,
+    .attention_scratch = scratch_of_attention,
+    .attention = attention_of_any_rows,
 };
 
 }  // namespace ashlar::kernels::avx512

@@ -264,12 +264,14 @@ int64_t attention_scratch(const Attention& a) { return round_up((a.first + a.tok
 void attention(const Attention& a, std::byte* scratch) {
   auto* scores = reinterpret_cast<float*>(scratch);
   for (int64_t t = 0; t < a.tokens; ++t) {
-    const int64_t position = a.first + t, begin = first_visible(a, position);
+    const auto [begin, end] = keys_of(a, a.first + t);
     for (int64_t h = 0; h < a.heads; ++h) {
       const float* q = a.q + t * a.q_token_stride + h * a.q_head_stride;
-      float* out = a.out + t * a.out_token_stride + h * a.out_head_stride;
-      float largest = a.sinks ? a.sinks[h] : -INFINITY;
-      for (int64_t j = begin; j <= position; ++j) {
+      float* out = a.partials ? a.partials + (t * a.heads + h) * partial_floats(a.v_dim)
+                              : a.out + t * a.out_token_stride + h * a.out_head_stride;
+      const bool sinks = a.sinks != nullptr && a.partials == nullptr;
+      float largest = sinks ? a.sinks[h] : -INFINITY;
+      for (int64_t j = begin; j < end; ++j) {
         const std::byte* k = a.k_pages[j / a.page_tokens] + j % a.page_tokens * a.k_row_bytes;
         float s = 0;
         for (int64_t i = 0; i < a.k_dim; ++i) s += q[i] * state_value(a.state, k, i);
@@ -279,15 +281,39 @@ void attention(const Attention& a, std::byte* scratch) {
         scores[j - begin] = s;
         largest = std::max(largest, s);
       }
-      float sum = a.sinks ? std::exp(a.sinks[h] - largest) : 0.0f;
+      float sum = sinks ? std::exp(a.sinks[h] - largest) : 0.0f;
       for (int64_t i = 0; i < a.v_dim; ++i) out[i] = 0;
-      for (int64_t j = begin; j <= position; ++j) {
+      for (int64_t j = begin; j < end; ++j) {
         const std::byte* v = a.v_pages[j / a.page_tokens] + j % a.page_tokens * a.v_row_bytes;
         const float p = std::exp(scores[j - begin] - largest);
         sum += p;
         for (int64_t i = 0; i < a.v_dim; ++i) out[i] += p * state_value(a.state, v, i);
       }
+      if (a.partials != nullptr) {
+        out[a.v_dim] = largest;
+        out[a.v_dim + 1] = sum;
+        continue;
+      }
       for (int64_t i = 0; i < a.v_dim; ++i) out[i] /= sum;
+    }
+  }
+}
+
+void merge_attention(const AttentionMerge& m) {
+  const int64_t rows = m.tokens * m.heads, step = partial_floats(m.v_dim);
+  for (int64_t r = 0; r < rows; ++r) {
+    const int64_t h = r % m.heads;
+    const auto part = [&](int64_t p) { return m.partials + (p * rows + r) * step; };
+    float top = m.sinks ? m.sinks[h] : -INFINITY;
+    for (int64_t p = 0; p < m.parts; ++p) top = std::max(top, part(p)[m.v_dim]);
+    float sum = m.sinks ? std::exp(m.sinks[h] - top) : 0.0f;
+    for (int64_t p = 0; p < m.parts; ++p)
+      sum += part(p)[m.v_dim + 1] * std::exp(part(p)[m.v_dim] - top);
+    float* out = m.out + r / m.heads * m.out_token_stride + h * m.out_head_stride;
+    for (int64_t i = 0; i < m.v_dim; ++i) out[i] = 0;
+    for (int64_t p = 0; p < m.parts; ++p) {
+      const float share = std::exp(part(p)[m.v_dim] - top) / sum;
+      for (int64_t i = 0; i < m.v_dim; ++i) out[i] += share * part(p)[i];
     }
   }
 }
@@ -317,6 +343,7 @@ constinit const Table kTable = {
     .state_page = head_after_head,
     .attention_scratch = attention_scratch,
     .attention = attention,
+    .merge_attention = merge_attention,
 };
 
 }  // namespace ashlar::kernels::generic

@@ -35,6 +35,18 @@ ASHLAR_INLINE float largest(F a) {
   s = _mm_max_ps(s, _mm_movehl_ps(s, s));
   return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
+/// Lane i: the sum of v[i].
+ASHLAR_INLINE F sum_each(const F (&v)[8]) {
+  F half[2];  // lanes of 128 bits: a part of the sums of four of them
+  for (int i = 0; i < 2; ++i) {
+    const F* x = v + 4 * i;
+    const F a = add(_mm256_unpacklo_ps(x[0], x[1]), _mm256_unpackhi_ps(x[0], x[1]));
+    const F b = add(_mm256_unpacklo_ps(x[2], x[3]), _mm256_unpackhi_ps(x[2], x[3]));
+    half[i] = add(_mm256_shuffle_ps(a, b, 0x44), _mm256_shuffle_ps(a, b, 0xee));
+  }
+  return add(_mm256_permute2f128_ps(half[0], half[1], 0x20),
+             _mm256_permute2f128_ps(half[0], half[1], 0x31));
+}
 /// a < b ? x : y, lane by lane.
 ASHLAR_INLINE F if_less(F a, F b, F x, F y) {
   return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ));

@@ -24,6 +24,23 @@ ASHLAR_INLINE F abs(F a) { return _mm512_abs_ps(a); }
 ASHLAR_INLINE F round(F a) { return _mm512_roundscale_ps(a, 8); }
 ASHLAR_INLINE float sum(F a) { return _mm512_reduce_add_ps(a); }
 ASHLAR_INLINE float largest(F a) { return _mm512_reduce_max_ps(a); }
+/// Lane i: the sum of v[i].
+ASHLAR_INLINE F sum_each(const F (&v)[16]) {
+  F quarter[4];  // lanes of 128 bits: a part of the sums of four of them
+  for (int i = 0; i < 4; ++i) {
+    const F* x = v + 4 * i;
+    const F a = add(_mm512_unpacklo_ps(x[0], x[1]), _mm512_unpackhi_ps(x[0], x[1]));
+    const F b = add(_mm512_unpacklo_ps(x[2], x[3]), _mm512_unpackhi_ps(x[2], x[3]));
+    quarter[i] = add(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
+  }
+  F half[2];
+  for (int i = 0; i < 2; ++i) {
+    const F a = quarter[2 * i], b = quarter[2 * i + 1];
+    half[i] = add(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+  }
+  return add(_mm512_shuffle_f32x4(half[0], half[1], 0x88),
+             _mm512_shuffle_f32x4(half[0], half[1], 0xdd));
+}
 /// a < b ? x : y, lane by lane.
 ASHLAR_INLINE F if_less(F a, F b, F x, F y) {
   return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);

@@ -91,6 +91,28 @@ struct Attention {
   const float* score_factor = nullptr;  // [tokens]; null: none
   float* out = nullptr;  // out[t * out_token_stride + h * out_head_stride + i], i < v_dim
   int64_t out_token_stride = 0, out_head_stride = 0;
+  /// May queries, keys, values and softmax weights be rounded to bfloat16 on their way into
+  /// products? Only where the state is not float32.
+  bool rounded = false;
+  /// A part of the keys, positions key_begin .. key_end - 1, without sinks: `partials` takes its
+  /// sums instead of `out`, for merge_attention. null: all keys.
+  float* partials = nullptr;
+  int64_t key_begin = 0, key_end = 0;
+};
+
+/// What attention leaves of a part of the keys, by row t * heads + h: sum of e^(s - top) v, v_dim
+/// floats, then top, the largest score, and the sum of e^(s - top). Rows are so many floats apart.
+inline constexpr int64_t partial_floats(int64_t v_dim) { return (v_dim + 2 + 15) / 16 * 16; }
+
+/// Parts of the keys, in their order, to the whole: row r of part p at partials[(p rows + r)
+/// partial_floats(v_dim)].
+struct AttentionMerge {
+  const float* partials = nullptr;
+  int64_t parts = 0;
+  int64_t heads = 1, tokens = 0, v_dim = 0;
+  const float* sinks = nullptr;  // [heads]; null: none
+  float* out = nullptr;          // as in Attention
+  int64_t out_token_stride = 0, out_head_stride = 0;
 };
 
 /// What a page of a state keeps for each of `tokens` positions: a key row of k_dim and a value row
@@ -152,6 +174,7 @@ struct Table {
   StatePage (*state_page)(const StateShape&);
   int64_t (*attention_scratch)(const Attention&);
   void (*attention)(const Attention&, std::byte* scratch);
+  void (*merge_attention)(const AttentionMerge&);
 };
 
 /// The form of a table's list for so many tokens of a weight in rows.

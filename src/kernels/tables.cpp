@@ -37,6 +37,7 @@ Table over(const Table& upper, const Table& lower) {
   inherit(t.state_page, lower.state_page);
   inherit(t.attention_scratch, lower.attention_scratch);
   inherit(t.attention, lower.attention);
+  inherit(t.merge_attention, lower.merge_attention);
   return t;
 }
 

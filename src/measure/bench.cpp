@@ -39,9 +39,7 @@ class Runner {
   double prefill(uint64_t seed, bool profile = false) {
     open(1, seed);
     engine_.profile(profile);
-    const double seconds = evaluate(made_up_tokens(o_.prompt, engine_.vocab(), seed + 1), 0);
-    close();
-    return seconds;
+    return evaluate(made_up_tokens(o_.prompt, engine_.vocab(), seed + 1), 0);
   }
   double decode(uint64_t seed, bool profile = false) {
     open(o_.sequences, seed);
@@ -57,28 +55,27 @@ class Runner {
       }
       engine_.step(runs);
     }
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    close();
-    return seconds;
+    return std::chrono::duration<double>(Clock::now() - start).count();
   }
 
  private:
   using Clock = std::chrono::steady_clock;
 
+  /// Sequences 0 .. n - 1 hold `depth` tokens after this. What they held stays where it can, since
+  /// a long past takes longer to evaluate than what is measured after it.
   void open(int64_t n, uint64_t seed) {
-    for (int64_t i = 0; i < n; ++i) {
+    for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
+      if (i < sequences_.size() && engine_.can_truncate(sequences_[i], o_.depth)) {
+        engine_.truncate(sequences_[i], o_.depth);
+        continue;
+      }
+      if (i < sequences_.size()) engine_.close(sequences_[i]);
       const auto id = engine_.open();
       if (!id) fail(ErrorKind::resource, "the engine opens no more sequences");
-      sequences_.push_back(*id);
-      if (o_.depth > 0) {
-        evaluate(made_up_tokens(o_.depth, engine_.vocab(), seed + static_cast<uint64_t>(i) + 7),
-                 sequences_.size() - 1);
-      }
+      if (i == sequences_.size()) sequences_.push_back(*id);
+      sequences_[i] = *id;
+      if (o_.depth > 0) evaluate(made_up_tokens(o_.depth, engine_.vocab(), seed + i + 7), i);
     }
-  }
-  void close() {
-    for (const SequenceId id : sequences_) engine_.close(id);
-    sequences_.clear();
   }
   double evaluate(const std::vector<TokenId>& ids, size_t sequence) {
     const Run run{sequences_[sequence], ids};

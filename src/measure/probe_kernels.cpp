@@ -115,7 +115,8 @@ constexpr Shape kShapes[] = {
     {512, 256, 1, 128, 576, 512}};
 
 /// A run of `tokens` queries whose middle one sees `context` keys, in the engine's tasks.
-void probe_attention(ThreadPool& pool, const Table& table, const Shape& s, Machine::Kernels& out) {
+void probe_attention(ThreadPool& pool, const Table& table, const Shape& s, bool rounded,
+                     Machine::Kernels& out) {
   constexpr int64_t kPage = 64;
   const Format format = Format::f16;
   const int64_t first = std::max<int64_t>(s.context - (s.tokens + 1) / 2, 0);
@@ -129,11 +130,15 @@ void probe_attention(ThreadPool& pool, const Table& table, const Shape& s, Machi
       s.tokens > 1 ? 2 : std::clamp<int64_t>((48 << 20) / (head_bytes * s.heads), 1, 64);
   const Memory state(head_bytes * s.heads * layers, /*huge=*/false);
   fill(format, state.data(), state.bytes() / k_row, s.k_dim);
-  const AttentionTasks cut = attention_tasks(s.heads, s.group, 1, s.tokens);
-  const int64_t share_heads = cut.share_heads, shares = cut.shares, block = cut.block_tokens;
-  const int64_t blocks = cut.blocks(s.tokens);
+  AttentionStep step{};
+  step.kv_heads = s.heads;
+  step.group = s.group;
+  step.k_dim = s.k_dim;
+  step.v_dim = s.v_dim;
+  const AttentionTasks cut = attention_tasks(step, first, s.tokens);
   const int64_t q_step = s.heads * s.group * s.k_dim, o_step = s.heads * s.group * s.v_dim;
   const Memory q(s.tokens * q_step * 4), o(s.tokens * o_step * 4);
+  const Memory sums(std::max<int64_t>(cut.groups() * cut.group_floats(s.v_dim) * 4, 64));
   for (int64_t i = 0; i < s.tokens * q_step; ++i)
     q.floats()[i] = static_cast<float>(std::sin(static_cast<double>(i)));
   std::vector<const std::byte*> k_pages, v_pages;  // [layer, head, page]
@@ -144,19 +149,17 @@ void probe_attention(ThreadPool& pool, const Table& table, const Shape& s, Machi
       v_pages.push_back(latent ? k_pages.back() : base + pages * kPage * k_row + p * kPage * v_row);
     }
   }
-  const int64_t layer_tasks = blocks * s.heads * shares;
   const auto call = [&](int64_t task) {
-    const int64_t layer = task / layer_tasks, t = task % layer_tasks;
-    const int64_t b = blocks - 1 - t / (s.heads * shares), kv = t / shares % s.heads;
-    const int64_t head = t % shares * share_heads, begin = b * block;
-    const auto at = static_cast<size_t>((layer * s.heads + kv) * pages);
+    const int64_t layer = task / cut.count();
+    const AttentionTasks::Task t = cut.at(task % cut.count());
+    const auto at = static_cast<size_t>((layer * s.heads + t.kv_head) * pages);
     kernels::Attention a;
-    a.q = q.floats() + begin * q_step + (kv * s.group + head) * s.k_dim;
+    a.q = q.floats() + t.begin * q_step + (t.kv_head * s.group + t.head) * s.k_dim;
     a.q_token_stride = q_step;
     a.q_head_stride = s.k_dim;
-    a.heads = std::min(share_heads, s.group - head);
-    a.tokens = std::min(block, s.tokens - begin);
-    a.first = first + begin;
+    a.heads = t.heads;
+    a.tokens = t.tokens;
+    a.first = first + t.begin;
     a.k_dim = s.k_dim;
     a.v_dim = s.v_dim;
     a.state = format;
@@ -166,9 +169,15 @@ void probe_attention(ThreadPool& pool, const Table& table, const Shape& s, Machi
     a.k_row_bytes = k_row;
     a.v_row_bytes = v_row;
     a.scale = 0.1f;
-    a.out = o.floats() + begin * o_step + (kv * s.group + head) * s.v_dim;
+    a.out = o.floats() + t.begin * o_step + (t.kv_head * s.group + t.head) * s.v_dim;
     a.out_token_stride = o_step;
     a.out_head_stride = s.v_dim;
+    a.rounded = rounded;
+    if (cut.parts == 1) return a;
+    a.partials = sums.floats() + t.group * cut.group_floats(s.v_dim) +
+                 t.part * t.tokens * t.heads * kernels::partial_floats(s.v_dim);
+    a.key_begin = t.key_begin;
+    a.key_end = t.key_end;
     return a;
   };
   const int64_t scratch_bytes = round_up(table.attention_scratch(call(0)), 64) + 64;
@@ -177,7 +186,7 @@ void probe_attention(ThreadPool& pool, const Table& table, const Shape& s, Machi
     table.attention(call(t), scratch.data() + thread * scratch_bytes);
   };
   const double seconds =
-      seconds_of([&] { pool.each(layers * layer_tasks, task); }) / static_cast<double>(layers);
+      seconds_of([&] { pool.each(layers * cut.count(), task); }) / static_cast<double>(layers);
   double pairs = 0;
   for (int64_t t = 0; t < s.tokens; ++t) pairs += static_cast<double>(first + t + 1);
   const double operations =
@@ -245,6 +254,10 @@ void probe_kernels(Machine& machine, const ProbeOptions& options) {
   if (formats.empty()) {
     for (int i = 0; i < kFormats; ++i) formats.push_back(static_cast<Format>(i));
   }
+  // Attention rounds where products do.
+  const bool rounded = std::any_of(formats.begin(), formats.end(), [&](Format f) {
+    return ProductForms(table, f, options.f32_activations).rounds();
+  });
   const double steps = static_cast<double>(formats.size()) + 4;
   double done = 0;
   const auto advance = [&](double by) {
@@ -264,7 +277,7 @@ void probe_kernels(Machine& machine, const ProbeOptions& options) {
     }
   }
   for (const Shape& s : kShapes) {
-    probe_attention(*pool, table, s, out);
+    probe_attention(*pool, table, s, rounded, out);
     advance(4.0 / static_cast<double>(std::size(kShapes)));
   }
   probe_rows(table, out);

@@ -11,6 +11,7 @@ namespace ashlar {
 BufferId Lowering::prepare(BufferId in, const ProductForms& forms, int64_t cols, int64_t count,
                            int64_t in_step, bool always) {
   const int64_t bytes = forms.row_bytes(*plan_.table, cols, always);
+  plan_.rounds = plan_.rounds || forms.rounds();
   if (bytes == 0) return kNoBuffer;
   const BufferId out = new_buffer(count * bytes);
   add_row(PrepareRow{in, out, forms, cols, count, in_step, always});

@@ -311,6 +311,7 @@ struct RowsOutside {
 struct Plan {
   const kernels::Table* table = nullptr;
   PlanOptions options;
+  bool rounds = false;  // some products round what they take, so attention may round its inputs too
   Graph graph;
   BoundWeights weights;
   std::vector<Buffer> buffers;

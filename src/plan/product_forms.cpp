@@ -29,6 +29,12 @@ bool ProductForms::has(kernels::Packing packing) const {
                      [&](const kernels::ProductForm& form) { return form.packing == packing; });
 }
 
+bool ProductForms::rounds() const {
+  return std::any_of(forms_.begin(), forms_.end(), [](const kernels::ProductForm& form) {
+    return form.activation != kernels::Activation::f32;
+  });
+}
+
 int64_t ProductForms::row_bytes(const kernels::Table& table, int64_t cols, bool also_f32) const {
   int64_t bytes = 0;
   for (const kernels::ProductForm& form : forms_) {

@@ -21,6 +21,7 @@ class ProductForms {
   const kernels::ProductForm& at(int64_t tokens) const;
   kernels::Activation activation(int64_t tokens) const { return at(tokens).activation; }
   bool has(kernels::Packing packing) const;  // any of them
+  bool rounds() const;                       // does any form take rounded rows?
   /// Bytes of an input row prepared for any of the forms; 0 if all read float32 rows as they are
   /// and `also_f32` does not ask for room for those.
   int64_t row_bytes(const kernels::Table& table, int64_t cols, bool also_f32) const;

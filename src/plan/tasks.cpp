@@ -7,9 +7,12 @@ namespace ashlar {
 namespace {
 
 constexpr int64_t kProductTasks = 8;  // per thread, so that a slow core does not hold up the others
-constexpr int64_t kLeastProductTasks = 2;    // per thread: below, tokens are split too
-constexpr int64_t kRowTasks = 4;             // per thread: enough that a task outweighs taking it
-constexpr int64_t kLeastAttentionTasks = 2;  // of a step
+constexpr int64_t kLeastProductTasks = 2;  // per thread: below, tokens are split too
+constexpr int64_t kRowTasks = 4;           // per thread: enough that a task outweighs taking it
+constexpr int64_t kAttentionTasks = 32;    // of a run: however many threads there are, so that sums
+                                           // do not depend on it
+constexpr int64_t kLeastPart = 128;        // keys: a part outweighs its merging
+constexpr int64_t kMostParts = 16;
 
 /// Rows that a task takes of `rows` rows.
 int64_t rows_each(int64_t rows, int64_t grain, int threads) {
@@ -77,17 +80,70 @@ int64_t count_tasks(const ExpertStep& step, int64_t tokens, int64_t active, int 
   return active * tasks.row_blocks(step.products.front().w.rows / step.experts);
 }
 
-AttentionTasks attention_tasks(int64_t kv_heads, int64_t group, int64_t runs, int64_t tokens) {
-  // Many query heads are cut for the cache, few to keep two threads busy: however many there are,
-  // so that results do not depend on it.
-  int64_t wanted = blocks_of(group, kAttentionRows);
-  const int64_t alone = kv_heads * std::max(runs, tokens * group / kAttentionRows);
-  wanted = std::min(std::max(wanted, blocks_of(kLeastAttentionTasks, alone)), group);
-  AttentionTasks tasks;
-  tasks.share_heads = blocks_of(group, wanted);
-  tasks.shares = blocks_of(group, tasks.share_heads);
-  tasks.block_tokens = std::max<int64_t>(1, kAttentionRows / tasks.share_heads);
-  return tasks;
+AttentionTasks attention_tasks(const AttentionStep& step, int64_t first, int64_t tokens) {
+  AttentionTasks t{.first = first,
+                   .tokens = tokens,
+                   .kv_heads = step.kv_heads,
+                   .group = step.group,
+                   .window = step.op.window,
+                   .chunk = step.op.chunk};
+  t.share_heads = blocks_of(t.group, blocks_of(t.group, kAttentionRows));
+  t.shares = blocks_of(t.group, t.share_heads);
+  t.block_tokens = std::max<int64_t>(1, kAttentionRows / t.share_heads);
+  t.blocks = blocks_of(tokens, t.block_tokens);
+  int64_t keys = first + tokens;
+  if (t.window > 0) keys = std::min(keys, t.window + tokens);
+  if (t.chunk > 0) keys = std::min(keys, t.chunk + tokens);
+  t.parts = std::clamp<int64_t>(std::min(blocks_of(kAttentionTasks, t.groups()), keys / kLeastPart),
+                                1, kMostParts);
+  return t;
+}
+
+AttentionTasks::Task AttentionTasks::at(int64_t task) const {
+  Task t{.group = task / parts, .part = task % parts};
+  // The last blocks have the most keys: they come first, so that none is left to wait for.
+  const int64_t block = blocks - 1 - t.group / (kv_heads * shares);
+  t.kv_head = t.group / shares % kv_heads;
+  t.head = t.group % shares * share_heads;
+  t.heads = std::min(share_heads, group - t.head);
+  t.begin = block * block_tokens;
+  t.tokens = std::min(block_tokens, this->tokens - t.begin);
+  const int64_t position = first + t.begin, end = position + t.tokens;
+  int64_t begin = 0;
+  if (window > 0) begin = std::max(begin, position - window + 1);
+  if (chunk > 0) begin = std::max(begin, position / chunk * chunk);
+  // Parts begin at whole pages, all but the first.
+  const int64_t aligned = begin / StateSpec::kStatePage * StateSpec::kStatePage;
+  const int64_t each = round_up(blocks_of(end - aligned, parts), StateSpec::kStatePage);
+  t.key_begin = std::max(begin, std::min(aligned + t.part * each, end));
+  t.key_end = std::max(t.key_begin, std::min(aligned + (t.part + 1) * each, end));
+  return t;
+}
+
+int64_t AttentionTasks::group_floats(int64_t v_dim) const {
+  if (parts == 1) return 0;
+  return parts * std::min(block_tokens, tokens) * share_heads * kernels::partial_floats(v_dim);
+}
+
+PartialRoom partial_room(const Plan& plan, int64_t context, int64_t sequences) {
+  PartialRoom room;
+  const int64_t runs = std::min(sequences, plan.max_tokens);
+  int64_t run_floats = 0, token_floats = 0;  // most of one run, and per token of one
+  for (const Step& step : plan.steps) {
+    const auto* s = std::get_if<AttentionStep>(&step.what);
+    if (s == nullptr) continue;
+    // Long runs have tasks enough without parts.
+    for (int64_t tokens = 1; tokens <= std::min(plan.max_tokens, context); ++tokens) {
+      const AttentionTasks t = attention_tasks(*s, context - tokens, tokens);
+      if (t.parts == 1) break;
+      const int64_t floats = t.groups() * t.group_floats(s->v_dim);
+      run_floats = std::max(run_floats, floats);
+      token_floats = std::max(token_floats, blocks_of(floats, tokens));
+      room.groups = std::max(room.groups, runs * t.groups());
+    }
+  }
+  room.floats = std::min(runs * run_floats, plan.max_tokens * token_floats);
+  return room;
 }
 
 int64_t shares_of(const RecurrentStep& step) {

@@ -191,9 +191,8 @@ class StepReader {
   }
 
   void read(const AttentionStep& s) {
-    const AttentionTasks cut =
-        attention_tasks(s.kv_heads, s.group, static_cast<int64_t>(now_.runs.size()), rows_);
-    for (const Workload::Run& run : now_.runs) work_.tasks += cut.count(s, run.count);
+    for (const Workload::Run& run : now_.runs)
+      work_.tasks += attention_tasks(s, run.first, run.count).count();
     const int32_t index = step_.nodes.front();
     Work& w = add(Work::What::attention, index);
     w.group = s.group;

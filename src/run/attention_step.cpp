@@ -24,76 +24,99 @@ struct Scratch {
   }
 };
 
-AttentionTasks tasks_of(const Frame& f, const AttentionStep& s) {
-  return attention_tasks(s.kv_heads, s.group, static_cast<int64_t>(f.batch.parts.size()),
-                         f.batch.size());
+/// Pages of the keys begin .. end - 1 of a key head; only those are looked at.
+void find_pages(const Frame& f, const AttentionStep& s, int32_t sequence, int64_t kv_head,
+                int64_t begin, int64_t end, const Scratch& at) {
+  const kernels::StatePage& layout = f.state.layout(s.state);
+  for (int64_t p = begin / kPage; p * kPage < end; ++p) {
+    const std::byte* page = f.state.page(s.state, sequence, p);
+    at.k_pages[p] = page + kv_head * layout.k_head_bytes;
+    at.v_pages[p] = page + layout.v_at + kv_head * layout.v_head_bytes;
+  }
+}
+
+/// Whoever ends the last part of a piece of output puts its parts together.
+void merge(const Frame& f, const AttentionStep& s, const AttentionTasks& cut,
+           const kernels::Attention& a, const float* sums, std::atomic<int32_t>& done) {
+  if (done.fetch_add(1, std::memory_order_acq_rel) + 1 < cut.parts) return;
+  done.store(0, std::memory_order_relaxed);
+  f.plan.table->merge_attention({.partials = sums,
+                                 .parts = cut.parts,
+                                 .heads = a.heads,
+                                 .tokens = a.tokens,
+                                 .v_dim = s.v_dim,
+                                 .sinks = a.sinks,
+                                 .out = a.out,
+                                 .out_token_stride = a.out_token_stride,
+                                 .out_head_stride = a.out_head_stride});
 }
 
 }  // namespace
 
 int64_t tasks(const Frame& f, const AttentionStep& s, RowSet) {
-  const AttentionTasks cut = tasks_of(f, s);
   int64_t n = 0;
-  for (const StepBatch::Part& p : f.batch.parts) n += cut.count(s, p.count);
+  for (const StepBatch::Part& p : f.batch.parts) n += attention_tasks(s, p.first, p.count).count();
   return n;
 }
 
 void run_task(const Frame& f, const AttentionStep& s, RowSet, int64_t task, std::byte* scratch) {
-  const AttentionTasks cut = tasks_of(f, s);
   size_t index = 0;
-  for (; task >= cut.count(s, f.batch.parts[index].count); ++index)
-    task -= cut.count(s, f.batch.parts[index].count);
-  const StepBatch::Part& part = f.batch.parts[index];
-  // The last blocks have the most keys: they come first, so that none is left to wait for.
-  const int64_t block = cut.blocks(part.count) - 1 - task / (s.kv_heads * cut.shares);
-  const int64_t kv = task / cut.shares % s.kv_heads, share = task % cut.shares;
-  const int64_t head = share * cut.share_heads;
-  const int64_t heads = std::min(cut.share_heads, s.group - head);
-  const int64_t begin = block * cut.block_tokens;
-  const int64_t tokens = std::min(cut.block_tokens, part.count - begin);
-  const int64_t first = part.first + begin, last = first + tokens - 1;
-
-  const Format format = f.state.format();
-  const kernels::StatePage& layout = f.state.layout(s.state);
-  int64_t seen = 0;
-  if (s.op.window > 0) seen = std::max(seen, first - s.op.window + 1);
-  if (s.op.chunk > 0) seen = std::max(seen, first / s.op.chunk * s.op.chunk);
-  const Scratch at(scratch, last / kPage + 1);
-  for (int64_t p = seen / kPage; p <= last / kPage; ++p) {
-    const std::byte* page = f.state.page(s.state, part.sequence, p);
-    at.k_pages[p] = page + kv * layout.k_head_bytes;
-    at.v_pages[p] = page + layout.v_at + kv * layout.v_head_bytes;
+  Partials partials = f.partials;  // of the run
+  AttentionTasks cut;
+  while (true) {
+    const StepBatch::Part& p = f.batch.parts[index];
+    cut = attention_tasks(s, p.first, p.count);
+    if (task < cut.count()) break;
+    task -= cut.count();
+    partials.sums += cut.groups() * cut.group_floats(s.v_dim);
+    partials.done += cut.parts > 1 ? cut.groups() : 0;
+    ++index;
   }
-  const bool factors = s.op.log_length > 0 && last > s.op.log_length;
-  for (int64_t t = 0; factors && t < tokens; ++t)
-    at.factors[t] = static_cast<float>(s.op.score_factor(first + t));
+  const StepBatch::Part& part = f.batch.parts[index];
+  const AttentionTasks::Task t = cut.at(task);
+  const int64_t first = part.first + t.begin;
 
-  const int64_t row = part.begin + begin;
-  const int64_t query_head = kv * s.group + head;
-  f.plan.table->attention({.q = f.floats(s.q, row) + query_head * s.k_dim,
-                           .q_token_stride = f.buffer(s.q).row_bytes / 4,
-                           .q_head_stride = s.k_dim,
-                           .heads = heads,
-                           .tokens = tokens,
-                           .first = first,
-                           .k_dim = s.k_dim,
-                           .v_dim = s.v_dim,
-                           .state = format,
-                           .k_pages = at.k_pages,
-                           .v_pages = at.v_pages,
-                           .page_tokens = kPage,
-                           .k_row_bytes = layout.k_row_bytes,
-                           .v_row_bytes = layout.v_row_bytes,
-                           .window = s.op.window,
-                           .chunk = s.op.chunk,
-                           .scale = static_cast<float>(s.op.scale),
-                           .softcap = static_cast<float>(s.op.softcap),
-                           .sinks = s.sinks == nullptr ? nullptr : s.sinks + query_head,
-                           .score_factor = factors ? at.factors : nullptr,
-                           .out = f.floats(s.out, row) + query_head * s.v_dim,
-                           .out_token_stride = f.buffer(s.out).row_bytes / 4,
-                           .out_head_stride = s.v_dim},
-                          at.kernel);
+  const kernels::StatePage& layout = f.state.layout(s.state);
+  const Scratch at(scratch, (first + t.tokens - 1) / kPage + 1);
+  find_pages(f, s, part.sequence, t.kv_head, t.key_begin, t.key_end, at);
+  const bool factors = s.op.log_length > 0 && first + t.tokens - 1 > s.op.log_length;
+  for (int64_t i = 0; factors && i < t.tokens; ++i)
+    at.factors[i] = static_cast<float>(s.op.score_factor(first + i));
+
+  const int64_t row = part.begin + t.begin;
+  const int64_t query_head = t.kv_head * s.group + t.head;
+  kernels::Attention a{.q = f.floats(s.q, row) + query_head * s.k_dim,
+                       .q_token_stride = f.buffer(s.q).row_bytes / 4,
+                       .q_head_stride = s.k_dim,
+                       .heads = t.heads,
+                       .tokens = t.tokens,
+                       .first = first,
+                       .k_dim = s.k_dim,
+                       .v_dim = s.v_dim,
+                       .state = f.state.format(),
+                       .k_pages = at.k_pages,
+                       .v_pages = at.v_pages,
+                       .page_tokens = kPage,
+                       .k_row_bytes = layout.k_row_bytes,
+                       .v_row_bytes = layout.v_row_bytes,
+                       .window = s.op.window,
+                       .chunk = s.op.chunk,
+                       .scale = static_cast<float>(s.op.scale),
+                       .softcap = static_cast<float>(s.op.softcap),
+                       .sinks = s.sinks == nullptr ? nullptr : s.sinks + query_head,
+                       .score_factor = factors ? at.factors : nullptr,
+                       .out = f.floats(s.out, row) + query_head * s.v_dim,
+                       .out_token_stride = f.buffer(s.out).row_bytes / 4,
+                       .out_head_stride = s.v_dim,
+                       .rounded = f.plan.rounds};
+  if (cut.parts == 1) return f.plan.table->attention(a, at.kernel);
+  const float* sums = partials.sums + t.group * cut.group_floats(s.v_dim);
+  a.partials = partials.sums + t.group * cut.group_floats(s.v_dim) +
+               t.part * t.tokens * t.heads * kernels::partial_floats(s.v_dim);
+  a.key_begin = t.key_begin;
+  a.key_end = t.key_end;
+  f.plan.table->attention(a, at.kernel);
+  merge(f, s, cut, a, sums, partials.done[t.group]);
 }
 
 int64_t attention_scratch_bytes(const Plan& plan, Format format, int64_t context) {
@@ -104,6 +127,7 @@ int64_t attention_scratch_bytes(const Plan& plan, Format format, int64_t context
     kernels::Attention a;
     a.heads = s->group;
     a.tokens = std::min(plan.max_tokens, kAttentionRows);
+    a.rounded = plan.rounds;
     a.first = context;
     a.k_dim = s->k_dim;
     a.v_dim = s->v_dim;

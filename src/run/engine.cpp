@@ -64,7 +64,7 @@ EngineBytes engine_bytes(const Plan& plan, const EngineOptions& options) {
   const EngineOptions o = checked(options, {});
   int64_t outputs = 0;
   for (const RowsOutside& output : plan.outputs) outputs += output_room(output, o);
-  return {.activations = executor_bytes(plan, *o.state, o.context).all(o.threads) +
+  return {.activations = executor_bytes(plan, *o.state, o.context, o.sequences).all(o.threads) +
                          outputs * static_cast<int64_t>(sizeof(float)),
           .copies = plan.weights.made_bytes()};
 }
@@ -85,7 +85,7 @@ struct Lowered {
         state(plan.states, *options.state,
               {options.context, options.chunk, options.sequences, options.held_tokens},
               *plan.table),
-        executor(plan, pool, state, options.context) {
+        executor(plan, pool, state, options.context, options.sequences) {
     for (const Output& o : plan.graph.outputs()) {
       if (!plan.graph.type(o.value).per_token())
         fail(ErrorKind::invalid, "engine: the graph's output {} has no row per token", o.name);

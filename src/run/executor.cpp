@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/round_up.h"
+#include "plan/tasks.h"
 #include "plan/work.h"
 
 namespace ashlar {
@@ -24,19 +25,22 @@ struct Executor::Job {
   size_t begin, end;  // of the plan's steps
 };
 
-ExecutorBytes executor_bytes(const Plan& plan, Format state, int64_t context) {
+ExecutorBytes executor_bytes(const Plan& plan, Format state, int64_t context, int64_t sequences) {
   const int64_t scratch =
       std::max({row_scratch_bytes(plan), product_scratch_bytes(plan), recurrent_scratch_bytes(plan),
                 attention_scratch_bytes(plan, state, context), int64_t{64}});
-  return {round_up(plan.arena_bytes, 4096), round_up(scratch, 4096)};
+  return {round_up(plan.arena_bytes, 4096),
+          round_up(partial_room(plan, context, sequences).floats * 4, 4096),
+          round_up(scratch, 4096)};
 }
 
-Executor::Executor(const Plan& plan, ThreadPool& pool, StatePool& state, int64_t context)
+Executor::Executor(const Plan& plan, ThreadPool& pool, StatePool& state, int64_t context,
+                   int64_t sequences)
     : plan_(plan),
       pool_(pool),
       state_(state),
       context_(context),
-      bytes_(executor_bytes(plan, state.format(), context)),
+      bytes_(executor_bytes(plan, state.format(), context, sequences)),
       shares_(pool.size()) {
   memory_ = MappedMemory(bytes());
   if (!memory_) {
@@ -48,15 +52,24 @@ Executor::Executor(const Plan& plan, ThreadPool& pool, StatePool& state, int64_t
   groups_.offsets.resize(static_cast<size_t>(plan.most_experts) + 1);
   groups_.active.resize(static_cast<size_t>(plan.most_experts));
   progress_ = std::make_unique<Progress[]>(plan.steps.size());
+  done_ = std::make_unique<std::atomic<int32_t>[]>(
+      static_cast<size_t>(partial_room(plan, context, sequences).groups));
+}
+
+Frame Executor::frame_of(const StepBatch& batch, float* const* outputs) {
+  std::byte* partials = memory_.data() + bytes_.arena;
+  return {plan_,          batch,    state_,
+          memory_.data(), outputs,  groups_,
+          pool_.size(),   context_, {reinterpret_cast<float*>(partials), done_.get()}};
 }
 
 void Executor::run(const StepBatch& batch, float* const* outputs) {
-  const Frame frame{plan_, batch, state_, memory_.data(), outputs, groups_, pool_.size(), context_};
+  const Frame frame = frame_of(batch, outputs);
   run_steps(frame, 0, plan_.steps.size());
 }
 
 int32_t Executor::run_until_not_finite(const StepBatch& batch, float* const* outputs) {
-  const Frame frame{plan_, batch, state_, memory_.data(), outputs, groups_, pool_.size(), context_};
+  const Frame frame = frame_of(batch, outputs);
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
     run_steps(frame, i, i + 1);
     if (!result_is_finite(frame, plan_.steps[i])) return static_cast<int32_t>(i);
@@ -118,7 +131,8 @@ void Executor::work(void* context, int thread) {
   const Job& job = *static_cast<const Job*>(context);
   Executor& self = job.self;
   const Frame& f = job.frame;
-  std::byte* scratch = f.arena + self.bytes_.arena + self.bytes_.scratch * thread;
+  std::byte* scratch =
+      f.arena + self.bytes_.arena + self.bytes_.partials + self.bytes_.scratch * thread;
   using Clock = std::chrono::steady_clock;
   const bool profiled = thread == 0 && !self.profile_.empty();
   Clock::time_point begin = profiled ? Clock::now() : Clock::time_point();

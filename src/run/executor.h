@@ -29,15 +29,17 @@ struct StepProfile {
 
 /// What an executor of the plan needs.
 struct ExecutorBytes {
-  int64_t arena = 0, scratch = 0;  // scratch: of each thread
-  int64_t all(int threads) const { return arena + scratch * threads; }
+  int64_t arena = 0, partials = 0, scratch = 0;  // scratch: of each thread
+  int64_t all(int threads) const { return arena + partials + scratch * threads; }
 };
-ExecutorBytes executor_bytes(const Plan& plan, Format state, int64_t context);
+ExecutorBytes executor_bytes(const Plan& plan, Format state, int64_t context, int64_t sequences);
 
 class Executor {
  public:
-  /// Throws Error(resource) when memory does not suffice. `pool` and `state` outlive this.
-  Executor(const Plan& plan, ThreadPool& pool, StatePool& state, int64_t context);
+  /// For up to `sequences` sequences of up to `context` tokens. Throws Error(resource) when memory
+  /// does not suffice. `pool` and `state` outlive this.
+  Executor(const Plan& plan, ThreadPool& pool, StatePool& state, int64_t context,
+           int64_t sequences);
 
   /// Evaluates the batch; `outputs` take its wanted rows, one for each of the plan's. Throws only
   /// what an op without a lowering throws.
@@ -53,6 +55,7 @@ class Executor {
  private:
   struct Job;
   static void work(void* job, int thread);
+  Frame frame_of(const StepBatch& batch, float* const* outputs);
   void run_steps(const Frame& frame, size_t begin, size_t end);
   int32_t count_tasks(const Frame& f, size_t step);
   void run_task_of(const Frame& f, const Step& step, int64_t task, std::byte* scratch);
@@ -63,9 +66,10 @@ class Executor {
   StatePool& state_;
   const int64_t context_;
   ExecutorBytes bytes_;
-  MappedMemory memory_;  // arena, then scratch of each thread
-  Shares shares_;        // of the tasks of the step that runs
-  uint64_t round_ = 1;   // of the first step's shares, in this run
+  MappedMemory memory_;  // arena, sums of parts, then scratch of each thread
+  std::unique_ptr<std::atomic<int32_t>[]> done_;  // parts, by piece of attention's output
+  Shares shares_;                                 // of the tasks of the step that runs
+  uint64_t round_ = 1;                            // of the first step's shares, in this run
   ExpertGroups groups_;
   /// Of one step while it runs.
   struct alignas(64) Progress {

@@ -42,6 +42,13 @@ struct ExpertGroups {
   std::atomic<int64_t> active_count{0};  // read, for nothing, by threads that come late
 };
 
+/// Attention over parts of the keys: their sums, and how many parts of each piece of output are
+/// done. Counters are 0 between steps.
+struct Partials {
+  float* sums = nullptr;
+  std::atomic<int32_t>* done = nullptr;
+};
+
 struct Frame {
   const Plan& plan;
   const StepBatch& batch;
@@ -51,6 +58,7 @@ struct Frame {
   ExpertGroups& groups;
   int threads = 1;
   int64_t context = 0;  // the longest sequence there may be
+  Partials partials;
 
   const Buffer& buffer(BufferId id) const { return plan.buffers[static_cast<size_t>(id)]; }
   std::byte* row(BufferId id, int64_t row) const {

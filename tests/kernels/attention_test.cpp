@@ -23,13 +23,50 @@ struct Options {
   bool sinks = false, factors = false, latent = false;  // latent: v lies inside the row of k
   Format state = Format::f32;
   float size = 1;  // of queries: large ones make sharp softmaxes
+  bool rounded = false;
+  int64_t parts = 0;  // of the keys, merged; 0: all at once
 };
 
 std::string describe(const Options& o) {
   return fmt::format(
-      "heads {} tokens {} first {} k {} v {} page {} window {} chunk {} cap {} sinks {} state {}",
+      "heads {} tokens {} first {} k {} v {} page {} window {} chunk {} cap {} sinks {} state {} "
+      "rounded "
+      "{} parts {}",
       o.heads, o.tokens, o.first, o.k_dim, o.v_dim, o.page_tokens, o.window, o.chunk, o.softcap,
-      o.sinks, info(o.state).name);
+      o.sinks, info(o.state).name, o.rounded, o.parts);
+}
+
+bool rounds(const Options& o) { return o.rounded && o.state != Format::f32; }
+
+/// Rounded: each factor of a score, each weight and each value is off by up to 2^-9 of itself, of
+/// normal numbers up to 4.
+double tolerance(const Options& o) {
+  return (rounds(o) ? 2.5e-2 : 1e-5) * (o.size > 1 ? o.size : 1);
+}
+/// Of the mean square's root.
+constexpr double kRoundedError = 4e-3;
+
+void run(const Table& table, Attention a, int64_t parts) {
+  Aligned scratch(table.attention_scratch(a));
+  if (parts == 0) return table.attention(a, scratch.data());
+  const int64_t rows = a.heads * a.tokens, step = partial_floats(a.v_dim);
+  std::vector<float> sums(static_cast<size_t>(parts * rows * step), std::nanf(""));
+  const int64_t each = (a.first + a.tokens + parts - 1) / parts;
+  for (int64_t p = parts; p-- > 0;) {  // in any order
+    a.partials = sums.data() + p * rows * step;
+    a.key_begin = p * each;
+    a.key_end = (p + 1) * each;
+    table.attention(a, scratch.data());
+  }
+  table.merge_attention({.partials = sums.data(),
+                         .parts = parts,
+                         .heads = a.heads,
+                         .tokens = a.tokens,
+                         .v_dim = a.v_dim,
+                         .sinks = a.sinks,
+                         .out = a.out,
+                         .out_token_stride = a.out_token_stride,
+                         .out_head_stride = a.out_head_stride});
 }
 
 void check(const Table& table, const Options& o) {
@@ -93,10 +130,11 @@ void check(const Table& table, const Options& o) {
   a.out = out.data();
   a.out_token_stride = out_token;
   a.out_head_stride = out_head;
-  Aligned scratch(table.attention_scratch(a));
-  table.attention(a, scratch.data());
+  a.rounded = o.rounded;
+  run(table, a, o.parts);
 
   std::vector<float> k(static_cast<size_t>(o.k_dim)), v(static_cast<size_t>(o.v_dim));
+  double squares = 0;
   for (int64_t t = 0; t < o.tokens; ++t) {
     const int64_t position = o.first + t;
     for (int64_t h = 0; h < o.heads; ++h) {
@@ -131,12 +169,19 @@ void check(const Table& table, const Options& o) {
             v.data(), o.v_dim);
         for (size_t c = 0; c < v.size(); ++c) sum[c] += p * static_cast<double>(v[c]);
       }
-      for (int64_t c = 0; c < o.v_dim; ++c)
-        ASSERT_NEAR(out[static_cast<size_t>(t * out_token + h * out_head + c)],
-                    sum[static_cast<size_t>(c)] / total, 1e-5 * (o.size > 1 ? o.size : 1))
+      for (int64_t c = 0; c < o.v_dim; ++c) {
+        const float found = out[static_cast<size_t>(t * out_token + h * out_head + c)];
+        const double expected = sum[static_cast<size_t>(c)] / total;
+        ASSERT_NEAR(found, expected, tolerance(o))
             << describe(o) << ": token " << t << " head " << h << " value " << c;
+        squares += (found - expected) * (found - expected);
+      }
       ASSERT_EQ(out[static_cast<size_t>(t * out_token + h * out_head + o.v_dim)], 777.0f);
     }
+  }
+  if (rounds(o)) {
+    EXPECT_LT(std::sqrt(squares / static_cast<double>(o.tokens * o.heads * o.v_dim)), kRoundedError)
+        << describe(o);
   }
 }
 
@@ -222,6 +267,58 @@ TEST_P(AttentionTest, LatentRowsHoldKeyAndValue) {
 TEST_P(AttentionTest, SharpSoftmaxStaysFinite) {
   for (int64_t tokens : {1, 40})
     check(*GetParam(), {.heads = 2, .tokens = tokens, .first = 130, .size = 60});
+}
+
+TEST_P(AttentionTest, RoundedIsNear) {
+  for (Format state : {Format::f16, Format::bf16})
+    for (int64_t heads : {1, 2, 5, 8, 16})
+      for (auto [tokens, first] :
+           {std::pair<int64_t, int64_t>{1, 0}, {1, 130}, {3, 61}, {140, 0}, {33, 97}})
+        for (int64_t window : {0, 40})
+          check(*GetParam(), {.heads = heads,
+                              .tokens = tokens,
+                              .first = first,
+                              .window = window,
+                              .state = state,
+                              .rounded = true});
+  for (auto [k, v] :
+       {std::pair<int64_t, int64_t>{8, 8}, {20, 12}, {96, 33}, {192, 128}, {256, 256}})
+    check(*GetParam(), {.heads = 3,
+                        .tokens = 30,
+                        .first = 67,
+                        .k_dim = k,
+                        .v_dim = v,
+                        .page_tokens = 7,
+                        .softcap = 3,
+                        .sinks = true,
+                        .factors = true,
+                        .state = Format::f16,
+                        .rounded = true});
+  for (int64_t heads : {16, 70})
+    check(*GetParam(), {.heads = heads,
+                        .first = 90,
+                        .k_dim = 576,
+                        .v_dim = 512,
+                        .latent = true,
+                        .state = Format::bf16,
+                        .rounded = true});
+}
+
+TEST_P(AttentionTest, PartsOfTheKeysMakeTheWhole) {
+  for (bool rounded : {false, true})
+    for (int64_t heads : {1, 3, 8})
+      for (int64_t tokens : {1, 6})
+        for (int64_t parts : {1, 2, 3, 7})
+          for (int64_t window : {0, 50})
+            check(*GetParam(), {.heads = heads,
+                                .tokens = tokens,
+                                .first = 300,
+                                .v_dim = 80,
+                                .window = window,
+                                .sinks = heads == 3,
+                                .state = Format::f16,
+                                .rounded = rounded,
+                                .parts = parts});
 }
 
 std::vector<const Table*> supported_tables() {
