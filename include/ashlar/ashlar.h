@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ashlar/blueprint.h"
+#include "ashlar/data.h"
 #include "ashlar/engine.h"
 #include "ashlar/error.h"
 #include "ashlar/format.h"

@@ -4,6 +4,8 @@
 #include <filesystem>
 
 #include "api/data.h"
+#include "ashlar/data.h"
+#include "embedded/data.h"
 #include "model/model.h"
 
 #ifndef ASHLAR_VERSION
@@ -11,6 +13,8 @@
 #endif
 
 namespace ashlar::v1 {
+
+void use_data_folder(const std::string& folder) { set_data_folder(folder); }
 
 std::string_view version() { return ASHLAR_VERSION; }
 

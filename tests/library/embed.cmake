@@ -1,0 +1,37 @@
+# Installs the build into a folder, moves that, builds tests/library/embed against it and runs it, and the installed
+# command: cmake -DBUILD=... -DSOURCE=... -DWORK=... -DMODEL=... -P embed.cmake
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(code)
+    message(FATAL_ERROR "${ARGN}: ${code}\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+file(REMOVE_RECURSE ${WORK})
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/first)
+file(RENAME ${WORK}/first ${WORK}/prefix)
+run(${CMAKE_COMMAND} -S ${SOURCE}/tests/library/embed -B ${WORK}/build -DCMAKE_PREFIX_PATH=${WORK}/prefix
+    -DCMAKE_BUILD_TYPE=Release)
+run(${CMAKE_COMMAND} --build ${WORK}/build)
+run(${WORK}/build/embed ${MODEL})
+string(REGEX MATCH "[ 0-9,]+\n$" embedded "${output}")
+string(STRIP "${embedded}" embedded)
+run(${WORK}/prefix/bin/ashlar count qwen3-0.6b --json)
+string(JSON total GET "${output}" parameters total)
+if(NOT total EQUAL 596049920)
+  message(FATAL_ERROR "the installed command counts ${total} parameters of qwen3-0.6b")
+endif()
+string(REGEX MATCHALL "[0-9]+" ids "${embedded}")
+list(LENGTH ids count)
+if(NOT count EQUAL 8)
+  message(FATAL_ERROR "expected 8 token ids of the embedded engine, found: ${embedded}")
+endif()
+foreach(file bin/ashlar include/ashlar/engine.h share/man/man1/ashlar-run.1 share/ashlar/blueprints/qwen3-0.6b.json
+             share/bash-completion/completions/ashlar share/zsh/vendor-completions/_ashlar
+             share/fish/vendor_completions.d/ashlar.fish)
+  if(NOT EXISTS ${WORK}/prefix/${file})
+    message(FATAL_ERROR "${file} is not installed")
+  endif()
+endforeach()
+message(STATUS "embedded: ${embedded}")
