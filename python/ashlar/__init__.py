@@ -52,7 +52,7 @@ class Reading(dict):
 
     def _repr_html_(self):
         text = f"<pre>{_html.escape(str(self))}</pre>" if self._text else None
-        return self._svg + text if self._svg and text else text
+        return self._svg[self._svg.index("<svg"):] + text if self._svg and text else text
 
 
 def _reading(value):
@@ -66,11 +66,14 @@ def _reading(value):
 class Drawing(str):
     """A diagram: SVG, Mermaid or plain text. A notebook shows SVG as a picture."""
 
+    def _is_svg(self):
+        return "<svg" in self[:200]
+
     def _repr_svg_(self):
-        return str(self) if self.startswith("<svg") else None
+        return str(self) if self._is_svg() else None
 
     def _repr_html_(self):
-        return None if self.startswith("<svg") else f"<pre>{_html.escape(self)}</pre>"
+        return None if self._is_svg() else f"<pre>{_html.escape(self)}</pre>"
 
     def save(self, file):
         """Writes it to a file."""

@@ -65,7 +65,7 @@ def test_arrays_are_views_that_outlive_what_made_them(model):
     gc.collect()
     assert np.array_equal(first, kept)
     # float32 of a file is the mapped file: two views of it are the same memory.
-    a, b = model.parameter("embedding.table"), model.parameter("embedding.table")
+    a, b = model.parameter("embedding"), model.parameter("embedding")
     assert np.shares_memory(a, b)
     assert np.array_equal(a, safetensors(GOLDEN / "model/model.safetensors")["model.embed_tokens.weight"])
 
@@ -119,18 +119,13 @@ def test_several_streams_share_steps(model):
 
 def test_sampling_repeats_by_its_seed(model):
     engine = exact(model)
-    draws = [engine.generate(IDS[:4], max_tokens=12, temperature=1.5, seed=s, ignore_end=True) for s in (1,)]
-    first = [list(s) and s.ids for s in draws][0]
-    del draws
-    gc.collect()
-    again = engine.generate(IDS[:4], max_tokens=12, temperature=1.5, seed=1, ignore_end=True)
-    assert list(again) is not None and again.ids == first
-    del again
-    gc.collect()
-    other = engine.generate(IDS[:4], max_tokens=12, temperature=1.5, seed=2, ignore_end=True)
-    assert list(other) is not None and other.ids != first
-    del other
-    gc.collect()
+
+    def drawn(seed):
+        stream = engine.generate(IDS[:4], max_tokens=12, temperature=1.5, seed=seed, ignore_end=True)
+        assert len(list(stream)) == 12
+        return stream.ids
+
+    assert drawn(1) == drawn(1) != drawn(2)
     with pytest.raises(ashlar.InvalidError):
         engine.generate(IDS[:4], temperature=-1.0)
 
@@ -196,7 +191,7 @@ def test_readings():
 def test_drawings_show_in_a_notebook(tmp_path):
     bp = ashlar.Blueprint.load("qwen3-0.6b")
     picture = ashlar.draw(bp)
-    assert picture._repr_svg_().startswith("<svg") and picture._repr_html_() is None
+    assert "<svg" in picture._repr_svg_() and picture._repr_html_() is None
     assert bp._repr_svg_() == picture
     text = ashlar.draw(bp, "olmo-2-7b", format="text")
     assert text._repr_svg_() is None and "olmo-2-7b" in text

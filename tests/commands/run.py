@@ -14,6 +14,7 @@ from data import Data  # noqa: F401
 from files import Files  # noqa: F401
 from hostile import Hostile  # noqa: F401
 from hub import Fetching  # noqa: F401
+from installing import Installed, Package  # noqa: F401
 from json_fields import differences
 from program import GEMMA, ROOT, SMOL, Case, ashlar, ashlar_json, read_npy, worst
 from training import Training  # noqa: F401

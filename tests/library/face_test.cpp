@@ -41,7 +41,8 @@ Golden golden(const std::string& name) {
   std::string header(length, ' ');
   file.read(header.data(), static_cast<std::streamsize>(length));
   const std::string data(std::istreambuf_iterator<char>(file), {});
-  for (const auto& [key, tensor] : nlohmann::json::parse(header).items()) {
+  const auto tensors = nlohmann::json::parse(header);
+  for (const auto& [key, tensor] : tensors.items()) {
     if (key == "__metadata__") continue;
     const size_t begin = tensor.at("data_offsets")[0], end = tensor.at("data_offsets")[1];
     std::vector<float>& values = g.expected[key];
@@ -307,7 +308,7 @@ TEST(Face, Readings) {
   EXPECT_TRUE(std::find(names.begin(), names.end(), "qwen3-0.6b") != names.end());
   const std::vector<Blueprint> two = {a, b};
   EXPECT_EQ(ashlar::compare(two).models, (std::vector<std::string>{"qwen3-0.6b", "olmo-2-7b"}));
-  EXPECT_EQ(ashlar::draw(a).rfind("<svg", 0), 0u);
+  EXPECT_NE(ashlar::draw(a).find("<svg"), std::string::npos);
   EXPECT_NE(ashlar::draw(two, {.format = ashlar::DrawFormat::text}).find("olmo-2-7b"),
             std::string::npos);
   EXPECT_NE(ashlar::draw_graph(a, ashlar::DrawnGraph::training), ashlar::draw_graph(a));
