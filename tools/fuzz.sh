@@ -18,6 +18,10 @@ for target in "$@"; do
   case $target in
     chat_template) seeds=tests/text/templates ;;
     tokenizer_json) seeds=tests/text/tokenizers ;;
+    config_json) seeds=tests/families/published ;;
+    blueprint_json) seeds=blueprints ;;
+    graph_text) seeds=tests/snapshots ;;
+    claims_expression) seeds=claims ;;
   esac
   echo "fuzz_$target: $seconds seconds"
   (cd "$build" && "./fuzz_$target" -max_total_time="$seconds" -max_len=16384 -timeout=60 -rss_limit_mb=4096 \

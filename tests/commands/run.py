@@ -237,8 +237,17 @@ class Readings(Case):
         self.assertIn("bytes_per_token", out["weights"])
 
     def test_plan_without_weights(self):
-        out = ashlar_json("plan", "kimi-k2", "--json", seconds=60)
-        self.assertTrue(out)
+        out = ashlar_json("plan", "kimi-k2", "--machine", "h100-sxm", "--json", seconds=60)
+        memory = out["memory"]
+        # A trillion parameters of eight bits and a scale for 128 of them.
+        self.assertAlmostEqual(memory["weights"] / 1.0261e12 / (132 / 128), 1, delta=0.02)
+        self.assertEqual(memory["total"], sum(memory[k] for k in ("weights", "copies", "state", "activations")))
+        self.assertEqual(out["devices"], out["devices_needed"])
+        self.assertGreater(out["devices"] * out["machine"]["usable_bytes"], memory["total"])
+        self.assertLess((out["devices"] - 1) * out["machine"]["usable_bytes"], memory["total"])
+        limit = out["decode"]["limit"]
+        self.assertAlmostEqual(limit["seconds"] * limit["tokens_per_second"], 1)
+        self.assertLessEqual(limit["bandwidth_seconds"], limit["seconds"])
 
     def test_draw_explain_compare(self):
         svg = self.tmp / "a.svg"

@@ -7,6 +7,7 @@
 
 #include <fmt/core.h>
 
+#include "each_table.h"
 #include "kernels/table.h"
 #include "random_weights.h"
 
@@ -185,7 +186,9 @@ void check(const Table& table, const Options& o) {
   }
 }
 
-class AttentionTest : public testing::TestWithParam<const Table*> {};
+class AttentionTest : public testing::TestWithParam<const Table*> {
+  void SetUp() override { test::skip_unless_supported(*GetParam()); }
+};
 
 TEST_P(AttentionTest, DecodeAndPrefillOfAllFormats) {
   for (Format state : {Format::f32, Format::f16, Format::bf16})
@@ -321,14 +324,7 @@ TEST_P(AttentionTest, PartsOfTheKeysMakeTheWhole) {
                                 .parts = parts});
 }
 
-std::vector<const Table*> supported_tables() {
-  std::vector<const Table*> all;
-  for (const Table* t : tables())
-    if (t->supported()) all.push_back(t);
-  return all;
-}
-
-INSTANTIATE_TEST_SUITE_P(All, AttentionTest, testing::ValuesIn(supported_tables()),
+INSTANTIATE_TEST_SUITE_P(All, AttentionTest, testing::ValuesIn(test::all_tables()),
                          [](const auto& c) { return std::string(c.param->name); });
 
 }  // namespace

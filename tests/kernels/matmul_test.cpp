@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "each_table.h"
 #include "kernels/activations.h"
 #include "kernels/table.h"
 #include "random_weights.h"
@@ -24,7 +25,6 @@ struct Case {
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (const Table* table : tables()) {
-    if (!table->supported()) continue;
     for (int f = 0; f < kFormats; ++f) all.push_back({table, static_cast<Format>(f)});
   }
   return all;
@@ -55,7 +55,9 @@ std::vector<double> prepared_values(Activation form, const std::byte* row, int64
   return v;
 }
 
-class MatMulTest : public testing::TestWithParam<Case> {};
+class MatMulTest : public testing::TestWithParam<Case> {
+  void SetUp() override { test::skip_unless_supported(*GetParam().table); }
+};
 
 /// Products of rows [begin, end) for several token counts, with and without gather and bias.
 void check(const Table& table, Format format, Activation form, int64_t cols,
@@ -272,7 +274,9 @@ TEST_P(MatMulTest, PanelsHaveTheSumsOfRows) {
 
 INSTANTIATE_TEST_SUITE_P(All, MatMulTest, testing::ValuesIn(cases()), case_name);
 
-class PrepareTest : public testing::TestWithParam<const Table*> {};
+class PrepareTest : public testing::TestWithParam<const Table*> {
+  void SetUp() override { test::skip_unless_supported(*GetParam()); }
+};
 
 TEST_P(PrepareTest, RoundsToTheNearest) {
   const Table& table = *GetParam();
@@ -339,14 +343,7 @@ TEST_P(PrepareTest, TinyRunsAreFinite) {
   }
 }
 
-std::vector<const Table*> supported_tables() {
-  std::vector<const Table*> all;
-  for (const Table* t : tables())
-    if (t->supported()) all.push_back(t);
-  return all;
-}
-
-INSTANTIATE_TEST_SUITE_P(All, PrepareTest, testing::ValuesIn(supported_tables()),
+INSTANTIATE_TEST_SUITE_P(All, PrepareTest, testing::ValuesIn(test::all_tables()),
                          [](const auto& c) { return std::string(c.param->name); });
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 
+#include "each_table.h"
 #include "kernels/table.h"
 #include "random_weights.h"
 
@@ -16,6 +17,7 @@ using test::random_values;
 
 class RowsTest : public testing::TestWithParam<const Table*> {
  protected:
+  void SetUp() override { test::skip_unless_supported(table_); }
   const Table& table_ = *GetParam();
 };
 
@@ -230,14 +232,7 @@ TEST_P(RowsTest, StoreRoundsToNearestEven) {
   }
 }
 
-std::vector<const Table*> supported_tables() {
-  std::vector<const Table*> all;
-  for (const Table* t : tables())
-    if (t->supported()) all.push_back(t);
-  return all;
-}
-
-INSTANTIATE_TEST_SUITE_P(All, RowsTest, testing::ValuesIn(supported_tables()),
+INSTANTIATE_TEST_SUITE_P(All, RowsTest, testing::ValuesIn(test::all_tables()),
                          [](const auto& c) { return std::string(c.param->name); });
 
 }  // namespace

@@ -205,7 +205,6 @@ TEST(ChatTemplates, Bounded) {
     return out;
   }();
   const long peak_before = peak_kib();
-  const auto start = std::chrono::steady_clock::now();
   for (const char* source : {
            "{% for a in range(100000) %}{% for b in range(100000) %}{{ a * b }}{% endfor %}{% "
            "endfor %}",
@@ -251,8 +250,6 @@ TEST(ChatTemplates, Bounded) {
   error_of("{{ " + std::string(5000, '-') + "1 }}", ErrorKind::resource);
   error_of("{{ " + std::string(5000, '[') + std::string(5000, ']') + " }}", ErrorKind::resource);
   error_of(nested, ErrorKind::format);
-  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
-  EXPECT_LT(time.count(), 300);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   EXPECT_LT(peak_kib() - peak_before, 600 << 10);
 #endif
