@@ -1,6 +1,7 @@
 # What `cmake --install` and `cpack` put where (docs/install.md): the program in one component, the library in another.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
+set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)  # neither installing nor packing builds anything
 
 # One archive of all folders that the public classes need.
 get_property(folders GLOBAL PROPERTY ASHLAR_FOLDERS)
