@@ -22,7 +22,7 @@ namespace {
 struct TrainOptions {
   std::string file, model, data, init, out;
   std::vector<std::string> words;  // RUN.json and key=value, in any order
-  std::optional<int64_t> steps, tokens;
+  std::optional<int64_t> steps, tokens, replay;
   std::string time, kernels;
   int threads = 0;
   bool resume = false, quiet = false, json = false;
@@ -96,7 +96,8 @@ TrainingRequest request_of(const TrainOptions& o) {
   if (!o.time.empty()) request.seconds = seconds_of(o.time);
   request.changes.insert(request.changes.end(), changes.begin(), changes.end());
   // A run's folder: what it wrote says what it is.
-  if (o.resume && request.file.empty() && !o.out.empty()) request.file = o.out + "/run.json";
+  if ((o.resume || o.replay) && request.file.empty() && !o.out.empty())
+    request.file = o.out + "/run.json";
   request.resume = o.resume;
   request.threads = o.threads;
   request.kernels = o.kernels;
@@ -167,6 +168,15 @@ void run_train(const TrainOptions& o) {
     else
       std::fprintf(stderr, "note: %s\n", text.c_str());
   };
+  if (o.replay) {
+    const Replayed replayed = replay_step(request, *o.replay);
+    std::printf("%s%s\n", replayed.text.c_str(),
+                !replayed.equal   ? "the log has no such step"
+                : *replayed.equal ? "its loss is the log's, to the bit"
+                                  : "its loss is not the log's");
+    std::printf("all of it: %s\n", replayed.file.c_str());
+    return;
+  }
   const std::unique_ptr<TrainingRun> run = start_training(request);
   Reporter lines(*run, o);
   reporter = &lines;
@@ -219,6 +229,11 @@ void add_train(CLI::App& app) {
       ->excludes(tokens);
   command->add_flag("--resume", o->resume,
                     "go on from the newest checkpoint of --out, bit for bit");
+  command
+      ->add_option("--replay", o->replay,
+                   "run a step of --out again, from the checkpoint before it, and say what it was "
+                   "like: gradients by tensor, activations, the loss of every sequence")
+      ->type_name("STEP");
   command->add_option("--threads", o->threads, "threads (default: one per core)")
       ->type_name("N")
       ->check(CLI::Range(0, 4096));

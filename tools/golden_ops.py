@@ -408,6 +408,29 @@ def recurrences():
                        tokens(beta[:, :2, None], "h", "g")], [o[0]], tolerance=2e-6)
 
 
+def statistics():
+    x = rand(5, 2, 4)
+    case("mean_square", "torch", {}, [tokens(x, "h", "d")], [x.square().mean().reshape(1)])
+    t = 7
+    q, k, sinks = rand(t, 2, 2, 4), rand(t, 2, 4), rand(2, 2)
+    read = [tokens(q, "kv_heads", "group", "head_dim"), tokens(k, "kv_heads", "head_dim")]
+    far = torch.arange(t)[:, None] - torch.arange(t)[None, :]
+    for attributes, more in (({"scale": 0.5}, False), ({"scale": 0.7, "softcap": 2.0, "window": 3}, False),
+                             ({"scale": 0.5}, True)):
+        scores = torch.einsum("thgd,shd->hgts", q, k) * attributes["scale"]
+        if "softcap" in attributes:
+            scores = torch.tanh(scores / attributes["softcap"]) * attributes["softcap"]
+        seen = (far >= 0) & (far < attributes.get("window", t))
+        scores = scores.masked_fill(~seen, -torch.inf)
+        largest = scores.amax((2, 3))
+        if more:
+            scores = torch.cat([scores, sinks[:, :, None, None].expand(2, 2, t, 1)], -1)
+        p = scores.softmax(-1)
+        entropy = torch.special.entr(p).sum(-1).mean(-1)
+        case("score_statistics", "torch softmax and entr", attributes,
+             read + [weight(sinks, "kv_heads", "group")] * more, [largest, entropy])
+
+
 def write(name, data):
     OUT.mkdir(parents=True, exist_ok=True)
     lines = ",\n".join(json.dumps(c, separators=(",", ":")) for c in data)
@@ -415,7 +438,7 @@ def write(name, data):
 
 
 with torch.no_grad():
-    for make in (norms, elementwise, inputs, products, ropes, attentions, routers, experts, recurrences):
+    for make in (norms, elementwise, inputs, products, ropes, attentions, routers, experts, recurrences, statistics):
         make()
     for op, cases in CASES.items():
         write(op, cases)

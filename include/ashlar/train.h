@@ -29,6 +29,8 @@ struct StepRecord {
   double seconds = 0;  // of this step
   double tokens_per_second = 0;
   std::optional<double> validation_loss, bits_per_byte;  // of steps that evaluate
+  /// By which rules the loss or the gradient's norm is a spike: "loss.deviations_128", ...
+  std::vector<std::string> spikes;
   /// What else the step's graph says, by name.
   std::map<std::string, std::vector<float>, std::less<>> values;
 };
@@ -70,5 +72,16 @@ class TrainingRun {
 /// Reads settings, model and data, checks all of them, and makes the run's folder. Throws Error
 /// before any memory for training is taken if something does not fit.
 std::unique_ptr<TrainingRun> start_training(const TrainingRequest& request);
+
+/// A step that was run again.
+struct Replayed {
+  std::string file;           // replay-STEP.json in the run's folder
+  std::string text;           // what it says, in some lines
+  std::optional<bool> equal;  // its loss is the log's to the bit; nothing where the log has none
+};
+
+/// Runs a step of a run's folder again, from the last checkpoint before it, and looks at all of it:
+/// gradients, activations, the loss of every sequence. The run itself stays as it is. Throws Error.
+Replayed replay_step(const TrainingRequest& request, int64_t step);
 
 }  // namespace ashlar

@@ -11,6 +11,7 @@
 #include "families/all.h"
 #include "families/config_defaults.h"
 #include "families/fields_check.h"
+#include "families/own.h"
 
 namespace ashlar {
 
@@ -165,6 +166,7 @@ Read read_config(const Json& config, const std::string& where) {
     fail(ErrorKind::format, "{}: expected an object, found {}", where, config.type_name());
   const auto inner = config.find("text_config");
   const Json& text = inner != config.end() && inner->is_object() ? *inner : config;
+  if (text_at(config, "model_type") == own_family().name) return read_own(config, where);
   const Family& family = family_of_config(text, config, where);
   const std::string type = text_at(text, "model_type");
   FieldVisitor v = FieldVisitor::reads_config(text, config, where, config_defaults(family, type));
@@ -173,6 +175,7 @@ Read read_config(const Json& config, const std::string& where) {
 
 Read read_gguf_keys(const GgufKeys& keys, const std::string& architecture,
                     const std::string& where) {
+  if (architecture == own_family().gguf) return read_own(keys.keys, where);
   const Family* family = nullptr;
   std::vector<std::string> known;
   for (const Family* f : families()) {
@@ -196,6 +199,7 @@ Read read_gguf_keys(const GgufKeys& keys, const std::string& architecture,
 }
 
 Json write_config(const Blueprint& bp, const Family& family) {
+  if (&family == &own_family()) return own_config(bp);
   Json config = Json::object();
   config["architectures"] = Json::array({family.architectures[0]});
   config["model_type"] = family.written_type.empty() ? family.model_types[0] : family.written_type;
@@ -208,6 +212,7 @@ Json write_config(const Blueprint& bp, const Family& family) {
 }
 
 GgufKeys write_gguf_keys(const Blueprint& bp, const Family& family) {
+  if (&family == &own_family()) return own_gguf_keys(bp);
   GgufKeys keys;
   Fields fields = fields_of(bp);
   FieldVisitor v = FieldVisitor::writes_gguf(keys);
@@ -244,7 +249,8 @@ const Family& family_that_writes(const Blueprint& bp, std::string_view what,
   for (const Family* f : families()) {
     if (f != own && can(*f)) return *f;
   }
-  fail(ErrorKind::unsupported, "no family's {} can say this architecture; {}", what, why);
+  if (can(own_family())) return own_family();
+  fail(ErrorKind::unsupported, "{}: {}", what, why);
 }
 
 const Family& family_for(const Blueprint& bp) {
@@ -252,6 +258,7 @@ const Family& family_for(const Blueprint& bp) {
 }
 
 Names names_of(const Family& family, const Blueprint& bp) {
+  if (&family == &own_family()) return own_names(bp);
   Names names;
   family.names(names, fields_of(bp));
   return names;

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "families/mix.h"
 #include "families/mix_model.h"
+#include "families/own.h"
 #include "formats/gguf.h"
 #include "formats/safetensors.h"
 #include "model/checked_tensor.h"
@@ -31,6 +32,13 @@ Mix mix_of(const std::string& weights) {
         weights);
   }
   return *mix;
+}
+
+void note_own(const Family& family, const ConvertOptions& options) {
+  if (&family != &own_family() || !options.notice) return;
+  options.notice(
+      "no published family can say this architecture: the blueprint itself is written (model_type "
+      "ashlar), which Ashlar reads and Transformers and llama.cpp do not");
 }
 
 // ---- safetensors
@@ -59,6 +67,7 @@ void write_safetensors(const Model& model, const fs::path& out, const ConvertOpt
     fail(ErrorKind::invalid, "{}: is a file; safetensors are written to a folder", out.string());
   }
   const Family& family = family_for(model.blueprint);
+  note_own(family, options);
   Json config = write_config(model.blueprint, family);
   SafetensorsWriter writer;
   writer.on_progress(options.progress);
@@ -140,7 +149,8 @@ void write_gguf(const Model& model, const fs::path& out, const ConvertOptions& o
     keys = write_gguf_keys(model.blueprint, f);
   });
   const std::string prefix = std::string(family.gguf) + ".";
-  const bool with_mtp = keys.keys.contains("nextn_predict_layers");
+  const bool with_mtp = keys.keys.contains("nextn_predict_layers") || &family == &own_family();
+  note_own(family, options);
   std::vector<FileTensor> tensors = file_tensors(model, family, true, with_mtp);
   uint32_t file_type = 0;
   const std::vector<Format> formats =

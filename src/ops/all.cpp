@@ -345,6 +345,17 @@ std::vector<OpSample> samples_of(SequenceBalanceGrad*) {
           {SequenceBalanceGrad{.sigmoid = true}, {value({kExperts}), index({kChosen}), param({})}}};
 }
 
+std::vector<OpSample> samples_of(MeanSquare*) { return {{MeanSquare{}, {value({kHeads, kDim})}}}; }
+std::vector<OpSample> samples_of(ScoreStatistics*) {
+  std::vector<OpSample> all;
+  for (const OpSample& s : samples_of(static_cast<Attention*>(nullptr))) {
+    std::vector<Type> inputs{s.inputs[0], s.inputs[1]};
+    if (s.inputs.size() == 4) inputs.push_back(s.inputs[3]);
+    all.push_back({ScoreStatistics{*s.op.as<Attention>()}, inputs});
+  }
+  return all;
+}
+
 template <class T>
 OpEntry entry() {
   return {&T::doc,
@@ -398,6 +409,8 @@ std::span<const OpEntry> all_ops() {
       entry<ScoredMean>(),
       entry<LogSumExp>(),
       entry<ExpertLoad>(),
+      entry<MeanSquare>(),
+      entry<ScoreStatistics>(),
       entry<RouterBalance>(),
       entry<SequenceBalance>(),
       entry<Constant>(),

@@ -26,6 +26,7 @@
 #include "ops/norm_grad.h"
 #include "ops/rope.h"
 #include "ops/router_losses.h"
+#include "ops/statistics.h"
 
 namespace ashlar {
 

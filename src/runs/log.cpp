@@ -23,6 +23,7 @@ Json to_json(const StepRecord& r) {
   for (const auto& [name, values] : r.values) {
     if (values.size() == 1) json[name] = values[0];
   }
+  if (!r.spikes.empty()) json["spikes"] = r.spikes;
   if (r.validation_loss) json["validation_loss"] = *r.validation_loss;
   if (r.bits_per_byte) json["bits_per_byte"] = *r.bits_per_byte;
   return json;

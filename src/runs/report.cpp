@@ -12,6 +12,7 @@
 #include "figures/page_style.h"
 #include "figures/plot.h"
 #include "figures/svg.h"
+#include "runs/heat_map.h"
 
 namespace ashlar {
 namespace {
@@ -151,6 +152,12 @@ class Page {
       });
     }
     add("</div>\n");
+    for (size_t i = 0; i < runs_.size(); ++i) {
+      const std::string maps = heat_maps_of(runs_[i].folder / "telemetry.jsonl");
+      if (maps.empty()) continue;
+      add("<h2>Telemetry" + (runs_.size() > 1 ? " of " + text(names_[i]) : std::string()) +
+          "</h2>\n<div class=\"plots\">\n" + maps + "</div>\n");
+    }
   }
 
   void plot(const std::string& title, const std::string& label, bool logarithmic,

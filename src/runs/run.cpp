@@ -1,6 +1,7 @@
 // A run's folder: run.json, log.jsonl, checkpoints/, model/.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <set>
@@ -17,6 +18,7 @@
 #include "runs/report.h"
 #include "runs/run_data.h"
 #include "runs/run_file.h"
+#include "runs/spike.h"
 #include "runs/start.h"
 #include "runs/summary.h"
 #include "train/checkpoint.h"
@@ -26,23 +28,6 @@ namespace ashlar {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Gains that the family's files keep as w - 1 decay towards 1, as they do in Transformers.
-std::vector<float> decay_towards(const Blueprint& bp, const Graph& graph) {
-  std::vector<float> towards(graph.params().size(), 0);
-  try {
-    const Names names = names_of(family_for(bp), bp);
-    for (size_t i = 0; i < towards.size(); ++i) {
-      int64_t layer = 0;
-      const Name* name =
-          names.find(graph.params()[i].name, static_cast<int64_t>(bp.blocks.size()), &layer);
-      if (name != nullptr && !name->config.empty() && name->config[0].minus_one) towards[i] = 1;
-    }
-  } catch (const Error& e) {
-    if (e.kind() != ErrorKind::unsupported) throw;
-  }
-  return towards;
-}
 
 class ModelRun : public TrainingRun {
  public:
@@ -56,10 +41,7 @@ class ModelRun : public TrainingRun {
     parameters_.take(start_.graph.params(), untouched_);
     for (const Param& p : start_.graph.params()) untouched_.erase(p.name);
     trainer_.emplace(start_.graph, parameters_, file.train, *start_.data, file.data.order,
-                     StepOptions{.threads = request.threads,
-                                 .kernels = request.kernels,
-                                 .differentiate = {.recompute_layers = file.recompute}},
-                     decay_towards(start_.blueprint, start_.graph));
+                     start_.options(request), start_.decay_towards());
     if (request.seconds > 0 && !request.resume) {
       const double steps = request.seconds / trainer_->measured_seconds();
       start_.file.train.steps = std::max<int64_t>(1, static_cast<int64_t>(steps));
@@ -83,12 +65,16 @@ class ModelRun : public TrainingRun {
 
   StepRecord step() override {
     StepRecord record = trainer_->step();
+    tell_of_spike(record);
     if (!std::isfinite(record.loss) || !std::isfinite(record.gradient_norm)) {
       log_->add(to_json(record));
+      trainer_->set_steps_done(record.step - 1);  // the update was not made
+      despite_full_disk("checkpoint", [&] { checkpoint(); });
       fail(ErrorKind::invalid,
-           "step {}: loss {}, gradient norm {}: the run has diverged, and its parameters are those "
-           "before this step; a lower optimiser.rate, a longer schedule.warmup or a clip may help",
-           record.step, record.loss, record.gradient_norm);
+           "step {}: loss {}, gradient norm {}: the run has diverged; a checkpoint of before this "
+           "step is kept, and {} says what moved; a lower optimiser.rate, a longer "
+           "schedule.warmup or a clip may help",
+           record.step, record.loss, record.gradient_norm, spike_file(record.step).string());
     }
     const int64_t done = record.step;
     const auto due = [&](int64_t every) { return every > 0 && done % every == 0; };
@@ -100,6 +86,8 @@ class ModelRun : public TrainingRun {
     }
     despite_full_disk("log.jsonl", [&] { log_->add(to_json(record)); });
     if (events_) despite_full_disk("event file", [&] { events_->add(record); });
+    if (!trainer_->telemetry().is_null())
+      despite_full_disk("telemetry.jsonl", [&] { add_telemetry(record.step); });
     if (due(start_.file.checkpoint.every) && !finished()) {
       despite_full_disk("checkpoint", [&] { checkpoint(); });
       despite_full_disk("report.html", [&] { report(); });
@@ -130,6 +118,38 @@ class ModelRun : public TrainingRun {
 
  private:
   std::string graph_hash() const { return hash_of(start_.graph); }
+
+  fs::path spike_file(int64_t step) const { return folder_ / fmt::format("spike-{}.json", step); }
+
+  /// One report for a while, but a loss is worth more than a norm: what comes soon after a spike is
+  /// often a spike too.
+  void tell_of_spike(const StepRecord& record) {
+    constexpr int64_t kApart = 20;
+    if (!trainer_->examined()) return;
+    const bool of_loss = std::any_of(record.spikes.begin(), record.spikes.end(),
+                                     [](const auto& s) { return s.starts_with("loss."); });
+    const int64_t last = of_loss ? told_loss_ : std::max(told_loss_, told_norm_);
+    if (std::isfinite(record.loss) && record.step < last + kApart) return;
+    (of_loss ? told_loss_ : told_norm_) = record.step;
+    if (!tokenizer_) tokenizer_ = text_of(start_.text_source).tokenizer;
+    Json json = to_json(*trainer_->examined(), *start_.data, tokenizer_.get());
+    json["rules"] = record.spikes;
+    json["seed"] = start_.file.train.seed;
+    json["checkpoint"] = saved_ > 0 ? Json(saved_) : Json();
+    despite_full_disk("spike report", [&] {
+      write_file(spike_file(record.step),
+                 json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+    });
+    say(fmt::format("a spike, told in {}:\n{}", spike_file(record.step).string(),
+                    summary_of(*trainer_->examined(), tokenizer_.get())));
+  }
+
+  void add_telemetry(int64_t step) {
+    if (!telemetry_) telemetry_.emplace(folder_ / "telemetry.jsonl");
+    Json record = {{"step", step}};
+    record.update(trainer_->telemetry());
+    telemetry_->add(record);
+  }
 
   void report() const {
     RunSummary summary = summary_of(folder_);
@@ -171,6 +191,8 @@ class ModelRun : public TrainingRun {
              start_.blueprint.name);
       saved_ = trainer_->steps_done();
       cut_log(log, saved_);
+      cut_log(folder_ / "telemetry.jsonl", saved_);
+      for (const StepRecord& r : read_log(log)) trainer_->remember(r.loss, r.gradient_norm);
       write_file(folder_ / "run.json", settings() + "\n");
       return;
     }
@@ -181,6 +203,7 @@ class ModelRun : public TrainingRun {
     }
     say(fmt::format("{}: has no checkpoint; the run begins again", folder_.string()));
     cut_log(log, 0);
+    cut_log(folder_ / "telemetry.jsonl", 0);
     std::error_code code;
     fs::create_directories(folder_ / "checkpoints", code);
     write_file(folder_ / "run.json", settings() + "\n");
@@ -210,8 +233,11 @@ class ModelRun : public TrainingRun {
   std::optional<Trainer> trainer_;
   std::optional<RunLog> log_;
   std::optional<EventFile> events_;
-  std::set<std::string> failing_;  // what could not be written the last time
-  int64_t saved_ = -1;             // step of the newest checkpoint
+  std::optional<RunLog> telemetry_;
+  std::unique_ptr<Tokenizer> tokenizer_;           // of reports, once there is one
+  int64_t told_loss_ = -1000, told_norm_ = -1000;  // steps of the last reports of spikes
+  std::set<std::string> failing_;                  // what could not be written the last time
+  int64_t saved_ = -1;                             // step of the newest checkpoint
 };
 
 }  // namespace

@@ -22,7 +22,7 @@ void visit(V& v, P& p) {
   v("recompute", p.recompute);
   v("checkpoint", p.checkpoint);
   v("evaluate", p.evaluate);
-  v("telemetry", p.telemetry);
+  v("telemetry", p.train.telemetry);
   v("tokenizer", p.tokenizer);
   v("out", p.out);
 }
@@ -62,9 +62,11 @@ RunFile run_file_from_json(const Json& json) {
   const CheckpointSettings& c = run.checkpoint;
   if (c.every < 0 || c.keep < 1 || c.keep_every < 0)
     fail(ErrorKind::invalid, "checkpoint: expected every from 0, keep from 1, keep_every from 0");
-  if (run.evaluate.every < 0 || run.telemetry.every < 0 || run.evaluate.tokens < 0) {
+  const TelemetrySettings& t = run.train.telemetry;
+  if (run.evaluate.every < 0 || run.evaluate.tokens < 0 || t.every < 0 || t.sequences < 1) {
     fail(ErrorKind::invalid,
-         "evaluate.every, evaluate.tokens and telemetry.every: expected numbers from 0");
+         "evaluate.every, evaluate.tokens and telemetry.every: expected numbers from 0, "
+         "telemetry.sequences from 1");
   }
   return run;
 }

@@ -60,15 +60,6 @@ void visit_settings(V& v, P& p) {
   v("keep_every", p.keep_every);
 }
 
-struct EverySettings {
-  int64_t every = 0;  // steps; 0: never
-};
-
-template <class V, SettingsOf<EverySettings> P>
-void visit_settings(V& v, P& p) {
-  v("every", p.every);
-}
-
 struct EvaluateSettings {
   int64_t every = 0;   // steps; 0: never
   int64_t tokens = 0;  // at most, evenly spaced over the validation set; 0: all
@@ -91,7 +82,6 @@ struct RunFile {
   bool recompute = false;  // activations of layers: less memory, a third more time
   CheckpointSettings checkpoint;
   EvaluateSettings evaluate;
-  EverySettings telemetry;
   std::string out;
 };
 

@@ -127,6 +127,29 @@ Weights RunStart::initial() const {
   return all;
 }
 
+StepOptions RunStart::options(const TrainingRequest& request) const {
+  return {.threads = request.threads,
+          .kernels = request.kernels,
+          .differentiate = {.recompute_layers = file.recompute}};
+}
+
+std::vector<float> RunStart::decay_towards() const {
+  const Blueprint& bp = blueprint;
+  std::vector<float> towards(graph.params().size(), 0);
+  try {
+    const Names names = names_of(family_for(bp), bp);
+    for (size_t i = 0; i < towards.size(); ++i) {
+      int64_t layer = 0;
+      const Name* name =
+          names.find(graph.params()[i].name, static_cast<int64_t>(bp.blocks.size()), &layer);
+      if (name != nullptr && !name->config.empty() && name->config[0].minus_one) towards[i] = 1;
+    }
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::unsupported) throw;
+  }
+  return towards;
+}
+
 RunStart read_start(const TrainingRequest& request) {
   const Json json = settings_of(request);
   RunStart start;

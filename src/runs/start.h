@@ -9,6 +9,7 @@
 #include "plan/weights.h"
 #include "runs/run_file.h"
 #include "train/data.h"
+#include "train/step.h"
 
 namespace ashlar {
 
@@ -21,6 +22,10 @@ struct RunStart {
       text_source;  // MODEL whose tokenizer the trained model gets; a blueprint's name: none
   /// Initial values of all parameters, those of multi-token prediction layers among them.
   Weights initial() const;
+  StepOptions options(const TrainingRequest& request) const;
+  /// Per parameter what weight decay leads to: gains that the family's files keep as w - 1 decay
+  /// towards 1, as they do in Transformers; others towards 0.
+  std::vector<float> decay_towards() const;
 };
 
 /// Throws Error before any weight is read or made.

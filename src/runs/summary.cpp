@@ -41,6 +41,8 @@ StepRecord record_from(const Json& json) {
       r.validation_loss = number(value);
     else if (key == "bits_per_byte")
       r.bits_per_byte = number(value);
+    else if (key == "spikes")
+      r.spikes = value.get<std::vector<std::string>>();
     else if (value.is_number())
       r.values[key] = {value.get<float>()};
   }
@@ -130,6 +132,7 @@ RunSummary summary_of(const fs::path& folder) {
   for (size_t i = 0; i < log.size(); ++i) {
     const StepRecord& r = log[i];
     s.seconds += r.seconds;
+    s.spikes += r.spikes.empty() ? 0 : 1;
     if (r.validation_loss) {
       s.validation_loss = r.validation_loss;
       s.best_validation_loss =
@@ -176,6 +179,7 @@ Json to_json(const RunSummary& s) {
           {"validation_loss", or_null(s.validation_loss)},
           {"best_validation_loss", or_null(s.best_validation_loss)},
           {"bits_per_byte", or_null(s.bits_per_byte)},
+          {"spikes", s.spikes},
           {"tokens_per_second", s.tokens_per_second},
           {"seconds", s.seconds}};
 }

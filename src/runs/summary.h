@@ -30,6 +30,7 @@ struct RunSummary {
   double seconds = 0;                                    // of all steps together
   std::optional<double> validation_loss, bits_per_byte;  // of the last step that evaluated
   std::optional<double> best_validation_loss;
+  int64_t spikes = 0;  // steps whose loss or gradient was a spike by some rule (train/monitor.h)
 };
 
 /// All lines of a log that are whole. A loss that was no number is NaN.

@@ -149,12 +149,25 @@ void visit_settings(V& v, P& p) {
   v("micro", p.micro);
 }
 
+/// What steps say besides their loss (train/telemetry.h).
+struct TelemetrySettings {
+  int64_t every = 0;      // steps; 0: never
+  int64_t sequences = 1;  // of the step that activations are looked at
+};
+
+template <class V, SettingsOf<TelemetrySettings> P>
+void visit_settings(V& v, P& p) {
+  v("every", p.every);
+  v("sequences", p.sequences);
+}
+
 /// All that a step does with a graph and its data.
 struct TrainSettings {
   BatchSettings batch;
   OptimiserSettings optimiser;
   ScheduleSettings schedule;
   LossSettings losses;
+  TelemetrySettings telemetry;
   double clip = 0;  // largest norm of the gradient, as torch.nn.utils.clip_grad_norm_; 0: none
   int64_t steps = 0;
   uint64_t seed = 1;

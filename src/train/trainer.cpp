@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "base/error.h"
@@ -137,7 +138,14 @@ Trainer::Trainer(const Graph& forward, ParameterArrays& parameters, const TrainS
       optimiser_(forward.params(), executor_->trained(), settings_.optimiser,
                  std::move(decay_towards)),
       corrected_(settings_.losses.bias_rate > 0 ? corrected_routers(forward)
-                                                : std::vector<Corrected>{}) {}
+                                                : std::vector<Corrected>{}),
+      history_(forward.params()),
+      telemetry_(
+          settings_.telemetry.every > 0
+              ? std::make_unique<Telemetry>(forward, parameters, options.threads, options.kernels)
+              : nullptr) {
+  for (const Param& p : forward.params()) parameter_names_.push_back(p.name);
+}
 
 int64_t Trainer::tokens_per_step() const {
   return settings_.batch.sequences * settings_.batch.length;
@@ -195,10 +203,13 @@ StepRecord Trainer::step() {
   record.gradient_norm = gradient_norm(gradients_, *executor_);
   const double factor = schedule_factor(settings_.schedule, done_, settings_.steps);
   record.rate = settings_.optimiser.rate * factor;
+  record.spikes = judged(record);
+  look(record, rows);
   if (std::isfinite(record.loss) && std::isfinite(record.gradient_norm)) {
     optimiser_.update(parameters_, gradients_, clip_factor(record.gradient_norm, settings_.clip),
                       record.rate, factor, *executor_);
     correct_routers(record.values);
+    if (telemetry_due()) telemetry_record_ = telemetry_->after();
   }
   ++done_;
   record.step = done_;
@@ -206,6 +217,68 @@ StepRecord Trainer::step() {
   record.seconds = seconds_since(begin);
   record.tokens_per_second = static_cast<double>(tokens_per_step()) / record.seconds;
   return record;
+}
+
+bool Trainer::telemetry_due() const {
+  return telemetry_ && (examine_all_ || (done_ + 1) % settings_.telemetry.every == 0);
+}
+
+void Trainer::look(const StepRecord& record, const std::vector<int64_t>& rows) {
+  telemetry_record_ = nullptr;
+  examined_.reset();
+  if (telemetry_due()) {
+    const auto n = static_cast<size_t>(
+        std::min<int64_t>(settings_.telemetry.sequences, static_cast<int64_t>(rows.size())));
+    telemetry_->before(gradients_, clip_factor(record.gradient_norm, settings_.clip),
+                       batch_of_rows(data_, std::span(rows).first(n)));
+  }
+  if (!record.spikes.empty() || examine_all_) examined_ = examine(record, rows);
+  constexpr int64_t kSometimes = 5;  // a pass over all gradients
+  if (done_ % kSometimes == 0) history_.add(gradient_norms(gradients_));
+}
+
+void Trainer::remember(double loss, double gradient_norm) {
+  losses_.add(loss);
+  norms_.add(gradient_norm);
+}
+
+std::vector<std::string> Trainer::judged(const StepRecord& record) {
+  std::vector<std::string> found;
+  const auto judge = [&](const char* name, SpikeMonitor& monitor, double value) {
+    for (const SpikeRule rule : monitor.add(value))
+      found.push_back(fmt::format("{}.{}", name, enum_names(rule)[static_cast<size_t>(rule)]));
+  };
+  before_[0] = {0, losses_.mean(), losses_.deviation()};
+  before_[1] = {0, norms_.mean(), norms_.deviation()};
+  judge("loss", losses_, record.loss);
+  judge("gradient_norm", norms_, record.gradient_norm);
+  return found;
+}
+
+StepExamined Trainer::examine(const StepRecord& record, const std::vector<int64_t>& rows) {
+  StepExamined e{.step = done_ + 1, .loss = before_[0], .gradient_norm = before_[1]};
+  e.loss.value = record.loss;
+  e.gradient_norm.value = record.gradient_norm;
+  const std::vector<double> norms = gradient_norms(gradients_);
+  for (size_t i = 0; i < norms.size(); ++i)
+    e.parameters.push_back({parameter_names_[i], norms[i], history_.usual()[i]});
+  const auto times = [](const StepExamined::Moved& m) {
+    if (!std::isfinite(m.norm)) return std::numeric_limits<double>::infinity();
+    return m.usual > 0 ? m.norm / m.usual : 0;
+  };
+  std::stable_sort(e.parameters.begin(), e.parameters.end(),
+                   [&](const auto& a, const auto& b) { return times(a) > times(b); });
+  for (const int64_t row : rows) {
+    const TokenBatch batch = batch_of_rows(data_, {&row, 1});
+    const double loss = static_cast<double>(executor_->evaluate(batch).at("loss").at(0));
+    e.sequences.push_back({row, loss, batch.tokens});
+  }
+  // What is no number comes first.
+  std::stable_sort(e.sequences.begin(), e.sequences.end(), [](const auto& a, const auto& b) {
+    const bool na = !std::isfinite(a.loss), nb = !std::isfinite(b.loss);
+    return na != nb ? na : !na && a.loss > b.loss;
+  });
+  return e;
 }
 
 std::vector<Trainer::Corrected> Trainer::corrected_routers(const Graph& forward) {

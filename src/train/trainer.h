@@ -2,6 +2,7 @@
 // Knows nothing of models, files and folders.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,11 +11,14 @@
 #include <vector>
 
 #include "ashlar/train.h"
+#include "base/json.h"
 #include "train/data.h"
+#include "train/monitor.h"
 #include "train/optimiser.h"
 #include "train/parameters.h"
 #include "train/settings.h"
 #include "train/step.h"
+#include "train/telemetry.h"
 
 namespace ashlar {
 
@@ -23,6 +27,25 @@ struct Evaluation {
   double loss = 0;  // mean over all predicted tokens, in nats
   int64_t predicted = 0;
   std::optional<double> bits_per_byte;  // where the data knows its text
+};
+
+/// What a step was like whose loss or gradient is a spike: with the parameters before its update.
+struct StepExamined {
+  int64_t step = 0;
+  struct Series {
+    double value = 0, mean = 0, deviation = 0;  // mean and deviation of up to 128 steps before
+  } loss, gradient_norm;
+  struct Moved {
+    std::string parameter;
+    double norm = 0, usual = 0;  // of its gradient
+  };
+  std::vector<Moved> parameters;  // most above their usual norm first; without a usual one last
+  struct Sequence {
+    int64_t row = 0;  // of the data; from rows() on: injected
+    double loss = 0;
+    std::vector<int32_t> ids;
+  };
+  std::vector<Sequence> sequences;  // the highest loss first
 };
 
 class Trainer {
@@ -34,6 +57,13 @@ class Trainer {
           std::vector<float> decay_towards = {});
 
   StepRecord step();
+  /// Of the last step, where it has telemetry: train/telemetry.h; else null.
+  const Json& telemetry() const { return telemetry_record_; }
+  /// Of the last step, where it was a spike, or all were asked for; else nothing.
+  const std::optional<StepExamined>& examined() const { return examined_; }
+  void examine_every_step() { examine_all_ = true; }
+  /// Loss and norm of a step done before, in order, for what is a spike from here on.
+  void remember(double loss, double gradient_norm);
   Evaluation evaluate(const TokenRows& rows);
 
   /// Seconds that a step takes, measured on gradients that are thrown away.
@@ -64,6 +94,11 @@ class Trainer {
   void give_load_of(const std::vector<TokenBatch>& batches);
   void correct_routers(const StepValues& values);
   std::vector<int64_t> rows_of_step(int64_t step) const;
+  bool telemetry_due() const;
+  /// What there is to see of a step before its update.
+  void look(const StepRecord& record, const std::vector<int64_t>& rows);
+  std::vector<std::string> judged(const StepRecord& record);
+  StepExamined examine(const StepRecord& record, const std::vector<int64_t>& rows);
   ParameterArrays& parameters_;
   TrainSettings settings_;
   const TokenRows& data_;
@@ -73,6 +108,14 @@ class Trainer {
   Optimiser optimiser_;
   const std::vector<Corrected> corrected_;
   int64_t done_ = 0;
+  SpikeMonitor losses_, norms_;
+  std::array<StepExamined::Series, 2> before_;  // loss and norm before the newest step
+  GradientHistory history_;
+  std::vector<std::string> parameter_names_;
+  std::unique_ptr<Telemetry> telemetry_;  // where asked for
+  Json telemetry_record_;
+  std::optional<StepExamined> examined_;
+  bool examine_all_ = false;
 };
 
 /// Throws Error(invalid) for settings that make no sense, naming the member.

@@ -57,6 +57,13 @@ class Data(Case):
                 self.assertAlmostEqual(found["loss"], log[-1]["validation_loss"], places=4)
                 self.assertAlmostEqual(found["bits_per_byte"], log[-1]["bits_per_byte"], places=3)
         self.assertIn("bits per byte", ashlar("evaluate", out, "--data", data, "--length", 32).stdout)
+        # A step again.
+        again = ashlar("train", "--out", out, "--replay", 7, "--threads", 1).stdout
+        self.assertIn("its loss is the log's, to the bit", again)
+        replay = json.loads((out / "replay-7.json").read_text())
+        self.assertEqual(replay["loss"]["value"], log[6]["loss"])
+        self.assertTrue(replay["telemetry"]["residual_rms"])
+        self.fails("train", "--out", out, "--replay", 21, says="from 1 to 20")
         self.fails("evaluate", out, "--data", self.tmp, says="ashlar data build")
         bytes_data = self.tmp / "bytes"
         ashlar("data", "build", corpus, "-o", bytes_data, "--validation", 0.1)
@@ -75,6 +82,24 @@ class Data(Case):
         self.assertIn("optimiser.rate", page)
         self.assertNotIn("optimiser.kind", page)
         self.fails("runs", self.tmp / "runs", "--report", says="go together")
+
+    def test_an_architecture_of_ones_own(self):
+        """Trained, saved as its blueprint, taken by other commands."""
+        corpus, data, out = self.corpus(), self.tmp / "data", self.tmp / "run"
+        ashlar("data", "build", corpus, "-o", data, "--vocab", 400)
+        changes = {**MODEL["change"], "blocks[1].mixer.attention.sinks": True, "blocks[1].mixer.attention.window": 8}
+        run = self.write("run.json", {"model": {"base": "qwen3-0.6b", "change": changes}, "data": {"folder": str(data)},
+                                      "batch": {"sequences": 2, "length": 32}, "steps": 3})
+        ashlar("train", run, "--out", out, "--threads", 1, "--quiet")
+        self.assertEqual(json.loads((out / "model/config.json").read_text())["model_type"], "ashlar")
+        gguf = self.tmp / "own.gguf"
+        self.assertIn("no published family", ashlar("convert", out / "model", gguf, "--weights", "f32").stderr)
+        for model in (out / "model", gguf):
+            text = ashlar_json("run", model, "Story", "--max-tokens", 4, "--temperature", 0, "--threads", 1, "--json")
+            self.assertEqual(len(text["ids"]), 4)
+            shown = ashlar_json("show", model, "--json")
+            self.assertTrue(shown["parameters"]["total"])
+        self.assertNotIn("FAILED", ashlar("verify", out / "model", seconds=600).stdout)
 
     def test_a_tokenizer_of_ones_own(self):
         folder = self.tmp / "tokenizer"

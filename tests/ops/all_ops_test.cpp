@@ -139,7 +139,8 @@ TEST_P(EveryOp, FlopsAreTheOperationsPerformed) {
 // what all tokens share) is the sum over the sequences.
 TEST_P(EveryOp, SequencesDoNotSeeEachOther) {
   const OpSample s = sample();
-  for (const char* mean : {"scored_mean", "expert_load", "router_balance", "sequence_balance"}) {
+  for (const char* mean : {"scored_mean", "expert_load", "router_balance", "sequence_balance",
+                           "mean_square", "score_statistics"}) {
     if (s.op.name().starts_with(mean)) GTEST_SKIP() << "a mean over the whole batch";
   }
   const Workload load{{{0, 4}, {0, 9}, {0, 1}}};

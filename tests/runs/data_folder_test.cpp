@@ -1,6 +1,11 @@
 // Runs on data folders: trained, evaluated, resumed; texts injected; what is refused.
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+
 #include "ashlar/train.h"
 #include "data/evaluate.h"
 #include "data/identity.h"
@@ -122,6 +127,76 @@ TEST_F(Built, TextsAreInjectedAtTheirSteps) {
   expect_error([&] { losses("wrong", R"([{"steps": [3], "ids": [100000]}])"); }, "data.inject[0]");
   expect_error([&] { losses("none", R"([{"steps": [3]}])"); }, "a text or ids");
   expect_error([&] { losses("zero", R"([{"steps": [0], "ids": [1]}])"); }, "steps from 1");
+}
+
+TEST_F(Built, SpikesAreToldAndReplayed) {
+  const DataManifest m = build(data_);
+  const fs::path out = scratch_.path() / "run";
+  // Two rows of what no document says, after the window of the rules is full.
+  TrainingRequest r =
+      request(data_, out, m.vocabulary,
+              {"steps=150", "checkpoint.every=50", "telemetry.every=25", "optimiser.rate=3e-3",
+               R"(data.inject=[{"steps": [140], "rows": 2, "text": "zqx#%@ ~^{}<>|\\\\ QXZ"}])"});
+  std::vector<std::string> notices;
+  r.notice = [&](const std::string& text) { notices.push_back(text); };
+  {
+    const auto run = start_training(r);
+    std::vector<StepRecord> records;
+    while (!run->finished()) records.push_back(run->step());
+    run->finish();
+    EXPECT_FALSE(records[139].spikes.empty());
+  }
+  EXPECT_TRUE(std::any_of(notices.begin(), notices.end(), [](const std::string& n) {
+    return n.find("spike-140.json") != std::string::npos && n.find("zqx#%@") != std::string::npos;
+  }));
+  const Json spike = read_json(out / "spike-140.json");
+  EXPECT_EQ(spike["step"], 140);
+  EXPECT_EQ(spike["checkpoint"], 100);
+  EXPECT_EQ(spike["sequences"][0]["injected"], true);
+  EXPECT_EQ(spike["sequences"][1]["injected"], true);
+  EXPECT_EQ(spike["sequences"][2]["injected"], false);
+  EXPECT_NE(spike["sequences"][0]["text"].get<std::string>().find("zqx#%@"), std::string::npos);
+  EXPECT_GT(spike["parameters"][0]["times"].get<double>(), 1);
+  EXPECT_FALSE(spike["rules"].empty());
+  // The log and telemetry have it too.
+  std::ifstream telemetry(out / "telemetry.jsonl");
+  int64_t step = 0;
+  for (std::string line; std::getline(telemetry, line);) {
+    step += 25;
+    const Json record = Json::parse(line);
+    EXPECT_EQ(record["step"], step);
+    EXPECT_TRUE(record["gradient_norm"]["layers"].contains("1"));
+  }
+  EXPECT_EQ(step, 150);
+  const std::string page = read_file(out / "report.html");
+  EXPECT_NE(page.find("Update over weight by layer"), std::string::npos);
+  // The step again, from the checkpoint before it, to the bit.
+  TrainingRequest again;
+  again.file = (out / "run.json").string();
+  again.threads = 1;
+  const Replayed replayed = replay_step(again, 140);
+  ASSERT_TRUE(replayed.equal);
+  EXPECT_TRUE(*replayed.equal);
+  const Json replay = read_json(replayed.file);
+  EXPECT_EQ(replay["from_checkpoint"], 100);
+  EXPECT_EQ(replay["sequences"], spike["sequences"]);
+  EXPECT_TRUE(replay["telemetry"]["largest_score"].contains("layers.0.attn"));
+  expect_error([&] { replay_step(again, 151); }, "from 1 to 150");
+}
+
+TEST_F(Built, ARunThatDivergesKeepsTheStepBefore) {
+  const DataManifest m = build(data_);
+  const fs::path out = scratch_.path() / "run";
+  const auto run = start_training(request(data_, out, m.vocabulary, {"optimiser.rate=1e30"}));
+  expect_error(
+      [&] {
+        while (!run->finished()) run->step();
+      },
+      "has diverged");
+  const int64_t done = run->steps_done();
+  EXPECT_TRUE(fs::exists(out / fmt::format("checkpoints/step-{:08}/state.json", done)));
+  const Json spike = read_json(out / fmt::format("spike-{}.json", done + 1));
+  EXPECT_TRUE(spike["loss"]["value"].is_null() || spike["gradient_norm"]["value"].is_null());
 }
 
 }  // namespace

@@ -1,0 +1,173 @@
+// Groups are layers and kinds of parameters, read off the graph.
+#include "train/telemetry.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <map>
+
+#include "ops/kinds.h"
+#include "transform/watch.h"
+
+namespace ashlar {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+double squares_of(std::span<const float> values) {
+  double lanes[8] = {};  // the compiler may then compute with several at once
+  size_t k = 0;
+  for (; k + 8 <= values.size(); k += 8) {
+    for (size_t l = 0; l < 8; ++l) lanes[l] += static_cast<double>(values[k + l]) * values[k + l];
+  }
+  double sum = 0;
+  for (; k < values.size(); ++k) sum += static_cast<double>(values[k]) * values[k];
+  for (const double lane : lanes) sum += lane;
+  return sum;
+}
+
+/// "layers.3.attn" -> "3"; what stands outside of layers keeps its name.
+std::string layer_name(std::string_view name) {
+  const auto layer = layer_of(name);
+  return layer ? std::to_string(*layer) : std::string(name);
+}
+
+Json of_experts(const std::vector<float>& load) {
+  double sum = 0, most = 0, entropy = 0;
+  int64_t dead = 0;
+  for (const float f : load) {
+    sum += f;
+    most = std::max(most, static_cast<double>(f));
+    dead += f == 0 ? 1 : 0;
+  }
+  for (const float f : load) {
+    const double p = f / sum;
+    if (p > 0) entropy -= p * std::log(p);
+  }
+  const auto n = static_cast<double>(load.size());
+  return {{"load", load},
+          {"entropy", n > 1 ? entropy / std::log(n) : 1},
+          {"max_violation", sum > 0 ? most * n / sum - 1 : 0},
+          {"dead", dead}};
+}
+
+}  // namespace
+
+void GradientHistory::add(const std::vector<double>& norms) {
+  constexpr double kSteps = 50;
+  ++steps_;
+  const double weight = 1 / std::min(static_cast<double>(steps_), kSteps);
+  for (size_t i = 0; i < norms.size(); ++i) {
+    if (std::isfinite(norms[i])) usual_[i] += weight * (norms[i] - usual_[i]);
+  }
+}
+
+std::vector<double> gradient_norms(const ParameterArrays& gradients) {
+  std::vector<double> norms;
+  for (size_t i = 0; i < gradients.size(); ++i)
+    norms.push_back(std::sqrt(squares_of(gradients[static_cast<ParamId>(i)])));
+  return norms;
+}
+
+Telemetry::Telemetry(const Graph& forward, const ParameterArrays& parameters, int threads,
+                     const std::string& kernels)
+    : params_(forward.params()),
+      parameters_(parameters),
+      old_(std::make_unique<ParameterArrays>(params_)),
+      watched_(watched(forward)),
+      weights_(parameters.tensors(params_)),
+      executor_(watched_, weights_,
+                {.threads = threads, .kernels = kernels, .float32_sums = true}) {}
+
+Telemetry::~Telemetry() = default;
+
+void Telemetry::before(const ParameterArrays& gradients, double gradient_factor,
+                       const TokenBatch& batch) {
+  const auto begin = Clock::now();
+  record_ = {{"clip_factor", gradient_factor}};
+  std::vector<double> squares;
+  for (size_t i = 0; i < params_.size(); ++i) {
+    const auto id = static_cast<ParamId>(i);
+    squares.push_back(squares_of(gradients[id]));
+    std::copy(parameters_[id].begin(), parameters_[id].end(), (*old_)[id].begin());
+  }
+  record_["gradient_norm"] = groups(squares);
+  record_.update(watch(batch));
+  seconds_ = since(begin);
+}
+
+Json Telemetry::after() {
+  const auto begin = Clock::now();
+  std::vector<double> weights, updates;
+  for (size_t i = 0; i < params_.size(); ++i) {
+    const auto id = static_cast<ParamId>(i);
+    weights.push_back(squares_of((*old_)[id]));
+    const std::span<float> change = (*old_)[id];
+    for (size_t k = 0; k < change.size(); ++k) change[k] = parameters_[id][k] - change[k];
+    updates.push_back(squares_of(change));
+  }
+  Json of_weights = groups(weights), of_updates = groups(updates);
+  for (const char* by : {"layers", "kinds"}) {
+    for (auto& [name, update] : of_updates[by].items()) {
+      const double weight = of_weights[by][name];
+      update = weight > 0 ? update.get<double>() / weight : 0;
+    }
+  }
+  record_["weight_norm"] = std::move(of_weights);
+  record_["update_ratio"] = std::move(of_updates);
+  record_["seconds"] = seconds_ + since(begin);
+  return std::move(record_);
+}
+
+Json Telemetry::groups(const std::vector<double>& squares) const {
+  std::map<std::string, double> kinds;
+  std::vector<std::pair<std::string, double>> layers;
+  for (size_t i = 0; i < squares.size(); ++i) {
+    kinds[std::string(kind_of(params_[i]))] += squares[i];
+    const std::string layer = layer_name(params_[i].name);
+    auto it = std::find_if(layers.begin(), layers.end(),
+                           [&](const auto& entry) { return entry.first == layer; });
+    if (it == layers.end()) it = layers.insert(it, {layer, 0});
+    it->second += squares[i];
+  }
+  Json json = {{"layers", Json::object()}, {"kinds", Json::object()}};
+  for (const auto& [name, sum] : layers) json["layers"][name] = std::sqrt(sum);
+  for (const auto& [name, sum] : kinds) json["kinds"][name] = std::sqrt(sum);
+  return json;
+}
+
+Json Telemetry::watch(const TokenBatch& batch) {
+  std::vector<Array<float>> outputs = executor_.run(batch);
+  Json json = {{"residual_rms", Json::object()},
+               {"branch_rms", Json::object()},
+               {"largest_score", Json::object()},
+               {"score_entropy", Json::object()},
+               {"experts", Json::object()}};
+  const auto put = [&](const char* group, std::string_view name, Json value) {
+    json[group][std::string(name)] = std::move(value);
+  };
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const std::string_view name = watched_.outputs()[i].name;
+    const std::vector<float>& values = outputs[i].values;
+    const auto below = [&](std::string_view prefix) { return name.substr(prefix.size()); };
+    if (name.starts_with(kWatchedResidual))
+      put("residual_rms", below(kWatchedResidual), std::sqrt(values[0]));
+    else if (name.starts_with(kWatchedBranch))
+      put("branch_rms", below(kWatchedBranch), std::sqrt(values[0]));
+    else if (name.starts_with(kWatchedLargest))
+      put("largest_score", below(kWatchedLargest), values);
+    else if (name.starts_with(kWatchedEntropy))
+      put("score_entropy", below(kWatchedEntropy), values);
+    else if (name.starts_with(kWatchedLoad))
+      put("experts", below(kWatchedLoad), of_experts(values));
+    else
+      json[std::string(name)] = values[0];
+  }
+  executor_.recycle(std::move(outputs));
+  return json;
+}
+
+}  // namespace ashlar

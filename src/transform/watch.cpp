@@ -1,0 +1,92 @@
+// Nodes are recorded one by one, with statistics after those that have any.
+#include "transform/watch.h"
+
+#include <fmt/format.h>
+
+#include "graph/builder.h"
+#include "ops/elementwise.h"
+#include "ops/experts.h"
+#include "ops/kinds.h"
+#include "ops/loss.h"
+#include "ops/router_losses.h"
+#include "ops/statistics.h"
+
+namespace ashlar {
+namespace {
+
+std::string place(const Node& node) {
+  return node.label.empty() ? node.scope : fmt::format("{}.{}", node.scope, node.label);
+}
+
+/// The scope of an attention: of latent attention's expansion the scope that was expanded.
+std::string attention_of(const Node& node) {
+  const std::string inner = "." + node.label;
+  return node.scope.ends_with(inner) ? node.scope.substr(0, node.scope.size() - inner.size())
+                                     : node.scope;
+}
+
+class Watcher {
+ public:
+  explicit Watcher(const Graph& graph) : graph_(graph), values_(graph.types().size()) {
+    for (const Param& p : graph.params())
+      b_.param(p.name, p.axes, p.role,
+               p.row_axes == 0 ? 0 : static_cast<int64_t>(p.axes.size()) - p.row_axes);
+  }
+
+  Graph run() {
+    for (const Node& node : graph_.nodes()) {
+      std::vector<Value> in;
+      for (const Input& v : node.inputs) {
+        in.push_back(v.from == Input::From::value
+                         ? values_[static_cast<size_t>(v.id)]
+                         : b_.param_named(graph_.params()[static_cast<size_t>(v.id)].name));
+      }
+      b_.set_scope(node.scope);
+      const std::vector<Value> out = b_.add(node.op, in, node.label);
+      for (size_t k = 0; k < out.size(); ++k)
+        values_[static_cast<size_t>(node.outputs[k])] = out[k];
+      watch(node, in, out);
+    }
+    b_.set_scope({});
+    const Value logits = values_[static_cast<size_t>(graph_.output())];
+    outputs_.push_back(
+        {"log_z", b_.add1(ScoredMean{.all = true}, {b_.add1(LogSumExp{}, {logits})})});
+    return b_.finish(outputs_).pruned();
+  }
+
+ private:
+  void put(std::string_view prefix, const std::string& name, Value value) {
+    outputs_.push_back({std::string(prefix) + name, value});
+  }
+
+  void watch(const Node& node, const std::vector<Value>& in, const std::vector<Value>& out) {
+    if (node.op.as<Add>() != nullptr && kind_of(node) == "residual" && layer_of(node.scope)) {
+      put(kWatchedResidual, place(node), b_.add1(MeanSquare{}, {out[0]}));
+      put(kWatchedBranch, place(node), b_.add1(MeanSquare{}, {in[1]}));
+    }
+    if (const auto* attention = node.op.as<Attention>()) {
+      std::vector<Value> read{in[0], in[1]};
+      if (in.size() == 4) read.push_back(in[3]);
+      const std::vector<Value> statistics = b_.add(ScoreStatistics{*attention}, read);
+      put(kWatchedLargest, attention_of(node), statistics[0]);
+      put(kWatchedEntropy, attention_of(node), statistics[1]);
+    }
+    if (node.op.as<Route>() != nullptr) {
+      const ExpertLoad load{.experts = in[0].type().axes[1].size};
+      put(kWatchedLoad, node.scope, b_.add1(load, {out[1]}));
+    }
+  }
+
+  const Graph& graph_;
+  Builder b_;
+  std::vector<Value> values_;
+  std::vector<NamedValue> outputs_;
+};
+
+}  // namespace
+
+Graph watched(const Graph& forward) {
+  return Watcher(forward.expanded(LatentAttention::doc.name)).run();
+}
+
+}  // namespace ashlar

@@ -1,0 +1,211 @@
+// Spikes by their rules, and what steps with telemetry say, against sums made by hand.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "blueprint/blueprint.h"
+#include "train/monitor.h"
+#include "train/telemetry.h"
+#include "train/trainer.h"
+
+namespace ashlar::testing {
+namespace {
+
+TEST(SpikeMonitor, CallsSpikesByItsRules) {
+  SpikeMonitor monitor;
+  std::mt19937 chance(3);
+  std::normal_distribution<double> noise(0, 0.1);
+  const auto is = [](const std::vector<SpikeRule>& found, SpikeRule rule) {
+    return std::find(found.begin(), found.end(), rule) != found.end();
+  };
+  // Nothing is said before a window is full, whatever comes.
+  EXPECT_TRUE(monitor.add(100).empty());
+  for (int i = 0; i < 130; ++i) monitor.add(3 + noise(chance));
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(monitor.add(3 + noise(chance)).empty()) << i;
+  EXPECT_NEAR(monitor.mean(), 3, 0.05);
+  EXPECT_NEAR(monitor.deviation(), 0.1, 0.03);
+  const auto spike = monitor.add(4.5);
+  EXPECT_TRUE(is(spike, SpikeRule::deviations_128));
+  EXPECT_TRUE(is(spike, SpikeRule::robust));
+  EXPECT_FALSE(is(spike, SpikeRule::deviations_1000));  // fewer than 1000 so far
+  // A spike widens the deviation of its window, not the median's.
+  const auto second = monitor.add(4.2);
+  EXPECT_TRUE(is(second, SpikeRule::robust));
+  EXPECT_FALSE(monitor.add(1.0).size() > 0) << "downwards is none by these two";
+  EXPECT_NEAR(monitor.score(SpikeRule::robust), 2.0 / 106, 0.01);
+  EXPECT_EQ(monitor.add(std::numeric_limits<double>::quiet_NaN()).size(), kSpikeRules);
+  for (int i = 0; i < 1000; ++i) monitor.add(3 + noise(chance));
+  EXPECT_TRUE(is(monitor.add(1.5), SpikeRule::deviations_1000));  // this one also downwards
+  SpikeMonitor constant;
+  for (int i = 0; i < 1200; ++i) EXPECT_TRUE(constant.add(2).empty());
+}
+
+TEST(SpikeMonitor, SmoothnessAndSlope) {
+  std::vector<double> values;
+  for (int i = 0; i < 500; ++i) values.push_back(std::exp(0.002 * i));
+  EXPECT_NEAR(roughness(values), 0.002, 1e-12);
+  EXPECT_NEAR(log_slope(values), 2, 1e-9);
+  EXPECT_EQ(roughness({}), 0);
+  EXPECT_EQ(log_slope({}), 0);
+}
+
+class Rows : public TokenRows {
+ public:
+  int64_t rows() const override { return 64; }
+  int64_t length() const override { return 12; }
+  void read(int64_t row, std::span<int32_t> ids) const override {
+    for (size_t i = 0; i < ids.size(); ++i)
+      ids[i] = static_cast<int32_t>((static_cast<size_t>(row) * 7 + i * (row % 3 + 1)) % 24);
+  }
+  std::string fingerprint() const override { return "rows"; }
+  std::string name() const override { return "rows"; }
+};
+
+Blueprint small() {
+  return blueprint_from_json(R"({"name": "small", "context": 64,
+    "embedding": {"vocab": 24, "width": 16},
+    "blocks": [
+      {"wiring": {"pre_norm": {"eps": 1e-06}},
+       "mixer": {"attention": {"heads": 4, "kv_heads": 2, "head_dim": 8, "rope": {"theta": 10000.0}}},
+       "ffn": {"dense": {"width": 32}}},
+      {"wiring": {"sandwich": {"eps": 1e-06}},
+       "mixer": {"latent_attention": {"heads": 2, "qk_nope": 8, "qk_rope": 4, "value_dim": 8,
+                                      "latent": 8, "rope": {"theta": 10000.0}}},
+       "ffn": {"experts": {"experts": 4, "top_k": 2, "width": 16}}}],
+    "final_norm": {"eps": 1e-06}, "head": {"tied": true}})",
+                             "test");
+}
+
+double norm_of(std::span<const float> values) {
+  double sum = 0;
+  for (const float v : values) sum += static_cast<double>(v) * v;
+  return std::sqrt(sum);
+}
+
+struct Small {
+  Graph graph = graph_of(small());
+  ParameterArrays parameters{graph.params()};
+  Rows rows;
+  TrainSettings settings;
+  Small() {
+    std::mt19937 chance(5);
+    std::normal_distribution<float> normal(0, 0.1F);
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      const bool gain = graph.params()[i].role == Role::norm;
+      for (float& v : parameters[static_cast<ParamId>(i)]) v = (gain ? 1 : 0) + normal(chance);
+    }
+    settings.batch = {.sequences = 4};
+    settings.optimiser.rate = 1e-3;
+    settings.steps = 400;
+    settings.clip = 0.5;
+  }
+  Trainer trainer() {
+    return Trainer(graph, parameters, settings, rows, DataOrder::sequential, {.threads = 1});
+  }
+};
+
+TEST(Telemetry, SaysWhatTheStepDid) {
+  Small s;
+  s.settings.telemetry = {.every = 2, .sequences = 4};
+  s.settings.optimiser.kind = OptimiserKind::sgd;
+  s.settings.optimiser.momentum = 0;
+  s.settings.optimiser.nesterov = false;
+  s.settings.optimiser.decay = 0;
+  Trainer trainer = s.trainer();
+  trainer.step();
+  EXPECT_TRUE(trainer.telemetry().is_null());
+  std::vector<std::vector<float>> old;
+  for (size_t i = 0; i < s.parameters.size(); ++i) {
+    const auto span = s.parameters[static_cast<ParamId>(i)];
+    old.emplace_back(span.begin(), span.end());
+  }
+  const StepRecord record = trainer.step();
+  const Json t = trainer.telemetry();
+  ASSERT_FALSE(t.is_null());
+  // Plain descent: the update is the clipped gradient times the rate.
+  double squares = 0, of_layer = 0, weight = 0, update = 0;
+  for (size_t i = 0; i < s.parameters.size(); ++i) {
+    const auto now = s.parameters[static_cast<ParamId>(i)];
+    std::vector<float> change(now.size());
+    for (size_t k = 0; k < now.size(); ++k) change[k] = now[k] - old[i][k];
+    if (!s.graph.params()[i].name.starts_with("layers.1.")) continue;
+    weight += std::pow(norm_of(old[i]), 2);
+    update += std::pow(norm_of(change), 2);
+  }
+  for (const auto& [name, norm] : t["gradient_norm"]["layers"].items()) {
+    squares += std::pow(norm.get<double>(), 2);
+    if (name == "1") of_layer = norm;
+  }
+  EXPECT_NEAR(std::sqrt(squares), record.gradient_norm, 1e-9 * record.gradient_norm);
+  double of_kinds = 0;
+  for (const auto& [name, norm] : t["gradient_norm"]["kinds"].items())
+    of_kinds += std::pow(norm.get<double>(), 2);
+  EXPECT_NEAR(of_kinds, squares, 1e-9 * squares);
+  EXPECT_NEAR(t["clip_factor"].get<double>(), std::min(1.0, 0.5 / (record.gradient_norm + 1e-6)),
+              1e-12);
+  EXPECT_NEAR(t["weight_norm"]["layers"]["1"].get<double>(), std::sqrt(weight), 1e-6);
+  EXPECT_NEAR(t["update_ratio"]["layers"]["1"].get<double>(), std::sqrt(update / weight), 1e-9);
+  EXPECT_NEAR(std::sqrt(update),
+              of_layer * s.settings.optimiser.rate * t["clip_factor"].get<double>(), 1e-6);
+  // Activations: names of what the graph has, latent attention among it.
+  EXPECT_TRUE(t["residual_rms"].contains("layers.0.attn_residual"));
+  EXPECT_TRUE(t["branch_rms"].contains("layers.1.ffn_residual"));
+  EXPECT_EQ(t["largest_score"]["layers.0.attn"].size(), 4);
+  EXPECT_EQ(t["score_entropy"]["layers.1.attn"].size(), 2);
+  // Twelve tokens see one to twelve keys: no more entropy than evenly spread weights have.
+  double most = 0;
+  for (int n = 1; n <= 12; ++n) most += std::log(n) / 12;
+  for (const Json& entropy : t["score_entropy"]["layers.0.attn"]) {
+    EXPECT_GT(entropy.get<double>(), 0);
+    EXPECT_LE(entropy.get<double>(), most + 1e-6);
+  }
+  const Json experts = t["experts"]["layers.1.ffn"];
+  double load = 0;
+  for (const Json& f : experts["load"]) load += f.get<double>();
+  EXPECT_NEAR(load, 2, 1e-6);
+  EXPECT_GE(experts["max_violation"].get<double>(), 0);
+  EXPECT_LE(experts["entropy"].get<double>(), 1);
+  EXPECT_NEAR(t["log_z"].get<double>(), std::log(24), 0.5);
+}
+
+TEST(Telemetry, ChangesNothing) {
+  const auto losses = [](int64_t every) {
+    Small s;
+    s.settings.telemetry.every = every;
+    Trainer trainer = s.trainer();
+    std::vector<double> found;
+    for (int i = 0; i < 6; ++i) found.push_back(trainer.step().loss);
+    return found;
+  };
+  EXPECT_EQ(losses(0), losses(1));
+}
+
+TEST(Telemetry, SpikesAreExaminedBeforeTheirUpdate) {
+  Small s;
+  Trainer trainer = s.trainer();
+  // Steps before, as if they had all been alike: the first one that is done then stands out.
+  for (int i = 0; i < 200; ++i) trainer.remember(1e-3 + 1e-6 * (i % 7), 1e-3 + 1e-6 * (i % 5));
+  const StepRecord record = trainer.step();
+  EXPECT_FALSE(record.spikes.empty());
+  ASSERT_TRUE(trainer.examined());
+  const StepExamined& e = *trainer.examined();
+  EXPECT_EQ(e.step, 1);
+  EXPECT_EQ(e.loss.value, record.loss);
+  EXPECT_NEAR(e.loss.mean, 1e-3, 1e-5);
+  ASSERT_EQ(e.sequences.size(), 4);
+  double mean = 0;
+  for (size_t i = 0; i < 4; ++i) {
+    mean += e.sequences[i].loss / 4;
+    if (i > 0) {
+      EXPECT_LE(e.sequences[i].loss, e.sequences[i - 1].loss);
+    }
+    EXPECT_EQ(e.sequences[i].ids.size(), 12);
+  }
+  EXPECT_NEAR(mean, record.loss, 1e-5);  // of the parameters before the update
+  EXPECT_EQ(e.parameters.size(), s.graph.params().size());
+}
+
+}  // namespace
+}  // namespace ashlar::testing
