@@ -45,6 +45,8 @@ void add_bench(CLI::App& app) {
   number("--sequences", o->options.sequences, "sequences decoded together (default 1)");
   command->add_option("--repeat", o->options.repeat, "measurements of each (default 3)")
       ->type_name("R");
+  command->add_flag("--speed-only", o->options.speed_only,
+                    "measure tokens per second alone: no limits, no plan, no profile");
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   command->footer(
       "Prefill and decode are measured apart, each after --depth tokens. The limits and the rates "

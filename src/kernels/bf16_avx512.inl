@@ -42,6 +42,9 @@ void pack_bf16(Format f, const MatMul& m, int64_t row, int64_t col, int64_t n, f
         const int64_t r = row + g * kW + i;
         auto* out = reinterpret_cast<uint16_t*>(stage + i * kStageStride);
         int64_t filled = 0;
+        if (r < m.row_end)
+          ask_for_next_panel(m, r, (col + c) / format.block_len * format.block_bytes,
+                             len / format.block_len * format.block_bytes);
         if (r < m.row_end && f == Format::bf16) {
           __builtin_memcpy(out, m.w + r * m.w_row_bytes + 2 * (col + c),
                            static_cast<size_t>(len) * 2);

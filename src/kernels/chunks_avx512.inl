@@ -161,35 +161,55 @@ ASHLAR_INLINE __m512i look_up(const int8_t* table, __m512i codes) {
   return _mm512_shuffle_epi8(levels, codes);
 }
 
+/// The levels of a format plus what makes all of them positive, so that bytes need no shift.
+struct Levels {
+  alignas(16) int8_t from_zero[16];
+  constexpr Levels(const int8_t* levels, int shift) : from_zero() {
+    for (int i = 0; i < 16; ++i) from_zero[i] = static_cast<int8_t>(levels[i] + shift);
+  }
+};
+constexpr Levels kIq4FromZero(kIq4, 128), kMxfp4FromZero(kMxfp4, 12);
+
 template <>
 struct Code<Format::iq4_nl> : Code32 {
   static constexpr int kBytes = 4 * 18;
-  static constexpr bool kSigned = true;
+  static constexpr bool kSigned = false;
   static ASHLAR_INLINE void unpack(const uint8_t* p, int64_t blocks, Chunk<128>& c) {
     const Blocks<18> b(p, blocks);
-    c.q[0] = look_up(kIq4, b.nibbles_at(0, 2));
-    c.q[1] = look_up(kIq4, b.nibbles_at(1, 2));
-    c.scale = low_lanes(b.halves_at(0));
-    c.low = zero();
+    c.q[0] = look_up(kIq4FromZero.from_zero, b.nibbles_at(0, 2));
+    c.q[1] = look_up(kIq4FromZero.from_zero, b.nibbles_at(1, 2));
+    const __m128 d = b.halves_at(0);
+    c.scale = low_lanes(d);
+    c.low = low_lanes(_mm_mul_ps(d, _mm_set1_ps(-128.0f)));
   }
 };
+
+/// 2^(e - 128), half of what the exponent byte says, since levels are twice theirs.
+struct HalvedExponents {
+  float of[256];
+  constexpr HalvedExponents() : of() {
+    for (int e = 0; e < 256; ++e) {
+      float v = 1;
+      for (int i = e; i < 128; ++i) v /= 2;
+      for (int i = 128; i < e; ++i) v *= 2;
+      of[e] = v;
+    }
+  }
+};
+constexpr HalvedExponents kHalvedExponents;
 
 template <>
 struct Code<Format::mxfp4> : Code32 {
   static constexpr int kBytes = 4 * 17;
-  static constexpr bool kSigned = true;
+  static constexpr bool kSigned = false;
   static ASHLAR_INLINE void unpack(const uint8_t* p, int64_t blocks, Chunk<128>& c) {
     const Blocks<17> b(p, blocks);
-    c.q[0] = look_up(kMxfp4, b.nibbles_at(0, 1));
-    c.q[1] = look_up(kMxfp4, b.nibbles_at(1, 1));
-    // 2^(e - 128) = 2^(max(e, 2) - 128) 2^(min(e, 2) - 2): the second factor reaches subnormals.
-    const __m128i e = _mm_setr_epi32(b.at[0][0], b.at[1][0], b.at[2][0], b.at[3][0]);
-    const __m128i small = _mm_min_epu32(e, _mm_set1_epi32(2));
-    const __m128i big = _mm_sub_epi32(_mm_max_epu32(e, _mm_set1_epi32(2)), _mm_set1_epi32(1));
-    const __m128 tiny = _mm_castsi128_ps(
-        _mm_slli_epi32(_mm_add_epi32(small, _mm_set1_epi32(125)), 23));  // 2^(small - 2)
-    c.scale = low_lanes(_mm_mul_ps(_mm_castsi128_ps(_mm_slli_epi32(big, 23)), tiny));
-    c.low = zero();
+    c.q[0] = look_up(kMxfp4FromZero.from_zero, b.nibbles_at(0, 1));
+    c.q[1] = look_up(kMxfp4FromZero.from_zero, b.nibbles_at(1, 1));
+    const float* of = kHalvedExponents.of;
+    const __m128 d = _mm_setr_ps(of[b.at[0][0]], of[b.at[1][0]], of[b.at[2][0]], of[b.at[3][0]]);
+    c.scale = low_lanes(d);
+    c.low = low_lanes(_mm_mul_ps(d, _mm_set1_ps(-12.0f)));
   }
 };
 
@@ -224,14 +244,26 @@ ASHLAR_INLINE F sixteen(__m128i signed_bytes, float d) {
   return mul(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(signed_bytes)), set1(d));
 }
 
-/// The 6-bit scales and minima of a q4_k or q5_k block (as scale_min_k4).
+/// The 6-bit scales and minima of a q4_k or q5_k block (as scale_min_k4): with the bytes d, dmin,
+/// a, b, c of 2, 2, 4, 4, 4 bytes, scales are a & 63, then (c & 15) + the high bits of a, minima b
+/// & 63, then (c >> 4) + the high bits of b.
 ASHLAR_INLINE void scales_k4(const uint8_t* p, F* scale, F* low) {
-  const uint32_t a = dword_at(p + 4), b = dword_at(p + 8), c = dword_at(p + 12);
-  const uint32_t s0 = a & 0x3f3f3f3fu, m0 = b & 0x3f3f3f3fu;
-  const uint32_t s1 = (c & 0x0f0f0f0fu) | ((a >> 2) & 0x30303030u);
-  const uint32_t m1 = ((c >> 4) & 0x0f0f0f0fu) | ((b >> 2) & 0x30303030u);
-  *scale = eight(s0 | static_cast<uint64_t>(s1) << 32, half_at(p));
-  *low = eight(m0 | static_cast<uint64_t>(m1) << 32, -half_at(p + 2));
+  const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  const __m128i a_c_b_c =
+      _mm_shuffle_epi8(v, _mm_setr_epi8(4, 5, 6, 7, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15));
+  const __m128i front =
+      _mm_and_si128(_mm_srlv_epi32(a_c_b_c, _mm_setr_epi32(0, 0, 0, 4)),
+                    _mm_setr_epi32(0x3f3f3f3f, 0x0f0f0f0f, 0x3f3f3f3f, 0x0f0f0f0f));
+  const __m128i a_b =
+      _mm_shuffle_epi8(v, _mm_setr_epi8(-1, -1, -1, -1, 4, 5, 6, 7, -1, -1, -1, -1, 8, 9, 10, 11));
+  const __m128i high = _mm_and_si128(_mm_srli_epi32(a_b, 2), _mm_set1_epi8(0x30));
+  const F whole = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_or_si128(front, high)));
+  const __m128 d = _mm_xor_ps(_mm_cvtph_ps(v), _mm_setr_ps(0.0f, -0.0f, 0.0f, 0.0f));  // d, -dmin
+  const F both = mul(whole, _mm512_permutexvar_ps(
+                                _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1),
+                                _mm512_castps128_ps512(d)));
+  *scale = low_lanes(_mm512_castps512_ps256(both));
+  *low = low_lanes(_mm512_extractf32x8_ps(both, 1));
 }
 
 template <>

@@ -135,6 +135,14 @@ void decode(const FormatInfo& format, Format f, const std::byte* row, int64_t co
   }
 }
 
+/// Asks for `bytes` from byte `at` on of the row a panel later. A panel takes short pieces of many
+/// rows, which hardware does not foresee: with few tokens per panel memory would be waited for.
+ASHLAR_INLINE void ask_for_next_panel(const MatMul& m, int64_t row, int64_t at, int64_t bytes) {
+  if (row + kPanelRows >= m.row_end) return;
+  const std::byte* next = m.w + (row + kPanelRows) * m.w_row_bytes + at;
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(next + i, 0, 2);
+}
+
 /// Rows [row, row + kPanelRows) (zeros past row_end), columns [col, col + n), into
 /// panel[c][kPanelRows].
 void pack_f32(Format f, const MatMul& m, int64_t row, int64_t col, int64_t n, float* stage,
@@ -148,6 +156,8 @@ void pack_f32(Format f, const MatMul& m, int64_t row, int64_t col, int64_t n, fl
         float* out = stage + i * kStageStride;
         int64_t filled = 0;
         if (r < m.row_end) {
+          ask_for_next_panel(m, r, (col + c) / format.block_len * format.block_bytes,
+                             len / format.block_len * format.block_bytes);
           decode(format, f, m.w + r * m.w_row_bytes, col + c, len, out);
           filled = len;
         }

@@ -30,12 +30,14 @@ ASHLAR_INLINE void unpack_unsigned(const uint8_t* p, int64_t blocks, ChunkOf<f>&
   }
 }
 
+/// A chunk against the columns from `col` on of T prepared rows.
 template <Format f, int T>
 ASHLAR_INLINE void dot_chunk(const uint8_t* p, int64_t blocks, const std::byte* const* x,
                              int64_t col, const Q8Layout& at, F (&acc)[T]) {
   constexpr int kCols = Code<f>::kCols, kSub = Code<f>::kSub;
   ChunkOf<f> c;
   unpack_unsigned<f>(p, blocks, c);
+#pragma GCC unroll 4
   for (int t = 0; t < T; ++t) {
     const std::byte* q = x[t] + col;
     const auto* xs = reinterpret_cast<const float*>(x[t] + at.scale) + col / 32;
@@ -52,6 +54,7 @@ ASHLAR_INLINE void dot_chunk(const uint8_t* p, int64_t blocks, const std::byte* 
       sums = load(s);
     }
     scale = mul(scale, c.scale);
+#pragma GCC unroll 4
     for (int i = 0; i < kCols / 64; ++i) {
       const __m512i product =
           _mm512_dpbusd_epi32(_mm512_setzero_si512(), c.q[i], _mm512_loadu_si512(q + 64 * i));
@@ -61,6 +64,11 @@ ASHLAR_INLINE void dot_chunk(const uint8_t* p, int64_t blocks, const std::byte* 
     acc[t] = fma(c.low, sums, acc[t]);
   }
 }
+
+/// Bytes ahead of what is being multiplied that memory is asked for: across pages, where hardware
+/// stops. Several rows side by side would share the tokens' loads, but take turns in memory: 5 GB/s
+/// where one after the other gives 25 (q8_0 of 1,024 columns, one core of Zen 4).
+constexpr int64_t kAhead = 1024;
 
 template <Format f, int T>
 void dot_tokens_q8(const MatMul& m, int64_t token) {
@@ -73,8 +81,10 @@ void dot_tokens_q8(const MatMul& m, int64_t token) {
     const auto* p = reinterpret_cast<const uint8_t*>(m.w + r * m.w_row_bytes);
     F acc[T];
     for (int t = 0; t < T; ++t) acc[t] = zero();
-    for (int64_t k = 0; k < whole; ++k, p += C::kBytes)
+    for (int64_t k = 0; k < whole; ++k, p += C::kBytes) {
+      for (int i = 0; i < C::kBytes; i += 64) __builtin_prefetch(p + kAhead + i, 0, 3);
       dot_chunk<f, T>(p, 4, x, k * C::kCols, at, acc);
+    }
     if (C::kCols == 128 && rest) dot_chunk<f, T>(p, rest, x, whole * C::kCols, at, acc);
     for (int t = 0; t < T; ++t)
       m.y[(token + t) * m.y_stride + r] = sum(acc[t]) + (m.bias ? m.bias[r] : 0.0f);
@@ -142,8 +152,10 @@ void pack_q8(const MatMul& m, int64_t row, std::byte* panel_q, float* panel_s, S
       for (int64_t i = 0; i < 16; ++i) {
         const int64_t r = row + g * 16 + i;
         if (r < m.row_end) {
-          stage_row<f>(reinterpret_cast<const uint8_t*>(m.w + r * m.w_row_bytes), m.cols, col, i,
-                       stage);
+          const auto* bytes = reinterpret_cast<const uint8_t*>(m.w + r * m.w_row_bytes);
+          ask_for_next_panel(m, r, col / Code<f>::kCols * Code<f>::kBytes,
+                             kStageCols / Code<f>::kCols * Code<f>::kBytes);
+          stage_row<f>(bytes, m.cols, col, i, stage);
         } else {
           __builtin_memset(stage->q[i], 0, kStageCols);
           __builtin_memset(stage->scale[i], 0, 64);

@@ -114,14 +114,20 @@ std::vector<BenchPart> parts_of(Runner& runner, double calls, const Phase& plann
   return list;
 }
 
-void summarise(BenchPhase& phase, const Phase& planned, double steps, const Machine& machine,
-               Format most) {
+/// Median seconds.
+double summarise(BenchPhase& phase) {
   std::vector<double> sorted = phase.seconds;
   std::sort(sorted.begin(), sorted.end());
   const double median = sorted[sorted.size() / 2], tokens = static_cast<double>(phase.tokens);
   phase.tokens_per_second = tokens / median;
   phase.least = tokens / sorted.back();
   phase.most = tokens / sorted.front();
+  return median;
+}
+
+void summarise(BenchPhase& phase, const Phase& planned, double steps, const Machine& machine,
+               Format most) {
+  const double median = summarise(phase);
   phase.bytes_per_second = (planned.weight_bytes + planned.state_bytes) * steps / median;
   phase.operations_per_second = planned.operations * steps / median;
   phase.of_bandwidth = phase.bytes_per_second / machine.bandwidth(1e30);
@@ -173,8 +179,10 @@ BenchResult bench(const Model& model, const BenchOptions& o) {
     probing.formats.push_back(format);
     if (n > bytes[most]) most = format;
   }
-  r.machine = quick_probe(r.threads);
-  probe_kernels(r.machine, probing);
+  if (!o.speed_only) {
+    r.machine = quick_probe(r.threads);
+    probe_kernels(r.machine, probing);
+  }
   progress(0.2);
 
   runner.prefill(1);  // warms caches, pages and clocks
@@ -186,6 +194,12 @@ BenchResult bench(const Model& model, const BenchOptions& o) {
     progress(0.2 + 0.6 * (i + 1) / o.repeat);
   }
 
+  if (o.speed_only) {
+    summarise(r.prefill);
+    summarise(r.decode);
+    progress(1);
+    return r;
+  }
   PredictOptions plan{.context = engine.context,
                       .sequences = o.sequences,
                       .depth = o.depth,

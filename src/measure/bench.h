@@ -20,6 +20,7 @@ struct BenchOptions {
   std::optional<Format> state;
   bool f32_activations = false;  // as EngineOptions has it
   int repeat = 3;
+  bool speed_only = false;  // no limits, no plan, no profile: only tokens per second
   std::function<void(double done)> progress;  // 0 to 1
 };
 

@@ -70,6 +70,7 @@ using Text = std::back_insert_iterator<std::string>;
 void phase_text(Text out, const BenchPhase& p, const std::string& title) {
   fmt::format_to(out, "\n{}: {:.1f} tokens/s ({:.1f} .. {:.1f})\n", title, p.tokens_per_second,
                  p.least, p.most);
+  if (p.parts.empty()) return;
   fmt::format_to(out,
                  "  {:.1f} GB/s, {:.0f} % of the bandwidth; {:.1f} GOP/s, {:.1f} % of the peak\n",
                  p.bytes_per_second * 1e-9, 100 * p.of_bandwidth, p.operations_per_second * 1e-9,
@@ -95,10 +96,12 @@ std::string bench_text(const BenchResult& r) {
   fmt::format_to(out, "{}, {} weights ({}), {} state, {} threads, {} kernels\n", r.model, r.weights,
                  short_bytes(static_cast<double>(r.weight_bytes)), info(r.state).name, r.threads,
                  r.kernels);
-  fmt::format_to(
-      out, "{}: reads {:.1f} GB/s, f32 {}, bf16 {}, int8 {} operations/s\n", r.machine.name,
-      r.machine.bandwidth(1e30) * 1e-9, short_number(r.machine.peak(Format::f32)),
-      short_number(r.machine.peak(Format::bf16)), short_number(r.machine.peak(Format::q8_0)));
+  if (!r.options.speed_only) {
+    fmt::format_to(
+        out, "{}: reads {:.1f} GB/s, f32 {}, bf16 {}, int8 {} operations/s\n", r.machine.name,
+        r.machine.bandwidth(1e30) * 1e-9, short_number(r.machine.peak(Format::f32)),
+        short_number(r.machine.peak(Format::bf16)), short_number(r.machine.peak(Format::q8_0)));
+  }
   const std::string depth =
       r.options.depth > 0 ? fmt::format(" after {}", grouped(r.options.depth)) : "";
   phase_text(out, r.prefill,
