@@ -22,7 +22,7 @@ namespace {
 struct TrainOptions {
   std::string file, model, data, init, out;
   std::vector<std::string> words;  // RUN.json and key=value, in any order
-  std::optional<int64_t> steps, tokens, replay;
+  std::optional<int64_t> steps, tokens, replay, lora;
   std::string time, kernels;
   int threads = 0;
   bool resume = false, quiet = false, json = false;
@@ -91,6 +91,7 @@ TrainingRequest request_of(const TrainOptions& o) {
   set(std::filesystem::is_directory(o.data, code) ? "data.folder" : "data.tokens", here(o.data));
   set("init.from", here(o.init));
   set("out", o.out);
+  if (o.lora) request.changes.push_back(fmt::format("lora.rank={}", *o.lora));
   if (o.steps) request.changes.push_back(fmt::format("steps={}", *o.steps));
   request.tokens = o.tokens.value_or(0);
   if (!o.time.empty()) request.seconds = seconds_of(o.time);
@@ -218,6 +219,11 @@ void add_train(CLI::App& app) {
       ->type_name("DATA");
   command->add_option("--init", o->init, "begin with the weights of this folder or GGUF file")
       ->type_name("MODEL");
+  command
+      ->add_option("--lora", o->lora,
+                   "train low-rank adapters of this rank beside the weights of --init, which stay: "
+                   "adapter/ is what PEFT reads, model/ the sum")
+      ->type_name("RANK");
   command->add_option("--out", o->out, "folder of the run")->type_name("FOLDER");
   auto* steps = command->add_option("--steps", o->steps, "steps of the run")->type_name("N");
   auto* tokens = command->add_option("--tokens", o->tokens, "tokens of the run")

@@ -20,6 +20,7 @@ void visit(V& v, P& p) {
   v("seed", p.train.seed);
   v("precision", p.precision);
   v("recompute", p.recompute);
+  v("lora", p.lora);
   v("checkpoint", p.checkpoint);
   v("evaluate", p.evaluate);
   v("telemetry", p.train.telemetry);
@@ -59,6 +60,9 @@ RunFile run_file_from_json(const Json& json) {
   }
   if (run.precision != "f32")
     fail(ErrorKind::invalid, "precision: expected f32, found {}", run.precision);
+  if (run.lora.rank < 0 || run.lora.alpha < 0)
+    fail(ErrorKind::invalid, "lora.rank and lora.alpha: expected numbers from 0");
+  if (run.lora.alpha == 0) run.lora.alpha = 2 * static_cast<double>(run.lora.rank);
   const CheckpointSettings& c = run.checkpoint;
   if (c.every < 0 || c.keep < 1 || c.keep_every < 0)
     fail(ErrorKind::invalid, "checkpoint: expected every from 0, keep from 1, keep_every from 0");

@@ -71,6 +71,18 @@ void visit_settings(V& v, P& p) {
   v("tokens", p.tokens);
 }
 
+/// Low-rank adapters in place of training all weights.
+struct LoraSettings {
+  int64_t rank = 0;  // 0: all weights are trained
+  double alpha = 0;  // the adapters' part is scaled by alpha / rank; 0: 2 rank
+};
+
+template <class V, SettingsOf<LoraSettings> P>
+void visit_settings(V& v, P& p) {
+  v("rank", p.rank);
+  v("alpha", p.alpha);
+}
+
 struct RunFile {
   Json model;             // name, file, folder, {"base", "change"} or a blueprint
   std::string init_from;  // folder, GGUF, folder of a run or of a checkpoint; empty: by scheme
@@ -80,6 +92,7 @@ struct RunFile {
   TrainSettings train;
   std::string precision = "f32";
   bool recompute = false;  // activations of layers: less memory, a third more time
+  LoraSettings lora;
   CheckpointSettings checkpoint;
   EvaluateSettings evaluate;
   std::string out;

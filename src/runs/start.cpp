@@ -14,6 +14,7 @@
 #include "model/model.h"
 #include "readings/count/count.h"
 #include "runs/blueprint_change.h"
+#include "runs/lora.h"
 #include "runs/run_data.h"
 #include "train/trainer.h"
 
@@ -114,10 +115,12 @@ Weights RunStart::initial() const {
     from.weights["head"] = from.weights.at("embedding");
   // Layers for multi-token prediction, which a file may leave out, by the scheme.
   initialise(params, file.init, file.train.seed, made);
+  initialise_adapter(params, lora, file.train.seed, made);
   Weights all = made.tensors(params);
   for (auto& [name, tensor] : from.weights) all[name] = tensor;
   for (const Param& p : graph.params()) {
-    if (!from.weights.contains(p.name)) {
+    if (!from.weights.contains(p.name) && !p.name.ends_with(".lora_a") &&
+        !p.name.ends_with(".lora_b")) {
       fail(
           ErrorKind::invalid,
           "init.from: {} has no {}: its architecture is not the model's (ashlar compare shows how)",
@@ -128,9 +131,14 @@ Weights RunStart::initial() const {
 }
 
 StepOptions RunStart::options(const TrainingRequest& request) const {
-  return {.threads = request.threads,
-          .kernels = request.kernels,
-          .differentiate = {.recompute_layers = file.recompute}};
+  StepOptions o{.threads = request.threads,
+                .kernels = request.kernels,
+                .differentiate = {.recompute_layers = file.recompute}};
+  if (lora.empty()) return o;
+  const size_t adapters = 2 * lora.size();  // which come last
+  for (size_t i = 0; i + adapters < graph.params().size(); ++i)
+    o.differentiate.frozen.push_back(graph.params()[i].name);
+  return o;
 }
 
 std::vector<float> RunStart::decay_towards() const {
@@ -173,6 +181,12 @@ RunStart read_start(const TrainingRequest& request) {
 
   start.blueprint = blueprint_of(file.model);
   start.graph = graph_of(start.blueprint);
+  if (file.lora.rank > 0) {
+    if (file.init_from.empty())
+      fail(ErrorKind::invalid, "lora: adapts weights that are there: init.from is missing");
+    start.graph = with_lora(start.graph, file.lora.rank, file.lora.alpha, &start.lora);
+    check_adapter(start.blueprint, start.graph, start.lora);
+  }
   const bool decided = !file.tokenizer.empty() || !file.init_from.empty();
   const std::string named = !file.tokenizer.empty()   ? file.tokenizer
                             : !file.init_from.empty() ? model_of_run(file.init_from)

@@ -10,13 +10,15 @@
 #include "runs/run_file.h"
 #include "train/data.h"
 #include "train/step.h"
+#include "transform/lora.h"
 
 namespace ashlar {
 
 struct RunStart {
   RunFile file;  // every default filled in, paths absolute
   Blueprint blueprint;
-  Graph graph;  // its forward pass
+  Graph graph;  // its forward pass, with adapters where the run trains them
+  std::vector<LoraPair> lora;
   std::unique_ptr<TokenRows> data, validation;
   std::string
       text_source;  // MODEL whose tokenizer the trained model gets; a blueprint's name: none

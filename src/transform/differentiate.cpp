@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <set>
+
 #include "base/error.h"
 #include "graph/builder.h"
 #include "ops/axes_text.h"
@@ -215,9 +217,10 @@ Graph differentiate(const Graph& forward, const DifferentiateOptions& options) {
   }
 
   std::vector<NamedValue> outputs = recorded.outputs;
+  const std::set<std::string> frozen(options.frozen.begin(), options.frozen.end());
   for (const Param& p : forward.params()) {
     Value d = backward.gradient(b.param_named(p.name));
-    if (!d.exists()) {
+    if (!d.exists() || frozen.contains(p.name)) {
       b.set_scope(std::string(kBackwardScope));
       d = b.add1(Constant{.axes = text_of(p.axes)}, {}, p.name);
       b.set_scope({});

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "graph/graph.h"
 
@@ -32,6 +33,8 @@ struct DifferentiateOptions {
   /// section 3). Off: everything that the backward pass reads is kept from the forward pass.
   bool recompute_layers = false;
   AuxiliaryLosses losses;
+  /// Parameters that are not trained: their gradients are zeros, and nothing is computed for them.
+  std::vector<std::string> frozen;
 };
 
 /// The scopes in which the nodes of the backward pass and of a recomputed forward pass stand,
