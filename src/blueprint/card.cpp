@@ -40,6 +40,7 @@ Cards read_cards() {
     read("weights", card.weights);
     read("paper", card.paper);
     read("card", card.page);
+    if (fields.contains("note")) read("note", card.note);
   }
   return cards;
 }

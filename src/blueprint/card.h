@@ -15,6 +15,7 @@ struct Card {
   std::string weights;  // as released: "bf16", "f32", "fp8_b128", "mxfp4", "int4_g32"
   std::string paper;    // links; empty: none
   std::string page;     // of the checkpoint
+  std::string note;     // what the blueprint leaves out of it; mostly empty
 };
 
 /// The card of a blueprint of the library; nothing for names without one. Throws Error(format) for

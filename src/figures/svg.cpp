@@ -1,84 +1,20 @@
-// SVG elements, and widths of text from the advance widths of Helvetica's metrics.
+// SVG elements.
 #include "figures/svg.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdint>
 #include <iterator>
 
 namespace ashlar {
 namespace {
-
-// Thousandths of the size, for U+0020 to U+007E (Adobe font metrics of Helvetica and its bold).
-constexpr std::array<uint16_t, 95> kRegular = {
-    278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333,  278, 278, 556, 556, 556,
-    556, 556, 556, 556, 556, 556, 556, 278, 278, 584, 584, 584, 556, 1015, 667, 667, 722, 722, 667,
-    611, 778, 722, 278, 500, 667, 556, 833, 722, 778, 667, 778, 722, 667,  611, 722, 667, 944, 667,
-    667, 611, 278, 278, 278, 469, 556, 333, 556, 556, 500, 556, 556, 278,  556, 556, 222, 222, 500,
-    222, 833, 556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500,  500, 334, 260, 334, 584};
-constexpr std::array<uint16_t, 95> kBold = {
-    278, 333, 474, 556, 556, 889, 722, 238, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556,
-    556, 556, 556, 556, 556, 556, 556, 333, 333, 584, 584, 584, 611, 975, 722, 722, 722, 722, 667,
-    611, 778, 722, 278, 556, 722, 611, 833, 722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667,
-    667, 611, 333, 278, 333, 584, 556, 333, 556, 611, 556, 611, 556, 333, 611, 611, 278, 278, 556,
-    278, 889, 611, 611, 611, 611, 389, 556, 333, 611, 556, 778, 556, 556, 500, 389, 280, 389, 584};
-
-double width_beyond_ascii(char32_t c, bool bold) {
-  switch (c) {
-    case U'×':
-      return 584;
-    case U'÷':
-    case U'√':
-    case U'≤':
-    case U'≥':
-      return 549;
-    case U'θ':
-      return bold ? 541 : 556;
-    case U'·':
-      return bold ? 278 : 278;
-    case U'–':
-      return 556;
-    case U'•':
-      return 350;
-    case U'²':
-      return 333;
-    case U'’':
-      return bold ? 278 : 222;
-    case U'α':
-      return bold ? 615 : 578;
-    default:
-      return 1000;
-  }
-}
-
-/// The code point that begins at `at`, which moves behind it; malformed bytes count as one each.
-char32_t next_code_point(std::string_view text, size_t& at) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(at++);
-  const int more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;
-  char32_t c = more == 0 ? lead : lead & (0x3F >> more);
-  for (int i = 0; i < more && at < text.size() && (byte(at) & 0xC0) == 0x80; ++i)
-    c = (c << 6) | (byte(at++) & 0x3F);
-  return c;
-}
 
 std::string_view anchor_name(Anchor a) {
   return a == Anchor::start ? "start" : a == Anchor::end ? "end" : "middle";
 }
 
 }  // namespace
-
-double text_width(std::string_view text, double size, bool bold) {
-  double sum = 0;
-  for (size_t at = 0; at < text.size();) {
-    const char32_t c = next_code_point(text, at);
-    sum += c >= 32 && c < 127 ? (bold ? kBold : kRegular)[c - 32] : width_beyond_ascii(c, bold);
-  }
-  return sum * size / 1000;
-}
 
 std::string xml_escaped(std::string_view text) {
   std::string out;

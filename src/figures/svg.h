@@ -3,12 +3,21 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ashlar {
 
 /// Width in pixels of UTF-8 text in a Helvetica-like font of `size` pixels. Every label is written
 /// with this width as its textLength, so it is this wide in any font.
 double text_width(std::string_view text, double size, bool bold = false);
+
+/// The most that the same text takes in any of the usual fonts: what boxes have room for, as not
+/// every program that shows SVG heeds textLength.
+double text_room(std::string_view text, double size, bool bold = false);
+
+/// The text in lines that each fit into `room` pixels, broken after commas where that is enough,
+/// else between words; a word that is longer stands alone.
+std::vector<std::string> text_lines(std::string_view text, double size, bool bold, double room);
 
 /// Text as content or attribute of XML; control characters, which XML cannot hold, become spaces.
 std::string xml_escaped(std::string_view text);

@@ -58,6 +58,7 @@ Anatomy anatomy_of(const Blueprint& bp) {
   check(bp);
   Anatomy a;
   a.blueprint = bp;
+  a.card = card_of(bp.name);
   a.absolute = bp.embedding.positions > 0 || bp.embedding.sinusoidal;
   for (size_t i = 0; i < bp.blocks.size(); ++i) add_layer(a, i);
   a.count = count(bp, {.training = false});
@@ -75,6 +76,12 @@ Anatomy anatomy_of(const Blueprint& bp) {
     a.fixed[mixer] += n.spec.fixed;
   }
   return a;
+}
+
+std::string card_words(const Anatomy& a) {
+  if (!a.card) return {};
+  return a.card->organisation + ", " + a.card->date +
+         (a.card->note.empty() ? "" : ": " + a.card->note);
 }
 
 std::string memory_words(const Anatomy& a, size_t mixer) {

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "blueprint/card.h"
 #include "readings/count/count.h"
 #include "readings/draw/words.h"
 
@@ -40,12 +42,16 @@ struct Anatomy {
   std::vector<int64_t> fixed;            // numbers of the whole sequence
 
   Count count;  // with the default options
+  std::optional<Card> card;
 
   size_t layers() const { return blueprint.blocks.size(); }
   std::string name() const { return blueprint.name.empty() ? "blueprint" : blueprint.name; }
 };
 
 Anatomy anatomy_of(const Blueprint& blueprint);
+
+/// "Google, 2017-06: the decoder of ..."; empty without a card.
+std::string card_words(const Anatomy& a);
 
 /// What a layer with this mixer variant remembers: "1,024 numbers per token and layer".
 std::string memory_words(const Anatomy& a, size_t mixer);

@@ -25,10 +25,30 @@ class Marks {
   std::vector<std::map<std::string, std::set<std::string>>> said_;
 };
 
+/// How wide a figure may become, in pixels: the whole of one model, or one of several that stand
+/// side by side.
+struct Look {
+  double column = 400;                 // the layers, with the strip on their left
+  double inset = 392, inset_pad = 16;  // a look inside, and from its edge to its boxes
+  double residual = 24, margin = 14;   // from a card to the line round it, and on to the panel
+  double strip_label = 34, strip_cell = 13, strip_gap = 14;
+  double inner() const { return inset - 2 * inset_pad; }
+};
+/// Four of these and what is between them fit into 1280 pixels.
+inline constexpr Look kNarrowLook{.column = 290,
+                                  .inset = 290,
+                                  .inset_pad = 9,
+                                  .residual = 13,
+                                  .margin = 7,
+                                  .strip_label = 30,
+                                  .strip_cell = 9,
+                                  .strip_gap = 6};
+
 /// A line of text in a box; with a tone a dot of its colour stands before it.
 struct Label {
   Fact fact;
   std::string tone;
+  std::vector<std::string> broken = {};  // the text in lines, where it is too long for one
 };
 
 struct Box {
@@ -37,6 +57,7 @@ struct Box {
   std::vector<Label> lines;
   std::string hover;
   double title_size = 13, line_size = 11.5;
+  std::vector<std::string> broken_title = {};
 };
 
 std::vector<Label> labels(const std::vector<Fact>& facts, const std::string& tone = {});
@@ -44,18 +65,25 @@ std::vector<Label> labels(const std::vector<Fact>& facts, const std::string& ton
 class Canvas {
  public:
   /// `collect`: only note what is said.
-  Canvas(Marks& marks, size_t model, bool collect)
-      : marks_(marks), model_(model), collect_(collect) {}
+  Canvas(Marks& marks, size_t model, bool collect, const Look& of = {})
+      : look(of), marks_(marks), model_(model), collect_(collect) {}
 
-  static double width(const Box& box);  // least width
+  static double width(const Box& box);  // at which no line is broken
   static double height(const Box& box);
+  /// The box with texts that fit into so many pixels: smaller, or in several lines.
+  static Box fitted(Box box, double width);
+  /// A fitted box.
   void paint(const Box& box, double x, double y, double width);
-  /// A text that is marked if it differs; centred at x unless the style says otherwise.
-  void say(double x, double y, const Fact& fact, TextStyle style = {});
+  /// A text that is marked if it differs; centred at x unless the style says otherwise. `shown`:
+  /// the part of it that stands here.
+  void say(double x, double y, const Fact& fact, TextStyle style = {}, std::string_view shown = {});
+  /// The same in lines that fit into `room`; returns the baseline of the last one.
+  double say_lines(double x, double y, const Fact& fact, double room, TextStyle style = {});
   /// Whether a shape that stands for `fact` is to be marked.
   bool marked(const Fact& fact);
 
   Svg svg;
+  Look look;
 
  private:
   Marks& marks_;
@@ -64,5 +92,8 @@ class Canvas {
 };
 
 constexpr double kBoxPad = 9, kBoxRadius = 7, kLineStep = 15.5;
+
+/// A text that is centred in a pill: as large as fits.
+double fitting_size(std::string_view text, double size, bool bold, double room, double least);
 
 }  // namespace ashlar

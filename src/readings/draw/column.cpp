@@ -15,10 +15,8 @@ namespace {
 constexpr double kGap = 22;   // between two parts: an arrow
 constexpr double kPlus = 11;  // radius of (+)
 constexpr double kNormHeight = 27;
-constexpr double kResidual = 24;  // from a card's edge to the residual line
-constexpr double kBetween = 34;   // between parts that stand side by side: two lines
+constexpr double kBetween = 34;  // between parts that stand side by side: two lines
 constexpr double kPanelTop = 34, kPanelBottom = 20;
-constexpr double kStripCell = 13;
 
 std::string arc(double x1, double y1, double x2, double y2) {
   // From (x1, y1) right to x2, up to y2 and back left to x1: the residual's way round a part.
@@ -42,20 +40,26 @@ class Column {
   Column(Canvas& canvas, const Anatomy& anatomy) : c_(canvas), a_(anatomy) {
     for (const Panel& p : a_.panels)
       slots_.push_back({slot_of(true, p.mixers), slot_of(false, p.ffns)});
+    strip_ = a_.mixers.size() > 1 || a_.ffns.size() > 1 || a_.panels.size() > 1;
+    const double strip_columns = (a_.mixers.size() > 1 ? 1 : 0) + (a_.ffns.size() > 1 ? 1 : 0);
+    strip_width_ = strip_ ? look().strip_label + strip_columns * (look().strip_cell + 3) : 0;
+    double width = 210;
     for (const auto& pair : slots_) {
       for (const Slot& s : pair) {
-        for (const Box& b : s.cards) card_width_ = std::max(card_width_, Canvas::width(b));
+        for (const Box& b : s.cards) width = std::max(width, Canvas::width(b));
       }
     }
-    card_width_ += slot_pad() * 2;
+    const double most =
+        look().column - strip_width_ - look().strip_gap - 2 * (look().residual + look().margin);
+    card_width_ = std::min(width + slot_pad() * 2, most);
+    for (auto& pair : slots_) {
+      for (Slot& s : pair) fit(s);
+    }
   }
 
   Placed paint(double x, double y) {
-    strip_ = a_.mixers.size() > 1 || a_.ffns.size() > 1 || a_.panels.size() > 1;
-    const double strip_columns = (a_.mixers.size() > 1 ? 1 : 0) + (a_.ffns.size() > 1 ? 1 : 0);
-    const double strip_width = strip_ ? 34 + strip_columns * (kStripCell + 3) : 0;
-    panel_x_ = x + strip_width + 14;
-    panel_width_ = card_width_ + 2 * (kResidual + 14);
+    panel_x_ = x + strip_width_ + look().strip_gap;
+    panel_width_ = card_width_ + 2 * (look().residual + look().margin);
     cx_ = panel_x_ + panel_width_ / 2;
     placed_.mixer_y.assign(a_.mixers.size(), 0);
     placed_.ffn_y.assign(a_.ffns.size(), 0);
@@ -73,7 +77,19 @@ class Column {
   }
 
  private:
+  const Look& look() const { return c_.look; }
   double slot_pad() const { return a_.mixers.size() > 1 || a_.ffns.size() > 1 ? 8 : 0; }
+
+  /// Breaks the lines of a slot's cards to the width that they get.
+  void fit(Slot& slot) {
+    slot.height = 0;
+    const bool several = slot.variants.size() > 1;
+    for (Box& box : slot.cards) {
+      box = Canvas::fitted(std::move(box), card_width_ - (several ? 2 * slot_pad() : 0));
+      slot.height += Canvas::height(box);
+    }
+    if (several) slot.height += 2 * slot_pad() + 19 * static_cast<double>(slot.cards.size() - 1);
+  }
 
   Slot slot_of(bool mixer, const std::vector<size_t>& variants) {
     Slot slot{mixer, variants, {}, 0};
@@ -95,19 +111,17 @@ class Column {
       box.hover = fmt::format("{}: {}", box.title.text, which);
       if (several)
         box.lines.insert(box.lines.begin(), Label{{"layers." + box.tone, which}, box.tone});
-      slot.height += Canvas::height(box);
       slot.cards.push_back(std::move(box));
     }
-    if (variants.size() > 1)
-      slot.height += 2 * slot_pad() + 19 * static_cast<double>(variants.size() - 1);
     return slot;
   }
 
   void up_arrow(double from, double to) { c_.svg.arrow(cx_, from, cx_, to); }
 
   /// A box in the middle of the stream, at y_; moves y_ below it. Returns its left edge.
-  double stream_box(const Box& box) {
-    const double w = std::max(Canvas::width(box), 190.0);
+  double stream_box(Box box) {
+    const double w = std::min(std::max(Canvas::width(box), 190.0), panel_width_);
+    box = Canvas::fitted(std::move(box), w);
     c_.paint(box, cx_ - w / 2, y_, w);
     y_ += Canvas::height(box);
     return cx_ - w / 2;
@@ -145,11 +159,12 @@ class Column {
   }
 
   void norm(const std::string& key, const std::string& text) {
-    const double w = std::max(text_width(text, 12) + 26, 130.0);
+    const double size = fitting_size(text, 12, false, card_width_ - 20, 9),
+                 w = std::max(text_room(text, size) + 20, 130.0);
     const Fact fact{key, text};
     const bool mark = c_.marked(fact);
     c_.svg.box(cx_ - w / 2, y_, w, kNormHeight, kNormHeight / 2, mark ? "norm marked" : "norm");
-    c_.svg.text(cx_, y_ + kNormHeight / 2 + 4.2, text, {.size = 12});
+    c_.svg.text(cx_, y_ + kNormHeight / 2 + 4.2, text, {.size = size});
     y_ += kNormHeight;
   }
 
@@ -205,7 +220,7 @@ class Column {
   /// The stream's way round what stands between y_, where it branches off (the arrow into the part
   /// began here), and the addition at `plus_y`.
   void residual(double plus_y) {
-    const double xr = cx_ + card_width_ / 2 + kResidual;
+    const double xr = cx_ + card_width_ / 2 + look().residual;
     c_.svg.path(arc(cx_, y_, xr, plus_y), "w");
     c_.svg.arrow(xr - 9, plus_y, cx_ + kPlus, plus_y);
     c_.svg.circle(cx_, y_, 2.6, "wh");
@@ -217,8 +232,8 @@ class Column {
   /// the left leads what the mixer returns past the feed-forward to the sum.
   void side_by_side(const Wiring& wiring, const Slot& mixer, const Slot& ffn) {
     const auto n = [](double v) { return svg_number(v); };
-    const double inner = cx_ + card_width_ / 2 + kResidual / 2,
-                 outer = cx_ - card_width_ / 2 - kResidual / 2;
+    const double inner = cx_ + card_width_ / 2 + look().residual / 2,
+                 outer = cx_ - card_width_ / 2 - look().residual / 2;
     const double plus_y = y_ + kPlus;
     plus();
     gap();
@@ -298,7 +313,7 @@ class Column {
     const double inset = cell > 5 ? 1 : cell > 2.5 ? 0.5 : 0;
     double column = x + 22;
     const auto paint_column_of = [&](bool mixer) {
-      c_.svg.text(column + kStripCell / 2, top + 9, mixer ? "att" : "ffn",
+      c_.svg.text(column + look().strip_cell / 2, top + 9, mixer ? "att" : "ffn",
                   {.size = 9.5, .classes = "s"});
       std::map<std::string, std::string> cells;  // one path per tone
       for (size_t i = 0; i < a_.layers(); ++i) {
@@ -306,11 +321,11 @@ class Column {
             mixer ? a_.mixers[a_.mixer_of[i]].tone : a_.ffns[a_.ffn_of[i]].tone;
         const double y = top + 15 + height - cell * static_cast<double>(i + 1) + inset / 2;
         cells[tone] += "M" + svg_number(column) + " " + svg_number(y) + "h" +
-                       svg_number(kStripCell) + "v" + svg_number(cell - inset) + "h" +
-                       svg_number(-kStripCell) + "z";
+                       svg_number(look().strip_cell) + "v" + svg_number(cell - inset) + "h" +
+                       svg_number(-look().strip_cell) + "z";
       }
       for (const auto& [tone, path] : cells) c_.svg.path(path, tone + "-solid");
-      column += kStripCell + 3;
+      column += look().strip_cell + 3;
     };
     c_.svg.begin_group("strip", "which layer has which part");
     if (a_.mixers.size() > 1) paint_column_of(true);
@@ -327,12 +342,13 @@ class Column {
     if (a_.absolute) {
       const Fact fact = e.sinusoidal ? Fact{"positions", "sinusoidal positions"}
                                      : Fact{"positions", plural(e.positions, "learned position")};
-      const double py = y_ + kPlus, w = text_width(fact.text, 11.5) + 20, px = cx_ + kPlus + 20;
+      const double py = y_ + kPlus, px = cx_ + kPlus + 20;
+      Box box{"io", {}, {{fact, {}}}, "added to the embedding"};
+      const double w =
+          std::min(Canvas::width(box), std::max(placed_.right - px, 0.5 * look().column - 40));
+      box = Canvas::fitted(std::move(box), w);
       plus();
-      c_.svg.begin_group("box", "added to the embedding");
-      c_.svg.box(px, py - 13, w, 26, kBoxRadius, "io");
-      c_.say(px + w / 2, py + 4, fact, {.size = 11.5});
-      c_.svg.end_group();
+      c_.paint(box, px, py - Canvas::height(box) / 2, w);
       c_.svg.arrow(px, py, cx_ + kPlus, py);
       placed_.right = std::max(placed_.right, px + w);
       gap();
@@ -368,8 +384,8 @@ class Column {
   std::vector<std::array<Slot, 2>> slots_;
   Placed placed_;
   bool strip_ = false;
-  double card_width_ = 210, panel_x_ = 0, panel_width_ = 0, cx_ = 0, y_ = 0, head_top_ = 0,
-         head_left_ = 0;
+  double strip_width_ = 0, card_width_ = 0, panel_x_ = 0, panel_width_ = 0, cx_ = 0, y_ = 0,
+         head_top_ = 0, head_left_ = 0;
 };
 
 }  // namespace

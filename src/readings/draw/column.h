@@ -31,9 +31,8 @@ struct Inset {
 /// In the order in which they are shown, from the top. Variants of like form share one.
 std::vector<Inset> insets_of(const Anatomy& anatomy);
 
-constexpr double kInsetWidth = 392;
-
-/// Paints an inset with its top left corner at (x, y); returns its height.
+/// Paints an inset, as wide as the canvas's look says, with its top left corner at (x, y); returns
+/// its height.
 double paint_inset(Canvas& canvas, const Anatomy& anatomy, const Inset& inset, double x, double y);
 
 /// The content of the insets, without frame and title; each returns its height.
@@ -42,5 +41,6 @@ double paint_latent_attention(Canvas& c, const Anatomy& a, const Inset& inset, d
 double paint_gated_delta_net(Canvas& c, const Anatomy& a, const Inset& inset, double x, double y);
 double paint_dense(Canvas& c, const Anatomy& a, const Inset& inset, double x, double y);
 double paint_experts(Canvas& c, const Anatomy& a, const Inset& inset, double x, double y);
+double paint_mtp(Canvas& c, const Anatomy& a, double x, double y);
 
 }  // namespace ashlar

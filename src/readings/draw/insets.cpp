@@ -2,16 +2,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/overloaded.h"
 #include "base/units.h"
-#include "readings/draw/column.h"
+#include "readings/draw/stack.h"
 
 namespace ashlar {
 namespace {
 
-constexpr double kGap = 20, kPad = 16;
+constexpr double kGap = 20;
 
 std::string to(int64_t from, int64_t into) {
   return fmt::format("{} → {}", grouped(from), grouped(into));
@@ -30,17 +29,15 @@ struct Gate {
   FfnActivation activation;
   bool bias;
   int64_t width;
+  double alpha, limit;
 };
 
 /// The gated (or plain) product inside a feed-forward: of a dense one, or of one expert.
 Gate gate_of(const Ffn& ffn) {
-  if (const auto* d = std::get_if<DenseFfn>(&ffn)) return {d->activation, d->bias, d->width};
+  if (const auto* d = std::get_if<DenseFfn>(&ffn))
+    return {d->activation, d->bias, d->width, d->alpha, d->limit};
   const auto& e = std::get<ExpertFfnPart>(ffn);
-  return {e.activation, e.bias, e.width};
-}
-
-void rail(Canvas& c, double y, const std::vector<double>& xs) {
-  c.svg.path("M" + svg_number(xs.front()) + " " + svg_number(y) + "H" + svg_number(xs.back()), "w");
+  return {e.activation, e.bias, e.width, e.alpha, e.limit};
 }
 
 std::string hex_of(const Anatomy& a, const Inset& inset) {
@@ -60,7 +57,8 @@ std::vector<Inset> insets_of(const Anatomy& a) {
     const auto same = std::find_if(insets.begin(), insets.end(), [&](const Inset& i) {
       if (i.what != Inset::What::dense) return false;
       const Gate other = gate_of(a.ffns[i.variants[0]].part);
-      return other.activation == gate.activation && other.bias == gate.bias;
+      return other.activation == gate.activation && other.bias == gate.bias &&
+             other.alpha == gate.alpha && other.limit == gate.limit;
     });
     if (same != insets.end()) {
       same->variants.push_back(v);
@@ -82,13 +80,33 @@ std::vector<Inset> insets_of(const Anatomy& a) {
   return insets;
 }
 
+namespace {
+
+/// What is applied to the gate, and to what is gated.
+Box gate_box(const Gate& gate) {
+  Box box{"norm", {"ffn.act", gate_name(gate.activation)}, {}, {}, 12, 11};
+  if (gate.activation == FfnActivation::clamped_swiglu) {
+    box.lines = labels({{"ffn.limit", "g ← min(g, " + real_words(gate.limit) + ")"},
+                        {"ffn.alpha", "g × sigmoid(" + real_words(gate.alpha) + " g)"}});
+  }
+  return box;
+}
+Box clamp_box(const Gate& gate) {
+  Box box{"norm", {"ffn.clamp", "Clamp"}, {}, {}, 12, 11};
+  box.lines = labels({{"ffn.limit", "to ±" + real_words(gate.limit)}, {"ffn.plus_one", "+ 1"}});
+  return box;
+}
+
+}  // namespace
+
 /// h ─┬ gate ─ act ─(x)─ down ─►
 ///    └ up ──────────┘
 double paint_dense(Canvas& c, const Anatomy& a, const Inset& inset, double x, double y) {
   const std::string tone = hex_of(a, inset);
   const Gate first = gate_of(a.ffns[inset.variants[0]].part);
   const int64_t d = a.blueprint.embedding.width;
-  const bool gated = has_gate(first.activation), several = inset.variants.size() > 1;
+  const bool gated = has_gate(first.activation), several = inset.variants.size() > 1,
+             clamped = first.activation == FfnActivation::clamped_swiglu;
   const auto box_of = [&](const std::string& name, bool down) {
     Box box{tone, {"ffn." + name, name}, {}, {}};
     for (const size_t v : inset.variants) {
@@ -99,11 +117,18 @@ double paint_dense(Canvas& c, const Anatomy& a, const Inset& inset, double x, do
     if (first.bias) box.lines.push_back({{"ffn.bias", "+ bias"}, {}});
     return box;
   };
-  const double cx = x + kInsetWidth / 2, left = gated ? x + kInsetWidth * 0.28 : cx,
-               right = x + kInsetWidth * 0.72, top = y;
-  const Box down = box_of("down", true), up = box_of("up", false), gate = box_of("gate", false);
-  const Box act{"norm", {"ffn.act", gate_name(first.activation)}, {}, {}, 12};
-  const double w = std::max({Canvas::width(up), Canvas::width(down), 130.0});
+  const double full = c.look.inset, cx = x + full / 2, left = gated ? x + full * 0.27 : cx,
+               right = x + full * 0.73, top = y;
+  Box down = box_of("down", true), up = box_of("up", false), gate = box_of("gate", false);
+  const double w =
+      std::clamp(std::max(Canvas::width(up), Canvas::width(down)), 120.0, full * 0.46 - 8);
+  for (Box* box : {&down, &up, &gate}) *box = Canvas::fitted(std::move(*box), w);
+  const double act_w = clamped ? full * 0.46 - 8 : 110;
+  const Box act = Canvas::fitted(gate_box(first), act_w),
+            clamp = Canvas::fitted(clamp_box(first), act_w);
+  const auto line = [&](double at, double from, double end) {
+    c.svg.path(fmt::format("M{} {}V{}", svg_number(at), svg_number(from), svg_number(end)), "w");
+  };
   c.svg.arrow(cx, y + kGap - 4, cx, y);
   y += kGap - 4;
   c.paint(down, cx - w / 2, y, w);
@@ -114,14 +139,18 @@ double paint_dense(Canvas& c, const Anatomy& a, const Inset& inset, double x, do
     c.svg.circle(cx, times, 10, "plus");
     c.svg.path(fmt::format("M{} {}l8 8m0 -8l-8 8", svg_number(cx - 4), svg_number(times - 4)), "w");
     const double act_y = times + 16, act_h = Canvas::height(act), gate_y = act_y + act_h + kGap;
-    c.svg.path(fmt::format("M{} {}V{}", svg_number(left), svg_number(act_y), svg_number(times)),
-               "w");
+    line(left, act_y, times);
     c.svg.arrow(left, times, cx - 10, times);
-    c.svg.path(fmt::format("M{} {}V{}", svg_number(right), svg_number(gate_y), svg_number(times)),
-               "w");
     c.svg.arrow(right, times, cx + 10, times);
-    c.paint(act, left - 55, act_y, 110);
+    c.paint(act, left - act_w / 2, act_y, act_w);
     c.svg.arrow(left, gate_y, left, act_y + act_h);
+    if (clamped) {
+      line(right, act_y, times);
+      c.paint(clamp, right - act_w / 2, act_y, act_w);
+      c.svg.arrow(right, gate_y, right, act_y + Canvas::height(clamp));
+    } else {
+      line(right, gate_y, times);
+    }
     c.paint(gate, left - w / 2, gate_y, w);
     c.paint(up, right - w / 2, gate_y, w);
     y = gate_y + Canvas::height(up);
@@ -141,192 +170,72 @@ double paint_dense(Canvas& c, const Anatomy& a, const Inset& inset, double x, do
     c.svg.arrow(cx, y + kGap, cx, y);
     y += kGap;
   }
-  c.svg.path(fmt::format("M{} {}v8", svg_number(cx), svg_number(y)), "w");
+  line(cx, y, y + 8);
   return y + 8 - top;
 }
 
 namespace {
 
-/// A square per expert, those of one token filled: spread at random, as which they are is the
-/// router's choice.
-double expert_squares(Canvas& c, const ExpertFfnPart& e, double x, double y, double width) {
-  constexpr double kMostHeight = 74, kLargest = 26;
-  const int64_t n = e.experts;
-  int64_t per_row = n;
-  double side = 0, best = 0;
-  for (int64_t candidate = 1; candidate <= n; ++candidate) {
-    const double s = std::min({kLargest, width / static_cast<double>(candidate),
-                               kMostHeight / static_cast<double>((n + candidate - 1) / candidate)});
-    const double score = s * (n % candidate == 0 ? 1.3 : 1);  // full rows look better
-    if (score <= best) continue;
-    best = score;
-    side = s;
-    per_row = candidate;
+Fact title_of(const Anatomy& a, const Inset& inset) {
+  switch (inset.what) {
+    case Inset::What::mtp:
+      return {"mtp", "Multi-token prediction"};
+    case Inset::What::experts:
+      return {"ffn.inset.experts", "Inside the mixture of experts"};
+    case Inset::What::mixer:
+      return {"attention.inset",
+              std::visit(
+                  Overloaded{[](const AttentionPart&) { return "Inside attention"; },
+                             [](const LatentAttentionPart&) { return "Inside latent attention"; },
+                             [](const GatedDeltaNetPart&) { return "Inside the gated delta net"; }},
+                  a.mixers[inset.variants[0]].part)};
+    case Inset::What::dense:
+      break;
   }
-  const auto rows = static_cast<double>((n + per_row - 1) / per_row);
-  const double left = x + (width - static_cast<double>(per_row) * side) / 2;
-  const double space = side > 8 ? 2.5 : side > 4 ? 1.2 : side * 0.15;
-  std::vector<bool> on(static_cast<size_t>(n), false);
-  for (int64_t j = 0; j < e.top_k; ++j) {
-    const double within = std::fmod(0.37 + 0.618034 * static_cast<double>(j), 1.0);
-    const int64_t begin = j * n / e.top_k, end = (j + 1) * n / e.top_k;
-    on[static_cast<size_t>(begin +
-                           static_cast<int64_t>(within * static_cast<double>(end - begin)))] = true;
+  const auto is_expert = [&](size_t v) {
+    return std::holds_alternative<ExpertFfnPart>(a.ffns[v].part);
+  };
+  const bool experts = std::any_of(inset.variants.begin(), inset.variants.end(), is_expert);
+  const std::string of = inset.variants.size() == 1 ? experts ? "an expert" : "the feed-forward"
+                         : experts                  ? "a feed-forward or an expert"
+                                                    : "the feed-forwards";
+  return {"ffn.inset", "Inside " + of + ": " +
+                           activation_name(gate_of(a.ffns[inset.variants[0]].part).activation)};
+}
+
+double paint_content(Canvas& c, const Anatomy& a, const Inset& inset, double x, double y) {
+  switch (inset.what) {
+    case Inset::What::mtp:
+      return paint_mtp(c, a, x, y);
+    case Inset::What::experts:
+      return paint_experts(c, a, inset, x, y);
+    case Inset::What::dense:
+      return paint_dense(c, a, inset, x, y);
+    case Inset::What::mixer:
+      break;
   }
-  c.svg.begin_group("squares", plural(n, "expert") + ", " + grouped(e.top_k) + " chosen");
-  std::string idle, chosen;
-  for (int64_t i = 0; i < n; ++i) {
-    const double px = left + side * static_cast<double>(i % per_row) + space / 2,
-                 py = y + side * static_cast<double>(i / per_row) + space / 2;
-    const std::string s = svg_number(side - space);
-    (on[static_cast<size_t>(i)] ? chosen : idle) +=
-        "M" + svg_number(px) + " " + svg_number(py) + "h" + s + "v" + s + "h-" + s + "z";
-  }
-  if (!idle.empty()) c.svg.path(idle, "idle");
-  c.svg.path(chosen, "experts-solid");
-  c.svg.end_group();
-  return rows * side;
+  return std::visit(
+      Overloaded{
+          [&](const AttentionPart&) { return paint_attention(c, a, inset, x, y); },
+          [&](const LatentAttentionPart&) { return paint_latent_attention(c, a, inset, x, y); },
+          [&](const GatedDeltaNetPart&) { return paint_gated_delta_net(c, a, inset, x, y); }},
+      a.mixers[inset.variants[0]].part);
 }
 
 }  // namespace
-
-/// h ─┬ router ─ top_k ─ experts ─(+)─►
-///    └ shared ────────────────────┘
-double paint_experts(Canvas& c, const Anatomy& a, const Inset& inset, double x, double y) {
-  const auto& e = std::get<ExpertFfnPart>(a.ffns[inset.variants[0]].part);
-  const int64_t d = a.blueprint.embedding.width;
-  const double top = y, inner = kInsetWidth - 2 * kPad;
-  const int64_t beside = e.shared > 0 ? e.shared : e.parallel;
-  const double beside_width = beside > 0 ? 118 : 0;
-  const double experts_width = inner - (beside > 0 ? beside_width + 12 : 0);
-  const double ex = x + kPad, ecx = ex + experts_width / 2, bx = x + kPad + inner - beside_width,
-               bcx = bx + beside_width / 2;
-  const double plus_y = y + kGap + 6;
-  c.svg.arrow(ecx, plus_y - 10, ecx, y);
-  if (e.output_scale != 1)
-    c.say(ecx + 12, y + 13, {"experts.output_scale", "sum × " + real_words(e.output_scale)},
-          {.size = 11.5, .anchor = Anchor::start});
-  c.svg.circle(ecx, plus_y, 10, "plus");
-  c.svg.path(fmt::format("M{} {}h10m-5 -5v10", svg_number(ecx - 5), svg_number(plus_y)), "w");
-  y = plus_y + 10;
-  c.svg.arrow(ecx, y + kGap, ecx, y);
-  y += kGap;
-  // The experts.
-  const double frame_top = y, squares_top = y + 27;
-  const double squares = [&] {  // measured on a canvas that is thrown away
-    Marks marks(1);
-    Canvas measure(marks, 0, true);
-    return expert_squares(measure, e, 0, 0, experts_width - 16);
-  }();
-  const double frame = 27 + squares + 24;
-  c.svg.box(ex, frame_top, experts_width, frame, kBoxRadius, "experts");
-  c.say(ecx, y + 18,
-        {"experts.count", fmt::format("{} of {}", grouped(e.top_k), plural(e.experts, "expert"))},
-        {.size = 13, .bold = true});
-  expert_squares(c, e, ex + 8, squares_top, experts_width - 16);
-  c.say(
-      ecx, squares_top + squares + 15,
-      {"experts.shape", fmt::format("each {} → {} → {}", grouped(d), grouped(e.width), grouped(d))},
-      {.size = 11.5});
-  y = frame_top + frame;
-  c.svg.arrow(ecx, y + kGap, ecx, y);
-  y += kGap;
-  Box router{"norm",
-             {"router", "Router"},
-             labels({{"router.shape", to(d, e.experts)}}),
-             "which experts a token goes to"};
-  std::vector<Fact> facts = router_facts(e);
-  for (size_t i = 0; i < facts.size(); ++i) router.lines.push_back({facts[i], {}});
-  const double rw = std::max(Canvas::width(router), 170.0);
-  c.paint(router, ecx - rw / 2, y, rw);
-  y += Canvas::height(router);
-  c.svg.arrow(ecx, y + kGap, ecx, y);
-  y += kGap;
-  if (beside > 0) {
-    Box box{e.shared > 0 ? "experts" : "dense",
-            {e.shared > 0 ? "experts.shared" : "experts.parallel",
-             e.shared > 0 ? "Shared expert" : "Dense beside"},
-            labels({{"experts.beside", fmt::format("{} →", grouped(d))},
-                    {"experts.beside", fmt::format("{} →", grouped(beside))},
-                    {"experts.beside", grouped(d)}}),
-            "every token goes through it"};
-    const double by = frame_top + frame / 2 - Canvas::height(box) / 2;
-    c.svg.path(fmt::format("M{} {}V{}", svg_number(bcx), svg_number(by), svg_number(plus_y)), "w");
-    c.svg.arrow(bcx, plus_y, ecx + 10, plus_y);
-    c.paint(box, bx, by, beside_width);
-    c.svg.arrow(bcx, y, bcx, by + Canvas::height(box));
-    rail(c, y, {ecx, bcx});
-  }
-  const double in = beside > 0 ? (ecx + bcx) / 2 : ecx;
-  c.svg.path(fmt::format("M{} {}v8", svg_number(in), svg_number(y)), "w");
-  return y + 8 - top;
-}
 
 double paint_inset(Canvas& canvas, const Anatomy& a, const Inset& inset, double x, double y) {
   // The frame stands behind the content, whose height is known only when it is painted.
   Canvas content = canvas;
   content.svg = Svg();
-  Fact title;
-  double height = 0;
-  const double top = y + 36;
-  switch (inset.what) {
-    case Inset::What::mtp: {
-      title = {"mtp", "Multi-token prediction"};
-      const auto layers = static_cast<int64_t>(a.blueprint.mtp.size());
-      const std::string lines[] = {
-          fmt::format("after the last layer: {} more, {} parameters", plural(layers, "layer"),
-                      short_number(static_cast<double>(a.count.parameters.mtp))),
-          "reads the stream and the next token’s embedding,", "predicts the token after it"};
-      double at = top + 8;
-      for (const std::string& line : lines) {
-        content.svg.text(x + kPad, at, line, {.size = 11.5, .anchor = Anchor::start});
-        at += kLineStep;
-      }
-      height = at - top - 6;
-      break;
-    }
-    case Inset::What::experts:
-      title = {"ffn.inset.experts", "Inside the mixture of experts"};
-      height = paint_experts(content, a, inset, x, top);
-      break;
-    case Inset::What::dense: {
-      const Gate gate = gate_of(a.ffns[inset.variants[0]].part);
-      const bool experts = std::holds_alternative<ExpertFfnPart>(a.ffns[inset.variants[0]].part);
-      title = {"ffn.inset", fmt::format("Inside {}: {}",
-                                        inset.variants.size() > 1 ? "a feed-forward or an expert"
-                                        : experts                 ? "an expert"
-                                                                  : "the feed-forward",
-                                        activation_name(gate.activation))};
-      if (inset.variants.size() > 1 && !experts &&
-          std::none_of(inset.variants.begin(), inset.variants.end(), [&](size_t v) {
-            return std::holds_alternative<ExpertFfnPart>(a.ffns[v].part);
-          }))
-        title.text = "Inside the feed-forwards: " + activation_name(gate.activation);
-      height = paint_dense(content, a, inset, x, top);
-      break;
-    }
-    case Inset::What::mixer: {
-      const Mixer& mixer = a.mixers[inset.variants[0]].part;
-      std::visit(Overloaded{[&](const AttentionPart&) {
-                              title = {"attention.inset", "Inside attention"};
-                              height = paint_attention(content, a, inset, x, top);
-                            },
-                            [&](const LatentAttentionPart&) {
-                              title = {"attention.inset", "Inside latent attention"};
-                              height = paint_latent_attention(content, a, inset, x, top);
-                            },
-                            [&](const GatedDeltaNetPart&) {
-                              title = {"attention.inset", "Inside the gated delta net"};
-                              height = paint_gated_delta_net(content, a, inset, x, top);
-                            }},
-                 mixer);
-      break;
-    }
-  }
-  height += 36 + 12;
+  const Fact title = title_of(a, inset);
+  const double title_end =
+      content.say_lines(x + canvas.look.inset_pad, y + 23, title, canvas.look.inner(),
+                        {.size = 13, .bold = true, .anchor = Anchor::start});
+  const double top = title_end + 13;
+  const double height = top - y + paint_content(content, a, inset, x, top) + 12;
   canvas.svg.begin_group("detail", title.text);
-  canvas.svg.box(x, y, kInsetWidth, height, 12, "inset");
-  canvas.say(x + kPad, y + 23, title, {.size = 13, .bold = true, .anchor = Anchor::start});
+  canvas.svg.box(x, y, canvas.look.inset, height, 12, "inset");
   canvas.svg.append(content.svg);
   canvas.svg.end_group();
   return height;

@@ -14,16 +14,36 @@
 namespace ashlar {
 
 namespace inset_layout {
-constexpr double kGap = 18, kPad = 16, kInner = kInsetWidth - 2 * kPad;
+constexpr double kGap = 18;
 }
 
 inline std::string product(int64_t heads, int64_t dim) {
   return fmt::format("{} × {}", grouped(heads), grouped(dim));
 }
 
-inline void footer(Canvas& c, double x, double y, const Fact& fact) {
-  c.say(x + kInsetWidth / 2, y, fact, {.size = 11.5, .classes = "s"});
+/// A line from which several boxes are fed.
+inline void rail(Canvas& c, double y, const std::vector<double>& xs) {
+  c.svg.path("M" + svg_number(xs.front()) + " " + svg_number(y) + "H" + svg_number(xs.back()), "w");
 }
+
+/// What stands below the boxes of an inset; returns where it ends.
+inline double footer(Canvas& c, double x, double y, const Fact& fact) {
+  const TextStyle style{.size = 11.5, .classes = "s"};
+  return c.say_lines(x + c.look.inset / 2, y, fact, c.look.inner(), style) + 2;
+}
+
+/// The stream that enters at the bottom, told apart for the boxes at `xs`; returns the height.
+inline double entering_stream(Canvas& c, const std::vector<double>& xs, double cx, double y,
+                              int64_t width) {
+  c.svg.path(fmt::format("M{} {}H{}M{} {}v8", svg_number(xs.front()), svg_number(y),
+                         svg_number(xs.back()), svg_number(cx), svg_number(y)),
+             "w");
+  c.say(cx + 8, y + 13, {"d_model", grouped(width)},
+        {.size = 11, .classes = "s", .anchor = Anchor::start});
+  return 32;
+}
+
+using Span = std::pair<double, double>;  // left and right of a box
 
 /// Paints boxes from the top down and draws the arrows of some columns between them.
 class Stack {
@@ -35,21 +55,35 @@ class Stack {
     for (const double x : passing) pass(x, inset_layout::kGap);
     y_ += inset_layout::kGap;
   }
-  /// One row of boxes; lines run past what is lower than the row.
-  void row(const std::vector<std::pair<Box, std::pair<double, double>>>& boxes) {
+  /// One row of boxes; a line leads on to those that are lower than the row.
+  void row(std::vector<std::pair<Box, Span>> boxes) {
     double height = 0;
-    for (const auto& [box, span] : boxes) height = std::max(height, Canvas::height(box));
-    for (const auto& [box, span] : boxes) c_.paint(box, span.first, y_, span.second - span.first);
+    for (auto& [box, span] : boxes) {
+      box = Canvas::fitted(std::move(box), span.second - span.first);
+      height = std::max(height, Canvas::height(box));
+    }
+    for (const auto& [box, span] : boxes) {
+      c_.paint(box, span.first, y_, span.second - span.first);
+      if (const double end = Canvas::height(box); end < height)
+        line((span.first + span.second) / 2, y_ + height, y_ + end);
+    }
     y_ += height;
   }
-  /// A line past a row of this height.
-  void pass(double x, double height) {
-    c_.svg.path(fmt::format("M{} {}V{}", svg_number(x), svg_number(y_ + height), svg_number(y_)),
-                "w");
+  /// One box, past which lines at `passing` run.
+  void box_beside(const Box& box, const Span& span, const std::vector<double>& passing) {
+    const double height = Canvas::height(Canvas::fitted(box, span.second - span.first));
+    for (const double x : passing) pass(x, height);
+    row({{box, span}});
   }
+  /// A line past a row of this height.
+  void pass(double x, double height) { line(x, y_ + height, y_); }
   double y() const { return y_; }
 
  private:
+  void line(double x, double from, double to) {
+    c_.svg.path(fmt::format("M{} {}V{}", svg_number(x), svg_number(from), svg_number(to)), "w");
+  }
+
   Canvas& c_;
   double y_;
 };

@@ -28,8 +28,12 @@ std::vector<Tile> tiles_of(const Anatomy& a) {
   const Blueprint& bp = a.blueprint;
   const Count::Parameters& p = a.count.parameters;
   const auto number = [](int64_t n) { return short_number(static_cast<double>(n)); };
-  std::vector<Tile> tiles{{"parameters", {"", number(p.total)}}};
-  if (p.active != p.total) tiles.push_back({"active per token", {"", number(p.active)}});
+  std::vector<Tile> tiles{{"parameters", {"parameters", number(p.total)}}};
+  if (p.active != p.total) tiles.push_back({"active per token", {"active", number(p.active)}});
+  if (p.active_without_embedding != p.active) {
+    tiles.push_back({p.active != p.total ? "active without embedding" : "without embedding",
+                     {"active.without_embedding", number(p.active_without_embedding)}});
+  }
   tiles.push_back({"layers", {"layers.count", grouped(static_cast<int64_t>(a.layers()))}});
   tiles.push_back({"d_model", {"d_model", grouped(bp.embedding.width)}});
   tiles.push_back({"vocabulary", {"vocabulary", grouped(bp.embedding.vocab)}});
@@ -40,41 +44,44 @@ std::vector<Tile> tiles_of(const Anatomy& a) {
 }
 
 double header(Canvas& c, const Anatomy& a, double x, double y, double width) {
-  double size = 22;
-  while (size > 9 && text_width(a.name(), size, true) > width) size -= 1;
+  const double size = fitting_size(a.name(), 22, true, width, 9);
   std::string name = a.name();
-  while (text_width(name, size, true) > width && name.size() > 4) {
+  while (text_room(name, size, true) > width && name.size() > 4) {
     name.resize(name.size() - 4);
     while (!name.empty() && (static_cast<unsigned char>(name.back()) & 0xC0) == 0x80)
       name.pop_back();
     name += "...";
-    if (text_width(name, size, true) <= width) break;
+    if (text_room(name, size, true) <= width) break;
   }
   c.svg.text(x, y + 20, name, {.size = size, .bold = true, .anchor = Anchor::start});
   double at = x, top = y + 32;
+  if (const std::string card = card_words(a); !card.empty())
+    top = c.say_lines(x, y + 39, {"", card}, width,
+                      {.size = 11.5, .classes = "s", .anchor = Anchor::start}) +
+          9;
   for (const Tile& t : tiles_of(a)) {
-    const double w = std::max(text_width(t.what, 11), text_width(t.value.text, 14, true));
+    const double w = std::max(text_room(t.what, 11), text_room(t.value.text, 14, true));
     if (at > x && at + w > x + width) {
       at = x;
       top += 40;
     }
     c.svg.text(at, top + 12, t.what, {.size = 11, .classes = "s", .anchor = Anchor::start});
     c.say(at, top + 29, t.value, {.size = 14, .bold = true, .anchor = Anchor::start});
-    at += w + 26;
+    at += w + 18;
   }
   return top + 36 - y;
 }
 
-Extent column_extent(const Anatomy& a) {
+Extent column_extent(const Anatomy& a, const Look& look) {
   Marks marks(1);
-  Canvas canvas(marks, 0, true);
+  Canvas canvas(marks, 0, true, look);
   const Placed p = paint_column(canvas, a, 0, 0);
   return {p.width, p.height};
 }
 
-double inset_height(const Anatomy& a, const Inset& inset) {
+double inset_height(const Anatomy& a, const Inset& inset, const Look& look) {
   Marks marks(1);
-  Canvas canvas(marks, 0, true);
+  Canvas canvas(marks, 0, true, look);
   return paint_inset(canvas, a, inset, 0, 0);
 }
 
@@ -101,34 +108,37 @@ struct InsetColumn {
 
 /// Where a mixture has experts, their inside and what else is further from the stream stands in a
 /// second column.
-std::vector<InsetColumn> inset_columns(const Anatomy& a, bool one) {
+std::vector<InsetColumn> inset_columns(const Anatomy& a, const Look& look) {
   const std::vector<Inset> insets = insets_of(a);
   const bool experts = std::any_of(insets.begin(), insets.end(),
                                    [](const Inset& i) { return i.what == Inset::What::experts; });
-  std::vector<InsetColumn> columns(experts && !one ? 2 : 1);
+  std::vector<InsetColumn> columns(experts ? 2 : 1);
   for (const Inset& i : insets) {
     const bool far = i.what == Inset::What::dense || i.what == Inset::What::mtp;
-    columns[far ? columns.size() - 1 : 0].add(i, inset_height(a, i));
+    columns[far ? columns.size() - 1 : 0].add(i, inset_height(a, i, look));
   }
   return columns;
 }
 
-Extent tall_figure(Canvas& c, const Anatomy& a, double x, double y) {
-  const Extent column = column_extent(a);
-  const double width = std::max(column.width, kInsetWidth);
-  double at = y + header(c, a, x, y, width) + kHeaderGap;
+/// `head`: the height of the highest header of those side by side so far, so that their layers
+/// begin together.
+Extent tall_figure(Canvas& c, const Anatomy& a, double x, double y, double& head) {
+  const Extent column = column_extent(a, c.look);
+  const double width = std::max(column.width, c.look.inset);
+  head = std::max(head, header(c, a, x, y, width));
+  double at = y + head + kHeaderGap;
   paint_column(c, a, x + (width - column.width) / 2, at);
   at += column.height + kHeaderGap;
   for (const Inset& inset : insets_of(a))
-    at += paint_inset(c, a, inset, x + (width - kInsetWidth) / 2, at) + kInsetGap;
+    at += paint_inset(c, a, inset, x + (width - c.look.inset) / 2, at) + kInsetGap;
   return {width, at - kInsetGap - y};
 }
 
 Extent wide_figure(Canvas& c, const Anatomy& a, double x, double y) {
-  const Extent column = column_extent(a);
-  const std::vector<InsetColumn> columns = inset_columns(a, false);
+  const Extent column = column_extent(a, c.look);
+  const std::vector<InsetColumn> columns = inset_columns(a, c.look);
   double body = column.height,
-         width = column.width + static_cast<double>(columns.size()) * (kBetween + kInsetWidth);
+         width = column.width + static_cast<double>(columns.size()) * (kBetween + c.look.inset);
   for (const InsetColumn& i : columns) body = std::max(body, i.height);
   const double head = header(c, a, x, y, width) + kHeaderGap;
   const Placed p = paint_column(c, a, x, y + head + (body - column.height) / 2);
@@ -149,13 +159,9 @@ Extent wide_figure(Canvas& c, const Anatomy& a, double x, double y) {
       if (inset.what == Inset::What::experts) experts_y = at + kExpertsMiddle;
       at += paint_inset(c, a, inset, ix, at) + kInsetGap;
     }
-    ix += kInsetWidth + kBetween;
+    ix += c.look.inset + kBetween;
   }
   return {width, head + body};
-}
-
-Extent figure(Canvas& c, const Anatomy& a, double x, double y, bool tall) {
-  return tall ? tall_figure(c, a, x, y) : wide_figure(c, a, x, y);
 }
 
 std::string description(const Anatomy& a) {
@@ -173,23 +179,29 @@ std::string description(const Anatomy& a) {
 }  // namespace
 
 std::string draw_svg(const std::vector<Anatomy>& models, bool tall, bool standalone) {
+  // Several stand beside each other with their details below them: from four on each as narrow as
+  // can be read, so that a laptop shows them.
+  const bool several = models.size() > 1, many = models.size() > 3;
+  const Look look = many ? kNarrowLook : Look{};
+  const double between = many ? 28 : 48;
   Marks marks(models.size());
   Svg body;
-  double width = 0, height = 0;
+  double width = 0, height = 0, head = 0;
   for (const bool collect : {true, false}) {
     double x = kMargin;
     height = 0;
     for (size_t m = 0; m < models.size(); ++m) {
-      Canvas canvas(marks, m, collect);
-      const Extent e = figure(canvas, models[m], x, kMargin, tall);
+      Canvas canvas(marks, m, collect, look);
+      const Extent e = tall || several ? tall_figure(canvas, models[m], x, kMargin, head)
+                                       : wide_figure(canvas, models[m], x, kMargin);
       if (!collect) body.append(canvas.svg);
-      x += e.width + (m + 1 < models.size() ? 56 : 0);
+      x += e.width + (m + 1 < models.size() ? between : 0);
       height = std::max(height, e.height);
     }
     width = x + kMargin;
   }
   height += 2 * kMargin;
-  if (models.size() > 1) {
+  if (several) {
     body.box(kMargin, height - 12, 26, 15, 3, "mark");
     body.text(kMargin + 34, height, "is not the same in all of them",
               {.size = 12, .classes = "s", .anchor = Anchor::start});

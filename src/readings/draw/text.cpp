@@ -47,6 +47,7 @@ class TextFigure {
     const Blueprint& bp = a_.blueprint;
     const Count::Parameters& p = a_.count.parameters;
     out_.push_back(a_.name());
+    if (const std::string card = card_words(a_); !card.empty()) out_.push_back(card);
     std::string numbers = short_number(static_cast<double>(p.total)) + " parameters";
     if (p.active != p.total)
       numbers += ", " + short_number(static_cast<double>(p.active)) + " active per token";

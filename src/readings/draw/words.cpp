@@ -172,10 +172,26 @@ std::string qk_norm_words(const AttentionPart& a) {
   return {};
 }
 
+std::string softcap_words(std::string_view what, double cap) {
+  return fmt::format("{0} ← {1} tanh({0} / {1})", what, real_words(cap));
+}
+
+std::string log_length_words(int64_t length) {
+  return fmt::format("× ln position / ln {0} beyond position {0}", grouped(length));
+}
+
+std::string temperature_words(const Temperature& t) {
+  const std::string position =
+      t.offset == 0 ? "position" : fmt::format("(position + {})", grouped(t.offset));
+  return fmt::format("× (1 + {} ln(1 + floor({} / {})))", real_words(t.scale), position,
+                     real_words(t.length));
+}
+
 std::string bias_words(const Mixer& mixer) {
   if (const auto* m = std::get_if<LatentAttentionPart>(&mixer)) {
     if (!m->bias) return {};
-    return m->query_rank > 0 ? "biases on q_a, kv_a and o" : "biases on kv_a and o";
+    return m->query_rank > 0 ? "biases on both compressions and the output"
+                             : "biases on the compression and the output";
   }
   const auto* attention = std::get_if<AttentionPart>(&mixer);
   if (attention == nullptr) return {};

@@ -38,6 +38,12 @@ std::string reach_words(const Mixer& mixer);        // "sees the last 1,024 toke
 std::string rope_words(const RopePart& rope);       // "RoPE, θ 500,000, YaRN × 40"
 std::string qk_norm_words(const AttentionPart& a);  // empty: none
 std::string bias_words(const Mixer& mixer);         // "biases on q, k, v and o"; empty: none
+/// What is done to numbers, in full: "score ← 50 tanh(score / 50)",
+std::string softcap_words(std::string_view what, double cap);
+/// "× ln position / ln 1,024 beyond position 1,024",
+std::string log_length_words(int64_t length);
+/// "× (1 + 0.1 ln(1 + floor((position + 1) / 8,192)))".
+std::string temperature_words(const Temperature& temperature);
 /// `absolute`: positions are added to the embeddings, so that a layer without RoPE is as usual.
 std::vector<Fact> mixer_facts(const Mixer& mixer, bool absolute);
 
