@@ -3,6 +3,7 @@
 
 #include "apps/blueprints.h"
 #include "apps/commands.h"
+#include "apps/pictures.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "readings/compare/compare.h"
@@ -24,16 +25,26 @@ void run(CompareCommand o) {
   o.options.state = state_format(o.state);
   o.options.machine = machine_for(o.machine);
   const std::string extension = std::filesystem::path(o.output).extension().string();
-  if (!o.output.empty() && extension != ".svg" && extension != ".csv" && extension != ".html") {
-    fail(ErrorKind::invalid, "{}: expected a name that ends in .svg, .csv or .html", o.output);
+  if (!o.output.empty() && extension != ".svg" && extension != ".csv" && extension != ".html" &&
+      !is_picture(o.output)) {
+    fail(ErrorKind::invalid, "{}: expected a name that ends in .html, .pdf, .svg, .png or .csv",
+         o.output);
   }
+  if (extension == ".png") check_drawing_tool();
+  if (extension == ".pdf") check_page_tool();
   o.options.curves = o.json || !o.output.empty();
-  if (extension == ".html") {
-    write_file(o.output, report(blueprints, {.compare = o.options, .comparison = true}));
+  if (extension == ".html" || extension == ".pdf") {
+    const std::string page = report(blueprints, {.compare = o.options, .comparison = true});
+    if (extension == ".html") {
+      write_file(o.output, page);
+    } else {
+      write_page(o.output, page);
+    }
     if (!o.json) return;
   }
   const Comparison c = compare(blueprints, o.options);
   if (extension == ".svg") write_file(o.output, comparison_svg(c));
+  if (extension == ".png") write_drawing(o.output, comparison_svg(c));
   if (extension == ".csv") write_file(o.output, comparison_csv(c));
   if (o.json || o.output.empty())
     std::printf("%s\n", (o.json ? comparison_json(c) : comparison_text(c)).c_str());
@@ -65,9 +76,10 @@ void add_compare(CLI::App& app) {
       ->type_name("NAME");
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md), with the curves");
   command
-      ->add_option("-o,--output", o->output,
-                   "F.svg: curves over context and batch; F.csv: their points; F.html: a page with "
-                   "words, table, diagrams and curves")
+      ->add_option(
+          "-o,--output", o->output,
+          "F.svg, F.png: curves over context and batch; F.csv: their points; F.html, F.pdf: "
+          "a page with words, tables, diagrams and curves")
       ->type_name("F");
   command->footer(
       "\nExamples:\n"

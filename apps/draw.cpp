@@ -3,6 +3,7 @@
 
 #include "apps/blueprints.h"
 #include "apps/commands.h"
+#include "apps/pictures.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "readings/draw/draw.h"
@@ -31,11 +32,17 @@ std::string drawn_graph(const DrawCommand& o, const std::vector<Blueprint>& blue
 void run(DrawCommand o) {
   std::vector<Blueprint> blueprints;
   for (const std::string& m : o.models) blueprints.push_back(load_named_blueprint(m));
-  o.options.format = o.output.empty() ? DrawFormat::text : draw_format_of(o.output);
+  const bool picture = is_picture(o.output);
+  if (picture) check_drawing_tool();
+  o.options.format = o.output.empty() ? DrawFormat::text
+                     : picture        ? DrawFormat::svg
+                                      : draw_format_of(o.output);
   const bool nodes = o.graph || o.gradient;
   const std::string text = nodes ? drawn_graph(o, blueprints) : draw(blueprints, o.options);
   if (o.output.empty()) {
     std::fwrite(text.data(), 1, text.size(), stdout);
+  } else if (picture) {
+    write_drawing(o.output, text);
   } else {
     write_file(o.output, text);
   }
@@ -54,8 +61,8 @@ void add_draw(CLI::App& app) {
       ->type_name("MODEL...");
   command
       ->add_option("-o,--output", o->output,
-                   "F.svg (for a browser, light and dark), F.mmd (Mermaid) or F.txt; without it, "
-                   "text for the terminal")
+                   "F.svg (for a browser, light and dark), F.png, F.pdf (where rsvg-convert is "
+                   "installed), F.mmd (Mermaid) or F.txt; without it, text for the terminal")
       ->type_name("F");
   command->add_flag("--tall", o->options.tall, "SVG: details below the layers, for narrow pages");
   command

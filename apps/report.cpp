@@ -3,6 +3,7 @@
 
 #include "apps/blueprints.h"
 #include "apps/commands.h"
+#include "apps/pictures.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/output_file.h"
@@ -19,6 +20,11 @@ struct ReportCommand {
 
 void run(ReportCommand o) {
   check_output(o.output);
+  const std::string extension = std::filesystem::path(o.output).extension().string();
+  const bool picture = is_picture(o.output);
+  if (!picture && extension != ".html" && !extension.empty())
+    fail(ErrorKind::invalid, "{}: expected a name that ends in .html, .pdf or .png", o.output);
+  if (picture) check_page_tool();
   if (o.models.empty()) o.models = report_models();
   Progress progress("reading models");
   std::vector<Blueprint> blueprints;
@@ -28,7 +34,12 @@ void run(ReportCommand o) {
   }
   o.options.compare.state = state_format(o.state);
   o.options.compare.machine = machine_for(o.machine);
-  write_file(o.output, report(blueprints, o.options));
+  const std::string page = report(blueprints, o.options);
+  if (picture) {
+    write_page(o.output, page);
+  } else {
+    write_file(o.output, page);
+  }
 }
 
 }  // namespace
@@ -42,9 +53,12 @@ void add_report(CLI::App& app) {
                    "Hugging Face folders, .gguf files, blueprint files or names (default: the "
                    "largest released model of each family)")
       ->type_name("MODEL...");
-  command->add_option("-o,--output", o->output, "the page, without any other file")
+  command
+      ->add_option("-o,--output", o->output,
+                   "F.html: the page, without any other file; F.pdf, F.png: the same where "
+                   "Chromium is installed")
       ->required()
-      ->type_name("F.html");
+      ->type_name("F");
   command->add_option("--title", o->options.title, "of the page")->type_name("TEXT");
   command
       ->add_option("--context", o->options.compare.context,

@@ -13,6 +13,8 @@ namespace ashlar {
 namespace {
 
 constexpr double kName = 11.5, kTick = 10.5, kLine = 13.5;
+constexpr double kAbove = 48, kBelow = 40;  // title and label, ticks and label
+constexpr double kLead = 26;                // from the plot to the names of its lines
 
 /// "1.50 GiB" -> "1.5 GiB", "10.0M" -> "10M".
 std::string without_zeros(std::string text) {
@@ -53,8 +55,11 @@ class Scale {
       if (!(least > 0)) least = most > 0 ? most / 10 : 1;
       double low = std::log(least) / std::log(base), high = std::log(most) / std::log(base);
       if (!(high > low)) high = low + 1;
-      // A decade has ticks of its own only if there are few of them.
-      const double step = std::max(1.0, std::ceil((high - low) / 7));
+      // Powers that are round: of two those that meet 1 KiB, 1 MiB, 1 GiB; of ten all or every
+      // third.
+      double step = 1;
+      for (const double longer : binary ? std::vector<double>{2, 5, 10} : std::vector<double>{3, 6})
+        if ((high - low) / step > 7) step = longer;
       const double room = axis.unit == PlotAxis::Unit::tokens ? 0 : 0.04 * (high - low);
       low_ = low - room;
       high_ = high + room;
@@ -102,7 +107,8 @@ class Scale {
 
 struct Name {
   std::string text;
-  double x = 0, y = 0;
+  double y = 0;
+  double end_x = 0, end_y = 0;  // of the line
   int colour = 0;
 };
 
@@ -140,11 +146,13 @@ class Painter {
         y_least = std::min(y_least, py);
         y_most = std::max(y_most, py);
       }
-      names = std::max(names, text_width(s.name, kName));
+      names = std::max(names, text_room(s.name, kName));
     }
     svg_.text(left_, top_ + 15, plot_.title, {.size = 14, .bold = true, .anchor = Anchor::start});
-    svg_.text(left_, top_ + 33, plot_.y.label,
-              {.size = 11, .classes = "s", .anchor = Anchor::start});
+    const double room = text_room(plot_.y.label, 11);
+    svg_.text(
+        left_, top_ + 33, plot_.y.label,
+        {.size = room > width_ ? 11 * width_ / room : 11, .classes = "s", .anchor = Anchor::start});
     if (!(x_most > 0) || !std::isfinite(x_least)) {
       svg_.text(left_, top_ + 60, "nothing to show", {.size = 11, .anchor = Anchor::start});
       return;
@@ -152,11 +160,11 @@ class Painter {
     const Scale xs(plot_.x, x_least, x_most), ys(plot_.y, y_least, y_most);
     double ticks = 0;
     for (const double t : ys.ticks())
-      ticks = std::max(ticks, text_width(tick_text(t, plot_.y.unit), kTick));
+      ticks = std::max(ticks, text_room(tick_text(t, plot_.y.unit), kTick));
     plot_left_ = left_ + ticks + 10;
-    plot_right_ = left_ + width_ - (plot_.scatter ? 16 : names + 18);
-    plot_top_ = top_ + 46;
-    plot_bottom_ = top_ + height_ - 40;
+    plot_right_ = left_ + width_ - (plot_.scatter ? 16 : names + kLead);
+    plot_top_ = top_ + kAbove;
+    plot_bottom_ = top_ + height_ - kBelow;
     grid(xs, ys);
     if (plot_.scatter) {
       points(xs, ys);
@@ -186,7 +194,7 @@ class Painter {
       const double x = px(xs, t);
       svg_.path("M" + n(x) + " " + n(plot_top_) + "V" + n(plot_bottom_), "grid");
       const std::string text = tick_text(t, plot_.x.unit);
-      const double half = text_width(text, kTick) / 2;
+      const double half = text_room(text, kTick) / 2;
       if (x - half < end + 6 || x + half > left_ + width_) continue;
       svg_.text(x, plot_bottom_ + 16, text, {.size = kTick, .classes = "s"});
       end = x + half;
@@ -196,27 +204,45 @@ class Painter {
               {.size = 11, .classes = "s"});
   }
 
+  static std::string line_class(int series) {
+    static constexpr const char* kDashes[] = {"", " dash", " dash2", " dash3"};
+    return fmt::format("l{}{}", series % kSeriesColours,
+                       kDashes[std::min(series / kSeriesColours, 3)]);
+  }
+
   void lines(const Scale& xs, const Scale& ys) {
     std::vector<Name> names;
     for (const PlotSeries& s : plot_.series) {
-      std::string d;
-      Name name{s.name, plot_left_, plot_bottom_, s.colour % kSeriesColours};
+      Name name{s.name, 0, 0, 0, s.colour % kSeriesColours};
+      std::string within, beyond;
       for (const auto& [vx, vy] : s.points) {
         if (!xs.shows(vx) || !ys.shows(vy)) continue;
-        name.x = px(xs, vx);
-        name.y = py(ys, vy);
-        d += (d.empty() ? "M" : "L") + svg_number(name.x) + " " + svg_number(name.y);
+        const std::string at = svg_number(px(xs, vx)) + " " + svg_number(py(ys, vy));
+        if (vx <= s.beyond) {
+          within += (within.empty() ? "M" : "L") + at;
+          beyond = "M" + at;
+        } else {
+          beyond += (beyond.empty() ? "M" : "L") + at;
+        }
+        name.end_x = px(xs, vx);
+        name.y = name.end_y = py(ys, vy);
       }
-      if (d.empty()) continue;
-      svg_.begin_group(s.colour >= kSeriesColours ? "dashed" : "line", s.name);
-      svg_.path(d, fmt::format("l{}{}", name.colour, s.colour >= kSeriesColours ? " dash" : ""));
-      svg_.circle(name.x, name.y, 3, fmt::format("s{}", name.colour));
+      if (within.empty() && beyond.empty()) continue;
+      svg_.begin_group("line", s.name);
+      if (within.find('L') != std::string::npos) svg_.path(within, line_class(s.colour));
+      if (beyond.find('L') != std::string::npos)
+        svg_.path(beyond, fmt::format("l{} dots", name.colour));
+      svg_.circle(name.end_x, name.end_y, 3, fmt::format("s{}", name.colour));
       svg_.end_group();
       names.push_back(name);
     }
     spread(names, plot_top_ + 2, plot_bottom_ - 2);
     for (const Name& n : names) {
-      svg_.text(plot_right_ + 10, n.y + 4, n.text,
+      svg_.path(fmt::format("M{} {}H{}L{} {}", svg_number(n.end_x + 4), svg_number(n.end_y),
+                            svg_number(std::max(plot_right_ + 2, n.end_x + 4)),
+                            svg_number(plot_right_ + kLead - 6), svg_number(n.y)),
+                fmt::format("l{} lead", n.colour));
+      svg_.text(plot_right_ + kLead - 3, n.y + 4, n.text,
                 {.size = kName, .classes = fmt::format("s{}", n.colour), .anchor = Anchor::start});
     }
   }
@@ -238,7 +264,9 @@ class Painter {
       for (const auto& [vx, vy] : s.points) {
         if (!xs.shows(vx) || !ys.shows(vy)) continue;
         const double x = px(xs, vx), y = py(ys, vy);
+        svg_.begin_group("point", s.name);
         svg_.circle(x, y, 4.5, fmt::format("s{}", s.colour % kSeriesColours));
+        svg_.end_group();
         taken.push_back({x - 5, y - 5, x + 5, y + 5});
       }
     }
@@ -246,8 +274,8 @@ class Painter {
       if (s.points.empty() || !xs.shows(s.points[0].first) || !ys.shows(s.points[0].second))
         continue;
       const double x = px(xs, s.points[0].first), y = py(ys, s.points[0].second),
-                   w = text_width(s.name, kName);
-      for (int place = 0; place < 64; ++place) {
+                   w = text_room(s.name, kName);
+      for (int place = 0; place < 240; ++place) {
         // Right, left, above, below and between them, further out each time round.
         const double away = 8 + 9 * static_cast<double>(place / 8);
         const int side = place % 8;
@@ -279,6 +307,11 @@ class Painter {
 };
 
 }  // namespace
+
+double plot_height(const Plot& plot, double least) {
+  if (plot.scatter) return least + 2.5 * static_cast<double>(plot.series.size());
+  return std::max(least, kAbove + kBelow + kLine * static_cast<double>(plot.series.size()));
+}
 
 void paint_plot(Svg& svg, const Plot& plot, double x, double y, double width, double height) {
   svg.begin_group("plot", plot.title);

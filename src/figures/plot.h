@@ -1,6 +1,7 @@
 // Plots as SVG: lines over an axis, and points.
 #pragma once
 
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,7 +11,7 @@
 namespace ashlar {
 
 struct PlotAxis {
-  std::string label;
+  std::string label;  // with its unit: "context (tokens)"
   bool logarithmic = true;
   enum class Unit { number, bytes, seconds, tokens } unit = Unit::number;
 };
@@ -18,7 +19,8 @@ struct PlotAxis {
 struct PlotSeries {
   std::string name;
   std::vector<std::pair<double, double>> points;
-  int colour = 0;  // beyond kSeriesColours they repeat, dashed
+  int colour = 0;  // beyond kSeriesColours they repeat, dashed in other ways
+  double beyond = std::numeric_limits<double>::infinity();  // from this x on the line is dotted
 };
 
 struct Plot {
@@ -28,8 +30,11 @@ struct Plot {
   bool scatter = false;  // points with their names instead of lines
 };
 
-/// Paints into the rectangle of that size; names of lines stand at their ends. Values that are not
-/// positive are left out of logarithmic axes.
+/// The height at which the names of all lines find room, at least `least`.
+double plot_height(const Plot& plot, double least);
+
+/// Paints into the rectangle of that size; names of lines stand on the right, each led to by a line
+/// from the end of its own. Values that are not positive are left out of logarithmic axes.
 void paint_plot(Svg& svg, const Plot& plot, double x, double y, double width, double height);
 
 }  // namespace ashlar

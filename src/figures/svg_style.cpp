@@ -64,6 +64,7 @@ std::string rules(bool dark) {
                            pick("#6f7c8d", "#8593a5")));
   add(".mark", fmt::format("fill:{};stroke:none", pick("#ffe48f", "#6a5310")));
   add(".axis", fmt::format("fill:none;stroke:{};stroke-width:1.2", pick("#8a95a4", "#6c7a8d")));
+  add(".grid", fmt::format("fill:none;stroke:{};stroke-width:1", pick("#e3e8ee", "#2a3441")));
   add(".idle", fmt::format("fill:{};stroke:{};stroke-width:0.6", pick("#ffffff", "#1c1512"),
                            pick("#dd9f8c", "#8a4a39")));
   for (const Tone& t : kTones) {
@@ -77,12 +78,16 @@ std::string rules(bool dark) {
                     dark ? t.dark_stroke : t.light_stroke));
   }
   add(".marked", fmt::format("stroke:{};stroke-width:2.4", pick("#e0a500", "#ffd04d")));
-  add(".dash", "stroke-dasharray:6 4");
   const auto& series = dark ? kDarkSeries : kLightSeries;
   for (size_t i = 0; i < series.size(); ++i) {
     add(fmt::format(".l{}", i), fmt::format("fill:none;stroke:{};stroke-width:2", series[i]));
     add(fmt::format(".s{}", i), fmt::format("fill:{};stroke:none", series[i]));
   }
+  add(".dash", "stroke-dasharray:7 3");
+  add(".dash2", "stroke-dasharray:2 3");
+  add(".dash3", "stroke-dasharray:9 3 2 3");
+  add(".dots", "stroke-width:1.4;stroke-dasharray:1.5 4");
+  add(".lead", "stroke-width:0.8;stroke-opacity:.55");
   return out;
 }
 

@@ -8,6 +8,8 @@ Needs the two real models of tools/get_models.sh. Only Python's standard library
 import json
 import os
 import pathlib
+import shutil
+import struct
 import unittest
 
 from data import Data  # noqa: F401
@@ -259,6 +261,42 @@ class Readings(Case):
         self.assertNotIn("backward", ashlar("draw", "qwen3-0.6b", "--graph").stdout)
         self.assertGreater(len(ashlar("explain", "deepseek-v3").stdout), 1000)
         self.assertIn("olmo-2-7b", ashlar("compare", "olmo-2-7b", "llama-3.1-8b").stdout)
+
+    def test_drawings_as_png_and_pdf(self):
+        # A stand-in, so that the test does not hang on what is installed; the real one, too, where there is one.
+        tools = self.tmp / "tools"
+        tools.mkdir()
+        wanted = {"PATH": str(tools)}
+        for name in ("x.png", "x.pdf"):
+            error = ashlar("draw", "gemma-3-1b", "-o", self.tmp / name, code=1, env=wanted).stderr
+            self.assertIn("rsvg-convert, which is not installed", error)
+            self.assertFalse((self.tmp / name).exists())
+        error = ashlar("report", "gpt2", "-o", self.tmp / "r.pdf", code=1, env=wanted).stderr
+        self.assertIn("Chromium, which is not installed", error)
+        tool = tools / "rsvg-convert"
+        # --format F --output MADE [--zoom 2] DRAWING
+        tool.write_text("#!/bin/sh\necho \"$*\" > \"$4\"\n/bin/grep -c '<svg' \"${7:-$5}\" >> \"$4\"\n")
+        tool.chmod(0o755)
+        ashlar("draw", "gemma-3-1b", "-o", self.tmp / "x.png", env=wanted)
+        words, drawings = (self.tmp / "x.png").read_text().splitlines()
+        self.assertIn("--format png", words)
+        self.assertEqual(drawings, "1")
+        ashlar("draw", "gemma-3-1b", "-o", self.tmp / "x.pdf", env=wanted)
+        self.assertIn("--format pdf", (self.tmp / "x.pdf").read_text())
+        tool.write_text("#!/bin/sh\nexit 7\n")
+        before = (self.tmp / "x.png").read_text()
+        self.assertIn("exit code 7", ashlar("draw", "gpt2", "-o", self.tmp / "x.png", code=1, env=wanted).stderr)
+        self.assertEqual((self.tmp / "x.png").read_text(), before)
+        self.assertIn(".html, .pdf or .png", ashlar("report", "gpt2", "-o", self.tmp / "r.txt", code=2).stderr)
+        if shutil.which("rsvg-convert"):
+            ashlar("draw", "gemma-3-1b", "-o", self.tmp / "real.png")
+            data = (self.tmp / "real.png").read_bytes()
+            self.assertEqual(data[:8], b"\x89PNG\r\n\x1a\n")
+            width, height = struct.unpack(">II", data[16:24])
+            self.assertGreater(min(width, height), 1000)
+            ashlar("compare", "gpt2", "qwen3-0.6b", "-o", self.tmp / "c.png")
+            ashlar("draw", "gemma-3-1b", "-o", self.tmp / "real.pdf")
+            self.assertEqual((self.tmp / "real.pdf").read_bytes()[:5], b"%PDF-")
 
     def test_compare_plans_speeds_for_a_named_machine(self):
         nothing_probed = {"XDG_CACHE_HOME": str(self.tmp)}

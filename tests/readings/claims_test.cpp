@@ -1,5 +1,6 @@
 // Claims: their verdicts, their expressions, their files.
 #include "readings/claims/claims.h"
+#include "readings/claims/claims_figures.h"
 
 #include <gtest/gtest.h>
 
@@ -70,6 +71,43 @@ TEST_F(Claims, JsonAndPage) {
   EXPECT_EQ(schema_differences(claims_json(claims), "claims"), std::vector<std::string>{});
   EXPECT_NE(claims_html(claims).find("<article id=\"expert-width\">"), std::string::npos);
   EXPECT_NE(claims_text(settle_claims({"kimi-k2-dense-first"})).find("384"), std::string::npos);
+}
+
+TEST_F(Claims, PagesCountVerdictsAndSayWhatIsSettledFirst) {
+  const std::vector<Claim> claims =
+      settle_claims({"expert-collapse", "maverick-active", "deepseek-v3-active"});
+  ASSERT_EQ(claims[0].verdict, "open");
+  ASSERT_EQ(claims[1].verdict, "fails");
+  ASSERT_EQ(claims[2].verdict, "holds");
+  const std::string page = claims_html(claims);
+  const auto at = [&](const char* text) {
+    const size_t found = page.find(text);
+    EXPECT_NE(found, std::string::npos) << text;
+    return found;
+  };
+  EXPECT_LT(at("<b>1</b>holds"), at("<b>1</b>open"));
+  EXPECT_LT(at("<b>1</b>open"), at("<article"));
+  EXPECT_LT(at("id=\"deepseek-v3-active\""), at("id=\"maverick-active\""));
+  EXPECT_LT(at("id=\"maverick-active\""), at("id=\"expert-collapse\""));
+  at("<a href=\"https://arxiv.org/abs/2412.19437\"");
+  at("href=\"https://huggingface.co/meta-llama/Llama-4-Maverick-17B-128E\"");
+  at("<th>Active without embedding</th><td>16.2B parameters</td>");
+  EXPECT_TRUE(claims_text(claims).starts_with("1 holds, 0 holds-if, 1 fails, 1 open\n"));
+}
+
+TEST_F(Claims, NumbersHaveWordsAndUnits) {
+  EXPECT_EQ(figure_words("qwen3_bytes_at_32k"), "Qwen3 bytes at 32K");
+  EXPECT_EQ(figure_words("mha_of_deepseek_v2_heads"), "MHA of DeepSeek V2 heads");
+  EXPECT_EQ(figure_value("windowed_bytes_at_4k", 1073741824), "1.00 GiB");
+  EXPECT_EQ(figure_value("moe_share_read_at_8", 0.125), "12.5 %");
+  EXPECT_EQ(figure_value("llama_bf16_measured", 41.96), "42 tokens/s");
+  EXPECT_EQ(figure_value("llama_bf16_measured", 0), "not measured");
+  EXPECT_EQ(figure_value("training_operations_per_arm", 2.5e18), "2.5e+18 FLOPs");
+  EXPECT_EQ(figure_value("latent_elements_per_token", 34560), "34,560 numbers");
+  EXPECT_EQ(figure_value("turns_over_at_tokens", 15619), "15,619 tokens");
+  EXPECT_EQ(figure_value("first_block_dense", true), "yes");
+  EXPECT_EQ(figure_value("machine", "h100"), "h100");
+  EXPECT_EQ(figure_value("mistral_layers", 40), "40");
 }
 
 TEST_F(Claims, UnknownIdsNameNearOnes) {

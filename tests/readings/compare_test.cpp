@@ -170,6 +170,8 @@ TEST(Compare, SizesAreTheCounts) {
     const Count n = count(two[i], {.context = 8192});
     EXPECT_EQ(size_of(c, "parameters", i), static_cast<double>(n.parameters.total));
     EXPECT_EQ(size_of(c, "active per token", i), static_cast<double>(n.parameters.active));
+    EXPECT_EQ(size_of(c, "active without embedding", i),
+              static_cast<double>(n.parameters.active_without_embedding));
     EXPECT_EQ(size_of(c, "state at context", i), static_cast<double>(n.state.bytes_at_context));
     EXPECT_EQ(size_of(c, "operations per token, decode", i), n.flops_per_token.decode);
   }
@@ -234,9 +236,11 @@ TEST(Compare, PlotsAreWellFormedAndTextsStayOnThePage) {
                                      load_blueprint("llama-3.2-1b")};
   const std::string svg = comparison_svg(compare(three, {.machine = machine()}));
   const std::vector<testing::Element> all = testing::XmlReader(svg).read();
-  int lines = 0;
+  int lines = 0, leads = 0, grid = 0;
   for (const testing::Element& e : all) {
-    lines += e.tag == "path" && e.attribute("class").starts_with("l") ? 1 : 0;
+    const std::string kind = e.attribute("class");
+    if (e.tag == "path" && kind.starts_with("l")) ++(kind.ends_with(" lead") ? leads : lines);
+    grid += e.tag == "path" && kind == "grid" ? 1 : 0;
     if (e.tag != "text") continue;
     const double w = e.number("textLength"), x = e.number("x");
     const std::string anchor = e.attribute("text-anchor");
@@ -245,6 +249,18 @@ TEST(Compare, PlotsAreWellFormedAndTextsStayOnThePage) {
     EXPECT_LE(left + w, all[0].number("width")) << e.text;
   }
   EXPECT_EQ(lines, 4 * 3);  // four plots of three models
+  EXPECT_EQ(leads, lines);  // each name is led to from the end of its line
+  EXPECT_GT(grid, 4 * 6);
+  EXPECT_NE(svg.find(".grid{"), std::string::npos);
+}
+
+TEST(Compare, ContextsBeyondWhatAModelWasMadeForAreNamed) {
+  const std::vector<Blueprint> two{load_blueprint("gpt2"), load_blueprint("qwen3-0.6b")};
+  const std::string beyond = comparison_text(compare(two, {.context = 4096})),
+                    within = comparison_text(compare(two, {.context = 1024}));
+  EXPECT_NE(beyond.find("gpt2 was made for 1,024 tokens"), std::string::npos) << beyond;
+  EXPECT_EQ(beyond.find("qwen3-0.6b was made for"), std::string::npos) << beyond;
+  EXPECT_EQ(within.find("was made for"), std::string::npos) << within;
 }
 
 }  // namespace

@@ -49,8 +49,11 @@ Rect rect_of(const Element& e) {
 }
 
 /// Where the letters of a text stand: from the height of capitals to the depth of descenders.
-Rect text_rect(const Element& e) {
-  const double w = e.number("textLength"), size = e.number("font-size");
+/// `widest`: in the widest font, for programs that do not heed textLength.
+Rect text_rect(const Element& e, bool widest = false) {
+  const double size = e.number("font-size");
+  const double w = widest ? text_room(e.text, size, e.attribute("font-weight") == "700")
+                          : e.number("textLength");
   const std::string anchor = e.attribute("text-anchor");
   const double left = anchor == "middle" ? e.number("x") - w / 2
                       : anchor == "end"  ? e.number("x") - w
@@ -78,29 +81,52 @@ TEST(Draw, EveryBlueprintInEveryFormat) {
   }
 }
 
+/// Every text stands on the page and in its box in any font, and none on another.
+void expect_texts_fit(const std::string& svg, const std::string& name) {
+  const std::vector<Element> all = elements_of(svg);
+  const Rect page{0, 0, all[0].number("width"), all[0].number("height")};
+  std::vector<std::pair<Rect, std::string>> texts;
+  int boxed = 0;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i].tag != "text") continue;
+    const Rect text = text_rect(all[i]), widest = text_rect(all[i], true);
+    EXPECT_TRUE(widest.within(page)) << name << ": " << all[i].text;
+    EXPECT_GE(all[i].number("font-size"), 8) << name << ": " << all[i].text;
+    for (const auto& [other, words] : texts)
+      EXPECT_FALSE(text.overlaps(other)) << name << ": " << all[i].text << " on " << words;
+    texts.push_back({text, all[i].text});
+    const auto group = static_cast<size_t>(all[i].parent);
+    if (all[group].attribute("class") != "box") continue;
+    ++boxed;
+    // The box is the group's first rectangle.
+    size_t box = group + 1;
+    while (all[box].tag != "rect") ++box;
+    ASSERT_EQ(all[box].parent, all[i].parent);
+    EXPECT_TRUE(text.within(rect_of(all[box]), 0)) << name << ": " << all[i].text;
+    EXPECT_TRUE(widest.within(rect_of(all[box]), 0)) << name << ": " << all[i].text;
+  }
+  EXPECT_GT(boxed, 10) << name;
+}
+
 TEST(Draw, TextFitsItsBoxAndThePage) {
   for (const Blueprint& bp : all_blueprints()) {
-    for (const bool tall : {false, true}) {
-      const std::vector<Element> all = elements_of(svg_of(bp, tall));
-      const Rect page{0, 0, all[0].number("width"), all[0].number("height")};
-      std::vector<std::pair<Rect, std::string>> texts;
-      for (size_t i = 0; i < all.size(); ++i) {
-        if (all[i].tag != "text") continue;
-        const Rect text = text_rect(all[i]);
-        EXPECT_TRUE(text.within(page)) << bp.name << ": " << all[i].text;
-        for (const auto& [other, words] : texts)
-          EXPECT_FALSE(text.overlaps(other)) << bp.name << ": " << all[i].text << " on " << words;
-        texts.push_back({text, all[i].text});
-        const auto group = static_cast<size_t>(all[i].parent);
-        if (all[group].attribute("class") != "box") continue;
-        // The box is the group's first rectangle.
-        size_t box = group + 1;
-        while (all[box].tag != "rect") ++box;
-        ASSERT_EQ(all[box].parent, all[i].parent);
-        EXPECT_TRUE(text.within(rect_of(all[box]), 0)) << bp.name << ": " << all[i].text;
-      }
-    }
+    for (const bool tall : {false, true}) expect_texts_fit(svg_of(bp, tall), bp.name);
   }
+}
+
+TEST(Draw, FourSideBySideFitALaptop) {
+  const std::vector<Blueprint> all = all_blueprints();
+  for (size_t i = 0; i + 4 <= all.size(); i += 4) {
+    const std::span four = std::span(all).subspan(i, 4);
+    const std::string svg = draw(four);
+    expect_texts_fit(svg, four[0].name + " and three more");
+    EXPECT_LE(elements_of(svg)[0].number("width"), 1300);
+  }
+}
+
+TEST(Draw, TallFiguresFitAPhone) {
+  for (const Blueprint& bp : all_blueprints())
+    EXPECT_LE(elements_of(svg_of(bp, true))[0].number("width"), 460) << bp.name;
 }
 
 TEST(Draw, BoxesDoNotCoverEachOther) {
@@ -164,15 +190,24 @@ std::set<std::string> allowed_numbers(const Blueprint& bp) {
     }
   }
   put(a.count.state.elements_per_token);
+  for (const Block& b : bp.mtp) {
+    if (const auto* e = std::get_if<ExpertFfnPart>(&b.ffn)) put(e->experts);
+  }
   for (const FfnVariant& v : a.ffns) {
     if (const auto* e = std::get_if<ExpertFfnPart>(&v.part)) {
       put(e->router.keep_groups);
       put(e->router.groups);
     }
-    put(std::visit([](const auto& f) { return f.width; }, v.part));
+    std::visit(
+        [&](const auto& f) {
+          put(f.width);
+          numbers.insert(real_words(f.alpha));
+          numbers.insert(real_words(f.limit));
+        },
+        v.part);
   }
-  for (const int64_t n :
-       {a.count.parameters.total, a.count.parameters.active, a.count.parameters.mtp})
+  for (const int64_t n : {a.count.parameters.total, a.count.parameters.active,
+                          a.count.parameters.active_without_embedding, a.count.parameters.mtp})
     numbers.insert(short_number(static_cast<double>(n)));
   return numbers;
 }
@@ -182,8 +217,9 @@ TEST(Draw, EveryNumberComesFromTheBlueprint) {
   for (const Blueprint& bp : all_blueprints()) {
     const std::set<std::string> allowed = allowed_numbers(bp);
     std::string words = words_of(svg_of(bp));
-    // The name may hold digits, and so does the name of one scaling of rotations.
-    for (const std::string& name : {bp.name, std::string("Llama 3"), std::string("KV")}) {
+    // The name and the card may hold digits, and so does the name of one scaling of rotations.
+    for (const std::string& name :
+         {bp.name, card_words(anatomy_of(bp)), std::string("Llama 3"), std::string("KV")}) {
       for (size_t at = 0; !name.empty() && (at = words.find(name)) != std::string::npos;)
         words.erase(at, name.size());
     }
@@ -250,6 +286,53 @@ TEST(Draw, EveryFieldIsShown) {
   const std::string words = words_of(svg_of(head));
   for (const char* text : {"with a bias", "logits × 0.25", "capped at 17", "rows × 3.5"})
     EXPECT_NE(words.find(text), std::string::npos) << text;
+}
+
+// The formula of gpt-oss is drawn whole: limits, the constant of its gate, the one that is added.
+TEST(Draw, ClampedActivationsAreWrittenOut) {
+  Blueprint bp = testing::oss_like();
+  for (Block& b : bp.blocks) {
+    auto& e = std::get<ExpertFfnPart>(b.ffn);
+    e.alpha = 1.625;
+    e.limit = 5.5;
+  }
+  const std::string words = words_of(svg_of(bp));
+  for (const char* text : {"min(g, 5.5)", "sigmoid(1.625 g)", "to ±5.5", "+ 1", "+ bias"})
+    EXPECT_NE(words.find(text), std::string::npos) << text << " in " << words;
+}
+
+TEST(Draw, PositionsOfQueriesAreWrittenOut) {
+  Blueprint bp = testing::qwen_like();
+  for (Block& b : bp.blocks)
+    std::get<AttentionPart>(b.mixer).temperature = {.scale = 0.25, .length = 64, .offset = 1};
+  EXPECT_NE(words_of(svg_of(bp)).find("× (1 + 0.25 ln(1 + floor((p + 1) / 64)))"),
+            std::string::npos);
+}
+
+TEST(Draw, MultiTokenPredictionIsDrawn) {
+  const Blueprint with = load_blueprint("deepseek-v3");
+  Blueprint without = with;
+  without.mtp.clear();
+  for (const char* text : {"Join and project", "2 × 7,168 → 7,168", "One more layer", "11.6B"}) {
+    EXPECT_NE(words_of(svg_of(with)).find(text), std::string::npos) << text;
+    EXPECT_EQ(words_of(svg_of(without)).find(text), std::string::npos) << text;
+  }
+  EXPECT_NE(draw({&with, 1}, {.format = DrawFormat::mermaid}).find("mtp_project"),
+            std::string::npos);
+}
+
+TEST(Draw, TheFirstTransformerSaysWhatItIs) {
+  const Blueprint bp = load_blueprint("transformer-2017");
+  EXPECT_NE(words_of(svg_of(bp)).find("the decoder of an encoder and a decoder"),
+            std::string::npos);
+}
+
+TEST(Draw, PartsHaveWordsNotNamesOfTensors) {
+  for (const Blueprint& bp : all_blueprints()) {
+    const std::string words = words_of(svg_of(bp));
+    for (const char* code : {"q_a", "q_b", "kv_a", "kv_b", "k_b", "v_b", "_proj"})
+      EXPECT_EQ(words.find(code), std::string::npos) << bp.name << ": " << code;
+  }
 }
 
 /// What hangs in the layers of a text figure, from the top: plus, norm, part, tap.
@@ -405,6 +488,18 @@ TEST(Draw, TextIsMeasured) {
   EXPECT_DOUBLE_EQ(text_width("Wi", 1000, true), 944 + 278);
   EXPECT_DOUBLE_EQ(text_width("a × b", 10), (556 + 278 + 584 + 278 + 556) / 100.0);
   EXPECT_DOUBLE_EQ(text_width("", 12), 0);
+  // DejaVu Sans, the widest of the usual ones.
+  EXPECT_DOUBLE_EQ(text_room("Wi", 1000), 989 + 278);
+  EXPECT_DOUBLE_EQ(text_room("Wi", 1000, true), 1103 + 343);
+}
+
+TEST(Draw, LongTextsBreakAtCommasThenAtWords) {
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(text_lines("a b", 10, false, 100), (Lines{"a b"}));
+  EXPECT_EQ(text_lines("16 heads of 256, 2 KV heads", 10, false, 100),
+            (Lines{"16 heads of 256,", "2 KV heads"}));
+  EXPECT_EQ(text_lines("heads heads heads", 10, false, 70), (Lines{"heads heads", "heads"}));
+  EXPECT_EQ(text_lines("unbreakable", 10, false, 5), (Lines{"unbreakable"}));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "../blueprint/samples.h"
 #include "base/error.h"
 #include "families/family.h"
+#include "readings/count/count.h"
 #include "xml.h"
 
 namespace ashlar {
@@ -18,14 +19,20 @@ std::vector<testing::Element> elements_of(const std::string& page) {
   return testing::XmlReader(page, {"meta", "br"}).read();
 }
 
+/// Nothing is fetched to show the page: there are links to papers and cards, but no resources.
 void expect_self_contained(const std::string& page) {
+  int scripts = 0;
   for (const testing::Element& e : elements_of(page)) {
-    EXPECT_TRUE(e.tag != "script" && e.tag != "link" && e.tag != "img" && e.tag != "iframe")
-        << e.tag;
+    EXPECT_TRUE(e.tag != "link" && e.tag != "img" && e.tag != "iframe") << e.tag;
     EXPECT_FALSE(e.attributes.contains("src"));
     const std::string href = e.attribute("href");
-    EXPECT_TRUE(href.empty() || href.starts_with("#")) << href;
+    EXPECT_TRUE(href.empty() || href.starts_with("#") ||
+                (e.tag == "a" && href.starts_with("https://")))
+        << href;
+    scripts += e.tag == "script" ? 1 : 0;
   }
+  EXPECT_EQ(scripts, 1);  // that sorts tables
+  EXPECT_EQ(page.find("fetch("), std::string::npos);
   EXPECT_EQ(page.find("@import"), std::string::npos);
   EXPECT_EQ(page.find("url("), std::string::npos);
 }
@@ -43,7 +50,8 @@ TEST(Report, IsOnePageWithEveryModel) {
     if (!e.attribute("id").empty()) {
       EXPECT_TRUE(ids.insert(e.attribute("id")).second);
     }
-    if (e.tag == "a") links.push_back(e.attribute("href").substr(1));
+    if (e.tag == "a" && e.attribute("href").starts_with("#"))
+      links.push_back(e.attribute("href").substr(1));
     figures += e.tag == "svg" ? 1 : 0;
   }
   for (const std::string& l : links) EXPECT_TRUE(ids.contains(l)) << l;
@@ -52,11 +60,73 @@ TEST(Report, IsOnePageWithEveryModel) {
     std::replace(id.begin(), id.end(), '.', '-');
     EXPECT_TRUE(ids.contains(id)) << id;
   }
-  EXPECT_EQ(figures, 4 * 2 + 5);  // each model wide and tall; five plots without a machine
+  // Each model wide and tall; five plots without a machine and the lineage, broad and slim.
+  EXPECT_EQ(figures, 4 * 2 + 5 * 2 + 2);
   EXPECT_NE(page.find("sliding window<span"), std::string::npos);
   EXPECT_NE(page.find("latent attention<span"), std::string::npos);
   // An idea that none of them has is not told.
   EXPECT_EQ(page.find("aligned chunks<span"), std::string::npos);
+}
+
+/// The rows of the first table of that kind: header cells, then those of each model.
+std::vector<std::vector<std::string>> rows_of(const std::string& page, const std::string& kind) {
+  const size_t begin = page.find("<table class=\"data " + kind + "\">");
+  if (begin == std::string::npos) return {};
+  const std::string table = page.substr(begin, page.find("</table>", begin) + 8 - begin);
+  std::vector<std::vector<std::string>> rows;
+  for (const testing::Element& e : elements_of(table)) {
+    if (e.tag == "tr") rows.emplace_back();
+    if (e.tag == "th" || e.tag == "td")
+      rows.back().push_back(e.attribute("data-v").empty() ? e.text : e.attribute("data-v"));
+  }
+  return rows;
+}
+
+TEST(Report, CardsOfTheModelsAreShown) {
+  const std::vector<Blueprint> models{load_blueprint("gpt-oss-20b"), load_blueprint("olmo-2-1b")};
+  const std::string page = report(models);
+  for (const char* text : {"OpenAI", "2025-08", "Apache-2.0", "mxfp4", "Allen Institute for AI",
+                           "href=\"https://arxiv.org/abs/2508.10925\"",
+                           "href=\"https://huggingface.co/openai/gpt-oss-20b\""})
+    EXPECT_NE(page.find(text), std::string::npos) << text;
+}
+
+TEST(Report, TablesSortByNumbers) {
+  const std::vector<Blueprint> models{load_blueprint("gpt-oss-20b"), load_blueprint("olmo-2-1b")};
+  const auto rows = rows_of(report(models), "numbers");
+  ASSERT_EQ(rows.size(), 3U);
+  const auto column = [&](const std::string& name) {
+    return static_cast<size_t>(std::find(rows[0].begin(), rows[0].end(), name) - rows[0].begin());
+  };
+  for (size_t i = 0; i < models.size(); ++i) {
+    const Count c = count(models[i]);
+    EXPECT_NEAR(std::stod(rows[i + 1].at(column("parameters"))),
+                static_cast<double>(c.parameters.total), 1e-6 * 2e10);
+    EXPECT_NEAR(std::stod(rows[i + 1].at(column("active without embedding"))),
+                static_cast<double>(c.parameters.active_without_embedding), 1e-6 * 2e10);
+    EXPECT_NEAR(std::stod(rows[i + 1].at(column("state at context"))),
+                static_cast<double>(c.state.bytes_at_context), 1e-6 * 2e10);
+  }
+}
+
+TEST(Report, ContextsBeyondWhatAModelWasMadeForAreMarked) {
+  const std::vector<Blueprint> models{load_blueprint("gpt2"), load_blueprint("olmo-2-1b")};
+  EXPECT_EQ(report(models, {.compare = {.context = 1024}}).find(">beyond "), std::string::npos);
+  const std::string page = report(models, {.compare = {.context = 2048}});
+  EXPECT_NE(page.find(">beyond 1,024<"), std::string::npos);
+  EXPECT_EQ(page.find(">beyond 4,096<"), std::string::npos);
+}
+
+TEST(Report, ALineageSaysWhoHadAnIdeaFirst) {
+  const std::vector<Blueprint> models{load_blueprint("qwen3-8b"), load_blueprint("gpt2-xl"),
+                                      load_blueprint("olmo-2-7b")};
+  const std::string page = report(models);
+  const size_t norm = page.find("<h4>norm before the part<");
+  ASSERT_NE(norm, std::string::npos);
+  const std::string entry = page.substr(norm, page.find("</li>", norm) - norm);
+  EXPECT_NE(entry.find("<b>gpt2-xl</b> (2019-11) had it first of 2 here"), std::string::npos)
+      << entry;
+  EXPECT_EQ(entry.find("olmo-2-7b"), std::string::npos) << entry;
 }
 
 TEST(Report, OfAComparisonSaysTheDifferencesFirst) {

@@ -182,13 +182,31 @@ Json load_claim(const std::string& id) {
   return parse_json(file->text, file->where);
 }
 
+/// The models that readings name, each once; not those of whole tables.
+std::vector<std::string> models_of(const Json& readings) {
+  std::vector<std::string> models;
+  for (const Json& reading : readings) {
+    for (const char* kind : {"count", "plan", "blueprint", "measured"}) {
+      const auto it = reading.find(kind);
+      if (it == reading.end() || !it->is_string()) continue;
+      if (std::find(models.begin(), models.end(), it->get<std::string>()) == models.end())
+        models.push_back(it->get<std::string>());
+    }
+  }
+  return models;
+}
+
 Claim settle(const std::string& id) {
   const Json json = load_claim(id);
   const std::string where = "claim " + id;
   Claim claim{.id = text_of(json, "id", where),
               .statement = text_of(json, "statement", where),
               .source = text_of(json, "source", where),
-              .found = Json::object()};
+              .verdict = {},
+              .condition = {},
+              .found = Json::object(),
+              .models = json.contains("readings") ? models_of(json["readings"])
+                                                  : std::vector<std::string>{}};
   Json scope = Json::object();
   if (json.contains("readings")) {
     for (const auto& [name, reading] : json["readings"].items())

@@ -22,6 +22,7 @@ struct Claim {
   std::string verdict;    // holds, holds-if, fails, open
   std::string condition;  // holds-if: when; fails: what is right; open: what would settle it
   Json found;             // numbers by name, in the order of the file
+  std::vector<std::string> models;  // that the readings name, each once
 };
 
 /// A speed of a released model's shape on random weights.

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "readings/compare/compare_report.h"
 #include "readings/compare/compare_words.h"
 #include "readings/predict/planned_graph.h"
 
@@ -103,10 +104,12 @@ void sizes_of(std::span<const Blueprint> blueprints, const std::vector<Anatomy>&
   const auto real = [](int64_t n) { return static_cast<double>(n); };
   row("parameters", "", [&](size_t i) { return real(counts[i].parameters.total); });
   row("active per token", "", [&](size_t i) { return real(counts[i].parameters.active); });
+  row("active without embedding", "",
+      [&](size_t i) { return real(counts[i].parameters.active_without_embedding); });
   row("embedding", "", [&](size_t i) { return real(counts[i].parameters.embedding); });
   row("layers", "", [&](size_t i) { return real(static_cast<int64_t>(anatomies[i].layers())); });
   row("d_model", "", [&](size_t i) { return real(blueprints[i].embedding.width); });
-  row("context made for", "",
+  row(kMadeFor, "",
       [&](size_t i) { return blueprints[i].context > 0 ? real(blueprints[i].context) : kUnknown; });
   row("weights", "bytes", [&](size_t i) { return real(counts[i].weights.bytes); });
   row("weights read per token", "bytes",

@@ -119,6 +119,13 @@ std::string comparison_text(const Comparison& c) {
                      std::max<size_t>(12, c.models[i].size()));
     text += "\n";
   }
+  for (size_t i = 0; i < c.models.size(); ++i) {
+    for (const SizeRow& r : c.sizes) {
+      if (r.name != kMadeFor || !(static_cast<double>(c.options.context) > r.values[i])) continue;
+      fmt::format_to(out, "\n  {} was made for {} tokens: a context of {} is beyond that.\n",
+                     c.models[i], size_text(r.values[i], r.unit), grouped(c.options.context));
+    }
+  }
   if (c.options.machine)
     fmt::format_to(out, "\n{}\n", wrapped(speeds_text(*c.options.machine), kColumns, 0));
   return text;
@@ -193,8 +200,8 @@ std::string comparison_csv(const Comparison& c) {
 
 std::vector<Plot> curve_plots(std::span<const Curves> curves, const CompareOptions& o) {
   using Unit = PlotAxis::Unit;
-  const PlotAxis context{"tokens of context", true, Unit::tokens},
-      batch{"sequences at once", true, Unit::tokens};
+  const PlotAxis context{"context (tokens)", true, Unit::tokens},
+      batch{"sequences at once (number)", true, Unit::tokens};
   std::vector<Plot> plots;
   const auto add = [&](std::string title, const PlotAxis& x, const PlotAxis& y, auto value) {
     Plot p{std::move(title), x, y, {}};
@@ -209,17 +216,17 @@ std::vector<Plot> curve_plots(std::span<const Curves> curves, const CompareOptio
     }
     plots.push_back(std::move(p));
   };
-  add("State over context", context, {"bytes of keys and values, one sequence", true, Unit::bytes},
+  add("State over context", context, {"state of one sequence (bytes)", true, Unit::bytes},
       [](const CurvePoint& p) { return p.state_bytes; });
   add("Memory over context", context,
-      {"weights (" + o.weights + "), state and activations", true, Unit::bytes},
+      {"weights in " + o.weights + ", state and activations (bytes)", true, Unit::bytes},
       [](const CurvePoint& p) { return p.memory_bytes; });
   if (!o.machine) return plots;
   add("Time per token over context", context,
-      {"decoding one sequence, " + axis_title(o), true, Unit::seconds},
+      {"one sequence decoded, " + axis_title(o) + " (seconds per token)", true, Unit::seconds},
       [](const CurvePoint& p) { return p.seconds_per_token; });
   add("Tokens per second over batch", batch,
-      {fmt::format("all sequences together, {} tokens of context, {}", grouped(o.context),
+      {fmt::format("all sequences of {} tokens, {} (tokens per second)", grouped(o.context),
                    axis_title(o)),
        true, Unit::number},
       [](const CurvePoint& p) { return p.tokens_per_second; });
@@ -228,17 +235,19 @@ std::vector<Plot> curve_plots(std::span<const Curves> curves, const CompareOptio
 
 std::string plots_svg(std::span<const Plot> plots, int columns, double width, double height,
                       std::string_view title, bool standalone) {
-  constexpr double kMargin = 22, kBetween = 30;
+  const double margin = width < 400 ? 8 : 22, between = 30;
+  const double least = height;
+  for (const Plot& p : plots) height = std::max(height, plot_height(p, least));
   Svg svg;
   const auto n = static_cast<int>(plots.size());
   for (int i = 0; i < n; ++i) {
     paint_plot(svg, plots[static_cast<size_t>(i)],
-               kMargin + (width + kBetween) * static_cast<double>(i % columns),
-               kMargin + (height + kBetween) * static_cast<double>(i / columns), width, height);
+               margin + (width + between) * static_cast<double>(i % columns),
+               margin + (height + between) * static_cast<double>(i / columns), width, height);
   }
   const double across = std::min(n, columns), down = (n + columns - 1) / columns;
-  return svg_document(2 * kMargin + across * (width + kBetween) - kBetween,
-                      2 * kMargin + down * (height + kBetween) - kBetween, title, "", svg.body(),
+  return svg_document(2 * margin + across * (width + between) - between,
+                      2 * margin + down * (height + between) - between, title, "", svg.body(),
                       standalone);
 }
 

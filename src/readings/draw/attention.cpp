@@ -113,7 +113,7 @@ double paint_attention(Canvas& c, const Anatomy& a, const Inset& inset, double x
   };
   if (any(temperature)) {
     fill_empty(temperature, "unchanged");
-    spanning("Queries by position", "attention.temperature",
+    spanning("Queries by position p", "attention.temperature",
              by_variant(a, inset, "attention.temperature", temperature));
   }
   const auto norm_line = [&](QkNorm kind) {

@@ -29,7 +29,7 @@ DrawFormat draw_format_of(std::string_view file) {
   if (extension == ".svg") return DrawFormat::svg;
   if (extension == ".mmd" || extension == ".mermaid") return DrawFormat::mermaid;
   if (extension == ".txt") return DrawFormat::text;
-  fail(ErrorKind::invalid, "{}: expected a name that ends in .svg, .mmd or .txt", file);
+  fail(ErrorKind::invalid, "{}: expected a name that ends in .svg, .png, .pdf, .mmd or .txt", file);
 }
 
 std::string figure_style() { return svg_style(); }

@@ -9,6 +9,8 @@
 namespace ashlar {
 
 std::string draw_svg(const std::vector<Anatomy>& models, bool tall, bool standalone);
+/// One of several, for a narrow page, with what the others do not say marked.
+std::string draw_svg_of(const std::vector<Anatomy>& models, size_t index);
 std::string draw_mermaid(const std::vector<Anatomy>& models);
 /// Lines as a label of Mermaid, which reads quotes and angle brackets there; entities stand for
 /// them.

@@ -33,6 +33,7 @@ class Chart {
       last = plus;
     }
     for (size_t p = 0; p < a_.panels.size(); ++p) last = panel(p, last);
+    const std::string stream = last;
     if (a_.blueprint.final_norm) {
       const std::string norm = node("final_norm", {"Final " + norm_name(*a_.blueprint.final_norm)});
       edge(last, norm);
@@ -45,10 +46,24 @@ class Chart {
     if (h.softcap > 0) words.push_back("logits capped at " + real_words(h.softcap));
     edge(last, node("head", words));
     if (h.tied) line(fmt::format("{}embedding -.- {}head", prefix_, prefix_));
+    if (!a_.blueprint.mtp.empty()) multi_token(stream);
     line("end");
   }
 
  private:
+  /// The layer that predicts the token after the next.
+  void multi_token(const std::string& stream) {
+    const Block& block = a_.blueprint.mtp[0];
+    const std::string next = node("next", {"embedding of the next token"}),
+                      join = node("mtp_project", {"norm each, join and project"}),
+                      layer = node("mtp_layer", {"one more layer", mixer_name(block.mixer),
+                                                 ffn_name(block.ffn)});
+    edge(stream, join);
+    edge(next, join);
+    edge(join, layer);
+    edge(layer, node("mtp_head", {"the same output head", "the token after the next"}));
+  }
+
   void line(const std::string& text) { out_ += "  " + text + "\n"; }
   std::string node(const std::string& id, const std::vector<std::string>& words) {
     line(prefix_ + id + "[" + mermaid_label(words) + "]");

@@ -178,6 +178,20 @@ std::string description(const Anatomy& a) {
 
 }  // namespace
 
+std::string draw_svg_of(const std::vector<Anatomy>& models, size_t index) {
+  Marks marks(models.size());
+  double head = 0;
+  for (size_t m = 0; m < models.size(); ++m) {
+    Canvas canvas(marks, m, true);
+    tall_figure(canvas, models[m], 0, 0, head);
+  }
+  Canvas canvas(marks, index, false);
+  head = 0;
+  const Extent e = tall_figure(canvas, models[index], kMargin, kMargin, head);
+  return svg_document(e.width + 2 * kMargin, e.height + 2 * kMargin, models[index].name(),
+                      description(models[index]), canvas.svg.body(), false);
+}
+
 std::string draw_svg(const std::vector<Anatomy>& models, bool tall, bool standalone) {
   // Several stand beside each other with their details below them: from four on each as narrow as
   // can be read, so that a laptop shows them.

@@ -33,6 +33,22 @@ std::string centred(const std::string& text, size_t columns) {
   return padded(std::string((columns - have) / 2, ' ') + text, columns);
 }
 
+/// Text in lines of at most so many columns, broken between words; none of no text.
+std::vector<std::string> lines_of(std::string_view text, size_t columns) {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find(' '), text.size());
+    const std::string word(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (!lines.empty() && columns_of(lines.back()) + 1 + columns_of(word) <= columns) {
+      lines.back() += " " + word;
+    } else {
+      lines.push_back(word);
+    }
+  }
+  return lines;
+}
+
 /// The column of the residual stream. Inside of the layers the stream runs on the left, parts hang
 /// to the right of it:
 ///   ⊕◄─ part ─ norm ◄─┐
@@ -47,11 +63,13 @@ class TextFigure {
     const Blueprint& bp = a_.blueprint;
     const Count::Parameters& p = a_.count.parameters;
     out_.push_back(a_.name());
-    if (const std::string card = card_words(a_); !card.empty()) out_.push_back(card);
-    std::string numbers = short_number(static_cast<double>(p.total)) + " parameters";
-    if (p.active != p.total)
-      numbers += ", " + short_number(static_cast<double>(p.active)) + " active per token";
-    out_.push_back(numbers);
+    for (std::string& line : lines_of(card_words(a_), total())) out_.push_back(std::move(line));
+    const auto number = [](int64_t n) { return short_number(static_cast<double>(n)); };
+    std::string numbers = number(p.total) + " parameters";
+    if (p.active != p.total) numbers += ", " + number(p.active) + " active per token";
+    if (p.active_without_embedding != p.active)
+      numbers += ", " + number(p.active_without_embedding) + " without embedding";
+    for (std::string& line : lines_of(numbers, total())) out_.push_back(std::move(line));
     if (bp.context > 0) out_.push_back("context " + plural(bp.context, "token"));
     out_.push_back(
         fmt::format("remembers {} numbers per token", grouped(a_.count.state.elements_per_token)));
@@ -89,9 +107,11 @@ class TextFigure {
     out_.push_back(centred("tokens", total()));
     if (!bp.mtp.empty()) {
       out_.push_back("");
-      out_.push_back(fmt::format("and {} for multi-token prediction, {} parameters",
-                                 plural(static_cast<int64_t>(bp.mtp.size()), "layer"),
-                                 short_number(static_cast<double>(p.mtp))));
+      const std::string words = fmt::format(
+          "and {} for multi-token prediction, {} parameters: it reads the stream after the last "
+          "layer and the embedding of the next token, and predicts the token after it",
+          plural(static_cast<int64_t>(bp.mtp.size()), "layer"), number(p.mtp));
+      for (std::string& line : lines_of(words, total())) out_.push_back(std::move(line));
     }
     return out_;
   }

@@ -181,8 +181,7 @@ std::string log_length_words(int64_t length) {
 }
 
 std::string temperature_words(const Temperature& t) {
-  const std::string position =
-      t.offset == 0 ? "position" : fmt::format("(position + {})", grouped(t.offset));
+  const std::string position = t.offset == 0 ? "p" : fmt::format("(p + {})", grouped(t.offset));
   return fmt::format("× (1 + {} ln(1 + floor({} / {})))", real_words(t.scale), position,
                      real_words(t.length));
 }

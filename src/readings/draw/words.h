@@ -42,7 +42,7 @@ std::string bias_words(const Mixer& mixer);         // "biases on q, k, v and o"
 std::string softcap_words(std::string_view what, double cap);
 /// "× ln position / ln 1,024 beyond position 1,024",
 std::string log_length_words(int64_t length);
-/// "× (1 + 0.1 ln(1 + floor((position + 1) / 8,192)))".
+/// "× (1 + 0.1 ln(1 + floor((p + 1) / 8,192)))", p the position.
 std::string temperature_words(const Temperature& temperature);
 /// `absolute`: positions are added to the embeddings, so that a layer without RoPE is as usual.
 std::vector<Fact> mixer_facts(const Mixer& mixer, bool absolute);

@@ -55,25 +55,25 @@ bool has_experts(const Anatomy& a) {
 }
 
 constexpr Idea kIdeas[] = {
-    {"norm after the sum", 2017,
+    {IdeaKind::norms, "norm after the sum", 2017,
      "The stream itself is normalised after each part. Gradients shrink on their way down, so that "
      "training needs a warm-up.",
      "Vaswani et al., Attention Is All You Need, section 3.1",
      [](const Anatomy& a) { return wired<PostNorm>(a); }},
-    {"mixture of experts", 2017,
+    {IdeaKind::feed_forward, "mixture of experts", 2017,
      "Many feed-forwards, of which each token passes through a few: parameters grow, the work per "
      "token does not.",
      "Shazeer et al., Outrageously Large Neural Networks, section 2", has_experts},
-    {"tied head", 2017,
+    {IdeaKind::ends, "tied head", 2017,
      "The embedding’s table is the output head’s matrix too, which saves vocabulary times width "
      "parameters.",
      "Press and Wolf, Using the Output Embedding to Improve Language Models",
      [](const Anatomy& a) { return a.blueprint.head.tied; }},
-    {"learned positions", 2018,
+    {IdeaKind::positions, "learned positions", 2018,
      "A table of one vector per position, added to the embedding. Nothing is known beyond its end.",
      "Radford et al., Improving Language Understanding, section 3.1",
      [](const Anatomy& a) { return a.blueprint.embedding.positions > 0; }},
-    {"norm before the part", 2019,
+    {IdeaKind::norms, "norm before the part", 2019,
      "What a part reads is normalised, the stream stays untouched from the embedding to the head. "
      "Deep models train without tricks.",
      "Radford et al., GPT-2, section 2.3; Xiong et al. 2020",
@@ -81,48 +81,49 @@ constexpr Idea kIdeas[] = {
        return std::any_of(a.panels.begin(), a.panels.end(),
                           [](const Panel& p) { return norm_places(p.wiring).before; });
      }},
-    {"RMSNorm", 2019, "Divides by the root mean square: no mean, no bias, as good and cheaper.",
+    {IdeaKind::norms, "RMSNorm", 2019,
+     "Divides by the root mean square: no mean, no bias, as good and cheaper.",
      "Zhang and Sennrich, Root Mean Square Layer Normalization, section 4",
      [](const Anatomy& a) {
        return std::any_of(a.panels.begin(), a.panels.end(),
                           [](const Panel& p) { return norm_of(p.wiring).kind == NormKind::rms; });
      }},
-    {"gated feed-forward", 2020,
+    {IdeaKind::feed_forward, "gated feed-forward", 2020,
      "A second projection decides how much of each number passes: SwiGLU, GeGLU.",
      "Shazeer, GLU Variants Improve Transformer, section 2", gated},
-    {"QK norm", 2020,
+    {IdeaKind::norms, "QK norm", 2020,
      "Queries and keys are normalised, so that scores cannot grow without bound during training.",
      "Henry et al., Query-Key Normalization for Transformers, section 3",
      [](const Anatomy& a) {
        return any_attention(a, [](const AttentionPart& p) { return p.qk_norm != QkNorm::none; });
      }},
-    {"sliding window", 2020,
+    {IdeaKind::attention, "sliding window", 2020,
      "A layer sees the last few tokens only: its cache stops growing. A few layers that see "
      "everything carry what is far away.",
      "Beltagy et al., Longformer, section 3.1",
      [](const Anatomy& a) {
        return any_attention(a, [](const AttentionPart& p) { return p.window > 0; });
      }},
-    {"rotated positions", 2021,
+    {IdeaKind::positions, "rotated positions", 2021,
      "Queries and keys are turned by an angle that grows with position: scores depend on distance.",
      "Su et al., RoFormer, section 3.2", rotates},
-    {"parallel block", 2021,
+    {IdeaKind::norms, "parallel block", 2021,
      "Attention and feed-forward read the same normalised stream and are added together: one norm "
      "and one wait less per layer.",
      "Wang and Komatsuzaki, GPT-J; Chowdhery et al., PaLM, section 2",
      [](const Anatomy& a) { return wired<Parallel>(a); }},
-    {"norms on both sides", 2021,
+    {IdeaKind::norms, "norms on both sides", 2021,
      "What a part reads and what it returns are normalised, the sum is not: calm even when it is "
      "deep.",
      "Ding et al., CogView, section 2; Gemma 2, section 2",
      [](const Anatomy& a) { return wired<Sandwich>(a); }},
-    {"grouped queries", 2023,
+    {IdeaKind::attention, "grouped queries", 2023,
      "Several query heads share one key and one value: the cache shrinks by that factor.",
      "Ainslie et al., GQA, section 2.2",
      [](const Anatomy& a) {
        return any_attention(a, [](const AttentionPart& p) { return p.kv_heads < p.heads; });
      }},
-    {"stretched positions", 2023,
+    {IdeaKind::positions, "stretched positions", 2023,
      "Rotations are slowed after training, so that a model reads texts longer than it was trained "
      "on.",
      "Chen et al., Position Interpolation; Peng et al., YaRN",
@@ -132,26 +133,26 @@ constexpr Idea kIdeas[] = {
          return r != nullptr && r->scaling != RotationScaling::none;
        });
      }},
-    {"layers without positions", 2023,
+    {IdeaKind::positions, "layers without positions", 2023,
      "Some layers know no positions and find what they look for by content, at any distance.",
      "Kazemnejad et al., The Impact of Positional Encoding on Length Generalization",
      [](const Anatomy& a) {
        return !a.absolute &&
               any_attention(a, [](const AttentionPart& p) { return !p.rope.has_value(); });
      }},
-    {"attention sinks", 2023,
+    {IdeaKind::attention, "attention sinks", 2023,
      "A learned logit per head takes the attention that no token deserves.",
      "Xiao et al., Efficient Streaming Language Models with Attention Sinks, section 3.3",
      [](const Anatomy& a) {
        return any_attention(a, [](const AttentionPart& p) { return p.sinks; });
      }},
-    {"shared expert", 2024,
+    {IdeaKind::feed_forward, "shared expert", 2024,
      "One expert that every token passes through holds what all of them need.",
      "Dai et al., DeepSeekMoE, section 3.2",
      [](const Anatomy& a) {
        return any_experts(a, [](const ExpertFfnPart& e) { return e.shared > 0; });
      }},
-    {"dense first layers", 2024,
+    {IdeaKind::feed_forward, "dense first layers", 2024,
      "The first layers keep a dense feed-forward: there is little to route on yet.",
      "Dai et al., DeepSeekMoE, section 5.1.2",
      [](const Anatomy& a) {
@@ -160,7 +161,7 @@ constexpr Idea kIdeas[] = {
        const auto first = std::find_if_not(b.begin(), b.end(), dense);
        return first != b.begin() && first != b.end() && std::none_of(first, b.end(), dense);
      }},
-    {"latent attention", 2024,
+    {IdeaKind::attention, "latent attention", 2024,
      "Keys and values are made from one narrow vector per token, and that is all that is kept.",
      "DeepSeek-AI, DeepSeek-V2, section 2.1",
      [](const Anatomy& a) {
@@ -168,7 +169,7 @@ constexpr Idea kIdeas[] = {
          return std::holds_alternative<LatentAttentionPart>(v.part);
        });
      }},
-    {"gated delta rule", 2024,
+    {IdeaKind::attention, "gated delta rule", 2024,
      "A matrix per head stands for all earlier tokens: each token lets it fade, corrects what it "
      "says of its key, and reads it. It does not grow with the text.",
      "Yang et al., Gated Delta Networks, section 3.1",
@@ -177,33 +178,33 @@ constexpr Idea kIdeas[] = {
          return std::holds_alternative<GatedDeltaNetPart>(v.part);
        });
      }},
-    {"capped logits", 2024, "A tanh bounds scores or logits softly.",
+    {IdeaKind::ends, "capped logits", 2024, "A tanh bounds scores or logits softly.",
      "Gemma Team, Gemma 2, section 2",
      [](const Anatomy& a) {
        return a.blueprint.head.softcap > 0 ||
               any_attention(a, [](const AttentionPart& p) { return p.softcap > 0; });
      }},
-    {"norm after the part", 2024,
+    {IdeaKind::norms, "norm after the part", 2024,
      "What a part returns is normalised before it joins the stream; what it reads is not.",
      "OLMo Team, 2 OLMo 2 Furious, section 2.1, eq. 1",
      [](const Anatomy& a) { return wired<InnerPostNorm>(a); }},
-    {"balancing bias", 2024,
+    {IdeaKind::feed_forward, "balancing bias", 2024,
      "Experts are kept equally busy by a bias on their choice instead of a second loss.",
      "DeepSeek-AI, DeepSeek-V3, section 2.1.2",
      [](const Anatomy& a) {
        return any_experts(a, [](const ExpertFfnPart& e) { return e.router.correction_bias; });
      }},
-    {"multi-token prediction", 2024,
+    {IdeaKind::ends, "multi-token prediction", 2024,
      "A further layer predicts the token after the next: more to learn from, and drafts for free.",
      "DeepSeek-AI, DeepSeek-V3, section 2.2",
      [](const Anatomy& a) { return !a.blueprint.mtp.empty(); }},
-    {"gated attention", 2025,
+    {IdeaKind::attention, "gated attention", 2025,
      "A sigmoid of the layer’s input scales what attention returns, number by number.",
      "Qiu et al., Gated Attention for Large Language Models",
      [](const Anatomy& a) {
        return any_attention(a, [](const AttentionPart& p) { return p.output_gate; });
      }},
-    {"aligned chunks", 2025,
+    {IdeaKind::attention, "aligned chunks", 2025,
      "A layer sees its own chunk of the text only: like a window, but its borders stand still.",
      "Meta, Llama 4 reference code",
      [](const Anatomy& a) {
@@ -214,5 +215,21 @@ constexpr Idea kIdeas[] = {
 }  // namespace
 
 std::span<const Idea> ideas() { return kIdeas; }
+
+const char* kind_name(IdeaKind kind) {
+  switch (kind) {
+    case IdeaKind::norms:
+      return "norms and where they stand";
+    case IdeaKind::attention:
+      return "attention and what it remembers";
+    case IdeaKind::positions:
+      return "positions";
+    case IdeaKind::feed_forward:
+      return "feed-forwards and experts";
+    case IdeaKind::ends:
+      return "head and training";
+  }
+  return "";
+}
 
 }  // namespace ashlar

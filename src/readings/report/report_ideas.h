@@ -9,7 +9,11 @@
 
 namespace ashlar {
 
+enum class IdeaKind { norms, attention, positions, feed_forward, ends };
+const char* kind_name(IdeaKind kind);  // "attention and its memory"
+
 struct Idea {
+  IdeaKind kind;
   const char* name;      // "grouped queries"
   int year;              // of the publication
   const char* sentence;  // what it is and what it is for

@@ -1,0 +1,128 @@
+// Claims as a page.
+#include <fmt/format.h>
+
+#include <iterator>
+
+#include "blueprint/card.h"
+#include "figures/page_style.h"
+#include "figures/svg.h"
+#include "readings/claims/claims_figures.h"
+
+namespace ashlar {
+namespace {
+
+constexpr const char* kStyle = R"(main{max-width:960px}
+.counts{display:flex;flex-wrap:wrap;gap:10px;margin:16px 0}
+.counts a{text-decoration:none;border-radius:12px;padding:8px 16px;color:#fff}
+.counts b{font-size:24px;display:block;line-height:1.2}
+.holds{background:#2a7d46}.holds-if{background:#8a5d00}.fails{background:#b42318}.open{background:#566170}
+article{border:1px solid var(--line);border-radius:14px;padding:14px 18px;margin:14px 0;background:var(--card);
+overflow-wrap:anywhere}
+article h3{margin:6px 0;font-size:18px}
+.verdict{display:inline-block;border-radius:7px;padding:0 9px;color:#fff;font-size:13.5px}
+article table{font-size:14px;margin:8px 0}
+article th{font-weight:400;background:none;position:static;white-space:normal;width:62%}
+article td{font-weight:600;font-variant-numeric:tabular-nums}
+summary{cursor:pointer;color:var(--accent);font-size:14px}
+)";
+
+/// What a verdict means, as a heading.
+const char* heading_of(std::string_view verdict) {
+  if (verdict == "holds") return "What holds";
+  if (verdict == "holds-if") return "What holds under a condition";
+  if (verdict == "fails") return "What fails";
+  return "What is open";
+}
+
+/// "arXiv 2412.19437" becomes a link to it.
+std::string with_links(std::string_view source) {
+  constexpr std::string_view kWord = "arXiv ";
+  std::string out;
+  for (size_t at = 0; at < source.size();) {
+    const size_t found = source.find(kWord, at);
+    if (found == std::string_view::npos) return out + xml_escaped(source.substr(at));
+    size_t end = found + kWord.size();
+    while (end < source.size() &&
+           (source[end] == '.' || (source[end] >= '0' && source[end] <= '9')))
+      ++end;
+    const std::string id(source.substr(found + kWord.size(), end - found - kWord.size()));
+    out += xml_escaped(source.substr(at, found - at));
+    out += fmt::format("<a href=\"https://arxiv.org/abs/{0}\" rel=\"noopener\">arXiv {0}</a>",
+                       xml_escaped(id));
+    at = end;
+  }
+  return out;
+}
+
+std::string cards_of(const Claim& c) {
+  std::string out;
+  for (const std::string& model : c.models) {
+    const auto card = card_of(model);
+    if (!card || (card->page.empty() && card->paper.empty())) continue;
+    out +=
+        fmt::format("{}<a href=\"{}\" rel=\"noopener\">{}</a>", out.empty() ? "" : ", ",
+                    xml_escaped(card->page.empty() ? card->paper : card->page), xml_escaped(model));
+  }
+  return out;
+}
+
+std::string row(const std::string& name, const std::string& value) {
+  return fmt::format("<tr><th>{}</th><td>{}</td></tr>\n", xml_escaped(name), xml_escaped(value));
+}
+
+std::string article(const Claim& c) {
+  std::string out;
+  const auto to = std::back_inserter(out);
+  fmt::format_to(to,
+                 "<article id=\"{0}\">\n<span class=\"verdict {1}\">{1}</span>\n<h3>{2}</h3>\n"
+                 "<p class=\"soft small\">Source: {3}</p>\n",
+                 xml_escaped(c.id), xml_escaped(c.verdict), xml_escaped(c.statement),
+                 with_links(c.source));
+  if (!c.condition.empty()) fmt::format_to(to, "<p>{}</p>\n", xml_escaped(c.condition));
+  std::string rows;
+  for (const auto& [name, value] : c.found.items()) {
+    if (!value.is_structured()) rows += row(figure_words(name), figure_value(name, value));
+  }
+  if (!rows.empty()) out += "<table><tbody>\n" + rows + "</tbody></table>\n";
+  for (const auto& [name, value] : c.found.items()) {
+    if (!value.is_structured()) continue;
+    fmt::format_to(to, "<details><summary>{} ({})</summary>\n<table><tbody>\n",
+                   xml_escaped(figure_words(name)), value.size());
+    for (const auto& [key, item] : value.items()) out += row(key, figure_value(name, item));
+    out += "</tbody></table></details>\n";
+  }
+  if (const std::string cards = cards_of(c); !cards.empty())
+    fmt::format_to(to, "<p class=\"soft small\">Computed from the blueprints of {}.</p>\n", cards);
+  return out + "</article>\n";
+}
+
+}  // namespace
+
+std::string claims_html(const std::vector<Claim>& claims) {
+  std::string html;
+  const auto to = std::back_inserter(html);
+  fmt::format_to(
+      to,
+      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+      "<title>Claims, settled by computation</title>\n<style>\n{}{}</style>\n</head>\n<body>\n"
+      "<main>\n<h1>Claims, settled by computation</h1>\n<p>{} statements of papers, model cards "
+      "and "
+      "articles about language models. Each is settled by readings of the models’ blueprints: the "
+      "numbers are computed, not quoted.</p>\n<div class=\"counts\">\n",
+      report_style(), kStyle, claims.size());
+  for (const auto& [verdict, n] : verdict_counts(claims)) {
+    if (n > 0) fmt::format_to(to, "<a class=\"{0}\" href=\"#{0}\"><b>{1}</b>{0}</a>\n", verdict, n);
+  }
+  html += "</div>\n";
+  std::string group;
+  for (const Claim* c : settled_first(claims)) {
+    if (c->verdict != group)
+      fmt::format_to(to, "<h2 id=\"{}\">{}</h2>\n", c->verdict, heading_of(c->verdict));
+    group = c->verdict;
+    html += article(*c);
+  }
+  return html + "</main>\n</body>\n</html>\n";
+}
+
+}  // namespace ashlar
