@@ -44,7 +44,7 @@ position:static}
 .matrix thead th:first-child{writing-mode:horizontal-tb;transform:none}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(520px,100%),1fr));gap:20px}
 .slim{display:none}figure.plain{margin:14px 0}
-.plots figure,.model figure{margin:0}
+.plots figure,.model figure,.side{margin:0}
 .plots figure{border:1px solid var(--line);border-radius:14px;padding:10px;background:var(--card)}
 figure svg{display:block;max-width:100%;height:auto;margin:0 auto}
 .ideas{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(400px,100%),1fr));gap:14px;

@@ -149,10 +149,11 @@ class Painter {
       names = std::max(names, text_room(s.name, kName));
     }
     svg_.text(left_, top_ + 15, plot_.title, {.size = 14, .bold = true, .anchor = Anchor::start});
-    const double room = text_room(plot_.y.label, 11);
-    svg_.text(
-        left_, top_ + 33, plot_.y.label,
-        {.size = room > width_ ? 11 * width_ / room : 11, .classes = "s", .anchor = Anchor::start});
+    const std::vector<std::string> label = text_lines(plot_.y.label, 11, false, width_);
+    for (size_t i = 0; i < label.size(); ++i)
+      svg_.text(left_, top_ + 33 + 13 * static_cast<double>(i), label[i],
+                {.size = 11, .classes = "s", .anchor = Anchor::start});
+    const double more = 13 * static_cast<double>(label.size() - 1);
     if (!(x_most > 0) || !std::isfinite(x_least)) {
       svg_.text(left_, top_ + 60, "nothing to show", {.size = 11, .anchor = Anchor::start});
       return;
@@ -163,7 +164,7 @@ class Painter {
       ticks = std::max(ticks, text_room(tick_text(t, plot_.y.unit), kTick));
     plot_left_ = left_ + ticks + 10;
     plot_right_ = left_ + width_ - (plot_.scatter ? 16 : names + kLead);
-    plot_top_ = top_ + kAbove;
+    plot_top_ = top_ + kAbove + more;
     plot_bottom_ = top_ + height_ - kBelow;
     grid(xs, ys);
     if (plot_.scatter) {
@@ -310,7 +311,9 @@ class Painter {
 
 double plot_height(const Plot& plot, double least) {
   if (plot.scatter) return least + 2.5 * static_cast<double>(plot.series.size());
-  return std::max(least, kAbove + kBelow + kLine * static_cast<double>(plot.series.size()));
+  // With room for a label in three lines.
+  const double label = plot.series.size() > 12 ? 26 : 0;
+  return std::max(least, kAbove + label + kBelow + kLine * static_cast<double>(plot.series.size()));
 }
 
 void paint_plot(Svg& svg, const Plot& plot, double x, double y, double width, double height) {

@@ -113,7 +113,9 @@ std::vector<std::string> text_lines(std::string_view text, double size, bool bol
     }
     return out;
   };
-  const auto fits = [&](std::string_view line) { return text_room(line, size, bold) <= room; };
+  const auto fits = [&](std::string_view line) {
+    return text_room(line, size, bold) <= room + 1e-6;
+  };
   if (fits(text)) return {std::string(text)};
   std::vector<std::string> parts = pieces(true);
   if (!std::all_of(parts.begin(), parts.end(), fits)) parts = pieces(false);

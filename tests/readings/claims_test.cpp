@@ -107,7 +107,7 @@ TEST_F(Claims, NumbersHaveWordsAndUnits) {
   EXPECT_EQ(figure_value("turns_over_at_tokens", 15619), "15,619 tokens");
   EXPECT_EQ(figure_value("first_block_dense", true), "yes");
   EXPECT_EQ(figure_value("machine", "h100"), "h100");
-  EXPECT_EQ(figure_value("mistral_layers", 40), "40");
+  EXPECT_EQ(figure_value("mistral_layers", 40), "40 layers");
 }
 
 TEST_F(Claims, UnknownIdsNameNearOnes) {

@@ -445,13 +445,14 @@ TEST(Draw, SideBySideMarksWhatDiffers) {
   for (Block& block : b.blocks) std::get<DenseFfn>(block.ffn).width = 24;
   const std::string svg = draw(std::vector{a, b});
   EXPECT_NO_THROW(elements_of(svg));
-  // In each: the card's width, gate, up and down, and the legend.
-  EXPECT_EQ(marks_in(svg), 2 * 4 + 1);
+  // In each: the card's width, gate, up and down, the total, and the legend.
+  EXPECT_EQ(marks_in(svg), 2 * 5 + 1);
   Blueprint c = a;
   for (Block& block : c.blocks) block.wiring = InnerPostNorm{};
   EXPECT_EQ(marks_in(draw(std::vector{a, c})), 2 * 2 + 1);  // two norms that stand elsewhere
   for (Block& block : c.blocks) block.wiring = Parallel{};
-  EXPECT_EQ(marks_in(draw(std::vector{a, c})), 2 + 1 + 1);  // one norm in place of two
+  // One norm in place of two, the totals.
+  EXPECT_EQ(marks_in(draw(std::vector{a, c})), 2 + 1 + 2 + 1);
 }
 
 TEST(Draw, NamesOfFilesChooseTheFormat) {

@@ -85,8 +85,7 @@ std::string figure_value(std::string_view name, const Json& value) {
   const auto is = [&](std::string_view part) { return name.find(part) != std::string_view::npos; };
   if (is("per_flop")) return plain(value) + " parameters per FLOP";
   if (is("per_byte")) return plain(value) + " parameters per byte";
-  if (has(name, "share") || has(name, "saving"))
-    return fmt::format("{:.3g} %", 100 * number);
+  if (has(name, "share") || has(name, "saving")) return fmt::format("{:.3g} %", 100 * number);
   if (is("tokens_per_second") || has(name, "predicted") || has(name, "measured"))
     return number == 0 ? "not measured" : fmt::format("{:.3g} tokens/s", number);
   if (has(name, "bytes")) return short_bytes(number);
@@ -102,6 +101,11 @@ std::string figure_value(std::string_view name, const Json& value) {
       name.ends_with("_active") || is("without_embedding") || is("multi_token"))
     return large(value) + " parameters";
   if (has(name, "tokens") || has(name, "context")) return large(value) + " tokens";
+  if (has(name, "width")) return plain(value) + " numbers";
+  for (const char* what : {"layers", "experts", "models", "steps"}) {
+    if (name == what || name.ends_with(std::string("_") + what)) return plain(value) + " " + what;
+  }
+  if (has(name, "routed") || has(name, "shared")) return plain(value) + " experts";
   return plain(value);
 }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <cstddef>
+#include <cstdlib>
 #include <iterator>
 
 #include "base/units.h"
@@ -211,7 +213,13 @@ std::string differences_table(const ReportModels& m) {
     for (const Statement& s : m.comparison.statements) {
       if (s.same != same) continue;
       std::vector<Cell> row{{html(s.topic)}};
-      for (const std::string& w : s.words) row.push_back({html(w), 0, same ? "" : "differs"});
+      // Where most say the same, those that do not are marked, else all are.
+      const auto says = [&](const std::string& w) {
+        return 2 * std::count(s.words.begin(), s.words.end(), w) >
+               static_cast<std::ptrdiff_t>(s.words.size());
+      };
+      for (const std::string& w : s.words)
+        row.push_back({html(w), 0, same || says(w) ? "" : "differs"});
       table.row(std::move(row));
     }
   }
