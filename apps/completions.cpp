@@ -78,14 +78,18 @@ std::string bash(const CLI::App& app) {
                     : fmt::format("    {}) COMPREPLY=($(compgen {} -- \"$cur\")); return ;;\n",
                                   patterns, made);
     }
-    options += fmt::format("    \"{}\") words=\"{}\" ;;\n", name, all_flags(command));
+    std::string own;
+    for (const Described& d : described(command))
+      if (d.flags.empty() && !d.values.empty()) own += (own.empty() ? "" : " ") + words(d.values);
+    options +=
+        fmt::format("    \"{}\") words=\"{}\" own=\"{}\" ;;\n", name, all_flags(command), own);
   };
   add("", app);
   for (const CLI::App* c : commands_of(app)) add(c->get_name(), *c);
   return fmt::format(
       R"(# Completions of ashlar for bash, made by `ashlar --completions bash`.
 _ashlar() {{
-  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} command="" words i
+  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} command="" words own i
   local models="{models}"
   local machines="{machines}"
   COMPREPLY=()
@@ -105,7 +109,7 @@ _ashlar() {{
   elif [[ -z $command ]]; then
     COMPREPLY=($(compgen -W "{commands}" -- "$cur"))
   else
-    COMPREPLY=($(compgen -f -W "$models" -- "$cur"))
+    COMPREPLY=($(compgen -f -W "$models $own" -- "$cur"))
   fi
 }}
 complete -o filenames -F _ashlar ashlar
@@ -200,6 +204,7 @@ std::string fish(const CLI::App& app) {
       std::string line = "complete -c ashlar -n " + when;
       if (d.flags.empty()) {
         if (kind == Kind::model) out += line + " -a \"$models\"\n";
+        if (kind == Kind::choice) out += line + " -a \"" + words(d.values) + "\"\n";
         continue;
       }
       for (const std::string& flag : d.flags)

@@ -25,7 +25,8 @@ struct Described {
   std::vector<std::string> values;  // the only ones it takes; empty: any
   std::string about;
 };
-/// What a command declares, without hidden options.
+/// What a command declares, without hidden options; with commands of its own, those as the values
+/// of a positional, and what they declare.
 std::vector<Described> described(const CLI::App& command);
 std::vector<const CLI::App*> commands_of(const CLI::App& app);
 

@@ -1,6 +1,7 @@
 // Manual pages of the program and its commands.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "apps/commands.h"
@@ -44,6 +45,21 @@ std::vector<Described> described(const CLI::App& command) {
     }
     all.push_back(std::move(d));
   }
+  if (command.get_parent() == nullptr) return all;
+  // Of a command with commands of its own: their names, and what any of them takes.
+  Described names{.value = "COMMAND"};
+  for (const CLI::App* c : commands_of(command)) {
+    names.values.push_back(c->get_name());
+    names.about += fmt::format("{}{}: {}", names.about.empty() ? "" : "; ", c->get_name(),
+                               c->get_description());
+    for (Described& d : described(*c)) {
+      const auto same = [&](const Described& o) {
+        return o.flags == d.flags && o.value == d.value;
+      };
+      if (std::none_of(all.begin(), all.end(), same)) all.push_back(std::move(d));
+    }
+  }
+  if (!names.values.empty()) all.insert(all.begin(), std::move(names));
   return all;
 }
 

@@ -81,6 +81,8 @@ class Installed(Case):
         self.assertEqual(complete("count", "qwen3-0.6"), ["qwen3-0.6b"])
         self.assertEqual(complete("run", "weig"), ["weights.gguf"])
         self.assertEqual(complete("--data", "x", "expl"), ["explain"])
+        self.assertEqual(complete("data", "bu"), ["build"])
+        self.assertIn("--separator", complete("data", "build", "--sep"))
 
     def test_completions_of_other_shells(self):
         zsh, fish = (ashlar("--completions", shell).stdout for shell in ("zsh", "fish"))
