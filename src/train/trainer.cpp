@@ -94,8 +94,7 @@ void check(const TrainSettings& s) {
          "optimiser.momentum: expected a number from 0 and below 1", o.momentum);
   expect(o.iterations >= 1 && o.iterations <= 100,
          "optimiser.iterations: expected 1 to 100 (Newton-Schulz)", o.iterations);
-  if (o.qk_clip > 0)
-    fail(ErrorKind::unsupported, "optimiser.qk_clip: is not there yet: leave it out");
+  expect(o.qk_clip >= 0, "optimiser.qk_clip: expected a number from 0 (0: no clipping)", o.qk_clip);
   expect(s.losses.z >= 0 && s.losses.router_z >= 0 && s.losses.balance.weight >= 0 &&
              s.losses.bias_rate >= 0,
          "losses: expected weights from 0", s.losses.z);
@@ -145,6 +144,12 @@ Trainer::Trainer(const Graph& forward, ParameterArrays& parameters, const TrainS
               ? std::make_unique<Telemetry>(forward, parameters, options.threads, options.kernels)
               : nullptr) {
   for (const Param& p : forward.params()) parameter_names_.push_back(p.name);
+  if (settings_.optimiser.qk_clip > 0) {
+    if (!options.differentiate.frozen.empty())
+      fail(ErrorKind::invalid, "optimiser.qk_clip: scales weights, which adapters leave alone");
+    qk_clip_ = std::make_unique<QkClip>(forward, parameters, settings_.optimiser.qk_clip,
+                                        options.threads, options.kernels);
+  }
 }
 
 int64_t Trainer::tokens_per_step() const {
@@ -206,9 +211,13 @@ StepRecord Trainer::step() {
   record.spikes = judged(record);
   look(record, rows);
   if (std::isfinite(record.loss) && std::isfinite(record.gradient_norm)) {
+    for (const TokenBatch& batch : batches) {
+      if (qk_clip_) qk_clip_->see(batch);
+    }
     optimiser_.update(parameters_, gradients_, clip_factor(record.gradient_norm, settings_.clip),
                       record.rate, factor, *executor_);
     correct_routers(record.values);
+    if (qk_clip_) record.values["qk_clipped"] = {static_cast<float>(qk_clip_->clip(parameters_))};
     if (telemetry_due()) telemetry_record_ = telemetry_->after();
   }
   ++done_;

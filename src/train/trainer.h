@@ -16,6 +16,7 @@
 #include "train/monitor.h"
 #include "train/optimiser.h"
 #include "train/parameters.h"
+#include "train/qk_clip.h"
 #include "train/settings.h"
 #include "train/step.h"
 #include "train/telemetry.h"
@@ -113,6 +114,7 @@ class Trainer {
   GradientHistory history_;
   std::vector<std::string> parameter_names_;
   std::unique_ptr<Telemetry> telemetry_;  // where asked for
+  std::unique_ptr<QkClip> qk_clip_;       // where asked for
   Json telemetry_record_;
   std::optional<StepExamined> examined_;
   bool examine_all_ = false;

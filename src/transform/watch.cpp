@@ -27,7 +27,8 @@ std::string attention_of(const Node& node) {
 
 class Watcher {
  public:
-  explicit Watcher(const Graph& graph) : graph_(graph), values_(graph.types().size()) {
+  Watcher(const Graph& graph, Watched what)
+      : graph_(graph), what_(what), values_(graph.types().size()) {
     for (const Param& p : graph.params())
       b_.param(p.name, p.axes, p.role,
                p.row_axes == 0 ? 0 : static_cast<int64_t>(p.axes.size()) - p.row_axes);
@@ -48,6 +49,7 @@ class Watcher {
       watch(node, in, out);
     }
     b_.set_scope({});
+    if (what_ == Watched::scores) return b_.finish(outputs_).pruned();
     const Value logits = values_[static_cast<size_t>(graph_.output())];
     outputs_.push_back(
         {"log_z", b_.add1(ScoredMean{.all = true}, {b_.add1(LogSumExp{}, {logits})})});
@@ -60,7 +62,9 @@ class Watcher {
   }
 
   void watch(const Node& node, const std::vector<Value>& in, const std::vector<Value>& out) {
-    if (node.op.as<Add>() != nullptr && kind_of(node) == "residual" && layer_of(node.scope)) {
+    const bool all = what_ == Watched::all;
+    if (all && node.op.as<Add>() != nullptr && kind_of(node) == "residual" &&
+        layer_of(node.scope)) {
       put(kWatchedResidual, place(node), b_.add1(MeanSquare{}, {out[0]}));
       put(kWatchedBranch, place(node), b_.add1(MeanSquare{}, {in[1]}));
     }
@@ -69,15 +73,16 @@ class Watcher {
       if (in.size() == 4) read.push_back(in[3]);
       const std::vector<Value> statistics = b_.add(ScoreStatistics{*attention}, read);
       put(kWatchedLargest, attention_of(node), statistics[0]);
-      put(kWatchedEntropy, attention_of(node), statistics[1]);
+      if (all) put(kWatchedEntropy, attention_of(node), statistics[1]);
     }
-    if (node.op.as<Route>() != nullptr) {
+    if (all && node.op.as<Route>() != nullptr) {
       const ExpertLoad load{.experts = in[0].type().axes[1].size};
       put(kWatchedLoad, node.scope, b_.add1(load, {out[1]}));
     }
   }
 
   const Graph& graph_;
+  const Watched what_;
   Builder b_;
   std::vector<Value> values_;
   std::vector<NamedValue> outputs_;
@@ -85,8 +90,8 @@ class Watcher {
 
 }  // namespace
 
-Graph watched(const Graph& forward) {
-  return Watcher(forward.expanded(LatentAttention::doc.name)).run();
+Graph watched(const Graph& forward, Watched what) {
+  return Watcher(forward.expanded(LatentAttention::doc.name), what).run();
 }
 
 }  // namespace ashlar

@@ -1,6 +1,7 @@
 // The forward pass with what is worth watching as its outputs.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "graph/graph.h"
@@ -18,6 +19,7 @@ inline constexpr std::string_view kWatchedResidual = "residual.", kWatchedBranch
 /// ("largest_score.layers.0.attn", [kv_heads, group]); per router the loads of experts
 /// ("load.layers.0.ffn"); and "log_z", the mean of ln sum exp of the logits. Latent attention
 /// counts in its expanded form.
-Graph watched(const Graph& forward);
+enum class Watched : uint8_t { all, scores };  // scores: the largest scores alone
+Graph watched(const Graph& forward, Watched what = Watched::all);
 
 }  // namespace ashlar

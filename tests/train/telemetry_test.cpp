@@ -207,5 +207,88 @@ TEST(Telemetry, SpikesAreExaminedBeforeTheirUpdate) {
   EXPECT_EQ(e.parameters.size(), s.graph.params().size());
 }
 
+/// The largest score of the queries that share a key head.
+std::vector<double> largest(const Json& telemetry, const char* scope, size_t group) {
+  std::vector<double> found;
+  const Json& heads = telemetry["largest_score"][scope];
+  for (size_t h = 0; h < heads.size(); ++h) {
+    if (h % group == 0) found.push_back(-1e30);
+    found.back() = std::max(found.back(), heads[h].get<double>());
+  }
+  return found;
+}
+
+// Nothing but the clip changes weights here: scores become what they were, cut at the limit.
+TEST(QkClip, ScoresAreScaledToTheLimit) {
+  Small s;
+  for (size_t i = 0; i < s.parameters.size(); ++i) {
+    if (!s.graph.params()[i].name.ends_with("attn.q")) continue;
+    const auto q = s.parameters[static_cast<ParamId>(i)];
+    for (size_t k = 0; k < q.size(); ++k)
+      q[k] *= k < q.size() / 2 ? 60.0F : 0.5F;  // half of the heads
+  }
+  s.settings.optimiser.rate = 0;
+  s.settings.telemetry = {.every = 1, .sequences = 4};
+  const auto scores = [&] {
+    Trainer trainer = s.trainer();
+    trainer.step();
+    return trainer.telemetry();
+  };
+  const Json before = scores();
+  constexpr double kMost = 2;
+  Trainer clipping = [&] {
+    s.settings.optimiser.qk_clip = kMost;
+    s.settings.batch.micro = 2;  // the largest over all micro-batches counts
+    return s.trainer();
+  }();
+  const StepRecord record = clipping.step();
+  s.settings.optimiser.qk_clip = 0;
+  const Json after = scores();
+  int64_t above = 0;
+  for (const auto& [scope, group] :
+       {std::pair{"layers.0.attn", 2}, std::pair{"layers.1.attn", 1}}) {
+    const auto old = largest(before, scope, static_cast<size_t>(group)),
+               now = largest(after, scope, static_cast<size_t>(group));
+    ASSERT_EQ(old.size(), 2);
+    // The second layer reads what the first has made of other scores: only its limit is certain.
+    for (size_t h = 0; h < old.size(); ++h) {
+      above += old[h] > kMost ? 1 : 0;
+      if (scope == std::string("layers.0.attn")) {
+        EXPECT_NEAR(now[h], std::min(old[h], kMost), 1e-4) << h;
+      }
+    }
+  }
+  EXPECT_GE(above, 2);
+  EXPECT_LT(above, 4);
+  EXPECT_EQ(record.values.at("qk_clipped").at(0), static_cast<float>(above));
+}
+
+TEST(QkClip, LatentAttentionScalesToo) {
+  Small s;
+  Blueprint bp = small();
+  bp.blocks = {bp.blocks[1]};
+  s.graph = graph_of(bp);
+  s.parameters = ParameterArrays(s.graph.params());
+  std::mt19937 chance(9);
+  std::normal_distribution<float> normal(0, 0.3F);
+  for (size_t i = 0; i < s.parameters.size(); ++i) {
+    const bool gain = s.graph.params()[i].role == Role::norm;
+    for (float& v : s.parameters[static_cast<ParamId>(i)]) v = gain ? 1 : normal(chance);
+  }
+  s.settings.optimiser.rate = 0;
+  s.settings.telemetry = {.every = 1, .sequences = 4};
+  const auto scores = [&](double most) {
+    s.settings.optimiser.qk_clip = most;
+    Trainer trainer = s.trainer();
+    trainer.step();
+    return largest(trainer.telemetry(), "layers.0.attn", 1);
+  };
+  const std::vector<double> old = scores(0);
+  const double most = 0.5 * *std::min_element(old.begin(), old.end());
+  ASSERT_GT(most, 0);
+  scores(most);
+  for (const double now : scores(0)) EXPECT_NEAR(now, most, 1e-4 * most);
+}
+
 }  // namespace
 }  // namespace ashlar::testing
