@@ -6,9 +6,12 @@
 
 #include "apps/commands.h"
 #include "base/error.h"
+#include "lab/campaign.h"
+#include "lab/results.h"
 #include "measure/bench.h"
 #include "measure/probe.h"
 #include "readings/claims/claims.h"
+#include "readings/claims/claims_experiment.h"
 
 namespace ashlar::app {
 namespace {
@@ -16,7 +19,7 @@ namespace {
 struct ClaimsCommand {
   std::vector<std::string> ids;
   std::string output;
-  bool json = false, list = false, measure = false;
+  bool json = false, list = false, measure = false, rerun = false;
 };
 
 /// Runs the speeds that the claims ask for on made-up weights, and keeps them.
@@ -48,12 +51,37 @@ void measure(const std::vector<std::string>& ids) {
   std::fprintf(stderr, "speeds written to %s\n", file.c_str());
 }
 
+/// Runs the experiments of these claims from the beginning, and keeps what they find beside their
+/// files.
+void rerun(const std::vector<std::string>& ids) {
+  if (ids.empty())
+    fail(ErrorKind::invalid, "--rerun: expected the ids of claims whose experiments run again");
+  std::vector<lab::Experiment> experiments;
+  for (const std::string& id : ids) {
+    const std::vector<std::string> names = claim_experiments(id);
+    if (names.empty())
+      fail(ErrorKind::invalid, "claim {}: is settled by computing alone: nothing to run", id);
+    for (const std::string& name : names) experiments.push_back(lab::find_experiment(name));
+  }
+  const std::filesystem::path folder = own_results_folder() / "store";
+  lab::Store store(folder);
+  std::fprintf(stderr, "runs are kept in %s\n", folder.c_str());
+  const lab::CampaignEnd end = lab::run_campaign(
+      experiments, store,
+      {.say = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }});
+  if (end.failed > 0)
+    fail(ErrorKind::invalid, "{} runs failed, the first: {}", end.failed, end.failures[0]);
+  for (const lab::Experiment& e : experiments)
+    lab::write_results(lab::results_of(e, store), own_results_folder());
+}
+
 void run(const ClaimsCommand& o) {
   if (o.list) {
     for (const std::string& id : claim_ids()) std::printf("%s\n", id.c_str());
     return;
   }
   if (o.measure) measure(o.ids);
+  if (o.rerun) rerun(o.ids);
   const std::vector<Claim> claims = settle_claims(o.ids);
   if (!o.output.empty()) write_file(o.output, claims_html(claims));
   if (o.json)
@@ -72,11 +100,14 @@ void add_claims(CLI::App& app) {
   command->add_flag("--list", o->list, "list the ids");
   command->add_flag("--measure", o->measure,
                     "take measured speeds anew on this machine (some minutes)");
+  command->add_flag("--rerun", o->rerun,
+                    "run the experiments of these claims anew (minutes to hours; docs/lab.md)");
   command->add_option("-o,--output", o->output, "write a page")->type_name("F.html");
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   command->footer(
-      "Verdicts: holds; holds-if (with the condition); fails (with the right figure); open (with "
-      "the experiment that\nwould settle it). Each claim is a file claims/<id>.json: "
+      "Verdicts: holds; holds-if (with the condition); fails (with the right figure); undecided "
+      "(trained, and too\nlittle to tell); open (with the experiment that would settle it). Each "
+      "claim is a file claims/<id>.json: "
       "docs/claims.md.");
   command->callback([o] { run(*o); });
 }

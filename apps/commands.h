@@ -90,6 +90,7 @@ void add_compare(CLI::App& app);
 void add_report(CLI::App& app);
 void add_gradients(CLI::App& app);
 void add_train(CLI::App& app);
+void add_experiment(CLI::App& app);
 void add_fetch(CLI::App& app);
 
 }  // namespace ashlar::app

@@ -98,6 +98,7 @@ int main(int argc, char** argv) {
   add_tokenizer(app);
   add_evaluate(app);
   add_runs(app);
+  add_experiment(app);
   add_fetch(app);
   add_descriptions(app);
   set_program(app);

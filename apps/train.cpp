@@ -194,7 +194,8 @@ void run_train(const TrainOptions& o) {
     throw Exit{128 + CatchSignals::caught()};
   }
   run->finish();
-  if (!o.quiet && !o.json)
+  std::error_code code;
+  if (!o.quiet && !o.json && std::filesystem::exists(run->folder() + "/model", code))
     std::fprintf(stderr, "the model is in %s/model\n", run->folder().c_str());
 }
 

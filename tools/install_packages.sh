@@ -4,11 +4,8 @@
 set -eu
 packages="g++ cmake ninja-build pkg-config git python3 python3-pip ca-certificates binutils
   libfmt-dev nlohmann-json3-dev libcli11-dev libgtest-dev libpcre2-dev libutf8proc-dev libedit-dev
-<<<<<<< HEAD
-  libcurl4-openssl-dev zlib1g-dev libzstd-dev npm"
-=======
-  libcurl4-openssl-dev npm python3-dev pybind11-dev python3-numpy python3-pytest dpkg-dev file"
->>>>>>> a7f36eb (Installation, Debian packages, and a Python package)
+  libcurl4-openssl-dev zlib1g-dev libzstd-dev libsqlite3-dev npm python3-dev pybind11-dev python3-numpy
+  python3-pytest dpkg-dev file"
 [ "${1:-}" = --checks ] && packages="$packages clang clang-format clang-tidy libclang-rt-14-dev"
 have() { dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
 missing=""

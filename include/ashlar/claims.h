@@ -15,8 +15,9 @@ namespace ASHLAR_V1 {
 struct Claim {
   std::string id, statement;
   std::string source;     // where it is said
-  std::string verdict;    // holds, holds-if, fails, open
-  std::string condition;  // holds-if: when; fails: what is right; open: what would settle it
+  std::string verdict;    // holds, holds-if, fails, undecided, open
+  std::string condition;  // holds-if: when; fails: what is right; undecided: what was found;
+                          // open: what would settle it
   std::vector<std::pair<std::string, std::string>> found;  // name and value, as JSON text
 };
 

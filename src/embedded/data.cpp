@@ -49,7 +49,7 @@ std::vector<std::string> data_names(std::string_view kind) {
     }
   } else {
     for (const embedded::File& file : embedded::files()) {
-      if (file.path.starts_with(kind) && file.path.substr(kind.size()).starts_with('/'))
+      if (file.path.starts_with(kind) && file.path.rfind('/') == kind.size())
         names.push_back(fs::path(file.path).stem().string());
     }
   }

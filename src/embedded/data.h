@@ -1,5 +1,5 @@
-// The data that comes with Ashlar: JSON files of the kinds blueprints, machines, claims and cards,
-// compiled into the program, or from a folder instead.
+// The data that comes with Ashlar: JSON files of the kinds blueprints, machines, claims, cards,
+// experiments and experiments/results, compiled into the program, or from a folder instead.
 //
 // A kind is read from its own folder where the environment names one ($ASHLAR_BLUEPRINTS,
 // $ASHLAR_MACHINES, $ASHLAR_CLAIMS), else from the folder of that name in the data folder (given to

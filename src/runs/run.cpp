@@ -107,17 +107,18 @@ class ModelRun : public TrainingRun {
 
   void finish() override {
     checkpoint();
+    if (!start_.lora.empty()) {
+      write_adapter(folder_ / "adapter", start_.blueprint, start_.graph.params(), start_.lora,
+                    parameters_, start_.file.lora.rank, start_.file.lora.alpha,
+                    start_.file.init_from);
+    }
+    if (!start_.file.write_model) return;
     Model model;
     static_cast<TextModel&>(model) = text_of(start_.text_source);
     model.blueprint = start_.blueprint;
     model.graph = start_.lora.empty() ? start_.graph : graph_of(start_.blueprint);
     model.weights = untouched_;
     model.weights.merge(merged(start_.graph.params(), start_.lora, parameters_));
-    if (!start_.lora.empty()) {
-      write_adapter(folder_ / "adapter", start_.blueprint, start_.graph.params(), start_.lora,
-                    parameters_, start_.file.lora.rank, start_.file.lora.alpha,
-                    start_.file.init_from);
-    }
     convert_model(model, folder_ / "model", {.to = "safetensors", .weights = "f32"});
     despite_full_disk("report.html", [&] { report(); });
   }

@@ -25,6 +25,7 @@ void visit(V& v, P& p) {
   v("evaluate", p.evaluate);
   v("telemetry", p.train.telemetry);
   v("tokenizer", p.tokenizer);
+  v("write_model", p.write_model);
   v("out", p.out);
 }
 

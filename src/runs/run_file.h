@@ -95,6 +95,9 @@ struct RunFile {
   LoraSettings lora;
   CheckpointSettings checkpoint;
   EvaluateSettings evaluate;
+  /// Whether out/model is written at the end. Without it the last checkpoint is what remains, and
+  /// any blueprint can be trained, also one that no family's files can say.
+  bool write_model = true;
   std::string out;
 };
 

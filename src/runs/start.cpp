@@ -200,7 +200,7 @@ RunStart read_start(const TrainingRequest& request) {
   check_fit(start.graph, file.train, *start.data);
   if (start.validation) check_fit(start.graph, file.train, *start.validation);
   check_memory(start);
-  family_for(start.blueprint);  // which will write it
+  if (file.write_model) family_for(start.blueprint);  // which will write it
   return start;
 }
 

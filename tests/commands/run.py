@@ -13,6 +13,7 @@ import struct
 import unittest
 
 from data import Data  # noqa: F401
+from experiments import Experiments  # noqa: F401
 from files import Files  # noqa: F401
 from hostile import Hostile  # noqa: F401
 from hub import Fetching  # noqa: F401
@@ -23,7 +24,7 @@ from training import Training  # noqa: F401
 from writing import ClosedPipes, FullDisks, Interrupts, Kills  # noqa: F401
 
 COMMANDS = """show run chat tokenize detokenize render logits perplexity convert verify count plan probe bench draw explain
-compare report claims gradients train data tokenizer evaluate runs""".split()
+compare report claims gradients train data tokenizer evaluate runs experiment""".split()
 
 
 class Help(Case):

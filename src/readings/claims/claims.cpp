@@ -8,6 +8,7 @@
 #include "base/edit_distance.h"
 #include "base/error.h"
 #include "embedded/data.h"
+#include "readings/claims/claims_experiment.h"
 #include "readings/claims/claims_expression.h"
 #include "readings/count/count.h"
 #include "readings/predict/predict.h"
@@ -160,8 +161,9 @@ Json read_one(const Json& r, const std::string& where) {
     return expanded_blueprint(blueprint_of(text_of(r, "blueprint", where), r, where));
   if (r.contains("measured")) return measured_reading(text_of(r, "measured", where), r, where);
   if (r.contains("models")) return table_reading(r, where);
-  fail(ErrorKind::format, "{}: expected a count, plan, blueprint, measured or models reading",
-       where);
+  if (r.contains("experiment")) return experiment_reading(text_of(r, "experiment", where));
+  fail(ErrorKind::format,
+       "{}: expected a count, plan, blueprint, measured, models or experiment reading", where);
 }
 
 Json rounded(const Json& value) {
@@ -229,7 +231,7 @@ Claim settle(const std::string& id) {
     claim.condition = fill_template(word(v, "condition", "", where), scope, where + ": condition");
     break;
   }
-  const auto known = {"holds", "holds-if", "fails", "open"};
+  const auto known = {"holds", "holds-if", "fails", "undecided", "open"};
   if (std::find(known.begin(), known.end(), claim.verdict) == known.end())
     fail(ErrorKind::format, "{}: no verdict applies, or an unknown one: \"{}\"", where,
          claim.verdict);
@@ -270,6 +272,16 @@ std::vector<Measurement> wanted_measurements(const std::vector<std::string>& ids
     }
   }
   return wanted;
+}
+
+std::vector<std::string> claim_experiments(const std::string& id) {
+  const Json json = load_claim(id);
+  std::vector<std::string> ids;
+  if (!json.contains("readings")) return ids;
+  for (const auto& [name, r] : json["readings"].items()) {
+    if (r.contains("experiment")) ids.push_back(text_of(r, "experiment", id));
+  }
+  return ids;
 }
 
 fs::path measurements_file() { return cache_file(); }

@@ -19,8 +19,9 @@ namespace ashlar {
 struct Claim {
   std::string id, statement;
   std::string source;     // where it is said
-  std::string verdict;    // holds, holds-if, fails, open
-  std::string condition;  // holds-if: when; fails: what is right; open: what would settle it
+  std::string verdict;    // holds, holds-if, fails, undecided, open
+  std::string condition;  // holds-if: when; fails: what is right; undecided: what was found; open:
+                          // what would settle it
   Json found;             // numbers by name, in the order of the file
   std::vector<std::string> models;  // that the readings name, each once
 };
@@ -38,6 +39,10 @@ std::vector<std::string> claim_ids();
 /// The claims of these ids, all for none. Throws Error(invalid) for an unknown id, Error(format)
 /// for a file that is wrong.
 std::vector<Claim> settle_claims(const std::vector<std::string>& ids = {});
+
+/// Experiments (docs/lab.md) whose stored results a claim reads. Throws Error(invalid) for an
+/// unknown id.
+std::vector<std::string> claim_experiments(const std::string& id);
 
 /// What the claims' readings of kind "measured" want: models and weights, without speeds.
 std::vector<Measurement> wanted_measurements(const std::vector<std::string>& ids = {});

@@ -13,7 +13,8 @@
 namespace ashlar {
 namespace {
 
-constexpr std::array<const char*, 4> kVerdicts = {"holds", "holds-if", "fails", "open"};
+constexpr std::array<const char*, 5> kVerdicts = {"holds", "holds-if", "fails", "undecided",
+                                                  "open"};
 
 std::vector<std::string> words_of(std::string_view name) {
   std::vector<std::string> words(1);

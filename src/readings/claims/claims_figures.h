@@ -17,7 +17,8 @@ std::string figure_words(std::string_view name);
 /// Text is shown as it is, anything nested as JSON.
 std::string figure_value(std::string_view name, const Json& value);
 
-/// How many claims have each verdict, in the order holds, holds-if, fails, open; none left out.
+/// How many claims have each verdict, in the order holds, holds-if, fails, undecided, open; none
+/// left out.
 std::vector<std::pair<std::string, int>> verdict_counts(const std::vector<Claim>& claims);
 
 /// The claims in the order of their verdicts: what is settled comes first.

@@ -15,7 +15,8 @@ constexpr const char* kStyle = R"(main{max-width:960px}
 .counts{display:flex;flex-wrap:wrap;gap:10px;margin:16px 0}
 .counts a{text-decoration:none;border-radius:12px;padding:8px 16px;color:#fff}
 .counts b{font-size:24px;display:block;line-height:1.2}
-.holds{background:#2a7d46}.holds-if{background:#8a5d00}.fails{background:#b42318}.open{background:#566170}
+.holds{background:#2a7d46}.holds-if{background:#8a5d00}.fails{background:#b42318}.undecided{background:#44608a}
+.open{background:#566170}
 article{border:1px solid var(--line);border-radius:14px;padding:14px 18px;margin:14px 0;background:var(--card);
 overflow-wrap:anywhere}
 article h3{margin:6px 0;font-size:18px}
@@ -31,6 +32,7 @@ const char* heading_of(std::string_view verdict) {
   if (verdict == "holds") return "What holds";
   if (verdict == "holds-if") return "What holds under a condition";
   if (verdict == "fails") return "What fails";
+  if (verdict == "undecided") return "What was tried and not decided";
   return "What is open";
 }
 

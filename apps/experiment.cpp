@@ -1,0 +1,206 @@
+// ashlar experiment: architectures compared by training them under equal budgets (docs/lab.md).
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "apps/commands.h"
+#include "apps/interrupt.h"
+#include "base/cpus.h"
+#include "base/error.h"
+#include "lab/campaign.h"
+#include "lab/report.h"
+#include "lab/results.h"
+#include "lab/text.h"
+#include "verify/temporary_folder.h"
+
+namespace ashlar::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ExperimentCommand {
+  std::vector<std::string> files;
+  std::string store, output, results;
+  int jobs = 0;
+  bool json = false, quiet = false;
+};
+
+int jobs_of(const ExperimentCommand& o) { return o.jobs > 0 ? o.jobs : default_threads(); }
+
+std::vector<lab::Experiment> experiments_of(const std::vector<std::string>& names) {
+  std::vector<lab::Experiment> all;
+  for (const std::string& name : names) all.push_back(lab::find_experiment(name));
+  return all;
+}
+
+void check(const ExperimentCommand& o) {
+  for (const lab::Experiment& e : experiments_of(o.files)) {
+    // The rows are made to see that they can be; nothing of them is kept.
+    const TemporaryFolder folder;
+    const lab::Store empty(folder.path());
+    const lab::Store* store = &empty;
+    std::optional<lab::Store> kept;
+    if (!o.store.empty()) store = &kept.emplace(o.store);
+    const lab::Prepared prepared = lab::prepare(e, empty);
+    double speed = 0;
+    if (kept) {
+      std::vector<lab::Prepared> all;
+      for (const lab::Experiment& known : store->experiments())
+        all.push_back(lab::prepare(known, *store));
+      speed = lab::speed_of(*store, all);
+    } else {
+      speed = lab::speed_of(empty, {});
+    }
+    print_text(lab::check_text(prepared, lab::plan(prepared, empty), speed, jobs_of(o)));
+  }
+}
+
+/// Ctrl-C and SIGTERM end the campaign, with checkpoints.
+class CatchEnd {
+ public:
+  CatchEnd() {
+    struct sigaction action {};
+    action.sa_handler = [](int signal) { caught_ = signal; };
+    sigaction(SIGINT, &action, &old_int_);
+    sigaction(SIGTERM, &action, &old_term_);
+  }
+  ~CatchEnd() {
+    sigaction(SIGINT, &old_int_, nullptr);
+    sigaction(SIGTERM, &old_term_, nullptr);
+  }
+  CatchEnd(const CatchEnd&) = delete;
+  CatchEnd& operator=(const CatchEnd&) = delete;
+  static int caught() { return caught_; }
+
+ private:
+  static inline volatile std::sig_atomic_t caught_ = 0;
+  struct sigaction old_int_ {
+  }, old_term_{};
+};
+
+void write_report(const ExperimentCommand& o, const std::vector<Json>& results) {
+  if (!o.results.empty()) {
+    for (const Json& r : results) lab::write_results(r, o.results);
+  }
+  if (!o.output.empty()) write_file(o.output, lab::report_html(results));
+  if (o.json)
+    std::printf("%s\n", Json(results).dump(1, ' ', false, Json::error_handler_t::replace).c_str());
+  else if (o.output.empty())
+    print_text(lab::report_text(results));
+}
+
+void run(const ExperimentCommand& o) {
+  const fs::path folder = o.store.empty() ? fs::path("experiments.store") : fs::path(o.store);
+  lab::Store store(folder);
+  const std::vector<lab::Experiment> all = experiments_of(o.files);
+  const CatchEnd signals;
+  const lab::CampaignEnd end =
+      lab::run_campaign(all, store,
+                        {.jobs = o.jobs,
+                         .say =
+                             [&](const std::string& line) {
+                               if (!o.quiet) std::fprintf(stderr, "%s\n", line.c_str());
+                             },
+                         .stop = [] { return CatchEnd::caught() != 0; }});
+  if (end.stopped) {
+    std::fprintf(stderr, "interrupted; the same command goes on from the last checkpoints\n");
+    throw Exit{128 + CatchEnd::caught()};
+  }
+  std::vector<Json> results;
+  for (const lab::Experiment& e : all) results.push_back(lab::results_of(e, store));
+  write_report(o, results);
+  if (end.failed > 0) {
+    throw Error(ErrorKind::invalid,
+                fmt::format("{} runs failed, the first: {}", end.failed, end.failures[0]));
+  }
+}
+
+void status(const ExperimentCommand& o) {
+  if (!fs::exists(fs::path(o.store) / "lab.db"))
+    fail(ErrorKind::io, "{}: is no store of experiments: it has no lab.db", o.store);
+  const lab::Progress progress = lab::progress_of(lab::Store(o.store), jobs_of(o));
+  if (o.json)
+    std::printf("%s\n", lab::progress_json(progress).dump(1).c_str());
+  else
+    print_text(lab::progress_text(progress, jobs_of(o)));
+}
+
+/// A store's experiments, or files of results.
+void report(const ExperimentCommand& o) {
+  std::vector<Json> results;
+  for (const std::string& name : o.files) {
+    if (!fs::is_directory(name)) {
+      results.push_back(read_json(name));
+      if (!results.back().contains("criteria"))
+        fail(ErrorKind::format, "{}: holds no results: it was not written by --results", name);
+      continue;
+    }
+    if (!fs::exists(fs::path(name) / "lab.db"))
+      fail(ErrorKind::io, "{}: is no store of experiments: it has no lab.db", name);
+    const lab::Store store(name);
+    for (const lab::Experiment& e : store.experiments())
+      results.push_back(lab::results_of(e, store));
+  }
+  write_report(o, results);
+}
+
+}  // namespace
+
+void add_experiment(CLI::App& app) {
+  auto o = std::make_shared<ExperimentCommand>();
+  CLI::App* command = app.add_subcommand("experiment",
+                                         "compare architectures by training them: equal budgets, "
+                                         "own learning rates, seeds, a verdict");
+  command->require_subcommand(1);
+  const auto files = [&](CLI::App* c) {
+    c->add_option("file", o->files, "files of experiments, or their ids")
+        ->type_name("FILE.json")
+        ->required();
+  };
+  const auto jobs = [&](CLI::App* c) {
+    c->add_option("--jobs", o->jobs, "processes at once (default: one per core)")
+        ->type_name("N")
+        ->check(CLI::Range(0, 1024));
+  };
+  const auto pages = [&](CLI::App* c, const char* option) {
+    c->add_option(option, o->output, "write a page")->type_name("F.html");
+    c->add_option("--results", o->results, "write what was found as FOLDER/<id>.json")
+        ->type_name("FOLDER");
+    c->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
+  };
+  CLI::App* c = command->add_subcommand("check", "arms expanded, what they cost; nothing runs");
+  files(c);
+  jobs(c);
+  c->add_option("--store", o->store, "take the speed from runs of this store")->type_name("STORE");
+  c->callback([o] { check(*o); });
+
+  c = command->add_subcommand("run", "run what is not finished yet; may be killed at any time");
+  files(c);
+  jobs(c);
+  c->add_option("-o,--store", o->store, "folder of runs and results (default: experiments.store)")
+      ->type_name("STORE");
+  c->add_flag("--quiet", o->quiet, "no line for each run");
+  pages(c, "--page");
+  c->callback([o] { run(*o); });
+
+  c = command->add_subcommand("status", "what ran, what is left, time left");
+  c->add_option("store", o->store, "folder of `run`")->type_name("STORE")->required();
+  jobs(c);
+  c->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
+  c->callback([o] { status(*o); });
+
+  c = command->add_subcommand("report", "verdicts, tables, curves");
+  c->add_option("store", o->files, "folder of `run`, or files of results")
+      ->type_name("STORE|FILE...")
+      ->required();
+  pages(c, "-o,--output");
+  c->callback([o] { report(*o); });
+
+  c = command->add_subcommand("score", "read the held-out set with a run of a store (used by run)");
+  c->add_option("folder", o->store, "folder of the run")->type_name("FOLDER")->required();
+  c->group("");
+  c->callback([o] { lab::score_run(o->store); });
+}
+
+}  // namespace ashlar::app

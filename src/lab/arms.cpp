@@ -1,0 +1,185 @@
+// Blueprints by changes, and a search for the whole number that makes two of them equal.
+#include "lab/arms.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+#include "readings/count/count.h"
+#include "runs/blueprint_change.h"
+#include "runs/run_file.h"
+
+namespace ashlar::lab {
+namespace {
+
+constexpr int64_t kMostKnob = int64_t{1} << 20;
+
+Count counted(const Blueprint& bp, int64_t length, int64_t sequences, bool training) {
+  return count(bp, {.tokens = length,
+                    .context = length,
+                    .sequences = sequences,
+                    .training = training,
+                    .threads = 1});
+}
+
+/// What is held equal, of a blueprint.
+double held(const Blueprint& bp, Held what, int64_t length) {
+  const Count c = counted(bp, length, 1, what == Held::flops_per_token);
+  switch (what) {
+    case Held::total:
+      return static_cast<double>(c.parameters.total);
+    case Held::active:
+      return static_cast<double>(c.parameters.active);
+    case Held::body: {
+      int64_t sum = 0;
+      for (const int64_t n : c.parameters.by_layer) sum += n;
+      return static_cast<double>(sum);
+    }
+    case Held::flops_per_token:
+      return c.training.flops_per_token;
+    default:
+      return static_cast<double>(c.state.bytes_at_context);
+  }
+}
+
+/// The value of the knob that comes nearest: what is held rises with it.
+std::pair<int64_t, double> solved(const std::function<std::optional<double>(int64_t)>& at,
+                                  double wanted) {
+  const auto off = [&](int64_t k) -> std::optional<double> {
+    const std::optional<double> value = at(k);
+    return value ? std::optional(*value / wanted - 1) : std::nullopt;
+  };
+  int64_t low = 1, high = 1;
+  while (high < kMostKnob) {
+    const std::optional<double> here = off(high);
+    if (here && *here >= 0) break;
+    if (here) low = high;
+    high *= 2;
+  }
+  while (high - low > 1) {
+    const int64_t middle = low + (high - low) / 2;
+    const std::optional<double> here = off(middle);
+    // Values that make no sense (heads that do not divide) count as too small.
+    (here && *here >= 0 ? high : low) = middle;
+  }
+  std::pair<int64_t, double> best{0, std::numeric_limits<double>::infinity()};
+  constexpr int64_t kAround = 8;
+  for (int64_t k = std::max<int64_t>(1, low - kAround); k <= high + kAround; ++k) {
+    const std::optional<double> here = off(k);
+    if (here && std::abs(*here) < std::abs(best.second)) best = {k, *here};
+  }
+  return best;
+}
+
+Json merged(Json settings, const Json& more) {
+  settings.merge_patch(more);
+  return settings;
+}
+
+Blueprint bare(Blueprint bp) {
+  bp.name.clear();
+  bp.family.clear();
+  return bp;
+}
+
+}  // namespace
+
+ArmCost cost_of(const Blueprint& bp, int64_t length, int64_t sequences) {
+  const Count c = counted(bp, length, sequences, true);
+  ArmCost cost{.total = c.parameters.total,
+               .active = c.parameters.active,
+               .flops_per_token = c.training.flops_per_token};
+  for (const int64_t n : c.parameters.by_layer) cost.body += n;
+  cost.state_bytes = static_cast<double>(c.state.bytes_at_context) /
+                     static_cast<double>(std::max<int64_t>(sequences, 1));
+  cost.memory_bytes = c.training.weight_bytes + c.training.gradient_bytes +
+                      c.training.optimizer_bytes + c.training.activation_bytes;
+  return cost;
+}
+
+std::optional<std::vector<ExpandedArm>> expand(const Experiment& e, const Data& data,
+                                               const SpeedOf& speed) {
+  const Blueprint base = blueprint_of(e.base);
+  std::vector<ExpandedArm> arms;
+  const auto blueprint_at = [&](const Arm& arm, const std::string& knob, int64_t value) {
+    Json change = arm.change;
+    if (!knob.empty()) change[knob] = value;
+    return bare(changed(base, change));
+  };
+  int64_t length = data.length;
+  if (length == 0) length = e.run.contains("batch") ? e.run["batch"].value("length", 128) : 128;
+  const auto of = [&](const std::string& name) -> const ExpandedArm* {
+    for (const ExpandedArm& x : arms) {
+      if (x.arm.name == name) return &x;
+    }
+    return nullptr;
+  };
+  for (const Arm& arm : e.arms) {
+    ExpandedArm x{.arm = arm, .run = merged(e.run, arm.run)};
+    const Equal& equal = arm.equal ? *arm.equal : e.equal;
+    try {
+      if (equal.what != Held::nothing && equal.knob != "tokens" && arm.name != equal.to) {
+        const ExpandedArm* to = of(equal.to);
+        const double wanted =
+            held(to != nullptr ? to->blueprint : blueprint_at(e.arm(equal.to), "", 0), equal.what,
+                 length);
+        x.knob = arm.knob.empty() ? equal.knob : arm.knob;
+        std::tie(x.value, x.off) = solved(
+            [&](int64_t k) -> std::optional<double> {
+              try {
+                return held(blueprint_at(arm, x.knob, k), equal.what, length);
+              } catch (const Error& error) {
+                if (error.kind() != ErrorKind::invalid) throw;
+                return std::nullopt;
+              }
+            },
+            wanted);
+        if (x.value == 0) blueprint_at(arm, x.knob, 1);  // says what is wrong with the path
+        if (!(std::abs(x.off) <= equal.within)) {
+          fail(ErrorKind::invalid,
+               "no value of {} makes {} equal to that of {}: the nearest, {}, is {:.2f} % off",
+               x.knob, to_string(equal.what), equal.to, x.value, 100 * x.off);
+        }
+      }
+      x.blueprint = blueprint_at(arm, x.knob, x.value);
+    } catch (const Error& error) {
+      throw Error(error.kind(), fmt::format("arms.{}: {}", arm.name, error.what()));
+    }
+    x.model = parse_json(to_json(x.blueprint), arm.name);
+    const RunFile settings = run_file_from_json(x.run);
+    x.sequences = settings.train.batch.sequences;
+    x.cost = cost_of(x.blueprint, length, x.sequences);
+    arms.push_back(std::move(x));
+  }
+  // Tokens: the same for all, or what makes operations or seconds the same.
+  const auto price = [&](const ExpandedArm& x) -> std::optional<double> {
+    if (e.equal.what == Held::flops) return x.cost.flops_per_token;
+    return e.equal.what == Held::seconds ? speed(x.arm) : std::optional(1.0);
+  };
+  const std::optional<double> usual = price(*of(e.equal.to));
+  for (ExpandedArm& x : arms) {
+    const std::optional<double> here = price(x);
+    if (!usual || !here) return std::nullopt;
+    const double factor = *usual / *here, per_step = static_cast<double>(length * x.sequences);
+    x.steps = std::max<int64_t>(1, std::llround(factor * static_cast<double>(e.tokens) / per_step));
+    x.tokens = x.steps * length * x.sequences;
+    if (e.equal.what == Held::flops || e.equal.what == Held::seconds) {
+      x.knob = "tokens";
+      x.value = x.tokens;
+      const auto exact = static_cast<double>(
+          std::max<int64_t>(1, std::llround(static_cast<double>(e.tokens) / per_step)));
+      x.off = static_cast<double>(x.steps) * *here / (exact * *usual) - 1;
+      if (std::abs(x.off) > e.equal.within && x.arm.name != e.equal.to) {
+        fail(ErrorKind::invalid,
+             "arms.{}: {} steps are {:.2f} % off from equal {}: longer runs come nearer",
+             x.arm.name, x.steps, 100 * x.off, to_string(e.equal.what));
+      }
+    }
+    if (x.arm.name != e.baseline) x.differences = diff(of(e.baseline)->blueprint, x.blueprint);
+  }
+  return arms;
+}
+
+}  // namespace ashlar::lab

@@ -1,0 +1,269 @@
+// Rows from tasks, texts and files.
+#include "lab/data.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/output_file.h"
+#include "data/folder.h"
+#include "formats/npy.h"
+#include "lab/tasks/task.h"
+#include "runs/settings_json.h"
+
+namespace ashlar::lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct DataKeys {
+  std::string task, text, tokens, validation, folder, order = "shuffled";
+  Json parameters = Json::object();
+  int64_t seed = 1, rows = 0, validation_rows = 256, length = 128, held_out = 10;
+};
+
+DataKeys keys_of(const Experiment& e) {
+  DataKeys k;
+  SettingsReader r(e.data, "data");
+  r("task", k.task);
+  r("text", k.text);
+  r("tokens", k.tokens);
+  r("validation", k.validation);
+  r("folder", k.folder);
+  r("order", k.order);
+  r("seed", k.seed);
+  r("rows", k.rows);
+  r("validation_rows", k.validation_rows);
+  r("length", k.length);
+  r("held_out", k.held_out);
+  r.allow("parameters");
+  r.finish();
+  if (e.data.contains("parameters")) k.parameters = e.data["parameters"];
+  const auto given = static_cast<int>(!k.task.empty()) + static_cast<int>(!k.text.empty()) +
+                     static_cast<int>(!k.tokens.empty()) + static_cast<int>(!k.folder.empty());
+  if (given != 1)
+    fail(ErrorKind::invalid, "data: expected exactly one of task, text, tokens and folder");
+  if (!k.tokens.empty() && k.validation.empty())
+    fail(ErrorKind::invalid, "data.validation: is missing: a held-out .npy beside tokens");
+  if (k.order != "shuffled" && k.order != "sequential")
+    fail(ErrorKind::invalid, "data.order: expected shuffled or sequential, found {}", k.order);
+  if (e.events.count > 0 && k.order != "sequential") {
+    fail(ErrorKind::invalid,
+         "events: need \"order\": \"sequential\" in data, so that they come at the same steps");
+  }
+  if (k.length < 2 || k.held_out < 2 || k.rows < 0 || k.validation_rows < 1)
+    fail(ErrorKind::invalid,
+         "data: expected length and held_out from 2, rows from 0, validation_rows from 1");
+  return k;
+}
+
+std::string found(const std::string& path, const Experiment& e) {
+  std::error_code code;
+  for (const fs::path& here : {e.file.parent_path() / path, fs::path(path)}) {
+    if (fs::exists(here, code)) return fs::absolute(here).lexically_normal().string();
+  }
+  fail(ErrorKind::io, "data: {}: there is no such file or folder", path);
+}
+
+/// Bytes of the documents, those held out apart.
+struct Texts {
+  std::string train, held_out;
+  int64_t documents = 0;
+};
+
+Texts read_texts(const std::string& path, int64_t one_in) {
+  std::vector<fs::path> files;
+  if (fs::is_directory(path)) {
+    for (const auto& entry : fs::recursive_directory_iterator(path)) {
+      if (entry.is_regular_file() && entry.path().extension() == ".txt")
+        files.push_back(entry.path());
+    }
+    std::sort(files.begin(), files.end());
+  } else {
+    files.emplace_back(path);
+  }
+  Texts texts;
+  for (const fs::path& file : files) {
+    const std::string text = read_file(file) + "\n";
+    // A lone file is cut, others go whole to one side by their name.
+    if (files.size() == 1) {
+      const size_t cut = text.size() - text.size() / static_cast<size_t>(one_in);
+      texts.train = text.substr(0, cut);
+      texts.held_out = text.substr(cut);
+    } else {
+      const std::string name = fs::relative(file, path).string();
+      (mixed(hashed(name)) % static_cast<uint64_t>(one_in) == 0 ? texts.held_out : texts.train) +=
+          text;
+    }
+    ++texts.documents;
+  }
+  return texts;
+}
+
+TaskRows rows_of_bytes(const std::string& text, int64_t length, const std::string& where) {
+  TaskRows r{.rows = static_cast<int64_t>(text.size()) / length, .length = length};
+  if (r.rows < 1)
+    fail(ErrorKind::invalid, "data.text: {}: too little text for one row of {} bytes", where,
+         length);
+  r.ids.reserve(static_cast<size_t>(r.rows * length));
+  for (size_t i = 0; i < static_cast<size_t>(r.rows * length); ++i)
+    r.ids.push_back(static_cast<unsigned char>(text[i]));
+  return r;
+}
+
+/// Events are evenly spread over the last three quarters of the run.
+void put_events(TaskRows& rows, const Events& events, int64_t vocab, uint64_t seed, int64_t steps,
+                int64_t sequences) {
+  for (int64_t i = 0; i < events.count; ++i) {
+    Random random(mixed(seed ^ 0xE7E47) ^ static_cast<uint64_t>(i));
+    const int64_t row = event_step(events, i, steps) * sequences;
+    if (row >= rows.rows) fail(ErrorKind::invalid, "events: the data has too few rows for them");
+    const int64_t n = 1 + random.below(events.longest);
+    std::vector<int32_t> gram;
+    for (int64_t k = 0; k < n; ++k) gram.push_back(static_cast<int32_t>(random.below(vocab)));
+    for (int64_t t = 0; t < rows.length; ++t)
+      rows.ids[static_cast<size_t>(row * rows.length + t)] = gram[static_cast<size_t>(t % n)];
+  }
+}
+
+int64_t vocab_of(const TaskRows& rows) {
+  return rows.ids.empty() ? 0 : 1 + *std::max_element(rows.ids.begin(), rows.ids.end());
+}
+
+TaskRows read_rows(const std::string& file) {
+  const NpyIntegers matrix(file);
+  TaskRows r{.rows = matrix.rows(), .length = matrix.cols()};
+  r.ids.resize(static_cast<size_t>(r.rows * r.length));
+  for (int64_t i = 0; i < r.rows; ++i)
+    matrix.read(i, std::span(r.ids).subspan(static_cast<size_t>(i * r.length),
+                                            static_cast<size_t>(r.length)));
+  return r;
+}
+
+std::string hash_of_file(const std::string& file) {
+  const std::string bytes = read_file(file);
+  return hex(xxh64(std::as_bytes(std::span(bytes))));
+}
+
+}  // namespace
+
+int64_t event_step(const Events& events, int64_t i, int64_t steps) {
+  return steps / 4 + (2 * i + 1) * (steps - steps / 4) / (2 * events.count);
+}
+
+Data describe_data(const Experiment& e) {
+  const DataKeys k = keys_of(e);
+  Data data{.order = k.order, .events = e.events};
+  if (!k.task.empty()) {
+    const std::unique_ptr<Task> task =
+        make_task(k.task, k.parameters, static_cast<uint64_t>(k.seed));
+    data.length = task->length();
+    data.vocab = task->vocab();
+    data.entropy = task->entropy();
+    data.choices = task->choices();
+    data.difficulty = task->difficulty();
+    std::tie(data.facts, data.bits_per_fact) = task->facts();
+    data.says = task->says();
+  } else if (!k.text.empty()) {
+    data.length = k.length;
+    data.vocab = 256;
+    data.bytes = true;
+    data.says = fmt::format("bytes of {}, one document in {} held out",
+                            fs::path(k.text).filename().string(), k.held_out);
+  } else if (!k.tokens.empty()) {
+    data.tokens = found(k.tokens, e);
+    data.validation = found(k.validation, e);
+    data.length = NpyIntegers(data.tokens).cols();
+    data.says = fs::path(k.tokens).filename().string();
+  } else {
+    data.folder = found(k.folder, e);
+    data.says = fs::path(data.folder).filename().string();
+    if (e.run.contains("batch")) data.length = e.run["batch"].value("length", int64_t{0});
+    if (data.length < 2)
+      fail(ErrorKind::invalid, "data.folder: needs run.batch.length: tokens of a row");
+  }
+  return data;
+}
+
+Data make_data(const Experiment& e, const fs::path& store, int64_t tokens, int64_t sequences) {
+  const DataKeys k = keys_of(e);
+  Data data = describe_data(e);
+  if (!data.folder.empty()) {
+    data.fingerprint = "folder " + DataFolder::open(data.folder)->manifest().fingerprint;
+    return data;
+  }
+  const auto seed = static_cast<uint64_t>(k.seed);
+  const int64_t steps = (tokens + data.length * sequences - 1) / (data.length * sequences);
+  // What the rows are made from; of files their bytes count, wherever they lie.
+  Json key = {{"data", e.data}, {"version", 1}};
+  Texts texts;
+  std::unique_ptr<Task> task;
+  int64_t rows = 0;
+  if (!k.task.empty()) {
+    task = make_task(k.task, k.parameters, seed);
+    rows = k.rows > 0 ? k.rows : steps * sequences;
+    key["rows"] = rows;
+  } else if (!k.text.empty()) {
+    texts = read_texts(found(k.text, e), k.held_out);
+    key["data"].erase("text");
+    key["bytes"] = hex(xxh64(std::as_bytes(std::span(texts.train)))) +
+                   hex(xxh64(std::as_bytes(std::span(texts.held_out))));
+    data.says += fmt::format(" ({} documents, {} bytes)", texts.documents,
+                             texts.train.size() + texts.held_out.size());
+  } else {
+    key["bytes"] = hash_of_file(data.tokens) + hash_of_file(data.validation);
+    key["data"].erase("tokens");
+    key["data"].erase("validation");
+  }
+  key["data"].erase("order");
+  if (e.events.count > 0) key["events"] = {e.events.count, e.events.longest, steps, sequences};
+  data.fingerprint = hex(hashed(key.dump()));
+  if (!k.tokens.empty() && e.events.count == 0) return data;
+
+  const fs::path folder = store / "data" / data.fingerprint;
+  data.tokens = (folder / "tokens.npy").string();
+  const std::string validation = data.validation;
+  data.validation = (folder / "validation.npy").string();
+  const bool answers = task != nullptr && k.task != "markov";
+  if (answers) data.answers = (folder / "answers.npy").string();
+  std::error_code code;
+  if (fs::exists(folder / "about.json", code)) return data;
+  TaskRows train = task                  ? rows_of(*task, rows, seed, false)
+                   : texts.train.empty() ? read_rows(found(k.tokens, e))
+                                         : rows_of_bytes(texts.train, k.length, k.text);
+  const TaskRows held = task                  ? rows_of(*task, k.validation_rows, seed, true)
+                        : texts.train.empty() ? read_rows(validation)
+                                              : rows_of_bytes(texts.held_out, k.length, k.text);
+  if (e.events.count > 0)
+    put_events(train, e.events, data.vocab > 0 ? data.vocab : vocab_of(train), seed, steps,
+               sequences);
+  fs::create_directories(folder, code);
+  if (code)
+    fail(ErrorKind::io, "{}: cannot create the folder: {}", folder.string(), code.message());
+  write_npy(data.tokens, train.rows, train.length, train.ids);
+  write_npy(data.validation, held.rows, held.length, held.ids);
+  if (answers) write_npy(data.answers, held.rows, held.length, held.answers);
+  write_file(folder / "about.json", key.dump(1) + "\n");
+  return data;
+}
+
+void write_npy(const fs::path& file, int64_t rows, int64_t length,
+               std::span<const int32_t> values) {
+  std::string header =
+      fmt::format("{{'descr': '<i4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, length);
+  constexpr size_t kBefore = 10, kAlign = 64;
+  while ((kBefore + header.size() + 1) % kAlign != 0) header += ' ';
+  header += '\n';
+  OutputFile out(file, static_cast<int64_t>(kBefore + header.size() + values.size_bytes()));
+  const auto size = static_cast<uint16_t>(header.size());
+  out.write(std::string_view("\x93NUMPY\x01\x00", 8));
+  out.write(&size, sizeof size);
+  out.write(header);
+  out.write(values.data(), values.size_bytes());
+  out.commit();
+}
+
+}  // namespace ashlar::lab

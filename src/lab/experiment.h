@@ -1,0 +1,98 @@
+// An experiment as a file: what is asked, what would count as an answer, and which runs of training
+// are to give it. docs/lab.md says what each key means.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+
+namespace ashlar::lab {
+
+/// What a metric of an arm should be beside another arm's, or beside a number.
+enum class Direction : uint8_t { lower, higher, equal };
+
+/// Registered before anything runs. With d the difference arm - against of each seed:
+///   lower    confirmed where the interval of mean d lies below -size, refuted where it lies above
+///   higher   the mirror image
+///   equal    confirmed where the interval lies within +-size, refuted where it lies outside
+/// and else inconclusive.
+struct Criterion {
+  std::string id, says;
+  std::string claim;  // id of the claim it belongs to; empty: none
+  std::string metric, arm, against;
+  std::optional<double> number;  // in place of another arm
+  Direction direction = Direction::lower;
+  double size = 0;
+  std::optional<double> rate;  // at which both are compared; nothing: each arm at its own best
+};
+
+/// What is the same in all arms, and what is changed in an arm until it is.
+enum class Held : uint8_t { nothing, total, active, body, flops_per_token, state, flops, seconds };
+
+struct Equal {
+  Held what = Held::nothing;
+  std::string knob;   // a path of the blueprint, "layers", or "tokens"
+  std::string to;     // arm whose value the others get
+  double within = 0;  // largest relative deviation
+};
+
+struct Arm {
+  std::string name, about;
+  Json change = Json::object();  // of the base blueprint, by paths
+  Json run = Json::object();     // of RUN.json, by keys
+  std::vector<double> rates;     // its own grid
+  std::string knob;              // its own, in place of equal.knob
+  std::optional<Equal> equal;    // in place of the experiment's
+  double rate_factor = 1;        // the grid of all, times this
+};
+
+/// A change of the rows that training reads: so many rows, evenly spread over the run, become one
+/// n-gram of 1 to `longest` tokens, repeated. They stand first in their step.
+struct Events {
+  int64_t count = 0, longest = 13;
+};
+
+struct Experiment {
+  std::filesystem::path file;
+  std::string id, title, question, source, hypothesis, cannot_show;
+  std::vector<std::string> claims;
+  std::vector<Criterion> criteria;
+  Json base;                   // of the blueprint: as `model` of a RUN.json
+  Json run = Json::object();   // settings of all runs, as in RUN.json
+  Json data = Json::object();  // lab/data.h
+  Events events;
+  int64_t tokens = 0;
+  std::vector<Arm> arms;  // in the file's order
+  std::string baseline;
+  Equal equal;
+  std::vector<double> rates;
+  bool all_rates = false;  // every seed at every rate; else only the best one
+  std::vector<uint64_t> seeds;
+  int64_t noise_seeds = 0;        // of the baseline, at least; the first of them are `seeds`
+  int64_t evaluation_rows = 0;    // of the held-out set; 0: all
+  int64_t buckets = 8;            // of positions, for the loss by position
+  std::vector<std::string> show;  // metrics of the table
+
+  Json json;                  // the file
+  std::string hash;           // of it
+  std::string criteria_hash;  // of hypothesis and criteria: registered when the first run begins
+  const Arm& arm(const std::string& name) const;
+};
+
+/// Throws Error(invalid) that names the key, and for unknown ones the nearest.
+Experiment read_experiment(const std::filesystem::path& file);
+Experiment experiment_from_json(const Json& json, const std::filesystem::path& file);
+
+/// A file, or one of those that come with Ashlar (or stand in $ASHLAR_EXPERIMENTS) by its id.
+/// Throws Error(io) that names the nearest.
+Experiment find_experiment(const std::string& name);
+std::vector<std::string> experiment_ids();
+
+std::string to_string(Direction direction);
+std::string to_string(Held held);
+
+}  // namespace ashlar::lab

@@ -1,0 +1,48 @@
+// Numbers of one run, from its log and its score; and numbers of one arm over its rates.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "lab/experiment.h"
+
+namespace ashlar::lab {
+
+struct MetricAbout {
+  const char* name;
+  const char* says;  // what it is, in words
+  bool of_rates;     // taken over all rates of an arm, seed by seed
+  bool lower_is_better;
+};
+const std::vector<MetricAbout>& metrics();
+std::vector<std::string> metric_names();
+bool metric_of_rates(const std::string& name);
+std::string metric_says(const std::string& name);
+
+/// What a run's numbers are read against.
+struct RunFacts {
+  double flops_per_token = 0;
+  int64_t parameters = 0;
+  double entropy = -1;  // of the data; below 0: unknown
+  int64_t facts = 0;
+  double bits_per_fact = 0;
+  Events events;
+  int64_t steps = 0;
+};
+
+/// {name: number}: those metrics that this run has. `diverged`: the run ended with a loss that is
+/// no number; its loss is then that of its first step. `score` may be null (diverged).
+Json metrics_of(const std::filesystem::path& log, const Json& score, const RunFacts& facts,
+                bool diverged);
+/// {"tokens": [...], "loss": [...], "gradient_norm": [...]}: means of some 48 equal parts.
+Json curve_of(const std::filesystem::path& log);
+
+/// Of one seed: (rate, loss) over a grid, and the loss before training. Wortsman et al. 2023: the
+/// mean over rates of min(loss, first loss) less the least one.
+double sensitivity(const std::vector<std::pair<double, double>>& losses, double first_loss);
+
+}  // namespace ashlar::lab

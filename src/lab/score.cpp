@@ -1,0 +1,282 @@
+// The forward graph with more outputs, run over the rows of the held-out set.
+#include "lab/score.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numbers>
+#include <optional>
+#include <set>
+
+#include "base/error.h"
+#include "formats/npy.h"
+#include "formats/safetensors.h"
+#include "graph/builder.h"
+#include "ops/attention.h"
+#include "ops/experts.h"
+#include "ops/inputs.h"
+#include "ops/loss.h"
+#include "ops/router_losses.h"
+#include "runs/start.h"
+#include "train/checkpoint.h"
+#include "train/executor.h"
+
+namespace ashlar::lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Sums over predicted tokens.
+struct Sum {
+  double loss = 0;
+  int64_t count = 0, right = 0;
+  double mean() const { return count > 0 ? loss / static_cast<double>(count) : 0; }
+  double accuracy() const {
+    return count > 0 ? static_cast<double>(right) / static_cast<double>(count) : 0;
+  }
+};
+
+Json json_of(const Sum& s) {
+  return {{"count", s.count}, {"accuracy", s.accuracy()}, {"loss", s.mean()}};
+}
+
+Weights weights_of(const RunStart& start, const fs::path& run) {
+  const std::vector<fs::path> all = checkpoints_in(run / "checkpoints");
+  if (all.empty()) fail(ErrorKind::invalid, "{}: has no checkpoint to score", run.string());
+  const auto file = SafetensorsFolder::open(all[0] / "weights.safetensors");
+  Weights weights;
+  for (const Param& p : start.graph.params()) weights[p.name] = file->tensor(p.name);
+  return weights;
+}
+
+/// The same with what shared experts return made zero; nothing where there are none.
+std::optional<Weights> without_shared(const Weights& weights) {
+  Weights changed = weights;
+  bool any = false;
+  for (auto& [name, tensor] : changed) {
+    if (name.find(".shared.down") == std::string::npos) continue;
+    std::byte* data = nullptr;
+    tensor = make_tensor(Format::f32, tensor.sizes, &data);
+    std::fill_n(data, tensor.bytes(), std::byte{0});
+    any = true;
+  }
+  return any ? std::optional(changed) : std::nullopt;
+}
+
+class Scorer {
+ public:
+  Scorer(const ScoreRequest& request, const RunStart& start)
+      : request_(request),
+        rows_(*start.validation),
+        graph_(scoring_graph(start.graph, !request.answers.empty(), false)),
+        by_position_(static_cast<size_t>(request.buckets)) {
+    if (!request.answers.empty()) answers_.emplace(request.answers);
+    at_once_ = std::max<int64_t>(1, start.file.train.batch.micro);
+    count_ = request.rows > 0 ? std::min(request.rows, rows_.rows()) : rows_.rows();
+  }
+
+  void run(const Weights& weights) {
+    Float32Executor executor(graph_, weights, {.threads = 1, .float32_sums = true});
+    for (int64_t at = 0; at < count_; at += at_once_) {
+      std::vector<int64_t> wanted;
+      for (int64_t i = at; i < std::min(count_, at + at_once_); ++i) wanted.push_back(i);
+      const TokenBatch batch = batch_of_rows(rows_, wanted);
+      std::vector<Array<float>> outputs = executor.run(batch);
+      add(batch, wanted, outputs);
+      executor.recycle(std::move(outputs));
+    }
+  }
+
+  double loss() const { return all_.mean(); }
+
+  Json json() const {
+    Json json = {{"loss", all_.mean()}, {"predicted", all_.count}, {"rows", count_}};
+    if (bytes_ && *bytes_ > 0) {
+      json["bits_per_byte"] = all_.loss / (static_cast<double>(*bytes_) * std::numbers::ln2);
+    }
+    Json& places = json["by_position"] = Json::array();
+    for (const Sum& s : by_position_) places.push_back(s.mean());
+    if (answers_) {
+      json["answers"] = json_of(right_);
+      Json& by = json["answers"]["by_difficulty"] = Json::object();
+      for (const auto& [difficulty, sum] : by_difficulty_)
+        by[std::to_string(difficulty)] = json_of(sum);
+    }
+    for (const auto& [scope, load] : loads_) {
+      double sum = 0;
+      for (const double x : load) sum += x / static_cast<double>(load.size());
+      Json& out = json["loads"][scope] = Json::array();
+      for (const double x : load) out.push_back(x / sum);
+    }
+    return json;
+  }
+
+ private:
+  void add(const TokenBatch& batch, const std::vector<int64_t>& wanted,
+           const std::vector<Array<float>>& outputs) {
+    const std::vector<int64_t> next = next_rows(batch);
+    const auto length = static_cast<size_t>(rows_.length());
+    const std::vector<float>& losses = outputs[0].values;
+    std::vector<int32_t> difficulties(length);
+    for (size_t r = 0; r < wanted.size(); ++r) {
+      if (answers_) answers_->read(wanted[r], difficulties);
+      for (size_t t = 0; t + 1 < length; ++t) {
+        const size_t row = r * length + t;
+        if (next[row] < 0) continue;
+        const double loss = static_cast<double>(losses[row]);
+        add(all_, loss);
+        add(by_position_[(t + 1) * by_position_.size() / length], loss);
+        if (!answers_ || difficulties[t + 1] == 0) continue;
+        const bool right = chosen(outputs[1], row) == batch.tokens[row + 1];
+        for (Sum* s : {&right_, &by_difficulty_[difficulties[t + 1]]}) {
+          add(*s, loss);
+          s->right += right ? 1 : 0;
+        }
+      }
+      const std::optional<int64_t> more = request_.bytes
+                                              ? std::optional<int64_t>(rows_.length() - 1)
+                                              : rows_.predicted_bytes(wanted[r]);
+      bytes_ = bytes_ && more ? std::optional(*bytes_ + *more) : std::nullopt;
+    }
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      const std::string& name = graph_.outputs()[i].name;
+      if (!name.starts_with("load.")) continue;
+      std::vector<double>& sum = loads_[name.substr(5)];
+      sum.resize(outputs[i].values.size());
+      for (size_t e = 0; e < sum.size(); ++e)
+        sum[e] += static_cast<double>(outputs[i].values[e]) * static_cast<double>(wanted.size());
+    }
+  }
+  static void add(Sum& s, double loss) {
+    s.loss += loss;
+    ++s.count;
+  }
+  int32_t chosen(const Array<float>& logits, size_t row) const {
+    const auto vocab = static_cast<size_t>(logits.sizes[1]);
+    const float* z = logits.values.data() + row * vocab;
+    const auto first = static_cast<size_t>(request_.first_choice);
+    const size_t last =
+        request_.last_choice > 0 ? static_cast<size_t>(request_.last_choice) : vocab;
+    return static_cast<int32_t>(std::max_element(z + first, z + std::min(last, vocab)) - z);
+  }
+
+  const ScoreRequest& request_;
+  const TokenRows& rows_;
+  const Graph graph_;
+  std::optional<NpyIntegers> answers_;
+  int64_t at_once_ = 1, count_ = 0;
+  Sum all_, right_;
+  std::vector<Sum> by_position_;
+  std::map<int32_t, Sum> by_difficulty_;
+  std::map<std::string, std::vector<double>> loads_;
+  std::optional<int64_t> bytes_ = 0;
+};
+
+/// The largest score that any query of these rows gives a key it sees.
+double largest_score(const Attention& op, const Array<float>& q, const Array<float>& k,
+                     const TokenBatch& batch) {
+  const int64_t kv_heads = q.sizes[1], group = q.sizes[2], d = q.sizes[3];
+  double most = 0;
+  for (int64_t i = 0; i < batch.size(); ++i) {
+    for (int64_t j = i; j >= 0 && batch.sequences[static_cast<size_t>(j)] ==
+                                      batch.sequences[static_cast<size_t>(i)];
+         --j) {
+      if (!op.sees(batch.positions[static_cast<size_t>(i)],
+                   batch.positions[static_cast<size_t>(j)]))
+        continue;
+      for (int64_t h = 0; h < kv_heads * group; ++h) {
+        const float* a = q.values.data() + (i * kv_heads * group + h) * d;
+        const float* b = k.values.data() + (j * kv_heads + h / group) * d;
+        float dot = 0;
+        for (int64_t c = 0; c < d; ++c) dot += a[c] * b[c];
+        most = std::max(most, std::abs(op.scale * static_cast<double>(dot)));
+      }
+    }
+  }
+  return most;
+}
+
+Json largest_scores(const RunStart& start, const Weights& weights) {
+  const Graph graph = scoring_graph(start.graph, false, true);
+  Json json = Json::object();
+  constexpr int64_t kRows = 4;
+  std::vector<int64_t> wanted;
+  for (int64_t i = 0; i < std::min(kRows, start.validation->rows()); ++i) wanted.push_back(i);
+  const TokenBatch batch = batch_of_rows(*start.validation, wanted);
+  Float32Executor executor(graph, weights, {.threads = 1, .float32_sums = true});
+  const std::vector<Array<float>> outputs = executor.run(batch);
+  for (const Node& node : graph.nodes()) {
+    const auto* op = node.op.as<Attention>();
+    if (op == nullptr) continue;
+    std::optional<size_t> q, k;
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      if (graph.outputs()[i].name == "q." + node.scope) q = i;
+      if (graph.outputs()[i].name == "k." + node.scope) k = i;
+    }
+    if (q && k) json[node.scope] = largest_score(*op, outputs[*q], outputs[*k], batch);
+  }
+  return json;
+}
+
+}  // namespace
+
+Graph scoring_graph(const Graph& forward, bool logits, bool attention) {
+  const Graph graph = forward.expanded();
+  Builder b;
+  for (const Param& p : graph.params())
+    b.param(p.name, p.axes, p.role,
+            p.row_axes == 0 ? 0 : static_cast<int64_t>(p.axes.size()) - p.row_axes);
+  std::vector<Value> values(graph.types().size());
+  Value ids;
+  std::vector<NamedValue> more;
+  std::set<std::string> seen;
+  for (const Node& node : graph.nodes()) {
+    std::vector<Value> in;
+    for (const Input& v : node.inputs) {
+      in.push_back(v.from == Input::From::value
+                       ? values[static_cast<size_t>(v.id)]
+                       : b.param_named(graph.params()[static_cast<size_t>(v.id)].name));
+    }
+    b.set_scope(node.scope);
+    const std::vector<Value> out = b.add(node.op, in, node.label);
+    for (size_t k = 0; k < out.size(); ++k) values[static_cast<size_t>(node.outputs[k])] = out[k];
+    const auto* tokens = node.op.as<TokenIds>();
+    if (tokens != nullptr && tokens->ahead == 0) ids = out[0];
+    if (node.op.as<Route>() != nullptr && !attention) {
+      more.push_back({"load." + node.scope,
+                      b.add1(ExpertLoad{.experts = in[0].type().axes[1].size}, {out[1]}, "load")});
+    }
+    if (attention && node.op.as<Attention>() != nullptr && seen.insert(node.scope).second) {
+      more.push_back({"q." + node.scope, in[0]});
+      more.push_back({"k." + node.scope, in[1]});
+    }
+  }
+  b.set_scope({});
+  const Value z = values[static_cast<size_t>(graph.output())];
+  std::vector<NamedValue> outputs{{"losses", b.add1(CrossEntropy{}, {z, ids}, "losses")}};
+  if (logits) outputs.push_back({"logits", z});
+  outputs.insert(outputs.end(), more.begin(), more.end());
+  return b.finish(outputs).pruned();
+}
+
+Json score(const ScoreRequest& request) {
+  const RunStart start = read_start({.file = (request.run / "run.json").string()});
+  if (!start.validation) fail(ErrorKind::invalid, "{}: has no held-out set", request.run.string());
+  const Weights weights = weights_of(start, request.run);
+  Scorer scorer(request, start);
+  scorer.run(weights);
+  Json json = scorer.json();
+  json["max_logit"] = largest_scores(start, weights);
+  if (const std::optional<Weights> silent = without_shared(weights)) {
+    ScoreRequest loss_only = request;
+    loss_only.answers.clear();
+    Scorer other(loss_only, start);
+    other.run(*silent);
+    json["loss_without_shared"] = other.loss();
+  }
+  return json;
+}
+
+}  // namespace ashlar::lab

@@ -1,0 +1,36 @@
+// What a trained run knows of the held-out set: its loss, where in a row it lies, answers that are
+// right, and what its routers and attention do there.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/json.h"
+#include "graph/graph.h"
+
+namespace ashlar::lab {
+
+struct ScoreRequest {
+  std::filesystem::path run;                  // folder of a run that has a checkpoint
+  std::string answers;                        // .npy beside the validation set, or empty
+  int64_t first_choice = 0, last_choice = 0;  // tokens that answers are chosen among; 0, 0: all
+  int64_t rows = 0;                           // of the set; 0: all
+  int64_t buckets = 8;
+  bool bytes = false;  // tokens are bytes of text
+};
+
+/// On one thread, in float32, from the newest checkpoint. Fields:
+///   loss, predicted, rows; bits_per_byte where the text is known
+///   by_position [buckets]           loss by the place of the predicted token in its row
+///   answers {count, accuracy, loss, by_difficulty {difficulty: {count, accuracy, loss}}}
+///   loads {router: [share of each expert, mean 1]}
+///   max_logit {layer: largest attention score before the softmax, over the first rows}
+///   loss_without_shared             with shared experts silent
+/// Throws Error.
+Json score(const ScoreRequest& request);
+
+/// The forward graph with outputs "losses" [tokens], "logits" [tokens, vocab] where asked for,
+/// "load.<scope>" per router, and "q.<scope>", "k.<scope>" of attention where asked for.
+Graph scoring_graph(const Graph& forward, bool logits, bool attention);
+
+}  // namespace ashlar::lab

@@ -1,0 +1,37 @@
+// What few seeds can say: means, intervals of paired differences, and the least difference they
+// could have shown.
+#pragma once
+
+#include <span>
+
+#include "lab/experiment.h"
+
+namespace ashlar::lab {
+
+double mean(std::span<const double> x);
+/// Of a sample: divided by n - 1. 0 for fewer than two.
+double deviation(std::span<const double> x);
+double median(std::span<const double> x);
+
+/// x with P(T < x) = p for Student's distribution of `freedom` degrees, found by bisection of the
+/// incomplete beta function.
+double student_quantile(double p, double freedom);
+
+struct Interval {
+  double mean = 0, low = 0, high = 0;
+  int64_t count = 0;
+  /// The least true difference that as many seeds with this spread show in four of five tries, at
+  /// two-sided 5 %: (t.975 + t.8) s / sqrt(n). Infinite for fewer than two.
+  double smallest_detectable = 0;
+};
+
+/// The 95 % interval of the mean; low and high are infinite for fewer than two values.
+Interval interval_of(std::span<const double> differences);
+
+enum class Verdict : uint8_t { confirmed, refuted, inconclusive, missing };
+std::string to_string(Verdict verdict);
+
+/// By the rule that stands at Criterion. `missing` where there is no difference at all.
+Verdict verdict_of(const Criterion& criterion, const Interval& difference);
+
+}  // namespace ashlar::lab

@@ -1,0 +1,30 @@
+// Stored results of experiments (docs/lab.md) as a reading of claims.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "embedded/data.h"
+
+#include "base/json.h"
+
+namespace ashlar {
+
+/// Where results of this machine's user are kept: beside the measured speeds, in the cache.
+std::filesystem::path own_results_folder();
+
+/// <id>.json of the user's own results, else of $ASHLAR_EXPERIMENTS/results, else of those that
+/// come with Ashlar.
+std::optional<DataFile> find_results(const std::string& id);
+
+/// What a result says, for expressions:
+///   known                 whether there is such a file; the rest only then
+///   seeds, machine, date, commit, parameters (of the baseline), tokens (of a run)
+///   <criterion>           - in its id as _: verdict, metric, arm (mean), against (mean), mean,
+///   low,
+///                         high (of the difference), smallest_detectable, sentence
+/// Numbers that are not there (no interval) are 0. Throws Error(format).
+Json experiment_reading(const std::string& id);
+
+}  // namespace ashlar

@@ -1,0 +1,176 @@
+// Scores of a trained run against the trainer's own evaluation and plain sums.
+#include "lab/score.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "ashlar/train.h"
+#include "formats/safetensors.h"
+#include "graph/evaluate.h"
+#include "lab/data.h"
+#include "lab/metrics.h"
+#include "lab/tasks/task.h"
+#include "ops/attention.h"
+#include "runs/start.h"
+#include "train/checkpoint.h"
+#include "verify/temporary_folder.h"
+
+namespace ashlar::lab {
+namespace {
+
+/// A trained run of a small mixture of experts with a shared one, on copying.
+class Score : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const auto task = make_task("copy", {{"symbols", 6}, {"string", 4}, {"gaps", {0, 3}}}, 1);
+    const TaskRows train = rows_of(*task, 64, 1, false), held = rows_of(*task, 10, 1, true);
+    rows_ = held;
+    write_npy(folder_.path() / "train.npy", train.rows, train.length, train.ids);
+    write_npy(folder_.path() / "held.npy", held.rows, held.length, held.ids);
+    write_npy(folder_.path() / "answers.npy", held.rows, held.length, held.answers);
+    Json run = Json::parse(R"({
+      "model": {"base": "smollm2-135m", "change": {"layers": 2, "embedding.vocab": 13, "embedding.width": 16,
+        "blocks[*].mixer.attention.heads": 2, "blocks[*].mixer.attention.kv_heads": 1,
+        "blocks[*].mixer.attention.head_dim": 8,
+        "blocks[1].ffn.experts": {"experts": 4, "top_k": 2, "width": 8, "shared": 8, "router": {}}}},
+      "batch": {"sequences": 8}, "optimiser": {"rate": 0.01}, "steps": 30, "write_model": false,
+      "evaluate": {"every": 30}})");
+    run["data"] = {{"tokens", (folder_.path() / "train.npy").string()},
+                   {"validation", (folder_.path() / "held.npy").string()}};
+    write_file(folder_.path() / "request.json", run.dump());
+    const auto training = start_training({.file = (folder_.path() / "request.json").string(),
+                                          .changes = {"out=" + run_folder().string()},
+                                          .threads = 1});
+    while (!training->finished()) last_ = training->step();
+    training->finish();
+  }
+  std::filesystem::path run_folder() const { return folder_.path() / "run"; }
+  Json scored() const {
+    return score({.run = run_folder(),
+                  .answers = (folder_.path() / "answers.npy").string(),
+                  .first_choice = 0,
+                  .last_choice = 6,
+                  .buckets = 4,
+                  .bytes = true});
+  }
+
+  TemporaryFolder folder_;
+  TaskRows rows_;
+  StepRecord last_;
+};
+
+TEST_F(Score, EqualsTheTrainersEvaluation) {
+  const Json s = scored();
+  EXPECT_NEAR(s["loss"], *last_.validation_loss, 1e-6);
+  EXPECT_EQ(s["predicted"], 10 * 11);
+  EXPECT_NEAR(s["bits_per_byte"].get<double>(), *last_.validation_loss / std::log(2.0), 1e-6);
+  EXPECT_FALSE(std::filesystem::exists(run_folder() / "model"));
+}
+
+// Everything else from the reference executor: plain loops in double.
+TEST_F(Score, EqualsPlainLoops) {
+  const Json s = scored();
+  const RunStart start = read_start({.file = (run_folder() / "run.json").string()});
+  ParameterArrays arrays(start.graph.params());
+  const auto checkpoint = checkpoints_in(run_folder() / "checkpoints").at(0);
+  Weights weights;
+  const auto file = SafetensorsFolder::open(checkpoint / "weights.safetensors");
+  for (const Param& p : start.graph.params()) weights[p.name] = file->tensor(p.name);
+  arrays.take(start.graph.params(), weights);
+  std::map<std::string, Array<double>> values;
+  for (size_t i = 0; i < start.graph.params().size(); ++i) {
+    const Param& p = start.graph.params()[i];
+    Array<double>& a = values[p.name];
+    for (const Axis& axis : p.axes) a.sizes.push_back(axis.size);
+    for (const float v : arrays[static_cast<ParamId>(i)])
+      a.values.push_back(static_cast<double>(v));
+  }
+  double answers = 0, most = 0, last_bucket = 0;
+  int64_t right = 0, count = 0, in_bucket = 0;
+  std::vector<double> load(4, 0);
+  const auto length = static_cast<size_t>(rows_.length);
+  for (size_t r = 0; r < 10; ++r) {
+    const std::span<const int32_t> ids = std::span(rows_.ids).subspan(r * length, length);
+    const ValueHook<double> hook = [&](const Node& node, const std::vector<Array<double>>& out) {
+      if (node.op.name() == "route") {
+        for (const int64_t e : out[1].indices) load[static_cast<size_t>(e)] += 1;
+      }
+    };
+    const Array<double> logits = evaluate<double>(
+        start.graph, [&](const Param& p) -> const Array<double>& { return values.at(p.name); },
+        TokenBatch::whole({ids.begin(), ids.end()}), hook);
+    for (size_t t = 0; t + 1 < length; ++t) {
+      const double* z = logits.values.data() + t * 13;
+      double sum = 0;
+      for (int i = 0; i < 13; ++i) sum += std::exp(z[i]);
+      const double loss = std::log(sum) - z[ids[t + 1]];
+      if ((t + 1) * 4 / length == 3) {
+        last_bucket += loss;
+        ++in_bucket;
+      }
+      if (rows_.answers[r * length + t + 1] == 0) continue;
+      answers += loss;
+      ++count;
+      right += std::max_element(z, z + 6) - z == ids[t + 1] ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(s["answers"]["count"], 40);
+  EXPECT_EQ(count, 40);
+  EXPECT_NEAR(s["answers"]["loss"].get<double>(), answers / 40, 1e-5);
+  EXPECT_NEAR(s["answers"]["accuracy"].get<double>(), static_cast<double>(right) / 40, 1e-9);
+  EXPECT_NEAR(s["by_position"][3].get<double>(), last_bucket / static_cast<double>(in_bucket),
+              1e-5);
+  ASSERT_EQ(s["loads"].size(), 1);
+  const Json loads = s["loads"].begin().value();
+  for (size_t e = 0; e < 4; ++e)
+    EXPECT_NEAR(loads[e].get<double>(), load[e] / (10.0 * static_cast<double>(length) * 2 / 4),
+                1e-5);
+  // Largest scores are positive and of each layer; the shared expert matters.
+  ASSERT_EQ(s["max_logit"].size(), 2);
+  for (const auto& [layer, value] : s["max_logit"].items())
+    most = std::max(most, value.get<double>());
+  EXPECT_GT(most, 0);
+  EXPECT_GT(std::abs(s["loss_without_shared"].get<double>() - s["loss"].get<double>()), 1e-4);
+}
+
+TEST(Metrics, OfALogAreItsSums) {
+  const TemporaryFolder folder;
+  std::string log;
+  for (int i = 0; i < 400; ++i) {
+    // ln g rises by 2 per thousand steps and jumps by 0.1 up and down; one spike.
+    const double g = std::exp(0.002 * i + (i % 2 == 0 ? 0.05 : -0.05)) * (i == 350 ? 20 : 1);
+    log += Json{{"step", i + 1},
+                {"tokens", 100 * (i + 1)},
+                {"loss", 5.0 - 0.01 * i},
+                {"gradient_norm", g},
+                {"seconds", i == 7 ? 9.0 : 0.5}}
+               .dump() +
+           "\n";
+  }
+  write_file(folder.path() / "log.jsonl", log);
+  const Json score = {{"loss", 1.25},
+                      {"by_position", {2.0, 1.0}},
+                      {"loads", {{"layers.0", {4.0, 0.0, 0.0, 0.0}}, {"layers.1", {1, 1, 1, 1}}}}};
+  const Json m = metrics_of(folder.path() / "log.jsonl", score,
+                            {.flops_per_token = 10, .entropy = 1.0, .steps = 400}, false);
+  EXPECT_NEAR(m["excess"], 0.25, 1e-12);
+  EXPECT_NEAR(m["seconds"], 200, 1e-9);
+  EXPECT_NEAR(m["tokens_per_second"], 200, 1e-9);
+  EXPECT_NEAR(m["flops"], 400000, 1e-6);
+  EXPECT_NEAR(m["gradient_slope"], 2, 0.25);  // the spike pulls a little
+  EXPECT_NEAR(m["gradient_roughness"], 0.1 + 2 * 3.0 / 360, 0.01);
+  EXPECT_NEAR(m["spikes"], 100.0 / (360 - 128), 1e-9);
+  EXPECT_NEAR(m["load_violation"], 3, 1e-12);
+  EXPECT_NEAR(m["load_violation_first"], 3, 1e-12);
+  EXPECT_NEAR(m["dead_experts"], 0.75, 1e-12);
+  EXPECT_NEAR(m["train_loss"], 5 - 0.01 * 379.5, 1e-9);
+  const Json bad = metrics_of(folder.path() / "log.jsonl", Json(), {}, true);
+  EXPECT_EQ(bad["loss"], 5.0);
+  EXPECT_EQ(bad["diverged"], 1);
+  // Wortsman's formula by hand: (0.5 + 0 + min(9, 4) - 2) / 3.
+  EXPECT_NEAR(sensitivity({{1e-3, 2.5}, {1e-2, 2.0}, {1e-1, 9.0}}, 4.0), 2.5 / 3, 1e-12);
+}
+
+}  // namespace
+}  // namespace ashlar::lab
