@@ -156,7 +156,7 @@ Tensor assembled(const Param& param, const Source& source, const Layout& l, bool
 namespace {
 
 /// Rows of one matrix of a parameter, to where they belong in a file's matrix of float32.
-void place_rows(const Piece& piece, const Tensor& tensor, int64_t matrix, float* out) {
+void place_rows(const TensorPiece& piece, const Tensor& tensor, int64_t matrix, float* out) {
   const Layout& l = piece.layout;
   const int64_t bytes = row_bytes(tensor.format, l.cols);
   const std::byte* in = tensor.data + matrix * l.rows * bytes;
@@ -178,7 +178,7 @@ void place_rows(const Piece& piece, const Tensor& tensor, int64_t matrix, float*
 
 }  // namespace
 
-Tensor disassembled(const std::vector<Piece>& pieces, const Sizes& sizes, Format format) {
+Tensor disassembled(const std::vector<TensorPiece>& pieces, const Sizes& sizes, Format format) {
   const Layout& first = pieces[0].layout;
   const bool is_transposed = pieces[0].source.transposed;
   const Tensor whole = pieces.size() == 1 ? pieces[0].tensor() : Tensor{};
@@ -191,7 +191,7 @@ Tensor disassembled(const std::vector<Piece>& pieces, const Sizes& sizes, Format
   std::byte* out = nullptr;
   Tensor result = make_tensor(format, sizes, &out);
   std::vector<Tensor> tensors;
-  for (const Piece& p : pieces) tensors.push_back(pieces.size() == 1 ? whole : p.tensor());
+  for (const TensorPiece& p : pieces) tensors.push_back(pieces.size() == 1 ? whole : p.tensor());
   const int64_t matrices = first.stacked ? 1 : first.matrices;
   // A vector is one row as far as formats are concerned.
   const int64_t row = is_transposed ? first.file_rows : first.vector ? first.file_rows : first.cols;

@@ -23,7 +23,7 @@ int64_t assembled_bytes(const Param& param, const Source& source, const Layout& 
                         bool is_transposed, Format format);
 
 /// A part of a file's tensor: where a parameter goes.
-struct Piece {
+struct TensorPiece {
   Param param;
   Source source;
   Layout layout;
@@ -32,6 +32,6 @@ struct Piece {
 };
 
 /// The file's tensor of these sizes, put together from its pieces and written in `format`.
-Tensor disassembled(const std::vector<Piece>& pieces, const Sizes& sizes, Format format);
+Tensor disassembled(const std::vector<TensorPiece>& pieces, const Sizes& sizes, Format format);
 
 }  // namespace ashlar

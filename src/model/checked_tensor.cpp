@@ -50,7 +50,7 @@ Range range_of(const Tensor& tensor) {
 
 Range range_of(const FileTensor& tensor) {
   Range all;
-  for (const Piece& p : tensor.pieces) {
+  for (const TensorPiece& p : tensor.pieces) {
     const Range r = range_of(p.tensor());
     all.largest = std::max(all.largest, r.largest);
     all.not_finite += r.not_finite;

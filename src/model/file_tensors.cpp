@@ -15,7 +15,7 @@ bool FileTensor::keeps_rows() const {
 Format FileTensor::format() const {
   const Format format = pieces[0].tensor().format;
   const bool exact = info(format).exact;
-  for (const Piece& p : pieces) {
+  for (const TensorPiece& p : pieces) {
     if (p.tensor().format != format || (!exact && !keeps_rows())) return Format::f32;
   }
   return format;

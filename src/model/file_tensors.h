@@ -13,7 +13,7 @@ namespace ashlar {
 struct FileTensor {
   std::string name;
   Sizes sizes;  // slowest first, as the file has it
-  std::vector<Piece> pieces;
+  std::vector<TensorPiece> pieces;
   /// Whether the file's rows are rows of parameters, so that formats can stay.
   bool keeps_rows() const;
   /// The pieces' common format; f32 where they differ or their numbers change on the way.

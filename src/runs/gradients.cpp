@@ -101,7 +101,7 @@ Gradients gradients(const Model& model, std::span<const TokenId> ids,
   }
   check_finite(model, ids, result.loss, of_parameters);
   // A tensor of the files may hold several parameters, and a parameter may lie in several tensors.
-  std::map<std::string, std::vector<Piece>> pieces;
+  std::map<std::string, std::vector<TensorPiece>> pieces;
   for (const Placement& placement : placements_of(model)) {
     const Param* param = model.graph.param(placement.parameter);
     if (param == nullptr) continue;  // of a layer for multi-token prediction
