@@ -128,10 +128,14 @@ RunSummary summary_of(const fs::path& folder) {
   const std::vector<StepRecord> log = read_log(folder / "log.jsonl");
   constexpr size_t kLast = 20;
   double losses = 0, tokens = 0, seconds = 0;
+  std::vector<double> norms;
   const size_t from = log.size() > kLast ? log.size() - kLast : 0;
   for (size_t i = 0; i < log.size(); ++i) {
     const StepRecord& r = log[i];
     s.seconds += r.seconds;
+    s.losses.add(r.loss);
+    s.gradient_norms.add(r.gradient_norm);
+    norms.push_back(r.gradient_norm);
     s.spikes += r.spikes.empty() ? 0 : 1;
     if (r.validation_loss) {
       s.validation_loss = r.validation_loss;
@@ -144,6 +148,8 @@ RunSummary summary_of(const fs::path& folder) {
     seconds += r.seconds;
     tokens += r.seconds * r.tokens_per_second;
   }
+  s.roughness = roughness(norms);
+  s.slope = log_slope(norms);
   if (!log.empty()) {
     s.last = log.back();
     s.loss = losses / static_cast<double>(log.size() - from);
@@ -169,6 +175,14 @@ std::vector<fs::path> runs_in(const fs::path& folder) {
 }
 
 Json to_json(const RunSummary& s) {
+  const auto scores = [](const SpikeMonitor& monitor) {
+    Json json = Json::object();
+    for (int r = 0; r < kSpikeRules; ++r) {
+      const auto rule = static_cast<SpikeRule>(r);
+      json[std::string(enum_names(rule)[static_cast<size_t>(r)])] = monitor.score(rule);
+    }
+    return json;
+  };
   return {{"folder", s.folder.string()},
           {"state", std::string(enum_names(s.state)[static_cast<size_t>(s.state)])},
           {"model", s.model},
@@ -180,6 +194,11 @@ Json to_json(const RunSummary& s) {
           {"best_validation_loss", or_null(s.best_validation_loss)},
           {"bits_per_byte", or_null(s.bits_per_byte)},
           {"spikes", s.spikes},
+          {"stability",
+           {{"loss", scores(s.losses)},
+            {"gradient_norm", scores(s.gradient_norms)},
+            {"roughness", s.roughness},
+            {"slope", s.slope}}},
           {"tokens_per_second", s.tokens_per_second},
           {"seconds", s.seconds}};
 }

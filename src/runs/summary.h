@@ -9,6 +9,7 @@
 
 #include "ashlar/train.h"
 #include "base/json.h"
+#include "train/monitor.h"
 
 namespace ashlar {
 
@@ -30,6 +31,9 @@ struct RunSummary {
   double seconds = 0;                                    // of all steps together
   std::optional<double> validation_loss, bits_per_byte;  // of the last step that evaluated
   std::optional<double> best_validation_loss;
+  SpikeMonitor losses, gradient_norms;  // having seen all steps: shares of spikes
+  double roughness = 0;                 // of the gradient norm: mean |ln x[t] - ln x[t - 1]|
+  double slope = 0;                     // of its logarithm, per 1000 steps
   int64_t spikes = 0;  // steps whose loss or gradient was a spike by some rule (train/monitor.h)
 };
 

@@ -91,6 +91,9 @@ TEST(Summaries, SayHowARunIs) {
   EXPECT_EQ(s.validation_loss, 3.75);
   EXPECT_EQ(s.best_validation_loss, 3.5);
   EXPECT_EQ(s.spikes, 1);
+  EXPECT_EQ(s.roughness, 0);                        // all norms are alike
+  EXPECT_EQ(s.losses.score(SpikeRule::robust), 0);  // too few steps for a verdict
+  EXPECT_TRUE(to_json(s)["stability"]["gradient_norm"].contains("deviations_1000"));
   const std::string page = report_of_runs({s});
   for (const char* part : {"Loss", "Validation loss", "Bits per byte", "Gradient norm", "Speed",
                            "model.change.layers", "qwen3-0.6b (changed)"})
