@@ -83,6 +83,7 @@ void add_count(CLI::App& app);
 void add_plan(CLI::App& app);
 void add_probe(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_profile(CLI::App& app);
 void add_claims(CLI::App& app);
 void add_draw(CLI::App& app);
 void add_explain(CLI::App& app);

@@ -87,6 +87,7 @@ int main(int argc, char** argv) {
   add_plan(app);
   add_probe(app);
   add_bench(app);
+  add_profile(app);
   add_draw(app);
   add_explain(app);
   add_compare(app);

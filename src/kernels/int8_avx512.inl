@@ -253,7 +253,7 @@ void matmul_panels_q8(const MatMul& m, std::byte* scratch) {
 }
 
 /// From so many tokens on, packing a panel is cheaper than unpacking the rows once per four tokens.
-constexpr int64_t kPanelTokensQ8 = 7;
+constexpr int64_t kPanelTokensQ8 = 5;
 
 template <Format f>
 void matmul_q8(const MatMul& m, std::byte* scratch) {

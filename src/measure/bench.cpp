@@ -138,7 +138,9 @@ void summarise(BenchPhase& phase, const Phase& planned, double steps, const Mach
 
 }  // namespace
 
-BenchResult bench(const Model& model, const BenchOptions& o) {
+namespace {
+
+EngineOptions engine_for(const BenchOptions& o) {
   constexpr int64_t kMost = int64_t{1} << 24;
   check_range(o.prompt, 1, kMost, "prompt");
   check_range(o.generate, 1, kMost, "generate");
@@ -152,6 +154,29 @@ BenchResult bench(const Model& model, const BenchOptions& o) {
   engine.sequences = o.sequences;
   engine.state = o.state;
   engine.f32_activations = o.f32_activations;
+  return engine;
+}
+
+}  // namespace
+
+RunProfile profile_steps(const Model& model, const BenchOptions& o) {
+  Runner runner(model, o, engine_for(o));
+  const auto steps = [&] {
+    const auto profile = runner.engine().profile();
+    return std::vector<StepProfile>(profile.begin(), profile.end());
+  };
+  RunProfile p{.model = model.blueprint.name.empty() ? model.source : model.blueprint.name,
+               .options = o};
+  runner.prefill(1);  // warms caches, pages and clocks
+  runner.prefill(5, true);
+  p.prefill = steps();
+  runner.decode(5, true);
+  p.decode = steps();
+  return p;
+}
+
+BenchResult bench(const Model& model, const BenchOptions& o) {
+  const EngineOptions engine = engine_for(o);
   Runner runner(model, o, engine);
   const auto progress = [&](double done) {
     if (o.progress) o.progress(done);

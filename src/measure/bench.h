@@ -7,6 +7,7 @@
 
 #include "model/model.h"
 #include "readings/predict/predict.h"
+#include "run/engine.h"
 
 namespace ashlar {
 
@@ -55,6 +56,22 @@ struct BenchResult {
 
 /// Runs the model's engine on made-up token ids. Throws Error(invalid) for options out of range.
 BenchResult bench(const Model& model, const BenchOptions& options = {});
+
+/// What each step of the engine's plan took, in their order: of one prompt, and of all steps of a
+/// decode together.
+struct RunProfile {
+  std::string model;
+  BenchOptions options;
+  std::vector<StepProfile> prefill, decode;
+};
+
+/// Runs as bench() does, once. Throws Error(invalid) for options out of range.
+RunProfile profile_steps(const Model& model, const BenchOptions& options = {});
+
+std::string profile_text(const RunProfile& profile);
+/// Chrome's trace events, which Perfetto opens: the steps of the prompt, and on a second track
+/// those of an average decode step.
+std::string profile_trace(const RunProfile& profile);
 
 std::string bench_json(const BenchResult& result);
 std::string bench_text(const BenchResult& result);

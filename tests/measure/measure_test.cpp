@@ -80,5 +80,36 @@ TEST(Bench, TinyModel) {
   EXPECT_THROW(bench(model, {.repeat = 0}), Error);
 }
 
+TEST(Bench, SpeedAlone) {
+  const Model model = load_model("smollm2-135m", {.random = 1, .weights = "q8_0"});
+  const BenchResult r =
+      bench(model, {.prompt = 4, .generate = 2, .threads = 1, .repeat = 1, .speed_only = true});
+  EXPECT_GT(r.prefill.tokens_per_second, 0);
+  EXPECT_TRUE(r.decode.parts.empty());
+  EXPECT_EQ(bench_text(r).find("planned"), std::string::npos);
+}
+
+TEST(Bench, ProfileHasEveryStepOfThePlan) {
+  const Model model = load_model("smollm2-135m", {.random = 1, .weights = "q8_0"});
+  const RunProfile p = profile_steps(model, {.prompt = 6, .generate = 3, .threads = 2});
+  ASSERT_EQ(p.prefill.size(), p.decode.size());
+  int64_t bytes = 0;
+  for (const StepProfile& s : p.decode) {
+    EXPECT_EQ(s.calls, 3) << s.name;
+    bytes += s.weight_bytes;
+  }
+  EXPECT_GT(bytes, 3 * int64_t{130'000'000});  // all matrices, the tied head among them
+  const Json trace = Json::parse(profile_trace(p));
+  ASSERT_EQ(trace["traceEvents"].size(), 2 * p.prefill.size() + 2);
+  double end = 0;  // steps of a track follow one another
+  for (size_t i = 1; i <= p.prefill.size(); ++i) {
+    const Json& event = trace["traceEvents"][i];
+    EXPECT_EQ(event["name"], p.prefill[i - 1].name);
+    EXPECT_NEAR(event["ts"].get<double>(), end, 1e-6);
+    end += event["dur"].get<double>();
+  }
+  EXPECT_NE(profile_text(p).find(p.decode.back().name), std::string::npos);
+}
+
 }  // namespace
 }  // namespace ashlar::testing
