@@ -23,8 +23,8 @@ from program import GEMMA, ROOT, SMOL, Case, ashlar, ashlar_json, read_npy, wors
 from training import Training  # noqa: F401
 from writing import ClosedPipes, FullDisks, Interrupts, Kills  # noqa: F401
 
-COMMANDS = """show run chat tokenize detokenize render logits perplexity convert verify count plan probe bench draw explain
-compare report claims gradients train data tokenizer evaluate runs experiment""".split()
+COMMANDS = """show run chat tokenize detokenize render logits perplexity convert verify count plan probe bench profile draw
+explain compare report claims gradients train data tokenizer evaluate runs experiment""".split()
 
 
 class Help(Case):
@@ -345,6 +345,13 @@ class JsonFields(Case):
         self.holds("compare", "compare", "olmo-2-7b", "qwen3-8b")
         self.holds("claims", "claims")
         self.holds("bench", "bench", SMOL, "--prompt", "8", "--generate", "2", "--repeat", "1")
+
+    def test_a_profile_is_a_trace(self):
+        trace = self.tmp / "trace.json"
+        text = ashlar("profile", SMOL, "--prompt", "8", "--generate", "2", "--trace", trace).stdout
+        events = json.loads(trace.read_text())["traceEvents"]
+        self.assertEqual({event["tid"] for event in events}, {1, 2})
+        self.assertTrue(all(event["name"] in text for event in events if event["ph"] == "X"))
 
     def test_a_wrong_field_is_found(self):
         value = ashlar_json("tokenize", SMOL, "One", "--json")
