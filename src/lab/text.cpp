@@ -18,9 +18,10 @@ std::string check_text(const Prepared& p, const Plan& plan, double speed, int jo
   if (!e.source.empty()) fmt::format_to(out, "source: {}\n", e.source);
   fmt::format_to(out, "hypothesis: {}\n", e.hypothesis);
   for (const Criterion& c : e.criteria) {
-    fmt::format_to(out, "  {}: {} of {} {} than that of {} by more than {:g}{}\n", c.id, c.metric,
-                   c.arm, c.direction == Direction::equal ? "no other" : to_string(c.direction),
-                   c.number ? fmt::format("{:g}", *c.number) : c.against, c.size,
+    fmt::format_to(out, "  {}: {}\n    {} of {} {} than {} by more than {:g}{}\n", c.id, c.says,
+                   c.metric, c.arm,
+                   c.direction == Direction::equal ? "no other" : to_string(c.direction),
+                   c.number ? fmt::format("{:g}", *c.number) : "that of " + c.against, c.size,
                    c.rate ? fmt::format(", both at rate {:g}", *c.rate) : "");
   }
   fmt::format_to(

@@ -41,7 +41,8 @@ class Experiments(Case):
 
     def test_check_says_what_would_run(self):
         text = ashlar("experiment", "check", self.write("e.json", SMALL)).stdout
-        for words in ("deep", "held equal: body", "blocks[*].ffn.dense.width = ", "8 runs", "deep is better", "d: loss of deep"):
+        for words in ("deep", "held equal: body", "blocks[*].ffn.dense.width = ", "8 runs", "deep is better",
+                      "loss of deep lower than 2.8"):
             self.assertIn(words, text)
         self.fails("experiment", "check", self.write("f.json", {**SMALL, "seed": 1}), says="did you mean seeds")
         self.fails("experiment", "check", "no-such", says="no-such")
