@@ -21,7 +21,7 @@ SMALL = {
                  {"id": "d", "says": "deep learns", "metric": "loss", "arm": "deep", "against": 2.8, "direction": "lower",
                   "size": 0}],
     "base": BASE, "run": {"batch": {"sequences": 4}, "checkpoint": {"every": 10}}, "tokens": 128 * 60,
-    "data": {"task": "markov", "parameters": {"symbols": 16, "successors": 3, "length": 32}, "validation_rows": 8},
+    "data": {"task": "nested", "parameters": {"kinds": 8, "depth": 4, "length": 32}, "validation_rows": 8},
     "equal": {"what": "body", "knob": "blocks[*].ffn.dense.width"},
     "arms": {"flat": {"about": "two layers"}, "deep": {"about": "three", "change": {"layers": 3}}},
     "rates": [0.003, 0.01], "seeds": [1, 2, 3]}
@@ -139,3 +139,34 @@ class Experiments(Case):
         runs = self.results(self.tmp / "s")[0]
         self.assertEqual(runs["runs"]["diverged"], 2)
         self.assertEqual([arm["rate"] for arm in runs["arms"]], [0.01, 0.01])
+
+
+class KnownResults(Case):
+    """Directions that are strong at toy size, in seconds."""
+
+    def values(self, experiment, metric):
+        """{arm: values of all seeds}."""
+        store = self.tmp / experiment["id"]
+        ashlar("experiment", "run", self.write(experiment["id"] + ".json", experiment), "-o", store, "--quiet")
+        result = ashlar_json("experiment", "report", store, "--json")[0]
+        return {a["name"]: [r["metrics"][metric] for r in a["runs"]] for a in result["arms"]}
+
+    def experiment(self, name, base, data, tokens, arms, **more):
+        first = next(iter(arms))
+        return {"id": name, "question": "-", "hypothesis": "-", "base": {"base": "smollm2-135m", "change": {
+            "embedding.width": 32, "blocks[*].mixer.attention.heads": 2, "blocks[*].mixer.attention.kv_heads": 2,
+            "blocks[*].mixer.attention.head_dim": 16, "blocks[*].mixer.attention.rope.theta": 10000,
+            "blocks[*].ffn.dense.width": 64, **base}},
+            "run": {"init": {"scheme": "mitchell"}, "batch": {"sequences": 16}, "schedule": {"warmup": 30}, "clip": 1.0},
+            "criteria": [{"id": "c", "says": "-", "metric": "loss", "arm": first, "against": 0, "direction": "lower",
+                          "size": 0}],
+            "data": {"task": data[0], "parameters": data[1], "validation_rows": 64}, "tokens": tokens, "arms": arms,
+            "rates": [0.01], "seeds": [1, 2], **more}
+
+    def test_windows_copy_nothing_from_beyond_their_reach(self):
+        accuracy = self.values(self.experiment(
+            "windows", {"layers": 2, "embedding.vocab": 17}, ("copy", {"symbols": 8, "string": 8, "gaps": 12}), 16 * 29 * 400,
+            {"full": {"about": "all layers see all"},
+             "windows": {"about": "6 tokens: 10 back", "change": {"blocks[*].mixer.attention.window": 6}}}), "accuracy")
+        self.assertLess(max(accuracy["windows"]), 0.25)  # chance is an eighth
+        self.assertGreater(min(accuracy["full"]), 0.9)

@@ -13,7 +13,7 @@ import struct
 import unittest
 
 from data import Data  # noqa: F401
-from experiments import Experiments  # noqa: F401
+from experiments import Experiments, KnownResults  # noqa: F401
 from files import Files  # noqa: F401
 from hostile import Hostile  # noqa: F401
 from hub import Fetching  # noqa: F401
