@@ -1,154 +1,288 @@
 // ashlar chat: a conversation in the terminal.
-#include <editline/readline.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
-#include <clocale>
 #include <cstdio>
 #include <cstdlib>
-#include <iostream>
+#include <cstring>
 
+#include "apps/answer_printer.h"
 #include "apps/commands.h"
 #include "apps/flags.h"
 #include "apps/interrupt.h"
+#include "apps/line_editor.h"
 #include "apps/sampling_options.h"
+#include "apps/terminal.h"
+#include "base/edit_distance.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "generate/prompt.h"
+#include "base/units.h"
+#include "generate/dialogue.h"
 
 namespace ashlar::app {
 namespace {
 
+namespace fs = std::filesystem;
+
 struct ChatOptions {
   ModelOptions model;
   GenerationFlags generation;
-  std::string system;
+  std::string system, reasoning = "show", load;
   std::vector<std::string> variables;
+  bool quiet = false, resume = false;
 };
 
-constexpr const char* kHelp =
-    "  /help              this list\n"
-    "  /system TEXT       set the system message and begin anew\n"
-    "  /clear             begin anew\n"
-    "  /undo              take back the last question and its answer\n"
-    "  /retry             answer the last question again (with another seed)\n"
-    "  /set NAME VALUE    temperature, top_p, top_k, min_p, max_tokens or seed\n"
-    "  /save F, /load F   the conversation as a JSON list of messages\n"
-    "  /stats             tokens and speed of the last answer\n"
-    "  /quit              leave (so does Ctrl-D)\n"
-    "A line that ends in \\ goes on. Ctrl-C stops an answer.\n";
+struct Command {
+  const char *name, *arguments, *about;
+};
+constexpr Command kCommands[] = {
+    {"help", "", "this list"},
+    {"system", "TEXT", "set the system message and begin anew"},
+    {"clear", "", "begin anew"},
+    {"undo", "", "take back the last question and its answer"},
+    {"retry", "", "answer the last question again (with another seed)"},
+    {"continue", "", "go on with an answer that was cut"},
+    {"set", "[NAME VALUE]",
+     "temperature, top_p, top_k, min_p, repetition_penalty, max_tokens, seed"},
+    {"save", "F", "write the conversation as a JSON list of messages"},
+    {"load", "[F]", "read one; without F the one that was kept last"},
+    {"stats", "", "tokens and speed of the last answer"},
+    {"quit", "", "leave (so do Ctrl-D and Ctrl-C twice)"},
+};
+constexpr const char* kSettings[] = {"temperature",        "top_p",      "top_k", "min_p",
+                                     "repetition_penalty", "max_tokens", "seed"};
+constexpr const char* kTyping =
+    "  \"\"\" begins and ends a message of several lines; a line that ends in \\ goes on.\n"
+    "  A paste is one message. Tab completes, Up brings back what was said before.\n"
+    "  Ctrl-C clears the line, or stops an answer.\n";
 
-/// One line from the person (with editing and history) or from a pipe; nothing at the end.
-std::optional<std::string> read_line(const char* prompt) {
-  if (isatty(STDIN_FILENO) == 0) {
-    std::string line;
-    if (!std::getline(std::cin, line)) return std::nullopt;
-    return line;
+std::string help_text() {
+  std::string text;
+  for (const Command& c : kCommands) {
+    const std::string head = fmt::format("/{} {}", c.name, c.arguments);
+    text += fmt::format("  {:<20} {}\n", head, c.about);
   }
-  char* line = readline(prompt);
-  if (line == nullptr) return std::nullopt;
-  std::string text(line);
-  std::free(line);
-  if (!text.empty()) add_history(text.c_str());
-  return text;
+  return text + kTyping;
 }
 
-std::optional<std::string> read_message() {
-  auto line = read_line("> ");
-  while (line && line->ends_with('\\')) {
-    line->back() = '\n';
-    const auto more = read_line(". ");
-    if (!more) break;
-    *line += *more;
+/// Where histories and conversations are kept between sessions; empty: nowhere.
+fs::path state_folder() {
+  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state == '/')
+    return fs::path(state) / "ashlar";
+  const char* home = std::getenv("HOME");
+  return home == nullptr || *home == '\0' ? fs::path() : fs::path(home) / ".local/state/ashlar";
+}
+
+std::vector<std::string> files_like(const std::string& word) {
+  const size_t slash = word.rfind('/');
+  const std::string folder = slash == std::string::npos ? "" : word.substr(0, slash + 1);
+  std::vector<std::string> found;
+  std::error_code code;
+  for (fs::directory_iterator it(folder.empty() ? "." : folder, code), end; !code && it != end;
+       it.increment(code)) {
+    const std::string name = folder + it->path().filename().string();
+    if (name.starts_with(word)) found.push_back(it->is_directory(code) ? name + "/" : name);
   }
-  return line;
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::vector<std::string> completions(std::string_view line) {
+  std::vector<std::string> found;
+  const size_t space = line.find(' ');
+  if (!line.starts_with('/')) return found;
+  if (space == std::string_view::npos) {
+    for (const Command& c : kCommands) {
+      const std::string name = std::string("/") + c.name;
+      if (name.starts_with(line)) found.push_back(name);
+    }
+    return found;
+  }
+  const std::string word(line.substr(line.rfind(' ') + 1));
+  if (line.starts_with("/load ") || line.starts_with("/save ")) return files_like(word);
+  if (line.starts_with("/set ") && line.find(' ', space + 1) == std::string_view::npos) {
+    for (const char* name : kSettings) {
+      if (std::string_view(name).starts_with(word)) found.emplace_back(name);
+    }
+  }
+  return found;
 }
 
 class Chat {
  public:
   explicit Chat(const ChatOptions& o)
-      : model_(load(o.model)), options_(generation_options(o.generation)), system_(o.system) {
+      : quiet_(o.quiet),
+        model_(load(o.model)),
+        options_(generation_options(o.generation)),
+        folder_(state_folder()),
+        editor_(folder_.empty() ? fs::path() : folder_ / "history", completions),
+        printer_(o.reasoning) {
     tokenizer_of(model_);
     const auto sampled = model_.sampling.find("do_sample");
     if (sampled == model_.sampling.end() || sampled->second != 0)
-      take_recommendations(model_.sampling, o.generation, false, options_.sampling);
+      take_recommendations(model_.sampling, o.generation, o.quiet, options_.sampling);
     if (!has_chat_template(model_)) {
       fail(ErrorKind::unsupported,
            "{}: has no chat template (a base model?); `ashlar run` completes text", model_.source);
     }
-    prompt_.emplace(model_);
-    for (const std::string& item : o.variables) request_.set_variable(item);
-    engine_.emplace(model_.graph, model_.weights, engine_options(o.model, model_, 4096));
-    generator_.emplace(*engine_, model_.tokenizer.get(), model_.end_tokens);
-    clear();
+    ChatRequest request;
+    request.system = o.system;
+    for (const std::string& item : o.variables) request.set_variable(item);
+    engine_.emplace(model_.graph, model_.weights,
+                    engine_options(o.model, model_, roomy_context(o.model, model_)));
+    dialogue_.emplace(*engine_, model_, std::move(request));
+    if (o.resume || !o.load.empty()) load_messages(o.load);
   }
 
   void loop() {
-    if (isatty(STDIN_FILENO) != 0) {
-      std::fprintf(stderr, "%s; context %lld tokens; /help lists commands\n", model_.source.c_str(),
-                   static_cast<long long>(engine_->context()));
+    if (editor_.is_terminal() && !quiet_) {
+      std::fprintf(stderr, "%s; context %s tokens; /help lists commands\n", model_.source.c_str(),
+                   grouped(engine_->context()).c_str());
     }
-    while (const auto line = read_message()) {
-      if (line->empty()) continue;
+    bool warned = false;
+    for (;;) {
+      const auto message = read_message(warned);
+      if (!message) break;
+      if (message->empty()) continue;
       try {
-        if (line->front() == '/') {
-          if (!command(*line)) return;
+        if (message->front() == '/' && message->find('\n') == std::string::npos) {
+          if (!command(*message)) return;
         } else {
-          messages_.push_back({{"role", "user"}, {"content", *line}});
-          answer();
+          answer([&](const OnSpoken& say) { return dialogue_->ask(*message, options_, say); });
         }
       } catch (const Error& e) {
         std::fflush(stdout);
         std::fprintf(stderr, "%s\n", with_flags(e.what()).c_str());
       }
     }
+    if (editor_.is_terminal() && !kept_.empty())
+      std::fprintf(stderr, "[the conversation is kept: `ashlar chat MODEL --resume` goes on]\n");
   }
 
  private:
-  void clear() {
-    messages_ = Json::array();
-    if (!system_.empty()) messages_.push_back({{"role", "system"}, {"content", system_}});
+  /// A line; several after """ or \ at the end of one. Nothing: the person leaves.
+  std::optional<std::string> read_message(bool& warned) {
+    constexpr std::string_view kQuotes = "\"\"\"";
+    const TypedLine first = editor_.read("> ");
+    if (first.kind == TypedLine::Kind::end) return std::nullopt;
+    if (first.kind == TypedLine::Kind::interrupted) {
+      if (first.text.empty() && warned) return std::nullopt;
+      if (first.text.empty()) std::fprintf(stderr, "[Ctrl-C again or Ctrl-D leaves]\n");
+      warned = true;
+      return "";
+    }
+    warned = false;
+    std::string text = first.text;
+    const bool quoted = text.starts_with(kQuotes);
+    if (quoted) text.erase(0, kQuotes.size());
+    bool begun = !text.empty();
+    while (quoted ? !text.ends_with(kQuotes) : text.ends_with('\\')) {
+      const TypedLine more = editor_.read(". ");
+      if (more.kind == TypedLine::Kind::interrupted) return "";
+      if (more.kind == TypedLine::Kind::end) break;
+      if (!quoted) text.pop_back();
+      if (begun) text += '\n';
+      text += more.text;
+      begun = true;
+    }
+    if (quoted && text.ends_with(kQuotes)) text.resize(text.size() - kQuotes.size());
+    while (text.ends_with('\n')) text.pop_back();
+    editor_.remember(text);
+    return text;
   }
 
-  /// Answers the last message. A failure takes the question back, so that the conversation stays
-  /// usable.
-  void answer() {
-    try {
-      request_.messages = messages_;
-      const auto prompt = prompt_->ids(request_);
+  template <class F>
+  void answer(F speak) {
+    {
       const CatchInterrupt guard(CatchInterrupt::Second::is_caught);
       options_.interrupted = CatchInterrupt::caught;
-      last_ = generator_->generate(prompt, options_, [](std::string_view text) {
-        std::fwrite(text.data(), 1, text.size(), stdout);
-        std::fflush(stdout);
+      auto progress = std::make_unique<Progress>("reading");
+      dialogue_->set_progress([&](int64_t done, int64_t total) {
+        if (progress) progress->update(done, total);
+      });
+      last_ = speak([&](const Spoken& piece) {
+        progress.reset();
+        printer_(piece);
         return true;
       });
-    } catch (...) {
-      messages_.erase(messages_.size() - 1);
-      throw;
+      dialogue_->set_progress({});
     }
-    std::printf("\n");
-    std::fflush(stdout);
-    if (last_.stop == StopReason::interrupted && last_.ids.empty()) {
-      messages_.erase(messages_.size() - 1);
-      std::fprintf(stderr, "[stopped before the answer began: the question is taken back]\n");
-      return;
-    }
-    if (last_.stop == StopReason::context_full) {
-      std::fprintf(stderr,
-                   "[the context of %lld tokens is full: /clear, /undo or a larger --context]\n",
-                   static_cast<long long>(engine_->context()));
-    }
-    messages_.push_back({{"role", "assistant"}, {"content", last_.text}});
+    printer_.finish();
+    keep();
+    say_end();
   }
 
-  void undo() {
-    while (!messages_.empty() && messages_.back()["role"] == "assistant")
-      messages_.erase(messages_.size() - 1);
-    if (!messages_.empty() && messages_.back()["role"] == "user")
-      messages_.erase(messages_.size() - 1);
+  void say_end() {
+    const auto note = [](const std::string& text) {
+      std::fprintf(stderr, "%s\n", styled(stderr, Style::dim, text).c_str());
+    };
+    const Generation& g = last_.generation;
+    if (last_.taken_back) {
+      note("[stopped before the answer began: the question is taken back]");
+      return;
+    }
+    if (last_.gave_way) {
+      note(
+          fmt::format("[the context of {} tokens is full: the oldest {} messages are no longer "
+                      "seen; /clear begins anew, /undo takes the last question back]",
+                      grouped(engine_->context()), last_.unseen));
+    }
+    if (g.stop == StopReason::context_full) {
+      note(
+          fmt::format("[cut: the context of {} tokens is full; /clear, /undo, or a larger "
+                      "--context]",
+                      grouped(engine_->context())));
+    }
+    if (g.stop == StopReason::max_tokens) {
+      note(
+          fmt::format("[cut at {} tokens: /continue goes on, /set max_tokens or --max-tokens "
+                      "allows more]",
+                      grouped(options_.max_tokens)));
+    }
+    if (g.stop == StopReason::interrupted) note("[stopped: /continue goes on]");
+    if (!quiet_) note(speed_text());
+  }
+
+  std::string speed_text() const {
+    const Generation& g = last_.generation;
+    std::string text = fmt::format("[{} tokens", g.ids.size());
+    if (g.decode_tokens_per_second() > 0)
+      text += fmt::format(" at {:.1f}/s", g.decode_tokens_per_second());
+    return text + fmt::format("; prompt {}, {} of it new at {:.0f}/s]", grouped(g.prompt_tokens),
+                              grouped(g.evaluated_tokens), g.prefill_tokens_per_second());
+  }
+
+  /// What was said, for --resume and /load; only where a person types.
+  void keep() {
+    if (!editor_.is_terminal() || folder_.empty()) return;
+    try {
+      fs::create_directories(folder_);
+      const fs::path file = folder_ / "last_chat.json";
+      save(file.string());
+      fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write);
+      kept_ = file;
+    } catch (const std::exception&) {
+      kept_.clear();  // a disk that is full or read-only is no reason to end a conversation
+    }
+  }
+
+  void save(const std::string& file) const {
+    write_file(file,
+               dialogue_->messages().dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
   }
 
   void set(const std::string& rest) {
+    if (rest.empty()) {
+      const SamplingOptions& s = options_.sampling;
+      std::fprintf(stderr,
+                   "temperature %g, top_p %g, top_k %d, min_p %g, repetition_penalty %g, "
+                   "max_tokens %lld, seed %llu\n",
+                   static_cast<double>(s.temperature), static_cast<double>(s.top_p), s.top_k,
+                   static_cast<double>(s.min_p), static_cast<double>(s.repetition_penalty),
+                   static_cast<long long>(options_.max_tokens),
+                   static_cast<unsigned long long>(s.seed));
+      return;
+    }
     const size_t space = std::min(rest.find(' '), rest.size());
     const std::string name = rest.substr(0, space),
                       text = space < rest.size() ? rest.substr(space + 1) : "";
@@ -157,33 +291,45 @@ class Chat {
     SamplingOptions changed = options_.sampling;
     if (text.empty() || *end != '\0')
       fail(ErrorKind::invalid, "/set: expected NAME NUMBER, found \"{}\"", rest);
-    if (name == "temperature")
-      changed.temperature = static_cast<float>(value);
-    else if (name == "top_p")
-      changed.top_p = static_cast<float>(value);
-    else if (name == "top_k")
+    const auto number = static_cast<float>(value);
+    if (name == "temperature") {
+      changed.temperature = number;
+    } else if (name == "top_p") {
+      changed.top_p = number;
+    } else if (name == "top_k") {
       changed.top_k = static_cast<int>(value);
-    else if (name == "min_p")
-      changed.min_p = static_cast<float>(value);
-    else if (name == "max_tokens")
+    } else if (name == "min_p") {
+      changed.min_p = number;
+    } else if (name == "repetition_penalty") {
+      changed.repetition_penalty = number;
+    } else if (name == "max_tokens") {
+      if (value < 1) fail(ErrorKind::invalid, "/set max_tokens: expected 1 or more");
       options_.max_tokens = static_cast<int64_t>(value);
-    else if (name == "seed")
+    } else if (name == "seed") {
       changed.seed = static_cast<uint64_t>(value);
-    else
-      fail(ErrorKind::invalid, "/set: unknown name \"{}\"; see /help", name);
+    } else {
+      fail(ErrorKind::invalid, "/set: unknown name \"{}\", the nearest is {}; see /help", name,
+           nearest(name, {std::begin(kSettings), std::end(kSettings)}, 1).at(0));
+    }
     const Sampler checked(changed);
     options_.sampling = changed;
   }
 
   void load_messages(const std::string& file) {
-    Json messages = read_json(file);
-    if (!messages.is_array())
-      fail(ErrorKind::invalid, "{}: expected a JSON list of messages", file);
-    for (const Json& m : messages) {
-      if (!m.is_object() || !m.contains("role"))
-        fail(ErrorKind::invalid, "{}: a message has no role", file);
+    const std::string from = file.empty() ? (folder_ / "last_chat.json").string() : file;
+    Json messages = read_json(from);
+    try {
+      dialogue_->set_messages(std::move(messages));
+    } catch (const Error& e) {
+      fail(e.kind(), "{}: {}", from, e.what());
     }
-    messages_ = std::move(messages);
+    std::fprintf(stderr, "[%zu messages of %s]\n", dialogue_->messages().size(), from.c_str());
+  }
+
+  void retry() {
+    if (!dialogue_->take_back_answer()) fail(ErrorKind::invalid, "nothing to retry");
+    ++options_.sampling.seed;
+    answer([&](const OnSpoken& say) { return dialogue_->answer(options_, say); });
   }
 
   /// False: leave.
@@ -191,51 +337,49 @@ class Chat {
     const size_t space = std::min(line.find(' '), line.size());
     const std::string name = line.substr(1, space - 1),
                       rest = space < line.size() ? line.substr(space + 1) : "";
-    if (name == "quit" || name == "exit") return false;
-    if (name == "help") {
-      std::fputs(kHelp, stderr);
+    if (name == "quit" || name == "exit" || name == "bye") return false;
+    if (name == "help" || name == "?") {
+      std::fputs(wrapped(help_text(), columns(stderr)).c_str(), stderr);
     } else if (name == "clear") {
-      clear();
+      dialogue_->clear();
     } else if (name == "system") {
-      system_ = rest;
-      clear();
+      dialogue_->set_system(rest);
     } else if (name == "undo") {
-      undo();
+      if (!dialogue_->undo()) fail(ErrorKind::invalid, "nothing to take back");
     } else if (name == "retry") {
-      if (messages_.empty() || messages_.back()["role"] != "assistant")
-        fail(ErrorKind::invalid, "nothing to retry");
-      messages_.erase(messages_.size() - 1);
-      ++options_.sampling.seed;
-      answer();
+      retry();
+    } else if (name == "continue") {
+      answer([&](const OnSpoken& say) { return dialogue_->go_on(options_, say); });
     } else if (name == "set") {
       set(rest);
     } else if (name == "save") {
-      write_file(rest, messages_.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+      if (rest.empty()) fail(ErrorKind::invalid, "/save: expected a file's name");
+      save(rest);
+      std::fprintf(stderr, "[%zu messages written to %s]\n", dialogue_->messages().size(),
+                   rest.c_str());
     } else if (name == "load") {
       load_messages(rest);
     } else if (name == "stats") {
-      std::fprintf(
-          stderr,
-          "prompt %lld tokens, %lld of them evaluated at %.0f/s; %zu generated at %.1f/s; %s\n",
-          static_cast<long long>(last_.prompt_tokens),
-          static_cast<long long>(last_.evaluated_tokens), last_.prefill_tokens_per_second(),
-          last_.ids.size(), last_.decode_tokens_per_second(),
-          std::string(to_string(last_.stop)).c_str());
+      std::fprintf(stderr, "%s %s\n", speed_text().c_str(),
+                   std::string(to_string(last_.generation.stop)).c_str());
     } else {
-      fail(ErrorKind::invalid, "unknown command /{}; /help lists them", name);
+      std::vector<std::string> names;
+      for (const Command& c : kCommands) names.emplace_back(c.name);
+      fail(ErrorKind::invalid, "unknown command /{}, the nearest is /{}; /help lists them", name,
+           nearest(name, names, 1).at(0));
     }
     return true;
   }
 
+  bool quiet_;
   Model model_;
   GenerateOptions options_;
-  std::string system_;
-  Json messages_;
-  ChatRequest request_;
-  std::optional<ChatPrompt> prompt_;
+  fs::path folder_, kept_;
+  LineEditor editor_;
+  AnswerPrinter printer_;
   std::optional<Engine> engine_;
-  std::optional<Generator> generator_;
-  Generation last_;
+  std::optional<Dialogue> dialogue_;
+  DialogueAnswer last_;
 };
 
 }  // namespace
@@ -243,18 +387,25 @@ class Chat {
 void add_chat(CLI::App& app) {
   auto o = std::make_shared<ChatOptions>();
   CLI::App* command = app.add_subcommand("chat", "talk with a model");
-  command->footer(std::string("\nIn the conversation:\n") + kHelp);
+  command->footer(
+      std::string("In the conversation:\n") + help_text() +
+      "\nExamples:\n"
+      "  ashlar chat ./SmolLM2-135M-Instruct\n"
+      "  ashlar chat qwen3-8b-q4_k_m.gguf --system \"Answer in French.\" --context 32k\n"
+      "  ashlar chat ./Qwen3-0.6B --var enable_thinking=false --temperature 0.2");
   add_model_options(*command, o->model, true);
   command->add_option("--system", o->system, "system message")->type_name("TEXT");
+  command->add_option("--load", o->load, "begin with the messages of a JSON file")
+      ->type_name("F.json");
+  command->add_flag("--resume", o->resume, "go on with the conversation that was kept last");
+  command->add_flag("--quiet", o->quiet, "no lines about sampling and speed on stderr");
   add_variable_option(*command, o->variables);
   o->generation.options.max_tokens = 1024;
   o->generation.options.sampling.temperature = 0.7F;
   o->generation.options.sampling.top_p = 0.95F;
   add_generation_options(*command, o->generation);
-  command->callback([o] {
-    std::setlocale(LC_CTYPE, "");
-    Chat(*o).loop();
-  });
+  add_reasoning_option(*command, o->reasoning);
+  command->callback([o] { Chat(*o).loop(); });
 }
 
 }  // namespace ashlar::app

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "apps/commands.h"
+#include "apps/terminal.h"
 #include "base/error.h"
 #include "lab/campaign.h"
 #include "lab/results.h"
@@ -76,6 +77,7 @@ void rerun(const std::vector<std::string>& ids) {
 }
 
 void run(const ClaimsCommand& o) {
+  if (!o.output.empty()) check_ending(o.output, {".html"}, "a page");
   if (o.list) {
     for (const std::string& id : claim_ids()) std::printf("%s\n", id.c_str());
     return;
@@ -83,11 +85,14 @@ void run(const ClaimsCommand& o) {
   if (o.measure) measure(o.ids);
   if (o.rerun) rerun(o.ids);
   const std::vector<Claim> claims = settle_claims(o.ids);
-  if (!o.output.empty()) write_file(o.output, claims_html(claims));
+  if (!o.output.empty()) {
+    write_file(o.output, claims_html(claims));
+    say_written(o.output);
+  }
   if (o.json)
     std::printf("%s\n", claims_json(claims).c_str());
   else if (o.output.empty())
-    std::printf("%s", claims_text(claims).c_str());
+    print_fitted(claims_text(claims));
 }
 
 }  // namespace
@@ -105,8 +110,11 @@ void add_claims(CLI::App& app) {
   command->add_option("-o,--output", o->output, "write a page")->type_name("F.html");
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   command->footer(
+      "Examples:\n"
+      "  ashlar claims --list\n"
+      "  ashlar claims kimi-k2-active\n\n"
       "Verdicts: holds; holds-if (with the condition); fails (with the right figure); undecided "
-      "(trained, and too\nlittle to tell); open (with the experiment that would settle it). Each "
+      "(trained, and too little to tell); open (with the experiment that would settle it). Each "
       "claim is a file claims/<id>.json: "
       "docs/claims.md.");
   command->callback([o] { run(*o); });

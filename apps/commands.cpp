@@ -1,6 +1,7 @@
 // What the commands share.
 #include "apps/commands.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,10 +11,14 @@
 #include <filesystem>
 
 #include "apps/flags.h"
+#include "base/cpus.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/units.h"
 #include "hub/cache.h"
 #include "model/folder_kind.h"
+#include "model/memory.h"
+#include "readings/count/count.h"
 
 namespace ashlar::app {
 
@@ -118,7 +123,7 @@ void say_table(const Blueprint& blueprint, int64_t context) {
 
 EngineOptions engine_options(const ModelOptions& options, const Model& model, int64_t usual) {
   EngineOptions engine;
-  engine.threads = options.threads;
+  engine.threads = usable_threads(options.threads);
   engine.pinned = !options.no_pin;
   engine.kernels = options.kernels;
   engine.f32_activations = options.activations == "f32";
@@ -126,6 +131,11 @@ EngineOptions engine_options(const ModelOptions& options, const Model& model, in
   engine.context = options.context > 0 ? options.context
                    : made_for > 0      ? std::min(made_for, usual)
                                        : usual;
+  if (made_for > 0 && engine.context > made_for && options.context > 0) {
+    std::fprintf(stderr,
+                 "note: a context of %s tokens is beyond the %s that the model was made for\n",
+                 grouped(engine.context).c_str(), grouped(made_for).c_str());
+  }
   say_table(model.blueprint, engine.context);
   if (!options.state.empty()) {
     const auto format = format_named(options.state);
@@ -135,6 +145,34 @@ EngineOptions engine_options(const ModelOptions& options, const Model& model, in
     engine.state = format;
   }
   return engine;
+}
+
+int usable_threads(int wanted) {
+  const auto there = static_cast<int>(usable_cpus().ids.size());
+  if (there == 0 || wanted <= there) return wanted;
+  std::fprintf(stderr,
+               "note: --threads %d: this process may use %d CPUs, so %d threads are taken\n",
+               wanted, there, there);
+  return there;
+}
+
+int64_t roomy_context(const ModelOptions& options, const Model& model) {
+  constexpr int64_t kUnknown = 4096, kLeast = 2048;
+  int64_t context = model.blueprint.context > 0 ? model.blueprint.context : kUnknown;
+  for (const Block& block : model.blueprint.blocks) {
+    const auto* a = std::get_if<AttentionPart>(&block.mixer);
+    if (a != nullptr && a->rope && a->rope->scaling == RotationScaling::longrope)
+      context = std::min(context, a->rope->original_context);
+  }
+  int64_t weights = 0;
+  for (const auto& [name, tensor] : model.weights) weights += tensor.bytes();
+  // Weights are mapped files that need their pages; half of what remains is left to others.
+  const int64_t room = (available_memory() - weights) / 2;
+  const Format state = format_named(options.state).value_or(Format::f16);
+  while (context > kLeast &&
+         allocated_state_bytes(model.graph, state, context, EngineOptions().chunk, 1) > room)
+    context = std::max(kLeast, context / 2);
+  return context;
 }
 
 void add_id_options(CLI::App& command, IdOptions& options) {
@@ -191,6 +229,40 @@ std::vector<TokenId> read_ids(const IdOptions& options) {
     ids.push_back(checked_id(item.get<int64_t>(), options.file));
   }
   return ids;
+}
+
+void say_written(const std::filesystem::path& path) {
+  namespace fs = std::filesystem;
+  std::error_code code;
+  int64_t bytes = 0, files = 0;
+  if (fs::is_directory(path, code)) {
+    for (const auto& entry : fs::recursive_directory_iterator(path, code)) {
+      if (!entry.is_regular_file(code)) continue;
+      bytes += static_cast<int64_t>(entry.file_size(code));
+      ++files;
+    }
+  } else if (fs::is_regular_file(path, code)) {
+    bytes = static_cast<int64_t>(fs::file_size(path, code));
+  } else {
+    return;  // a device or a pipe
+  }
+  std::fprintf(stderr, "written: %s (%s%s)\n", path.c_str(),
+               files > 0 ? fmt::format("{} files, ", files).c_str() : "",
+               short_bytes(static_cast<double>(bytes)).c_str());
+}
+
+void check_ending(const std::string& output, const std::vector<std::string>& made,
+                  std::string_view what) {
+  const std::string ending = std::filesystem::path(output).extension().string();
+  std::error_code code;
+  const auto kind = std::filesystem::status(output, code).type();
+  if (kind == std::filesystem::file_type::character || kind == std::filesystem::file_type::fifo)
+    return;
+  if (std::find(made.begin(), made.end(), ending) != made.end()) return;
+  std::string list;
+  for (size_t i = 0; i < made.size(); ++i)
+    list += (i == 0 ? "" : i + 1 == made.size() ? " or " : ", ") + made[i];
+  fail(ErrorKind::invalid, "{}: expected a name that ends in {}: {}", output, list, what);
 }
 
 void print_text(const std::string& text) {

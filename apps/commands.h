@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,6 +46,13 @@ bool has_weights(const std::string& model);
 /// made for.
 EngineOptions engine_options(const ModelOptions& options, const Model& model, int64_t usual);
 
+/// --threads, but no more than there are CPUs to use (a note says so); 0 stays 0.
+int usable_threads(int wanted);
+
+/// The context for a conversation: what the model was made for, or less where the memory would not
+/// hold its state. Of LongRoPE the original one, so that a short talk runs by the table for it.
+int64_t roomy_context(const ModelOptions& options, const Model& model);
+
 /// --ids and --ids-file, of which exactly one must be given.
 struct IdOptions {
   std::string list, file;
@@ -55,6 +63,13 @@ std::vector<TokenId> parse_ids(const std::string& list, const std::string& where
 
 /// Bytes of text as they are, then a line feed only where a person looks on.
 void print_text(const std::string& text);
+
+/// "written: F (12.3 MiB)" on stderr: a file, or a folder with all that lies in it.
+void say_written(const std::filesystem::path& path);
+/// Error(invalid) where the name of an output ends in something that is not made: `made` are the
+/// endings that are (".svg"), `what` says what is written.
+void check_ending(const std::string& output, const std::vector<std::string>& made,
+                  std::string_view what);
 
 /// A line on stderr that is rewritten in place, only when stderr is a terminal and the work takes
 /// over a second.

@@ -4,6 +4,7 @@
 #include "apps/blueprints.h"
 #include "apps/commands.h"
 #include "apps/pictures.h"
+#include "apps/terminal.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "readings/compare/compare.h"
@@ -40,14 +41,18 @@ void run(CompareCommand o) {
     } else {
       write_page(o.output, page);
     }
+    say_written(o.output);
     if (!o.json) return;
   }
   const Comparison c = compare(blueprints, o.options);
   if (extension == ".svg") write_file(o.output, comparison_svg(c));
   if (extension == ".png") write_drawing(o.output, comparison_svg(c));
   if (extension == ".csv") write_file(o.output, comparison_csv(c));
-  if (o.json || o.output.empty())
-    std::printf("%s\n", (o.json ? comparison_json(c) : comparison_text(c)).c_str());
+  if (!o.output.empty() && extension != ".html" && extension != ".pdf") say_written(o.output);
+  if (o.json)
+    std::printf("%s\n", comparison_json(c).c_str());
+  else if (o.output.empty())
+    print_fitted(comparison_text(c));
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <cstdio>
 
 #include "apps/commands.h"
+#include "apps/flags.h"
+#include "base/error.h"
 
 namespace ashlar::app {
 namespace {
@@ -14,16 +16,36 @@ struct ConvertCommand {
   ConvertOptions options;
 };
 
+/// Endings of files, as against folders like "Qwen3-0.6B".
+bool is_file_ending(const std::string& ending) {
+  for (const char* known : {".safetensors", ".bin", ".pt", ".pth", ".json", ".ggml", ".onnx",
+                            ".npz", ".h5", ".msgpack", ".mlx", ".txt", ".zip", ".tar", ".pdf"}) {
+    if (ending == known) return true;
+  }
+  return false;
+}
+
 void run(ConvertCommand& o) {
+  const std::filesystem::path out(o.out);
+  if (o.options.to.empty() && out.extension() != ".gguf" && !out.extension().empty() &&
+      is_file_ending(out.extension().string())) {
+    fail(ErrorKind::invalid,
+         "{}: expected a name that ends in .gguf, or a folder for safetensors (its files are named "
+         "by themselves); --to says which is meant",
+         o.out);
+  }
   // For made-up weights --weights is what they are made in, for others what they become.
   if (!o.model.random) o.options.weights = std::exchange(o.model.weights, "");
   const Model model = load(o.model);
-  Progress progress("writing");
-  o.options.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
   o.options.notice = [](const std::string& text) {
-    std::fprintf(stderr, "note: %s\n", text.c_str());
+    std::fprintf(stderr, "note: %s\n", with_flags(text).c_str());
   };
-  convert_model(model, o.out, o.options);
+  {
+    Progress progress("writing");
+    o.options.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
+    convert_model(model, o.out, o.options);
+  }
+  say_written(o.out);
 }
 
 }  // namespace
@@ -44,6 +66,11 @@ void add_convert(CLI::App& app) {
       ->type_name("OUT");
   command->add_option("--to", o->options.to, "safetensors or gguf (default: by OUT's name)")
       ->check(CLI::IsMember({"safetensors", "gguf"}));
+  command->footer(
+      "Examples:\n"
+      "  ashlar convert ./Qwen3-0.6B qwen3-0.6b-q4_k_m.gguf --weights q4_k_m\n"
+      "  ashlar convert model.gguf ./folder --weights bf16\n"
+      "  ashlar convert ./base merged --adapter ./lora");
   command->callback([o] { run(*o); });
 }
 

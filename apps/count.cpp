@@ -2,6 +2,8 @@
 #include <cstdio>
 
 #include "apps/commands.h"
+#include "apps/flags.h"
+#include "apps/terminal.h"
 #include "base/error.h"
 #include "readings/count/count.h"
 
@@ -29,7 +31,12 @@ void run(CountCommand o) {
   o.options.state = *state;
   Count c = count(model.blueprint, o.options);
   if (c.model.empty()) c.model = model.source;
-  std::printf("%s\n", (o.json ? count_json(c) : count_text(c)).c_str());
+  for (const std::string& notice : model.notices)
+    std::fprintf(stderr, "note: %s\n", with_flags(notice).c_str());
+  if (o.json)
+    std::printf("%s\n", count_json(c).c_str());
+  else
+    print_fitted(count_text(c));
 }
 
 }  // namespace
@@ -57,7 +64,12 @@ void add_count(CLI::App& app) {
   command->add_option("--state", o->state, "format of keys and values (default f16)")
       ->type_name("FORMAT");
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
-  command->footer(std::string(counting_conventions()));
+  command->footer(
+      "Examples:\n"
+      "  ashlar count deepseek-v3 --context 32k\n"
+      "  ashlar count model.gguf --sequences 8\n"
+      "  ashlar count ./my-config --weights q4_k_m --json\n\n" +
+      std::string(counting_conventions()));
   command->callback([o] { run(*o); });
 }
 

@@ -4,6 +4,7 @@
 #include "apps/blueprints.h"
 #include "apps/commands.h"
 #include "apps/pictures.h"
+#include "apps/terminal.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "readings/draw/draw.h"
@@ -17,7 +18,7 @@ struct DrawCommand {
   std::vector<std::string> models;
   std::string output;
   DrawOptions options;
-  bool graph = false, gradient = false, recompute = false;
+  bool graph = false, gradient = false, recompute = false, columns_given = false;
 };
 
 std::string drawn_graph(const DrawCommand& o, const std::vector<Blueprint>& blueprints) {
@@ -30,6 +31,10 @@ std::string drawn_graph(const DrawCommand& o, const std::vector<Blueprint>& blue
 }
 
 void run(DrawCommand o) {
+  if (o.output.empty() && !o.columns_given) {
+    if (const int there = columns(stdout); there > 0) o.options.columns = there;
+  }
+  if (!o.output.empty() && !is_picture(o.output)) draw_format_of(o.output);  // before any work
   std::vector<Blueprint> blueprints;
   for (const std::string& m : o.models) blueprints.push_back(load_named_blueprint(m));
   const bool picture = is_picture(o.output);
@@ -46,6 +51,7 @@ void run(DrawCommand o) {
   } else {
     write_file(o.output, text);
   }
+  if (!o.output.empty()) say_written(o.output);
 }
 
 }  // namespace
@@ -65,10 +71,9 @@ void add_draw(CLI::App& app) {
                    "installed), F.mmd (Mermaid) or F.txt; without it, text for the terminal")
       ->type_name("F");
   command->add_flag("--tall", o->options.tall, "SVG: details below the layers, for narrow pages");
-  command
-      ->add_option("--columns", o->options.columns, "text: columns of the terminal (default 100)")
-      ->type_name("N")
-      ->check(CLI::Range(20, 10000));
+  auto* columns = command->add_option("--columns", o->options.columns,
+                                      "text: columns (default: the terminal's, else 100)");
+  columns->type_name("N")->check(CLI::Range(20, 10000));
   command->add_flag("--graph", o->graph,
                     "the nodes of one model's graph; layers that are alike once");
   auto* gradient = command->add_flag(
@@ -79,7 +84,7 @@ void add_draw(CLI::App& app) {
                  "with --gradient: each layer is computed again from its input")
       ->needs(gradient);
   command->footer(
-      "\nEqual layers are drawn once, with how many there are; where layers differ, each way "
+      "Equal layers are drawn once, with how many there are; where layers differ, each way "
       "stands\n"
       "with the layers that have it, and SVG shows which layer has which. With several models, "
       "what\n"
@@ -88,7 +93,10 @@ void add_draw(CLI::App& app) {
       "  ashlar draw gemma-3-27b -o gemma.svg\n"
       "  ashlar draw olmo-2-7b qwen3-8b -o two.svg\n"
       "  ashlar draw qwen3-0.6b --gradient -o step.svg");
-  command->callback([o] { run(*o); });
+  command->callback([o, columns] {
+    o->columns_given = columns->count() > 0;
+    run(*o);
+  });
 }
 
 }  // namespace ashlar::app

@@ -3,6 +3,7 @@
 
 #include "apps/blueprints.h"
 #include "apps/commands.h"
+#include "apps/terminal.h"
 #include "readings/explain/explain.h"
 
 namespace ashlar::app {
@@ -17,7 +18,10 @@ struct ExplainCommand {
 void run(ExplainCommand o) {
   o.options.state = state_format(o.state);
   const Explanation e = explain(load_named_blueprint(o.model), o.scope, o.options);
-  std::printf("%s\n", (o.json ? explanation_json(e) : explanation_text(e)).c_str());
+  if (o.json)
+    std::printf("%s\n", explanation_json(e).c_str());
+  else
+    print_fitted(explanation_text(e));
 }
 
 }  // namespace
@@ -44,6 +48,10 @@ void add_explain(CLI::App& app) {
   command->add_option("--state", o->state, "format of keys and values (default f16)")
       ->type_name("FORMAT");
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
+  command->footer(
+      "Examples:\n"
+      "  ashlar explain gemma-3-1b\n"
+      "  ashlar explain deepseek-v3 layers.3.attn --context 32k");
   command->callback([o] { run(*o); });
 }
 

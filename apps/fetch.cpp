@@ -23,6 +23,7 @@ void run(FetchCommand& o) {
   };
   const auto snapshot = fetch_model(o.repository, o.options);
   progress.reset();
+  say_written(snapshot);
   std::printf("%s\n", snapshot.c_str());
 }
 
@@ -42,6 +43,10 @@ void add_fetch(CLI::App& app) {
   command->add_option("--revision", o->options.revision, "branch, tag or commit")
       ->type_name("NAME")
       ->capture_default_str();
+  command->footer(
+      "Examples:\n"
+      "  ashlar fetch Qwen/Qwen3-0.6B\n"
+      "  HF_ENDPOINT=http://mirror.example ashlar fetch org/name --revision v1.0");
   command->callback([o] { run(*o); });
 }
 

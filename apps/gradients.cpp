@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/output_file.h"
+#include "base/units.h"
 
 namespace ashlar::app {
 namespace {
@@ -23,14 +24,20 @@ void run_gradients(const GradientsOptions& o) {
   const std::vector<TokenId> ids = read_ids(o.ids);
   check_output(o.output);
   const Model model = load(o.model);
+  const auto count = static_cast<int64_t>(ids.size());
+  if (model.blueprint.context > 0 && count > model.blueprint.context) {
+    fail(ErrorKind::invalid, "{} token ids, but the model was made for {}", grouped(count),
+         grouped(model.blueprint.context));
+  }
   Progress progress("differentiating");
   GradientOptions options;
-  options.threads = o.model.threads;
+  options.threads = usable_threads(o.model.threads);
   options.kernels = o.model.kernels;
   options.recompute_layers = o.recompute;
   options.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
   const Gradients g = gradients(model, ids, options);
   write_gradients(g, o.output);
+  say_written(o.output);
   std::printf("%s\n", Json({{"loss", g.loss}}).dump().c_str());
 }
 

@@ -4,6 +4,7 @@
 
 #include "apps/commands.h"
 #include "base/error.h"
+#include "base/units.h"
 #include "formats/npy.h"
 #include "run/finite.h"
 
@@ -22,6 +23,11 @@ void logits(const LogitsOptions& o) {
   const auto count = static_cast<int64_t>(ids.size());
   if (count == 0) fail(ErrorKind::invalid, "the list of token ids is empty");
   const Model model = load(o.model);
+  if (model.blueprint.context > 0 && count > model.blueprint.context && o.model.context == 0) {
+    fail(ErrorKind::invalid,
+         "{} token ids, but the model was made for {}: fewer, or --context {} to try all the same",
+         grouped(count), grouped(model.blueprint.context), count);
+  }
   EngineOptions options = engine_options(o.model, model, count);
   options.context = std::max(options.context, count);
   const int64_t chunk = o.chunk > 0 ? o.chunk : std::min<int64_t>(count, 512);
@@ -42,7 +48,7 @@ void logits(const LogitsOptions& o) {
     progress.update(at + static_cast<int64_t>(n), count);
   }
   out.commit();
-  if (finite) return;
+  if (finite) return say_written(o.output);
   engine.close(sequence);
   fail_not_finite(engine, ids);
 }
@@ -62,6 +68,10 @@ void add_logits(CLI::App& app) {
                    "evaluate N tokens at a time through the state (default: 512)")
       ->type_name("N")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
+  command->footer(
+      "Examples:\n"
+      "  ashlar logits model.gguf --ids 1,2,3 -o logits.npy\n"
+      "  ashlar logits ./Qwen3-0.6B --ids-file ids.json --threads 4 -o logits.npy");
   command->callback([o] { logits(*o); });
 }
 

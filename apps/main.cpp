@@ -8,12 +8,13 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <vector>
 
 #include "apps/commands.h"
 #include "apps/describe.h"
 #include "apps/flags.h"
 #include "apps/training_commands.h"
-#include "base/edit_distance.h"
+#include "apps/usage.h"
 #include "base/error.h"
 #include "embedded/data.h"
 
@@ -21,39 +22,34 @@ namespace {
 
 constexpr const char* kAbout =
     "Ashlar holds every modern open LLM architecture as one blueprint and reads it in many ways: "
-    "run it, count it,\n"
-    "plan it, draw it, compare it, differentiate it.\n\n"
-    "MODEL is a Hugging Face folder, a .gguf file, a blueprint file (.json), or the name of a "
-    "released model\n"
-    "(ashlar show --list). Where weights are needed, --random SEED makes them up for a blueprint.";
+    "run it, count it, plan it, draw it, compare it, differentiate it.\n\n"
+    "MODEL is a Hugging Face folder, a .gguf file, a blueprint file (.json), the name of a "
+    "released "
+    "model (ashlar show --list), or org/name of the Hugging Face hub. Where weights are needed, "
+    "--random SEED makes them up for a blueprint.";
 
 constexpr const char* kFooter =
-    "\nExamples:\n"
+    "Examples:\n"
     "  ashlar run model.gguf \"The sea is\" --max-tokens 40\n"
     "  ashlar chat ./SmolLM2-135M-Instruct\n"
-    "  ashlar count deepseek-v3 --context 32768\n"
+    "  ashlar count deepseek-v3 --context 32k\n"
     "  ashlar plan qwen3-8b --weights q4_k_m\n"
     "  ashlar compare olmo-2-7b llama-3.1-8b\n"
-    "  ashlar draw gemma-3-1b -o gemma.svg\n"
-    "\nExit codes: 0 done; 1 the model, file or request is at fault (one message on stderr); 2 "
-    "wrong usage;\n"
-    "3 memory or disk does not suffice; 4 a check failed (verify); 130 interrupted.";
-
-/// A message when the first word is meant as a command and is none; else empty.
-std::string unknown_command(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return "";
-  std::vector<std::string> names;
-  for (const CLI::App* c : app.get_subcommands({})) names.push_back(c->get_name());
-  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return "";
-  return fmt::format("there is no command \"{}\", the nearest is {}; ashlar --help lists them",
-                     argv[1], ashlar::nearest(argv[1], names, 1).at(0));
-}
+    "  ashlar draw gemma-3-1b -o gemma.svg\n\n"
+    "Whole numbers may be written 32k (32,000), 128Ki (131,072), 2M, 1e5.\n\n"
+    "Exit codes: 0 done; 1 the model, file or request is at fault (one message on stderr); 2 "
+    "wrong usage; 3 memory or disk does not suffice; 4 a check failed (verify); 130 interrupted.";
 
 /// A message that quotes a file may be as long as the file wants.
 std::string shortened(const std::string& message) {
   constexpr size_t kMost = 4000;
   if (message.size() <= kMost) return message;
   return fmt::format("{} ... ({} more bytes)", message.substr(0, kMost), message.size() - kMost);
+}
+
+int wrong_usage(const std::string& message) {
+  std::fprintf(stderr, "ashlar: %s\n", shortened(message).c_str());
+  return 2;
 }
 
 int code_of(ashlar::ErrorKind kind) { return kind == ashlar::ErrorKind::resource ? 3 : 1; }
@@ -66,7 +62,6 @@ int main(int argc, char** argv) {
   app.footer(kFooter);
   app.set_version_flag("--version", "ashlar " ASHLAR_VERSION);
   app.require_subcommand(1);
-  app.get_formatter()->column_width(38);
   app.add_option_function<std::string>(
          "--data", [](const std::string& folder) { ashlar::set_data_folder(folder); },
          "folder with blueprints/, machines/, claims/, cards/ to use instead of those in the "
@@ -103,10 +98,23 @@ int main(int argc, char** argv) {
   add_fetch(app);
   add_descriptions(app);
   set_program(app);
-  if (const std::string message = unknown_command(app, argc, argv); !message.empty()) {
-    std::fprintf(stderr, "ashlar: %s\n", message.c_str());
-    return 2;
+  finish_usage(app);
+  if (argc < 2) {
+    std::printf("%s", first_screen().c_str());
+    return 0;
   }
+  // `ashlar help COMMAND` is `ashlar COMMAND --help`.
+  std::vector<char*> words(argv, argv + argc);
+  std::string help = "--help";
+  if (std::string_view(words[1]) == "help") {
+    words.erase(words.begin() + 1);
+    words.resize(std::min<size_t>(words.size(), 2));
+    words.push_back(help.data());
+    argc = static_cast<int>(words.size());
+    argv = words.data();
+  }
+  if (const std::string message = unknown_command(app, argc, argv); !message.empty())
+    return wrong_usage(message);
   std::signal(SIGPIPE, SIG_DFL);  // a reader that has had enough ends this quietly
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error of writing
   try {
@@ -116,8 +124,15 @@ int main(int argc, char** argv) {
       return 3;
     }
     return 0;
+  } catch (const CLI::ExtrasError& e) {
+    const std::string message = unknown_option(app, argc, argv);
+    return wrong_usage(message.empty() ? e.what() : message);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 2;
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    // A word that is no option leaves what belongs to it in the place of arguments.
+    const std::string message = unknown_option(app, argc, argv);
+    return wrong_usage(
+        message.empty() ? fmt::format("{}; ashlar {} --help teaches", e.what(), argv[1]) : message);
   } catch (const Exit& e) {
     std::fflush(stdout);
     return e.code;

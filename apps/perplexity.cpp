@@ -32,9 +32,11 @@ void run(const PerplexityOptions& o) {
   std::optional<TokenId> bos;
   if (!frame.empty() && model.tokenizer->bos() && frame[0] == *model.tokenizer->bos())
     bos = frame[0];
-  Progress progress("evaluating");
-  const Perplexity result = perplexity(
-      engine, ids, window, bos, [&](int64_t done, int64_t total) { progress.update(done, total); });
+  auto progress = std::make_unique<Progress>("evaluating");
+  const Perplexity result = perplexity(engine, ids, window, bos, [&](int64_t done, int64_t total) {
+    progress->update(done, total);
+  });
+  progress.reset();
   if (o.json) {
     std::printf("%s\n", Json({{"perplexity", result.perplexity},
                               {"tokens", result.tokens},

@@ -2,6 +2,8 @@
 #include <cstdio>
 
 #include "apps/commands.h"
+#include "apps/flags.h"
+#include "apps/terminal.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/units.h"
@@ -30,12 +32,34 @@ Machine machine_of(const std::string& name) {
 }
 
 void list_machines() {
+  std::string text;
   for (const std::string& name : machine_names()) {
     const Machine m = load_machine(name);
-    std::printf("%-18s %-8s %-10s %6.1f GiB at %6.0f GB/s, %8.1f TFLOP/s in bf16\n", name.c_str(),
-                m.kind.c_str(), m.source.c_str(), m.memory_bytes / (1 << 30),
-                m.bandwidth(1e30) * 1e-9, m.peak(Format::bf16) * 1e-12);
+    text +=
+        fmt::format("{:<18} {:<8} {:<10} {:6.1f} GiB at {:6.0f} GB/s, {:8.1f} TFLOP/s in bf16\n",
+                    name, m.kind, m.source, m.memory_bytes / (1 << 30), m.bandwidth(1e30) * 1e-9,
+                    m.peak(Format::bf16) * 1e-12);
   }
+  print_fitted(text);
+}
+
+/// Bits of a weight as the methods of quantisation spell them; 0: not said.
+int64_t bits_of(const Json& quantised) {
+  for (const char* key : {"bits", "w_bit", "nbits"}) {
+    const auto it = quantised.find(key);
+    if (it != quantised.end() && it->is_number()) return static_cast<int64_t>(it->get<double>());
+  }
+  const auto is_set = [&](const char* key) {
+    const auto it = quantised.find(key);
+    return it != quantised.end() && it->is_boolean() && it->get<bool>();
+  };
+  if (is_set("load_in_4bit")) return 4;
+  if (is_set("load_in_8bit")) return 8;
+  const auto method = quantised.find("quant_method");
+  const bool usually_four =
+      method != quantised.end() && (*method == "compressed-tensors" || *method == "gptq" ||
+                                    *method == "awq" || *method == "hqq");
+  return usually_four ? 4 : 0;
 }
 
 /// Format of the release as a folder's config.json says it; empty: it does not.
@@ -50,12 +74,18 @@ std::string native_of(const std::string& model) {
     const auto it = j.is_object() ? j.find(key) : j.end();
     return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
   };
-  const auto quantised = config.find("quantization_config");
-  if (quantised != config.end()) {
-    const std::string method = text(*quantised, "quant_method");
+  for (const char* key : {"quantization_config", "quantization"}) {  // the second is MLX's
+    const auto quantised = config.find(key);
+    if (quantised == config.end() || !quantised->is_object()) continue;
+    const std::string method = text(*quantised, "quant_method"),
+                      algorithm = text(*quantised, "quant_algo");
     if (method == "fp8") return "fp8_b128";
     if (method == "mxfp4") return "mxfp4";
-    if (method == "compressed-tensors" || method == "gptq" || method == "awq") return "int4_g32";
+    if (algorithm == "NVFP4") return "nvfp4";
+    if (algorithm == "FP8") return "fp8";
+    const int64_t bits = bits_of(*quantised);
+    if (bits == 4) return "int4_g32";
+    if (bits == 8) return "q8_0";  // whole numbers of 8 bits with scales
   }
   std::string type = text(config, "dtype");
   if (type.empty()) type = text(config, "torch_dtype");
@@ -75,18 +105,31 @@ void compare_machines(const std::vector<Prediction>& all) {
     return rate(phase.expected->low) + " to " + rate(phase.expected->high);
   };
   const Prediction& first = all.front();
-  std::printf("%s (%s weights, %s), %s sequence(s) of %s tokens\n\n%-18s %7s %10s %11s %18s %18s\n",
-              first.model.c_str(), first.options.weights.c_str(),
-              short_bytes(static_cast<double>(first.memory.weights)).c_str(),
-              grouped(first.options.sequences).c_str(), grouped(first.options.context).c_str(),
-              "machine", "devices", "memory", "usable", "decode tokens/s", "prefill tokens/s");
+  const int there = columns(stdout);
+  // Where it is narrow, what matters least goes.
+  const bool memory = there == 0 || there >= 88, prefill = there == 0 || there >= 66;
+  std::string text =
+      fmt::format("{} ({} weights, {}), {} sequence(s) of {} tokens", first.model,
+                  first.options.weights, short_bytes(static_cast<double>(first.memory.weights)),
+                  grouped(first.options.sequences), grouped(first.options.context));
+  print_fitted(text);
+  const auto row = [&](const std::string& name, const std::string& devices,
+                       const std::string& total, const std::string& usable,
+                       const std::string& decode, const std::string& prefilled) {
+    std::string line = fmt::format("{:<15} {:>7}", name, devices);
+    if (memory) line += fmt::format(" {:>10} {:>11}", total, usable);
+    line += fmt::format(" {:>15}", decode);
+    if (prefill) line += fmt::format(" {:>17}", prefilled);
+    return line + "\n";
+  };
+  text = "\n" + row("machine", "devices", "memory", "usable", "decode tok/s", "prefill tok/s");
   for (const Prediction& p : all) {
-    std::printf("%-18s %7s %10s %11s %18s %18s\n", p.machine.name.c_str(),
-                fmt::format("{} x", p.devices).c_str(),
-                short_bytes(static_cast<double>(p.memory.total)).c_str(),
-                short_bytes(static_cast<double>(p.memory.available)).c_str(),
-                speed(p, p.decode).c_str(), speed(p, p.prefill).c_str());
+    text += row(p.machine.name, fmt::format("{} x", p.devices),
+                short_bytes(static_cast<double>(p.memory.total)),
+                short_bytes(static_cast<double>(p.memory.available)), speed(p, p.decode),
+                speed(p, p.prefill));
   }
+  print_fitted(text);
 }
 
 void run(PlanCommand o) {
@@ -95,6 +138,8 @@ void run(PlanCommand o) {
   LoadOptions load;
   load.need_weights = o.weights.empty() && has_weights(o.model);
   const Model model = load_model(o.model, load);
+  for (const std::string& notice : model.notices)
+    std::fprintf(stderr, "note: %s\n", with_flags(notice).c_str());
   o.options.native = native_of(o.model);
   if (!o.weights.empty()) {
     o.options.weights = o.weights;
@@ -110,7 +155,7 @@ void run(PlanCommand o) {
   std::vector<Prediction> all;
   if (o.machines.empty()) o.machines.emplace_back();
   if (o.machines == std::vector<std::string>{"all"}) o.machines = machine_names();
-  o.options.alternatives = o.machines.size() == 1;
+  o.options.alternatives = o.machines.size() == 1 || o.json;
   for (const std::string& name : o.machines) {
     all.push_back(predict(model.blueprint, machine_of(name), o.options));
     if (all.back().model.empty()) all.back().model = model.source;
@@ -122,7 +167,7 @@ void run(PlanCommand o) {
   } else if (all.size() > 1) {
     compare_machines(all);
   } else {
-    std::printf("%s\n", prediction_text(all.front()).c_str());
+    print_fitted(prediction_text(all.front()));
   }
 }
 
@@ -162,6 +207,12 @@ void add_plan(CLI::App& app) {
   command->add_option("--state", o->state, "format of keys and values (default f16)")
       ->type_name("FORMAT");
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
+  command->footer(
+      "Examples:\n"
+      "  ashlar plan gpt-oss-120b --machine h100-sxm\n"
+      "  ashlar plan deepseek-v3 --machine h200-sxm,b200,apple-m3-ultra\n"
+      "  ashlar plan llama-3.1-70b --machine rtx-3090 --devices 2 --weights q4_k_m --context 8k\n"
+      "  ashlar plan ./model.gguf --sequences 16");
   command->callback([o] { run(*o); });
 }
 

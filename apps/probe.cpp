@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "apps/commands.h"
+#include "apps/terminal.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/output_file.h"
@@ -28,17 +29,21 @@ void run(ProbeCommand o) {
     if (code) fail(ErrorKind::io, "{}: {}", file.parent_path().string(), code.message());
     check_output(file);
   }
-  Progress progress("probing");
+  auto progress = std::make_unique<Progress>("probing");
   o.options.progress = [&](double done) {
-    progress.update(static_cast<int64_t>(done * 1000), 1000);
+    progress->update(static_cast<int64_t>(done * 1000), 1000);
   };
   const Machine machine = o.quick ? quick_probe(o.options.threads) : probe(o.options);
+  progress.reset();
   const std::string json = machine_json(machine);
   if (keep) {
     write_file(file, json);
-    std::fprintf(stderr, "written to %s\n", file.c_str());
+    say_written(file);
   }
-  std::printf("%s", (o.json ? json : probe_text(machine)).c_str());
+  if (o.json)
+    std::printf("%s", json.c_str());
+  else
+    print_fitted(probe_text(machine));
 }
 
 }  // namespace

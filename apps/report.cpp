@@ -40,6 +40,7 @@ void run(ReportCommand o) {
   } else {
     write_file(o.output, page);
   }
+  say_written(o.output);
 }
 
 }  // namespace
@@ -75,6 +76,10 @@ void add_report(CLI::App& app) {
                    "whose speed is planned: a file, a name from `ashlar plan --list`, or none "
                    "(default: this machine if `ashlar probe` has measured it, else h100-sxm)")
       ->type_name("NAME");
+  command->footer(
+      "Examples:\n"
+      "  ashlar report -o models.html\n"
+      "  ashlar report qwen3-8b llama-3.1-8b gemma-3-12b --context 32k -o three.html");
   command->callback([o] { run(*o); });
 }
 

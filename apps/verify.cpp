@@ -1,9 +1,12 @@
 // ashlar verify: a model's self-test.
 #include "verify/verify.h"
 
+#include <fmt/format.h>
+
 #include <cstdio>
 
 #include "apps/commands.h"
+#include "apps/terminal.h"
 #include "base/json.h"
 
 namespace ashlar::app {
@@ -19,24 +22,36 @@ struct VerifyCommand {
 void run(const VerifyCommand& o) {
   const Model model = load(o.model);
   VerifyOptions options;
-  options.threads = o.model.threads;
+  options.threads = usable_threads(o.model.threads);
   options.kernels = o.model.kernels;
-  Progress progress("verifying");
+  auto progress = std::make_unique<Progress>("verifying");
   int64_t begun = 0;
-  options.progress = [&](const std::string&) { progress.update(begun++, kChecks); };
+  options.progress = [&](const std::string&) { progress->update(begun++, kChecks); };
   const std::vector<Check> checks = verify(model, options);
+  progress.reset();
   bool passed = true;
+  size_t failed = 0, skipped = 0;
+  std::string text;
   Json list = Json::array();
   for (const Check& c : checks) {
+    failed += c.outcome == Check::Outcome::failed ? 1 : 0;
+    skipped += c.outcome == Check::Outcome::left_out ? 1 : 0;
     passed = passed && c.outcome != Check::Outcome::failed;
     const std::string outcome(to_string(c.outcome));
     if (o.json) {
       list.push_back({{"name", c.name}, {"outcome", outcome}, {"detail", c.detail}});
     } else {
-      std::printf("%-8s  %-34s %s\n", outcome.c_str(), c.name.c_str(), c.detail.c_str());
+      text += fmt::format("{:<8}  {:<34} {}\n", outcome, c.name, c.detail);
     }
   }
-  if (o.json) std::printf("%s\n", Json({{"passed", passed}, {"checks", list}}).dump(1).c_str());
+  if (o.json) {
+    std::printf("%s\n", Json({{"passed", passed}, {"checks", list}}).dump(1).c_str());
+  } else {
+    print_fitted(text + fmt::format("\n{} of {} checks passed{}{}\n",
+                                    checks.size() - failed - skipped, checks.size(),
+                                    failed > 0 ? fmt::format(", {} failed", failed) : "",
+                                    skipped > 0 ? fmt::format(", {} left out", skipped) : ""));
+  }
   if (!passed) throw Exit{4};
 }
 
@@ -50,6 +65,10 @@ void add_verify(CLI::App& app) {
                                          "trip; exit code 4 if a check fails");
   add_model_options(*command, o->model, true);
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
+  command->footer(
+      "Examples:\n"
+      "  ashlar verify model.gguf\n"
+      "  ashlar verify qwen3-0.6b --random 1");
   command->callback([o] { run(*o); });
 }
 

@@ -37,6 +37,12 @@ CASES = {
                                            "added_tokens.json": {"<|pad|>": 1, "<|call|>": 0}},
     "named": {"tokenizer_config.json": {**FAST, "pad_token": "<|pad|>", "eos_token": "<|im_end|>"}},
     "named, a model's own": {"tokenizer_config.json": {**FAST, "image_token": "<img>", "pad_token": "<|pad|>"}},
+    "named, own names as the file orders them": {"tokenizer_config.json": {
+        **FAST, "z_token": "<|new|>", "eos_token": "<|im_end|>", "a_token": "<img>", "m_token": "<|call|>"}},
+    "extra by name, as the file orders them": {"tokenizer_config.json": {
+        **FAST, "extra_special_tokens": {"z": "<|new|>", "a": "<img>", "m": "<|call|>"}}},
+    "special map, as the file orders it": {"tokenizer_config.json": FAST, "special_tokens_map.json": {
+        "z_token": "<|new|>", "pad_token": "<|pad|>", "a_token": "<img>"}},
     "extra list": {"tokenizer_config.json": {**FAST, "additional_special_tokens": ["<|call|>", "<|new|>"]}},
     "extra, the new name": {"tokenizer_config.json": {**FAST, "extra_special_tokens": ["<|call|>"]}},
     "extra by name": {"tokenizer_config.json": {**FAST, "extra_special_tokens": {"image_token": "<img>"}}},

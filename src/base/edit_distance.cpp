@@ -2,8 +2,19 @@
 #include "base/edit_distance.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace ashlar {
+
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return out;
+}
+
+}  // namespace
 
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
@@ -22,10 +33,23 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::vector<std::string> nearest(std::string_view name, std::vector<std::string> names,
                                  size_t most) {
-  const std::string_view head = name.substr(0, 100);  // names from files may be of any length
-  std::stable_sort(names.begin(), names.end(), [&](const auto& a, const auto& b) {
-    return edit_distance(head, a) < edit_distance(head, b);
-  });
+  const std::string head = lower(name.substr(0, 100));  // names from files may be of any length
+  // A name that goes on from what was written, or holds it, is meant more often than a short one.
+  const auto distance = [&](const std::string& candidate) -> size_t {
+    const std::string word = lower(candidate);
+    if (head.size() >= 2 && word.starts_with(head)) return 0;
+    const size_t edits = edit_distance(head, word);
+    return head.size() >= 3 && word.find(head) != std::string::npos ? std::min<size_t>(edits, 1)
+                                                                    : edits;
+  };
+  std::vector<std::pair<size_t, std::string>> order;
+  for (std::string& candidate : names) {
+    const size_t away = distance(candidate);
+    order.emplace_back(away, std::move(candidate));
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (size_t i = 0; i < names.size(); ++i) names[i] = std::move(order[i].second);
   names.resize(std::min(names.size(), most));
   return names;
 }

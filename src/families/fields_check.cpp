@@ -67,11 +67,32 @@ class Checks {
     bool used = false;
     for (int64_t i = 0; i < f_.layers && !used; ++i) used = f_.has_experts(i);
     if (!used) return;
+    range(f_.experts.count, 1, kLargest, "experts");
+    positive(f_.clamp.limit, "swiglu_limit");
     range(f_.experts.top_k, 1, f_.experts.count, "top_k");
     range(f_.experts.keep_groups, 1, f_.experts.groups, "keep_groups");
     if (f_.experts.count % f_.experts.groups != 0)
       wrong(&f_.experts.groups, "groups",
             fmt::format("groups that divide {} experts", f_.experts.count), f_.experts.groups);
+  }
+
+  /// LongRoPE's tables: a divisor for each pair of numbers that rotates.
+  void tables() const {
+    const int64_t rotates = f_.rotary.dim > 0    ? f_.rotary.dim
+                            : f_.latent.rank > 0 ? f_.latent.qk_rope
+                                                 : f_.head_dim;
+    for (const RopeFields* r : {&f_.rope, &f_.local_rope}) {
+      if (r->type != "longrope") continue;
+      for (const auto& [list, name] :
+           {std::pair{&r->divisors, "short_factor"}, std::pair{&r->long_divisors, "long_factor"}}) {
+        if (static_cast<int64_t>(list->size()) != rotates / 2)
+          wrong(list, name, fmt::format("{} numbers, one per pair that rotates", rotates / 2),
+                list->size());
+        for (const double divisor : *list) {
+          if (!(divisor > 0)) wrong(list, name, "positive numbers", divisor);
+        }
+      }
+    }
   }
 
   void lists() const {
@@ -126,6 +147,7 @@ void check_fields(const Fields& f, const FieldVisitor& v) {
   const Checks checks(f, v);
   checks.sizes();
   checks.lists();
+  checks.tables();
   checks.shares();
 }
 

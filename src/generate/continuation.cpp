@@ -56,16 +56,30 @@ double Generation::decode_tokens_per_second() const {
 }
 
 Continuation::Continuation(const Tokenizer* tokenizer, std::vector<TokenId> end_tokens,
-                           std::span<const TokenId> prompt, const GenerateOptions& options)
+                           std::span<const TokenId> prompt, const GenerateOptions& options,
+                           std::vector<TokenId> shown, std::span<const TokenId> after)
     : tokenizer_(tokenizer),
       end_tokens_(std::move(end_tokens)),
+      shown_(std::move(shown)),
       sampler_(options.sampling),
       stops_(options.stop),
       history_(prompt.begin(), prompt.end()),
       max_tokens_(options.max_tokens),
       ignore_end_(options.ignore_end),
       ended_(options.max_tokens <= 0) {
-  if (tokenizer_ != nullptr) decoder_.emplace(*tokenizer_, true);
+  if (tokenizer_ == nullptr) return;
+  decoder_.emplace(*tokenizer_);
+  for (const TokenId id : after) decoded(id);
+}
+
+/// The text of a token: none for special ones that are not shown, as decoding with skip_special has
+/// it.
+std::string Continuation::decoded(TokenId id) {
+  const bool shown = std::find(shown_.begin(), shown_.end(), id) != shown_.end();
+  const bool skipped = tokenizer_->is_special(id) && !shown &&
+                       tokenizer_->decode({&id, 1}, true).empty() &&
+                       !tokenizer_->decode({&id, 1}).empty();
+  return skipped ? "" : decoder_->push(id);
 }
 
 std::string Continuation::accept(std::span<const float> logits) {
@@ -77,7 +91,7 @@ std::string Continuation::accept(std::span<const float> logits) {
     return "";
   }
   std::string text;
-  if (decoder_) text = stops_.push(decoder_->push(id), stopped_);
+  if (decoder_) text = stops_.push(decoded(id), stopped_);
   result_.text += text;
   if (stopped_) {
     end(StopReason::stop_text);

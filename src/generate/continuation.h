@@ -33,10 +33,12 @@ class StopTexts {
 /// Not safe to call from two threads at once.
 class Continuation {
  public:
-  /// `tokenizer` must outlive this; without one there is no text and no stop text. Throws
-  /// Error(invalid) for sampling options that make no sense.
+  /// `tokenizer` must outlive this; without one there is no text and no stop text. `shown`: special
+  /// tokens that are part of the text all the same; `after`: ids that the prompt ends with, behind
+  /// which the text goes on. Throws Error(invalid) for sampling options that make no sense.
   Continuation(const Tokenizer* tokenizer, std::vector<TokenId> end_tokens,
-               std::span<const TokenId> prompt, const GenerateOptions& options);
+               std::span<const TokenId> prompt, const GenerateOptions& options,
+               std::vector<TokenId> shown = {}, std::span<const TokenId> after = {});
 
   bool ended() const { return ended_; }
   /// Chooses the next token from the logits [vocab] after the last one, and returns the text that
@@ -51,8 +53,10 @@ class Continuation {
   const Generation& result() const { return result_; }
 
  private:
+  std::string decoded(TokenId id);
+
   const Tokenizer* tokenizer_;
-  std::vector<TokenId> end_tokens_;
+  std::vector<TokenId> end_tokens_, shown_;
   Sampler sampler_;
   std::optional<StreamDecoder> decoder_;
   StopTexts stops_;

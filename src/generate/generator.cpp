@@ -24,7 +24,8 @@ Generator::~Generator() {
 }
 
 std::span<const float> Generator::evaluate(std::span<const TokenId> prompt,
-                                           const GenerateOptions& options, Generation& result) {
+                                           const GenerateOptions& options,
+                                           const GenerateHooks& hooks, Generation& result) {
   if (prompt.empty()) {
     fail(ErrorKind::invalid,
          "the prompt has no tokens: give some text (this tokenizer adds no beginning-of-text "
@@ -47,7 +48,13 @@ std::span<const float> Generator::evaluate(std::span<const TokenId> prompt,
   held_.resize(same);
   const auto begin = std::chrono::steady_clock::now();
   const Run run{*sequence_, prompt.subspan(same), Run::Logits::last};
-  const auto logits = engine_.step({&run, 1}, options.interrupted);
+  const auto logits = engine_.step({&run, 1}, [&] {
+    if (hooks.progress) {
+      hooks.progress(engine_.length(*sequence_) - static_cast<int64_t>(same),
+                     static_cast<int64_t>(prompt.size() - same));
+    }
+    return options.interrupted && options.interrupted();
+  });
   const int64_t length = engine_.length(*sequence_);
   result.prefill_seconds = seconds_since(begin);
   result.prompt_tokens = static_cast<int64_t>(prompt.size());
@@ -63,16 +70,30 @@ void Generator::check_logits(std::span<const float> logits) {
   fail_not_finite(engine_, std::exchange(held_, {}));
 }
 
+std::span<const float> Generator::with_less(const GenerateOptions& options,
+                                            const GenerateHooks& hooks, const Generation& result,
+                                            StopReason& reason) {
+  reason = StopReason::context_full;
+  std::vector<TokenId> shorter;
+  if (hooks.shorten) shorter = hooks.shorten(static_cast<int64_t>(result.ids.size()));
+  if (shorter.empty()) return {};
+  shorter.insert(shorter.end(), result.ids.begin(), result.ids.end());
+  if (static_cast<int64_t>(shorter.size()) >= engine_.context()) return {};
+  reason = StopReason::interrupted;
+  Generation again;  // its speed is not that of the first prompt
+  return evaluate(shorter, options, hooks, again);
+}
+
 Generation Generator::generate(std::span<const TokenId> prompt, const GenerateOptions& options,
-                               const OnText& on_text) {
-  Continuation continuation(tokenizer_, end_tokens_, prompt, options);
+                               const OnText& on_text, const GenerateHooks& hooks) {
+  Continuation continuation(tokenizer_, end_tokens_, prompt, options, hooks.shown, hooks.after);
   Generation& result = continuation.result();
   bool wanted = true;
   const auto give = [&](const std::string& text) {
     if (on_text && !on_text(text)) wanted = false;
   };
 
-  std::span<const float> logits = evaluate(prompt, options, result);
+  std::span<const float> logits = evaluate(prompt, options, hooks, result);
   if (logits.empty()) {
     result.stop = StopReason::interrupted;
     return result;
@@ -87,12 +108,17 @@ Generation Generator::generate(std::span<const TokenId> prompt, const GenerateOp
     if (!wanted) continuation.end(StopReason::interrupted);
     if (continuation.ended()) break;
     if (engine_.length(*sequence_) == engine_.context()) {
-      continuation.end(StopReason::context_full);
-      break;
+      StopReason reason = StopReason::context_full;
+      logits = with_less(options, hooks, result, reason);
+      if (logits.empty()) {
+        continuation.end(reason);
+        break;
+      }
+    } else {
+      const Run run{*sequence_, {&result.ids.back(), 1}, Run::Logits::last};
+      logits = engine_.step({&run, 1});
+      held_.push_back(result.ids.back());
     }
-    const Run run{*sequence_, {&result.ids.back(), 1}, Run::Logits::last};
-    logits = engine_.step({&run, 1});
-    held_.push_back(result.ids.back());
     result.decode_seconds = seconds_since(begin);
   }
   if (const auto rest = continuation.finish()) give(*rest);

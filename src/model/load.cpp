@@ -156,8 +156,10 @@ void load_named(const std::string& name, const LoadOptions& options, Model* mode
 }  // namespace
 
 Model load_model(const std::string& name, const LoadOptions& options) {
-  const ModelSource source = find_source(
-      name, {.weights = options.need_weights && !options.random, .progress = options.fetching});
+  const ModelSource source =
+      find_source(name, {.weights = options.need_weights && !options.random,
+                         .architecture = !options.need_weights || options.random,
+                         .progress = options.fetching});
   if (!options.weights.empty() && !options.random) {
     fail(ErrorKind::invalid,
          "`weights` {}: goes with `random`; weights of files stay in their format (ashlar convert "
@@ -178,7 +180,8 @@ Model load_model(const std::string& name, const LoadOptions& options) {
       load_gguf(source.path, options, &model);
       break;
     case ModelSource::Kind::blueprint:
-      load_named(name, options, &model);
+      load_named(source.path.string(), options, &model);
+      if (!source.note.empty()) model.notices.push_back(source.note);
       break;
   }
   return model;

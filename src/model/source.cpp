@@ -2,6 +2,7 @@
 #include "model/source.h"
 
 #include <algorithm>
+#include <cctype>
 #include <fstream>
 #include <vector>
 
@@ -45,6 +46,35 @@ fs::path only_gguf(const fs::path& folder) {
   return files[0];
 }
 
+/// The released model of that name, however it is capitalised; empty: there is none.
+std::string blueprint_named(std::string name) {
+  if (name.find('/') != std::string::npos) return "";
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::vector<std::string> names = blueprint_names();
+  return std::binary_search(names.begin(), names.end(), name) ? name : "";
+}
+
+/// The blueprint that has the architecture of org/name, where the hub's cache does not hold that:
+/// "Qwen/Qwen3-8B" is qwen3-8b, and so is what was trained further from it. Empty: none.
+std::string stand_in(const std::string& repository) {
+  if (is_whole(snapshot_of(repository_folder(repository)), false)) return "";
+  std::string name = repository.substr(repository.find('/') + 1);
+  for (;;) {
+    if (const std::string found = blueprint_named(name); !found.empty()) return found;
+    const size_t dash = name.rfind('-');
+    if (dash == std::string::npos) return "";
+    std::string variant = name.substr(dash + 1);
+    std::transform(variant.begin(), variant.end(), variant.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const bool same_shape = variant == "instruct" || variant == "it" || variant == "base" ||
+                            variant == "pt" || variant == "chat" || variant == "hf" ||
+                            variant == "bf16" || variant == "fp8";
+    if (!same_shape) return "";
+    name.resize(dash);
+  }
+}
+
 }  // namespace
 
 ModelSource find_source(const std::string& model, const SourceOptions& options) {
@@ -54,36 +84,43 @@ ModelSource find_source(const std::string& model, const SourceOptions& options) 
   if (fs::is_directory(path, code)) {
     if (const fs::path snapshot = snapshot_of(path); snapshot != path)
       return find_source(snapshot.string(), options);
-    if (fs::exists(path / "config.json", code)) return {Is::folder, path};
+    if (fs::exists(path / "config.json", code)) return {Is::folder, path, {}};
     const fs::path gguf = only_gguf(path);
-    if (!gguf.empty()) return {Is::gguf, gguf};
+    if (!gguf.empty()) return {Is::gguf, gguf, {}};
     const size_t several = ending_with(path, ".gguf").size();
     if (several > 1) {
       fail(ErrorKind::io, "{}: holds {} GGUF files; name the one that is meant", model, several);
     }
-    return {Is::folder, path};
+    return {Is::folder, path, {}};
   }
   if (!fs::exists(path, code)) {
     if (model.ends_with(".gguf") || model.ends_with(".safetensors"))
       fail(ErrorKind::io, "{}: no such file", model);
+    if (const std::string name = blueprint_named(model); !name.empty())
+      return {Is::blueprint, name, {}};
     if (is_repository_name(model) && !fs::exists(path.parent_path(), code)) {
+      if (const std::string name = options.architecture ? stand_in(model) : ""; !name.empty()) {
+        return {Is::blueprint, name,
+                model + ": is not in the hub's cache; its architecture is that of the blueprint " +
+                    name};
+      }
       const fs::path snapshot =
           hub_model(model, {.weights = options.weights, .progress = options.progress});
       return find_source(snapshot.string(), options);
     }
-    return {Is::blueprint, path};
+    return {Is::blueprint, path, {}};
   }
   check_regular(path);
   const fs::path beside = path.has_parent_path() ? path.parent_path() : fs::path(".");
   const std::string name = path.filename().string();
-  if (path.extension() == ".gguf") return {Is::gguf, path};
+  if (path.extension() == ".gguf") return {Is::gguf, path, {}};
   if (path.extension() == ".safetensors" || name == "config.json" || name == "params.json" ||
       name.ends_with(".safetensors.index.json"))
-    return {Is::folder, beside};
-  if (path.extension() == ".json") return {Is::blueprint, path};
+    return {Is::folder, beside, {}};
+  if (path.extension() == ".json") return {Is::blueprint, path, {}};
   std::string magic(4, 0);
   if (std::ifstream(path, std::ios::binary).read(magic.data(), 4) && magic == "GGUF")
-    return {Is::gguf, path};
+    return {Is::gguf, path, {}};
   fail(
       ErrorKind::io,
       "{}: expected a Hugging Face folder, a .gguf file, a blueprint file (.json) or the name of a "

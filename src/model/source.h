@@ -15,17 +15,20 @@ struct ModelSource {
     blueprint,  // a file of ours, or the name of a released model
   };
   Kind kind = Kind::blueprint;
-  std::filesystem::path path;  // the folder or file; for blueprints what was asked for
+  std::filesystem::path path;  // the folder or file; for blueprints their name or file
+  std::string note;            // what stands in for what was asked for; empty: nothing does
 };
 
 struct SourceOptions {
-  bool weights = true;  // false: of a model of the hub the small files will do
+  bool weights = true;        // false: of a model of the hub the small files will do
+  bool architecture = false;  // true: so will a blueprint of the same architecture
   /// Bytes of a file that is being fetched from the hub.
   std::function<void(const std::string& file, int64_t done, int64_t total)> progress;
 };
 
 /// Throws Error(io) that says what was looked for. A name like org/name that is no path is a model
-/// of the hub: the cache's, else fetched (hub/fetch.h).
+/// of the hub: the cache's; else the blueprint, where that will do; else fetched (hub/fetch.h).
+/// Names of released models are found in any case.
 ModelSource find_source(const std::string& model, const SourceOptions& options = {});
 
 }  // namespace ashlar

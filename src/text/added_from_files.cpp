@@ -40,8 +40,18 @@ PlainJson merged(const std::optional<PlainJson>& config, const fs::path& folder)
   return all;
 }
 
-/// Named tokens in the order in which they are added: the usual names, then a model's own.
-std::vector<AddedToken> named_tokens(const PlainJson& config) {
+/// The keys of merged() as the files order them.
+std::vector<std::string> merged_keys(const fs::path& folder, std::string_view inner = {}) {
+  std::vector<std::string> keys = keys_in_order(folder / "tokenizer_config.json", inner);
+  for (std::string& key : keys_in_order(folder / "special_tokens_map.json", inner)) {
+    if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+/// Named tokens in the order in which they are added: the usual names, then a model's own as the
+/// files order them.
+std::vector<AddedToken> named_tokens(const PlainJson& config, const fs::path& folder) {
   std::vector<AddedToken> tokens;
   const auto take = [&](const PlainJson& value) {
     if (auto token = token_of(value)) tokens.push_back(std::move(*token));
@@ -49,14 +59,16 @@ std::vector<AddedToken> named_tokens(const PlainJson& config) {
   for (const char* name : kAttributes) {
     if (const auto it = config.find(name); it != config.end()) take(*it);
   }
-  for (const auto& [key, value] : config.items()) {
+  for (const std::string& key : merged_keys(folder)) {
     const bool usual =
         std::find(std::begin(kAttributes), std::end(kAttributes), key) != std::end(kAttributes);
-    if (key.ends_with("_token") && !usual) take(value);
+    if (key.ends_with("_token") && !usual && config.contains(key)) take(config.at(key));
   }
   if (const auto extra = config.find("extra_special_tokens");
       extra != config.end() && extra->is_object()) {
-    for (const auto& [key, value] : extra->items()) take(value);
+    for (const std::string& key : merged_keys(folder, "extra_special_tokens")) {
+      if (extra->contains(key)) take(extra->at(key));
+    }
   }
   return tokens;
 }
@@ -130,7 +142,7 @@ void add_tokens_of_files(const fs::path& folder, TokenizerSpec& spec, const Spec
   for (const auto& [name, content] : usual) {
     if (!config.contains(name)) config[name] = content;
   }
-  const std::vector<AddedToken> named = named_tokens(config), extra = extra_tokens(config);
+  const std::vector<AddedToken> named = named_tokens(config, folder), extra = extra_tokens(config);
   std::map<int64_t, AddedToken> listed;  // by the id that the file says: their order
   if (config.contains("added_tokens_decoder")) {
     read_added(config, config_file.string(),

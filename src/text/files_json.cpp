@@ -31,6 +31,24 @@ std::optional<PlainJson> read_optional(const fs::path& file) {
   return json;
 }
 
+std::vector<std::string> keys_in_order(const fs::path& file, std::string_view inner) {
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) return {};
+  const std::string text = read_regular_file(file, size_t{1} << 28);
+  std::vector<std::string> keys;
+  std::string outer;
+  const auto note = [&](int depth, PlainJson::parse_event_t event, const PlainJson& value) {
+    if (event != PlainJson::parse_event_t::key) return true;
+    const auto& key = value.get_ref<const std::string&>();
+    if (depth == 1) outer = key;
+    if (inner.empty() ? depth == 1 : depth == 2 && outer == inner) keys.push_back(key);
+    return true;
+  };
+  // Whether it is JSON at all, read_optional has told.
+  const PlainJson parsed = PlainJson::parse(text, note, false, true);
+  return keys;
+}
+
 std::string text_at(const PlainJson& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "text/added_tokens.h"
 
@@ -21,6 +22,11 @@ using PlainJson = nlohmann::json;
 PlainJson parse_plain(std::string_view text, std::string_view where);
 /// The object that a file holds; nothing where there is no file. Throws Error(format).
 std::optional<PlainJson> read_optional(const std::filesystem::path& file);
+
+/// The keys of the file's object as it orders them, or of the object that its key `inner` holds;
+/// none where there is no file.
+std::vector<std::string> keys_in_order(const std::filesystem::path& file,
+                                       std::string_view inner = {});
 
 std::string text_at(const PlainJson& object, const char* key);
 int64_t number_at(const PlainJson& object, const char* key, int64_t otherwise);

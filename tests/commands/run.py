@@ -20,6 +20,7 @@ from hub import Fetching  # noqa: F401
 from installing import Installed, Package  # noqa: F401
 from json_fields import differences
 from program import GEMMA, ROOT, SMOL, Case, ashlar, ashlar_json, read_npy, worst
+from terminal import Chatting, CommandLine, RunInput  # noqa: F401
 from training import Training  # noqa: F401
 from writing import ClosedPipes, FullDisks, Interrupts, Kills  # noqa: F401
 

@@ -225,6 +225,20 @@ TEST(Refusals, ListsOfTheWrongLength) {
                    {"config.json: ", key, "a whole number", "[1024]"});
 }
 
+TEST(Refusals, TablesOfTheWrongLength) {
+  for (const char* list : {"short_factor", "long_factor"}) {
+    Json config = published_config("phi-3.5-mini");
+    Json& table = config.at("rope_scaling").at(list);
+    const size_t right = table.size();
+    table.push_back(1.0);
+    const std::string message = refusal(config);
+    EXPECT_NE(message.find(list), std::string::npos) << message;
+    EXPECT_NE(message.find(fmt::format("{} numbers", right)), std::string::npos) << message;
+    config["rope_scaling"][list] = Json(std::vector<double>(right, 0.0));
+    EXPECT_NE(refusal(config).find("positive"), std::string::npos) << refusal(config);
+  }
+}
+
 TEST(Refusals, SayTheKeyAndTheFileOnce) {
   for (const auto& [model, key, value] : {std::tuple{"llama-3.1-8b", "hidden_size", 0},
                                           std::tuple{"llama-3.1-8b", "vocab_size", -1},
@@ -234,6 +248,7 @@ TEST(Refusals, SayTheKeyAndTheFileOnce) {
                                           std::tuple{"gpt2", "n_embd", -8},
                                           std::tuple{"gpt2", "n_head", 0},
                                           std::tuple{"gpt-oss-20b", "num_local_experts", -1},
+                                          std::tuple{"gpt-oss-20b", "swiglu_limit", -7},
                                           std::tuple{"qwen3-30b-a3b", "num_experts_per_tok", 300},
                                           std::tuple{"qwen3-30b-a3b", "num_experts_per_tok", 0},
                                           std::tuple{"deepseek-v3", "topk_group", 0},

@@ -1,6 +1,8 @@
 // Counts as JSON and as text, and the conventions of counting.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include <cmath>
 #include <iterator>
 
@@ -143,7 +145,24 @@ void parameters_text(Text out, const Count& c) {
   }
 }
 
-/// Runs of layers with equal numbers print once.
+/// Which layers: "0-2 each", or, where kinds take turns, "22 of 26 each".
+std::string name_of_layers(const std::vector<size_t>& layers, size_t total) {
+  if (layers.size() == 1) return std::to_string(layers[0]);
+  if (layers.back() - layers.front() + 1 == layers.size())
+    return fmt::format("{}-{} each", layers.front(), layers.back());
+  return fmt::format("{} of {} each", layers.size(), total);
+}
+
+/// "5, 11, 17, 23": which layers a short group is, below a table whose rows only count them.
+std::string listed(const std::vector<size_t>& layers) {
+  constexpr size_t kShown = 8;
+  std::string text;
+  for (size_t i = 0; i < std::min(layers.size(), kShown); ++i)
+    text += (i == 0 ? "" : ", ") + std::to_string(layers[i]);
+  return layers.size() > kShown ? text + ", ..." : text;
+}
+
+/// Layers with equal numbers print once, wherever they stand.
 void layers_text(Text out, const Count& c) {
   fmt::format_to(out, "\n  {:16} {:>20} {:>20} {:>12} {:>14} {:>14}\n", "by layer", "parameters",
                  "active", "weights", "FLOPs prefill", "FLOPs decode");
@@ -151,18 +170,29 @@ void layers_text(Text out, const Count& c) {
     return a.parameters == b.parameters && a.active == b.active && a.bytes == b.bytes &&
            a.prefill_flops == b.prefill_flops && a.decode_flops == b.decode_flops;
   };
-  for (size_t i = 0; i < c.by_layer.size();) {
-    size_t end = i + 1;
-    while (end < c.by_layer.size() && same(c.by_layer[i], c.by_layer[end])) ++end;
-    const Share& s = c.by_layer[i];
-    const std::string name =
-        end == i + 1 ? std::to_string(i) : fmt::format("{}-{} each", i, end - 1);
+  std::vector<std::vector<size_t>> kinds;
+  for (size_t i = 0; i < c.by_layer.size(); ++i) {
+    const auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const auto& layers) {
+      return same(c.by_layer[layers[0]], c.by_layer[i]);
+    });
+    if (kind == kinds.end())
+      kinds.push_back({i});
+    else
+      kind->push_back(i);
+  }
+  std::string scattered;
+  for (const std::vector<size_t>& layers : kinds) {
+    const Share& s = c.by_layer[layers[0]];
+    const std::string name = name_of_layers(layers, c.by_layer.size());
     fmt::format_to(out, "  {:16} {:>20} {:>20} {:>12} {:>14} {:>14}\n", name, grouped(s.parameters),
                    grouped(s.active), short_bytes(static_cast<double>(s.bytes)),
                    short_number(s.prefill_flops / static_cast<double>(c.options.context)),
                    short_number(s.decode_flops));
-    i = end;
+    if (name.find(" of ") != std::string::npos)
+      scattered +=
+          fmt::format("    {}: layers {}\n", name.substr(0, name.find(" each")), listed(layers));
   }
+  fmt::format_to(out, "{}", scattered);
 }
 
 void weights_text(Text out, const Count& c) {

@@ -1,15 +1,16 @@
 // Machines: their files, the library of them, and what they reach.
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstdlib>
 
-#include <fmt/format.h>
 #include "base/edit_distance.h"
-#include "readings/predict/predict.h"
-
 #include "base/error.h"
 #include "base/json.h"
 #include "embedded/data.h"
+#include "readings/predict/predict.h"
 
 namespace ashlar {
 namespace fs = std::filesystem;
@@ -72,13 +73,19 @@ Machine load_machine(const std::string& name_or_file) {
   if (fs::is_regular_file(name_or_file, code)) {
     file = {read_file(name_or_file, size_t{1} << 22), name_or_file};
   } else {
-    file = find_data("machines", name_or_file);
+    std::string name = name_or_file;  // names are lower-case, whoever writes them
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    file = find_data("machines", name);
   }
   if (!file) {
+    const std::vector<std::string> names = machine_names();
     std::string known;
-    for (const std::string& name : machine_names()) known += (known.empty() ? "" : ", ") + name;
-    fail(ErrorKind::io, "machine {}: no such file and no machine of that name; known: {}",
-         name_or_file, known.empty() ? "none" : known);
+    for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
+    fail(ErrorKind::io,
+         "machine {}: no such file and no machine of that name; the nearest is {}; known: {}",
+         name_or_file, names.empty() ? "none" : nearest(name_or_file, names, 1).at(0),
+         known.empty() ? "none" : known);
   }
   Machine machine = machine_from_json(file->text, file->where);
   if (machine.name.empty()) machine.name = fs::path(name_or_file).stem().string();

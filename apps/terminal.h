@@ -1,0 +1,38 @@
+// The terminal that a command writes to: its width, colours, and texts that fit it.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+namespace ashlar::app {
+
+/// Columns of the terminal behind `file`; $COLUMNS before it; 0 for neither: nothing is cut.
+int columns(std::FILE* file);
+
+/// Whether `file` is a terminal that shows colours and nobody asked for none (NO_COLOR, TERM=dumb).
+bool has_colours(std::FILE* file);
+
+enum class Style : unsigned char { plain, bold, dim, green, red, yellow };
+/// `text` in that style where `file` has colours.
+std::string styled(std::FILE* file, Style style, std::string_view text);
+/// What begins the style, and what ends any; empty without colours.
+std::string style_begin(std::FILE* file, Style style);
+std::string style_end(std::FILE* file);
+
+/// Columns that UTF-8 text takes; control characters take none.
+int64_t width_of(std::string_view text);
+
+/// Each line that is longer than `columns` is broken at spaces; what follows is indented as the
+/// line's second column is (where two spaces separate columns), or by two more than the line.
+/// 0 columns: the text as it is.
+std::string wrapped(std::string_view text, int columns);
+
+/// `text` as wrapped() fits it to the terminal behind stdout, then a line feed if it has none.
+void print_fitted(const std::string& text);
+
+/// Text of a model for a terminal: control characters but line feed and tab are shown, not obeyed.
+std::string harmless(std::string_view text);
+
+}  // namespace ashlar::app
