@@ -1,89 +1,144 @@
 #!/usr/bin/env python3
 """Steps of training beside PyTorch's: the same shapes, batch and optimiser, one after the other, A B A B.
 
-    bench/training.py build/release/ashlar [--threads N] [--steps N] [--rounds N] [--shape small|24m]
+    bench/training.py build/release/ashlar --shape small [--threads N] [--steps N] [--rounds N] [--pytorch eager,bf16,...]
 
-Prints tokens per second of both and their ratio. PyTorch runs Transformers' Llama in float32 with scaled dot-product
-attention and fused AdamW, eagerly; numbers and machine of a run stand in bench/training.md.
+Prints tokens per second of the best step of each, their ratios, and with --memory each one's peak beside the memory of
+a process that has loaded the same libraries and computed nothing. PyTorch runs Transformers' models with scaled dot-product
+attention, grouped experts and fused AdamW: eager in float32, under autocast to bfloat16, and both through torch.compile
+(whose first steps are not counted). Numbers and machine of a run stand in bench/training.md.
 """
 import argparse
 import json
-import os
 import pathlib
+import resource
 import subprocess
+import sys
 import tempfile
 import time
 
 SHAPES = {
-    # name: layers, width, heads, kv_heads, ffn, vocabulary, sequences, length
-    "small": (4, 128, 4, 2, 384, 512, 16, 128),
-    "24m": (8, 384, 6, 3, 1024, 16384, 8, 256),
+    "small": dict(layers=4, width=128, heads=4, kv_heads=2, ffn=256, vocab=512, sequences=16, length=128),
+    "24m": dict(layers=8, width=512, heads=8, kv_heads=4, ffn=1024, vocab=10240, sequences=8, length=256),
+    "moe": dict(layers=8, width=512, heads=8, kv_heads=4, ffn=512, vocab=10240, sequences=8, length=256, experts=16,
+                chosen=2),
+    "gpt2-64": dict(gpt2=True, vocab=50257, sequences=4, length=64),
+    "gpt2-256": dict(gpt2=True, vocab=50257, sequences=4, length=256),
 }
 
 
-def settings(shape, steps, out):
-    layers, width, heads, kv_heads, ffn, vocab, sequences, length = SHAPES[shape]
-    return {
-        "model": {"base": "llama-3.2-1b", "change": {
-            "layers": layers, "embedding.width": width, "embedding.vocab": vocab,
-            "blocks[*].mixer.attention.heads": heads, "blocks[*].mixer.attention.kv_heads": kv_heads,
-            "blocks[*].mixer.attention.head_dim": width // heads, "blocks[*].ffn.dense.width": ffn}},
-        "data": {"tokens": str(out / "ids.npy")}, "batch": {"sequences": sequences, "length": length},
-        "optimiser": {"rate": 1e-4}, "clip": 1.0, "steps": steps, "checkpoint": {"every": 0}}
+def settings(s, steps, out, precision):
+    if s.get("gpt2"):
+        model = "gpt2"
+    else:
+        ffn = "experts" if "experts" in s else "dense"
+        change = {"layers": s["layers"], "embedding.width": s["width"], "embedding.vocab": s["vocab"],
+                  "blocks[*].mixer.attention.heads": s["heads"], "blocks[*].mixer.attention.kv_heads": s["kv_heads"],
+                  "blocks[*].mixer.attention.head_dim": s["width"] // s["heads"], f"blocks[*].ffn.{ffn}.width": s["ffn"]}
+        if "experts" in s:
+            change |= {"blocks[*].ffn.experts.experts": s["experts"], "blocks[*].ffn.experts.top_k": s["chosen"]}
+        model = {"base": "qwen3-30b-a3b" if "experts" in s else "llama-3.2-1b", "change": change}
+    return {"model": model, "data": {"tokens": str(out / "ids.npy")},
+            "batch": {"sequences": s["sequences"], "length": s["length"]}, "optimiser": {"rate": 1e-4}, "clip": 1.0,
+            "precision": precision, "steps": steps, "checkpoint": {"every": 0}}
 
 
-def ours(program, shape, steps, threads, out):
+def ours(program, s, steps, threads, out, precision):
+    """Seconds of each step but the first, and the process's peak in bytes."""
     run = out / f"run-{time.monotonic_ns()}"
-    (out / "run.json").write_text(json.dumps(settings(shape, steps, out)))
-    subprocess.run([program, "train", str(out / "run.json"), "--out", str(run), "--threads", str(threads), "--quiet"],
-                   check=True)
+    (out / "run.json").write_text(json.dumps(settings(s, steps, out, precision)))
+    process = subprocess.Popen([program, "train", str(out / "run.json"), "--out", str(run), "--threads", str(threads),
+                                "--quiet"])
+    _, status, usage = __import__("os").wait4(process.pid, 0)
+    if status != 0:
+        raise SystemExit("ashlar train failed")
     records = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    return [r["seconds"] for r in records[1:]]
+    return [r["seconds"] for r in records[1:]], usage.ru_maxrss * 1024
 
 
-def theirs(shape, steps, threads, ids):
-    import torch
+def model_of(s):
     import transformers
-    layers, width, heads, kv_heads, ffn, vocab, sequences, length = SHAPES[shape]
+    if s.get("gpt2"):
+        return transformers.GPT2LMHeadModel(transformers.GPT2Config(
+            attn_implementation="sdpa", resid_pdrop=0, embd_pdrop=0, attn_pdrop=0))
+    common = dict(vocab_size=s["vocab"], hidden_size=s["width"], num_hidden_layers=s["layers"],
+                  num_attention_heads=s["heads"], num_key_value_heads=s["kv_heads"], head_dim=s["width"] // s["heads"],
+                  attn_implementation="sdpa")
+    if "experts" in s:
+        return transformers.Qwen3MoeForCausalLM(transformers.Qwen3MoeConfig(
+            **common, intermediate_size=s["ffn"], moe_intermediate_size=s["ffn"], num_experts=s["experts"],
+            num_experts_per_tok=s["chosen"], norm_topk_prob=True))
+    return transformers.LlamaForCausalLM(transformers.LlamaConfig(
+        **common, intermediate_size=s["ffn"], tie_word_embeddings=True))
+
+
+def theirs(s, steps, threads, folder, mode):
+    """In a process of its own: prints seconds of each step after the warm-up, and the peak."""
+    import numpy
+    import torch
     torch.set_num_threads(threads)
-    model = transformers.LlamaForCausalLM(transformers.LlamaConfig(
-        vocab_size=vocab, hidden_size=width, intermediate_size=ffn, num_hidden_layers=layers, num_attention_heads=heads,
-        num_key_value_heads=kv_heads, head_dim=width // heads, tie_word_embeddings=True, attn_implementation="sdpa"))
+    torch.manual_seed(0)
+    ids = numpy.load(pathlib.Path(folder) / "ids.npy")
+    model = model_of(s)
+    called = torch.compile(model) if "compile" in mode else model
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
-    rows, seconds = torch.from_numpy(ids.astype("int64")), []
-    for step in range(steps):
+    rows, seconds, sequences = torch.from_numpy(ids.astype("int64")), [], s["sequences"]
+    warm = 2 if "compile" in mode else 1
+    for step in range(steps + warm):
         begin = time.monotonic()
         batch = rows[[(step * sequences + i) % len(rows) for i in range(sequences)]]
-        model(batch, labels=batch, use_cache=False).loss.backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled="bf16" in mode):
+            loss = called(batch, labels=batch, use_cache=False).loss
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         optimiser.zero_grad()
         seconds.append(time.monotonic() - begin)
-    return seconds[1:]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    weights = sum(p.numel() for p in model.parameters()) * 4
+    print(json.dumps([seconds[warm:], peak, peak - before + weights]))
 
 
 def main():
-    import numpy
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--shape", choices=SHAPES, default="small")
+    parser.add_argument("--precision", default="f32,bf16", help="of ours")
+    parser.add_argument("--pytorch", default="eager,eager-bf16,compile,compile-bf16")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    *_, vocab, sequences, length = SHAPES[args.shape]
+    s = SHAPES[args.shape]
+    if args.child:
+        return theirs(s, args.steps, args.threads, args.folder, args.child)
+    import numpy
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder)
-        ids = numpy.random.default_rng(0).integers(0, vocab, (64, length)).astype("int32")
+        ids = numpy.random.default_rng(0).integers(0, s["vocab"], (64, s["length"])).astype("int32")
         numpy.save(out / "ids.npy", ids)
-        best = {"ashlar": [], "pytorch": []}
+        seconds, peaks = {}, {}
         for _ in range(args.rounds):
-            best["ashlar"] += ours(args.program, args.shape, args.steps, args.threads, out)
-            best["pytorch"] += theirs(args.shape, args.steps, args.threads, ids)
-    tokens = sequences * length
-    speed = {name: tokens / min(seconds) for name, seconds in best.items()}
-    print(f"{args.shape}, {args.threads} threads: ashlar {speed['ashlar']:.0f} tokens/s, "
-          f"pytorch {speed['pytorch']:.0f} tokens/s, ratio {speed['ashlar'] / speed['pytorch']:.2f}")
+            for precision in filter(None, args.precision.split(",")):
+                times, peak = ours(args.program, s, args.steps + 1, args.threads, out, precision)
+                name = f"ashlar {precision}"
+                seconds[name], peaks[name] = seconds.get(name, []) + times, peak
+            for mode in filter(None, args.pytorch.split(",")):
+                done = subprocess.run([sys.executable, __file__, args.program, "--shape", args.shape, "--threads",
+                                       str(args.threads), "--steps", str(args.steps), "--child", mode, "--folder", folder],
+                                      check=True, capture_output=True, text=True)
+                times, peak, own = json.loads(done.stdout.splitlines()[-1])
+                name = f"pytorch {mode}"
+                seconds[name], peaks[name] = seconds.get(name, []) + times, own
+    tokens = s["sequences"] * s["length"]
+    speed = {name: tokens / min(times) for name, times in seconds.items()}
+    best = max((v for n, v in speed.items() if n.startswith("pytorch")), default=None)
+    for name, value in speed.items():
+        ratio = f"  {value / best:5.2f} x the best PyTorch" if best and name.startswith("ashlar") else ""
+        print(f"{args.shape}, {args.threads} threads  {name:22} {value:9.0f} tokens/s  {peaks[name] / 2**20:7.0f} MiB{ratio}")
 
 
 if __name__ == "__main__":

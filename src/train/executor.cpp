@@ -7,10 +7,12 @@
 #include <memory>
 
 #include "base/error.h"
+#include "ops/attention_grad.h"
 #include "ops/elementwise.h"
 #include "ops/inputs.h"
 #include "ops/linear.h"
 #include "ops/linear_grad.h"
+#include "train/attention.h"
 
 namespace ashlar {
 namespace {
@@ -25,18 +27,6 @@ int64_t bytes_of(const Array<float>& a) {
   return static_cast<int64_t>(a.values.size() * sizeof(float) + a.indices.size() * sizeof(int64_t));
 }
 
-/// [rows, cols] -> [cols, rows] on all threads.
-const float* transposed(const float* in, int64_t rows, int64_t cols, std::vector<float>& out,
-                        Products& products) {
-  constexpr int64_t kBand = 128;
-  out.resize(static_cast<size_t>(rows * cols));
-  products.each((cols + kBand - 1) / kBand, [&](int64_t band, ProductSpace&) {
-    const int64_t begin = band * kBand, n = std::min(kBand, cols - begin);
-    transpose(in + begin, out.data() + begin * rows, rows, n, cols);
-  });
-  return out.data();
-}
-
 }  // namespace
 
 int64_t Operand::inner(size_t axes) const {
@@ -45,43 +35,77 @@ int64_t Operand::inner(size_t axes) const {
   return n;
 }
 
-bool run_linear(const Op& op, const Operands& in, Products& products, Out<float>& out) {
-  std::vector<float> a, b;
+bool run_linear(const Op& op, const Operands& in, Products& products, Numbers numbers,
+                Out<float>& out) {
   if (const auto* linear = op.as<Linear>()) {
     const int64_t k = in[1].inner(static_cast<size_t>(linear->in_axes));
-    const int64_t n = in[1].inner(in[1].sizes.size()) / k;
-    products.multiply({.x = in[0].values,
-                       .w = in[1].values,
-                       .y = out[0].values.data(),
-                       .m = in[0].sizes[0],
-                       .n = n,
+    products.multiply({.m = in[0].sizes[0],
+                       .n = in[1].inner(in[1].sizes.size()) / k,
                        .k = k,
-                       .bias = in.size() == 3 ? in[2].values : nullptr});
+                       .a = rows_of(in[0].values, k),
+                       .b = turned(in[1].values, k),
+                       .c = out[0].values.data(),
+                       .bias = in.size() == 3 ? in[2].values : nullptr},
+                      numbers);
     return true;
   }
   if (const auto* grad = op.as<LinearInputGrad>()) {
     const int64_t n = in[1].inner(static_cast<size_t>(grad->in_axes));
     const int64_t k = in[1].inner(in[1].sizes.size()) / n;
-    products.multiply({.x = in[0].values,
-                       .w = transposed(in[1].values, k, n, a, products),
-                       .y = out[0].values.data(),
-                       .m = in[0].sizes[0],
+    products.multiply({.m = in[0].sizes[0],
                        .n = n,
-                       .k = k});
+                       .k = k,
+                       .a = rows_of(in[0].values, k),
+                       .b = rows_of(in[1].values, n),
+                       .c = out[0].values.data()},
+                      numbers);
     return true;
   }
   if (op.as<LinearWeightGrad>() != nullptr) {
-    const int64_t tokens = in[0].sizes[0], n = in[0].inner(in[0].sizes.size() - 1),
-                  m = in[1].inner(in[1].sizes.size() - 1);
-    products.multiply({.x = transposed(in[1].values, tokens, m, a, products),
-                       .w = transposed(in[0].values, tokens, n, b, products),
-                       .y = out[0].values.data(),
-                       .m = m,
+    const int64_t n = in[0].inner(in[0].sizes.size() - 1), m = in[1].inner(in[1].sizes.size() - 1);
+    products.multiply({.m = m,
                        .n = n,
-                       .k = tokens});
+                       .k = in[0].sizes[0],
+                       .a = turned(in[1].values, m),
+                       .b = rows_of(in[0].values, n),
+                       .c = out[0].values.data()},
+                      numbers);
     return true;
   }
   return false;
+}
+
+bool run_attention(const Op& op, const Operands& in, const TokenBatch& batch, Products& products,
+                   Numbers numbers, Out<float>& out) {
+  const auto* forward = op.as<Attention>();
+  const auto* backward = op.as<AttentionGrad>();
+  if (forward == nullptr && backward == nullptr) return false;
+  SequenceRows rows;
+  rows.take(batch);
+  if (!rows.in_order()) return false;
+  const bool sinks = in.size() == (forward != nullptr ? 4u : 5u);
+  const AttentionCall call{.op = forward != nullptr ? *forward : backward->forward,
+                           .kv_heads = in[0].sizes[1],
+                           .group = in[0].sizes[2],
+                           .d = in[0].sizes[3],
+                           .dv = in[2].sizes[2],
+                           .q = in[0].values,
+                           .k = in[1].values,
+                           .v = in[2].values,
+                           .sinks = sinks ? in.back().values : nullptr,
+                           .numbers = numbers};
+  if (forward != nullptr) {
+    attend(call, rows, out[0].values.data(), products);
+  } else {
+    attend_backward(call, rows,
+                    {.of_out = in[3].values,
+                     .q = out[0].values.data(),
+                     .k = out[1].values.data(),
+                     .v = out[2].values.data(),
+                     .sinks = sinks ? out[3].values.data() : nullptr},
+                    products);
+  }
+  return true;
 }
 
 bool run_rows(const Op& op, const Operands& in, Products& products, Out<float>& out) {
@@ -121,7 +145,7 @@ Float32Executor::Float32Executor(const Graph& graph, const Weights& weights,
       weights_(graph_, weights),
       plain_loops_(options.plain_loops),
       float32_sums_(options.float32_sums && !options.plain_loops),
-      products_(kernels::table(options.kernels), threads_of(options), options.float32_sums) {}
+      products_(kernels::table(options.kernels), threads_of(options)) {}
 
 std::vector<float> Float32Executor::take(size_t count) {
   const auto it = free_.lower_bound(count);
@@ -143,6 +167,7 @@ void Float32Executor::recycle(std::vector<Array<float>>&& arrays) {
 
 std::vector<Array<float>> Float32Executor::run(const TokenBatch& batch) {
   const auto& nodes = graph_.nodes();
+  const Numbers numbers = float32_sums_ ? Numbers::f32 : Numbers::f64;
   std::vector<size_t> last_use(graph_.types().size(), 0);
   for (size_t i = 0; i < nodes.size(); ++i) {
     for (const Input& in : nodes[i].inputs) {
@@ -191,14 +216,15 @@ std::vector<Array<float>> Float32Executor::run(const TokenBatch& batch) {
     }
     // These write every number of their results; the others expect zeros.
     const bool done = !plain_loops_ &&
-                      (run_linear(node.op, operands, products_, out) ||
+                      (run_linear(node.op, operands, products_, numbers, out) ||
                        run_rows(node.op, operands, products_, out) ||
                        (float32_sums_ && run_float_rows(node.op, operands, batch, products_, out)));
     if (!done) {
       for (Array<float>& a : out) std::fill(a.values.begin(), a.values.end(), 0.0f);
     }
-    if (!done && (plain_loops_ || !(run_experts(node.op, operands, products_, out) ||
-                                    run_attention(node.op, operands, batch, products_, out)))) {
+    if (!done &&
+        (plain_loops_ || !(run_experts(node.op, operands, products_, numbers, out) ||
+                           run_attention(node.op, operands, batch, products_, numbers, out)))) {
       std::deque<Array<float>> held;  // parameters, as they are now
       In<float> in{batch, {}};
       for (size_t k = 0; k < node.inputs.size(); ++k) {

@@ -77,10 +77,12 @@ struct Operand {
 using Operands = std::vector<Operand>;
 
 /// Run an op by its fast path; false if it has none. `out` is sized and zeroed.
-bool run_linear(const Op& op, const Operands& in, Products& products, Out<float>& out);
-bool run_experts(const Op& op, const Operands& in, Products& products, Out<float>& out);
+bool run_linear(const Op& op, const Operands& in, Products& products, Numbers numbers,
+                Out<float>& out);
+bool run_experts(const Op& op, const Operands& in, Products& products, Numbers numbers,
+                 Out<float>& out);
 bool run_attention(const Op& op, const Operands& in, const TokenBatch& batch, Products& products,
-                   Out<float>& out);
+                   Numbers numbers, Out<float>& out);
 /// Norms, activations, rotations and the loss in float32: with float32_sums.
 bool run_float_rows(const Op& op, const Operands& in, const TokenBatch& batch, Products& products,
                     Out<float>& out);

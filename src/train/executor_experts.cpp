@@ -33,11 +33,12 @@ void scatter(const float* rows, const std::vector<int64_t>& places, int64_t widt
     std::copy_n(rows + static_cast<int64_t>(i) * width, width, out + places[i] * width);
 }
 
-enum Slot : size_t { kIn = ProductSpace::kFree, kOut, kTurnedX, kTurnedW };
+enum Slot : size_t { kIn = ProductSpace::kFree, kOut };
 
 }  // namespace
 
-bool run_experts(const Op& op, const Operands& in, Products& products, Out<float>& out) {
+bool run_experts(const Op& op, const Operands& in, Products& products, Numbers numbers,
+                 Out<float>& out) {
   const bool forward = op.as<ExpertLinear>() != nullptr;
   float* result = out.empty() ? nullptr : out[0].values.data();
   if (forward || op.as<ExpertLinearInputGrad>() != nullptr) {
@@ -50,21 +51,16 @@ bool run_experts(const Op& op, const Operands& in, Products& products, Out<float
       const auto n = static_cast<int64_t>(mine.size());
       if (n == 0) return;
       const float* matrix = w.values + e * from * to;
-      if (!forward) {
-        float* turned = space.floats(kTurnedW, from * to);
-        transpose(matrix, turned, from, to);
-        matrix = turned;
-      }
       float* y = space.floats(kOut, n * to);
-      products.multiply(
-          {.x = gather(in[0].values, mine, per_row, from, space.floats(kIn, n * from)),
-           .w = matrix,
-           .y = y,
-           .m = n,
-           .n = to,
-           .k = from,
-           .bias = forward && in.size() == 4 ? in[3].values + e * to : nullptr},
-          space);
+      const float* x = gather(in[0].values, mine, per_row, from, space.floats(kIn, n * from));
+      products.multiply({.m = n,
+                         .n = to,
+                         .k = from,
+                         .a = rows_of(x, from),
+                         .b = forward ? turned(matrix, from) : rows_of(matrix, to),
+                         .c = y,
+                         .bias = forward && in.size() == 4 ? in[3].values + e * to : nullptr},
+                        numbers, space);
       scatter(y, mine, to, result);
     });
     return true;
@@ -77,13 +73,15 @@ bool run_experts(const Op& op, const Operands& in, Products& products, Out<float
       const auto& mine = places[static_cast<size_t>(e)];
       const auto n = static_cast<int64_t>(mine.size());
       if (n == 0) return;
-      float* dy = space.floats(kTurnedX, n * rows);
-      transpose(gather(in[2].values, mine, 1, rows, space.floats(kIn, n * rows)), dy, n, rows);
-      float* x = space.floats(kTurnedW, n * width);
-      transpose(gather(in[0].values, mine, per_row, width, space.floats(kIn, n * width)), x, n,
-                width);
-      products.multiply(
-          {.x = dy, .w = x, .y = result + e * rows * width, .m = rows, .n = width, .k = n}, space);
+      const float* dy = gather(in[2].values, mine, 1, rows, space.floats(kIn, n * rows));
+      const float* x = gather(in[0].values, mine, per_row, width, space.floats(kOut, n * width));
+      products.multiply({.m = rows,
+                         .n = width,
+                         .k = n,
+                         .a = turned(dy, rows),
+                         .b = rows_of(x, width),
+                         .c = result + e * rows * width},
+                        numbers, space);
     });
     return true;
   }

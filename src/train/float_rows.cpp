@@ -179,6 +179,35 @@ ASHLAR_INLINE float softmax_body(float* x, int64_t n, float scale, const float* 
   return static_cast<float>(of_sink * r);
 }
 
+/// dp is counted from that of the likeliest key: where p is almost 1 there, the difference keeps
+/// its digits though p does not.
+ASHLAR_INLINE double softmax_grad_body(const float* p, float* dp, int64_t n, float scale,
+                                       float share) {
+  float peaks[kLanes] = {}, at[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int64_t l = 0; l < kLanes; ++l) {
+      const bool more = p[i + l] > peaks[l];
+      peaks[l] = more ? p[i + l] : peaks[l];
+      at[l] = more ? dp[i + l] : at[l];
+    }
+  }
+  float peak = 0, at_peak = 0;
+  for (; i < n; ++i) {
+    at_peak = p[i] > peak ? dp[i] : at_peak;
+    peak = p[i] > peak ? p[i] : peak;
+  }
+  for (int64_t l = 0; l < kLanes; ++l) {
+    at_peak = peaks[l] > peak ? at[l] : at_peak;
+    peak = peaks[l] > peak ? peaks[l] : peak;
+  }
+  const double mean = sum_of(n, [=](int64_t k) { return p[k] * (dp[k] - at_peak); });
+  const double of_sink = static_cast<double>(share), from = static_cast<double>(at_peak);
+  const auto less = static_cast<float>(mean - from * of_sink);
+  for (int64_t k = 0; k < n; ++k) dp[k] = scale * (p[k] * (dp[k] - at_peak - less));
+  return -(mean + from * (1 - of_sink)) * of_sink;
+}
+
 ASHLAR_INLINE void rotate_body(const float* x, const float* cos, const float* sin, float* y,
                                int64_t pairs) {
   for (int64_t j = 0; j < pairs; ++j) {
@@ -226,15 +255,21 @@ ASHLAR_INLINE void rotate_body(const float* x, const float* cos, const float* si
   attributes float softmax_##suffix(float* x, int64_t n, float scale, const float* sink) {         \
     return softmax_body(x, n, scale, sink);                                                        \
   }                                                                                                \
+  attributes double softmax_grad_##suffix(const float* p, float* dp, int64_t n, float scale,       \
+                                          float share) {                                           \
+    return softmax_grad_body(p, dp, n, scale, share);                                              \
+  }                                                                                                \
   attributes void rotate_##suffix(const float* x, const float* cos, const float* sin, float* y,    \
                                   int64_t pairs) {                                                 \
     rotate_body(x, cos, sin, y, pairs);                                                            \
   }                                                                                                \
-  constexpr FloatRows kRows_##suffix{                                                              \
-      rms_norm_##suffix,           rms_norm_grad_##suffix,  layer_norm_##suffix,                   \
-      layer_norm_grad_##suffix,    silu_##suffix,           silu_grad_##suffix,                    \
-      gelu_tanh_##suffix,          gelu_tanh_grad_##suffix, cross_entropy_##suffix,                \
-      cross_entropy_grad_##suffix, softmax_##suffix,        rotate_##suffix};
+  constexpr FloatRows kRows_##suffix{rms_norm_##suffix,      rms_norm_grad_##suffix,               \
+                                     layer_norm_##suffix,    layer_norm_grad_##suffix,             \
+                                     silu_##suffix,          silu_grad_##suffix,                   \
+                                     gelu_tanh_##suffix,     gelu_tanh_grad_##suffix,              \
+                                     cross_entropy_##suffix, cross_entropy_grad_##suffix,          \
+                                     softmax_##suffix,       softmax_grad_##suffix,                \
+                                     rotate_##suffix};
 
 ASHLAR_FLOAT_ROWS(generic, )
 #if defined(__x86_64__)

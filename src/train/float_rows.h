@@ -30,6 +30,9 @@ struct FloatRows {
   /// x = softmax(scale x) in place, beside a logit that has no place in it (null: none), whose
   /// share is returned. scale > 0.
   float (*softmax)(float* x, int64_t n, float scale, const float* sink);
+  /// dp = scale p (dp - sum p dp) in place, for probabilities p beside a sink's share; what is
+  /// returned is the gradient of the sink.
+  double (*softmax_grad)(const float* p, float* dp, int64_t n, float scale, float share);
   /// Pairs (x[a], x[b]) by cos and sin: half has a = j, b = j + pairs.
   void (*rotate)(const float* x, const float* cos, const float* sin, float* y, int64_t pairs);
 };

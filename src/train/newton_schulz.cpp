@@ -3,25 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
-
-#include "train/products.h"
 
 namespace ashlar {
 namespace {
 
-/// y [m, n] = x [m, k] w [n, k]^T, in the order of rows; the compiler unrolls over n.
-void multiply(const float* x, const float* wt, float* y, int64_t m, int64_t n, int64_t k) {
-  for (int64_t i = 0; i < m; ++i) {
-    float* row = y + i * n;
-    for (int64_t j = 0; j < n; ++j) row[j] = 0;
-    for (int64_t c = 0; c < k; ++c) {
-      const float value = x[i * k + c];
-      const float* from = wt + c * n;
-      for (int64_t j = 0; j < n; ++j) row[j] += value * from[j];
-    }
-  }
-}
+enum Slot : size_t { kX = ProductSpace::kFree, kA, kB };
 
 }  // namespace
 
@@ -40,32 +26,38 @@ bool is_hidden_matrix(const Param& p) {
   return matrix && p.row_axes > 0 && p.axes[0].name != "vocab";
 }
 
-void orthogonalise(float* x, int64_t rows, int64_t cols, int64_t iterations) {
-  constexpr float kA = 3.4445f, kB = -4.7750f, kC = 2.0315f, kEps = 1e-7f;
+void orthogonalise(float* x, int64_t rows, int64_t cols, int64_t iterations,
+                   const Products& products, ProductSpace& space) {
+  constexpr float kFactorX = 3.4445f, kFactorA = -4.7750f, kFactorAA = 2.0315f, kEps = 1e-7f;
+  const int64_t m = std::min(rows, cols), count = rows * cols;
   const bool turn = rows > cols;
-  const int64_t m = turn ? cols : rows, n = turn ? rows : cols;
-  const auto count = static_cast<size_t>(m * n);
-  std::vector<float> y(count), yt(count), next(count), a(static_cast<size_t>(m * m)), aa(a.size());
-  if (turn)
-    transpose(x, y.data(), rows, cols);
-  else
-    std::copy_n(x, count, y.begin());
   double square = 0;
-  for (const float v : y) square += static_cast<double>(v) * v;
+  for (int64_t i = 0; i < count; ++i) square += static_cast<double>(x[i]) * x[i];
   const auto factor = static_cast<float>(1 / (std::sqrt(square) + kEps));
-  for (float& v : y) v *= factor;
+  for (int64_t i = 0; i < count; ++i) x[i] *= factor;
+  float *next = space.floats(kX, count), *a = space.floats(kA, m * m), *b = space.floats(kB, m * m);
   for (int64_t i = 0; i < iterations; ++i) {
-    transpose(y.data(), yt.data(), m, n);
-    multiply(y.data(), yt.data(), a.data(), m, m, n);
-    multiply(a.data(), a.data(), aa.data(), m, m, m);  // a is its own transpose
-    for (size_t k = 0; k < a.size(); ++k) aa[k] = kB * a[k] + kC * aa[k];
-    multiply(aa.data(), y.data(), next.data(), m, n, m);
-    for (size_t k = 0; k < count; ++k) y[k] = kA * y[k] + next[k];
+    // Of the shorter side: X X^T, or with more rows than columns X^T X.
+    products.multiply({.m = m,
+                       .n = m,
+                       .k = std::max(rows, cols),
+                       .a = turn ? turned(x, cols) : rows_of(x, cols),
+                       .b = turn ? rows_of(x, cols) : turned(x, cols),
+                       .c = a},
+                      Numbers::f32, space);
+    products.multiply({.m = m, .n = m, .k = m, .a = rows_of(a, m), .b = rows_of(a, m), .c = b},
+                      Numbers::f32, space);
+    for (int64_t k = 0; k < m * m; ++k) b[k] = kFactorA * a[k] + kFactorAA * b[k];
+    for (int64_t k = 0; k < m; ++k) b[k * m + k] += kFactorX;
+    products.multiply({.m = rows,
+                       .n = cols,
+                       .k = m,
+                       .a = turn ? rows_of(x, cols) : rows_of(b, m),
+                       .b = turn ? rows_of(b, m) : rows_of(x, cols),
+                       .c = next},
+                      Numbers::f32, space);
+    std::copy_n(next, count, x);
   }
-  if (turn)
-    transpose(y.data(), x, m, n);
-  else
-    std::copy_n(y.begin(), count, x);
 }
 
 }  // namespace ashlar

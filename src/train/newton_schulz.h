@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "graph/graph.h"
+#include "train/products.h"
 
 namespace ashlar {
 
@@ -21,6 +22,7 @@ bool is_hidden_matrix(const Param& param);
 /// x [rows, cols] is replaced by about U V^T of its singular value decomposition U S V^T: singular
 /// values come to lie between 0.68 and 1.13. Quintic Newton-Schulz of Keller Jordan with the
 /// coefficients 3.4445, -4.7750, 2.0315, in float32.
-void orthogonalise(float* x, int64_t rows, int64_t cols, int64_t iterations);
+void orthogonalise(float* x, int64_t rows, int64_t cols, int64_t iterations,
+                   const Products& products, ProductSpace& space);
 
 }  // namespace ashlar

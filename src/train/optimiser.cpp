@@ -10,7 +10,8 @@
 namespace ashlar {
 namespace {
 
-constexpr int64_t kPiece = 1 << 15;  // elements of a task
+constexpr int64_t kPiece = 1 << 15;                  // elements of a task
+constexpr size_t kUpdate = ProductSpace::kFree + 3;  // beyond those of Newton-Schulz
 
 struct Piece {
   ParamId id;
@@ -36,7 +37,7 @@ struct AdamwFactors {
   float gradient, keep, beta1, beta2, rest1, rest2, step, correction2, eps;
 };
 
-double gradient_norm(const ParameterArrays& gradients, StepExecutor& threads) {
+double gradient_norm(const ParameterArrays& gradients, Products& threads) {
   std::vector<std::pair<const float*, size_t>> pieces;
   for (size_t i = 0; i < gradients.size(); ++i) {
     const std::span<const float> g = gradients[static_cast<ParamId>(i)];
@@ -44,7 +45,7 @@ double gradient_norm(const ParameterArrays& gradients, StepExecutor& threads) {
       pieces.emplace_back(g.data() + begin, std::min<size_t>(kPiece, g.size() - begin));
   }
   std::vector<double> sums(pieces.size());
-  threads.each(static_cast<int64_t>(pieces.size()), [&](int64_t i) {
+  threads.each(static_cast<int64_t>(pieces.size()), [&](int64_t i, ProductSpace&) {
     const auto [g, n] = pieces[static_cast<size_t>(i)];
     double lanes[8] = {};  // the compiler may then compute with several at once
     size_t k = 0;
@@ -106,7 +107,7 @@ void Optimiser::adamw(ParamId id, float* w, const float* g, size_t begin, size_t
 
 void Optimiser::update(ParameterArrays& parameters, const ParameterArrays& gradients,
                        double gradient_factor, double rate, double schedule_factor,
-                       StepExecutor& threads) {
+                       Products& threads) {
   ++updates_;
   const OptimiserSettings& s = settings_;
   const double decay = s.decay_by == DecayBy::rate ? rate * s.decay : schedule_factor * s.decay;
@@ -123,7 +124,7 @@ void Optimiser::update(ParameterArrays& parameters, const ParameterArrays& gradi
   const bool sgd = s.kind == OptimiserKind::sgd;
   const std::vector<Piece> pieces =
       pieces_of(params_, [&](size_t i) { return groups_[i].trained && !groups_[i].orthogonal; });
-  threads.each(static_cast<int64_t>(pieces.size()), [&](int64_t i) {
+  threads.each(static_cast<int64_t>(pieces.size()), [&](int64_t i, ProductSpace&) {
     const Piece& p = pieces[static_cast<size_t>(i)];
     float* w = parameters[p.id].data();
     const float* g = gradients[p.id].data();
@@ -147,7 +148,7 @@ void Optimiser::update(ParameterArrays& parameters, const ParameterArrays& gradi
 }
 
 void Optimiser::muon(ParamId id, ParameterArrays& parameters, const ParameterArrays& gradients,
-                     double gradient_factor, double rate, double decay, StepExecutor& threads) {
+                     double gradient_factor, double rate, double decay, Products& threads) {
   const Param& param = params_[static_cast<size_t>(id)];
   const Group& group = groups_[static_cast<size_t>(id)];
   const MatrixShape shape = matrix_shape(param);
@@ -164,19 +165,17 @@ void Optimiser::muon(ParamId id, ParameterArrays& parameters, const ParameterArr
   const auto step = static_cast<float>(rate * size);
   const auto keep = group.decays ? static_cast<float>(1 - decay) : 1.0f;
   // Experts, heads of latent projections: each matrix by itself, one per task.
-  threads.each(shape.matrices, [&](int64_t e) {
-    std::vector<float> update(static_cast<size_t>(elements));
+  threads.each(shape.matrices, [&](int64_t e, ProductSpace& space) {
+    float* update = space.floats(kUpdate, elements);
     float *me = m + e * elements, *we = w + e * elements;
     const float* ge = g + e * elements;
     for (int64_t k = 0; k < elements; ++k) {
       const float gk = ge[k] * factor;
       me[k] = momentum * me[k] + (1 - momentum) * gk;
-      update[static_cast<size_t>(k)] =
-          settings_.nesterov ? momentum * me[k] + (1 - momentum) * gk : me[k];
+      update[k] = settings_.nesterov ? momentum * me[k] + (1 - momentum) * gk : me[k];
     }
-    orthogonalise(update.data(), shape.rows, shape.cols, settings_.iterations);
-    for (int64_t k = 0; k < elements; ++k)
-      we[k] = we[k] * keep - step * update[static_cast<size_t>(k)];
+    orthogonalise(update, shape.rows, shape.cols, settings_.iterations, threads, space);
+    for (int64_t k = 0; k < elements; ++k) we[k] = we[k] * keep - step * update[k];
   });
 }
 

@@ -7,14 +7,14 @@
 #include <vector>
 
 #include "train/parameters.h"
+#include "train/products.h"
 #include "train/settings.h"
-#include "train/step.h"
 
 namespace ashlar {
 
 /// Euclidean norm of the gradients of the parameters that are trained, summed in double in an order
 /// that does not depend on threads.
-double gradient_norm(const ParameterArrays& gradients, StepExecutor& threads);
+double gradient_norm(const ParameterArrays& gradients, Products& threads);
 
 /// clip / (norm + 1e-6) where that is below 1, as torch.nn.utils.clip_grad_norm_; 1 without a clip.
 double clip_factor(double norm, double clip);
@@ -29,7 +29,7 @@ class Optimiser {
   /// One update with `gradient_factor` times the gradients. `rate` and `schedule_factor` (rate over
   /// its peak) are those of this step.
   void update(ParameterArrays& parameters, const ParameterArrays& gradients, double gradient_factor,
-              double rate, double schedule_factor, StepExecutor& threads);
+              double rate, double schedule_factor, Products& threads);
 
   /// What belongs into a checkpoint besides the parameters: the moments, by name, and the number of
   /// updates so far.
@@ -49,7 +49,7 @@ class Optimiser {
   void adamw(ParamId id, float* w, const float* g, size_t begin, size_t end,
              const struct AdamwFactors& f);
   void muon(ParamId id, ParameterArrays& parameters, const ParameterArrays& gradients,
-            double gradient_factor, double rate, double decay, StepExecutor& threads);
+            double gradient_factor, double rate, double decay, Products& threads);
 
   const std::vector<Param> params_;
   const OptimiserSettings settings_;

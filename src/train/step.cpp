@@ -35,7 +35,7 @@ class Float32Steps : public StepExecutor {
     const size_t others = outputs_before_gradients_;
     for (size_t i = 0; i < others; ++i) values[step_.outputs()[i].name] = outputs[i].values;
     const auto w = static_cast<float>(weight);
-    each(static_cast<int64_t>(trained_.size()), [&](int64_t i) {
+    products().each(static_cast<int64_t>(trained_.size()), [&](int64_t i, ProductSpace&) {
       const std::span<float> to = gradients[static_cast<ParamId>(i)];
       const float* from = outputs[others + static_cast<size_t>(i)].values.data();
       for (size_t k = 0; k < to.size(); ++k) to[k] += w * from[k];
@@ -56,9 +56,7 @@ class Float32Steps : public StepExecutor {
     std::copy(load.begin(), load.end(), given_load_.begin());
   }
   const std::vector<bool>& trained() const override { return trained_; }
-  void each(int64_t n, const std::function<void(int64_t)>& f) override {
-    backward_.products().each(n, [&](int64_t i, ProductSpace&) { f(i); });
-  }
+  Products& products() override { return backward_.products(); }
 
  private:
   /// The parameters, and the loads that a step may be given.

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -13,6 +12,7 @@
 #include "graph/batch.h"
 #include "graph/graph.h"
 #include "train/parameters.h"
+#include "train/products.h"
 #include "transform/differentiate.h"
 
 namespace ashlar {
@@ -33,8 +33,8 @@ class StepExecutor {
   /// Per parameter whether the loss depends smoothly on it: what else it has (the correction bias
   /// of a router) no optimiser touches.
   virtual const std::vector<bool>& trained() const = 0;
-  /// Calls f(i) for i in [0, n) on all threads.
-  virtual void each(int64_t n, const std::function<void(int64_t)>& f) = 0;
+  /// Its threads, for what else a step does.
+  virtual Products& products() = 0;
 };
 
 struct StepOptions {

@@ -205,7 +205,7 @@ StepRecord Trainer::step() {
     add_shares(record.values, values, share);
   }
   record.values.erase("loss");
-  record.gradient_norm = gradient_norm(gradients_, *executor_);
+  record.gradient_norm = gradient_norm(gradients_, executor_->products());
   const double factor = schedule_factor(settings_.schedule, done_, settings_.steps);
   record.rate = settings_.optimiser.rate * factor;
   record.spikes = judged(record);
@@ -215,7 +215,7 @@ StepRecord Trainer::step() {
       if (qk_clip_) qk_clip_->see(batch);
     }
     optimiser_.update(parameters_, gradients_, clip_factor(record.gradient_norm, settings_.clip),
-                      record.rate, factor, *executor_);
+                      record.rate, factor, executor_->products());
     correct_routers(record.values);
     if (qk_clip_) record.values["qk_clipped"] = {static_cast<float>(qk_clip_->clip(parameters_))};
     if (telemetry_due()) telemetry_record_ = telemetry_->after();

@@ -170,16 +170,6 @@ TEST(Float32Executor, RefusesWeightsThatDoNotFit) {
   EXPECT_THROW(Float32Executor(graph, weights), Error);
 }
 
-TEST(Products, TransposeTurnsRowsIntoColumns) {
-  std::vector<float> in(70 * 45), out(in.size());
-  for (size_t i = 0; i < in.size(); ++i) in[i] = static_cast<float>(i);
-  transpose(in.data(), out.data(), 70, 45);
-  for (int64_t r = 0; r < 70; ++r) {
-    for (int64_t c = 0; c < 45; ++c)
-      EXPECT_EQ(out[static_cast<size_t>(c * 70 + r)], in[static_cast<size_t>(r * 45 + c)]);
-  }
-}
-
 TEST(Products, ErrorsOfTasksReachTheCaller) {
   Products products(kernels::table("generic"), 3);
   EXPECT_THROW(products.each(100,

@@ -11,20 +11,6 @@
 namespace ashlar::testing {
 namespace {
 
-class OneThread : public StepExecutor {
- public:
-  StepValues run(const TokenBatch&, double, ParameterArrays&) override { return {}; }
-  StepValues evaluate(const TokenBatch&) override { return {}; }
-  void give_load(std::span<const float>) override {}
-  const std::vector<bool>& trained() const override { return trained_; }
-  void each(int64_t n, const std::function<void(int64_t)>& f) override {
-    for (int64_t i = 0; i < n; ++i) f(i);
-  }
-
- private:
-  std::vector<bool> trained_;
-};
-
 Json rules() { return read_json(source_dir() + "/tests/golden/training/rules.json"); }
 
 template <class T>
@@ -72,7 +58,7 @@ TEST(Optimisers, DoWhatTheirReferencesDo) {
     const OptimiserSettings settings = settings_of(c["settings"]);
     ParameterArrays weights(params), gradients(params);
     Optimiser optimiser(params, std::vector<bool>(params.size(), true), settings, {});
-    OneThread threads;
+    Products threads(kernels::table(), 1);
     set(weights, params, c["begin"]);
     for (const Json& step : c["steps"]) {
       set(gradients, params, step["gradients"]);
@@ -93,7 +79,7 @@ TEST(Optimisers, LeaveAloneWhatIsNotTrained) {
   for (float& v : weights[0]) v = 1;
   for (float& v : gradients[0]) v = 1;
   Optimiser optimiser(params, {false, true, true, true, true}, {}, {});
-  OneThread threads;
+  Products threads(kernels::table(), 1);
   optimiser.update(weights, gradients, 1, 0.1, 1, threads);
   for (const float v : weights[0]) EXPECT_EQ(v, 1);
 }
@@ -111,7 +97,7 @@ TEST(Optimisers, DecayByRole) {
     settings.decay = 0.5;
     Optimiser optimiser(params, std::vector<bool>(params.size(), true), settings,
                         std::move(towards));
-    OneThread threads;
+    Products threads(kernels::table(), 1);
     optimiser.update(weights, gradients, 1, 0.1, 1, threads);
     std::string found;
     for (size_t i = 0; i < params.size(); ++i)
@@ -142,7 +128,7 @@ TEST(Clipping, NormOfAllParameters) {
   ParameterArrays gradients(params);
   for (float& v : gradients[0]) v = 0.1f;
   for (float& v : gradients[1]) v = 4;
-  OneThread threads;
+  Products threads(kernels::table(), 1);
   const double square = 100003 * static_cast<double>(0.1f) * 0.1f + 48;
   EXPECT_NEAR(gradient_norm(gradients, threads), std::sqrt(square), 1e-9);
 }
