@@ -11,7 +11,7 @@
 
 #include "kernels/training.h"
 
-ASHLAR_TARGET_BEGIN("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512")
+ASHLAR_TARGET_BEGIN("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq")
 namespace ashlar::kernels::avx512 {
 namespace {
 #include "kernels/simd_avx512.inl"
@@ -22,8 +22,7 @@ constexpr int kTileRows = 12;
 }  // namespace ashlar::kernels::avx512
 ASHLAR_TARGET_END
 
-ASHLAR_TARGET_BEGIN(
-    "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,prefer-vector-width=512")
+ASHLAR_TARGET_BEGIN("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")
 namespace ashlar::kernels::avx512 {
 namespace {
 #include "kernels/training_bf16.inl"

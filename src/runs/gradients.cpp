@@ -84,7 +84,7 @@ Gradients gradients(const Model& model, std::span<const TokenId> ids,
   Float32Executor executor(step, model.weights,
                            {.threads = options.threads,
                             .kernels = options.kernels,
-                            .float32_sums = options.float32_sums});
+                            .numbers = options.float32_sums ? Numbers::f32 : Numbers::f64});
   executor.on_progress(options.progress);
   std::vector<Array<float>> outputs = executor.run(TokenBatch::whole({ids.begin(), ids.end()}));
 

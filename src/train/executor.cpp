@@ -1,267 +1,214 @@
-// Node by node; linear layers and rows as products.
+// Steps one after the other; their places are found again when the number of tokens changes.
 #include "train/executor.h"
 
 #include <algorithm>
-#include <deque>
-#include <map>
-#include <memory>
+#include <chrono>
 
 #include "base/error.h"
-#include "ops/attention_grad.h"
-#include "ops/elementwise.h"
-#include "ops/inputs.h"
-#include "ops/linear.h"
-#include "ops/linear_grad.h"
-#include "train/attention.h"
+#include "ops/loss.h"
 
 namespace ashlar {
 namespace {
-
-constexpr int64_t kNumbersPerTask = int64_t{1} << 16;
 
 int threads_of(const Float32Options& options) {
   return options.threads > 0 ? options.threads : default_threads();
 }
 
-int64_t bytes_of(const Array<float>& a) {
-  return static_cast<int64_t>(a.values.size() * sizeof(float) + a.indices.size() * sizeof(int64_t));
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace
 
-int64_t Operand::inner(size_t axes) const {
+int64_t StepSlot::inner(size_t axes) const {
   int64_t n = 1;
-  for (size_t i = sizes.size() - axes; i < sizes.size(); ++i) n *= sizes[i];
+  for (size_t i = type.axes.size() - axes; i < type.axes.size(); ++i) n *= type.axes[i].size;
   return n;
-}
-
-bool run_linear(const Op& op, const Operands& in, Products& products, Numbers numbers,
-                Out<float>& out) {
-  if (const auto* linear = op.as<Linear>()) {
-    const int64_t k = in[1].inner(static_cast<size_t>(linear->in_axes));
-    products.multiply({.m = in[0].sizes[0],
-                       .n = in[1].inner(in[1].sizes.size()) / k,
-                       .k = k,
-                       .a = rows_of(in[0].values, k),
-                       .b = turned(in[1].values, k),
-                       .c = out[0].values.data(),
-                       .bias = in.size() == 3 ? in[2].values : nullptr},
-                      numbers);
-    return true;
-  }
-  if (const auto* grad = op.as<LinearInputGrad>()) {
-    const int64_t n = in[1].inner(static_cast<size_t>(grad->in_axes));
-    const int64_t k = in[1].inner(in[1].sizes.size()) / n;
-    products.multiply({.m = in[0].sizes[0],
-                       .n = n,
-                       .k = k,
-                       .a = rows_of(in[0].values, k),
-                       .b = rows_of(in[1].values, n),
-                       .c = out[0].values.data()},
-                      numbers);
-    return true;
-  }
-  if (op.as<LinearWeightGrad>() != nullptr) {
-    const int64_t n = in[0].inner(in[0].sizes.size() - 1), m = in[1].inner(in[1].sizes.size() - 1);
-    products.multiply({.m = m,
-                       .n = n,
-                       .k = in[0].sizes[0],
-                       .a = turned(in[1].values, m),
-                       .b = rows_of(in[0].values, n),
-                       .c = out[0].values.data()},
-                      numbers);
-    return true;
-  }
-  return false;
-}
-
-bool run_attention(const Op& op, const Operands& in, const TokenBatch& batch, Products& products,
-                   Numbers numbers, Out<float>& out) {
-  const auto* forward = op.as<Attention>();
-  const auto* backward = op.as<AttentionGrad>();
-  if (forward == nullptr && backward == nullptr) return false;
-  SequenceRows rows;
-  rows.take(batch);
-  if (!rows.in_order()) return false;
-  const bool sinks = in.size() == (forward != nullptr ? 4u : 5u);
-  const AttentionCall call{.op = forward != nullptr ? *forward : backward->forward,
-                           .kv_heads = in[0].sizes[1],
-                           .group = in[0].sizes[2],
-                           .d = in[0].sizes[3],
-                           .dv = in[2].sizes[2],
-                           .q = in[0].values,
-                           .k = in[1].values,
-                           .v = in[2].values,
-                           .sinks = sinks ? in.back().values : nullptr,
-                           .numbers = numbers};
-  if (forward != nullptr) {
-    attend(call, rows, out[0].values.data(), products);
-  } else {
-    attend_backward(call, rows,
-                    {.of_out = in[3].values,
-                     .q = out[0].values.data(),
-                     .k = out[1].values.data(),
-                     .v = out[2].values.data(),
-                     .sinks = sinks ? out[3].values.data() : nullptr},
-                    products);
-  }
-  return true;
-}
-
-bool run_rows(const Op& op, const Operands& in, Products& products, Out<float>& out) {
-  float* y = out.empty() ? nullptr : out[0].values.data();
-  const auto each = [&](int64_t n, const auto& f) {
-    products.each((n + kNumbersPerTask - 1) / kNumbersPerTask, [&](int64_t task, ProductSpace&) {
-      const int64_t end = std::min(n, (task + 1) * kNumbersPerTask);
-      for (int64_t i = task * kNumbersPerTask; i < end; ++i) f(i);
-    });
-  };
-  const bool add = op.as<Add>() != nullptr;
-  if (add || op.as<Multiply>() != nullptr) {
-    if (in[0].sizes != in[1].sizes) return false;
-    const float *a = in[0].values, *b = in[1].values;
-    if (add)
-      each(out[0].elements(), [=](int64_t i) { y[i] = a[i] + b[i]; });
-    else
-      each(out[0].elements(), [=](int64_t i) { y[i] = a[i] * b[i]; });
-    return true;
-  }
-  if (op.as<Embed>() != nullptr) {
-    const int64_t vocab = in[1].sizes[0], d = in[1].sizes[1];
-    for (int64_t t = 0; t < in[0].sizes[0]; ++t) {
-      const int64_t id = in[0].indices[t];
-      if (id < 0 || id >= vocab)
-        fail(ErrorKind::invalid, "token id {}: expected 0 to {}", id, vocab - 1);
-      std::copy_n(in[1].values + id * d, d, y + t * d);
-    }
-    return true;
-  }
-  return false;
 }
 
 Float32Executor::Float32Executor(const Graph& graph, const Weights& weights,
                                  const Float32Options& options)
-    : graph_(graph.expanded()),
-      weights_(graph_, weights),
-      plain_loops_(options.plain_loops),
-      float32_sums_(options.float32_sums && !options.plain_loops),
+    : lowering_(graph, {.exact = options.numbers == Numbers::f64 || options.plain_loops,
+                        .plain_loops = options.plain_loops}),
+      options_(options),
+      weights_(lowering_.graph(), weights),
       products_(kernels::table(options.kernels), threads_of(options)) {}
 
-std::vector<float> Float32Executor::take(size_t count) {
-  const auto it = free_.lower_bound(count);
-  // Much larger memory waits for a value that needs it.
-  if (it == free_.end() || it->first > 2 * count) return std::vector<float>(count);
-  std::vector<float> values = std::move(it->second);
-  free_.erase(it);
-  values.resize(count);
-  return values;
+StepSlot Float32Executor::slot(ValueId id) {
+  const Type& type = lowering_.graph().type(id);
+  const Storage& home = lowering_.storage_of(id);
+  StepSlot s{.type = type,
+             .width = type.feature_count(),
+             .per_token = type.per_token(),
+             .local = home.local};
+  if (home.output >= 0) return s;
+  std::byte* at = arena_.data() + places_.offsets[static_cast<size_t>(lowering_.storage_index(id))];
+  if (type.kind == Kind::index)
+    s.ids = reinterpret_cast<int64_t*>(at);
+  else
+    s.at = reinterpret_cast<float*>(at);
+  return s;
 }
 
-void Float32Executor::give(std::vector<float>&& values) {
-  if (!values.empty()) free_.emplace(values.size(), std::move(values));
+StepSlot Float32Executor::slot(const Input& in) {
+  if (in.from == Input::From::value) return slot(in.id);
+  const Param& p = lowering_.graph().params()[static_cast<size_t>(in.id)];
+  // Read only: a step writes its results alone.
+  return {.type = {Kind::real, p.axes},
+          .width = p.elements(),
+          .at = const_cast<float*>(weights_.floats(in.id))};
 }
 
-void Float32Executor::recycle(std::vector<Array<float>>&& arrays) {
-  for (Array<float>& a : arrays) give(std::move(a.values));
+void Float32Executor::lay_out(int64_t tokens) {
+  if (tokens == tokens_) return;
+  tokens_ = tokens;
+  chunk_ = std::max<int64_t>(1, lowering_.chunk_rows(tokens));
+  places_ = lowering_.places(tokens);
+  if (places_.bytes > arena_bytes_) {
+    arena_ = MappedMemory();
+    arena_ = MappedMemory(places_.bytes);
+    arena_bytes_ = places_.bytes;
+    if (!arena_) {
+      tokens_ = -1;
+      arena_bytes_ = 0;
+      fail(ErrorKind::resource, "training: no memory for {} bytes of activations", places_.bytes);
+    }
+  }
+  steps_.clear();
+  elsewhere_.clear();
+  std::vector<bool> begun(lowering_.storages().size());
+  using Of = Elsewhere::Of;
+  for (size_t i = 0; i < lowering_.steps().size(); ++i) {
+    const LoweredStep& from = lowering_.steps()[i];
+    TrainingStep s;
+    s.node = &from.node;
+    s.run = from.kind.run != nullptr ? from.kind.run : run_plain_loops;
+    s.chunked = i >= lowering_.chunked().begin && i < lowering_.chunked().end;
+    const auto note = [&](const Input& in, size_t index, Of of) {
+      if (in.from != Input::From::value) return;
+      const int32_t output = lowering_.storage_of(in.id).output;
+      if (output < 0) return;
+      const auto home = static_cast<size_t>(lowering_.storage_index(in.id));
+      elsewhere_.push_back({i, index, of, output, of == Of::out && !begun[home]});
+      if (of == Of::out) begun[home] = true;
+    };
+    for (size_t k = 0; k < from.node.inputs.size(); ++k) {
+      s.in.push_back(slot(from.node.inputs[k]));
+      note(from.node.inputs[k], k, Of::in);
+    }
+    if (from.start) {
+      s.start = slot(*from.start);
+      note(*from.start, 0, Of::start);
+    }
+    for (size_t k = 0; k < from.node.outputs.size(); ++k) {
+      s.out.push_back(slot(from.node.outputs[k]));
+      note({Input::From::value, from.node.outputs[k]}, k, Of::out);
+    }
+    steps_.push_back(std::move(s));
+  }
+}
+
+void Float32Executor::run_steps(TrainingFrame& frame, size_t begin, size_t end) {
+  for (size_t i = begin; i < end; ++i) {
+    const TrainingStep& s = steps_[i];
+    const double start = now();
+    s.run(s, frame);
+    StepTime& time = times_[s.node->op.name()];
+    time.seconds += now() - start;
+    ++time.steps;
+  }
+}
+
+void Float32Executor::run(const TokenBatch& batch, std::span<float* const> to, double weight,
+                          bool add) {
+  lay_out(batch.size());
+  for (const Elsewhere& e : elsewhere_) {
+    TrainingStep& s = steps_[e.step];
+    float* const at = to[static_cast<size_t>(e.output)];
+    switch (e.of) {
+      case Elsewhere::Of::in:
+        s.in[e.index].at = at;
+        break;
+      case Elsewhere::Of::start:
+        s.start.at = at;
+        break;
+      case Elsewhere::Of::out:
+        s.out[e.index].at = at;
+        if (e.begins) s.start = add ? s.out[e.index] : StepSlot{};
+        break;
+    }
+  }
+  sequences_.take(batch);
+  next_ = next_rows(batch);
+  TrainingFrame frame{.products = products_,
+                      .rows = float_rows(products_.table_name()),
+                      .batch = batch,
+                      .sequences = sequences_,
+                      .next = next_,
+                      .numbers = options_.numbers,
+                      .weight = weight,
+                      .first = 0,
+                      .last = batch.size(),
+                      .arrays = std::move(arrays_)};
+  const TrainingLowering::Chunked& chunked = lowering_.chunked();
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (i == chunked.begin && chunked.end > chunked.begin) {
+      for (int64_t first = 0; first < std::max<int64_t>(batch.size(), 1); first += chunk_) {
+        frame.first = first;
+        frame.last = std::min(batch.size(), first + chunk_);
+        run_steps(frame, chunked.begin, chunked.end);
+      }
+      frame.first = 0;
+      frame.last = batch.size();
+      i = chunked.end - 1;
+    } else {
+      run_steps(frame, i, i + 1);
+    }
+    if (progress_) progress_(static_cast<int64_t>(i) + 1, static_cast<int64_t>(steps_.size()));
+  }
+  arrays_ = std::move(frame.arrays);
+  // What does not lie where the caller wants it is copied there.
+  for (size_t o = 0; o < lowering_.graph().outputs().size(); ++o) {
+    const ValueId id = lowering_.graph().outputs()[o].value;
+    const int32_t home = lowering_.storage_of(id).output;
+    if (home == static_cast<int32_t>(o)) continue;
+    const StepSlot s = slot(id);
+    const float* from = home >= 0 ? to[static_cast<size_t>(home)] : s.at;
+    const int64_t n = s.width * (s.per_token ? batch.size() : 1);
+    if (from == nullptr || to[o] == nullptr) continue;
+    if (add && lowering_.graph().outputs()[o].name.starts_with("gradient.")) {
+      for (int64_t i = 0; i < n; ++i) to[o][i] += from[i];
+    } else {
+      std::copy_n(from, n, to[o]);
+    }
+  }
 }
 
 std::vector<Array<float>> Float32Executor::run(const TokenBatch& batch) {
-  const auto& nodes = graph_.nodes();
-  const Numbers numbers = float32_sums_ ? Numbers::f32 : Numbers::f64;
-  std::vector<size_t> last_use(graph_.types().size(), 0);
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    for (const Input& in : nodes[i].inputs) {
-      if (in.from == Input::From::value) last_use[static_cast<size_t>(in.id)] = i;
-    }
-  }
-  for (const Output& o : graph_.outputs()) last_use[static_cast<size_t>(o.value)] = nodes.size();
-  std::vector<Array<float>> values(graph_.types().size());
-  peak_ = {};
-  ValueBytes live;
-  const auto hold = [&](ValueId id, const Array<float>& a, int64_t sign) {
-    (graph_.type(id).per_token() ? live.of_tokens : live.others) += sign * bytes_of(a);
-  };
-  const auto free = [&](ValueId id) {
-    Array<float>& a = values[static_cast<size_t>(id)];
-    hold(id, a, -1);
-    if (float32_sums_) give(std::move(a.values));
-    a = {};
-  };
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    const Node& node = nodes[i];
-    Out<float> out(node.outputs.size());
-    for (size_t k = 0; k < out.size(); ++k) {
-      const Type& type = graph_.type(node.outputs[k]);
-      for (const Axis& a : type.axes)
-        out[k].sizes.push_back(a.size == kTokensSize ? batch.size() : a.size);
-      if (type.kind == Kind::real)
-        out[k].values = take(static_cast<size_t>(out[k].elements()));
-      else
-        out[k].indices.assign(static_cast<size_t>(out[k].elements()), 0);
-      hold(node.outputs[k], out[k], 1);
-    }
-    peak_.of_tokens = std::max(peak_.of_tokens, live.of_tokens);
-    peak_.others = std::max(peak_.others, live.others);
-    Operands operands;
-    for (const Input& input : node.inputs) {
-      const auto id = static_cast<size_t>(input.id);
-      Operand o;
-      if (input.from == Input::From::value) {
-        o = {values[id].values.data(), values[id].indices.data(), values[id].sizes};
-      } else {
-        o.values = weights_.floats(input.id);
-        for (const Axis& a : graph_.params()[id].axes) o.sizes.push_back(a.size);
-      }
-      operands.push_back(std::move(o));
-    }
-    // These write every number of their results; the others expect zeros.
-    const bool done = !plain_loops_ &&
-                      (run_linear(node.op, operands, products_, numbers, out) ||
-                       run_rows(node.op, operands, products_, out) ||
-                       (float32_sums_ && run_float_rows(node.op, operands, batch, products_, out)));
-    if (!done) {
-      for (Array<float>& a : out) std::fill(a.values.begin(), a.values.end(), 0.0f);
-    }
-    if (!done &&
-        (plain_loops_ || !(run_experts(node.op, operands, products_, numbers, out) ||
-                           run_attention(node.op, operands, batch, products_, numbers, out)))) {
-      std::deque<Array<float>> held;  // parameters, as they are now
-      In<float> in{batch, {}};
-      for (size_t k = 0; k < node.inputs.size(); ++k) {
-        if (node.inputs[k].from == Input::From::value) {
-          in.arrays.push_back(&values[static_cast<size_t>(node.inputs[k].id)]);
-        } else {
-          Array<float>& a = held.emplace_back();
-          a.sizes = operands[k].sizes;
-          a.values.assign(operands[k].values, operands[k].values + a.elements());
-          in.arrays.push_back(&a);
-        }
-      }
-      node.op.meaning(in, out);
-    }
-    for (size_t k = 0; k < out.size(); ++k)
-      values[static_cast<size_t>(node.outputs[k])] = std::move(out[k]);
-    for (const ValueId id : node.outputs) {
-      if (last_use[static_cast<size_t>(id)] <= i) free(id);
-    }
-    for (const Input& input : node.inputs) {
-      if (input.from == Input::From::value && last_use[static_cast<size_t>(input.id)] == i)
-        free(input.id);
-    }
-    if (progress_) progress_(static_cast<int64_t>(i) + 1, static_cast<int64_t>(nodes.size()));
-  }
-  // A value may be the output of several names.
+  const Graph& graph = lowering_.graph();
   std::vector<Array<float>> outputs;
-  std::map<ValueId, size_t> first;
-  for (const Output& o : graph_.outputs()) {
-    const auto [it, fresh] = first.emplace(o.value, outputs.size());
-    if (fresh)
-      outputs.push_back(std::move(values[static_cast<size_t>(o.value)]));
-    else
-      outputs.push_back(Array<float>(outputs[it->second]));
+  std::vector<float*> to;
+  for (const Output& o : graph.outputs()) {
+    Array<float>& a = outputs.emplace_back();
+    const Type& type = graph.type(o.value);
+    for (const Axis& axis : type.axes)
+      a.sizes.push_back(axis.size == kTokensSize ? batch.size() : axis.size);
+    if (type.kind == Kind::real) a.values.resize(static_cast<size_t>(a.elements()));
+    to.push_back(a.values.data());
   }
-  for (const Array<float>& a : outputs) peak_.outputs += bytes_of(a);
+  run(batch, to, 1, false);
+  for (size_t o = 0; o < outputs.size(); ++o) {
+    const ValueId id = graph.outputs()[o].value;
+    if (graph.type(id).kind != Kind::index) continue;
+    const int64_t* ids = slot(id).ids;
+    outputs[o].indices.assign(ids, ids + outputs[o].elements());
+  }
   return outputs;
+}
+
+ValueBytes Float32Executor::bytes(int64_t tokens) const {
+  const TrainingLowering::Peak peak = lowering_.peak(tokens);
+  return {peak.of_tokens, peak.others, lowering_.places(tokens).bytes};
 }
 
 }  // namespace ashlar

@@ -1,19 +1,21 @@
-// Executes any graph, backward passes among them, on all cores: values are float32, what an op
-// computes between reading and writing them is double. Products, attention,
-// experts and their gradients have fast paths, the rest runs as the ops' plain loops; values are
-// freed after their last use.
+// Executes any graph, backward passes among them, on all cores, by the steps it is lowered to:
+// values are float32, in one arena. Exact, what an op computes between reading and writing them is
+// double; else sums of products are float32 or take operands rounded to bfloat16, and rows are
+// computed in float32.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
+#include "base/mapped_memory.h"
 #include "graph/array.h"
 #include "graph/graph.h"
 #include "plan/weights.h"
+#include "train/lowering.h"
 #include "train/products.h"
 
 namespace ashlar {
@@ -22,71 +24,75 @@ struct Float32Options {
   int threads = 0;           // 0: one per core
   std::string kernels;       // name of a table (kernels/table.h); empty: the best of this CPU
   bool plain_loops = false;  // no fast path: what they are compared with
-  /// Sums of products in float32 instead of double: twice as fast. A gradient is as exact as the
-  /// model lets it be: some magnify an error of float32's last digit a thousandfold.
-  bool float32_sums = false;
+  /// What products compute with. A gradient is as exact as the model lets it be: some magnify an
+  /// error of float32's last digit a thousandfold.
+  Numbers numbers = Numbers::f64;
 };
 
-/// What a run had in memory at once, at most, beside the weights and the space of its products.
+/// What a run has in memory at once, at most, beside the weights and the space of its products.
 struct ValueBytes {
   int64_t of_tokens = 0;  // values with a row per token: activations and their gradients
   int64_t others = 0;     // gradients of parameters, and parts of them before they are added up
-  int64_t outputs = 0;    // what it returned
+  int64_t arena = 0;      // that hold both, but for results that lie where the caller wants them
+};
+
+/// Seconds of the steps of one op, and how many they are.
+struct StepTime {
+  double seconds = 0;
+  int64_t steps = 0;
 };
 
 class Float32Executor {
  public:
-  /// The graph's composites are expanded. Weights are read as float32, converted when first used;
-  /// what lies in memory as float32 may change between runs.
-  /// Throws Error(invalid) when they do not fit the graph.
+  /// Weights are read as float32, converted when first used; what lies in memory as float32 may
+  /// change between runs. Throws Error(invalid) when they do not fit the graph.
   Float32Executor(const Graph& graph, const Weights& weights, const Float32Options& options = {});
 
   /// All outputs of the graph, in its order.
   std::vector<Array<float>> run(const TokenBatch& batch);
-  /// Hands back arrays of an earlier run, whose memory the next one takes.
-  void recycle(std::vector<Array<float>>&& arrays);
-  /// Of the last run.
-  const ValueBytes& peak() const { return peak_; }
+  /// Outputs go where `to` says, one place for each; with `add` those that are gradients (of
+  /// parameters) are added to what is there. Losses have the weight in what begins with them.
+  void run(const TokenBatch& batch, std::span<float* const> to, double weight, bool add);
+  /// Of batches of so many tokens.
+  ValueBytes bytes(int64_t tokens) const;
   Products& products() { return products_; }
-  /// Told after each node how many are done, of how many.
+  const TrainingLowering& lowering() const { return lowering_; }
+  /// Told after each step how many are done, of how many.
   void on_progress(std::function<void(int64_t done, int64_t total)> progress) {
     progress_ = std::move(progress);
   }
+  /// By the name of the op, over all runs.
+  const std::map<std::string_view, StepTime>& times() const { return times_; }
 
  private:
-  std::vector<float> take(size_t count);
-  void give(std::vector<float>&& values);
+  void lay_out(int64_t tokens);
+  StepSlot slot(const Input& in);
+  StepSlot slot(ValueId id);
+  void run_steps(TrainingFrame& frame, size_t begin, size_t end);
 
-  const Graph graph_;
+  const TrainingLowering lowering_;
+  const Float32Options options_;
   BoundWeights weights_;
-  bool plain_loops_, float32_sums_;
-  /// Memory of values that are no longer needed, by size: a step takes none from the system.
-  std::multimap<size_t, std::vector<float>> free_;
   Products products_;
   std::function<void(int64_t, int64_t)> progress_;
-  ValueBytes peak_;
-};
+  std::map<std::string_view, StepTime> times_;
 
-/// What a node reads: float32 values or indices, of a value or parameter.
-struct Operand {
-  const float* values = nullptr;
-  const int64_t* indices = nullptr;
-  std::vector<int64_t> sizes;
-  int64_t inner(size_t axes) const;
+  int64_t tokens_ = -1;  // what is laid out for
+  int64_t chunk_ = 0;
+  TrainingLowering::Places places_;
+  MappedMemory arena_;
+  int64_t arena_bytes_ = 0;
+  std::vector<TrainingStep> steps_;
+  struct Elsewhere {  // a slot of a step that lies where the caller says
+    size_t step = 0, index = 0;
+    enum class Of : uint8_t { in, out, start } of = Of::in;
+    int32_t output = 0;
+    bool begins = false;  // the first to write it
+  };
+  std::vector<Elsewhere> elsewhere_;
+  SequenceRows sequences_;
+  std::vector<int64_t> next_;
+  std::vector<Array<float>> arrays_;
 };
-using Operands = std::vector<Operand>;
-
-/// Run an op by its fast path; false if it has none. `out` is sized and zeroed.
-bool run_linear(const Op& op, const Operands& in, Products& products, Numbers numbers,
-                Out<float>& out);
-bool run_experts(const Op& op, const Operands& in, Products& products, Numbers numbers,
-                 Out<float>& out);
-bool run_attention(const Op& op, const Operands& in, const TokenBatch& batch, Products& products,
-                   Numbers numbers, Out<float>& out);
-/// Norms, activations, rotations and the loss in float32: with float32_sums.
-bool run_float_rows(const Op& op, const Operands& in, const TokenBatch& batch, Products& products,
-                    Out<float>& out);
-/// Sums and products of many numbers, and looking up rows.
-bool run_rows(const Op& op, const Operands& in, Products& products, Out<float>& out);
 
 }  // namespace ashlar

@@ -6,6 +6,13 @@
 
 #include "kernels/target.h"
 
+// Results may lie where inputs do, number by number: no iteration reads what another wrote.
+#if defined(__clang__)
+#define ASHLAR_EACH _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define ASHLAR_EACH _Pragma("GCC ivdep")
+#endif
+
 namespace ashlar {
 namespace {
 
@@ -88,13 +95,16 @@ ASHLAR_INLINE void rms_norm_grad_body(const float* x, const float* dy, const flo
   if (w == nullptr) {
     const double product = sum_of(n, [=](int64_t i) { return dy[i] * x[i]; });
     const auto c = static_cast<float>(r * r * r * product / static_cast<double>(n));
+    ASHLAR_EACH
     for (int64_t i = 0; i < n; ++i) dx[i] = rf * dy[i] - c * x[i];
     return;
   }
   const double product = sum_of(n, [=](int64_t i) { return dy[i] * w[i] * x[i]; });
   const auto c = static_cast<float>(r * r * r * product / static_cast<double>(n));
-  for (int64_t i = 0; i < n; ++i) dx[i] = rf * (dy[i] * w[i]) - c * x[i];
+  ASHLAR_EACH
   for (int64_t i = 0; i < n; ++i) dw[i] += dy[i] * x[i] * rf;
+  ASHLAR_EACH
+  for (int64_t i = 0; i < n; ++i) dx[i] = rf * (dy[i] * w[i]) - c * x[i];
 }
 
 struct Moments {
@@ -111,6 +121,10 @@ ASHLAR_INLINE Moments moments_of(const float* x, int64_t n, double eps) {
 ASHLAR_INLINE void layer_norm_body(const float* x, const float* w, const float* b, float* y,
                                    int64_t n, double eps) {
   const Moments m = moments_of(x, n, eps);
+  if (b == nullptr) {
+    for (int64_t i = 0; i < n; ++i) y[i] = (x[i] - m.mean) * m.r * w[i];
+    return;
+  }
   for (int64_t i = 0; i < n; ++i) y[i] = (x[i] - m.mean) * m.r * w[i] + b[i];
 }
 
@@ -122,18 +136,23 @@ ASHLAR_INLINE void layer_norm_grad_body(const float* x, const float* dy, const f
       static_cast<float>(sum_of(n, [=](int64_t i) { return dy[i] * w[i]; }) / count);
   const auto mean_gh = static_cast<float>(
       sum_of(n, [=](int64_t i) { return dy[i] * w[i] * ((x[i] - m.mean) * m.r); }) / count);
+  ASHLAR_EACH
+  for (int64_t i = 0; i < n; ++i) dw[i] += dy[i] * ((x[i] - m.mean) * m.r);
+  ASHLAR_EACH
+  for (int64_t i = 0; i < n; ++i) db[i] += dy[i];
+  ASHLAR_EACH
   for (int64_t i = 0; i < n; ++i) {
     const float h = (x[i] - m.mean) * m.r;
     dx[i] = m.r * (dy[i] * w[i] - mean_g - h * mean_gh);
   }
-  for (int64_t i = 0; i < n; ++i) dw[i] += dy[i] * ((x[i] - m.mean) * m.r);
-  for (int64_t i = 0; i < n; ++i) db[i] += dy[i];
 }
 
 ASHLAR_INLINE void silu_body(const float* x, float* y, int64_t n) {
+  ASHLAR_EACH
   for (int64_t i = 0; i < n; ++i) y[i] = x[i] * sigmoid_of(x[i]);
 }
 ASHLAR_INLINE void silu_grad_body(const float* x, const float* dy, float* dx, int64_t n) {
+  ASHLAR_EACH
   for (int64_t i = 0; i < n; ++i) {
     const float s = sigmoid_of(x[i]);
     dx[i] = dy[i] * s * (1.0f + x[i] * (1.0f - s));
@@ -141,10 +160,12 @@ ASHLAR_INLINE void silu_grad_body(const float* x, const float* dy, float* dx, in
 }
 constexpr float kRoot = 0.7978845608028654f, kCube = 0.044715f;  // of gelu_tanh
 ASHLAR_INLINE void gelu_tanh_body(const float* x, float* y, int64_t n) {
+  ASHLAR_EACH
   for (int64_t i = 0; i < n; ++i)
     y[i] = 0.5f * x[i] * (1.0f + tanh_of(kRoot * (x[i] + kCube * x[i] * x[i] * x[i])));
 }
 ASHLAR_INLINE void gelu_tanh_grad_body(const float* x, const float* dy, float* dx, int64_t n) {
+  ASHLAR_EACH
   for (int64_t i = 0; i < n; ++i) {
     const float t = tanh_of(kRoot * (x[i] + kCube * x[i] * x[i] * x[i]));
     const float inner = kRoot * (1.0f + 3.0f * kCube * x[i] * x[i]);
@@ -152,20 +173,84 @@ ASHLAR_INLINE void gelu_tanh_grad_body(const float* x, const float* dy, float* d
   }
 }
 
+ASHLAR_INLINE void silu_gated_body(const float* gate, const float* up, float* y, int64_t n) {
+  ASHLAR_EACH
+  for (int64_t i = 0; i < n; ++i) y[i] = gate[i] * sigmoid_of(gate[i]) * up[i];
+}
+ASHLAR_INLINE void silu_gated_grad_body(const float* gate, const float* up, const float* dy,
+                                        float* dgate, float* dup, int64_t n) {
+  ASHLAR_EACH
+  for (int64_t i = 0; i < n; ++i) {
+    const float g = gate[i], s = sigmoid_of(g), d = dy[i], u = up[i];
+    dgate[i] = d * u * s * (1.0f + g * (1.0f - s));
+    dup[i] = d * g * s;
+  }
+}
+ASHLAR_INLINE void gelu_tanh_gated_body(const float* gate, const float* up, float* y, int64_t n) {
+  ASHLAR_EACH
+  for (int64_t i = 0; i < n; ++i) {
+    const float g = gate[i];
+    y[i] = 0.5f * g * (1.0f + tanh_of(kRoot * (g + kCube * g * g * g))) * up[i];
+  }
+}
+ASHLAR_INLINE void gelu_tanh_gated_grad_body(const float* gate, const float* up, const float* dy,
+                                             float* dgate, float* dup, int64_t n) {
+  ASHLAR_EACH
+  for (int64_t i = 0; i < n; ++i) {
+    const float g = gate[i], d = dy[i], u = up[i];
+    const float t = tanh_of(kRoot * (g + kCube * g * g * g));
+    const float inner = kRoot * (1.0f + 3.0f * kCube * g * g);
+    dgate[i] = d * u * (0.5f * (1.0f + t) + 0.5f * g * (1.0f - t * t) * inner);
+    dup[i] = d * (0.5f * g * (1.0f + t));
+  }
+}
+ASHLAR_INLINE double dot_body(const float* x, const float* y, int64_t n) {
+  return sum_of(n, [=](int64_t i) { return x[i] * y[i]; });
+}
+ASHLAR_INLINE double squares_body(const float* x, int64_t n) {
+  double lanes[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int64_t l = 0; l < kLanes; ++l)
+      lanes[l] += static_cast<double>(x[i + l]) * static_cast<double>(x[i + l]);
+  }
+  double sum = 0;
+  for (; i < n; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  for (int64_t l = 0; l < kLanes; ++l) sum += lanes[l];
+  return sum;
+}
+ASHLAR_INLINE void adamw_body(const AdamwFactors& f, float* w, float* m, float* v, const float* g,
+                              int64_t n) {
+  const AdamwFactors a = f;  // nothing written here is among them
+  ASHLAR_EACH
+  for (int64_t i = 0; i < n; ++i) {
+    const float gi = g[i] * a.gradient;
+    const float wi = a.towards + (w[i] - a.towards) * a.keep;
+    const float mi = m[i] + (gi - m[i]) * a.rest1;
+    const float vi = v[i] * a.beta2 + a.rest2 * gi * gi;
+    m[i] = mi;
+    v[i] = vi;
+    w[i] = wi - a.step * (mi / (__builtin_sqrtf(vi) / a.correction2 + a.eps));
+  }
+}
+
 ASHLAR_INLINE double cross_entropy_body(const float* z, int64_t n, int64_t target) {
   const float peak = largest_of(z, n);
   const double sum = sum_of(n, [=](int64_t i) { return exp_of(z[i] - peak); });
+  if (target < 0) return std::log(sum) + static_cast<double>(peak);
   return std::log(sum) - (static_cast<double>(z[target]) - static_cast<double>(peak));
 }
 
 ASHLAR_INLINE void cross_entropy_grad_body(const float* z, int64_t n, int64_t target, float dl,
                                            float* dz) {
   const float peak = largest_of(z, n);
+  ASHLAR_EACH
   for (int64_t i = 0; i < n; ++i) dz[i] = exp_of(z[i] - peak);
   const double sum = sum_of(n, [=](int64_t i) { return dz[i]; });
   const auto r = static_cast<float>(static_cast<double>(dl) / sum);
+  ASHLAR_EACH
   for (int64_t i = 0; i < n; ++i) dz[i] *= r;
-  dz[target] -= dl;
+  if (target >= 0) dz[target] -= dl;
 }
 
 ASHLAR_INLINE float softmax_body(float* x, int64_t n, float scale, const float* sink) {
@@ -210,6 +295,7 @@ ASHLAR_INLINE double softmax_grad_body(const float* p, float* dp, int64_t n, flo
 
 ASHLAR_INLINE void rotate_body(const float* x, const float* cos, const float* sin, float* y,
                                int64_t pairs) {
+  ASHLAR_EACH
   for (int64_t j = 0; j < pairs; ++j) {
     const float a = x[j], b = x[j + pairs];
     y[j] = a * cos[j] - b * sin[j];
@@ -245,6 +331,29 @@ ASHLAR_INLINE void rotate_body(const float* x, const float* cos, const float* si
   attributes void gelu_tanh_grad_##suffix(const float* x, const float* dy, float* dx, int64_t n) { \
     gelu_tanh_grad_body(x, dy, dx, n);                                                             \
   }                                                                                                \
+  attributes void silu_gated_##suffix(const float* gate, const float* up, float* y, int64_t n) {   \
+    silu_gated_body(gate, up, y, n);                                                               \
+  }                                                                                                \
+  attributes void silu_gated_grad_##suffix(const float* gate, const float* up, const float* dy,    \
+                                           float* dgate, float* dup, int64_t n) {                  \
+    silu_gated_grad_body(gate, up, dy, dgate, dup, n);                                             \
+  }                                                                                                \
+  attributes void gelu_tanh_gated_##suffix(const float* gate, const float* up, float* y,           \
+                                           int64_t n) {                                            \
+    gelu_tanh_gated_body(gate, up, y, n);                                                          \
+  }                                                                                                \
+  attributes void gelu_tanh_gated_grad_##suffix(                                                   \
+      const float* gate, const float* up, const float* dy, float* dgate, float* dup, int64_t n) {  \
+    gelu_tanh_gated_grad_body(gate, up, dy, dgate, dup, n);                                        \
+  }                                                                                                \
+  attributes double dot_##suffix(const float* x, const float* y, int64_t n) {                      \
+    return dot_body(x, y, n);                                                                      \
+  }                                                                                                \
+  attributes double squares_##suffix(const float* x, int64_t n) { return squares_body(x, n); }     \
+  attributes void adamw_##suffix(const AdamwFactors& f, float* w, float* m, float* v,              \
+                                 const float* g, int64_t n) {                                      \
+    adamw_body(f, w, m, v, g, n);                                                                  \
+  }                                                                                                \
   attributes double cross_entropy_##suffix(const float* z, int64_t n, int64_t target) {            \
     return cross_entropy_body(z, n, target);                                                       \
   }                                                                                                \
@@ -263,24 +372,39 @@ ASHLAR_INLINE void rotate_body(const float* x, const float* cos, const float* si
                                   int64_t pairs) {                                                 \
     rotate_body(x, cos, sin, y, pairs);                                                            \
   }                                                                                                \
-  constexpr FloatRows kRows_##suffix{rms_norm_##suffix,      rms_norm_grad_##suffix,               \
-                                     layer_norm_##suffix,    layer_norm_grad_##suffix,             \
-                                     silu_##suffix,          silu_grad_##suffix,                   \
-                                     gelu_tanh_##suffix,     gelu_tanh_grad_##suffix,              \
-                                     cross_entropy_##suffix, cross_entropy_grad_##suffix,          \
-                                     softmax_##suffix,       softmax_grad_##suffix,                \
+  constexpr FloatRows kRows_##suffix{rms_norm_##suffix,                                            \
+                                     rms_norm_grad_##suffix,                                       \
+                                     layer_norm_##suffix,                                          \
+                                     layer_norm_grad_##suffix,                                     \
+                                     silu_##suffix,                                                \
+                                     silu_grad_##suffix,                                           \
+                                     gelu_tanh_##suffix,                                           \
+                                     gelu_tanh_grad_##suffix,                                      \
+                                     silu_gated_##suffix,                                          \
+                                     silu_gated_grad_##suffix,                                     \
+                                     gelu_tanh_gated_##suffix,                                     \
+                                     gelu_tanh_gated_grad_##suffix,                                \
+                                     dot_##suffix,                                                 \
+                                     squares_##suffix,                                             \
+                                     adamw_##suffix,                                               \
+                                     cross_entropy_##suffix,                                       \
+                                     cross_entropy_grad_##suffix,                                  \
+                                     softmax_##suffix,                                             \
+                                     softmax_grad_##suffix,                                        \
                                      rotate_##suffix};
 
 ASHLAR_FLOAT_ROWS(generic, )
 #if defined(__x86_64__)
 ASHLAR_FLOAT_ROWS(avx2, __attribute__((target("avx2,fma"))))
+ASHLAR_FLOAT_ROWS(avx512, __attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq"))))
 #endif
 
 }  // namespace
 
 const FloatRows& float_rows(std::string_view table) {
 #if defined(__x86_64__)
-  if (table == "avx2" || table.starts_with("avx512")) return kRows_avx2;
+  if (table.starts_with("avx512")) return kRows_avx512;
+  if (table == "avx2") return kRows_avx2;
 #endif
   static_cast<void>(table);
   return kRows_generic;

@@ -7,6 +7,12 @@
 
 namespace ashlar {
 
+/// The factors of a step of AdamW, computed in double as PyTorch has them, then rounded once.
+struct AdamwFactors {
+  float gradient = 1, keep = 1, beta2 = 0, rest1 = 1, rest2 = 1, step = 0, correction2 = 1, eps = 0;
+  float towards = 0;  // what decay leads to
+};
+
 struct FloatRows {
   // y = x w / rms(x); w may be null.
   void (*rms_norm)(const float* x, const float* w, float* y, int64_t n, double eps);
@@ -23,9 +29,20 @@ struct FloatRows {
   void (*silu_grad)(const float* x, const float* dy, float* dx, int64_t n);
   void (*gelu_tanh)(const float* x, float* y, int64_t n);
   void (*gelu_tanh_grad)(const float* x, const float* dy, float* dx, int64_t n);
-  /// ln sum exp(z) - z[target] of one row.
+  // y = act(gate) up, and dgate = dy up act'(gate), dup = dy act(gate); results may lie where
+  // inputs do.
+  void (*silu_gated)(const float* gate, const float* up, float* y, int64_t n);
+  void (*silu_gated_grad)(const float* gate, const float* up, const float* dy, float* dgate,
+                          float* dup, int64_t n);
+  void (*gelu_tanh_gated)(const float* gate, const float* up, float* y, int64_t n);
+  void (*gelu_tanh_gated_grad)(const float* gate, const float* up, const float* dy, float* dgate,
+                               float* dup, int64_t n);
+  double (*dot)(const float* x, const float* y, int64_t n);
+  double (*squares)(const float* x, int64_t n);  // their sum, in double
+  void (*adamw)(const AdamwFactors& f, float* w, float* m, float* v, const float* g, int64_t n);
+  /// ln sum exp(z) - z[target] of one row; of target -1 the first alone.
   double (*cross_entropy)(const float* z, int64_t n, int64_t target);
-  /// dz = (softmax(z) - onehot(target)) dl.
+  /// dz = (softmax(z) - onehot(target)) dl, in place if wanted; of target -1 softmax(z) dl.
   void (*cross_entropy_grad)(const float* z, int64_t n, int64_t target, float dl, float* dz);
   /// x = softmax(scale x) in place, beside a logit that has no place in it (null: none), whose
   /// share is returned. scale > 0.

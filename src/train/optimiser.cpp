@@ -32,11 +32,6 @@ std::vector<Piece> pieces_of(const std::vector<Param>& params,
 
 }  // namespace
 
-/// The factors of a step of AdamW, in double as PyTorch has them, then rounded once.
-struct AdamwFactors {
-  float gradient, keep, beta1, beta2, rest1, rest2, step, correction2, eps;
-};
-
 double gradient_norm(const ParameterArrays& gradients, Products& threads) {
   std::vector<std::pair<const float*, size_t>> pieces;
   for (size_t i = 0; i < gradients.size(); ++i) {
@@ -45,17 +40,10 @@ double gradient_norm(const ParameterArrays& gradients, Products& threads) {
       pieces.emplace_back(g.data() + begin, std::min<size_t>(kPiece, g.size() - begin));
   }
   std::vector<double> sums(pieces.size());
+  const FloatRows& rows = float_rows(threads.table_name());
   threads.each(static_cast<int64_t>(pieces.size()), [&](int64_t i, ProductSpace&) {
     const auto [g, n] = pieces[static_cast<size_t>(i)];
-    double lanes[8] = {};  // the compiler may then compute with several at once
-    size_t k = 0;
-    for (; k + 8 <= n; k += 8) {
-      for (size_t l = 0; l < 8; ++l) lanes[l] += static_cast<double>(g[k + l]) * g[k + l];
-    }
-    double sum = 0;
-    for (; k < n; ++k) sum += static_cast<double>(g[k]) * g[k];
-    for (const double lane : lanes) sum += lane;
-    sums[static_cast<size_t>(i)] = sum;
+    sums[static_cast<size_t>(i)] = rows.squares(g, static_cast<int64_t>(n));
   });
   double sum = 0;
   for (const double s : sums) sum += s;
@@ -91,20 +79,6 @@ std::vector<Optimiser::State> Optimiser::state() {
   return state;
 }
 
-void Optimiser::adamw(ParamId id, float* w, const float* g, size_t begin, size_t end,
-                      const AdamwFactors& f) {
-  const Group& group = groups_[static_cast<size_t>(id)];
-  float *m = (*first_)[id].data(), *v = (*second_)[id].data();
-  const float keep = group.decays ? f.keep : 1, towards = group.towards;
-  for (size_t i = begin; i < end; ++i) {
-    const float gi = g[i] * f.gradient;
-    const float wi = towards + (w[i] - towards) * keep;
-    m[i] += (gi - m[i]) * f.rest1;
-    v[i] = v[i] * f.beta2 + f.rest2 * gi * gi;
-    w[i] = wi - f.step * (m[i] / (std::sqrt(v[i]) / f.correction2 + f.eps));
-  }
-}
-
 void Optimiser::update(ParameterArrays& parameters, const ParameterArrays& gradients,
                        double gradient_factor, double rate, double schedule_factor,
                        Products& threads) {
@@ -122,16 +96,24 @@ void Optimiser::update(ParameterArrays& parameters, const ParameterArrays& gradi
   f.correction2 = static_cast<float>(std::sqrt(1 - std::pow(s.betas[1], updates)));
   f.eps = static_cast<float>(s.eps);
   const bool sgd = s.kind == OptimiserKind::sgd;
+  const FloatRows& rows = float_rows(threads.table_name());
   const std::vector<Piece> pieces =
       pieces_of(params_, [&](size_t i) { return groups_[i].trained && !groups_[i].orthogonal; });
   threads.each(static_cast<int64_t>(pieces.size()), [&](int64_t i, ProductSpace&) {
     const Piece& p = pieces[static_cast<size_t>(i)];
     float* w = parameters[p.id].data();
     const float* g = gradients[p.id].data();
-    if (!sgd) return adamw(p.id, w, g, p.begin, p.end, f);
-    // torch.optim.SGD, decay decoupled.
     const Group& group = groups_[static_cast<size_t>(p.id)];
     float* m = (*first_)[p.id].data();
+    if (!sgd) {
+      AdamwFactors of_group = f;
+      of_group.towards = group.towards;
+      if (!group.decays) of_group.keep = 1;
+      rows.adamw(of_group, w + p.begin, m + p.begin, (*second_)[p.id].data() + p.begin, g + p.begin,
+                 static_cast<int64_t>(p.end - p.begin));
+      return;
+    }
+    // torch.optim.SGD, decay decoupled.
     const auto momentum = static_cast<float>(s.momentum), step = static_cast<float>(rate);
     for (size_t k = p.begin; k < p.end; ++k) {
       const float gk = g[k] * f.gradient;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "train/float_rows.h"
 #include "train/parameters.h"
 #include "train/products.h"
 #include "train/settings.h"
@@ -46,8 +47,6 @@ class Optimiser {
     bool trained = false, orthogonal = false, decays = false;
     float towards = 0;
   };
-  void adamw(ParamId id, float* w, const float* g, size_t begin, size_t end,
-             const struct AdamwFactors& f);
   void muon(ParamId id, ParameterArrays& parameters, const ParameterArrays& gradients,
             double gradient_factor, double rate, double decay, Products& threads);
 

@@ -61,6 +61,7 @@ class Products {
         pool_(threads, Pinning::helpers),
         spaces_(static_cast<size_t>(pool_.size())) {}
 
+  const kernels::Table& table() const { return table_; }
   std::string_view table_name() const { return table_.name; }
   int threads() const { return pool_.size(); }
   /// Calls f(i, space) for i in [0, n), on all threads; the first exception is thrown again.

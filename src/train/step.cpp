@@ -15,7 +15,8 @@ class Float32Steps : public StepExecutor {
   Float32Steps(const Graph& forward, const ParameterArrays& parameters, const StepOptions& options)
       : step_(differentiate(forward, options.differentiate)),
         loss_(loss_of(forward, options.differentiate.losses.loads)),
-        options_{.threads = options.threads, .kernels = options.kernels, .float32_sums = true},
+        options_{
+            .threads = options.threads, .kernels = options.kernels, .numbers = options.numbers},
         outputs_before_gradients_(step_.outputs().size() - forward.params().size()),
         weights_(weights_of(parameters, forward)),
         backward_(step_, weights_, options_),
@@ -29,18 +30,18 @@ class Float32Steps : public StepExecutor {
       trained_.push_back(!constant[static_cast<size_t>(step_.output(gradient_name(p.name)))]);
   }
 
-  StepValues run(const TokenBatch& batch, double weight, ParameterArrays& gradients) override {
+  StepValues run(const TokenBatch& batch, double weight, ParameterArrays& gradients,
+                 bool add) override {
     StepValues values;
-    std::vector<Array<float>> outputs = backward_.run(batch);
-    const size_t others = outputs_before_gradients_;
-    for (size_t i = 0; i < others; ++i) values[step_.outputs()[i].name] = outputs[i].values;
-    const auto w = static_cast<float>(weight);
-    products().each(static_cast<int64_t>(trained_.size()), [&](int64_t i, ProductSpace&) {
-      const std::span<float> to = gradients[static_cast<ParamId>(i)];
-      const float* from = outputs[others + static_cast<size_t>(i)].values.data();
-      for (size_t k = 0; k < to.size(); ++k) to[k] += w * from[k];
-    });
-    backward_.recycle(std::move(outputs));
+    std::vector<float*> to;
+    for (size_t i = 0; i < outputs_before_gradients_; ++i) {
+      std::vector<float>& v = values[step_.outputs()[i].name];
+      v.resize(static_cast<size_t>(step_.type(step_.outputs()[i].value).feature_count()));
+      to.push_back(v.data());
+    }
+    for (size_t i = 0; i < trained_.size(); ++i)
+      to.push_back(gradients[static_cast<ParamId>(i)].data());
+    backward_.run(batch, to, weight, add);
     return values;
   }
 
@@ -57,6 +58,7 @@ class Float32Steps : public StepExecutor {
   }
   const std::vector<bool>& trained() const override { return trained_; }
   Products& products() override { return backward_.products(); }
+  const Float32Executor& executor() const override { return backward_; }
 
  private:
   /// The parameters, and the loads that a step may be given.

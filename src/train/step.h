@@ -20,12 +20,15 @@ namespace ashlar {
 /// Numbers of a batch besides its gradients, by the names of the graph's outputs: "loss" has one.
 using StepValues = std::map<std::string, std::vector<float>, std::less<>>;
 
+class Float32Executor;
+
 class StepExecutor {
  public:
   virtual ~StepExecutor() = default;
-  /// Forward and backward pass of whole sequences. Adds `weight` times the gradient of the batch's
-  /// loss to `gradients`.
-  virtual StepValues run(const TokenBatch& batch, double weight, ParameterArrays& gradients) = 0;
+  /// Forward and backward pass of whole sequences. `gradients` become `weight` times the gradient
+  /// of the batch's loss, or with `add` that is added to them.
+  virtual StepValues run(const TokenBatch& batch, double weight, ParameterArrays& gradients,
+                         bool add) = 0;
   /// The loss alone, and the loads of experts where they are asked for.
   virtual StepValues evaluate(const TokenBatch& batch) = 0;
   /// Loads per expert for a balance loss over kGivenLoad (ashlar/differentiate.h), until the next.
@@ -33,13 +36,16 @@ class StepExecutor {
   /// Per parameter whether the loss depends smoothly on it: what else it has (the correction bias
   /// of a router) no optimiser touches.
   virtual const std::vector<bool>& trained() const = 0;
+  /// What runs the step, for its times and memory.
+  virtual const Float32Executor& executor() const = 0;
   /// Its threads, for what else a step does.
   virtual Products& products() = 0;
 };
 
 struct StepOptions {
-  int threads = 0;      // 0: one per core
-  std::string kernels;  // name of a table (kernels/table.h); empty: the best of this CPU
+  int threads = 0;                 // 0: one per core
+  std::string kernels;             // name of a table (kernels/table.h); empty: the best of this CPU
+  Numbers numbers = Numbers::f32;  // what products compute with
   DifferentiateOptions differentiate;
 };
 

@@ -172,7 +172,7 @@ double Trainer::measured_seconds() {
   double seconds = 0;
   for (int run = 0; run < 2; ++run) {  // the first one also takes memory
     const auto begin = std::chrono::steady_clock::now();
-    executor_->run(batch, 0, gradients_);
+    executor_->run(batch, 0, gradients_, false);
     seconds = seconds_since(begin);
   }
   return seconds * static_cast<double>(settings_.batch.sequences) /
@@ -196,11 +196,10 @@ StepRecord Trainer::step() {
     all_predicted += predicted.back();
   }
   if (gives_load(settings_)) give_load_of(batches);
-  gradients_.clear();
   for (size_t b = 0; b < batches.size(); ++b) {
     const double share = static_cast<double>(predicted[b]) /
                          static_cast<double>(std::max<int64_t>(all_predicted, 1));
-    const StepValues values = executor_->run(batches[b], share, gradients_);
+    const StepValues values = executor_->run(batches[b], share, gradients_, b > 0);
     record.loss += share * static_cast<double>(values.at("loss").at(0));
     add_shares(record.values, values, share);
   }
