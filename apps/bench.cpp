@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "apps/commands.h"
+#include "apps/step_options.h"
 #include "measure/bench.h"
 
 namespace ashlar::app {
@@ -10,10 +11,22 @@ namespace {
 struct BenchCommand {
   ModelOptions model;
   BenchOptions options;
+  bool train = false;
+  StepCostOptions step;
   bool json = false;
 };
 
+void run_train(BenchCommand& o) {
+  const Model model = load(o.model, false);
+  o.step.threads = o.model.threads;
+  o.step.kernels = o.model.kernels;
+  StepMeasurement m = measure_step(model.graph, o.step);
+  m.model = model.blueprint.name.empty() ? model.source : model.blueprint.name;
+  std::printf("%s\n", (o.json ? measurement_json(m) : measurement_text(m)).c_str());
+}
+
 void run(BenchCommand o) {
+  if (o.train) return run_train(o);
   const Model model = load(o.model);
   o.options.threads = o.model.threads;
   o.options.kernels = o.model.kernels;
@@ -47,6 +60,9 @@ void add_bench(CLI::App& app) {
       ->type_name("R");
   command->add_flag("--speed-only", o->options.speed_only,
                     "measure tokens per second alone: no limits, no plan, no profile");
+  command->add_flag("--train", o->train, "steps of training instead, on made-up ids, op by op");
+  add_step_options(*command, o->step);
+  command->add_flag("--recompute", o->step.recompute, "with --train: compute layers again");
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   command->footer(
       "Prefill and decode are measured apart, each after --depth tokens. The limits and the rates "

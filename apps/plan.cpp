@@ -3,6 +3,7 @@
 
 #include "apps/commands.h"
 #include "apps/flags.h"
+#include "apps/step_options.h"
 #include "apps/terminal.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -17,7 +18,8 @@ struct PlanCommand {
   std::string model, weights, state = "f16";
   std::vector<std::string> machines;
   PredictOptions options{.devices = 0};
-  bool json = false, list = false;
+  bool json = false, list = false, train = false;
+  StepCostOptions step;
 };
 
 Machine machine_of(const std::string& name) {
@@ -135,6 +137,13 @@ void compare_machines(const std::vector<Prediction>& all) {
 void run(PlanCommand o) {
   if (o.list) return list_machines();
   if (o.model.empty()) fail(ErrorKind::invalid, "expected MODEL or --list");
+  if (o.train) {
+    const Model model = load_model(o.model, {.need_weights = false});
+    StepPlan p = plan_step(model.graph, o.step);
+    p.model = model.blueprint.name.empty() ? model.source : model.blueprint.name;
+    std::printf("%s\n", (o.json ? step_plan_json(p) : step_plan_text(p)).c_str());
+    return;
+  }
   LoadOptions load;
   load.need_weights = o.weights.empty() && has_weights(o.model);
   const Model model = load_model(o.model, load);
@@ -206,6 +215,8 @@ void add_plan(CLI::App& app) {
       ->type_name("FORMAT");
   command->add_option("--state", o->state, "format of keys and values (default f16)")
       ->type_name("FORMAT");
+  command->add_flag("--train", o->train, "a step of training on this machine instead");
+  add_step_options(*command, o->step);
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   command->footer(
       "Examples:\n"

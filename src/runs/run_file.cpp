@@ -56,11 +56,8 @@ RunFile run_file_from_json(const Json& json) {
       SettingsReader::read(*it, "init", run.init);
     }
   }
-  if (run.precision == "bf16") {
-    fail(ErrorKind::unsupported, "precision: bf16 is not there yet: leave it out or write \"f32\"");
-  }
-  if (run.precision != "f32")
-    fail(ErrorKind::invalid, "precision: expected f32, found {}", run.precision);
+  if (!run.precision.empty() && run.precision != "f32" && run.precision != "bf16")
+    fail(ErrorKind::invalid, "precision: expected f32 or bf16, found {}", run.precision);
   if (run.lora.rank < 0 || run.lora.alpha < 0)
     fail(ErrorKind::invalid, "lora.rank and lora.alpha: expected numbers from 0");
   if (run.lora.alpha == 0) run.lora.alpha = 2 * static_cast<double>(run.lora.rank);

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/units.h"
 #include "families/family.h"
+#include "kernels/training.h"
 #include "model/bind.h"
 #include "model/memory.h"
 #include "model/model.h"
@@ -47,6 +48,10 @@ Json settings_of(const TrainingRequest& request) {
 
 /// Where nothing says how long: as many steps as the data has.
 void fill_in(RunFile& run, const TrainingRequest& request, const TokenRows& data) {
+  if (run.precision.empty()) {
+    const auto& kernels = kernels::training_table(kernels::table(request.kernels).name);
+    run.precision = kernels.bf16.tile_rows > 0 ? "bf16" : "f32";
+  }
   BatchSettings& batch = run.train.batch;
   if (batch.length == 0) batch.length = data.length();
   if (batch.micro == 0) batch.micro = batch.sequences;
@@ -58,7 +63,7 @@ void fill_in(RunFile& run, const TrainingRequest& request, const TokenRows& data
 
 /// Parameters, gradients and moments, and the activations of a micro-batch.
 int64_t bytes_of_step(const RunStart& start, int64_t micro) {
-  constexpr int64_t kArrays = 5;  // weights, gradients, those of a micro-batch, two moments
+  constexpr int64_t kArrays = 4;  // weights, gradients, two moments
   const int64_t arrays = kArrays * start.graph.parameter_count() * int64_t{sizeof(float)};
   // Counting differentiates the graph, which takes a while for one of many layers.
   if (micro == 0 || arrays > available_memory()) return arrays;
@@ -133,6 +138,7 @@ Weights RunStart::initial() const {
 StepOptions RunStart::options(const TrainingRequest& request) const {
   StepOptions o{.threads = request.threads,
                 .kernels = request.kernels,
+                .numbers = file.precision == "bf16" ? Numbers::bf16 : Numbers::f32,
                 .differentiate = {.recompute_layers = file.recompute}};
   if (lora.empty()) return o;
   const size_t adapters = 2 * lora.size();  // which come last

@@ -55,6 +55,8 @@ class Float32Executor {
   void run(const TokenBatch& batch, std::span<float* const> to, double weight, bool add);
   /// Of batches of so many tokens.
   ValueBytes bytes(int64_t tokens) const;
+  /// Of the arena as it is now.
+  int64_t allocated_bytes() const { return arena_bytes_; }
   Products& products() { return products_; }
   const TrainingLowering& lowering() const { return lowering_; }
   /// Told after each step how many are done, of how many.

@@ -5,12 +5,12 @@
 #include <map>
 #include <string>
 
-#include "ashlar/differentiate.h"
 #include "base/round_up.h"
 #include "ops/elementwise.h"
 #include "ops/experts.h"
 #include "ops/linear_grad.h"
 #include "ops/loss.h"
+#include "transform/differentiate.h"
 
 namespace ashlar {
 namespace {

@@ -26,7 +26,7 @@ QkClip::QkClip(const Graph& forward, const ParameterArrays& parameters, double m
     : most_(most),
       graph_(watched(forward, Watched::scores)),
       weights_(parameters.tensors(forward.params())),
-      executor_(graph_, weights_, {.threads = threads, .kernels = kernels, .float32_sums = true}) {
+      executor_(graph_, weights_, {.threads = threads, .kernels = kernels, .numbers = Numbers::f32}) {
   for (const Node& node : forward.nodes()) {
     if (node.op.as<Attention>() != nullptr || node.op.as<LatentAttention>() != nullptr)
       add(forward, node);
@@ -86,7 +86,6 @@ void QkClip::see(const TokenBatch& batch) {
       most = std::max(most, outputs[i].values[h]);
     }
   }
-  executor_.recycle(std::move(outputs));
 }
 
 int64_t QkClip::clip(ParameterArrays& parameters) {

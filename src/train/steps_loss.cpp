@@ -1,12 +1,12 @@
 // Steps of the loss, row by row, and sums over tokens.
 #include <algorithm>
 
-#include "ashlar/differentiate.h"
 #include "base/error.h"
 #include "ops/inputs_grad.h"
 #include "ops/linear_grad.h"
 #include "ops/loss.h"
 #include "train/steps.h"
+#include "transform/differentiate.h"
 
 namespace ashlar {
 namespace {
@@ -74,8 +74,12 @@ void run_log_sum_exp_grad(const TrainingStep& s, TrainingFrame& f) {
 void run_constant(const TrainingStep& s, TrainingFrame& f) {
   const auto* op = s.as<Constant>();
   const bool seed = s.node->scope == kBackwardScope && s.node->label == "loss";
-  std::fill_n(s.out[0].at, s.out[0].width,
-              static_cast<float>(seed ? op->value * f.weight : op->value));
+  const auto value = static_cast<float>(seed ? op->value * f.weight : op->value);
+  if (!s.start.exists()) {
+    std::fill_n(s.out[0].at, s.out[0].width, value);
+  } else if (value != 0 || s.start.at != s.out[0].at) {
+    for (int64_t i = 0; i < s.out[0].width; ++i) s.out[0].at[i] = s.start.at[i] + value;
+  }
 }
 
 void run_token_sum(const TrainingStep& s, TrainingFrame& f) {
@@ -106,7 +110,7 @@ StepKind loss_step(const Node& node) {
   if (op.as<LogSumExp>()) return {.run = run_log_sum_exp, .by_rows = true};
   if (op.as<LogSumExpGrad>())
     return {.run = run_log_sum_exp_grad, .by_rows = true, .in_place = true};
-  if (op.as<Constant>()) return {.run = run_constant};
+  if (op.as<Constant>()) return {.run = run_constant, .adds = true};
   if (op.as<TokenSum>()) return {.run = run_token_sum};
   return {};
 }

@@ -15,6 +15,16 @@ namespace {
 
 enum Place : size_t { kIn = ProductSpace::kFree + 16, kOut, kOrder, kBegins };
 
+/// Routers choose by differences that bfloat16 does not keep.
+Numbers numbers_of(const TrainingStep& s, const TrainingFrame& f) {
+  const auto of_router = [](const StepSlot& slot) {
+    return std::any_of(slot.type.axes.begin(), slot.type.axes.end(),
+                       [](const Axis& a) { return a.name == "experts"; });
+  };
+  const bool router = std::any_of(s.in.begin(), s.in.end(), of_router);
+  return f.numbers == Numbers::bf16 && router ? Numbers::f32 : f.numbers;
+}
+
 void run_linear(const TrainingStep& s, TrainingFrame& f) {
   const int64_t k = s.in[1].inner(static_cast<size_t>(s.as<Linear>()->in_axes));
   f.products.multiply({.m = f.count(),
@@ -25,7 +35,7 @@ void run_linear(const TrainingStep& s, TrainingFrame& f) {
                        .c = f.at(s.out[0]),
                        .start = s.start.exists() ? f.at(s.start) : nullptr,
                        .bias = s.in.size() == 3 ? s.in[2].at : nullptr},
-                      f.numbers);
+                      numbers_of(s, f));
 }
 
 void run_linear_input_grad(const TrainingStep& s, TrainingFrame& f) {
@@ -37,7 +47,7 @@ void run_linear_input_grad(const TrainingStep& s, TrainingFrame& f) {
                        .b = rows_of(s.in[1].at, n),
                        .c = f.at(s.out[0]),
                        .start = s.start.exists() ? f.at(s.start) : nullptr},
-                      f.numbers);
+                      numbers_of(s, f));
 }
 
 /// Whether the rows of a chunk go on with sums of earlier ones.
@@ -55,7 +65,7 @@ void run_linear_weight_grad(const TrainingStep& s, TrainingFrame& f) {
                        .b = rows_of(f.at(s.in[0]), n),
                        .c = s.out[0].at,
                        .start = start_of(s, f)},
-                      f.numbers);
+                      numbers_of(s, f));
 }
 
 /// The places [tokens, chosen] in the order of their experts: those of expert e are

@@ -80,7 +80,7 @@ Telemetry::Telemetry(const Graph& forward, const ParameterArrays& parameters, in
       watched_(watched(forward)),
       weights_(parameters.tensors(params_)),
       executor_(watched_, weights_,
-                {.threads = threads, .kernels = kernels, .float32_sums = true}) {}
+                {.threads = threads, .kernels = kernels, .numbers = Numbers::f32}) {}
 
 Telemetry::~Telemetry() = default;
 
@@ -166,7 +166,6 @@ Json Telemetry::watch(const TokenBatch& batch) {
     else
       json[std::string(name)] = values[0];
   }
-  executor_.recycle(std::move(outputs));
   return json;
 }
 

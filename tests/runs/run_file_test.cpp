@@ -65,7 +65,7 @@ TEST(RunFile, SaysWhichKeyIsWrong) {
   fails(R"({"optimiser": {"betas": 0.9}})", "optimiser.betas: expected two numbers");
   fails(R"({"steps": "many"})", "steps: expected a whole number");
   fails(R"({"seed": -1})", "seed: expected a whole number from 0");
-  fails(R"({"precision": "bf16"})", "bf16 is not there yet");
+  fails(R"({"precision": "f16"})", "precision: expected f32 or bf16");
   fails(R"({"init": {"from": "a", "std": 1}})", "init.std: unknown key");
   fails(R"({"model": 3})", "model: expected a name");
   fails(R"([])", "expected an object");
