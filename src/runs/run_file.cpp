@@ -56,7 +56,7 @@ RunFile run_file_from_json(const Json& json) {
       SettingsReader::read(*it, "init", run.init);
     }
   }
-  if (!run.precision.empty() && run.precision != "f32" && run.precision != "bf16")
+  if (run.precision != "f32" && run.precision != "bf16")
     fail(ErrorKind::invalid, "precision: expected f32 or bf16, found {}", run.precision);
   if (run.lora.rank < 0 || run.lora.alpha < 0)
     fail(ErrorKind::invalid, "lora.rank and lora.alpha: expected numbers from 0");

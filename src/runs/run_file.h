@@ -90,8 +90,8 @@ struct RunFile {
   std::string tokenizer;  // folder or file whose tokenizer goes into model/; empty: init_from's
   DataSettings data;
   TrainSettings train;
-  std::string precision;   // of products: f32, bf16; empty: what is faster on this CPU
-  bool recompute = false;  // activations of layers: less memory, a third more time
+  std::string precision = "f32";  // of products: f32, bf16
+  bool recompute = false;         // activations of layers: less memory, a third more time
   LoraSettings lora;
   CheckpointSettings checkpoint;
   EvaluateSettings evaluate;

@@ -9,7 +9,6 @@
 #include "base/hash.h"
 #include "base/units.h"
 #include "families/family.h"
-#include "kernels/training.h"
 #include "model/bind.h"
 #include "model/memory.h"
 #include "model/model.h"
@@ -48,10 +47,6 @@ Json settings_of(const TrainingRequest& request) {
 
 /// Where nothing says how long: as many steps as the data has.
 void fill_in(RunFile& run, const TrainingRequest& request, const TokenRows& data) {
-  if (run.precision.empty()) {
-    const auto& kernels = kernels::training_table(kernels::table(request.kernels).name);
-    run.precision = kernels.bf16.tile_rows > 0 ? "bf16" : "f32";
-  }
   BatchSettings& batch = run.train.batch;
   if (batch.length == 0) batch.length = data.length();
   if (batch.micro == 0) batch.micro = batch.sequences;

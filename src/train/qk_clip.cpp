@@ -26,7 +26,8 @@ QkClip::QkClip(const Graph& forward, const ParameterArrays& parameters, double m
     : most_(most),
       graph_(watched(forward, Watched::scores)),
       weights_(parameters.tensors(forward.params())),
-      executor_(graph_, weights_, {.threads = threads, .kernels = kernels, .numbers = Numbers::f32}) {
+      executor_(graph_, weights_,
+                {.threads = threads, .kernels = kernels, .numbers = Numbers::f32}) {
   for (const Node& node : forward.nodes()) {
     if (node.op.as<Attention>() != nullptr || node.op.as<LatentAttention>() != nullptr)
       add(forward, node);
