@@ -112,17 +112,10 @@ class Chatting(Case):
         self.assertIn("nearest is temperature", t.until(self.PROMPT))
         t.type("\x03")
         self.assertIn("again", t.until(self.PROMPT))
-        t.type("\x03")
-        text, code = t.end()
-        self.assertIn("--resume", text)
-        self.assertEqual(code, 0)
-
-        t = self.chat("--resume")
-        self.assertIn("messages of", t.out)
+        os.kill(t.pid, 9)
+        os.waitpid(t.pid, 0)
         typed = [json.loads(line) for line in (self.tmp / "ashlar/history").read_text().splitlines()]
         self.assertEqual(typed[:4], ["Grüße", "first\nsecond\nthird", "one\ntwo", "three\nfour"])
-        t.type("/quit\r")
-        self.assertEqual(t.end()[1], 0)
 
     def test_a_full_context_is_survived(self):
         said = ashlar("chat", SMOL, "--temperature", 0, "--max-tokens", 24, "--context", 96,
