@@ -68,8 +68,13 @@ class Folder {
     path_ = name;
   }
   ~Folder() {
-    std::error_code code;
-    fs::remove_all(path_, code);
+    // Chromium's helpers may write for a moment after it has ended.
+    for (int i = 0; i < 20; ++i) {
+      std::error_code code;
+      fs::remove_all(path_, code);
+      if (!code && !fs::exists(path_, code)) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
   }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
@@ -176,6 +181,8 @@ void write_page(const fs::path& file, std::string_view html) {
   const fs::path tool = page_tool();
   const Folder folder;
   write_file(folder / "page.html", html);
+  // Chromium tells the format by the ending.
+  const fs::path made = folder / ("made" + file.extension().string());
   std::vector<std::string> words = browser_arguments(folder);
   if (file.extension() == ".png") {
     const int height = page_height(tool, folder, html);
@@ -185,14 +192,14 @@ void write_page(const fs::path& file, std::string_view html) {
            "name fewer models",
            file.string(), height, kHighest);
     words.push_back("--window-size=" + std::to_string(kPageWidth) + "," + std::to_string(height));
-    words.push_back("--screenshot=" + (folder / "made").string());
+    words.push_back("--screenshot=" + made.string());
   } else {
     words.emplace_back("--no-pdf-header-footer");
-    words.push_back("--print-to-pdf=" + (folder / "made").string());
+    words.push_back("--print-to-pdf=" + made.string());
   }
   words.push_back("file://" + (folder / "page.html").string());
   run(tool, words, folder / "log");
-  deliver(folder / "made", file, tool);
+  deliver(made, file, tool);
 }
 
 }  // namespace ashlar::app

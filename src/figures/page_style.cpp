@@ -37,9 +37,9 @@ td.w{min-width:84px;overflow-wrap:anywhere}.words td.w,.differences td.w{min-wid
 td .note{display:block;font-size:12px}td.beyond{background:color-mix(in srgb,var(--mark) 45%,transparent)}
 td.differs{background:color-mix(in srgb,var(--mark) 45%,transparent)}
 .dot{display:inline-block;width:11px;height:11px;border-radius:50%;background:var(--accent)}
-.matrix th,.matrix td{text-align:center;padding:5px 7px}
-.matrix tbody th{text-align:left}
-.matrix thead th{writing-mode:vertical-rl;transform:rotate(180deg);text-align:left;padding:9px 4px;
+.matrix th,.matrix td{text-align:center;padding:4px 3px}
+.matrix tbody th{text-align:left;padding-left:9px}
+.matrix thead th{writing-mode:vertical-rl;transform:rotate(180deg);text-align:left;padding:9px 3px;
 position:static}
 .matrix thead th:first-child{writing-mode:horizontal-tb;transform:none}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(520px,100%),1fr));gap:20px}

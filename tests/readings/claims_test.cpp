@@ -108,6 +108,7 @@ TEST_F(Claims, NumbersHaveWordsAndUnits) {
   EXPECT_EQ(figure_value("first_block_dense", true), "yes");
   EXPECT_EQ(figure_value("machine", "h100"), "h100");
   EXPECT_EQ(figure_value("mistral_layers", 40), "40 layers");
+  EXPECT_EQ(figure_value("maverick_routed", 1), "1 expert");
 }
 
 TEST_F(Claims, UnknownIdsNameNearOnes) {

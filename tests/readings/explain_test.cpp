@@ -92,6 +92,11 @@ TEST(Explain, NumbersStandInTheFormulas) {
   EXPECT_EQ(q.decode_flops, 2 * 1024 * 2048);
   EXPECT_EQ(only_step(explain(load_blueprint("gemma-3-270m"), "layers.0.attn.scores")).numbers,
             "o = softmax(0.0625 q k^T [window 512]) v");
+  // gpt-oss with its biases, limits and the one that is added.
+  EXPECT_EQ(only_step(explain(load_blueprint("gpt-oss-20b"), "layers.1.ffn.experts"))
+                .numbers.substr(0, 131),
+            "y = sum_k w_k (down_e((clamp(up_e x + up_bias_e, -7, 7) + 1) g sigmoid(1.702 g)) + "
+            "down_bias_e), g = min(gate_e x + gate_bias_e, 7)");
   EXPECT_EQ(only_step(explain(load_blueprint("gpt-oss-20b"), "layers.1.attn.scores")).numbers,
             "o = softmax(0.125 q k^T [sink]) v");
   const std::string route =

@@ -117,6 +117,15 @@ TEST(Report, ContextsBeyondWhatAModelWasMadeForAreMarked) {
   EXPECT_EQ(page.find(">beyond 4,096<"), std::string::npos);
 }
 
+// Gemma 3 27B: 62 layers of 8,192 bytes per token, of which 52 see the last 1,024 tokens only.
+TEST(Report, WindowsBendTheGrowthOfTheState) {
+  const std::vector<Blueprint> models{load_blueprint("gemma-3-27b"), load_blueprint("olmo-2-1b")};
+  const std::string page = report(models);
+  EXPECT_NE(page.find(">496 KiB<span class=\"note\">80.0 KiB beyond 1,024</span>"),
+            std::string::npos);
+  EXPECT_EQ(page.find("beyond 4,096"), std::string::npos);
+}
+
 TEST(Report, ALineageSaysWhoHadAnIdeaFirst) {
   const std::vector<Blueprint> models{load_blueprint("qwen3-8b"), load_blueprint("gpt2-xl"),
                                       load_blueprint("olmo-2-7b")};

@@ -64,6 +64,12 @@ std::string plain(const Json& value) {
   return fmt::format("{:.4g}", value.get<double>());
 }
 
+/// "1 layer", "40 layers".
+std::string counted(const Json& value, std::string what) {
+  if (value == 1) what.pop_back();
+  return plain(value) + " " + what;
+}
+
 std::string large(const Json& value) {
   const double number = value.get<double>();
   return number < 1e6 ? plain(value) : short_number(number);
@@ -104,9 +110,9 @@ std::string figure_value(std::string_view name, const Json& value) {
   if (has(name, "tokens") || has(name, "context")) return large(value) + " tokens";
   if (has(name, "width")) return plain(value) + " numbers";
   for (const char* what : {"layers", "experts", "models", "steps"}) {
-    if (name == what || name.ends_with(std::string("_") + what)) return plain(value) + " " + what;
+    if (name == what || name.ends_with(std::string("_") + what)) return counted(value, what);
   }
-  if (has(name, "routed") || has(name, "shared")) return plain(value) + " experts";
+  if (has(name, "routed") || has(name, "shared")) return counted(value, "experts");
   return plain(value);
 }
 

@@ -60,12 +60,37 @@ std::string without_missing(std::string formula, const std::vector<std::string>&
   return formula;
 }
 
+/// The formula of an op; where it gates, with the biases that are there and with what gpt-oss does
+/// to its gate written out.
+std::string written_out(const Op& op, const std::vector<Attribute>& attributes, size_t inputs) {
+  const OpDoc doc = op.doc();
+  const bool experts = doc.name == "expert_ffn";
+  if (!experts && doc.name != "gated") return std::string(doc.formula);
+  const bool clamped = std::any_of(attributes.begin(), attributes.end(), [](const Attribute& a) {
+    return a.name == "kind" && a.value == "clamped";
+  });
+  const bool biased = experts && inputs == words_of(doc.inputs).size();
+  std::string gate = experts ? "gate_e x" : "gate", up = experts ? "up_e x" : "up";
+  if (biased) {
+    gate += " + gate_bias_e";
+    up += " + up_bias_e";
+  }
+  std::string product = "act(" + gate + ") " + (biased ? "(" + up + ")" : up), where;
+  if (clamped) {
+    product = "(clamp(" + up + ", -limit, limit) + 1) g sigmoid(alpha g)";
+    where = ", g = min(" + gate + ", limit)";
+  }
+  if (!experts) return "y = " + product + where;
+  product = "down_e(" + product + ")";
+  return "y = sum_k w_k " + (biased ? "(" + product + " + down_bias_e)" : product) + where;
+}
+
 }  // namespace
 
 std::string formula_with_numbers(const Op& op, std::span<const Input> inputs) {
   const std::vector<Attribute> attributes = op.attributes();
-  const std::string formula =
-      without_missing(std::string(op.doc().formula), words_of(op.doc().inputs), inputs.size());
+  const std::string formula = without_missing(written_out(op, attributes, inputs.size()),
+                                              words_of(op.doc().inputs), inputs.size());
   std::set<std::string> used;
   const auto attribute = [&](const std::string& name) -> const Attribute* {
     for (const Attribute& a : attributes) {

@@ -182,6 +182,20 @@ std::string numbers_table(const ReportModels& m) {
       row[7].kind = "beyond";
       row[7].content += "<span class=\"note\">beyond " + grouped(bp.context) + "</span>";
     }
+    // Windows bend the growth: beyond them only the other layers add to the state.
+    int64_t windowed = 0, widest = 0;
+    for (const StateShare& share : c.state.by_kind) {
+      if (share.window <= 0) continue;
+      windowed += share.elements_per_token;
+      widest = std::max(widest, share.window);
+    }
+    if (windowed > 0) {
+      const double later = c.state.bytes_per_token *
+                           static_cast<double>(c.state.elements_per_token - windowed) /
+                           static_cast<double>(c.state.elements_per_token);
+      row[6].content += fmt::format("<span class=\"note\">{} beyond {}</span>", short_bytes(later),
+                                    grouped(widest));
+    }
     if (decode != nullptr) {
       const double speed = decode->values[i];
       row.push_back({size_text(speed, "tokens/s"), std::isfinite(speed) ? speed : -1});
