@@ -19,19 +19,19 @@ void visit_decoder(FieldVisitor& v, Fields& f, bool tied, double eps = 1e-6, int
 /// The parts of visit_decoder, for families with other keys or defaults.
 void visit_sizes(FieldVisitor& v, Fields& f, double eps = 1e-6);
 void visit_head(FieldVisitor& v, Fields& f, bool tied);
-void visit_head_dim(FieldVisitor& v, Fields& f, int64_t usual = 0);
+void visit_head_dim(FieldVisitor& v, Fields& f, int64_t fallback = 0);
 /// gelu_pytorch_tanh or `other`.
-void visit_activation(FieldVisitor& v, Fields& f, std::string_view key, std::string_view usual,
+void visit_activation(FieldVisitor& v, Fields& f, std::string_view key, std::string_view fallback,
                       std::string_view other = "silu");
 /// attention_bias, over q, k, v and (if `output`) o.
-void visit_attention_bias(FieldVisitor& v, Fields& f, bool output = true, bool usual = false);
+void visit_attention_bias(FieldVisitor& v, Fields& f, bool output = true, bool fallback = false);
 
 /// What absent keys of sizes mean; kv_heads 0: as many as heads; ffn 0: every layer has experts.
-struct UsualShape {
+struct FallbackShape {
   int64_t layers, d_model, vocab, context, heads, kv_heads, ffn;
 };
 /// The sizes of a decoder, each with its usual value; GGUF files must have them.
-void visit_shape(FieldVisitor& v, Fields& f, const UsualShape& usual);
+void visit_shape(FieldVisitor& v, Fields& f, const FallbackShape& fallback);
 /// sliding_window and layer_types of families whose sliding layers alone rotate.
 void visit_windows_that_rotate(FieldVisitor& v, Fields& f, int64_t window, int64_t pattern);
 /// rotary_dim or partial_rotary_factor: how much of head_dim rotates; usually all.
@@ -51,35 +51,36 @@ void visit_rope(FieldVisitor& v, RopeFields& rope, Fields& f, double theta,
                 std::string_view section = {});
 void visit_local_rope(FieldVisitor& v, Fields& f, double theta);  // of sliding layers
 /// partial_rotary_factor: the part of head_dim that rotates.
-void visit_rotary_fraction(FieldVisitor& v, Fields& f, double usual);
+void visit_rotary_fraction(FieldVisitor& v, Fields& f, double fallback);
 
 /// layer_types; absent (and usually in GGUF): every n-th layer sees everything, n = `pattern`
 /// unless the config has its own; 0: by the other fields of windows.
 void visit_layer_types(FieldVisitor& v, Fields& f, int64_t pattern = 0);
-/// sliding_window, of families whose layers slide as layer_types says. `gguf_usual`: an absent key.
-void visit_sliding_window(FieldVisitor& v, Fields& f, int64_t usual, int64_t gguf_usual);
-void visit_window(FieldVisitor& v, Fields& f);  // Qwen's use_sliding_window and its kin
+/// sliding_window, of families whose layers slide as layer_types says. `gguf_fallback`: an absent
+/// key.
+void visit_sliding_window(FieldVisitor& v, Fields& f, int64_t fallback, int64_t gguf_fallback);
+void visit_window(FieldVisitor& v, Fields& f);  // Qwen's use_sliding_window and max_window_layers
 /// position_embedding_type: rope, or nothing that says positions; after visit_rope.
 void visit_position_embedding_type(FieldVisitor& v, Fields& f);
 void visit_rope_layers(FieldVisitor& v, Fields& f);  // no_rope_layers
 /// What absent keys of experts mean; 0: they must be there (shared: as the version has it).
-struct UsualExperts {
+struct FallbackExperts {
   int64_t experts = 0, top_k = 0, width = 0, shared = 0;
   double scale = 1;
 };
 /// Qwen's keys. `gguf_normalizes`: what readers of GGUF do where it does not say.
-void visit_experts(FieldVisitor& v, Fields& f, const UsualExperts& usual = {},
+void visit_experts(FieldVisitor& v, Fields& f, const FallbackExperts& fallback = {},
                    bool gguf_normalizes = true);
 void visit_deepseek_experts(FieldVisitor& v, Fields& f, bool v3,
-                            const UsualExperts& usual = {});  // also GLM's
+                            const FallbackExperts& fallback = {});  // also GLM's
 /// Whether the last layer has a bias for the choice of experts.
 bool has_correction(const GgufKeys& keys);
 void find_dense_layers(FieldVisitor& v, Fields& f);  // in GGUF the tensors say which they are
 /// What absent keys of latent attention mean.
-struct UsualLatent {
+struct FallbackLatent {
   int64_t query_rank = 1536, latent = 512, qk_rope = 64, qk_nope = 128, value_dim = 128;
 };
-void visit_latent_attention(FieldVisitor& v, Fields& f, const UsualLatent& usual = {});
+void visit_latent_attention(FieldVisitor& v, Fields& f, const FallbackLatent& fallback = {});
 void visit_latent_rope(FieldVisitor& v, Fields& f, double theta);
 /// num_nextn_predict_layers. `in_block_count`: GGUF counts them there; otherwise GGUF has none.
 void visit_mtp(FieldVisitor& v, Fields& f, bool in_block_count);

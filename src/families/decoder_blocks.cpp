@@ -46,11 +46,11 @@ AttentionPart grouped_attention(const Fields& f, int64_t layer, QkNorm norm) {
                   .softcap = f.attention.softcap,
                   .log_length = f.attention.log_length};
   if (a.qk_norm != QkNorm::none) a.qk_norm_eps = f.eps;
-  const auto usual = static_cast<double>(f.head_dim);
-  if (f.attention.query_scalar != 0 && f.attention.query_scalar != usual)
+  const auto fallback = static_cast<double>(f.head_dim);
+  if (f.attention.query_scalar != 0 && f.attention.query_scalar != fallback)
     a.scale = 1 / std::sqrt(f.attention.query_scalar);
   if (f.attention.scale_by_layer && layer > 0)
-    a.scale = 1 / std::sqrt(f.attention.query_scalar != 0 ? f.attention.query_scalar : usual) /
+    a.scale = 1 / std::sqrt(f.attention.query_scalar != 0 ? f.attention.query_scalar : fallback) /
               static_cast<double>(layer + 1);
   if (f.sliding(layer)) a.window = f.window.size;
   if (f.chunked(layer)) a.chunk = f.window.chunk;

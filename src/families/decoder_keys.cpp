@@ -37,10 +37,10 @@ void visit_head(FieldVisitor& v, Fields& f, bool tied) {
   v(f.tied, "^tie_word_embeddings|tie_word_embeddings", "!output.weight", tied);
 }
 
-void visit_head_dim(FieldVisitor& v, Fields& f, int64_t usual) {
+void visit_head_dim(FieldVisitor& v, Fields& f, int64_t fallback) {
   const int64_t share = f.heads > 0 ? f.d_model / f.heads : 0;
-  if (v.is_null("head_dim")) usual = share;
-  v(f.head_dim, "head_dim", "attention.key_length", usual > 0 ? usual : share, share);
+  if (v.is_null("head_dim")) fallback = share;
+  v(f.head_dim, "head_dim", "attention.key_length", fallback > 0 ? fallback : share, share);
   int64_t value = f.head_dim;
   v(value, "", "attention.value_length", f.head_dim);
   if (value != f.head_dim) {
@@ -49,9 +49,9 @@ void visit_head_dim(FieldVisitor& v, Fields& f, int64_t usual) {
   }
 }
 
-void visit_activation(FieldVisitor& v, Fields& f, std::string_view key, std::string_view usual,
+void visit_activation(FieldVisitor& v, Fields& f, std::string_view key, std::string_view fallback,
                       std::string_view other) {
-  v(f.activation, key, "", std::string(usual));
+  v(f.activation, key, "", std::string(fallback));
   if (f.activation == "swish") f.activation = "silu";
   if (f.activation == "gelu_new" || f.activation == "gelu_fast") f.activation = "gelu_pytorch_tanh";
   if (f.activation != other && f.activation != "gelu_pytorch_tanh") {
@@ -60,24 +60,25 @@ void visit_activation(FieldVisitor& v, Fields& f, std::string_view key, std::str
   }
 }
 
-void visit_attention_bias(FieldVisitor& v, Fields& f, bool output, bool usual) {
-  v(f.qkv_bias, "attention_bias", "?blk.0.attn_q.bias", usual);
+void visit_attention_bias(FieldVisitor& v, Fields& f, bool output, bool fallback) {
+  v(f.qkv_bias, "attention_bias", "?blk.0.attn_q.bias", fallback);
   if (!output) return;
   if (v.gguf())
-    v(f.output_bias, "", "?blk.0.attn_output.bias", usual);
+    v(f.output_bias, "", "?blk.0.attn_output.bias", fallback);
   else if (v.reading())
     f.output_bias = f.qkv_bias;
 }
 
-void visit_rotary_fraction(FieldVisitor& v, Fields& f, double usual) {
+void visit_rotary_fraction(FieldVisitor& v, Fields& f, double fallback) {
   if (v.gguf()) {
-    if (v.reading()) f.rotary.dim = static_cast<int64_t>(static_cast<double>(f.head_dim) * usual);
+    if (v.reading())
+      f.rotary.dim = static_cast<int64_t>(static_cast<double>(f.head_dim) * fallback);
     return;
   }
   double fraction = f.head_dim > 0 && f.rotary.dim > 0
                         ? static_cast<double>(f.rotary.dim) / static_cast<double>(f.head_dim)
                         : 1;
-  v(fraction, "rope_parameters.partial_rotary_factor|partial_rotary_factor", "", usual);
+  v(fraction, "rope_parameters.partial_rotary_factor|partial_rotary_factor", "", fallback);
   if (!(fraction > 0 && fraction <= 1)) {
     fail(ErrorKind::format, "{}: partial_rotary_factor: expected above 0 up to 1, found {}",
          v.where(), fraction);
@@ -93,7 +94,8 @@ void find_dense_layers(FieldVisitor& v, Fields& f) {
   }
 }
 
-void visit_experts(FieldVisitor& v, Fields& f, const UsualExperts& usual, bool gguf_normalizes) {
+void visit_experts(FieldVisitor& v, Fields& f, const FallbackExperts& fallback,
+                   bool gguf_normalizes) {
   const auto size = [&](int64_t& member, std::string_view config, std::string_view gguf,
                         int64_t otherwise) {
     if (otherwise > 0 && !(v.gguf() && v.reading()))
@@ -101,9 +103,9 @@ void visit_experts(FieldVisitor& v, Fields& f, const UsualExperts& usual, bool g
     else
       v(member, config, gguf);
   };
-  size(f.experts.count, "num_experts|num_local_experts", "expert_count", usual.experts);
-  size(f.experts.top_k, "num_experts_per_tok", "expert_used_count", usual.top_k);
-  size(f.experts.width, "moe_intermediate_size", "expert_feed_forward_length", usual.width);
+  size(f.experts.count, "num_experts|num_local_experts", "expert_count", fallback.experts);
+  size(f.experts.top_k, "num_experts_per_tok", "expert_used_count", fallback.top_k);
+  size(f.experts.width, "moe_intermediate_size", "expert_feed_forward_length", fallback.width);
   // What readers of GGUF do without a word; the key matters only where it is not so.
   if (v.reading() || !v.gguf() || f.experts.normalize != gguf_normalizes)
     v(f.experts.normalize, "norm_topk_prob", "expert_weights_norm", false, gguf_normalizes);
@@ -112,12 +114,12 @@ void visit_experts(FieldVisitor& v, Fields& f, const UsualExperts& usual, bool g
   find_dense_layers(v, f);
 }
 
-void visit_deepseek_experts(FieldVisitor& v, Fields& f, bool v3, const UsualExperts& usual) {
+void visit_deepseek_experts(FieldVisitor& v, Fields& f, bool v3, const FallbackExperts& fallback) {
   v.nullable(f.experts.count, "n_routed_experts|num_local_experts|num_experts", "expert_count",
-             usual.experts, 0);
-  v.nullable(f.experts.top_k, "num_experts_per_tok", "expert_used_count", usual.top_k, 0);
-  v(f.experts.width, "moe_intermediate_size", "expert_feed_forward_length", usual.width, 0);
-  const int64_t shared = usual.shared > 0 ? usual.shared : v3 ? 1 : 2;
+             fallback.experts, 0);
+  v.nullable(f.experts.top_k, "num_experts_per_tok", "expert_used_count", fallback.top_k, 0);
+  v(f.experts.width, "moe_intermediate_size", "expert_feed_forward_length", fallback.width, 0);
+  const int64_t shared = fallback.shared > 0 ? fallback.shared : v3 ? 1 : 2;
   if (v.reading())
     v.nullable(f.experts.shared, "n_shared_experts", "expert_shared_count", shared, 0);
   else
@@ -127,7 +129,7 @@ void visit_deepseek_experts(FieldVisitor& v, Fields& f, bool v3, const UsualExpe
   find_dense_layers(v, f);
   // Transformers' DeepSeek-V2 does not look at norm_topk_prob, which no published config sets.
   v(f.experts.normalize, v3 ? "norm_topk_prob" : "", "expert_weights_norm", v3, false);
-  v(f.experts.scale, "routed_scaling_factor", "expert_weights_scale", usual.scale, 1.0);
+  v(f.experts.scale, "routed_scaling_factor", "expert_weights_scale", fallback.scale, 1.0);
   if (f.experts.scale == 0 && v.gguf()) f.experts.scale = 1;  // how some files say: none
   const std::string_view scoring = v3 ? "sigmoid" : "softmax";
   v.word(f.experts.scoring, "scoring_func", "expert_gating_func", {{"softmax", 1}, {"sigmoid", 2}},
@@ -140,13 +142,13 @@ void visit_deepseek_experts(FieldVisitor& v, Fields& f, bool v3, const UsualExpe
     f.experts.keep_groups = std::max<int64_t>(f.experts.keep_groups, 1);
 }
 
-void visit_latent_attention(FieldVisitor& v, Fields& f, const UsualLatent& usual) {
-  v.nullable(f.latent.query_rank, "q_lora_rank", "attention.q_lora_rank", usual.query_rank, 0);
-  v(f.latent.rank, "kv_lora_rank", "attention.kv_lora_rank", usual.latent);
-  v(f.latent.qk_rope, "qk_rope_head_dim", "rope.dimension_count", usual.qk_rope);
+void visit_latent_attention(FieldVisitor& v, Fields& f, const FallbackLatent& fallback) {
+  v.nullable(f.latent.query_rank, "q_lora_rank", "attention.q_lora_rank", fallback.query_rank, 0);
+  v(f.latent.rank, "kv_lora_rank", "attention.kv_lora_rank", fallback.latent);
+  v(f.latent.qk_rope, "qk_rope_head_dim", "rope.dimension_count", fallback.qk_rope);
   if (!v.gguf()) {
-    v(f.latent.qk_nope, "qk_nope_head_dim", "", usual.qk_nope);
-    v(f.latent.value_dim, "v_head_dim", "", usual.value_dim);
+    v(f.latent.qk_nope, "qk_nope_head_dim", "", fallback.qk_nope);
+    v(f.latent.value_dim, "v_head_dim", "", fallback.value_dim);
     v(f.kv_heads, "num_key_value_heads", "", f.heads);
     if (f.kv_heads != f.heads) {
       fail(ErrorKind::unsupported, "{}: num_key_value_heads: expected {} (each head), found {}",

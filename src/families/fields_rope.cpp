@@ -181,12 +181,12 @@ void visit_gguf_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta) {
     v(beside, "", "rope.scaling.attn_factor|rope.scaling.yarn_attn_factor", 1.0);
   if (v.reading() && beside != 1) {
     // The file has 32 bits of it: of the numbers that round to them, the one with fewest digits.
-    const double usual = yarn_factor(factor_of(r, f));
-    r.attention_factor = beside * usual;
+    const double fallback = yarn_factor(factor_of(r, f));
+    r.attention_factor = beside * fallback;
     const bool narrow = std::stod(fmt::format("{:.9g}", beside)) == beside;
     for (int digits = 1; digits <= 9 && narrow; ++digits) {
       const double fewer = std::stod(fmt::format("{:.{}g}", r.attention_factor, digits));
-      if (static_cast<float>(fewer / usual) != static_cast<float>(beside)) continue;
+      if (static_cast<float>(fewer / fallback) != static_cast<float>(beside)) continue;
       r.attention_factor = fewer;
       break;
     }
@@ -403,8 +403,8 @@ double latent_scale(const RopeFields& r, const Fields& f) {
 
 void latent_scale_fields(RopeFields& r, const LatentAttentionPart& p) {
   if (p.scale == 0 || r.type != "yarn" || r.factor <= 1) return;
-  const double usual = 1 / std::sqrt(static_cast<double>(p.qk_nope + p.qk_rope));
-  const double slope = 0.1 * std::log(r.factor), m = std::sqrt(p.scale / usual);
+  const double fallback = 1 / std::sqrt(static_cast<double>(p.qk_nope + p.qk_rope));
+  const double slope = 0.1 * std::log(r.factor), m = std::sqrt(p.scale / fallback);
   r.mscale_all_dim = rounded((m - 1) / slope);
   const double turns = p.rope.attention_factor * yarn_factor(r.factor, r.mscale_all_dim);
   r.mscale = rounded((turns - 1) / slope);

@@ -8,7 +8,7 @@
 
 namespace ashlar {
 
-void visit_shape(FieldVisitor& v, Fields& f, const UsualShape& usual) {
+void visit_shape(FieldVisitor& v, Fields& f, const FallbackShape& fallback) {
   const auto size = [&](int64_t& member, std::string_view config, std::string_view gguf,
                         int64_t otherwise) {
     if (v.gguf() && v.reading() && otherwise > 0)
@@ -16,16 +16,16 @@ void visit_shape(FieldVisitor& v, Fields& f, const UsualShape& usual) {
     else
       v(member, config, gguf, otherwise);
   };
-  size(f.layers, "num_hidden_layers", "block_count", usual.layers);
-  size(f.d_model, "hidden_size", "embedding_length", usual.d_model);
-  size(f.vocab, "vocab_size", "vocab_size", usual.vocab);
+  size(f.layers, "num_hidden_layers", "block_count", fallback.layers);
+  size(f.d_model, "hidden_size", "embedding_length", fallback.d_model);
+  size(f.vocab, "vocab_size", "vocab_size", fallback.vocab);
   if (v.reading() || f.context > 0)
-    v(f.context, "max_position_embeddings", "context_length", usual.context, 0);
-  size(f.heads, "num_attention_heads", "attention.head_count", usual.heads);
-  const bool all = usual.kv_heads == 0 || v.is_null("num_key_value_heads");
-  v(f.kv_heads, "num_key_value_heads", "attention.head_count_kv", all ? f.heads : usual.kv_heads,
+    v(f.context, "max_position_embeddings", "context_length", fallback.context, 0);
+  size(f.heads, "num_attention_heads", "attention.head_count", fallback.heads);
+  const bool all = fallback.kv_heads == 0 || v.is_null("num_key_value_heads");
+  v(f.kv_heads, "num_key_value_heads", "attention.head_count_kv", all ? f.heads : fallback.kv_heads,
     f.heads);
-  size(f.ffn, "intermediate_size", "feed_forward_length", usual.ffn);
+  size(f.ffn, "intermediate_size", "feed_forward_length", fallback.ffn);
 }
 
 void visit_windows_that_rotate(FieldVisitor& v, Fields& f, int64_t window, int64_t pattern) {

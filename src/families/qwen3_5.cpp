@@ -5,8 +5,8 @@
 namespace ashlar {
 namespace qwen3_5 {
 
-void visit(FieldVisitor& v, Fields& f, const UsualShape& usual) {
-  visit_shape(v, f, usual);
+void visit(FieldVisitor& v, Fields& f, const FallbackShape& fallback) {
+  visit_shape(v, f, fallback);
   v(f.eps, "rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-6);
   visit_head_dim(v, f, 256);
   visit_activation(v, f, "hidden_act", "silu");

@@ -6,7 +6,7 @@
 namespace ashlar::qwen3_5 {
 
 /// All keys but those of the feed-forward.
-void visit(FieldVisitor& v, Fields& f, const UsualShape& usual);
+void visit(FieldVisitor& v, Fields& f, const FallbackShape& fallback);
 /// A gated delta net, or attention with a gated output.
 Mixer mixer(const Fields& f, int64_t layer);
 /// All names but those of the feed-forward.

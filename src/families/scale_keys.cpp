@@ -9,18 +9,18 @@ namespace ashlar {
 void visit_score_scale(FieldVisitor& v, Fields& f, std::string_view config, std::string_view gguf,
                        std::optional<double> otherwise) {
   if (f.head_dim < 1) return;  // refused later
-  const double usual = 1 / std::sqrt(static_cast<double>(f.head_dim));
-  double scale =
-      f.attention.query_scalar > 0 ? rounded(1 / std::sqrt(f.attention.query_scalar), 14) : usual;
-  if (v.reading() || v.gguf() || otherwise || scale != usual)
-    v(scale, config, gguf, otherwise.value_or(usual), usual);
+  const double fallback = 1 / std::sqrt(static_cast<double>(f.head_dim));
+  double scale = f.attention.query_scalar > 0 ? rounded(1 / std::sqrt(f.attention.query_scalar), 14)
+                                              : fallback;
+  if (v.reading() || v.gguf() || otherwise || scale != fallback)
+    v(scale, config, gguf, otherwise.value_or(fallback), fallback);
   if (!v.reading()) return;
   if (!(scale > 0)) {
     fail(ErrorKind::format, "{}: {}: expected a positive number, found {}", v.where(),
          v.gguf() ? gguf : config, scale);
   }
   // GGUF keeps 32 bits of it.
-  f.attention.query_scalar = std::abs(scale / usual - 1) < 1e-6 ? 0 : 1 / (scale * scale);
+  f.attention.query_scalar = std::abs(scale / fallback - 1) < 1e-6 ? 0 : 1 / (scale * scale);
 }
 
 void visit_query_scalar(FieldVisitor& v, Fields& f, int64_t layers_of_27b) {

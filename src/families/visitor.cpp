@@ -285,14 +285,14 @@ void FieldVisitor::take(T& member, const Json& value, const std::string& key) co
 
 template <class T>
 void FieldVisitor::operator()(T& member, std::string_view config, std::string_view gguf,
-                              std::optional<std::type_identity_t<T>> usual,
-                              std::optional<std::type_identity_t<T>> gguf_usual) {
+                              std::optional<std::type_identity_t<T>> fallback,
+                              std::optional<std::type_identity_t<T>> gguf_fallback) {
   const std::string_view keys = gguf_ ? gguf : config;
   if (!reading_) {
     if (!keys.empty()) put(keys, Json(member));
     return;
   }
-  const std::optional<T>& otherwise = gguf_ && gguf_usual ? gguf_usual : usual;
+  const std::optional<T>& otherwise = gguf_ && gguf_fallback ? gguf_fallback : fallback;
   std::string key(keys.substr(0, keys.find('|')));
   const Json* value = keys.empty() ? nullptr : find(keys, &key);
   if (!key.empty() && (key[0] == '^' || key[0] == '?' || key[0] == '!')) key.erase(0, 1);
@@ -309,10 +309,10 @@ void FieldVisitor::operator()(T& member, std::string_view config, std::string_vi
 
 template <class T>
 void FieldVisitor::nullable(T& member, std::string_view config, std::string_view gguf,
-                            std::type_identity_t<T> usual,
-                            std::optional<std::type_identity_t<T>> gguf_usual) {
+                            std::type_identity_t<T> fallback,
+                            std::optional<std::type_identity_t<T>> gguf_fallback) {
   if (gguf_) {
-    if (reading_ || member != T{}) (*this)(member, config, gguf, usual, gguf_usual);
+    if (reading_ || member != T{}) (*this)(member, config, gguf, fallback, gguf_fallback);
     return;
   }
   if (!reading_) {
@@ -324,7 +324,7 @@ void FieldVisitor::nullable(T& member, std::string_view config, std::string_view
   spelled_[&member] = key;
   if (value == nullptr) value = find_default(config);
   if (value == nullptr)
-    member = usual;
+    member = fallback;
   else if (value->is_null())
     member = T{};
   else
@@ -355,16 +355,16 @@ template void FieldVisitor::nullable(double&, std::string_view, std::string_view
 
 void FieldVisitor::word(std::string& member, std::string_view config, std::string_view gguf,
                         std::initializer_list<std::pair<std::string_view, int64_t>> words,
-                        std::string_view usual, std::string_view gguf_usual) {
+                        std::string_view fallback, std::string_view gguf_fallback) {
   if (!gguf_) {
-    (*this)(member, config, gguf, std::string(usual));
+    (*this)(member, config, gguf, std::string(fallback));
   } else if (!reading_) {
     for (const auto& [name, number] : words) {
       if (name == member) put(gguf, number);
     }
     return;
   } else {
-    member = gguf_usual;
+    member = gguf_fallback;
     std::string key;
     const Json* value = find(gguf, &key);
     if (value == nullptr) return;

@@ -49,17 +49,17 @@ class FieldVisitor {
 
   template <class T>
   void operator()(T& member, std::string_view config, std::string_view gguf,
-                  std::optional<std::type_identity_t<T>> usual = {},
-                  std::optional<std::type_identity_t<T>> gguf_usual = {});
+                  std::optional<std::type_identity_t<T>> fallback = {},
+                  std::optional<std::type_identity_t<T>> gguf_fallback = {});
   /// As above, but null in config.json means zero (and zero is written as null).
   template <class T>
   void nullable(T& member, std::string_view config, std::string_view gguf,
-                std::type_identity_t<T> usual,
-                std::optional<std::type_identity_t<T>> gguf_usual = {});
+                std::type_identity_t<T> fallback,
+                std::optional<std::type_identity_t<T>> gguf_fallback = {});
   /// One of a few words; GGUF has a number for each.
   void word(std::string& member, std::string_view config, std::string_view gguf,
             std::initializer_list<std::pair<std::string_view, int64_t>> words,
-            std::string_view usual, std::string_view gguf_usual);
+            std::string_view fallback, std::string_view gguf_fallback);
   /// config.json must hold one of these values (or not the key at all); the first is written.
   void expect(std::string_view config, std::initializer_list<Json> values);
   /// As above, but nothing is written.

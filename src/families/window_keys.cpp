@@ -53,10 +53,10 @@ void visit_layer_types(FieldVisitor& v, Fields& f, int64_t pattern) {
     v.nullable(f.window.pattern, "sliding_window_pattern|_sliding_window_pattern", "", pattern);
 }
 
-void visit_sliding_window(FieldVisitor& v, Fields& f, int64_t usual, int64_t gguf_usual) {
+void visit_sliding_window(FieldVisitor& v, Fields& f, int64_t fallback, int64_t gguf_fallback) {
   // Readers want a width even where no layer slides.
-  if (!v.reading() && f.window.size == 0) f.window.size = usual;
-  v.nullable(f.window.size, "sliding_window", "attention.sliding_window", usual, gguf_usual);
+  if (!v.reading() && f.window.size == 0) f.window.size = fallback;
+  v.nullable(f.window.size, "sliding_window", "attention.sliding_window", fallback, gguf_fallback);
 }
 
 void visit_window(FieldVisitor& v, Fields& f) {
@@ -95,11 +95,11 @@ void visit_position_embedding_type(FieldVisitor& v, Fields& f) {
 }
 
 void visit_chunk(FieldVisitor& v, Fields& f) {
-  constexpr int64_t kUsual = 8192;  // what readers of GGUF imply
+  constexpr int64_t kFallback = 8192;  // what readers of GGUF imply
   if (!v.gguf())
-    v.nullable(f.window.chunk, "attention_chunk_size", "", kUsual);
-  else if (v.reading() || f.window.chunk != kUsual)
-    v(f.window.chunk, "", "attention.chunk_size", kUsual);
+    v.nullable(f.window.chunk, "attention_chunk_size", "", kFallback);
+  else if (v.reading() || f.window.chunk != kFallback)
+    v(f.window.chunk, "", "attention.chunk_size", kFallback);
 }
 
 }  // namespace ashlar

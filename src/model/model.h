@@ -48,7 +48,7 @@ struct Model : TextModel {
   Graph graph;
   Weights weights;
   std::vector<WeightSource> sources;
-  std::vector<Placement> placements;  // empty when the weights are made up
+  std::vector<Placement> placements;  // empty when the weights are random
   std::vector<std::string> notices;   // vision tensors left aside, extra tensors, ...
 };
 

@@ -1,4 +1,4 @@
-// Weights made up from a seed: the right shapes and scale, so that an architecture can run before
+// Random weights from a seed: the right shapes and scale, so that an architecture can run before
 // anybody has trained it.
 #pragma once
 

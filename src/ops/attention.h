@@ -9,7 +9,7 @@ namespace ashlar {
 /// [kv_heads, group]
 ///   -> [tokens, kv_heads, group, dv].
 /// Query heads that share a key head are the axis `group`: multi-head attention is group = 1,
-/// multi-query is kv_heads = 1. What a runtime remembers of k and v is its own affair.
+/// multi-query is kv_heads = 1. How a runtime stores k and v is not said here.
 struct Attention {
   static constexpr OpDoc doc{
       "attention", "o = softmax(scale q k^T [softcap, window, sink]) v", "q k v sinks?", "o",

@@ -1,4 +1,4 @@
-// Checks what is asked, cuts it into chunks, and keeps the books of sequences.
+// Checks what is asked, cuts it into chunks, and keeps the list of sequences.
 #include "run/engine.h"
 
 #include <algorithm>
