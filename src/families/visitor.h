@@ -32,11 +32,11 @@ struct GgufKeys {
 
 /// A family's `visit(FieldVisitor& v, Fields& f)` calls v(member, config key, GGUF key, default).
 ///   config key: "a|b.c|^d" are alternatives, b.c is a path, ^ looks into the config around
-///   text_config; the first is
-///               what is written. Empty: not in config.json.
+///               text_config; the first is what is written. Empty: not in config.json.
 ///   GGUF key:   alternatives too; "?tensor" and "!tensor" say whether the file has a tensor.
-///   Empty: not in GGUF. default:    what an absent key means where the class of Transformers says
-///   nothing; without one the key must be there. GGUF may have its own.
+///               Empty: not in GGUF.
+///   default:    what an absent key means where the class of Transformers says nothing; without
+///               one the key must be there. GGUF may have its own.
 /// A key of GGUF that belongs to the architecture and that nobody has looked at is an error.
 class FieldVisitor {
  public:

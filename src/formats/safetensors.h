@@ -19,10 +19,10 @@ class OutputFolder;
 
 /// A folder of safetensors files. Weights stored in pieces are one entry under the weight's own
 /// name:
-///   X + X_scale_inv (or X_scale)     e4m3 values with block, row or tensor scales: fp8_b128, else
-///   f32 X_blocks + X_scales              MXFP4 of gpt-oss: mxfp4, rows as on disk X_packed +
-///   X_scale + X_shape     pack-quantised symmetric INT4 in groups of 32: int4_g32 X in
-///   *-TP-00r.safetensors        tensor-parallel slices: concatenated
+///   X + X_scale_inv (or X_scale)  e4m3 values with block, row or tensor scales: fp8_b128, else f32
+///   X_blocks + X_scales           MXFP4 of gpt-oss: mxfp4, rows as on disk
+///   X_packed + X_scale + X_shape  pack-quantised symmetric INT4 in groups of 32: int4_g32
+///   X in *-TP-00r.safetensors     tensor-parallel slices: concatenated
 class SafetensorsFolder : public Checkpoint {
  public:
   /// A folder, a .safetensors file or an index file. Errors name the file, the tensor and what is

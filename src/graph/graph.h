@@ -23,8 +23,8 @@ struct Param {
   std::string name;  // canonical: "layers.3.attn.q"
   Axes axes;
   Role role = Role::projection;
-  int64_t row_axes =
-      0;  // leading axes that count rows; the others make one row: the unit that formats pack
+  /// Leading axes that count rows; the others make one row: the unit that formats pack.
+  int64_t row_axes = 0;
   int64_t cols() const {
     int64_t n = 1;
     for (size_t i = static_cast<size_t>(row_axes); i < axes.size(); ++i) n *= axes[i].size;

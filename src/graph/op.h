@@ -1,11 +1,11 @@
 // An op: everything about one kind of computation in one place (shape, cost, meaning, expansion).
 //
 // An op is an ordinary struct; Op holds any of them as a value. A struct T is an op if it has
-//   static constexpr OpDoc doc;                                      name, formula, names of inputs
-//   and outputs template <class V> void attributes(V& v);                        v("eps", eps); ...
-//   : text form, equality std::vector<Type> types(std::span<const Type> in) const;         throws
-//   ShapeError int64_t flops(std::span<const Type> in, const Workload&) const;  what its meaning
-//   performs, exactly
+//   static constexpr OpDoc doc;                    name, formula, names of inputs and outputs
+//   template <class V> void attributes(V& v);      v("eps", eps); ...: text form, equality
+//   std::vector<Type> types(std::span<const Type> in) const;                   throws ShapeError
+//   int64_t flops(std::span<const Type> in, const Workload&) const;
+//                                                  what its meaning performs, exactly
 // and either (primitive)
 //   template <class F> void meaning(const In<F>&, Out<F>&) const;    plain loops: the specification
 // or (composite)
@@ -48,8 +48,8 @@ struct Value {
   Input input;
   bool exists() const { return builder != nullptr; }  // a gradient that vanishes does not
   const Type& type() const;
-  Axis axis(
-      std::string_view name) const;  // the axis of that name; Error(invalid) when there is none
+  /// The axis of that name; Error(invalid) when there is none.
+  Axis axis(std::string_view name) const;
 };
 
 struct OpDoc {

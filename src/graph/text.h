@@ -1,7 +1,8 @@
 // The text form of a graph, for snapshots, diffs and people:
 //   param @layers.0.attn.q [kv_heads=8, group=2, head_dim=128, d_model=1024] projection rows=3
-//   %5 = linear(%4, @layers.0.attn.q) {in_axes=1} layers.0.attn:q : [tokens, kv_heads=8, group=2,
-//   head_dim=128] output %812
+//   %5 = linear(%4, @layers.0.attn.q) {in_axes=1} layers.0.attn:q
+//        : [tokens, kv_heads=8, group=2, head_dim=128]
+//   output %812
 // Several outputs have names, one line each: output loss %900
 #pragma once
 

@@ -17,10 +17,10 @@ inline constexpr int64_t kQ8Pad = 256;
 inline constexpr float kQ8Smallest = 1e-36f;
 
 /// A row of n activations as int8: x[c] ~ scale[c / 32] * q[c].
-///   int8  q[padded]            -127 .. 127
+///   int8  q[padded]              -127 .. 127
 ///   float scale[padded / 32]
-///   float sum[padded / 32]     scale * (sum of the block's q): what a weight's minimum or offset
-///   needs float half_sum[padded / 16]  the same per 16 columns
+///   float sum[padded / 32]       scale * (sum of the block's q): what a weight's minimum needs
+///   float half_sum[padded / 16]  the same per 16 columns
 struct Q8Layout {
   int64_t padded, scale, sum, half_sum, bytes;  // columns, then byte offsets
 };

@@ -79,10 +79,10 @@ struct Attention {
   int64_t first = 0;  // position of query 0
   int64_t k_dim = 0, v_dim = 0;
   Format state = Format::f32;  // f32, f16 or bf16: format of keys and values
-  const std::byte* const* k_pages =
-      nullptr;  // page p holds positions p * page_tokens ..; may be null below the window
-  const std::byte* const* v_pages =
-      nullptr;  // each points at this head's row of the page's first position
+  /// Page p holds positions p * page_tokens ..; may be null below the window.
+  const std::byte* const* k_pages = nullptr;
+  /// Each points at this head's row of the page's first position.
+  const std::byte* const* v_pages = nullptr;
   int64_t page_tokens = 0;
   int64_t k_row_bytes = 0, v_row_bytes = 0;  // from one position to the next in a page
   int64_t window = 0, chunk = 0;             // 0: none

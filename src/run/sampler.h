@@ -15,8 +15,8 @@ namespace ashlar {
 /// vocabulary without sorting it: words that no cut can be undecided about are never ordered.
 class Sampler {
  public:
-  explicit Sampler(
-      SamplingOptions options);  // throws Error(invalid) for options that make no sense
+  /// Throws Error(invalid) for options that make no sense.
+  explicit Sampler(SamplingOptions options);
   /// The next token; `history` is what penalties look at, oldest first: the prompt counts for the
   /// repetition penalty only, the last `generated` tokens for all.
   int32_t next(std::span<const float> logits, std::span<const int32_t> history, int64_t generated);
