@@ -63,6 +63,7 @@ MODELS = [
      {}),
     ("gpt2_by_layer", "GPT2LMHeadModel", gpt2(scale_attn_by_inverse_layer_idx=True, reorder_and_upcast_attn=True),
      {}),
+    ("gpt2_exact_gelu", "GPT2LMHeadModel", gpt2(activation_function="gelu"), dict(grad=True)),
 
     ("llama_31_scaling", "LlamaForCausalLM", sized(rope_parameters=rope(500000.0, **LLAMA3)),
      dict(grad=True, published=True)),
@@ -72,6 +73,7 @@ MODELS = [
     ("llama_biases_one_kv_head", "LlamaForCausalLM",
      sized(num_key_value_heads=1, attention_bias=True, mlp_bias=True, rms_norm_eps=1e-5,
            rope_parameters=rope(500000.0)), {}),
+    ("llama_exact_gelu", "LlamaForCausalLM", sized(hidden_act="gelu", rope_parameters=rope(10000.0)), dict(grad=True)),
     ("llama_yarn", "LlamaForCausalLM", sized(num_attention_heads=2, num_key_value_heads=2,
                                               rope_parameters=yarn(10000.0, 4.0)), {}),
 

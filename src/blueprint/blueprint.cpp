@@ -120,8 +120,9 @@ void check_block(const Block& block, const std::string& where) {
            "{}.router: {} groups of which {} are kept do not fit {} experts and top_k {}", here,
            r.groups, r.keep_groups, e.experts, e.top_k);
     }
-    if (e.activation == FfnActivation::gelu || e.activation == FfnActivation::relu)
-      fail(ErrorKind::unsupported, "{}.activation: experts without a gate", here);
+    if (!has_gate(e.activation) || e.activation == FfnActivation::geglu_exact)
+      fail(ErrorKind::unsupported, "{}.activation: experts whose gate is not SwiGLU or GeGLU",
+           here);
   }
 }
 

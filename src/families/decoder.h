@@ -20,7 +20,7 @@ void visit_decoder(FieldVisitor& v, Fields& f, bool tied, double eps = 1e-6, int
 void visit_sizes(FieldVisitor& v, Fields& f, double eps = 1e-6);
 void visit_head(FieldVisitor& v, Fields& f, bool tied);
 void visit_head_dim(FieldVisitor& v, Fields& f, int64_t fallback = 0);
-/// gelu_pytorch_tanh or `other`.
+/// gelu_pytorch_tanh, gelu (by erf) or `other`.
 void visit_activation(FieldVisitor& v, Fields& f, std::string_view key, std::string_view fallback,
                       std::string_view other = "silu");
 /// attention_bias, over q, k, v and (if `output`) o.

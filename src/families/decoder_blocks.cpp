@@ -13,6 +13,7 @@ namespace {
 
 FfnActivation activation_of(const Fields& f) {
   if (f.activation == "gelu_pytorch_tanh") return FfnActivation::geglu;
+  if (f.activation == "gelu") return FfnActivation::geglu_exact;
   if (f.activation == "clamped") return FfnActivation::clamped_swiglu;
   if (f.activation == "relu") return FfnActivation::relu;
   return FfnActivation::swiglu;
@@ -88,6 +89,7 @@ DenseFfn dense(const Fields& f) {
 
 DenseFfn without_gate(DenseFfn ffn) {
   if (ffn.activation == FfnActivation::geglu) ffn.activation = FfnActivation::gelu;
+  if (ffn.activation == FfnActivation::geglu_exact) ffn.activation = FfnActivation::gelu_exact;
   return ffn;
 }
 

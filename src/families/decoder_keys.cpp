@@ -51,12 +51,18 @@ void visit_head_dim(FieldVisitor& v, Fields& f, int64_t fallback) {
 
 void visit_activation(FieldVisitor& v, Fields& f, std::string_view key, std::string_view fallback,
                       std::string_view other) {
-  v(f.activation, key, "", std::string(fallback));
+  // GGUF says nothing of activations but for the exact GELU.
+  if (!v.gguf())
+    v(f.activation, key, "", std::string(fallback));
+  else if (v.reading())
+    v(f.activation, "", "hidden_activation", std::string(fallback));
+  else if (f.activation == "gelu")
+    v.write("hidden_activation", "gelu");
   if (f.activation == "swish") f.activation = "silu";
   if (f.activation == "gelu_new" || f.activation == "gelu_fast") f.activation = "gelu_pytorch_tanh";
-  if (f.activation != other && f.activation != "gelu_pytorch_tanh") {
-    fail(ErrorKind::unsupported, "{}: {}: expected {} or gelu_pytorch_tanh, found {}", v.where(),
-         v.key_of(&f.activation, key), other, f.activation);
+  if (f.activation != other && f.activation != "gelu_pytorch_tanh" && f.activation != "gelu") {
+    fail(ErrorKind::unsupported, "{}: {}: expected {}, gelu_pytorch_tanh or gelu, found {}",
+         v.where(), v.key_of(&f.activation, key), other, f.activation);
   }
 }
 

@@ -105,7 +105,7 @@ struct Fields {
   bool head_bias = false;
   bool qkv_bias = false, output_bias = false, ffn_bias = false;
   bool qk_norm = false;
-  std::string activation = "silu";  // of the feed-forward: silu, gelu_pytorch_tanh, relu
+  std::string activation = "silu";  // of the feed-forward: silu, gelu_pytorch_tanh, gelu, relu
   int64_t positions = 0;            // learned
   double embedding_scale = 1, residual_scale = 1, logit_scale = 1, logit_softcap = 0;
   /// full_attention, sliding_attention, chunked_attention, linear_attention; empty: by the

@@ -77,6 +77,9 @@ std::string activation_of(FfnActivation a) {
     case FfnActivation::gelu:
     case FfnActivation::geglu:
       return "gelu_pytorch_tanh";
+    case FfnActivation::gelu_exact:
+    case FfnActivation::geglu_exact:
+      return "gelu";
     case FfnActivation::relu:
       return "relu";
     case FfnActivation::clamped_swiglu:

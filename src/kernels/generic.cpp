@@ -185,6 +185,9 @@ void unary(Unary kind, const float* x, float* y, int64_t n) {
       case Unary::relu:
         y[i] = x[i] > 0 ? x[i] : 0.0f;
         break;
+      case Unary::gelu:
+        y[i] = 0.5f * x[i] * (1.0f + std::erf(x[i] * 0.70710678f));
+        break;
     }
   }
 }

@@ -124,6 +124,11 @@ void gated(Gate kind, const float* gate, const float* up, float* y, int64_t n, f
 }
 
 void unary(Unary kind, const float* x, float* y, int64_t n) {
+  if (kind == Unary::gelu) {  // the error function has no vector form here
+    for (int64_t i = 0; i < n; ++i)
+      y[i] = 0.5f * x[i] * (1.0f + __builtin_erff(x[i] * 0.70710678f));
+    return;
+  }
   for (int64_t i = 0; i < n; i += kW) {
     F v = get(x, i, n);
     switch (kind) {
@@ -138,6 +143,8 @@ void unary(Unary kind, const float* x, float* y, int64_t n) {
         break;
       case Unary::relu:
         v = max(zero(), v);
+        break;
+      case Unary::gelu:
         break;
     }
     put(y, i, n, v);

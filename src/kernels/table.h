@@ -63,7 +63,7 @@ enum class Gate : uint8_t {
   gelu_tanh,  // gelu_tanh(g) * u                               GeGLU
   clamped,    // (clamp(u, +-limit) + 1) * g' * sigmoid(alpha g'), g' = min(g, limit)   gpt-oss
 };
-enum class Unary : uint8_t { gelu_tanh, silu, sigmoid, relu };
+enum class Unary : uint8_t { gelu_tanh, silu, sigmoid, relu, gelu };  // gelu: by erf
 
 /// Attention of consecutive query tokens of one sequence against its remembered keys and values:
 ///   s = scale * q.k; s = softcap * tanh(s / softcap) if softcap > 0; s *= score_factor[t] if

@@ -39,4 +39,20 @@ Slope<F> gelu_tanh_slope(F x) {
   return {half * x, half + F(0.5) * x * (F(1) - t * t) * (c * (F(1) + F(3) * cubic))};
 }
 
+/// One operation, as all functions of a counted number (graph/scalar_types.h).
+inline Counted erf(Counted a) {
+  ++Counted::operations;
+  return Counted(std::erf(a.value));
+}
+
+/// x times the normal distribution function; its slope holds that and the density.
+constexpr int64_t kExactGeluSlopeOperations = 11;
+template <class F>
+Slope<F> gelu_slope(F x) {
+  using std::erf;
+  using std::exp;
+  const F below = F(0.5) * (F(1) + erf(x * F(0.7071067811865476)));
+  return {x * below, below + x * (F(0.3989422804014327) * exp(F(-0.5) * x * x))};
+}
+
 }  // namespace ashlar

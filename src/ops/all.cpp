@@ -139,7 +139,7 @@ std::vector<OpSample> samples_of(Softcap*) { return {{Softcap{.cap = 0.8}, {valu
 std::vector<OpSample> samples_of(Activate*) {
   std::vector<OpSample> s;
   for (const auto kind : {ActivationKind::gelu_tanh, ActivationKind::silu, ActivationKind::sigmoid,
-                          ActivationKind::relu})
+                          ActivationKind::relu, ActivationKind::gelu})
     s.push_back({Activate{.kind = kind}, {value({kD})}});
   return s;
 }
@@ -287,7 +287,7 @@ std::vector<OpSample> samples_of(SoftcapGrad*) {
 std::vector<OpSample> samples_of(ActivateGrad*) {
   std::vector<OpSample> s;
   for (const auto kind : {ActivationKind::gelu_tanh, ActivationKind::silu, ActivationKind::sigmoid,
-                          ActivationKind::relu})
+                          ActivationKind::relu, ActivationKind::gelu})
     s.push_back({ActivateGrad{.kind = kind}, {value({kD}), value({kD})}});
   return s;
 }

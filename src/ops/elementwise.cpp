@@ -2,6 +2,7 @@
 #include "ops/elementwise.h"
 
 #include "graph/op_model.h"
+#include "ops/activation.h"
 #include "ops/axes_text.h"
 #include "ops/elementwise_grad.h"
 #include "ops/experts.h"
@@ -129,12 +130,12 @@ void Softcap::meaning(const In<F>& in, Out<F>& out) const {
 }
 
 std::span<const std::string_view> enum_names(ActivationKind) {
-  static constexpr std::string_view kNames[] = {"gelu_tanh", "silu", "sigmoid", "relu"};
+  static constexpr std::string_view kNames[] = {"gelu_tanh", "silu", "sigmoid", "relu", "gelu"};
   return kNames;
 }
 std::vector<Type> Activate::types(std::span<const Type> in) const { return {one_input(in)}; }
 int64_t Activate::flops(std::span<const Type> in, const Workload& load) const {
-  static constexpr int64_t kOperations[] = {9, 4, 3, 0};
+  static constexpr int64_t kOperations[] = {9, 4, 3, 0, 5};
   return per_element(in, load, kOperations[static_cast<size_t>(kind)]);
 }
 std::vector<Value> Activate::derivative(Builder& b, std::span<const Value> in,
@@ -144,6 +145,7 @@ std::vector<Value> Activate::derivative(Builder& b, std::span<const Value> in,
 
 template <class F>
 void Activate::meaning(const In<F>& in, Out<F>& out) const {
+  using std::erf;
   using std::exp;
   using std::tanh;
   using W = Wide<F>;
@@ -162,6 +164,9 @@ void Activate::meaning(const In<F>& in, Out<F>& out) const {
         break;
       case ActivationKind::relu:
         y = x > W(0) ? x : W(0);
+        break;
+      case ActivationKind::gelu:
+        y = W(0.5) * x * (W(1) + erf(x * W(0.7071067811865476)));
         break;
     }
     out[0].values[i] = F(y);

@@ -85,11 +85,12 @@ struct Softcap {
 };
 ASHLAR_DECLARE_OP(Softcap);
 
-enum class ActivationKind : uint8_t { gelu_tanh, silu, sigmoid, relu };
+enum class ActivationKind : uint8_t { gelu_tanh, silu, sigmoid, relu, gelu };
 std::span<const std::string_view> enum_names(ActivationKind);
 
 struct Activate {
-  static constexpr OpDoc doc{"activate", "y = f(x): gelu_tanh, silu, sigmoid or relu", "x", "y",
+  static constexpr OpDoc doc{"activate", "y = f(x): gelu_tanh, silu, sigmoid, relu, or gelu by erf",
+                             "x", "y",
                              "Hendrycks and Gimpel 2016, Gaussian Error Linear Units, section 2"};
   ActivationKind kind = ActivationKind::silu;
   template <class V>

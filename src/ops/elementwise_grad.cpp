@@ -53,7 +53,8 @@ void SoftcapGrad::meaning(const In<F>& in, Out<F>& out) const {
 std::vector<Type> ActivateGrad::types(std::span<const Type> in) const { return {x_and_dy(in)}; }
 int64_t ActivateGrad::flops(std::span<const Type> in, const Workload& load) const {
   static constexpr int64_t kOperations[] = {kGeluSlopeOperations + 1, kSiluSlopeOperations + 1,
-                                            kSigmoidSlopeOperations + 1, 0};
+                                            kSigmoidSlopeOperations + 1, 0,
+                                            kExactGeluSlopeOperations + 1};
   return per_element(in[0], load, kOperations[static_cast<size_t>(kind)]);
 }
 template <class F>
@@ -73,6 +74,9 @@ void ActivateGrad::meaning(const In<F>& in, Out<F>& out) const {
         break;
       case ActivationKind::relu:
         dx = x > Wide<F>(0) ? dy : Wide<F>(0);
+        break;
+      case ActivationKind::gelu:
+        dx = dy * gelu_slope(x).slope;
         break;
     }
     out[0].values[i] = F(dx);

@@ -8,14 +8,21 @@
 namespace ashlar {
 
 std::span<const std::string_view> enum_names(FfnActivation) {
-  static constexpr std::string_view kNames[] = {"gelu", "relu", "swiglu", "geglu",
-                                                "clamped_swiglu"};
+  static constexpr std::string_view kNames[] = {
+      "gelu", "relu", "swiglu", "geglu", "clamped_swiglu", "gelu_exact", "geglu_exact"};
   return kNames;
+}
+
+bool has_gate(FfnActivation a) {
+  return a != FfnActivation::gelu && a != FfnActivation::relu && a != FfnActivation::gelu_exact;
 }
 
 namespace {
 
-bool gated(FfnActivation a) { return a != FfnActivation::gelu && a != FfnActivation::relu; }
+ActivationKind plain_kind(FfnActivation a) {
+  if (a == FfnActivation::relu) return ActivationKind::relu;
+  return a == FfnActivation::gelu ? ActivationKind::gelu_tanh : ActivationKind::gelu;
+}
 
 GateKind gate_of(FfnActivation a) {
   switch (a) {
@@ -38,14 +45,16 @@ Value write_dense_ffn(Builder& b, const DenseFfn& p, Value h) {
     return b.add1(Linear{}, in, name);
   };
   Value y;
-  if (gated(p.activation)) {
+  if (p.activation == FfnActivation::geglu_exact) {
+    const Value gate = project(h, "gate", ffn), up = project(h, "up", ffn);
+    const Value open = b.add1(Activate{.kind = ActivationKind::gelu}, {gate}, "act");
+    y = b.add1(Multiply{}, {open, up});
+  } else if (has_gate(p.activation)) {
     const Value gate = project(h, "gate", ffn), up = project(h, "up", ffn);
     y = b.add1(Gated{.kind = gate_of(p.activation), .alpha = p.alpha, .limit = p.limit}, {gate, up},
                "act");
   } else {
-    const auto kind =
-        p.activation == FfnActivation::gelu ? ActivationKind::gelu_tanh : ActivationKind::relu;
-    y = b.add1(Activate{.kind = kind}, {project(h, "up", ffn)}, "act");
+    y = b.add1(Activate{.kind = plain_kind(p.activation)}, {project(h, "up", ffn)}, "act");
   }
   return project(y, "down", d);
 }
@@ -66,7 +75,8 @@ Value write_token_gate(Builder& b, Value h, Value y, std::string_view name) {
 }  // namespace
 
 Value write_expert_ffn(Builder& b, const ExpertFfnPart& p, Value h) {
-  if (!gated(p.activation)) fail(ErrorKind::unsupported, "{}: experts without a gate", b.scope());
+  if (!has_gate(p.activation) || p.activation == FfnActivation::geglu_exact)
+    fail(ErrorKind::unsupported, "{}: experts whose gate is not SwiGLU or GeGLU", b.scope());
   const Axis d = h.type().axes.back(), experts{"experts", p.experts}, ffn{"expert_ffn", p.width};
   std::vector<Value> in{h, b.param("router", {experts, d}, Role::router)};
   if (p.router.bias) in.push_back(b.param("router_bias", {experts}, Role::bias, 0));

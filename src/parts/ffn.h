@@ -17,8 +17,11 @@ enum class FfnActivation : uint8_t {
   swiglu,          // down(silu(gate x) * up x)
   geglu,           // down(gelu_tanh(gate x) * up x)
   clamped_swiglu,  // gpt-oss, see ops/experts.h
+  gelu_exact,      // down(gelu(up x)), gelu by erf: no gate
+  geglu_exact,     // down(gelu(gate x) * up x), gelu by erf
 };
 std::span<const std::string_view> enum_names(FfnActivation);
+bool has_gate(FfnActivation activation);
 
 /// h ─┬ gate ─ act ─(x)─ down ─►      without a gate: h ─ up ─ act ─ down ─►
 ///    └ up ──────────┘

@@ -30,6 +30,8 @@ kernels::Unary kernel_unary(ActivationKind kind) {
       return kernels::Unary::sigmoid;
     case ActivationKind::relu:
       return kernels::Unary::relu;
+    case ActivationKind::gelu:
+      return kernels::Unary::gelu;
     case ActivationKind::silu:
       break;
   }

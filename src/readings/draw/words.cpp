@@ -261,15 +261,15 @@ std::vector<Fact> mixer_facts(const Mixer& mixer, bool absolute) {
   return facts;
 }
 
-bool has_gate(FfnActivation a) { return a != FfnActivation::gelu && a != FfnActivation::relu; }
-
 std::string activation_name(FfnActivation a) {
-  static constexpr const char* kNames[] = {"GELU", "ReLU", "SwiGLU", "GeGLU", "clamped SwiGLU"};
+  static constexpr const char* kNames[] = {"GELU",           "ReLU",        "SwiGLU",      "GeGLU",
+                                           "clamped SwiGLU", "GELU by erf", "GeGLU by erf"};
   return kNames[static_cast<size_t>(a)];
 }
 
 std::string gate_name(FfnActivation a) {
-  static constexpr const char* kNames[] = {"GELU", "ReLU", "SiLU", "GELU", "clamped SiLU"};
+  static constexpr const char* kNames[] = {"GELU",         "ReLU",        "SiLU",       "GELU",
+                                           "clamped SiLU", "GELU by erf", "GELU by erf"};
   return kNames[static_cast<size_t>(a)];
 }
 

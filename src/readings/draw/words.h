@@ -49,8 +49,7 @@ std::vector<Fact> mixer_facts(const Mixer& mixer, bool absolute);
 
 std::string activation_name(FfnActivation a);  // "SwiGLU"
 std::string gate_name(FfnActivation a);        // "SiLU": what is applied to the gate
-bool has_gate(FfnActivation a);
-std::string ffn_name(const Ffn& ffn);  // "Feed-forward", "Mixture of experts"
+std::string ffn_name(const Ffn& ffn);          // "Feed-forward", "Mixture of experts"
 std::string ffn_tone(const Ffn& ffn);
 std::vector<Fact> ffn_facts(const Ffn& ffn);
 std::vector<Fact> router_facts(const ExpertFfnPart& e);
