@@ -108,7 +108,8 @@ TEST_P(RowsTest, GatesAndActivations) {
         {Unary::gelu_tanh, gelu},
         {Unary::silu, [](double v) { return v * sigmoid(v); }},
         {Unary::sigmoid, sigmoid},
-        {Unary::relu, [](double v) { return v > 0 ? v : 0; }}};
+        {Unary::relu, [](double v) { return v > 0 ? v : 0; }},
+        {Unary::gelu, [](double v) { return 0.5 * v * (1 + std::erf(v * std::sqrt(0.5))); }}};
     for (const auto& [kind, f] : unaries) {
       y = result(n);
       table_.unary(kind, g.data(), y.data(), n);
