@@ -236,11 +236,14 @@ void read_any_case(CLI::Option& option) {
       ""));
 }
 
-/// Where the command stands: the first word that is no option and does not belong to --data; 0:
+/// Where the command stands: the first word that is neither an option nor an option's value; 0:
 /// nowhere.
-int place_of_command(int argc, char** argv) {
+int place_of_command(const CLI::App& app, int argc, char** argv) {
   int at = 1;
-  while (at < argc && argv[at][0] == '-') at += std::string_view(argv[at]) == "--data" ? 2 : 1;
+  while (at < argc && argv[at][0] == '-') {
+    const CLI::Option* option = app.get_option_no_throw(argv[at]);
+    at += option != nullptr && option->get_expected_min() > 0 ? 2 : 1;
+  }
   return at < argc ? at : 0;
 }
 
@@ -310,7 +313,7 @@ std::string first_screen() {
 }
 
 std::string unknown_command(const CLI::App& app, int argc, char** argv) {
-  const int at = place_of_command(argc, argv);
+  const int at = place_of_command(app, argc, argv);
   if (at == 0) return "";
   const std::string word = argv[at];
   std::vector<std::string> names;
@@ -324,7 +327,7 @@ std::string unknown_command(const CLI::App& app, int argc, char** argv) {
 }
 
 std::string unknown_option(const CLI::App& app, int argc, char** argv) {
-  const int at = place_of_command(argc, argv);
+  const int at = place_of_command(app, argc, argv);
   if (at == 0) return "";
   const CLI::App* command = nullptr;
   for (const CLI::App* c : app.get_subcommands({}))

@@ -78,14 +78,13 @@ class Scorer {
   }
 
   void run(const Weights& weights) {
-    Float32Executor executor(graph_, weights, {.threads = 1, .float32_sums = true});
+    Float32Executor executor(graph_, weights, {.threads = 1, .numbers = Numbers::f32});
     for (int64_t at = 0; at < count_; at += at_once_) {
       std::vector<int64_t> wanted;
       for (int64_t i = at; i < std::min(count_, at + at_once_); ++i) wanted.push_back(i);
       const TokenBatch batch = batch_of_rows(rows_, wanted);
-      std::vector<Array<float>> outputs = executor.run(batch);
+      const std::vector<Array<float>> outputs = executor.run(batch);
       add(batch, wanted, outputs);
-      executor.recycle(std::move(outputs));
     }
   }
 
@@ -205,7 +204,7 @@ Json largest_scores(const RunStart& start, const Weights& weights) {
   std::vector<int64_t> wanted;
   for (int64_t i = 0; i < std::min(kRows, start.validation->rows()); ++i) wanted.push_back(i);
   const TokenBatch batch = batch_of_rows(*start.validation, wanted);
-  Float32Executor executor(graph, weights, {.threads = 1, .float32_sums = true});
+  Float32Executor executor(graph, weights, {.threads = 1, .numbers = Numbers::f32});
   const std::vector<Array<float>> outputs = executor.run(batch);
   for (const Node& node : graph.nodes()) {
     const auto* op = node.op.as<Attention>();

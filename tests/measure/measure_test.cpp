@@ -7,10 +7,10 @@
 #include "../blueprint/samples.h"
 #include "../readings/schema.h"
 #include "base/error.h"
-#include "base/memory.h"
 #include "measure/bench.h"
 #include "measure/limits.h"
 #include "measure/probe.h"
+#include "measure/timing.h"
 #include "support/cpu_time.h"
 
 namespace ashlar::testing {
