@@ -31,11 +31,24 @@ LONG = {**SMALL, "tokens": 128 * 100000, "data": {**SMALL["data"], "rows": 64}}
 
 def without_clock(results):
     """What does not depend on how fast the machine was."""
-    text = json.dumps(results)
-    return re.sub(r'"(seconds|tokens_per_second|amount)": [-0-9.e+]+', '"\\1": 0', text)
+    if isinstance(results, dict):
+        return {k: without_clock(v) for k, v in results.items() if k not in ("seconds", "tokens_per_second", "amount")}
+    if isinstance(results, list):
+        return [without_clock(x) for x in results if not (isinstance(x, dict) and x.get("budget") == "seconds")]
+    return results
 
 
 class Experiments(Case):
+    def wait_for_runs(self, store):
+        """Until no process of a killed campaign is left: they end with it, but a moment later."""
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            found = subprocess.run(["pgrep", "-f", str(store)], capture_output=True, text=True).stdout.split()
+            if not found:
+                return
+            time.sleep(0.05)
+        self.fail(f"processes of {store} are left")
+
     def results(self, store):
         return ashlar_json("experiment", "report", store, "--json")
 
@@ -62,6 +75,7 @@ class Experiments(Case):
             except subprocess.TimeoutExpired:
                 process.kill()  # its runs end with it
                 process.communicate()
+                self.wait_for_runs(part)
         state = ashlar_json("experiment", "status", part, "--json")["experiments"][0]
         self.assertEqual(state["id"], "small")
         self.assertLessEqual(state["ended"], state["wanted"])
@@ -132,6 +146,7 @@ class Experiments(Case):
         self.fails("experiment", "run", file, "-o", store, says="another process")
         process.kill()
         process.communicate()
+        self.wait_for_runs(store)
 
     def test_a_run_that_diverges_is_a_result(self):
         wild = {**SMALL, "rates": [0.01, 1e30], "tokens": 128 * 20}
