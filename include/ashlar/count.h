@@ -112,7 +112,7 @@ struct Count {
     std::string peak_at;          // the node where that is
     int64_t logits_bytes = 0;     // of one row of logits per sequence, in it
     int64_t allocated_bytes = 0;  // by the engine: arena, scratch of threads, logits
-    int64_t copied_bytes = 0;     // by the engine, of weights: vectors as float32, turned matrices
+    int64_t copied_bytes = 0;     // by the engine, of weights: vectors as float32, transposes
   } activations;
 
   struct Training {  // one step over sequences * tokens tokens, float32, AdamW

@@ -191,7 +191,7 @@ struct Prediction {
   PredictOptions options;
   struct Memory {
     int64_t weights = 0, state = 0, activations = 0, total = 0;
-    int64_t copies = 0;  // made of weights, in total: vectors as float32, turned matrices
+    int64_t copies = 0;  // made of weights, in total: vectors as float32, transposes
     int64_t available = 0;
     bool fits = false;
   } memory;

@@ -31,7 +31,7 @@ ashlar::Run run_of(const Run& run) {
 const Model& with_weights(const Model& model) {
   if (!model.has_weights())
     fail(ErrorKind::invalid,
-         "{}: was loaded without weights; those of a blueprint are made up from a seed, `random`",
+         "{}: was loaded without weights; those of a blueprint are drawn from a seed, `random`",
          model.source());
   return model;
 }

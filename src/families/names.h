@@ -73,7 +73,7 @@ class Names {
 std::string filled(std::string_view pattern, int64_t layer, int64_t expert = 0);
 
 /// How a parameter and a source fit together: the tensor(s) of the file are `matrices` times
-/// file_rows x cols (turned round if transposed), vectors have cols 1.
+/// file_rows x cols (rows and columns exchanged if transposed), vectors have cols 1.
 struct Layout {
   bool vector = false;     // of axes() in the file: no columns
   bool stacked = false;    // one tensor per matrix ({e})
