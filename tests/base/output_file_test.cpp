@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
-#include "../formats/scratch.h"
 #include "base/json.h"
+#include "support/scratch.h"
 
 namespace ashlar {
 namespace {

@@ -10,8 +10,8 @@
 #include "base/json.h"
 #include "graph/evaluate.h"
 #include "ops/all.h"
-#include "samples.h"
 #include "support/paths.h"
+#include "support/samples.h"
 
 namespace ashlar::testing {
 namespace {

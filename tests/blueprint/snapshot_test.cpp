@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "blueprint/blueprint.h"
 #include "ops/all.h"
+#include "support/names.h"
 #include "support/paths.h"
 
 namespace ashlar::testing {
@@ -36,13 +37,6 @@ std::string folded(Blueprint& bp) {
   for (size_t k = 0; k < kinds.size(); ++k)
     text += "# layers." + std::to_string(k) + " stands for layers " + layers[k] + "\n";
   return text;
-}
-
-std::string identifier(std::string name) {
-  for (char& c : name) {
-    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-  }
-  return name;
 }
 
 class GraphSnapshot : public ::testing::TestWithParam<const char*> {};

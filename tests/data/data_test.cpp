@@ -6,7 +6,7 @@
 #include <set>
 
 #include "data/byte_source.h"
-#include "data/support.h"
+#include "support/corpus.h"
 #include "support/errors.h"
 
 namespace ashlar::testing {

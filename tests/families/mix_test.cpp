@@ -5,7 +5,7 @@
 
 #include <sstream>
 
-#include "formats/scratch.h"
+#include "support/scratch.h"
 
 namespace ashlar {
 namespace {

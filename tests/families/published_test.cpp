@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "families/family.h"
-#include "support.h"
+#include "support/published.h"
 
 namespace ashlar::testing {
 namespace {

@@ -5,7 +5,7 @@
 #include <random>
 
 #include "base/error.h"
-#include "support.h"
+#include "support/published.h"
 
 namespace ashlar::testing {
 namespace {

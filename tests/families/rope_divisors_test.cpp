@@ -1,6 +1,6 @@
 // GGUF files keep of Llama 3's rule of frequencies only the divisors; reading finds the rule again.
 #include "base/error.h"
-#include "support.h"
+#include "support/published.h"
 
 namespace ashlar::testing {
 namespace {

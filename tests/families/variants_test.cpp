@@ -5,7 +5,7 @@
 #include <map>
 
 #include "base/error.h"
-#include "support.h"
+#include "support/published.h"
 
 namespace ashlar::testing {
 namespace {

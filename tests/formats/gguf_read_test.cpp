@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "formats/gguf.h"
-#include "scratch.h"
+#include "support/scratch.h"
 
 namespace ashlar {
 namespace {

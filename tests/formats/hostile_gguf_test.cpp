@@ -1,5 +1,5 @@
 // GGUF files that lie: by hand, every field in turn, and by mutation.
-#include "hostile.h"
+#include "support/hostile.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <functional>
 #include <new>
 
-#include "scratch.h"
+#include "support/scratch.h"
 
 namespace ashlar {
 size_t largest_allocation = 0;

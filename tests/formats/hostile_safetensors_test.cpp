@@ -1,12 +1,12 @@
 // safetensors files and indices that lie: by hand, every field in turn, and by mutation.
-#include "hostile.h"
+#include "support/hostile.h"
 
 #include <gtest/gtest.h>
 
 #include <cstring>
 #include <functional>
 
-#include "scratch.h"
+#include "support/scratch.h"
 
 namespace ashlar {
 namespace {

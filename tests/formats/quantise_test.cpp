@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "formats/gguf.h"
-#include "scratch.h"
+#include "support/scratch.h"
 
 namespace ashlar {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "formats/safetensors.h"
-#include "scratch.h"
+#include "support/scratch.h"
 
 namespace ashlar {
 namespace {

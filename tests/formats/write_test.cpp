@@ -6,7 +6,7 @@
 #include "formats/gguf.h"
 #include "formats/npy.h"
 #include "formats/safetensors.h"
-#include "scratch.h"
+#include "support/scratch.h"
 
 namespace ashlar {
 namespace {

@@ -7,8 +7,8 @@
 #include "formats/gguf.h"
 #include "formats/npy.h"
 #include "formats/safetensors.h"
-#include "scratch.h"
 #include "support/paths.h"
+#include "support/scratch.h"
 
 namespace ashlar {
 namespace {

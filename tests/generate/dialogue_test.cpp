@@ -3,11 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include "../blueprint/samples.h"
-#include "../run/random_model.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "support/paths.h"
+#include "support/random_model.h"
+#include "support/samples.h"
 
 namespace ashlar {
 namespace {

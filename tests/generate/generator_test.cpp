@@ -5,13 +5,13 @@
 
 #include <cmath>
 
-#include "../blueprint/samples.h"
-#include "../run/random_model.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "generate/perplexity.h"
 #include "run/reference.h"
 #include "support/paths.h"
+#include "support/random_model.h"
+#include "support/samples.h"
 
 namespace ashlar {
 namespace {

@@ -7,9 +7,9 @@
 
 #include <fmt/core.h>
 
-#include "each_table.h"
 #include "kernels/table.h"
-#include "random_weights.h"
+#include "support/each_table.h"
+#include "support/random_weights.h"
 
 namespace ashlar::kernels {
 namespace {

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "each_table.h"
 #include "kernels/activations.h"
 #include "kernels/table.h"
-#include "random_weights.h"
+#include "support/each_table.h"
+#include "support/random_weights.h"
 
 namespace ashlar::kernels {
 namespace {

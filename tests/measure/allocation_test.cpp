@@ -5,13 +5,13 @@
 
 #include <map>
 
-#include "../blueprint/samples.h"
 #include "base/mapped_memory.h"
 #include "model/model.h"
 #include "plan/work.h"
 #include "readings/count/count.h"
 #include "readings/predict/planned_graph.h"
 #include "readings/predict/predict.h"
+#include "support/samples.h"
 
 namespace ashlar::testing {
 namespace {

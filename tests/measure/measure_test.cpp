@@ -4,14 +4,14 @@
 #include <cmath>
 #include <fstream>
 
-#include "../blueprint/samples.h"
-#include "../readings/schema.h"
 #include "base/error.h"
 #include "measure/bench.h"
 #include "measure/limits.h"
 #include "measure/probe.h"
 #include "measure/timing.h"
 #include "support/cpu_time.h"
+#include "support/samples.h"
+#include "support/schema.h"
 
 namespace ashlar::testing {
 namespace {

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "formats/gguf.h"
-#include "support.h"
+#include "support/models.h"
 
 namespace ashlar {
 namespace {

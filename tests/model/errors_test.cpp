@@ -1,7 +1,7 @@
 // Broken and unusual checkpoints: what the errors and notices say.
 #include <set>
 
-#include "support.h"
+#include "support/models.h"
 
 namespace ashlar {
 namespace {

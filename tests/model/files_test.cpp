@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "formats/gguf.h"
-#include "support.h"
+#include "support/models.h"
 
 namespace ashlar {
 namespace {

@@ -4,7 +4,7 @@
 #include "blueprint/rounding.h"
 #include "families/family.h"
 #include "model/bind.h"
-#include "support.h"
+#include "support/models.h"
 
 namespace ashlar {
 namespace {

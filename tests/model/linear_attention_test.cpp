@@ -1,7 +1,7 @@
 // Checkpoints of gated delta nets: heads that GGUF keeps in another order, in formats whose blocks
 // fit a head and in those whose blocks do not; rows of one tensor, read where they lie.
 #include "model/file_tensors.h"
-#include "support.h"
+#include "support/models.h"
 
 namespace ashlar {
 namespace {

@@ -1,5 +1,5 @@
 // Which architecture an error about tensors calls the nearest.
-#include "support.h"
+#include "support/models.h"
 
 namespace ashlar {
 namespace {

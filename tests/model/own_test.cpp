@@ -4,7 +4,7 @@
 
 #include "formats/gguf.h"
 #include "run/engine.h"
-#include "support.h"
+#include "support/models.h"
 
 namespace ashlar {
 namespace {

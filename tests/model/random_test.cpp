@@ -1,7 +1,7 @@
 // Made-up weights: shapes, scale, determinism, formats.
 #include <cmath>
 
-#include "support.h"
+#include "support/models.h"
 
 namespace ashlar {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "formats/gguf.h"
 #include "model/text_export.h"
-#include "support.h"
+#include "support/models.h"
 #include "support/paths.h"
 
 namespace ashlar {

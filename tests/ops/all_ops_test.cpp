@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "ops/all.h"
-#include "support.h"
+#include "support/op_inputs.h"
 
 namespace ashlar::testing {
 namespace {

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "ops/all.h"
 #include "ops/backward.h"
-#include "support.h"
+#include "support/op_inputs.h"
 
 namespace ashlar::testing {
 namespace {

@@ -7,7 +7,7 @@
 #include "graph/builder.h"
 #include "ops/all.h"
 #include "ops/experts.h"
-#include "support.h"
+#include "support/op_inputs.h"
 
 namespace ashlar::testing {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "base/json.h"
 #include "ops/all.h"
-#include "support.h"
+#include "support/op_inputs.h"
 #include "support/paths.h"
 
 namespace ashlar::testing {

@@ -4,8 +4,8 @@
 
 #include <set>
 
-#include "golden.h"
 #include "model/convert.h"
+#include "support/golden.h"
 #include "verify/temporary_folder.h"
 
 namespace ashlar {

@@ -1,8 +1,8 @@
 // Loss and gradients of golden models equal the reference's, under the checkpoint's names.
 #include <gtest/gtest.h>
 
-#include "golden.h"
 #include "runs/gradients.h"
+#include "support/golden.h"
 
 namespace ashlar {
 namespace {

@@ -2,8 +2,8 @@
 // sequences, with every kernel table, as stored, and from GGUF.
 #include <gtest/gtest.h>
 
-#include "golden.h"
 #include "kernels/table.h"
+#include "support/golden.h"
 
 namespace ashlar {
 namespace {

@@ -1,8 +1,8 @@
 // LongRoPE: the context that is asked for chooses the table, for every position and every step.
 #include <gtest/gtest.h>
 
-#include "golden.h"
 #include "run/reference.h"
+#include "support/golden.h"
 
 namespace ashlar {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include "../blueprint/samples.h"
-#include "../run/random_model.h"
+#include "support/random_model.h"
+#include "support/samples.h"
 
 namespace ashlar {
 namespace {

@@ -6,9 +6,9 @@
 
 #include <set>
 
-#include "../blueprint/samples.h"
-#include "../run/random_model.h"
 #include "plan/tasks.h"
+#include "support/random_model.h"
+#include "support/samples.h"
 
 namespace ashlar {
 namespace {

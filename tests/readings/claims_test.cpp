@@ -9,8 +9,8 @@
 
 #include "base/error.h"
 #include "readings/claims/claims_expression.h"
-#include "schema.h"
 #include "support/paths.h"
+#include "support/schema.h"
 
 namespace ashlar::testing {
 namespace {

@@ -7,12 +7,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "../blueprint/samples.h"
 #include "base/error.h"
-#include "mutations.h"
 #include "readings/compare/compare_words.h"
-#include "schema.h"
-#include "xml.h"
+#include "support/mutations.h"
+#include "support/samples.h"
+#include "support/schema.h"
+#include "support/xml.h"
 
 namespace ashlar {
 namespace {

@@ -5,13 +5,13 @@
 #include <cmath>
 #include <map>
 
-#include "../blueprint/samples.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "graph/evaluate.h"
 #include "ops/state.h"
 #include "readings/count/count.h"
-#include "schema.h"
+#include "support/samples.h"
+#include "support/schema.h"
 
 namespace ashlar::testing {
 namespace {

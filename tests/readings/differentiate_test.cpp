@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "../blueprint/samples.h"
-#include "../ops/support.h"
 #include "base/error.h"
 #include "ops/all.h"
 #include "ops/kinds.h"
+#include "support/op_inputs.h"
+#include "support/samples.h"
 
 namespace ashlar::testing {
 namespace {

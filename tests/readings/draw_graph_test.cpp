@@ -9,10 +9,10 @@
 #include <regex>
 #include <set>
 
-#include "../blueprint/samples.h"
 #include "readings/draw/graph_layout.h"
+#include "support/samples.h"
+#include "support/xml.h"
 #include "transform/differentiate.h"
-#include "xml.h"
 
 namespace ashlar::testing {
 namespace {

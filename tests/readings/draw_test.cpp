@@ -9,14 +9,14 @@
 #include <set>
 #include <sstream>
 
-#include "../blueprint/samples.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/units.h"
 #include "figures/svg.h"
-#include "mutations.h"
 #include "readings/draw/anatomy.h"
-#include "xml.h"
+#include "support/mutations.h"
+#include "support/samples.h"
+#include "support/xml.h"
 
 namespace ashlar {
 namespace {

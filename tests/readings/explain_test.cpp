@@ -6,11 +6,11 @@
 #include <cmath>
 #include <map>
 
-#include "../blueprint/samples.h"
 #include "base/error.h"
 #include "families/family.h"
 #include "readings/count/count.h"
-#include "schema.h"
+#include "support/samples.h"
+#include "support/schema.h"
 
 namespace ashlar {
 namespace {

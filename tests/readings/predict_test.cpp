@@ -3,15 +3,15 @@
 
 #include <gtest/gtest.h>
 
-#include "../blueprint/samples.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "blueprint/card.h"
 #include "ops/attention.h"
 #include "plan/work.h"
 #include "readings/predict/planned_graph.h"
-#include "schema.h"
 #include "support/paths.h"
+#include "support/samples.h"
+#include "support/schema.h"
 
 namespace ashlar::testing {
 namespace {

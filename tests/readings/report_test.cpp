@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <set>
 
-#include "../blueprint/samples.h"
 #include "base/error.h"
 #include "families/family.h"
 #include "readings/count/count.h"
-#include "xml.h"
+#include "support/samples.h"
+#include "support/xml.h"
 
 namespace ashlar {
 namespace {

@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <new>
 
-#include "../blueprint/samples.h"
-#include "comparison.h"
-#include "random_model.h"
+#include "support/comparison.h"
+#include "support/random_model.h"
+#include "support/samples.h"
 
 namespace {
 

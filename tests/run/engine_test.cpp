@@ -6,14 +6,14 @@
 
 #include <algorithm>
 
-#include "../blueprint/samples.h"
 #include "base/error.h"
-#include "comparison.h"
 #include "ops/elementwise.h"
 #include "ops/inputs.h"
 #include "ops/loss.h"
-#include "random_model.h"
 #include "run/reference.h"
+#include "support/comparison.h"
+#include "support/random_model.h"
+#include "support/samples.h"
 
 namespace ashlar {
 namespace {

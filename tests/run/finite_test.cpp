@@ -3,11 +3,11 @@
 
 #include <limits>
 
-#include "../blueprint/samples.h"
 #include "base/error.h"
-#include "comparison.h"
-#include "random_model.h"
 #include "run/finite.h"
+#include "support/comparison.h"
+#include "support/random_model.h"
+#include "support/samples.h"
 
 namespace ashlar {
 namespace {

@@ -2,10 +2,10 @@
 // the plain loops on the same weights.
 #include <gtest/gtest.h>
 
-#include "../blueprint/samples.h"
-#include "comparison.h"
-#include "random_model.h"
 #include "run/reference.h"
+#include "support/comparison.h"
+#include "support/random_model.h"
+#include "support/samples.h"
 
 namespace ashlar {
 namespace {

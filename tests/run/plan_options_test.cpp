@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "../blueprint/samples.h"
-#include "random_model.h"
 #include "run/engine.h"
+#include "support/random_model.h"
+#include "support/samples.h"
 
 namespace ashlar {
 namespace {

@@ -9,7 +9,7 @@
 #include "ashlar/train.h"
 #include "data/evaluate.h"
 #include "data/identity.h"
-#include "data/support.h"
+#include "support/corpus.h"
 #include "support/errors.h"
 
 namespace ashlar::testing {

@@ -6,7 +6,6 @@
 
 #include <cmath>
 
-#include "../blueprint/samples.h"
 #include "base/error.h"
 #include "families/family.h"
 #include "formats/safetensors.h"
@@ -14,6 +13,7 @@
 #include "model/bind.h"
 #include "model/convert.h"
 #include "model/random_weights.h"
+#include "support/samples.h"
 #include "verify/temporary_folder.h"
 
 namespace ashlar::testing {

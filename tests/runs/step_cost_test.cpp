@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include "../blueprint/samples.h"
-#include "../readings/schema.h"
-#include "../support/errors.h"
+#include "support/errors.h"
+#include "support/samples.h"
+#include "support/schema.h"
 
 namespace ashlar::testing {
 namespace {

@@ -5,12 +5,12 @@
 
 #include <cmath>
 
-#include "../blueprint/samples.h"
-#include "../ops/support.h"
 #include "base/error.h"
 #include "kernels/table.h"
 #include "ops/all.h"
 #include "readings/count/count.h"
+#include "support/op_inputs.h"
+#include "support/samples.h"
 #include "transform/differentiate.h"
 
 namespace ashlar::testing {

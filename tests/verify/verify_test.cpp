@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "../model/support.h"
+#include "support/models.h"
 
 namespace ashlar {
 namespace {

@@ -15,6 +15,7 @@
 #include "formats/safetensors.h"
 #include "model/convert.h"
 #include "model/model.h"
+#include "support/names.h"
 #include "support/paths.h"
 #include "verify/temporary_folder.h"
 
@@ -37,13 +38,6 @@ inline std::vector<std::string> golden_names() {
 }
 
 inline fs::path golden(const std::string& name) { return kModels / name / "model"; }
-
-inline std::string identifier(std::string name) {
-  for (char& c : name) {
-    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-  }
-  return name;
-}
 
 template <class F>
 Error error_of(F f) {

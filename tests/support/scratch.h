@@ -24,7 +24,7 @@ inline const std::filesystem::path kGolden = source_dir() + "/tests/golden/forma
 class Scratch {
  public:
   Scratch() {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
     // In memory where there is such a place: the corpus of broken files is thousands of small ones.
     const std::filesystem::path memory = "/dev/shm";
     const bool usable = ::access(memory.c_str(), W_OK) == 0;

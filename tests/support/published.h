@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "blueprint/rounding.h"
 #include "families/family.h"
+#include "support/names.h"
 #include "support/paths.h"
 
 namespace ashlar::testing {
@@ -39,14 +40,6 @@ inline Blueprint published(const std::string& name) {
   return bp;
 }
 
-/// A name that GoogleTest takes.
-inline std::string identifier(std::string name) {
-  for (char& c : name) {
-    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-  }
-  return name;
-}
-
 /// Names of the tensors that a file of this blueprint holds.
 inline std::set<std::string> tensor_names(const Blueprint& bp, const Family& family, bool gguf) {
   const Names names = names_of(family, bp);
@@ -57,7 +50,7 @@ inline std::set<std::string> tensor_names(const Blueprint& bp, const Family& fam
     const Name* name = names.find(p.name, static_cast<int64_t>(bp.blocks.size()), &layer);
     if (name == nullptr) continue;
     const auto& sources = gguf ? name->gguf : name->config;
-    if (!sources.empty()) all.insert(filled(sources[0].name, layer));
+    if (!sources.empty()) all.insert(ashlar::filled(sources[0].name, layer));
   }
   return all;
 }

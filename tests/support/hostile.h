@@ -10,7 +10,7 @@
 
 #include "formats/gguf.h"
 #include "formats/safetensors.h"
-#include "scratch.h"
+#include "support/scratch.h"
 
 namespace ashlar {
 

@@ -112,10 +112,10 @@ inline std::vector<float> among_strangers(Engine& engine, std::span<const TokenI
 
 /// Where and how far `found` leaves `expected`, rows of `width`; success within `bound` times the
 /// largest expected magnitude.
-inline testing::AssertionResult near(std::span<const float> expected, std::span<const float> found,
-                                     int64_t width, double bound) {
+inline ::testing::AssertionResult near(std::span<const float> expected,
+                                       std::span<const float> found, int64_t width, double bound) {
   if (expected.size() != found.size())
-    return testing::AssertionFailure()
+    return ::testing::AssertionFailure()
            << "expected " << expected.size() << " values, found " << found.size();
   double largest = 0, worst = 0;
   size_t at = 0;
@@ -128,11 +128,11 @@ inline testing::AssertionResult near(std::span<const float> expected, std::span<
       at = i;
     }
   }
-  if (worst <= bound * largest) return testing::AssertionSuccess();
+  if (worst <= bound * largest) return ::testing::AssertionSuccess();
   size_t first = 0;
   while (std::abs(static_cast<double>(expected[first]) - found[first]) <= bound * largest) ++first;
   const auto row = [&](size_t i) { return i / static_cast<size_t>(width); };
-  return testing::AssertionFailure() << fmt::format(
+  return ::testing::AssertionFailure() << fmt::format(
              "off by {:.2e} of the largest magnitude {:.4g} (bound {:.0e}) at row {}, column {}: "
              "expected {}, found {}; the first row that differs is {}",
              worst / largest, largest, bound, row(at), at % static_cast<size_t>(width),
