@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "apps/flags.h"
+#include "apps/terminal.h"
 #include "base/error.h"
 
 namespace ashlar::app {
@@ -14,8 +15,7 @@ Blueprint load_named_blueprint(const std::string& model) {
   LoadOptions load;
   load.need_weights = false;
   Model loaded = load_model(model, load);
-  for (const std::string& notice : loaded.notices)
-    std::fprintf(stderr, "note: %s\n", with_flags(notice).c_str());
+  for (const std::string& notice : loaded.notices) say("note: " + with_flags(notice));
   if (loaded.blueprint.name.empty()) {
     std::error_code code;
     std::filesystem::path path(model);

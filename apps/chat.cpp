@@ -136,8 +136,8 @@ class Chat {
 
   void loop() {
     if (editor_.is_terminal() && !quiet_) {
-      std::fprintf(stderr, "%s; context %s tokens; /help lists commands\n", model_.source.c_str(),
-                   grouped(engine_->context()).c_str());
+      say(fmt::format("{}; context {} tokens; /help lists commands", model_.source,
+                      grouped(engine_->context())));
     }
     bool warned = false;
     for (;;) {
@@ -152,11 +152,11 @@ class Chat {
         }
       } catch (const Error& e) {
         std::fflush(stdout);
-        std::fprintf(stderr, "%s\n", with_flags(e.what()).c_str());
+        say(with_flags(e.what()));
       }
     }
     if (editor_.is_terminal() && !kept_.empty())
-      std::fprintf(stderr, "[the conversation is kept: `ashlar chat MODEL --resume` goes on]\n");
+      say("[the conversation is kept: `ashlar chat MODEL --resume` goes on]");
   }
 
  private:
@@ -167,7 +167,7 @@ class Chat {
     if (first.kind == TypedLine::Kind::end) return std::nullopt;
     if (first.kind == TypedLine::Kind::interrupted) {
       if (first.text.empty() && warned) return std::nullopt;
-      if (first.text.empty()) std::fprintf(stderr, "[Ctrl-C again or Ctrl-D leaves]\n");
+      if (first.text.empty()) say("[Ctrl-C again or Ctrl-D leaves]");
       warned = true;
       return "";
     }
@@ -213,9 +213,7 @@ class Chat {
   }
 
   void say_end() {
-    const auto note = [](const std::string& text) {
-      std::fprintf(stderr, "%s\n", styled(stderr, Style::dim, text).c_str());
-    };
+    const auto note = [](const std::string& text) { say(styled(stderr, Style::dim, text)); };
     const Generation& g = last_.generation;
     if (last_.taken_back) {
       note("[stopped before the answer began: the question is taken back]");

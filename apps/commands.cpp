@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "apps/flags.h"
+#include "apps/terminal.h"
 #include "base/cpus.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -80,8 +81,7 @@ Model load(const ModelOptions& options, bool need_weights) {
   Progress progress("loading");
   load.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
   Model model = load_model(options.model, load);
-  for (const std::string& notice : model.notices)
-    std::fprintf(stderr, "note: %s\n", with_flags(notice).c_str());
+  for (const std::string& notice : model.notices) say("note: " + with_flags(notice));
   return model;
 }
 
@@ -110,11 +110,10 @@ void say_table(const Blueprint& blueprint, int64_t context) {
     const auto* a = std::get_if<AttentionPart>(&block.mixer);
     if (a == nullptr || !a->rope || a->rope->scaling != RotationScaling::longrope) continue;
     const int64_t original = a->rope->original_context;
-    std::fprintf(stderr,
-                 "note: a context of %lld tokens rotates by LongRoPE's table for contexts %s %lld; "
-                 "--context chooses\n",
-                 static_cast<long long>(context), context > original ? "beyond" : "up to",
-                 static_cast<long long>(original));
+    say(fmt::format(
+        "note: a context of {} tokens rotates by LongRoPE's table for contexts {} {}; --context "
+        "chooses",
+        context, context > original ? "beyond" : "up to", original));
     return;
   }
 }
@@ -132,9 +131,8 @@ EngineOptions engine_options(const ModelOptions& options, const Model& model, in
                    : made_for > 0      ? std::min(made_for, usual)
                                        : usual;
   if (made_for > 0 && engine.context > made_for && options.context > 0) {
-    std::fprintf(stderr,
-                 "note: a context of %s tokens is beyond the %s that the model was made for\n",
-                 grouped(engine.context).c_str(), grouped(made_for).c_str());
+    say(fmt::format("note: a context of {} tokens is beyond the {} that the model was made for",
+                    grouped(engine.context), grouped(made_for)));
   }
   say_table(model.blueprint, engine.context);
   if (!options.state.empty()) {
@@ -150,9 +148,8 @@ EngineOptions engine_options(const ModelOptions& options, const Model& model, in
 int usable_threads(int wanted) {
   const auto there = static_cast<int>(usable_cpus().ids.size());
   if (there == 0 || wanted <= there) return wanted;
-  std::fprintf(stderr,
-               "note: --threads %d: this process may use %d CPUs, so %d threads are taken\n",
-               wanted, there, there);
+  say(fmt::format("note: --threads {}: this process may use {} CPUs, so {} threads are taken",
+                  wanted, there, there));
   return there;
 }
 

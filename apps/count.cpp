@@ -31,8 +31,7 @@ void run(CountCommand o) {
   o.options.state = *state;
   Count c = count(model.blueprint, o.options);
   if (c.model.empty()) c.model = model.source;
-  for (const std::string& notice : model.notices)
-    std::fprintf(stderr, "note: %s\n", with_flags(notice).c_str());
+  for (const std::string& notice : model.notices) say("note: " + with_flags(notice));
   if (o.json)
     std::printf("%s\n", count_json(c).c_str());
   else

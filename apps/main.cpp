@@ -13,6 +13,7 @@
 #include "apps/commands.h"
 #include "apps/describe.h"
 #include "apps/flags.h"
+#include "apps/terminal.h"
 #include "apps/training_commands.h"
 #include "apps/usage.h"
 #include "base/error.h"
@@ -47,8 +48,10 @@ std::string shortened(const std::string& message) {
   return fmt::format("{} ... ({} more bytes)", message.substr(0, kMost), message.size() - kMost);
 }
 
+void complain(const std::string& message) { ashlar::app::say("ashlar: " + shortened(message)); }
+
 int wrong_usage(const std::string& message) {
-  std::fprintf(stderr, "ashlar: %s\n", shortened(message).c_str());
+  complain(message);
   return 2;
 }
 
@@ -120,7 +123,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-      std::fprintf(stderr, "ashlar: the output could not be written (is the disk full?)\n");
+      complain("the output could not be written (is the disk full?)");
       return 3;
     }
     return 0;
@@ -138,13 +141,13 @@ int main(int argc, char** argv) {
     return e.code;
   } catch (const ashlar::Error& e) {
     std::fflush(stdout);
-    std::fprintf(stderr, "ashlar: %s\n", shortened(with_flags(e.what())).c_str());
+    complain(with_flags(e.what()));
     return code_of(e.kind());
   } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "ashlar: out of memory: try a smaller model, --context or --weights\n");
+    complain("out of memory: try a smaller model, --context or --weights");
     return 3;
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "ashlar: %s\n", e.what());
+    complain(e.what());
     return 1;
   }
 }

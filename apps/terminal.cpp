@@ -232,6 +232,11 @@ void print_fitted(const std::string& text) {
   std::fwrite(fitted.data(), 1, fitted.size(), stdout);
 }
 
+void say(const std::string& line) {
+  const bool terminal = isatty(fileno(stderr)) != 0;
+  std::fprintf(stderr, "%s\n", wrapped(line, terminal ? columns(stderr) : 0).c_str());
+}
+
 std::string harmless(std::string_view text) {
   std::string out;
   for (const char c : text) {

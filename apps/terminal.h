@@ -32,6 +32,9 @@ std::string wrapped(std::string_view text, int columns);
 /// `text` as wrapped() fits it to the terminal behind stdout, then a line feed if it has none.
 void print_fitted(const std::string& text);
 
+/// A line on stderr, broken as wrapped() does where that is a terminal.
+void say(const std::string& line);
+
 /// Text of a model for a terminal: control characters but line feed and tab are shown, not obeyed.
 std::string harmless(std::string_view text);
 

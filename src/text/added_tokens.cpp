@@ -124,7 +124,10 @@ void AddedTokenFinder::split(std::string_view text, const Trust& trust, size_t o
       continue;
     }
     size_t begin = i;
-    if (trust.guards(*token) && !trust.covers(offset + begin, offset + end)) {
+    // A guarded token stays text. In a chat it still ends the words beside it, as it does where it
+    // is a token.
+    const bool guarded = trust.guards(*token) && !trust.covers(offset + begin, offset + end);
+    if (guarded && (trust.words() == nullptr || refused > end)) {
       i = refused > end ? i + 1 : end;
       continue;
     }
@@ -155,7 +158,7 @@ void AddedTokenFinder::split(std::string_view text, const Trust& trust, size_t o
       }
     }
     if (done < begin) parts.push_back({done, begin, nullptr});
-    parts.push_back({begin, end, token});
+    parts.push_back({begin, end, guarded ? nullptr : token});
     done = end;
   }
   if (done < text.size()) parts.push_back({done, text.size(), nullptr});

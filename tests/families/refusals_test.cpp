@@ -269,6 +269,40 @@ TEST(Refusals, SayTheKeyAndTheFileOnce) {
   }
 }
 
+/// Calls f with the path of each whole number in `at` and a way to change it.
+void each_number(Json& at, const std::string& path,
+                 const std::function<void(const std::string&, Json&)>& f) {
+  if (at.is_object()) {
+    for (auto it = at.begin(); it != at.end(); ++it) each_number(it.value(), it.key(), f);
+  } else if (at.is_number_integer()) {
+    f(path, at);
+  }
+}
+
+// Whatever size or count of a published config is nonsense, the message says the key as the file
+// has it, never the path within the blueprint that would come of it.
+TEST(Refusals, NameKeysAsFilesSpellThem) {
+  for (const std::string& name : published_names()) {
+    Json config = published_config(name);
+    each_number(config, "", [&](const std::string& key, Json& value) {
+      const Json before = value;
+      for (const Json& wrong : {Json(0), Json(-1), Json(-7), Json(int64_t{1} << 34)}) {
+        value = wrong;
+        const std::string message = refusal(config);
+        if (std::getenv("ASHLAR_SHOW") != nullptr)
+          std::printf("%s %s=%s: %s\n", name.c_str(), key.c_str(), wrong.dump().c_str(),
+                      message.c_str());
+        if (message == "nothing thrown") continue;
+        EXPECT_TRUE(message.starts_with("config.json: ")) << name << ": " << message;
+        EXPECT_NE(message.find(key), std::string::npos) << name << " " << key << ": " << message;
+        for (const char* inside : {"blocks[", "blueprint", "mixer", ".ffn.", "embedding."})
+          EXPECT_EQ(message.find(inside), std::string::npos) << name << ": " << message;
+      }
+      value = before;
+    });
+  }
+}
+
 std::string gguf_refusal(const std::string& model, const std::function<void(GgufKeys&)>& edit) {
   const Blueprint bp = published(model);
   const Family& family = *family_named(bp.family);

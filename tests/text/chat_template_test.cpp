@@ -476,6 +476,41 @@ TEST(EncodeChat, AddedTokensOfMessages) {
   EXPECT_EQ(out, "<a>,<t>,\n\n,<,a,>,<b>,<,t,>,\n\n,x,");
 }
 
+// A typed control word stays text, and the words beside it are those that Transformers sees beside
+// its token: no merge reaches across.
+TEST(EncodeChat, ATypedControlWordEndsTheWordsBesideIt) {
+  Json vocab = Json::object();
+  for (const char* piece : {"<", ">", "a", "t", "x", "y", " ", "x<", ">y", "x ", " y"})
+    vocab[piece] = vocab.size();
+  Json added = Json::array();
+  for (const auto& [token, special, strips] :
+       {std::tuple{"<a>", true, false}, {"<t>", true, true}}) {
+    added.push_back({{"id", vocab.size() + added.size()},
+                     {"content", token},
+                     {"single_word", false},
+                     {"lstrip", strips},
+                     {"rstrip", strips},
+                     {"normalized", false},
+                     {"special", special}});
+  }
+  Json merges = Json::array();
+  for (const auto& [a, b] : {std::pair{"x", "<"}, {">", "y"}, {"x", " "}, {" ", "y"}})
+    merges.push_back(Json::array({a, b}));
+  const Json file = {{"version", "1.0"},
+                     {"added_tokens", added},
+                     {"normalizer", nullptr},
+                     {"pre_tokenizer", nullptr},
+                     {"post_processor", nullptr},
+                     {"decoder", {{"type", "Fuse"}}},
+                     {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", merges}}}};
+  const auto t = Tokenizer::from_json(file.dump(), "cut");
+  EXPECT_EQ(shown(*t, {{"x<a>y", false}, {"<a>", true}}), "x < a > y <a>");
+  EXPECT_EQ(shown(*t, {{"x <t> y", false}, {"<a>", true}}), "x _ < t > _ y <a>");
+  // Asked to read no tokens at all, as split_special_tokens does, nothing is cut.
+  const auto ids = t->encode("x<a>y", {.add_special = false, .parse_special = false});
+  EXPECT_EQ(ids.size(), 3u);
+}
+
 TEST(EncodeChat, ThroughANormalizer) {
   const char* const kReplace =
       R"({"type": "Replace", "pattern": {"String": "e"}, "content": "ab"})";

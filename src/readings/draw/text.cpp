@@ -33,8 +33,16 @@ std::string centred(const std::string& text, size_t columns) {
   return padded(std::string((columns - have) / 2, ' ') + text, columns);
 }
 
-/// Text in lines of at most so many columns, broken between words; none of no text.
+/// Text in lines of at most so many columns, broken between words; none of no text. Spaces before
+/// it stay before the first line, and two more before the others.
 std::vector<std::string> lines_of(std::string_view text, size_t columns) {
+  const size_t spaces = std::min(text.find_first_not_of(' '), text.size());
+  if (spaces > 0) {
+    std::vector<std::string> lines = lines_of(text.substr(spaces), columns - spaces - 2);
+    for (size_t i = 0; i < lines.size(); ++i)
+      lines[i].insert(0, std::string(spaces + (i > 0 ? 2 : 0), ' '));
+    return lines;
+  }
   std::vector<std::string> lines;
   while (!text.empty()) {
     const size_t end = std::min(text.find(' '), text.size());
@@ -56,7 +64,8 @@ std::vector<std::string> lines_of(std::string_view text, size_t columns) {
 ///   ├─────────────────┘
 class TextFigure {
  public:
-  explicit TextFigure(const Anatomy& a) : a_(a) {}
+  /// As wide as its words ask for, up to `columns`, but at least kNarrowest.
+  TextFigure(const Anatomy& a, size_t columns) : a_(a), columns_(std::max(columns, kNarrowest)) {}
 
   std::vector<std::string> lines() {
     measure();
@@ -117,7 +126,9 @@ class TextFigure {
   }
 
  private:
-  size_t total() const { return inner_ + 14; }
+  static constexpr size_t kAround = 14;  // columns beside the inner ones
+  static constexpr size_t kNarrowest = 36;
+  size_t total() const { return inner_ + kAround; }
 
   std::vector<std::string> words(const Panel& p, bool mixer) const {
     std::vector<std::string> out;
@@ -148,11 +159,16 @@ class TextFigure {
         for (const std::string& w : words(p, mixer)) inner_ = std::max(inner_, columns_of(w) + 2);
       }
     }
+    inner_ = std::min(inner_, columns_ - kAround);
   }
 
   void arrow() { out_.push_back(centred("▲", total())); }
 
-  void box(const std::vector<std::string>& lines) {
+  void box(const std::vector<std::string>& words) {
+    std::vector<std::string> lines;
+    for (const std::string& w : words) {
+      for (std::string& line : lines_of(w, total() - 4)) lines.push_back(std::move(line));
+    }
     size_t width = 26;
     for (const std::string& l : lines) width = std::max(width, columns_of(l) + 2);
     out_.push_back(centred("┌" + repeated("─", width) + "┐", total()));
@@ -172,7 +188,10 @@ class TextFigure {
 
   void framed(const std::vector<std::string>& lines) {
     branch("│", " ┌" + repeated("─", inner_) + "┐");
-    for (const std::string& l : lines) branch("│", " │ " + padded(l, inner_ - 1) + "│");
+    for (const std::string& l : lines) {
+      for (const std::string& line : lines_of(l, inner_ - 2))
+        branch("│", " │ " + padded(line, inner_ - 1) + "│");
+    }
     branch("│", " └" + repeated("─", inner_) + "┘");
   }
 
@@ -204,7 +223,8 @@ class TextFigure {
     branch("⊕", "◄┐");
     branch("│", " ▲");
     framed(words(p, false));
-    branch("│", " + side by side, both read the norm");
+    for (const std::string& line : lines_of("+ side by side, both read the norm", inner_ + 2))
+      branch("│", " " + line);
     framed(words(p, true));
     branch("│", " ▲");
     branch("│", " " + norm_name(norm_of(p.wiring)));
@@ -214,9 +234,14 @@ class TextFigure {
 
   void panel(const Panel& p) {
     arrow();
-    std::string title = fmt::format("─ {} × ", p.layers.size());
-    if (a_.panels.size() > 1) title += "(" + layer_words(p.layers, a_.layers()) + ") ";
+    std::string title = fmt::format("─ {} × ", p.layers.size()), which;
+    if (a_.panels.size() > 1) which = "(" + layer_words(p.layers, a_.layers()) + ") ";
+    const bool beside = columns_of(title + which) + 2 <= total();
+    if (beside) title += which;
     out_.push_back("┌" + title + repeated("─", total() - 2 - columns_of(title)) + "┐");
+    if (!beside) {
+      for (const std::string& line : lines_of(which, total() - 6)) row(line);
+    }
     row("▲");
     if (norm_places(p.wiring).parallel) {
       side_by_side(p);
@@ -231,17 +256,18 @@ class TextFigure {
 
   const Anatomy& a_;
   std::vector<std::string> out_;
-  size_t inner_ = 30;
+  size_t inner_ = 30, columns_;
 };
 
 }  // namespace
 
 std::string draw_text(const std::vector<Anatomy>& models, int columns) {
+  const auto room = static_cast<size_t>(std::max(columns, 1));
   std::vector<std::vector<std::string>> figures;
   std::vector<size_t> widths;
   size_t sum = 0;
   for (const Anatomy& a : models) {
-    figures.push_back(TextFigure(a).lines());
+    figures.push_back(TextFigure(a, 1000).lines());
     size_t width = 0;
     for (const std::string& l : figures.back()) width = std::max(width, columns_of(l));
     widths.push_back(width);
@@ -252,7 +278,7 @@ std::string draw_text(const std::vector<Anatomy>& models, int columns) {
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";
   };
-  if (models.size() > 1 && sum <= static_cast<size_t>(std::max(columns, 1))) {
+  if (models.size() > 1 && sum <= room) {
     size_t rows = 0;
     for (const auto& f : figures) rows = std::max(rows, f.size());
     for (size_t r = 0; r < rows; ++r) {
@@ -265,7 +291,9 @@ std::string draw_text(const std::vector<Anatomy>& models, int columns) {
   }
   for (size_t m = 0; m < figures.size(); ++m) {
     if (m > 0) out += "\n";
-    for (const std::string& line : figures[m]) put(line);
+    const bool narrow = widths[m] > room;
+    for (const std::string& line : narrow ? TextFigure(models[m], room).lines() : figures[m])
+      put(line);
   }
   return out;
 }

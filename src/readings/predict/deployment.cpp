@@ -98,17 +98,24 @@ SpeedRange efficiency(const Machine& machine, const Blueprint& bp, bool prefill,
                       int64_t sequences) {
   const bool experts = has_experts(bp);
   if (prefill) {
-    if (machine.kind == "gpu") return experts ? SpeedRange{0.06, 0.55} : SpeedRange{0.15, 0.75};
-    if (machine.kind == "unified") return experts ? SpeedRange{0.12, 0.8} : SpeedRange{0.25, 0.85};
+    if (machine.kind == "gpu") return experts ? SpeedRange{0.06, 0.6} : SpeedRange{0.12, 0.95};
+    if (machine.kind == "unified") return experts ? SpeedRange{0.1, 0.8} : SpeedRange{0.18, 0.85};
     return experts ? SpeedRange{0.05, 0.6} : SpeedRange{0.07, 0.75};
   }
   // Many sequences at once: attention and the choice of experts take their part.
   const double batch = sequences >= 16 ? 0.6 : 1;
   SpeedRange range{0.25, 0.85};
-  if (machine.kind == "gpu") range = experts ? SpeedRange{0.2, 0.75} : SpeedRange{0.45, 0.9};
-  if (machine.kind == "unified") range = experts ? SpeedRange{0.3, 0.9} : SpeedRange{0.45, 0.95};
+  if (machine.kind == "gpu") range = experts ? SpeedRange{0.2, 0.85} : SpeedRange{0.35, 1};
+  if (machine.kind == "unified") range = experts ? SpeedRange{0.3, 0.95} : SpeedRange{0.45, 0.95};
   if (machine.kind == "cpu") range = experts ? SpeedRange{0.25, 0.85} : SpeedRange{0.45, 0.92};
   return {range.low * batch, range.high};
+}
+
+WeightFormats held_in_eight_bits(const WeightFormats& formats) {
+  return [formats](const Param& p) {
+    const Format f = formats(p);
+    return p.role == Role::projection && f == Format::bf16 && p.cols() % 32 == 0 ? Format::q8_0 : f;
+  };
 }
 
 }  // namespace ashlar

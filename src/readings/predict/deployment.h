@@ -44,4 +44,8 @@ SplitPlan expert_exchange(const Machine& machine, int64_t devices, const Bluepri
 SpeedRange efficiency(const Machine& machine, const Blueprint& blueprint, bool prefill,
                       int64_t sequences);
 
+/// The same with q8_0 for matrices in bfloat16: as engines hold what a release of four-bit experts
+/// left in it.
+WeightFormats held_in_eight_bits(const WeightFormats& formats);
+
 }  // namespace ashlar

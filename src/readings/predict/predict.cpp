@@ -229,16 +229,38 @@ void predict_offload(const Subject& one, const Needs& needs, int64_t devices, Pr
                       static_cast<double>(decode.tokens) / seconds};
 }
 
-void expect(const Blueprint& bp, const Machine& machine, bool prefill, int64_t devices,
+/// `best`: tokens per second at the limit of the split and of the weights that are fastest.
+void expect(const Blueprint& bp, const Machine& machine, bool prefill, int64_t devices, double best,
             Phase& phase) {
   if (phase.today) {  // measured here
     phase.expected = {0.8 * phase.today->tokens_per_second, 1.2 * phase.today->tokens_per_second};
     return;
   }
   SpeedRange range = efficiency(machine, bp, prefill, phase.sequences);
-  if (devices > 1) range.low *= 0.8;
+  if (devices > 1) {
+    range.low *= 0.8;
+    // The limit counts one chunk of a prompt at a time; they follow each other through devices.
+    if (prefill) range.high *= 1.25;
+  }
   phase.expected = {range.low * phase.limit.tokens_per_second,
-                    range.high * phase.limit.tokens_per_second};
+                    range.high * std::max(best, phase.limit.tokens_per_second)};
+}
+
+/// The limit of decoding in the fastest way that engines have: matrices shared by all devices, and
+/// what stands in bfloat16 beside experts of four bits held in eight.
+double best_decode(const Blueprint& bp, PlannedGraph& planned, const Prediction& p) {
+  const SplitPlan split = tensor_over(p.machine, p.devices, bp, p.options.sequences);
+  const Machine all = joined(p.machine, p.devices, split.tensor);
+  const auto four = [&](const Param& q) {
+    const Format f = p.options.formats(q);
+    return q.role == Role::expert && (f == Format::mxfp4 || f == Format::int4_g32);
+  };
+  const auto& params = planned.graph().params();
+  const bool held = std::any_of(params.begin(), params.end(), four);
+  const WeightFormats formats = held ? held_in_eight_bits(p.options.formats) : p.options.formats;
+  const Subject m{planned, formats, all, p.options, static_cast<double>(p.memory.weights)};
+  const double seconds = predict_decode(m).limit.seconds + split.seconds;
+  return static_cast<double>(p.options.sequences) / seconds;
 }
 
 void state_growth(const Graph& graph, Format format, Prediction& p) {
@@ -322,8 +344,9 @@ Prediction predict_graph(const Blueprint& bp, PlannedGraph& planned, const Machi
     predict_splits(bp, one, needs, p);
   }
   if (p.memory.fits) {
-    expect(bp, machine, true, p.devices, p.prefill);
-    expect(bp, machine, false, p.devices, p.decode);
+    expect(bp, machine, true, p.devices, 0, p.prefill);
+    expect(bp, machine, false, p.devices, p.decode.today ? 0 : best_decode(bp, planned, p),
+           p.decode);
   }
   if (!p.memory.fits || p.devices > 1)
     predict_offload(one, needs, p.memory.fits ? 1 : p.devices, p);
