@@ -40,6 +40,8 @@ static inline int64_t prepared_bytes(Activation form, int64_t cols) {
       return round_up(cols * 2, 64);
     case Activation::q8:
       return round_up(q8_layout(cols).bytes, 64);
+    case Activation::tiles:
+      return round_up(cols * 2, 64);
   }
   return 0;
 }

@@ -10,4 +10,11 @@ bool cpu_has_avx512();  // F, BW, VL, DQ, VNNI
 /// server cores.
 bool cpu_has_fast_bf16();
 
+/// There are tiles (AMX, with bfloat16 and int8), and the system lets this process use them, which
+/// is asked once; or assume_tiles.
+bool cpu_has_tiles();
+
+/// For tests: something else performs the instructions of tiles from now on, or no longer.
+void assume_tiles(bool there);
+
 }  // namespace ashlar::kernels

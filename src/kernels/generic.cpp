@@ -59,6 +59,8 @@ void prepare(Activation form, const float* x, std::byte* out, int64_t cols) {
     case Activation::q8:
       prepare_q8(x, out, cols);
       break;
+    case Activation::tiles:  // of tables that have them
+      break;
   }
 }
 
@@ -113,6 +115,8 @@ void matmul(Format format, Activation form, const MatMul& m, std::byte* scratch)
           break;
         case Activation::q8:
           y = dot_q8(w, x, m.cols);
+          break;
+        case Activation::tiles:
           break;
       }
       m.y[t * m.y_stride + r] = m.bias ? y + m.bias[r] : y;

@@ -15,6 +15,9 @@ extern const Table kTable;
 namespace avx512 {
 extern const Table kTable;
 }
+namespace amx {
+extern const Table kTable;
+}
 #endif
 
 }  // namespace ashlar::kernels

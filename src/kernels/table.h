@@ -16,9 +16,10 @@ namespace ashlar::kernels {
 
 /// How a row of activations lies in memory for a matrix product.
 enum class Activation : uint8_t {
-  f32,   // plain float32: exact against f32, f16 and bf16 weights
-  bf16,  // bfloat16, round to nearest even
-  q8,    // int8 blocks with scales; its insides belong to the kernels
+  f32,    // plain float32: exact against f32, f16 and bf16 weights
+  bf16,   // bfloat16, round to nearest even
+  q8,     // int8 blocks with scales; its insides belong to the kernels
+  tiles,  // bfloat16 in groups of kTokenGroup rows side by side: rows are prepared by the group
 };
 
 /// How the rows of a weight lie in memory for a matrix product.
@@ -40,6 +41,10 @@ struct ProductForm {
 /// there are: callers may split the tokens of a product into blocks no smaller than this.
 inline constexpr int64_t kLeastTokenBlock = 64;
 
+/// Tokens of a group of Activation::tiles: it has the bytes of so many rows, whether they are there
+/// or not, and lies where the first of them would. Callers begin blocks of tokens at whole groups.
+inline constexpr int64_t kTokenGroup = 16;
+
 /// y[t, r] = sum over c of x[t, c] * w[r, c] (+ bias[r]), r in [row_begin, row_end), t in [0,
 /// tokens).
 struct MatMul {
@@ -50,7 +55,7 @@ struct MatMul {
   int64_t row_begin = 0, row_end = 0;
   const std::byte* x = nullptr;  // prepared activations
   int64_t x_row_bytes = 0;
-  const int32_t* x_rows = nullptr;  // row of x for token t; null: t itself
+  const int32_t* x_rows = nullptr;  // row of x for token t; null: t itself, as for tiles always
   int64_t tokens = 0;
   float* y = nullptr;  // y[t * y_stride + r]
   int64_t y_stride = 0;
@@ -145,6 +150,10 @@ struct Table {
   int64_t (*activation_bytes)(Activation, int64_t cols);
   /// Prepares one row of activations.
   void (*prepare)(Activation, const float* x, std::byte* out, int64_t cols);
+  /// Prepares the first `rows` rows of a group of Activation::tiles, `step` floats apart; null: no
+  /// form takes tiles.
+  void (*prepare_group)(const float* x, int64_t step, int64_t rows, std::byte* out,
+                        int64_t cols) = nullptr;
   /// Scratch that one call of matmul may use, of any number of tokens; 64-byte aligned.
   int64_t (*matmul_scratch)(Format weight, int64_t cols);
   void (*matmul)(Format weight, Activation, const MatMul&, std::byte* scratch);
@@ -182,6 +191,19 @@ inline const ProductForm& form_for(std::span<const ProductForm> forms, int64_t t
   size_t i = forms.size() - 1;
   while (i > 0 && (forms[i].tokens > tokens || forms[i].packing != Packing::rows)) --i;
   return forms[i];
+}
+
+/// Prepares `rows` rows, `step` floats apart, in any form: row t lies at out + t row_bytes, or its
+/// group at the place of the group's first.
+inline void prepare_rows(const Table& table, Activation form, const float* x, int64_t step,
+                         int64_t rows, std::byte* out, int64_t row_bytes, int64_t cols) {
+  const int64_t each = form == Activation::tiles ? kTokenGroup : 1;
+  for (int64_t t = 0; t < rows; t += each, x += each * step, out += each * row_bytes) {
+    if (form == Activation::tiles)
+      table.prepare_group(x, step, rows - t < each ? rows - t : each, out, cols);
+    else
+      table.prepare(form, x, out, cols);
+  }
 }
 
 /// Every table compiled in, generic first, best last; whether this CPU can run one is its

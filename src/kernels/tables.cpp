@@ -20,6 +20,7 @@ Table over(const Table& upper, const Table& lower) {
   inherit(t.product_forms, lower.product_forms);
   inherit(t.activation_bytes, lower.activation_bytes);
   inherit(t.prepare, lower.prepare);
+  inherit(t.prepare_group, lower.prepare_group);
   inherit(t.matmul_scratch, lower.matmul_scratch);
   inherit(t.matmul, lower.matmul);
   inherit(t.rms_norm, lower.rms_norm);
@@ -43,14 +44,15 @@ Table over(const Table& upper, const Table& lower) {
 
 }  // namespace
 
-// A further instruction set (AMX on x86, NEON on Arm) is one file with its namespace and target
+// A further instruction set (NEON on Arm) is one file with its namespace and target
 // region, one line in implementations.h, and one line here, after the tables it improves on.
 std::span<const Table* const> tables() {
   static const Table generic_table = generic::kTable;
 #if defined(__x86_64__)
   static const Table avx2_table = over(avx2::kTable, generic_table);
   static const Table avx512_table = over(avx512::kTable, avx2_table);
-  static const std::array all = {&generic_table, &avx2_table, &avx512_table};
+  static const Table amx_table = over(amx::kTable, avx512_table);
+  static const std::array all = {&generic_table, &avx2_table, &avx512_table, &amx_table};
 #else
   static_cast<void>(over);
   static const std::array all = {&generic_table};

@@ -7,10 +7,7 @@
 #include "kernels/target.h"
 
 #if defined(__x86_64__)
-#include <cpuid.h>
 #include <immintrin.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 namespace ashlar {
@@ -199,18 +196,6 @@ ASHLAR_TARGET_END
 namespace ashlar {
 namespace {
 
-#if defined(__x86_64__)
-/// The CPU has tiles and the system lets this process use them.
-bool has_amx() {
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
-  constexpr unsigned kTileBf16Int8 = 1u << 22 | 1u << 24 | 1u << 25;
-  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM
-  return (d & kTileBf16Int8) == kTileBf16Int8 &&
-         syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-}
-#endif
-
 std::vector<ComputeLoop> find_loops() {
   std::vector<ComputeLoop> loops;
 #if defined(__x86_64__)
@@ -224,7 +209,7 @@ std::vector<ComputeLoop> find_loops() {
     loops.push_back({"f32", "avx2", 2 * 8 * kChains, fma_avx2});
     loops.push_back({"int8", "avx2", 2 * 32 * kChains, int8_avx2});
   }
-  if (has_amx()) {
+  if (kernels::cpu_has_tiles()) {
     loops.push_back({"bf16", "amx", 4 * 2 * 16 * 16 * 32, bf16_amx});
     loops.push_back({"int8", "amx", 4 * 2 * 16 * 16 * 64, int8_amx});
   }

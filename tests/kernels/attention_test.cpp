@@ -186,9 +186,7 @@ void check(const Table& table, const Options& o) {
   }
 }
 
-class AttentionTest : public testing::TestWithParam<const Table*> {
-  void SetUp() override { test::skip_unless_supported(*GetParam()); }
-};
+class AttentionTest : public test::TableTest<const Table*> {};
 
 TEST_P(AttentionTest, DecodeAndPrefillOfAllFormats) {
   for (Format state : {Format::f32, Format::f16, Format::bf16})

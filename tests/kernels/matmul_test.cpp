@@ -34,8 +34,17 @@ std::string case_name(const testing::TestParamInfo<Case>& c) {
   return std::string(c.param.table->name) + "_" + std::string(info(c.param.format).name);
 }
 
-/// What a prepared row stands for.
-std::vector<double> prepared_values(Activation form, const std::byte* row, int64_t cols) {
+/// Whether a product takes the weight for what is nearest to it in bfloat16.
+bool rounds_weights(const Table& table, Format format, Activation form) {
+  if (form != Activation::bf16 && form != Activation::tiles) return false;
+  return format == Format::f16 ? table.name == "amx" : !is_plain(format);
+}
+
+/// What prepared row t stands for, of rows that begin at `x`.
+std::vector<double> prepared_values(Activation form, const std::byte* x, int64_t row_bytes,
+                                    int64_t t, int64_t cols) {
+  const std::byte* row = x + t * row_bytes;
+  const std::byte* group = x + t / kTokenGroup * kTokenGroup * row_bytes;
   std::vector<double> v(static_cast<size_t>(cols));
   for (int64_t i = 0; i < cols; ++i) {
     auto& out = v[static_cast<size_t>(i)];
@@ -50,14 +59,16 @@ std::vector<double> prepared_values(Activation form, const std::byte* row, int64
         out = static_cast<double>(reinterpret_cast<const int8_t*>(row)[i]) *
               reinterpret_cast<const float*>(row + q8_layout(cols).scale)[i / 32];
         break;
+      case Activation::tiles:
+        out = bf16_to_f32(reinterpret_cast<const uint16_t*>(
+            group)[(i / 2 * kTokenGroup + t % kTokenGroup) * 2 + i % 2]);
+        break;
     }
   }
   return v;
 }
 
-class MatMulTest : public testing::TestWithParam<Case> {
-  void SetUp() override { test::skip_unless_supported(*GetParam().table); }
-};
+class MatMulTest : public test::TableTest<Case> {};
 
 /// Products of rows [begin, end) for several token counts, with and without gather and bias.
 void check(const Table& table, Format format, Activation form, int64_t cols,
@@ -68,15 +79,13 @@ void check(const Table& table, Format format, Activation form, int64_t cols,
   const auto bias = random_values(kRows, 6);
   const int64_t x_row_bytes = round_up(table.activation_bytes(form, cols), 64);
   Aligned prepared(x_row_bytes * kTokens);
-  for (int64_t t = 0; t < kTokens; ++t)
-    table.prepare(form, x.data() + t * cols, prepared.data() + t * x_row_bytes, cols);
+  prepare_rows(table, form, x.data(), cols, kTokens, prepared.data(), x_row_bytes, cols);
 
   std::vector<double> expected(kRows * kTokens), size(kRows * kTokens);
   std::vector<float> row(static_cast<size_t>(cols));
-  const bool rounds_weights = form == Activation::bf16 && !is_plain(format);
   std::vector<std::vector<double>> values;
   for (int64_t t = 0; t < kTokens; ++t)
-    values.push_back(prepared_values(form, prepared.data() + t * x_row_bytes, cols));
+    values.push_back(prepared_values(form, prepared.data(), x_row_bytes, t, cols));
   for (int64_t r = 0; r < kRows; ++r) {
     info(format).to_f32(weights.data() + r * row_bytes(format, cols), row.data(), cols);
     double largest = 0;
@@ -90,9 +99,9 @@ void check(const Table& table, Format format, Activation form, int64_t cols,
       }
       expected[static_cast<size_t>(t * kRows + r)] = y;
       // float32 sums: a few units of 2^-24 of the largest partial sums; bf16: weights rounded to
-      // 2^-9.
+      // 8 bits.
       size[static_cast<size_t>(t * kRows + r)] =
-          total * largest * (rounds_weights ? 0x1.02p-9 : 1.5e-6);
+          total * largest * (rounds_weights(table, format, form) ? 0x1.02p-8 : 1.5e-6);
     }
   }
 
@@ -102,7 +111,7 @@ void check(const Table& table, Format format, Activation form, int64_t cols,
   int variant = 0;
   for (int64_t tokens : token_counts) {
     ++variant;
-    const bool gathered = variant % 2, biased = variant % 3 == 0;
+    const bool gathered = variant % 2 && form != Activation::tiles, biased = variant % 3 == 0;
     const int64_t begin = variant % 4 == 1 ? 0 : variant % 4, end = variant % 4 ? kRows : kRows - 5;
     Aligned scratch(table.matmul_scratch(format, cols));
     std::vector<float> y(static_cast<size_t>(tokens * kStride), 12345.0f);
@@ -164,6 +173,8 @@ TEST_P(MatMulTest, EqualsPlainLoops) {
       check(*table, format, form, cols, asked ? all : few);
       if (HasFatalFailure()) return;
     }
+    if (table->prepare_group != nullptr && format != Format::f32)
+      check(*table, format, Activation::tiles, cols, all);
   }
 }
 
@@ -178,7 +189,7 @@ TEST_P(MatMulTest, FormsAreStatedByRisingTokens) {
       EXPECT_GT(forms[i].tokens, forms[i - 1].tokens);
     }
     EXPECT_LE(forms[i].tokens, kLeastTokenBlock);  // a block of tokens has the form of all
-    if (format == Format::f32 || format == Format::f16) {
+    if (format == Format::f32 || (format == Format::f16 && table->name != "amx")) {
       EXPECT_EQ(forms[i].activation, Activation::f32);
     }
     EXPECT_GE(table->activation_bytes(forms[i].activation, 256), 256);
@@ -199,9 +210,9 @@ TEST_P(MatMulTest, BlocksOfTokensHaveTheSumsOfAll) {
   const auto x = random_values(kTokens * cols, 12);
   const ProductForm& form = form_for(table->product_forms(format), kTokens);
   const int64_t x_row = round_up(table->activation_bytes(form.activation, cols), 64);
-  Aligned prepared(x_row * kTokens), scratch(table->matmul_scratch(format, cols));
-  for (int64_t t = 0; t < kTokens; ++t)
-    table->prepare(form.activation, x.data() + t * cols, prepared.data() + t * x_row, cols);
+  Aligned prepared(x_row * round_up(kTokens, kTokenGroup)),
+      scratch(table->matmul_scratch(format, cols));
+  prepare_rows(*table, form.activation, x.data(), cols, kTokens, prepared.data(), x_row, cols);
   const auto multiply = [&](std::vector<int64_t> tokens, std::vector<int64_t> rows) {
     std::vector<float> y(static_cast<size_t>(kTokens * kRows));
     for (size_t i = 0; i + 1 < tokens.size(); ++i) {
@@ -224,7 +235,8 @@ TEST_P(MatMulTest, BlocksOfTokensHaveTheSumsOfAll) {
   };
   const std::vector<float> whole = multiply({0, kTokens}, {0, kRows});
   EXPECT_EQ(multiply({0, kLeastTokenBlock, kTokens}, {0, kRows}), whole);
-  EXPECT_EQ(multiply({0, kLeastTokenBlock + 31, kTokens}, {0, form.rows, kRows}), whole);
+  const int64_t more = form.activation == Activation::tiles ? kTokenGroup : 31;
+  EXPECT_EQ(multiply({0, kLeastTokenBlock + more, kTokens}, {0, form.rows, kRows}), whole);
 }
 
 /// A weight packed once has the sums of one that is packed for the call.
@@ -243,9 +255,10 @@ TEST_P(MatMulTest, PanelsHaveTheSumsOfRows) {
       const auto weights = random_weights(format, kRows, cols, 21);
       const auto x = random_values(tokens * cols, 22), bias = random_values(kRows, 23);
       const int64_t x_row = round_up(table->activation_bytes(packed->activation, cols), 64);
-      Aligned prepared(x_row * tokens), scratch(table->matmul_scratch(format, cols));
-      for (int64_t t = 0; t < tokens; ++t)
-        table->prepare(packed->activation, x.data() + t * cols, prepared.data() + t * x_row, cols);
+      Aligned prepared(x_row * round_up(tokens, kTokenGroup)),
+          scratch(table->matmul_scratch(format, cols));
+      prepare_rows(*table, packed->activation, x.data(), cols, tokens, prepared.data(), x_row,
+                   cols);
       Aligned panels(round_up(kRows, table->panel_rows) * row_bytes(format, cols));
       table->pack_panels(format, weights.data(), row_bytes(format, cols), kRows, cols,
                          panels.data());
@@ -274,9 +287,7 @@ TEST_P(MatMulTest, PanelsHaveTheSumsOfRows) {
 
 INSTANTIATE_TEST_SUITE_P(All, MatMulTest, testing::ValuesIn(cases()), case_name);
 
-class PrepareTest : public testing::TestWithParam<const Table*> {
-  void SetUp() override { test::skip_unless_supported(*GetParam()); }
-};
+class PrepareTest : public test::TableTest<const Table*> {};
 
 TEST_P(PrepareTest, RoundsToTheNearest) {
   const Table& table = *GetParam();

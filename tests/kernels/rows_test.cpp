@@ -15,9 +15,8 @@ namespace {
 
 using test::random_values;
 
-class RowsTest : public testing::TestWithParam<const Table*> {
+class RowsTest : public test::TableTest<const Table*> {
  protected:
-  void SetUp() override { test::skip_unless_supported(table_); }
   const Table& table_ = *GetParam();
 };
 

@@ -4,16 +4,33 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <vector>
 
 #include "kernels/table.h"
+#include "support/with_tiles.h"
 
 namespace ashlar::test {
 
-/// In SetUp: skips the test where the CPU lacks the table's instructions.
-inline void skip_unless_supported(const kernels::Table& table) {
-  if (!table.supported()) GTEST_SKIP() << "this CPU lacks " << table.name;
-}
+/// Tests of one table each; `of` finds it in the test's parameter. Tiles that the CPU lacks are
+/// performed in software.
+template <class Parameter>
+class TableTest : public testing::TestWithParam<Parameter> {
+ protected:
+  void SetUp() override {
+    const kernels::Table& table = of(this->GetParam());
+    if (table.name == "amx") tiles_.emplace();
+    if (!table.supported()) GTEST_SKIP() << "this CPU lacks " << table.name;
+  }
+
+ private:
+  static const kernels::Table& of(const kernels::Table* table) { return *table; }
+  template <class Case>
+  static const kernels::Table& of(const Case& c) {
+    return *c.table;
+  }
+  std::optional<WithTiles> tiles_;
+};
 
 inline std::vector<const kernels::Table*> all_tables() {
   const auto all = kernels::tables();

@@ -1,0 +1,243 @@
+// Matrix products by tiles of bfloat16, sums in float32.
+//
+// Weights are the left operand, a panel of 32 rows by kBlockCols columns at a time, widened once
+// for all tokens of the call; activations are the right one. A panel's half of L1 stays there while
+// activations stream by from L2; products of one panel are shared with the widening of the next and
+// with the turning of finished tiles, so that vectors work while tiles do. Where a row has several
+// blocks of columns its sums wait in scratch, as tiles.
+
+constexpr int64_t kPanelRows = 32;
+constexpr int64_t kBlockCols = 512;  // 32 KiB of a panel
+constexpr int64_t kBlockRows = 256;  // whose sums wait: with all tokens of a block 512 KiB
+constexpr int64_t kBlockTokens = 512;
+constexpr int64_t kPackedBytes = 1 << 20;  // of activations packed for a call
+constexpr int64_t kLeftTile =
+    kBlockCols / kStepCols * kTileBytes;  // from one row tile to the other
+constexpr int64_t kPanelBytes = 2 * kLeftTile;
+constexpr int64_t kPieces = kBlockCols / kPiece;  // of a row of a panel
+constexpr int64_t kQuarters = 4;  // of a block's steps: what is done beside comes between
+
+/// Where a call's scratch lies.
+struct TileScratch {
+  std::byte* panels;  // two
+  std::byte* stage;   // two blocks of four finished tiles
+  std::byte* bias;    // a tile for each row tile of a panel
+  std::byte* sums;    // of kBlockRows by kBlockTokens
+  std::byte* packed;
+  int64_t bytes;
+};
+
+ASHLAR_INLINE int64_t steps_of(int64_t cols) { return (cols + kStepCols - 1) / kStepCols; }
+
+/// Tokens that are packed at once for a product of so many columns.
+ASHLAR_INLINE int64_t packed_tokens(int64_t cols) {
+  const int64_t groups = kPackedBytes / (steps_of(cols) * kTileBytes);
+  return at_most(groups < 1 ? kGroup : groups * kGroup, kBlockTokens);
+}
+
+ASHLAR_INLINE TileScratch tile_scratch(int64_t cols, std::byte* at) {
+  TileScratch s;
+  s.panels = at;
+  s.stage = s.panels + 2 * kPanelBytes;
+  s.bias = s.stage + 2 * 4 * kTileBytes;
+  s.sums = s.bias + 2 * kTileBytes;
+  s.packed = s.sums + (cols > kBlockCols ? kBlockRows * kBlockTokens * 4 : 0);
+  s.bytes = s.packed + packed_tokens(cols) / kGroup * steps_of(cols) * kTileBytes - at;
+  return s;
+}
+
+int64_t tile_scratch_bytes(int64_t cols) { return tile_scratch(cols, nullptr).bytes; }
+
+/// Rows and tokens of a call whose sums fit into scratch.
+struct TileBlock {
+  const MatMul& m;
+  Widen widen;
+  int64_t block_len, block_bytes;  // of the weight's format
+  TileScratch scratch;
+  int64_t row_begin, row_end;
+  int64_t token, tokens;
+  const std::byte* x;  // tiles of the first group
+  int64_t x_group;     // bytes from one group of tokens to the next
+
+  int64_t groups() const { return (tokens + kGroup - 1) / kGroup; }
+  int64_t row_panels() const { return (row_end - row_begin + kPanelRows - 1) / kPanelRows; }
+  int64_t panels() const { return row_panels() * ((m.cols + kBlockCols - 1) / kBlockCols); }
+};
+
+struct TilePanel {
+  int64_t row, row_tiles, col, cols;
+};
+
+/// All rows of the first columns, then all of the next.
+ASHLAR_INLINE TilePanel panel_at(const TileBlock& b, int64_t i) {
+  TilePanel p;
+  p.row = b.row_begin + i % b.row_panels() * kPanelRows;
+  p.row_tiles = b.row_end - p.row > 16 ? 2 : 1;
+  p.col = i / b.row_panels() * kBlockCols;
+  p.cols = at_most(kBlockCols, b.m.cols - p.col);
+  return p;
+}
+
+ASHLAR_INLINE const std::byte* piece_at(const TileBlock& b, int64_t row, int64_t col) {
+  return b.m.w + row * b.m.w_row_bytes + col / b.block_len * b.block_bytes;
+}
+
+/// Asks for piece `piece` of a panel, which is widened a panel later.
+ASHLAR_INLINE void ask_for_piece(const TileBlock& b, int64_t panel, int64_t piece) {
+  if (panel >= b.panels()) return;
+  const TilePanel p = panel_at(b, panel);
+  const int64_t row = p.row + piece / kPieces, col = p.col + piece % kPieces * kPiece;
+  const int64_t n = at_most(kPiece, p.col + p.cols - col);
+  if (row >= b.row_end || n <= 0) return;
+  const std::byte* at = piece_at(b, row, col);
+  const int64_t bytes = (n + b.block_len - 1) / b.block_len * b.block_bytes;
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i, 0, 2);
+}
+
+void widen_piece(const TileBlock& b, int64_t panel, int64_t piece) {
+  const TilePanel p = panel_at(b, panel);
+  const int64_t r = piece / kPieces, at = piece % kPieces * kPiece;
+  const int64_t n = at_most(kPiece, p.cols - at);
+  if (r >= 16 * p.row_tiles || n <= 0) return;
+  ask_for_piece(b, panel + 1, piece);
+  std::byte* out = b.scratch.panels + panel % 2 * kPanelBytes + r / 16 * kLeftTile + r % 16 * 64 +
+                   at / kStepCols * kTileBytes;
+  if (p.row + r < b.row_end) {
+    b.widen(b.m.w + (p.row + r) * b.m.w_row_bytes, p.col + at, n, out);
+  } else {
+    for (int64_t i = 0; i < n; i += kStepCols, out += kTileBytes)
+      _mm512_store_si512(out, _mm512_setzero_si512());
+  }
+}
+
+/// A finished tile, [row][token], to the rows of its tokens.
+void put_tile(const TileBlock& b, const std::byte* tile, int64_t row, int64_t group) {
+  const int64_t token = b.token + group * kGroup;
+  const int64_t rows = at_most(16, b.row_end - row), tokens = at_most(kGroup, b.m.tokens - token);
+  const auto* in = reinterpret_cast<const float*>(tile);
+  float* y = b.m.y + token * b.m.y_stride + row;
+  if (rows == 16 && tokens == kGroup) return transpose(in, 16, y, b.m.y_stride);
+  alignas(64) float turned[16 * kGroup];
+  transpose(in, 16, turned, 16);
+  for (int64_t t = 0; t < tokens; ++t) store_n(y + t * b.m.y_stride, load(turned + 16 * t), rows);
+}
+
+/// What vectors do while tiles multiply.
+struct Beside {
+  const TileBlock& b;
+  // Finished tiles of the block before, which wait in scratch to be put.
+  const std::byte* finished = nullptr;
+  int64_t row = 0, group = 0;
+  int row_tiles = 0, groups = 0;
+  // Widening of the next panel: so many of its pieces are done, in so many of all calls.
+  int64_t next = 0, pieces = 0, done = 0, call = 0, calls = 1;
+
+  ASHLAR_INLINE void put(int quarter) {
+    if (finished == nullptr) return;
+    const int i = quarter / 2, j = quarter % 2;
+    if (i < row_tiles && j < groups)
+      put_tile(b, finished + quarter * kTileBytes, row + 16 * i, group + j);
+  }
+  ASHLAR_INLINE void put_rest() {
+    for (int quarter = 0; quarter < kQuarters; ++quarter) put(quarter);
+    finished = nullptr;
+  }
+  ASHLAR_INLINE void run(int quarter) {
+    put(quarter);
+    ++call;
+    for (; done < pieces * call / calls; ++done) widen_piece(b, next, done);
+  }
+};
+
+template <int M, int N>
+void multiply_tiles(const TileBlock& b, const TilePanel& p, int64_t panel, int64_t group,
+                    Beside& beside) {
+  const std::byte* left = b.scratch.panels + panel % 2 * kPanelBytes;
+  const std::byte* right = b.x + group * b.x_group + p.col / kStepCols * kTileBytes;
+  std::byte* sums = b.scratch.sums + ((p.row - b.row_begin) / 16 * b.groups() + group) * kTileBytes;
+  const int64_t sums_row = b.groups() * kTileBytes;
+  if (p.col > 0)
+    load_products<M, N>(sums, sums_row, kTileBytes);
+  else if (b.m.bias != nullptr)
+    load_products<M, N>(b.scratch.bias, kTileBytes, 0);
+  else
+    zero_products<M, N>();
+  const int64_t steps = steps_of(p.cols);
+  for (int quarter = 0; quarter < kQuarters; ++quarter) {
+    add_steps<M, N>(left, kLeftTile, right, b.x_group, steps * quarter / kQuarters,
+                    steps * (quarter + 1) / kQuarters);
+    beside.run(quarter);
+  }
+  if (p.col + p.cols < b.m.cols) return store_products<M, N>(sums, sums_row, kTileBytes);
+  std::byte* stage = b.scratch.stage;
+  if (beside.finished == stage) stage += 4 * kTileBytes;
+  store_products<M, N>(stage, 2 * kTileBytes, kTileBytes);
+  beside.finished = stage;
+  beside.row = p.row;
+  beside.group = group;
+  beside.row_tiles = M;
+  beside.groups = N;
+}
+
+/// The bias of a panel's rows, the same for all tokens: what its sums begin with.
+void spread_bias(const TileBlock& b, const TilePanel& p) {
+  auto* out = reinterpret_cast<float*>(b.scratch.bias);
+  for (int64_t r = 0; r < 16 * p.row_tiles; ++r, out += kGroup)
+    store(out, set1(p.row + r < b.row_end ? b.m.bias[p.row + r] : 0.0f));
+}
+
+void multiply_block(const TileBlock& b) {
+  const int64_t panels = b.panels(), groups = b.groups(), blocks = (groups + 1) / 2;
+  const int64_t pieces = kPanelRows * kPieces;
+  for (int64_t i = 0; i < pieces; ++i) ask_for_piece(b, 0, i);
+  for (int64_t i = 0; i < pieces; ++i) widen_piece(b, 0, i);
+  Beside beside{b};
+  for (int64_t i = 0; i < panels; ++i) {
+    const TilePanel p = panel_at(b, i);
+    if (p.col == 0 && b.m.bias != nullptr) spread_bias(b, p);
+    beside.next = i + 1;
+    beside.pieces = i + 1 < panels ? pieces : 0;
+    beside.done = beside.call = 0;
+    beside.calls = blocks * kQuarters;
+    for (int64_t group = 0; group < groups; group += 2) {
+      if (p.row_tiles == 2 && groups - group >= 2)
+        multiply_tiles<2, 2>(b, p, i, group, beside);
+      else if (p.row_tiles == 2)
+        multiply_tiles<2, 1>(b, p, i, group, beside);
+      else if (groups - group >= 2)
+        multiply_tiles<1, 2>(b, p, i, group, beside);
+      else
+        multiply_tiles<1, 1>(b, p, i, group, beside);
+    }
+  }
+  beside.put_rest();
+}
+
+/// n things dealt out to blocks of at most `most`, whole multiples of `grain`.
+ASHLAR_INLINE int64_t even_blocks(int64_t n, int64_t most, int64_t grain) {
+  const int64_t blocks = (n + most - 1) / most;
+  return round_up((n + blocks - 1) / blocks, grain);
+}
+
+/// Activations in tiles, or rows of bfloat16 that are packed here.
+void matmul_tiles(Format f, Activation form, const MatMul& m, std::byte* scratch) {
+  if (m.row_end <= m.row_begin || m.tokens <= 0) return;
+  const FormatInfo& format = info(f);
+  const int64_t most = form == Activation::tiles ? kBlockTokens : packed_tokens(m.cols);
+  const int64_t tokens = even_blocks(m.tokens, most, kGroup);
+  const int64_t rows = even_blocks(m.row_end - m.row_begin, kBlockRows, kPanelRows);
+  const TileScratch s = tile_scratch(m.cols, scratch);
+  begin_tiles();
+  for (int64_t t = 0; t < m.tokens; t += tokens) {
+    const int64_t count = at_most(tokens, m.tokens - t), group = steps_of(m.cols) * kTileBytes;
+    const bool pack = form != Activation::tiles;
+    for (int64_t i = 0; pack && i < count; i += kGroup)
+      pack_group(m, t + i, at_most(kGroup, count - i), s.packed + i / kGroup * group);
+    for (int64_t r = m.row_begin; r < m.row_end; r += rows)
+      multiply_block({m, widening(f), format.block_len, format.block_bytes, s, r,
+                      at_most(r + rows, m.row_end), t, count,
+                      pack ? s.packed : m.x + t * m.x_row_bytes,
+                      pack ? group : kGroup * m.x_row_bytes});
+  }
+  end_tiles();
+}
