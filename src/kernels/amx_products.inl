@@ -52,7 +52,7 @@ int64_t tile_scratch_bytes(int64_t cols) { return tile_scratch(cols, nullptr).by
 struct TileBlock {
   const MatMul& m;
   Widen widen;
-  int64_t block_len, block_bytes;  // of the weight's format
+  int64_t piece_bytes;  // of kPiece columns of a row
   TileScratch scratch;
   int64_t row_begin, row_end;
   int64_t token, tokens;
@@ -60,54 +60,44 @@ struct TileBlock {
   int64_t x_group;     // bytes from one group of tokens to the next
 
   int64_t groups() const { return (tokens + kGroup - 1) / kGroup; }
-  int64_t row_panels() const { return (row_end - row_begin + kPanelRows - 1) / kPanelRows; }
-  int64_t panels() const { return row_panels() * ((m.cols + kBlockCols - 1) / kBlockCols); }
 };
 
 struct TilePanel {
-  int64_t row, row_tiles, col, cols;
+  int64_t row, row_tiles, col, cols;  // of no columns: there is none
+  std::byte* tiles;
 };
 
-/// All rows of the first columns, then all of the next.
-ASHLAR_INLINE TilePanel panel_at(const TileBlock& b, int64_t i) {
-  TilePanel p;
-  p.row = b.row_begin + i % b.row_panels() * kPanelRows;
-  p.row_tiles = b.row_end - p.row > 16 ? 2 : 1;
-  p.col = i / b.row_panels() * kBlockCols;
-  p.cols = at_most(kBlockCols, b.m.cols - p.col);
-  return p;
+ASHLAR_INLINE TilePanel panel_at(const TileBlock& b, int64_t row, int64_t col, std::byte* tiles) {
+  return {row, b.row_end - row > 16 ? 2 : 1, col, at_most(kBlockCols, b.m.cols - col), tiles};
+}
+/// All rows of the first columns, then all of the next. Panels take turns in scratch.
+ASHLAR_INLINE TilePanel panel_after(const TileBlock& b, const TilePanel& p) {
+  std::byte* tiles = b.scratch.panels + (p.tiles == b.scratch.panels ? kPanelBytes : 0);
+  if (p.row + kPanelRows < b.row_end) return panel_at(b, p.row + kPanelRows, p.col, tiles);
+  return panel_at(b, b.row_begin, p.col + kBlockCols, tiles);
 }
 
-ASHLAR_INLINE const std::byte* piece_at(const TileBlock& b, int64_t row, int64_t col) {
-  return b.m.w + row * b.m.w_row_bytes + col / b.block_len * b.block_bytes;
-}
-
-/// Asks for piece `piece` of a panel, which is widened a panel later.
-ASHLAR_INLINE void ask_for_piece(const TileBlock& b, int64_t panel, int64_t piece) {
-  if (panel >= b.panels()) return;
-  const TilePanel p = panel_at(b, panel);
-  const int64_t row = p.row + piece / kPieces, col = p.col + piece % kPieces * kPiece;
-  const int64_t n = at_most(kPiece, p.col + p.cols - col);
-  if (row >= b.row_end || n <= 0) return;
-  const std::byte* at = piece_at(b, row, col);
-  const int64_t bytes = (n + b.block_len - 1) / b.block_len * b.block_bytes;
+/// Asks for a piece of a panel, which is widened a panel later.
+ASHLAR_INLINE void ask_for_piece(const TileBlock& b, const TilePanel& p, int64_t piece) {
+  const int64_t row = p.row + piece / kPieces, part = piece % kPieces;
+  if (row >= b.row_end || p.cols <= part * kPiece) return;
+  const std::byte* at = b.m.w + row * b.m.w_row_bytes + (p.col / kPiece + part) * b.piece_bytes;
+  const int64_t left = b.m.w_row_bytes - (p.col / kPiece + part) * b.piece_bytes;
+  const int64_t bytes = at_most(left, b.piece_bytes);
   for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i, 0, 2);
 }
 
-void widen_piece(const TileBlock& b, int64_t panel, int64_t piece) {
-  const TilePanel p = panel_at(b, panel);
+ASHLAR_INLINE void widen_piece(const TileBlock& b, const TilePanel& p, int64_t piece,
+                               const TilePanel& after) {
   const int64_t r = piece / kPieces, at = piece % kPieces * kPiece;
   const int64_t n = at_most(kPiece, p.cols - at);
   if (r >= 16 * p.row_tiles || n <= 0) return;
-  ask_for_piece(b, panel + 1, piece);
-  std::byte* out = b.scratch.panels + panel % 2 * kPanelBytes + r / 16 * kLeftTile + r % 16 * 64 +
-                   at / kStepCols * kTileBytes;
-  if (p.row + r < b.row_end) {
-    b.widen(b.m.w + (p.row + r) * b.m.w_row_bytes, p.col + at, n, out);
-  } else {
-    for (int64_t i = 0; i < n; i += kStepCols, out += kTileBytes)
-      _mm512_store_si512(out, _mm512_setzero_si512());
-  }
+  ask_for_piece(b, after, piece);
+  std::byte* out = p.tiles + r / 16 * kLeftTile + r % 16 * 64 + at / kStepCols * kTileBytes;
+  if (p.row + r < b.row_end)
+    return b.widen(b.m.w + (p.row + r) * b.m.w_row_bytes, p.col + at, n, out);
+  for (int64_t i = 0; i < n; i += kStepCols, out += kTileBytes)
+    _mm512_store_si512(out, _mm512_setzero_si512());
 }
 
 /// A finished tile, [row][token], to the rows of its tokens.
@@ -130,7 +120,8 @@ struct Beside {
   int64_t row = 0, group = 0;
   int row_tiles = 0, groups = 0;
   // Widening of the next panel: so many of its pieces are done, in so many of all calls.
-  int64_t next = 0, pieces = 0, done = 0, call = 0, calls = 1;
+  TilePanel next = {}, after = {};
+  int64_t pieces = 0, done = 0, call = 0, calls = 1;
 
   ASHLAR_INLINE void put(int quarter) {
     if (finished == nullptr) return;
@@ -145,14 +136,12 @@ struct Beside {
   ASHLAR_INLINE void run(int quarter) {
     put(quarter);
     ++call;
-    for (; done < pieces * call / calls; ++done) widen_piece(b, next, done);
+    for (; done < pieces * call / calls; ++done) widen_piece(b, next, done, after);
   }
 };
 
 template <int M, int N>
-void multiply_tiles(const TileBlock& b, const TilePanel& p, int64_t panel, int64_t group,
-                    Beside& beside) {
-  const std::byte* left = b.scratch.panels + panel % 2 * kPanelBytes;
+void multiply_tiles(const TileBlock& b, const TilePanel& p, int64_t group, Beside& beside) {
   const std::byte* right = b.x + group * b.x_group + p.col / kStepCols * kTileBytes;
   std::byte* sums = b.scratch.sums + ((p.row - b.row_begin) / 16 * b.groups() + group) * kTileBytes;
   const int64_t sums_row = b.groups() * kTileBytes;
@@ -164,7 +153,7 @@ void multiply_tiles(const TileBlock& b, const TilePanel& p, int64_t panel, int64
     zero_products<M, N>();
   const int64_t steps = steps_of(p.cols);
   for (int quarter = 0; quarter < kQuarters; ++quarter) {
-    add_steps<M, N>(left, kLeftTile, right, b.x_group, steps * quarter / kQuarters,
+    add_steps<M, N>(p.tiles, kLeftTile, right, b.x_group, steps * quarter / kQuarters,
                     steps * (quarter + 1) / kQuarters);
     beside.run(quarter);
   }
@@ -187,27 +176,27 @@ void spread_bias(const TileBlock& b, const TilePanel& p) {
 }
 
 void multiply_block(const TileBlock& b) {
-  const int64_t panels = b.panels(), groups = b.groups(), blocks = (groups + 1) / 2;
-  const int64_t pieces = kPanelRows * kPieces;
-  for (int64_t i = 0; i < pieces; ++i) ask_for_piece(b, 0, i);
-  for (int64_t i = 0; i < pieces; ++i) widen_piece(b, 0, i);
+  const int64_t groups = b.groups(), pieces = kPanelRows * kPieces;
+  TilePanel p = panel_at(b, b.row_begin, 0, b.scratch.panels);
   Beside beside{b};
-  for (int64_t i = 0; i < panels; ++i) {
-    const TilePanel p = panel_at(b, i);
+  beside.next = panel_after(b, p);
+  beside.calls = (groups + 1) / 2 * kQuarters;
+  for (int64_t i = 0; i < pieces; ++i) ask_for_piece(b, p, i);
+  for (int64_t i = 0; i < pieces; ++i) widen_piece(b, p, i, beside.next);
+  for (; p.cols > 0; p = beside.next, beside.next = beside.after) {
     if (p.col == 0 && b.m.bias != nullptr) spread_bias(b, p);
-    beside.next = i + 1;
-    beside.pieces = i + 1 < panels ? pieces : 0;
+    beside.after = panel_after(b, beside.next);
+    beside.pieces = beside.next.cols > 0 ? pieces : 0;
     beside.done = beside.call = 0;
-    beside.calls = blocks * kQuarters;
     for (int64_t group = 0; group < groups; group += 2) {
       if (p.row_tiles == 2 && groups - group >= 2)
-        multiply_tiles<2, 2>(b, p, i, group, beside);
+        multiply_tiles<2, 2>(b, p, group, beside);
       else if (p.row_tiles == 2)
-        multiply_tiles<2, 1>(b, p, i, group, beside);
+        multiply_tiles<2, 1>(b, p, group, beside);
       else if (groups - group >= 2)
-        multiply_tiles<1, 2>(b, p, i, group, beside);
+        multiply_tiles<1, 2>(b, p, group, beside);
       else
-        multiply_tiles<1, 1>(b, p, i, group, beside);
+        multiply_tiles<1, 1>(b, p, group, beside);
     }
   }
   beside.put_rest();
@@ -234,7 +223,7 @@ void matmul_tiles(Format f, Activation form, const MatMul& m, std::byte* scratch
     for (int64_t i = 0; pack && i < count; i += kGroup)
       pack_group(m, t + i, at_most(kGroup, count - i), s.packed + i / kGroup * group);
     for (int64_t r = m.row_begin; r < m.row_end; r += rows)
-      multiply_block({m, widening(f), format.block_len, format.block_bytes, s, r,
+      multiply_block({m, widening(f), kPiece / format.block_len * format.block_bytes, s, r,
                       at_most(r + rows, m.row_end), t, count,
                       pack ? s.packed : m.x + t * m.x_row_bytes,
                       pack ? group : kGroup * m.x_row_bytes});
