@@ -82,7 +82,8 @@ void CausalConvolutionGrad::meaning(const In<F>& in, Out<F>& out) const {
   using W = Wide<F>;
   const int64_t width = in[2].sizes.back(), channels = in[0].inner(in[0].sizes.size() - 1);
   std::vector<W> dw(in[2].values.size(), W(0)), dx;
-  for (const auto& [sequence, rows] : rows_by_sequence(in.batch)) {
+  for (const auto& of_sequence : rows_by_sequence(in.batch)) {
+    const std::vector<int64_t>& rows = of_sequence.second;
     const auto count = static_cast<int64_t>(rows.size());
     for (int64_t c = 0; c < channels; ++c) {
       const auto at = [&](int64_t n) {

@@ -5,6 +5,7 @@ import ast
 import json
 import os
 import pathlib
+import resource
 import struct
 import subprocess
 import sys
@@ -16,11 +17,19 @@ PROGRAM = str(pathlib.Path(sys.argv.pop(1)).resolve()) if len(sys.argv) > 1 else
 MODELS = pathlib.Path(os.environ.get("ASHLAR_MODELS", ROOT / "models"))
 SMOL = str(MODELS / "smollm2-135m-instruct-q4_1.gguf")
 GEMMA = str(MODELS / "gemma-3-270m-q4_k_m.gguf")
+
+
+def cpu_seconds():
+    """Processor time of the commands that have ended, which other work on the machine does not change."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def ashlar(*args, code=0, text=True, stdin=None, env=None, seconds=300):
-    """Runs the command, expects the exit code, gives the process."""
+    """Runs the command, expects the exit code (or one of several), gives the process."""
     done = subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=text, input=stdin, timeout=seconds,
                           env={**os.environ, **(env or {})})
-    if done.returncode != code:
+    if done.returncode not in (code if isinstance(code, tuple) else (code,)):
         raise AssertionError(f"ashlar {' '.join(map(str, args))}: exit code {done.returncode}, expected {code}\n"
                              f"stdout: {done.stdout[-2000:]}\nstderr: {done.stderr[-2000:]}")
     return done

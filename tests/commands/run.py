@@ -1,6 +1,6 @@
 """Runs the `ashlar` command as its users do and checks what it prints, writes and returns.
 
-    python3 tests/commands/run.py build/release/ashlar [-k PATTERN]
+    python3 tests/commands/run.py build/release/ashlar [-k PATTERN] [-j PROCESSES]
 
 Needs the two real models of tools/get_models.sh. Only Python's standard library.
 """
@@ -10,8 +10,9 @@ import os
 import pathlib
 import shutil
 import struct
-import unittest
+import sys
 
+import parallel
 from data import Data  # noqa: F401
 from experiments import Experiments, KnownResults  # noqa: F401
 from files import Files  # noqa: F401
@@ -152,10 +153,17 @@ class Running(Case):
         self.assertGreater(len(out.stdout.split()), 4)
         self.assertIn("unknown command /nonsense", out.stderr)
 
-    def test_random_weights(self):
+    def test_kernels(self):
         a = ashlar("run", SMOL, "x", "--max-tokens", 2, "--kernels", "generic")
         self.assertIn("generic kernels", a.stderr)
         self.fails("run", SMOL, "x", "--kernels", "mmx", says="mmx")
+
+    def test_random_weights(self):
+        def rows(seed):
+            ashlar("logits", "smollm2-135m", "--random", seed, "--ids", "5,6,7", "--output", self.tmp / "rows.npy")
+            return list(read_npy(self.tmp / "rows.npy")[2])
+        self.assertEqual(rows(1), rows(1))
+        self.assertNotEqual(rows(1), rows(2))
         self.fails("run", "qwen3-0.6b", "x", says="--random")
 
     def test_logits(self):
@@ -187,7 +195,7 @@ class Running(Case):
         self.fails("perplexity", SMOL, "--file", self.write("s.txt", "short"), says="window")
 
 
-class Files(Case):
+class ModelFiles(Case):
     def test_broken_files(self):
         data = pathlib.Path(SMOL).read_bytes()
         cut = self.tmp / "cut.gguf"
@@ -361,4 +369,4 @@ class JsonFields(Case):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    sys.exit(parallel.main(sys.modules[__name__]))

@@ -39,7 +39,7 @@ TEST(Probe, QuickAndKernels) {
   Machine m = quick_probe(1);
   EXPECT_GT(m.bandwidth(1e30), 1e8);
   EXPECT_GT(m.peak(Format::f32), 1e8);
-  EXPECT_GE(m.peak(Format::q8_0), m.peak(Format::f32));
+  EXPECT_GT(m.peak(Format::q8_0), 1e8);
   EXPECT_FALSE(m.kernels.has_value());
   probe_kernels(m, {.threads = 1, .formats = {Format::q8_0}});
   ASSERT_TRUE(m.kernels.has_value());
