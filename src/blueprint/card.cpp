@@ -26,7 +26,9 @@ Cards read_cards() {
   const Json json = parse_json(file->text, file->where);
   if (!json.is_object()) fail(ErrorKind::format, "{}: expected an object", file->where);
   Cards cards;
-  for (const auto& [name, fields] : json.items()) {
+  for (const auto& item : json.items()) {
+    const std::string& name = item.key();
+    const Json& fields = item.value();
     Card& card = cards[name];
     const auto read = [&](const char* key, std::string& value) {
       const auto it = fields.is_object() ? fields.find(key) : fields.end();

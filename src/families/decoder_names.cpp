@@ -60,7 +60,7 @@ void fused_names(Names& n, const std::string& config, const std::string& gguf,
   for (const Fused& p : parts) all += p.rows;
   for (const Fused& p : parts) {
     for (const auto& [suffix, end] : {std::pair{"", "weight"}, std::pair{"_bias", "bias"}}) {
-      const auto part = [&](const std::string& tensor) {
+      const auto part = [&, end = end](const std::string& tensor) {
         return rows(tensor + "." + end, all, begin, p.rows);
       };
       std::vector<Source> sources{part("blk.{i}." + gguf)};

@@ -318,6 +318,10 @@ std::string gguf_refusal(const std::string& model, const std::function<void(Gguf
   return "nothing thrown";
 }
 
+auto setting(const std::string& key, const Json& value) {
+  return [key, value](GgufKeys& k) { k.keys[key] = value; };
+}
+
 TEST(Refusals, KeysOfGgufThatNobodyReads) {
   for (const auto& [model, key, value] :
        {std::tuple{"olmo-2-1b", "no_such_thing", Json(1024)},
@@ -327,7 +331,7 @@ TEST(Refusals, KeysOfGgufThatNobodyReads) {
         std::tuple{"qwen3-0.6b", "attention.sliding_window_pattern", Json::array({true, false})},
         std::tuple{"gpt2", "rope.freq_base", Json(10000.0)},
         std::tuple{"deepseek-v3", "attention.indexer.top_k", Json(2048)}}) {
-    const std::string message = gguf_refusal(model, [&](GgufKeys& k) { k.keys[key] = value; });
+    const std::string message = gguf_refusal(model, setting(key, value));
     EXPECT_TRUE(message.starts_with("x.gguf: ")) << message;
     EXPECT_NE(message.find(key), std::string::npos) << message;
   }
@@ -338,9 +342,7 @@ TEST(Refusals, KeysOfGgufThatNobodyReads) {
         std::pair{"vision.block_count", Json(27)}, std::pair{"pooling_type", Json(3)},
         std::pair{"use_parallel_residual", Json(false)},
         std::pair{"tensor_data_layout", Json("Meta AI original pth")}})
-    EXPECT_EQ(gguf_refusal("llama-3.1-8b", [&](GgufKeys& k) { k.keys[key] = value; }),
-              "nothing thrown")
-        << key;
+    EXPECT_EQ(gguf_refusal("llama-3.1-8b", setting(key, value)), "nothing thrown") << key;
 }
 
 TEST(Refusals, GgufThatMakesNoSense) {
@@ -352,7 +354,7 @@ TEST(Refusals, GgufThatMakesNoSense) {
         std::tuple{"llama-3.1-8b", "rope_freqs", Json(std::vector<double>(5, 1.0))},
         std::tuple{"gemma-3-270m", "attention.sliding_window_pattern", Json::array({true})},
         std::tuple{"deepseek-v3", "expert_used_count", Json(0)}}) {
-    const std::string message = gguf_refusal(model, [&](GgufKeys& k) { k.keys[key] = value; });
+    const std::string message = gguf_refusal(model, setting(key, value));
     EXPECT_TRUE(message.starts_with("x.gguf: ")) << message;
     const std::string shown = key == std::string("rope_freqs") ? "rope_freqs.weight" : key;
     EXPECT_NE(message.find(shown), std::string::npos) << message;

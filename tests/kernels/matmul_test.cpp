@@ -213,7 +213,8 @@ TEST_P(MatMulTest, BlocksOfTokensHaveTheSumsOfAll) {
   Aligned prepared(x_row * round_up(kTokens, kTokenGroup)),
       scratch(table->matmul_scratch(format, cols));
   prepare_rows(*table, form.activation, x.data(), cols, kTokens, prepared.data(), x_row, cols);
-  const auto multiply = [&](std::vector<int64_t> tokens, std::vector<int64_t> rows) {
+  const auto multiply = [&, table = table, format = format](std::vector<int64_t> tokens,
+                                                            std::vector<int64_t> rows) {
     std::vector<float> y(static_cast<size_t>(kTokens * kRows));
     for (size_t i = 0; i + 1 < tokens.size(); ++i) {
       for (size_t j = 0; j + 1 < rows.size(); ++j) {
@@ -262,7 +263,7 @@ TEST_P(MatMulTest, PanelsHaveTheSumsOfRows) {
       Aligned panels(round_up(kRows, table->panel_rows) * row_bytes(format, cols));
       table->pack_panels(format, weights.data(), row_bytes(format, cols), kRows, cols,
                          panels.data());
-      const auto multiply = [&](const std::byte* from) {
+      const auto multiply = [&, table = table, format = format](const std::byte* from) {
         std::vector<float> y(static_cast<size_t>(tokens * kRows));
         table->matmul(format, packed->activation,
                       {.w = weights.data(),

@@ -153,7 +153,8 @@ TEST_P(Ranges, AValueBeyondTheFormatIsRefusedByItsTensor) {
   fs::remove(out);
   write_with(folder.path() / "beyond", -static_cast<float>(most * 1.005));
   const Model beyond = load_model((folder.path() / "beyond").string());
-  const Error e = error_of([&] { convert_model(beyond, out, {.weights = format}); });
+  const Error e =
+      error_of([&, format = format] { convert_model(beyond, out, {.weights = format}); });
   EXPECT_EQ(e.kind(), ErrorKind::unsupported);
   expect_contains(e.what(), "blk.0.ffn_down.weight");
   expect_contains(e.what(), format);

@@ -48,7 +48,7 @@ TEST(QuantisedFolders, AreNamedByTheirTensors) {
        {std::pair{"qweight", "GPTQ or AWQ"}, std::pair{"SCB", "bitsandbytes"},
         std::pair{"q_weight", "EXL2"}, std::pair{"W_q", "HQQ"}}) {
     const TemporaryFolder folder;
-    write_changed(kPlain, folder.path(), {.tensors = [&](Tensors& t) {
+    write_changed(kPlain, folder.path(), {.tensors = [end = end](Tensors& t) {
                     t[fmt::format("model.layers.0.self_attn.q_proj.{}", end)] = filled({4, 4}, 1);
                   }});
     expect_contains(error_of([&] { load_model(folder.path().string()); }).what(), name);
