@@ -51,12 +51,7 @@ TEST(ExperimentFile, RefusesWhatItDoesNotKnow) {
   expect_error([&] { read(with("/equal", {{"what", "flops"}, {"knob", "layers"}})); }, "tokens");
   expect_error([&] { read(with("/rates", Json::array({0}))); }, "above 0");
   expect_error([&] { read(with("/seeds", Json::array({1, 1}))); }, "each once");
-  expect_error(
-      [&] {
-        read(with("/events", {{"count", 2}})).data;
-        describe_data(read(with("/events", {{"count", 2}})));
-      },
-      "sequential");
+  expect_error([&] { describe_data(read(with("/events", {{"count", 2}}))); }, "sequential");
 }
 
 TEST(ExperimentFile, AllOfTheProjectsAreRight) {

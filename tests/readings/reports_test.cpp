@@ -24,8 +24,8 @@ TEST(Reports, LieWithinWhatIsExpected) {
   for (const Json& r : reports) {
     PredictOptions options{.context = r.value("context", int64_t{4096}),
                            .sequences = r.value("sequences", int64_t{1}),
-                           .prompt = r.value("prompt", int64_t{512}),
                            .depth = r.value("depth", int64_t{0}),
+                           .prompt = r.value("prompt", int64_t{512}),
                            .devices = r.at("devices").get<int64_t>()};
     options.weights = r.at("weights").get<std::string>();
     options.alternatives = false;

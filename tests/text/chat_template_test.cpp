@@ -66,7 +66,7 @@ void expect_rendering(const ChatTemplate* chat, const std::string& refused,
   }
 }
 
-class RealTemplates : public testing::TestWithParam<std::string> {};
+class RealTemplates : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(RealTemplates, EqualsTransformers) {
   const std::string name = GetParam();
@@ -98,7 +98,7 @@ std::vector<std::string> real_names() {
   return out;
 }
 
-INSTANTIATE_TEST_SUITE_P(ChatTemplates, RealTemplates, testing::ValuesIn(real_names()),
+INSTANTIATE_TEST_SUITE_P(ChatTemplates, RealTemplates, ::testing::ValuesIn(real_names()),
                          [](const auto& test) {
                            std::string name = test.param;
                            for (char& c : name)
