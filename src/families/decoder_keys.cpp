@@ -89,7 +89,16 @@ void visit_rotary_fraction(FieldVisitor& v, Fields& f, double fallback) {
     fail(ErrorKind::format, "{}: partial_rotary_factor: expected above 0 up to 1, found {}",
          v.where(), fraction);
   }
-  if (v.reading()) f.rotary.dim = static_cast<int64_t>(static_cast<double>(f.head_dim) * fraction);
+  if (!v.reading()) return;
+  if (f.head_dim < 1 && (f.heads < 1 || f.heads > f.d_model)) {
+    f.rotary.dim = 2;  // of sizes that are refused by their own keys
+    return;
+  }
+  if (f.head_dim < 1) {
+    fail(ErrorKind::format, "{}: {}: expected at least 1, found {}", v.where(),
+         v.key_of(&f.head_dim, "head_dim"), f.head_dim);
+  }
+  f.rotary.dim = static_cast<int64_t>(static_cast<double>(f.head_dim) * fraction);
 }
 
 void find_dense_layers(FieldVisitor& v, Fields& f) {
@@ -156,7 +165,8 @@ void visit_latent_attention(FieldVisitor& v, Fields& f, const FallbackLatent& fa
     v(f.latent.qk_nope, "qk_nope_head_dim", "", fallback.qk_nope);
     v(f.latent.value_dim, "v_head_dim", "", fallback.value_dim);
     v(f.kv_heads, "num_key_value_heads", "", f.heads);
-    if (f.kv_heads != f.heads) {
+    const bool sensible = f.heads > 0 && f.heads <= int64_t{1} << 30;  // else it is refused later
+    if (sensible && f.kv_heads != f.heads) {
       fail(ErrorKind::unsupported, "{}: num_key_value_heads: expected {} (each head), found {}",
            v.where(), f.heads, f.kv_heads);
     }

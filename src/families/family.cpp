@@ -81,6 +81,11 @@ Read finish(FieldVisitor& v, const Family& family, const std::string& where) {
   check_fields(read.fields, v);
   try {
     read.blueprint = family.blueprint(read.fields);
+  } catch (const Error& e) {
+    throw Error(e.kind(), where + ": " + e.what());
+  }
+  check_parts(read.blueprint, read.fields, v);
+  try {
     check(read.blueprint);
   } catch (const Error& e) {
     throw Error(e.kind(), where + ": " + e.what());

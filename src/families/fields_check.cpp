@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <variant>
 
 #include "base/error.h"
 
@@ -22,8 +23,10 @@ class Checks {
     range(f_.d_model, 1, kLargest, "d_model");
     range(f_.heads, 1, kLargest, "heads");
     range(f_.kv_heads, 1, kLargest, "kv_heads");
-    if (f_.latent.rank == 0) range(f_.head_dim, 1, kLargest, "head_dim");
-    for (const auto& [name, value] : {std::pair{"ffn", &f_.ffn},
+    const bool latent = !v_.key_of(&f_.latent.rank, "").empty();
+    range(latent ? f_.latent.rank : f_.head_dim, 1, kLargest, "head_dim");
+    for (const auto& [name, value] : {std::pair{"positions", &f_.positions},
+                                      std::pair{"ffn", &f_.ffn},
                                       std::pair{"context", &f_.context},
                                       std::pair{"window", &f_.window.size},
                                       std::pair{"chunk", &f_.window.chunk},
@@ -41,7 +44,6 @@ class Checks {
                                       std::pair{"window_pattern", &f_.window.pattern},
                                       std::pair{"full_layers", &f_.window.full_layers},
                                       std::pair{"dense_layers", &f_.experts.dense_layers},
-                                      std::pair{"positions", &f_.positions},
                                       std::pair{"log_length", &f_.attention.log_length},
                                       std::pair{"linear key heads", &f_.delta.key_heads},
                                       std::pair{"linear value heads", &f_.delta.value_heads},
@@ -76,6 +78,23 @@ class Checks {
             fmt::format("groups that divide {} experts", f_.experts.count), f_.experts.groups);
   }
 
+  /// What a block is made of, whatever the rules of layers made of it.
+  void block(const Block& b) const {
+    std::visit([&](const auto& part) { mixer(part); }, b.mixer);
+    if (std::holds_alternative<DenseFfn>(b.ffn)) return range(f_.ffn, 1, kLargest, "ffn");
+    if (std::get<ExpertFfnPart>(b.ffn).shared_gate)
+      range(f_.experts.shared_width, 1, kLargest, "shared_ffn");
+    range(f_.experts.count, 1, kLargest, "experts");
+    range(f_.experts.top_k, 1, f_.experts.count, "top_k");
+    const bool own = !v_.key_of(&f_.experts.width, "").empty();
+    range(own ? f_.experts.width : f_.ffn, 1, kLargest, "expert_ffn");
+    range(f_.experts.keep_groups, 1, f_.experts.groups, "keep_groups");
+    const int64_t kept = f_.experts.keep_groups * (f_.experts.count / f_.experts.groups);
+    if (kept < f_.experts.top_k)
+      wrong(&f_.experts.top_k, "top_k", fmt::format("1 to {} within the groups kept", kept),
+            f_.experts.top_k);
+  }
+
   /// LongRoPE's tables: a divisor for each pair of numbers that rotates.
   void tables() const {
     const int64_t rotates = f_.rotary.dim > 0    ? f_.rotary.dim
@@ -106,9 +125,12 @@ class Checks {
              "found {}",
              v_.where(), type);
       }
-      if ((type == "sliding_attention" && f_.window.size == 0) ||
-          (type == "chunked_attention" && f_.window.chunk == 0))
-        fail(ErrorKind::format, "{}: layer_types: {} without its size", v_.where(), type);
+      for (const auto& [kind, size, name] :
+           {std::tuple{"sliding_attention", &f_.window.size, "sliding_window"},
+            std::tuple{"chunked_attention", &f_.window.chunk, "attention_chunk_size"}}) {
+        if (type == kind && *size == 0)
+          wrong(size, name, fmt::format("a size, for layer_types has {}", type), *size);
+      }
     }
     for (const std::vector<int64_t>* list : {&f_.experts.dense_list, &f_.experts.layers}) {
       for (const int64_t layer : *list) {
@@ -117,7 +139,49 @@ class Checks {
     }
   }
 
+  void ropes() const {
+    for (const RopeFields* r : {&f_.rope, &f_.local_rope}) {
+      if (r->theta < 0) positive(r->theta, "rope_theta");
+      const bool grows = r->type == "llama3" || r->type == "yarn" || r->type == "longrope";
+      if (grows && r->original < 1)
+        wrong(&r->original, "original_max_position_embeddings", "at least 1", r->original);
+      const bool needs = r->type == "linear" || r->type == "llama3";
+      if (r->factor < 0 || (needs && r->factor == 0)) positive(r->factor, "factor");
+    }
+  }
+
  private:
+  void mixer(const AttentionPart& a) const {
+    if (!a.rope) return;
+    const int64_t rotates = a.rope->dim == 0 ? a.head_dim : a.rope->dim;
+    if (rotates >= 2 && rotates % 2 == 0 && rotates <= a.head_dim) return;
+    const void* member = &f_.rotary.dim;
+    if (a.rope->dim == 0 || v_.key_of(member, "").empty()) member = &f_.head_dim;
+    if (v_.key_of(member, "").empty()) member = &f_.d_model;
+    wrong(member, "head_dim",
+          fmt::format("an even number of each head that rotates, up to {}", a.head_dim), rotates);
+  }
+  void mixer(const LatentAttentionPart&) const {
+    const LatentFields& m = f_.latent;
+    for (const auto& [value, name] :
+         {std::pair{&m.rank, "latent"}, std::pair{&m.qk_nope, "qk_nope"},
+          std::pair{&m.qk_rope, "qk_rope"}, std::pair{&m.value_dim, "value_dim"}})
+      range(*value, 1, kLargest, name);
+    if (m.qk_rope % 2 != 0) wrong(&m.qk_rope, "qk_rope", "an even number", m.qk_rope);
+  }
+  void mixer(const GatedDeltaNetPart&) const {
+    const DeltaFields& d = f_.delta;
+    for (const auto& [value, name] : {std::pair{&d.key_heads, "linear key heads"},
+                                      std::pair{&d.value_heads, "linear value heads"},
+                                      std::pair{&d.key_dim, "linear key head dim"},
+                                      std::pair{&d.value_dim, "linear value head dim"},
+                                      std::pair{&d.conv_width, "convolution width"}})
+      range(*value, 1, kLargest, name);
+    if (d.value_heads % d.key_heads != 0)
+      wrong(&d.value_heads, "linear value heads",
+            fmt::format("a multiple of the {} key heads", d.key_heads), d.value_heads);
+  }
+
   template <class T, class E>
   [[noreturn]] void wrong(const void* member, std::string_view name, const E& expected,
                           T found) const {
@@ -149,6 +213,14 @@ void check_fields(const Fields& f, const FieldVisitor& v) {
   checks.lists();
   checks.tables();
   checks.shares();
+}
+
+void check_parts(const Blueprint& blueprint, const Fields& f, const FieldVisitor& v) {
+  const Checks checks(f, v);
+  checks.ropes();
+  for (const std::vector<Block>* blocks : {&blueprint.blocks, &blueprint.mtp}) {
+    for (const Block& block : *blocks) checks.block(block);
+  }
 }
 
 }  // namespace ashlar

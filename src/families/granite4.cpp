@@ -11,7 +11,8 @@ namespace {
 // layer_types of a hybrid family whose layers all attend.
 void visit_attention_only(FieldVisitor& v, Fields& f) {
   if (v.gguf()) return;
-  const auto layers = static_cast<size_t>(std::clamp<int64_t>(f.layers, 0, 4096));
+  if (f.layers < 1 || f.layers > 4096) return;  // refused by its own key
+  const auto layers = static_cast<size_t>(f.layers);
   std::vector<std::string> types(layers, "full_attention");
   v(types, "layer_types|layers_block_type", "");
   if (!v.reading()) {

@@ -43,12 +43,17 @@ void visit_windows_that_rotate(FieldVisitor& v, Fields& f, int64_t window, int64
 void visit_rotary_dim(FieldVisitor& v, Fields& f) {
   int64_t dim = f.rotary.dim > 0 ? f.rotary.dim : f.head_dim;
   v(dim, "rotary_dim", "", f.head_dim);
+  if (v.reading() && f.head_dim > 0 && (dim < 1 || dim > f.head_dim)) {
+    fail(ErrorKind::format, "{}: rotary_dim: expected 1 to {}, found {}", v.where(), f.head_dim,
+         dim);
+  }
   visit_rotary_fraction(
       v, f, f.head_dim > 0 ? static_cast<double>(dim) / static_cast<double>(f.head_dim) : 1);
 }
 
 void visit_every(FieldVisitor& v, std::string_view key, int64_t layers, int64_t value) {
-  const auto n = static_cast<size_t>(std::clamp<int64_t>(layers, 0, 4096));
+  if (layers < 1 || layers > 4096) return;  // refused by its own key
+  const auto n = static_cast<size_t>(layers);
   v.refuse_unless(key, {Json(std::vector<int64_t>(n, value))});
 }
 

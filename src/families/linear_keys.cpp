@@ -58,9 +58,13 @@ void visit_linear_attention(FieldVisitor& v, Fields& f) {
     if (f.delta.value_heads > 0) f.delta.value_dim = inner / f.delta.value_heads;
     visit_gguf_layers(v, f);
   }
-  if (f.delta.full_interval < 0 || f.delta.key_heads < 1) {
-    fail(ErrorKind::format, "{}: linear attention: {} key heads, every {}th layer attends",
-         v.where(), f.delta.key_heads, f.delta.full_interval);
+  for (const auto& [value, least, name] :
+       {std::tuple{&f.delta.key_heads, 1, "linear_num_key_heads"},
+        std::tuple{&f.delta.full_interval, 0, "full_attention_interval"}}) {
+    if (*value < least) {
+      fail(ErrorKind::format, "{}: {}: expected at least {}, found {}", v.where(),
+           v.key_of(value, name), least, *value);
+    }
   }
 }
 

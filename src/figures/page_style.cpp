@@ -76,7 +76,9 @@ border:1px solid var(--line);border-radius:10px;padding:9px 12px;background:var(
 @media (max-width:760px){main{padding:18px 14px 60px}h1{font-size:27px;overflow-wrap:anywhere}
 h2{font-size:21px;margin-top:40px}.model{padding:14px 10px}.model ul{columns:1}}
 @media (max-width:680px){.broad{display:none}.slim{display:block}}
-@media print{.model,.plots figure,.data tr{break-inside:avoid}nav,select.by{display:none}
+@media print{.model,.plots figure,.data tr,.ideas li{break-inside:avoid}nav,select.by{display:none}
+h2,h3,h2+.soft{break-after:avoid}.plots{grid-template-columns:1fr 1fr;gap:10px}
+.plots .broad{display:none}.plots .slim{display:block}
 thead button::after{content:""}}
 )";
 }

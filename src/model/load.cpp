@@ -60,6 +60,36 @@ TextModel text_for(const LoadOptions& options, F read) {
 
 void load_consolidated(const fs::path& folder, const LoadOptions& options, Model* model);
 
+/// What generation_config.json asks for and no sampler here does; empty: nothing.
+std::string unheeded(const fs::path& folder) {
+  const fs::path file = folder / "generation_config.json";
+  std::error_code code;
+  if (!fs::is_regular_file(file, code)) return {};
+  const Json config = read_regular_json(file);
+  std::string list;
+  for (const auto& [key, nothing] :
+       std::initializer_list<std::pair<const char*, Json>>{{"no_repeat_ngram_size", 0},
+                                                           {"suppress_tokens", Json::array()},
+                                                           {"begin_suppress_tokens", Json::array()},
+                                                           {"bad_words_ids", Json::array()},
+                                                           {"sequence_bias", nullptr},
+                                                           {"forced_bos_token_id", nullptr},
+                                                           {"forced_eos_token_id", nullptr},
+                                                           {"typical_p", 1},
+                                                           {"epsilon_cutoff", 0},
+                                                           {"eta_cutoff", 0},
+                                                           {"penalty_alpha", 0},
+                                                           {"guidance_scale", 1},
+                                                           {"min_length", 0},
+                                                           {"min_new_tokens", 0},
+                                                           {"num_beams", 1}}) {
+    const auto it = config.is_object() ? config.find(key) : config.end();
+    if (it == config.end() || it->is_null() || *it == nothing) continue;
+    list += fmt::format("{}{} {}", list.empty() ? "" : ", ", key, it->dump().substr(0, 40));
+  }
+  return list.empty() ? list : fmt::format("{} asks for what is not done: {}", file.string(), list);
+}
+
 void load_folder(const fs::path& folder, const LoadOptions& options, Model* model) {
   const fs::path file = folder / "config.json";
   std::error_code code;
@@ -100,6 +130,8 @@ void load_folder(const fs::path& folder, const LoadOptions& options, Model* mode
                       "applies it",
                       folder.string()));
     }
+    if (std::string asked = unheeded(folder); !asked.empty())
+      model->notices.push_back(std::move(asked));
   }
   set_text(model, text_for(options, [&] { return text_of_folder(folder); }));
 }

@@ -177,9 +177,11 @@ TEST(Refusals, OptionsThatWouldChangeTheResult) {
                          Json(std::vector<std::string>(48, "sliding_attention"))),
                  {"layer_types", "sliding_attention"});
   expect_refusal(changed("qwen3-next-80b-a3b", "linear_num_value_heads", 33),
-                 {"33 value_heads", "16 key_heads"});
-  expect_refusal(changed("qwen3-next-80b-a3b", "linear_num_key_heads", 0), {"0 key heads"});
-  expect_refusal(changed("qwen3-next-80b-a3b", "linear_conv_kernel_dim", 0), {"conv_width"});
+                 {"linear_num_value_heads", "16 key heads", "33"});
+  expect_refusal(changed("qwen3-next-80b-a3b", "linear_num_key_heads", 0),
+                 {"linear_num_key_heads"});
+  expect_refusal(changed("qwen3-next-80b-a3b", "linear_conv_kernel_dim", 0),
+                 {"linear_conv_kernel_dim"});
 }
 
 TEST(Refusals, SizesThatCannotBe) {
@@ -204,7 +206,7 @@ TEST(Refusals, SizesThatCannotBe) {
   expect_refusal(changed("gpt-oss-20b", "layer_types", Json::array({"full_attention"})),
                  {"layer_types", "24"});
   expect_refusal(changed("llama-3.1-8b", "rope_theta", -1), {"theta"});
-  expect_refusal(changed("llama-3.1-8b", "head_dim", 63), {"rope.dim"});
+  expect_refusal(changed("llama-3.1-8b", "head_dim", 63), {"head_dim", "even", "63"});
   expect_refusal(changed("glm-4.5", "partial_rotary_factor", 2.0), {"partial_rotary_factor"});
   expect_refusal(changed("deepseek-v2", "rope_scaling", Json{{"type", "yarn"}, {"factor", -4}}),
                  {"factor"});
@@ -289,9 +291,6 @@ TEST(Refusals, NameKeysAsFilesSpellThem) {
       for (const Json& wrong : {Json(0), Json(-1), Json(-7), Json(int64_t{1} << 34)}) {
         value = wrong;
         const std::string message = refusal(config);
-        if (std::getenv("ASHLAR_SHOW") != nullptr)
-          std::printf("%s %s=%s: %s\n", name.c_str(), key.c_str(), wrong.dump().c_str(),
-                      message.c_str());
         if (message == "nothing thrown") continue;
         EXPECT_TRUE(message.starts_with("config.json: ")) << name << ": " << message;
         EXPECT_NE(message.find(key), std::string::npos) << name << " " << key << ": " << message;

@@ -23,6 +23,20 @@ std::vector<std::string> notices_after(const Edit& edit, const std::string& name
   return load_model(folder.path().string()).notices;
 }
 
+TEST(Notices, SamplingThatIsAskedForAndNotDone) {
+  const TemporaryFolder folder;
+  write_changed(kPlain, folder.path(), {});
+  const auto after = [&](const Json& generation) {
+    write_file(folder.path() / "generation_config.json", generation.dump());
+    return load_model(folder.path().string()).notices;
+  };
+  EXPECT_TRUE(
+      after({{"top_k", 5}, {"typical_p", 1.0}, {"num_beams", 1}, {"min_length", nullptr}}).empty());
+  const auto notices = after({{"no_repeat_ngram_size", 3}, {"suppress_tokens", {5, 6}}});
+  ASSERT_EQ(notices.size(), 1u);
+  expect_contains(notices[0], "no_repeat_ngram_size 3, suppress_tokens [5,6]");
+}
+
 TEST(LoadErrors, MissingAndMisshapenTensorsStandInOneList) {
   const Error e = error_after({.tensors = [](Tensors& t) {
     t.erase("model.layers.1.mlp.up_proj.weight");

@@ -352,6 +352,33 @@ std::string sequence(const Blueprint& bp) {
   return out;
 }
 
+/// Columns of each line, one per code point.
+size_t widest(const std::string& text) {
+  size_t widest = 0, columns = 0;
+  for (const char c : text) {
+    if (c == '\n')
+      columns = 0;
+    else if ((static_cast<unsigned char>(c) & 0xC0) != 0x80)
+      widest = std::max(widest, ++columns);
+  }
+  return widest;
+}
+
+TEST(DrawText, FitsNarrowTerminals) {
+  for (const Blueprint& bp : all_blueprints()) {
+    const std::string wide = draw({&bp, 1}, {.format = DrawFormat::text, .columns = 200});
+    for (const int columns : {40, 48, 60}) {
+      const std::string text = draw({&bp, 1}, {.format = DrawFormat::text, .columns = columns});
+      EXPECT_LE(widest(text), static_cast<size_t>(columns)) << bp.name << "\n" << text;
+      if (widest(wide) <= static_cast<size_t>(columns)) {
+        EXPECT_EQ(text, wide);
+      }
+    }
+  }
+  const std::vector<Blueprint> two{load_blueprint("qwen3-8b"), load_blueprint("deepseek-v3")};
+  EXPECT_LE(widest(draw(two, {.format = DrawFormat::text, .columns = 40})), 40u);
+}
+
 TEST(Draw, NormsStandWhereTheyAre) {
   EXPECT_EQ(sequence(testing::qwen_like()), "+fnt+fnt");         // x + f(norm(x))
   EXPECT_EQ(sequence(testing::transformer_like()), "n+ftn+ft");  // norm(x + f(x))

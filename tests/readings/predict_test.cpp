@@ -321,7 +321,9 @@ TEST(Predict, StartsFromTheReleasedFormat) {
   EXPECT_NEAR(static_cast<double>(p.memory.weights) / (1 << 30), 60.8, 0.1);
   ASSERT_TRUE(p.decode.expected);
   EXPECT_LT(p.decode.expected->low, p.decode.expected->high);
-  EXPECT_LE(p.decode.expected->high, p.decode.limit.tokens_per_second);
+  // The limit reads the released bytes; engines hold what is bfloat16 beside experts in eight bits.
+  EXPECT_GT(p.decode.expected->high, p.decode.limit.tokens_per_second);
+  EXPECT_LT(p.decode.expected->high, 1.5 * p.decode.limit.tokens_per_second);
   for (const char* weights : {"bf16", "fp8", "int4", "mxfp4", "nvfp4", "q4_k_m"})
     EXPECT_GT(named(p, weights).bytes, 0) << weights;
   EXPECT_EQ(named(p, "bf16").devices_needed, 3);  // 218 GiB

@@ -11,22 +11,25 @@ namespace {
 
 void expect_within(const Json& report, const char* phase, const Phase& planned) {
   if (!report.contains(phase)) return;
+  const bool alone = report.at("devices") == 1;
   const auto reported = report.at(phase).get<double>();
   ASSERT_TRUE(planned.expected) << report.dump();
   EXPECT_LE(planned.expected->low, reported) << phase << " of " << report.dump();
   EXPECT_GE(planned.expected->high, reported) << phase << " of " << report.dump();
-  EXPECT_LE(planned.expected->high, 10 * planned.expected->low) << report.dump();
+  // Several devices: from one after the other to all at once.
+  EXPECT_LE(planned.expected->high, (alone ? 10 : 25) * planned.expected->low) << report.dump();
 }
 
 TEST(Reports, LieWithinWhatIsExpected) {
   const Json reports = read_json(source_dir() + "/tests/readings/reports.json");
   EXPECT_GE(reports.size(), 40u);
   for (const Json& r : reports) {
-    PredictOptions options{.context = r.value("context", int64_t{4096}),
-                           .sequences = r.value("sequences", int64_t{1}),
-                           .depth = r.value("depth", int64_t{0}),
-                           .prompt = r.value("prompt", int64_t{512}),
-                           .devices = r.at("devices").get<int64_t>()};
+    PredictOptions options;
+    options.context = r.value("context", options.context);
+    options.sequences = r.value("sequences", options.sequences);
+    options.prompt = r.value("prompt", options.prompt);
+    options.depth = r.value("depth", options.depth);
+    options.devices = r.at("devices").get<int64_t>();
     options.weights = r.at("weights").get<std::string>();
     options.alternatives = false;
     const Prediction p = predict(

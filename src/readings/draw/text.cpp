@@ -200,7 +200,7 @@ class TextFigure {
     const NormPlaces norms = norm_places(p.wiring);
     if (norms.on_stream) {
       branch("▲", "");
-      branch(norm, "(on the stream)");
+      row(norm + " (on the stream)");
       branch("▲", "");
     }
     branch("⊕", "◄┐ " + residual_words(p.wiring));

@@ -105,7 +105,7 @@ SpeedRange efficiency(const Machine& machine, const Blueprint& bp, bool prefill,
   // Many sequences at once: attention and the choice of experts take their part.
   const double batch = sequences >= 16 ? 0.6 : 1;
   SpeedRange range{0.25, 0.85};
-  if (machine.kind == "gpu") range = experts ? SpeedRange{0.2, 0.85} : SpeedRange{0.35, 1};
+  if (machine.kind == "gpu") range = experts ? SpeedRange{0.25, 1} : SpeedRange{0.35, 1};
   if (machine.kind == "unified") range = experts ? SpeedRange{0.3, 0.95} : SpeedRange{0.45, 0.95};
   if (machine.kind == "cpu") range = experts ? SpeedRange{0.25, 0.85} : SpeedRange{0.45, 0.92};
   return {range.low * batch, range.high};

@@ -159,8 +159,11 @@ void phase_text(Text out, const Phase& p, const std::string& title) {
   speed_line(out, "at the limit", p.limit);
   if (p.today) speed_line(out, "with today's kernels", *p.today);
   if (p.expected)
-    fmt::format_to(out, "  {:22} {:>23} tokens/s\n", "expected",
-                   fmt::format("{} to {}", rate(p.expected->low), rate(p.expected->high)));
+    fmt::format_to(out, "  {:22} {:>23} tokens/s{}\n", "expected",
+                   fmt::format("{} to {}", rate(p.expected->low), rate(p.expected->high)),
+                   p.expected->high > p.limit.tokens_per_second
+                       ? "  the faster end splits or holds the weights otherwise"
+                       : "");
 }
 
 void speeds_text(Text out, const Prediction& p) {
