@@ -27,9 +27,8 @@ Machine machine_of(const std::string& name) {
   std::error_code code;
   if (std::filesystem::is_regular_file(probed_machine_file(), code))
     return load_machine(probed_machine_file().string());
-  std::fprintf(stderr,
-               "note: limits measured in a hurry; `ashlar probe` measures this machine and its "
-               "kernels, once\n");
+  say("note: limits measured in a hurry; `ashlar probe` measures this machine and its kernels, "
+      "once");
   return quick_probe();
 }
 
