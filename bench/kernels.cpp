@@ -26,6 +26,7 @@ namespace {
 
 struct Limits {
   double memory = 0, f32 = 0, bf16 = 0, int8 = 0;  // GB/s, G operations/s (a multiply-add is two)
+  double tiles_from_l2 = 0;                        // of bfloat16; 0: no tiles
 };
 
 /// Seconds of the fastest of several runs, each of which lasts at least 10 ms.
@@ -48,6 +49,7 @@ Limits measure_limits() {
     const double rate = loop.operations_per_round * 1e5 / seconds([&] { loop.run(100000); }) * 1e-9;
     double& best = loop.arithmetic == "f32" ? l.f32 : loop.arithmetic == "bf16" ? l.bf16 : l.int8;
     best = std::max(best, rate);
+    if (loop.instruction_set == "amx_l2") l.tiles_from_l2 = rate;
   }
   const Memory memory(256 << 20);
   l.memory = static_cast<double>(memory.bytes()) /
@@ -58,7 +60,14 @@ Limits measure_limits() {
 double share(double value, double limit) { return limit > 0 ? 100 * value / limit : 0; }
 
 const char* name_of(Activation a) {
-  return a == Activation::f32 ? "f32" : a == Activation::bf16 ? "bf16" : "q8";
+  switch (a) {
+    case Activation::f32:
+      return "f32";
+    case Activation::q8:
+      return "q8";
+    default:
+      return "bf16";
+  }
 }
 
 /// Seconds of one product of rows x cols weights with `tokens` tokens.
@@ -74,13 +83,12 @@ double product(const Table& table, Format format, int64_t rows, int64_t cols, in
       w.data[i] = static_cast<std::byte>(i * 7 % 60);
   }
   const int64_t x_row = round_up(table.activation_bytes(form, cols), 64);
-  const Buffer x(x_row * tokens), scratch(table.matmul_scratch(format, cols));
+  const Buffer x(x_row * round_up(tokens, kTokenGroup)),
+      scratch(table.matmul_scratch(format, cols));
   Buffer y(rows * tokens * 4);
-  std::vector<float> values(static_cast<size_t>(cols));
-  for (int64_t t = 0; t < tokens; ++t) {
-    for (float& v : values) v = static_cast<float>(random() % 1000) * 0.001f - 0.5f;
-    table.prepare(form, values.data(), x.data + t * x_row, cols);
-  }
+  std::vector<float> values(static_cast<size_t>(tokens * cols));
+  for (float& v : values) v = static_cast<float>(random() % 1000) * 0.001f - 0.5f;
+  prepare_rows(table, form, values.data(), cols, tokens, x.data, x_row, cols);
   MatMul m;
   m.w = w.data;
   m.w_row_bytes = row_bytes(format, cols);
@@ -114,9 +122,9 @@ void bench_products(const Table& table, const Limits& limits, std::string_view o
     };
     const double four = rate(4), eight = rate(8), many = rate(512);
     const Activation form = form_for(table.product_forms(format), 512).activation;
-    const double limit = form == Activation::f32    ? limits.f32
-                         : form == Activation::bf16 ? limits.bf16
-                                                    : limits.int8;
+    const double limit = form == Activation::f32  ? limits.f32
+                         : form == Activation::q8 ? limits.int8
+                                                  : limits.bf16;
     fmt::print(
         "{:9} {:8.1f} GB/s {:4.0f} % {:11.1f} GB/s {:14.1f} {:10.1f} {:12.1f} GOP/s {:4.0f} % of "
         "{}\n",
@@ -202,6 +210,8 @@ int run(int argc, char** argv) {
       "limits, one thread: memory {:.1f} GB/s, f32 {:.0f} GFLOP/s, bf16 {:.0f} GFLOP/s, int8 "
       "{:.0f} GOP/s\n",
       limits.memory, limits.f32, limits.bf16, limits.int8);
+  if (limits.tiles_from_l2 > 0)
+    fmt::print("bf16 tiles whose operands come from L2: {:.0f} GFLOP/s\n", limits.tiles_from_l2);
   for (const Table* table : tables()) {
     if (!table->supported() || (!wanted.empty() && table->name != wanted)) continue;
     if (wanted.empty() && table->name == "generic") continue;  // slow; by name only

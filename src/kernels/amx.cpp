@@ -1,5 +1,5 @@
 // The kernels of tiles (Intel AMX with bfloat16), on top of the AVX-512 ones: products of many
-// tokens.
+// tokens, attention of many rows.
 #include "kernels/target.h"
 #if defined(__x86_64__)
 // gcc 12 takes the undefined pass-through operands inside its own intrinsics for uninitialised
@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "kernels/activations.h"
+#include "kernels/amx.h"
 #include "kernels/cpu.h"
 #include "kernels/implementations.h"
 #include "tensor/blocks.h"
@@ -92,6 +93,16 @@ void matmul(Format weight, Activation form, const MatMul& m, std::byte* scratch)
   avx512::kTable.matmul(weight, form, m, scratch);
 }
 
+int64_t attention_scratch(const Attention& a) {
+  return std::max(avx512::kTable.attention_scratch(a), attention_tiles_scratch(a));
+}
+
+void attention(const Attention& a, std::byte* scratch) {
+  const bool rounded = a.rounded && a.state != Format::f32;
+  if (rounded && a.tokens * a.heads >= kTileAttentionRows) return attention_in_tiles(a, scratch);
+  avx512::kTable.attention(a, scratch);
+}
+
 }  // namespace
 
 constinit const Table kTable = {
@@ -101,6 +112,8 @@ constinit const Table kTable = {
     .prepare_group = prepare_group,
     .matmul_scratch = matmul_scratch,
     .matmul = matmul,
+    .attention_scratch = attention_scratch,
+    .attention = attention,
 };
 
 }  // namespace ashlar::kernels::amx

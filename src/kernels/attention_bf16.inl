@@ -236,7 +236,8 @@ void rows_rounded(const Attention& a, const RoundedScratch& s, int64_t row, int6
   if (i < s.v_pad) values_rounded<T, 2>(s, in_block, i);
 }
 
-void block_rounded(const Attention& a, const RoundedScratch& s, int64_t row, int64_t rows) {
+/// Queries of a block as pairs, nothing summed up yet.
+void begin_rounded(const Attention& a, const RoundedScratch& s, int64_t row, int64_t rows) {
   const bool sinks = a.sinks != nullptr && a.partials == nullptr;
   for (int64_t r = 0; r < rows; ++r) {
     const float* q = query(a, row + r);
@@ -251,6 +252,15 @@ void block_rounded(const Attention& a, const RoundedScratch& s, int64_t row, int
     if (sinks) s.totals[16 * r] = 1;
     s.top[r] = sinks ? a.sinks[(row + r) % a.heads] * kLog2e : -__builtin_inff();
   }
+}
+
+void end_rounded(const Attention& a, const RoundedScratch& s, int64_t row, int64_t rows) {
+  for (int64_t r = 0; r < rows; ++r)
+    put_row(a, row + r, s.out + r * s.v_pad, s.top[r] * kLn2, sum(load(s.totals + 16 * r)));
+}
+
+void block_rounded(const Attention& a, const RoundedScratch& s, int64_t row, int64_t rows) {
+  begin_rounded(a, s, row, rows);
   const int64_t begin = keys_of(a, a.first + row / a.heads).begin;
   const int64_t end = keys_of(a, a.first + (row + rows - 1) / a.heads).end;
   const int64_t tiles = (rows + kTile - 1) / kTile;
@@ -285,8 +295,7 @@ void block_rounded(const Attention& a, const RoundedScratch& s, int64_t row, int
       }
     }
   }
-  for (int64_t r = 0; r < rows; ++r)
-    put_row(a, row + r, s.out + r * s.v_pad, s.top[r] * kLn2, sum(load(s.totals + 16 * r)));
+  end_rounded(a, s, row, rows);
 }
 
 void attention_rounded(const Attention& a, std::byte* scratch) {

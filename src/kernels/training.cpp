@@ -24,6 +24,15 @@ constinit const TrainingTable kTraining = {
 
 const TrainingTable& training_table(std::string_view table) {
 #if defined(__x86_64__)
+  if (table == "amx") {
+    static const TrainingTable tiles = [] {
+      TrainingTable t = avx512::kTraining;
+      t.name = "amx";
+      t.bf16 = amx::kTrainingBf16;
+      return t;
+    }();
+    return tiles;
+  }
   if (table.starts_with("avx512")) {
     static const TrainingTable best = [] {
       TrainingTable t = avx512::kTraining;

@@ -33,10 +33,13 @@ struct ProductKernels {
   int64_t panel_cols = 0;  // of b in a panel: panel[words][panel_cols]
   int64_t word_bytes = 0, per_word = 0;
   /// Rows of a whose sums run along memory, or lie beside each other (tile[words][tile_rows]); at
-  /// most tile_rows of them.
+  /// most tile_rows of them. Rows along memory have room for 16 words more.
   void (*pack_rows)(const float* a, int64_t row_stride, int64_t rows, int64_t k, std::byte* tile,
                     int64_t tile_row);
   void (*pack_columns)(const float* a, int64_t k_stride, int64_t rows, int64_t k, std::byte* tile);
+  /// Where tiles must have their sums along memory: as pack_rows of what pack_columns takes.
+  void (*pack_columns_as_rows)(const float* a, int64_t k_stride, int64_t rows, int64_t k,
+                               std::byte* tile, int64_t tile_row) = nullptr;
   /// A panel of b[k, cols] of which one row lies beside the next, or one column does.
   void (*pack_panel)(const float* b, int64_t k_stride, int64_t cols, int64_t k, std::byte* panel);
   void (*pack_panel_turned)(const float* b, int64_t col_stride, int64_t cols, int64_t k,
@@ -64,6 +67,9 @@ extern const TrainingTable kTraining;
 }
 namespace avx512 {
 extern const TrainingTable kTraining;
+}
+namespace amx {
+extern const ProductKernels kTrainingBf16;
 }
 #endif
 

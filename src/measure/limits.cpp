@@ -187,9 +187,36 @@ void bf16_amx(int64_t rounds) {
   }
   _tile_release();
 }
+/// Both operands pass by in L2: `each` bytes of each.
+void bf16_amx_from(const std::byte* left, const std::byte* right, int64_t each, int64_t rounds) {
+  begin_tiles();
+  for (int64_t i = 0, at = 0; i < rounds; ++i, at = at + 2048 < each ? at + 2048 : 0) {
+    _tile_loadd(4, left + at, 64);
+    _tile_loadd(6, right + at, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(5, left + at + 1024, 64);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_loadd(7, right + at + 1024, 64);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_release();
+}
 }  // namespace
 }  // namespace ashlar
 ASHLAR_TARGET_END
+
+namespace ashlar {
+namespace {
+void bf16_amx_l2(int64_t rounds) {
+  constexpr int64_t kEach = 384 << 10;  // more than L1, less than L2
+  thread_local const std::vector<std::byte> memory(2 * kEach + 64);
+  const auto address = reinterpret_cast<uintptr_t>(memory.data());
+  const std::byte* data = memory.data() + (64 - address % 64) % 64;
+  bf16_amx_from(data, data + kEach, kEach, rounds);
+}
+}  // namespace
+}  // namespace ashlar
 #endif
 #undef ASHLAR_UNKNOWN
 
@@ -211,6 +238,7 @@ std::vector<ComputeLoop> find_loops() {
   }
   if (kernels::cpu_has_tiles()) {
     loops.push_back({"bf16", "amx", 4 * 2 * 16 * 16 * 32, bf16_amx});
+    loops.push_back({"bf16", "amx_l2", 4 * 2 * 16 * 16 * 32, bf16_amx_l2});
     loops.push_back({"int8", "amx", 4 * 2 * 16 * 16 * 64, int8_amx});
   }
 #endif

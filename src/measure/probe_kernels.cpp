@@ -57,15 +57,15 @@ void probe_format(ThreadPool& pool, const Table& table, Format format, int64_t c
   for (const int64_t tokens : kTokenCounts) {
     const Activation form = product.forms.activation(tokens);
     const int64_t x_row = round_up(table.activation_bytes(form, cols), 64);
-    const Memory x(x_row * tokens),
+    const Memory x(x_row * round_up(tokens, kernels::kTokenGroup)),
         scratch(pool.size() * round_up(table.matmul_scratch(format, cols), 64) + 64);
-    std::vector<float> values(static_cast<size_t>(cols));
-    for (int64_t t = 0; t < tokens; ++t) {
-      for (size_t c = 0; c < values.size(); ++c)
-        values[c] =
-            static_cast<float>(std::sin(static_cast<double>(c) * 0.37 + static_cast<double>(t)));
-      table.prepare(form, values.data(), x.data() + t * x_row, cols);
+    std::vector<float> values(static_cast<size_t>(tokens * cols));
+    for (size_t i = 0; i < values.size(); ++i) {
+      const auto c = static_cast<double>(i % static_cast<size_t>(cols));
+      values[i] = static_cast<float>(
+          std::sin(c * 0.37 + static_cast<double>(i / static_cast<size_t>(cols))));
     }
+    kernels::prepare_rows(table, form, values.data(), cols, tokens, x.data(), x_row, cols);
     // A call has as many weights whatever the width, in products of a common height; the next call
     // takes the next rows in memory.
     const int64_t products = kWidths[1] / cols;

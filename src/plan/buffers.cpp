@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/overloaded.h"
+#include "base/round_up.h"
 #include "plan/plan.h"
 
 namespace ashlar {
@@ -76,8 +77,8 @@ void place_buffers(Plan& plan) {
   }
   const auto bytes = [&](const Buffer& b) {
     int64_t n = 0;
-    if (__builtin_mul_overflow(b.row_bytes, b.fixed ? 1 : plan.max_tokens, &n) ||
-        n > (int64_t{1} << 46)) {
+    const int64_t rows = b.fixed ? 1 : round_up(plan.max_tokens, b.rows_together);
+    if (__builtin_mul_overflow(b.row_bytes, rows, &n) || n > (int64_t{1} << 46)) {
       fail(ErrorKind::resource,
            "a step of {} tokens needs more memory than any machine has: choose a smaller chunk",
            plan.max_tokens);

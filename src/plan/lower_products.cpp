@@ -14,6 +14,7 @@ BufferId Lowering::prepare(BufferId in, const ProductForms& forms, int64_t cols,
   plan_.rounds = plan_.rounds || forms.rounds();
   if (bytes == 0) return kNoBuffer;
   const BufferId out = new_buffer(count * bytes);
+  if (forms.grouped()) plan_.buffers[static_cast<size_t>(out)].rows_together = kernels::kTokenGroup;
   add_row(PrepareRow{in, out, forms, cols, count, in_step, always});
   return out;
 }
@@ -121,7 +122,8 @@ void Lowering::lower_latent(const Node& n, const LatentAttention& op) {
 
   const Matrix w_k = plan_.weights.transposed_heads(n.inputs[4].id, plan_.options.f32_activations);
   const Matrix w_v = plan_.weights.matrix(n.inputs[5].id);
-  const ProductForms k_forms = forms(w_k.format), v_forms = forms(w_v.format);
+  const ProductForms k_forms = forms(w_k.format).ungrouped(),
+                     v_forms = forms(w_v.format).ungrouped();
   const BufferId nope_rows = prepare(q_nope, k_forms, nope, heads, nope, true);
   const BufferId q = new_floats(heads * (rank + rope));
   add_row(CopyRow{q_rope, q, heads, rope, 0, rope, rank, rank + rope});
@@ -146,11 +148,12 @@ void Lowering::lower_experts(const Node& n, const ExpertFfn& op) {
   const auto product = [&](size_t input, BufferId out) {
     const float* bias = biased ? plan_.weights.floats(n.inputs[input + 3].id) : nullptr;
     const Matrix w = plan_.weights.matrix(n.inputs[input].id);
-    return MatMulStep::Product{
-        w, forms(w.format), nullptr, bias, out, static_cast<int32_t>(current_)};
+    return MatMulStep::Product{w,       forms(w.format).of_experts(chosen, experts),
+                               nullptr, bias,
+                               out,     static_cast<int32_t>(current_)};
   };
   const auto forms_of = [&](size_t input) {
-    return forms(plan_.weights.matrix(n.inputs[input].id).format);
+    return forms(plan_.weights.matrix(n.inputs[input].id).format).of_experts(chosen, experts);
   };
 
   // Rows of slots are as far apart as if each stood alone: a token's row holds `chosen` of them.

@@ -36,6 +36,7 @@ enum class RowSet : uint8_t { all, wanted };
 struct Buffer {
   int64_t row_bytes = 0;
   bool fixed = false;
+  int64_t rows_together = 1;      // there is room for a multiple of so many rows
   int32_t output = -1;            // which of Plan::outputs it is; -1: none
   int64_t offset = 0;             // in the arena
   int32_t first = -1, last = -1;  // steps between which it is alive

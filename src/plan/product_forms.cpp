@@ -35,6 +35,26 @@ bool ProductForms::rounds() const {
   });
 }
 
+bool ProductForms::grouped() const {
+  return std::any_of(forms_.begin(), forms_.end(), [](const kernels::ProductForm& form) {
+    return form.activation == kernels::Activation::tiles;
+  });
+}
+
+ProductForms ProductForms::ungrouped() const {
+  ProductForms same = *this;
+  for (kernels::ProductForm& form : same.forms_)
+    if (form.activation == kernels::Activation::tiles) form.activation = kernels::Activation::bf16;
+  return same;
+}
+
+ProductForms ProductForms::of_experts(int64_t chosen, int64_t experts) const {
+  ProductForms all = ungrouped();
+  for (kernels::ProductForm& form : all.forms_)
+    if (form.tokens > 1) form.tokens = blocks_of(form.tokens * experts, chosen);
+  return all;
+}
+
 int64_t ProductForms::row_bytes(const kernels::Table& table, int64_t cols, bool also_f32) const {
   int64_t bytes = 0;
   for (const kernels::ProductForm& form : forms_) {

@@ -16,12 +16,18 @@ class ProductForms {
   /// With `f32_activations` every form takes float32 rows; without `packed` weights lie in rows.
   ProductForms(const kernels::Table& table, Format weight, bool f32_activations,
                bool packed = false);
+  /// The same for products that gather their rows: none takes them in groups.
+  ProductForms ungrouped() const;
+  /// Of products with each of `experts` weights, of which every token chooses some: the form follows
+  /// the tokens that an expert gets on the average.
+  ProductForms of_experts(int64_t chosen, int64_t experts) const;
 
   /// The form of a product of so many tokens.
   const kernels::ProductForm& at(int64_t tokens) const;
   kernels::Activation activation(int64_t tokens) const { return at(tokens).activation; }
   bool has(kernels::Packing packing) const;  // any of them
   bool rounds() const;                       // does any form take rounded rows?
+  bool grouped() const;                      // does any form take rows in groups?
   /// Bytes of an input row prepared for any of the forms; 0 if all read float32 rows as they are
   /// and `also_f32` does not ask for room for those.
   int64_t row_bytes(const kernels::Table& table, int64_t cols, bool also_f32) const;

@@ -63,7 +63,7 @@ ProductTasks tasks_of(const HeadMatMulStep& step, int64_t tokens, int threads) {
 }
 
 ProductTasks tasks_of(const ExpertStep& step, int64_t tokens, int64_t active, int threads) {
-  return cut(step.epilogue, step.products, active, step.experts, tokens * step.chosen, threads);
+  return cut(step.epilogue, step.products, active, step.experts, tokens, threads);
 }
 
 int64_t count_tasks(const MatMulStep& step, int64_t tokens, int threads) {
@@ -153,8 +153,16 @@ int64_t shares_of(const RecurrentStep& step) {
   return d.key_heads * d.group;
 }
 
-int64_t rows_of_task(int64_t rows, int threads) {
-  return std::max<int64_t>(1, rows / (threads * kRowTasks));
+bool prepares_groups(const RowStep& step, int64_t rows) {
+  return std::any_of(step.operations.begin(), step.operations.end(), [&](const RowOperation& o) {
+    const auto* p = std::get_if<PrepareRow>(&o);
+    return p != nullptr && p->forms.activation(rows) == kernels::Activation::tiles;
+  });
+}
+
+int64_t rows_of_task(const RowStep& step, int64_t rows, int threads) {
+  const int64_t each = std::max<int64_t>(1, rows / (threads * kRowTasks));
+  return prepares_groups(step, rows) ? round_up(each, kernels::kTokenGroup) : each;
 }
 
 }  // namespace ashlar

@@ -15,8 +15,11 @@ struct ProductTasks {
   int64_t rows = 1;
   int64_t token_blocks = 1;
   int64_t row_blocks(int64_t all_rows) const { return blocks_of(all_rows, rows); }
-  /// First token of a block, of all `tokens`.
-  int64_t token_begin(int64_t tokens, int64_t block) const { return tokens * block / token_blocks; }
+  /// First token of a block, of all `tokens`: that of a whole group.
+  int64_t token_begin(int64_t tokens, int64_t block) const {
+    if (block == token_blocks) return tokens;
+    return blocks_of(tokens, kernels::kTokenGroup) * block / token_blocks * kernels::kTokenGroup;
+  }
 };
 
 ProductTasks tasks_of(const MatMulStep& step, int64_t tokens, int threads);
@@ -70,7 +73,9 @@ inline constexpr int64_t kConvolutionChannels = 256;
 /// Tasks of each sequence: blocks of channels, or value heads.
 int64_t shares_of(const RecurrentStep& step);
 
+/// Whether a row step of `rows` rows prepares groups of them (Activation::tiles).
+bool prepares_groups(const RowStep& step, int64_t rows);
 /// Rows that a task takes through all operations of a row step of `rows` rows.
-int64_t rows_of_task(int64_t rows, int threads);
+int64_t rows_of_task(const RowStep& step, int64_t rows, int threads);
 
 }  // namespace ashlar

@@ -64,7 +64,7 @@ class StepReader {
   }
 
   void read(const RowStep& s) {
-    work_.tasks = blocks_of(rows_, rows_of_task(rows_, load_.threads));
+    work_.tasks = blocks_of(rows_, rows_of_task(s, rows_, load_.threads));
     for (size_t i = 0; i < s.operations.size(); ++i) {
       const int32_t index = s.nodes[i];
       Work& w = add(Work::What::rows, index);

@@ -1,4 +1,4 @@
-// Row operations: one token at a time through all operations of a step.
+// Row operations: one token at a time through all operations of a step, or one group of tokens.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -141,6 +141,13 @@ struct Row {
     const auto form = o.forms.activation(rows);
     if (form == kernels::Activation::f32 && !o.always) return;
     const int64_t step = f.buffer(o.out).row_bytes / o.count;
+    if (form == kernels::Activation::tiles) {  // the whole group, when its first row's turn comes
+      if (row % kernels::kTokenGroup != 0) return;
+      const int64_t group = std::min(kernels::kTokenGroup, rows - row);
+      table().prepare_group(floats(o.in), f.buffer(o.in).row_bytes / 4, group, f.row(o.out, row),
+                            o.cols);
+      return;
+    }
     for (int64_t i = 0; i < o.count; ++i)
       table().prepare(form, floats(o.in) + i * o.in_step, f.row(o.out, row) + i * step, o.cols);
   }
@@ -187,16 +194,21 @@ struct Row {
 
 }  // namespace
 
-int64_t tasks(const Frame& f, const RowStep&, RowSet set) {
+int64_t tasks(const Frame& f, const RowStep& s, RowSet set) {
   const int64_t rows = f.batch.rows(set);
-  return blocks_of(rows, rows_of_task(rows, f.threads));
+  return blocks_of(rows, rows_of_task(s, rows, f.threads));
 }
 
 void run_task(const Frame& f, const RowStep& s, RowSet set, int64_t task, std::byte* scratch) {
-  const int64_t rows = f.batch.rows(set), each = rows_of_task(rows, f.threads);
-  for (int64_t r = task * each; r < std::min(rows, (task + 1) * each); ++r) {
-    const Row row{f, r, f.batch.token(set, r), rows, scratch};
-    for (const RowOperation& o : s.operations) std::visit(row, o);
+  const int64_t rows = f.batch.rows(set), each = rows_of_task(s, rows, f.threads);
+  const int64_t end = std::min(rows, (task + 1) * each);
+  // Rows that are prepared together go through the operations together.
+  const int64_t together = prepares_groups(s, rows) ? kernels::kTokenGroup : 1;
+  for (int64_t first = task * each; first < end; first += together) {
+    for (const RowOperation& o : s.operations) {
+      for (int64_t r = first; r < std::min(end, first + together); ++r)
+        std::visit(Row{f, r, f.batch.token(set, r), rows, scratch}, o);
+    }
   }
 }
 

@@ -403,7 +403,7 @@ ASHLAR_FLOAT_ROWS(avx512, __attribute__((target("avx2,fma,avx512f,avx512bw,avx51
 
 const FloatRows& float_rows(std::string_view table) {
 #if defined(__x86_64__)
-  if (table.starts_with("avx512")) return kRows_avx512;
+  if (table.starts_with("avx512") || table == "amx") return kRows_avx512;
   if (table == "avx2") return kRows_avx2;
 #endif
   static_cast<void>(table);

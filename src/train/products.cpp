@@ -19,7 +19,7 @@ struct Tiles {
   int64_t row = 0, word = 0, tile = 0;  // words
 };
 Tiles tiles_of(const ProductKernels& f, const Strided& a, int64_t words) {
-  if (a.col != 1) return {1, f.tile_rows, f.tile_rows * words};
+  if (a.col != 1 && f.pack_columns_as_rows == nullptr) return {1, f.tile_rows, f.tile_rows * words};
   // Rows a multiple of 4 KiB apart would fall on each other in the cache.
   const int64_t row = round_up(words, 16) + 16;
   return {row, 1, row * f.tile_rows};
@@ -35,6 +35,8 @@ void pack_tiles(const ProductKernels& f, const Strided& a, int64_t m, int64_t k0
     const float* from = a.at + begin * a.row + k0 * a.col;
     if (a.col == 1)
       f.pack_rows(from, a.row, rows, k, out, at.row);
+    else if (f.pack_columns_as_rows != nullptr)
+      f.pack_columns_as_rows(from, a.col, rows, k, out, at.row);
     else
       f.pack_columns(from, a.col, rows, k, out);
   }

@@ -11,6 +11,7 @@
 #include "readings/count/count.h"
 #include "support/op_inputs.h"
 #include "support/samples.h"
+#include "support/with_tiles.h"
 #include "transform/differentiate.h"
 
 namespace ashlar::testing {
@@ -172,6 +173,7 @@ TEST(Float32Executor, RefusesWeightsThatDoNotFit) {
 /// Every order of axes, sizes that fill no tile, what sums begin with; on all threads, on one, and
 /// with the right operand packed before.
 TEST(Products, AnyOrderOfAxesAndAnySize) {
+  const test::WithTiles tiles;
   struct Size {
     int64_t m, n, k;
   };
