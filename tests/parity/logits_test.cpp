@@ -4,6 +4,7 @@
 
 #include "kernels/table.h"
 #include "support/golden.h"
+#include "support/with_tiles.h"
 
 namespace ashlar {
 namespace {
@@ -132,6 +133,28 @@ TEST_P(StoredLogits, Float32Activations) {
           << table->name << ", steps of " << step;
     }
   }
+}
+
+/// Dense, experts and latent attention by tiles, on their software model where the CPU has none.
+TEST(TileLogits, OfStoredWeights) {
+  const test::WithTiles tiles;
+  if (!tiles.there()) GTEST_SKIP() << "neither tiles nor AVX-512 for their model";
+  for (const char* name : {"storage_bf16_llama", "storage_f16_llama", "storage_mxfp4_gpt_oss",
+                           "storage_fp8_deepseek_v3", "storage_int4_kimi_k2"}) {
+    const Golden golden = read_golden(name);
+    const Model model = load_model((golden.folder / "model").string());
+    double bound = kBound;
+    for (const auto& [tensor_name, tensor] : model.weights) {
+      if (tensor.format != Format::f32)
+        bound = std::max(bound, info(tensor.format).exact ? 2e-2 : 5e-2);
+    }
+    Engine engine(model.graph, model.weights,
+                  {.kernels = "amx", .context = static_cast<int64_t>(golden.ids.size())});
+    EXPECT_TRUE(
+        near(golden.logits, in_steps(engine, golden.ids, {golden.ids.size()}), golden.vocab, bound))
+        << name;
+  }
+  EXPECT_TRUE(tiles.used());
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, StoredLogits,

@@ -146,7 +146,7 @@ TEST_P(EveryFormat, StepwiseEqualsWholeWithinRounding) {
 /// change nothing.
 TEST(Tiles, LogitsAreThoseOfThePlainLoops) {
   const test::WithTiles tiles;
-  if (!kernels::cpu_has_tiles()) GTEST_SKIP() << "neither tiles nor AVX-512 for their model";
+  if (!tiles.there()) GTEST_SKIP() << "neither tiles nor AVX-512 for their model";
   constexpr int64_t kTokens = 91;
   for (const Blueprint& bp : {dense(), experts(), latent()}) {
     const Graph graph = graph_of(bp);
@@ -176,6 +176,7 @@ TEST(Tiles, LogitsAreThoseOfThePlainLoops) {
       }
     }
   }
+  EXPECT_TRUE(tiles.used());
 }
 
 std::vector<Format> written_formats() {

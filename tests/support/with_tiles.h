@@ -24,7 +24,14 @@ class WithTiles {
   }
   WithTiles(const WithTiles&) = delete;
 
+  /// There are tiles, real ones or the model's.
+  bool there() const { return kernels::cpu_has_tiles(); }
+  /// Whether the model has performed anything since; always where the hardware does.
+  bool used() const { return real_ || TileModel::performed() > before_; }
+
  private:
+  const bool real_ = kernels::cpu_has_tiles();
+  const int64_t before_ = TileModel::performed();
   TileModel model_;
 };
 

@@ -223,6 +223,7 @@ TEST(Products, AnyOrderOfAxesAndAnySize) {
       }
     }
   }
+  EXPECT_TRUE(tiles.used() || !tiles.there());
 }
 
 TEST(Products, ErrorsOfTasksReachTheCaller) {
