@@ -12,8 +12,8 @@ constexpr int64_t kMostElements = int64_t{1} << 42;
 }  // namespace
 
 const Type& Value::type() const {
-  if (input.from == Input::From::value) return builder->graph_.type(input.id);
-  return builder->param_types_[static_cast<size_t>(input.id)];
+  if (input.is_value()) return builder->graph_.type(input.value);
+  return builder->param_types_[input.param];
 }
 
 Axis Value::axis(std::string_view name) const {
@@ -26,12 +26,12 @@ Axis Value::axis(std::string_view name) const {
 Value Builder::param(std::string_view name, Axes axes, Role role, int64_t col_axes) {
   std::string full = scope_.empty() ? std::string(name) : scope_ + "." + std::string(name);
   if (const auto it = param_ids_.find(full); it != param_ids_.end()) {
-    const Param& p = graph_.params_[static_cast<size_t>(it->second)];
+    const Param& p = graph_.params_[it->second];
     if (p.axes != axes) {
       fail(ErrorKind::invalid, "graph: parameter {}: {} asked for, recorded as {}", full,
            to_string(axes), to_string(p.axes));
     }
-    return {this, {Input::From::param, it->second}};
+    return {this, it->second};
   }
   int64_t elements = 1;
   for (const Axis& a : axes) {
@@ -46,18 +46,26 @@ Value Builder::param(std::string_view name, Axes axes, Role role, int64_t col_ax
   if (col_axes < 0 || col_axes > static_cast<int64_t>(axes.size()))
     fail(ErrorKind::invalid, "graph: parameter {} {} has no {} axes to a row", full,
          to_string(axes), col_axes);
-  const auto id = static_cast<ParamId>(graph_.params_.size());
   param_types_.push_back({Kind::real, axes});
   const int64_t row_axes = col_axes == 0 ? 0 : static_cast<int64_t>(axes.size()) - col_axes;
-  graph_.params_.push_back({full, std::move(axes), role, row_axes});
+  const ParamId id = graph_.params_.add({full, std::move(axes), role, row_axes});
   param_ids_.emplace(std::move(full), id);
-  return {this, {Input::From::param, id}};
+  return {this, id};
+}
+
+Value Builder::param(const Param& like) {
+  const std::string scope = std::exchange(scope_, {});
+  const auto axes = static_cast<int64_t>(like.axes.size());
+  const Value made =
+      param(like.name, like.axes, like.role, like.row_axes == 0 ? 0 : axes - like.row_axes);
+  scope_ = scope;
+  return made;
 }
 
 Value Builder::param_named(const std::string& name) const {
   const auto it = param_ids_.find(name);
   if (it == param_ids_.end()) fail(ErrorKind::invalid, "graph: no parameter is called {}", name);
-  return {const_cast<Builder*>(this), {Input::From::param, it->second}};
+  return {const_cast<Builder*>(this), it->second};
 }
 
 std::vector<Value> Builder::add(Op op, std::vector<Value> inputs, std::string_view label) {
@@ -80,14 +88,28 @@ std::vector<Value> Builder::add(Op op, std::vector<Value> inputs, std::string_vi
   std::vector<Value> values;
   std::vector<ValueId> outputs;
   for (Type& t : out) {
-    const auto id = static_cast<ValueId>(graph_.types_.size());
-    graph_.types_.push_back(std::move(t));
-    outputs.push_back(id);
-    values.push_back({this, {Input::From::value, id}});
+    outputs.push_back(graph_.types_.add(std::move(t)));
+    values.push_back({this, outputs.back()});
   }
   graph_.nodes_.push_back(
       {std::move(op), std::move(ids), std::move(outputs), scope_, std::string(label)});
   return values;
+}
+
+std::vector<Value> Builder::inputs(const Graph& from, const Node& node,
+                                   const IdVector<ValueId, Value>& made) const {
+  std::vector<Value> in;
+  for (const Input& v : node.inputs)
+    in.push_back(v.is_value() ? made[v.value] : param_named(from.params()[v.param].name));
+  return in;
+}
+
+std::vector<Value> Builder::add_node(const Graph& from, const Node& node,
+                                     IdVector<ValueId, Value>& made, std::string_view prefix) {
+  set_scope(prefix.empty() ? node.scope : fmt::format("{}.{}", prefix, node.scope));
+  const std::vector<Value> out = add(node.op, inputs(from, node, made), node.label);
+  for (size_t k = 0; k < out.size(); ++k) made[node.outputs[k]] = out[k];
+  return out;
 }
 
 void Builder::push_scope(std::string_view name) {
@@ -106,9 +128,9 @@ Graph Builder::finish(Value output) { return finish({{std::string(), output}}); 
 
 Graph Builder::finish(const std::vector<NamedValue>& outputs) {
   for (const NamedValue& o : outputs) {
-    ASHLAR_ASSERT(o.value.builder == this && o.value.input.from == Input::From::value,
+    ASHLAR_ASSERT(o.value.builder == this && o.value.input.is_value(),
                   "the outputs of a graph are values of it");
-    graph_.outputs_.push_back({o.name, o.value.input.id});
+    graph_.outputs_.push_back({o.name, o.value.input.value});
   }
   graph_.verify();
   return std::move(graph_);

@@ -22,6 +22,8 @@ class Builder {
   /// same one, with other axes it is an Error(invalid).
   /// The last `col_axes` axes make one row of the matrix (0: all of them, a vector).
   Value param(std::string_view name, Axes axes, Role role, int64_t col_axes = 1);
+  /// One like another graph's parameter, under its full name.
+  Value param(const Param& like);
   /// A parameter by its full name, whatever the scope (tied heads).
   Value param_named(const std::string& name) const;
 
@@ -29,6 +31,13 @@ class Builder {
   Value add1(Op op, std::vector<Value> inputs, std::string_view label = {}) {
     return add(std::move(op), std::move(inputs), label)[0];
   }
+
+  /// What another graph's node reads, here: its values where they are `made`, its parameters by name.
+  std::vector<Value> inputs(const Graph& from, const Node& node,
+                            const IdVector<ValueId, Value>& made) const;
+  /// Another graph's node again, in its scope behind `prefix`; its results go to `made`.
+  std::vector<Value> add_node(const Graph& from, const Node& node, IdVector<ValueId, Value>& made,
+                              std::string_view prefix = {});
 
   void push_scope(std::string_view name);
   void pop_scope();
@@ -48,7 +57,7 @@ class Builder {
   friend class Graph;
   Graph graph_;
   std::map<std::string, ParamId, std::less<>> param_ids_;
-  std::vector<Type> param_types_;
+  IdVector<ParamId, Type> param_types_;
   std::string scope_;
   std::vector<size_t> scope_ends_;
 };

@@ -13,22 +13,20 @@ std::vector<Array<F>> evaluate_outputs(const Graph& graph, const ParamValues<F>&
   for (const Node& n : graph.nodes()) {
     if (n.op.composite()) return evaluate_outputs(graph.expanded(), params, batch, hook);
   }
-  std::vector<size_t> last_use(graph.types().size(), 0);
-  for (size_t i = 0; i < graph.nodes().size(); ++i) {
-    for (const Input& in : graph.nodes()[i].inputs) {
-      if (in.from == Input::From::value) last_use[static_cast<size_t>(in.id)] = i;
+  IdVector<ValueId, NodeId> last_use(graph.types().size());
+  for (const NodeId n : graph.nodes().ids()) {
+    for (const Input& in : graph.nodes()[n].inputs) {
+      if (in.is_value()) last_use[in.value] = n;
     }
   }
-  for (const Output& o : graph.outputs())
-    last_use[static_cast<size_t>(o.value)] = graph.nodes().size();
-  std::vector<Array<F>> values(graph.types().size());
-  for (size_t i = 0; i < graph.nodes().size(); ++i) {
-    const Node& node = graph.nodes()[i];
+  for (const Output& o : graph.outputs()) last_use[o.value] = NodeId(graph.nodes().size());
+  IdVector<ValueId, Array<F>> values(graph.types().size());
+  for (const NodeId n : graph.nodes().ids()) {
+    const Node& node = graph.nodes()[n];
     In<F> in{batch, {}};
     for (const Input& input : node.inputs) {
-      in.arrays.push_back(input.from == Input::From::value
-                              ? &values[static_cast<size_t>(input.id)]
-                              : &params(graph.params()[static_cast<size_t>(input.id)]));
+      in.arrays.push_back(input.is_value() ? &values[input.value]
+                                           : &params(graph.params()[input.param]));
     }
     Out<F> out(node.outputs.size());
     for (size_t k = 0; k < out.size(); ++k) {
@@ -42,15 +40,13 @@ std::vector<Array<F>> evaluate_outputs(const Graph& graph, const ParamValues<F>&
     }
     node.op.meaning(in, out);
     if (hook) hook(node, out);
-    for (size_t k = 0; k < out.size(); ++k)
-      values[static_cast<size_t>(node.outputs[k])] = std::move(out[k]);
+    for (size_t k = 0; k < out.size(); ++k) values[node.outputs[k]] = std::move(out[k]);
     for (const Input& input : node.inputs) {
-      if (input.from == Input::From::value && last_use[static_cast<size_t>(input.id)] == i)
-        values[static_cast<size_t>(input.id)] = {};
+      if (input.is_value() && last_use[input.value] == n) values[input.value] = {};
     }
   }
   std::vector<Array<F>> outputs;
-  for (const Output& o : graph.outputs()) outputs.push_back(values[static_cast<size_t>(o.value)]);
+  for (const Output& o : graph.outputs()) outputs.push_back(values[o.value]);
   return outputs;
 }
 

@@ -15,8 +15,8 @@ std::span<const std::string_view> enum_names(Role) {
 }
 
 Type Graph::type(const Input& in) const {
-  if (in.from == Input::From::value) return type(in.id);
-  return {Kind::real, params_[static_cast<size_t>(in.id)].axes};
+  if (in.is_value()) return type(in.value);
+  return {Kind::real, params_[in.param].axes};
 }
 
 std::vector<Type> Graph::input_types(const Node& node) const {
@@ -50,21 +50,22 @@ void Graph::verify() const {
       }
     }
   }
-  std::vector<bool> made(types_.size(), false), used(params_.size(), false);
-  for (size_t i = 0; i < nodes_.size(); ++i) {
-    const Node& node = nodes_[i];
+  IdVector<ValueId, bool> made(types_.size(), false);
+  IdVector<ParamId, bool> used(params_.size(), false);
+  for (const NodeId n : nodes_.ids()) {
+    const Node& node = nodes_[n];
     const auto where = [&] {
-      return fmt::format("graph: node {} ({}{}{}, op {})", i, node.scope,
+      return fmt::format("graph: node {} ({}{}{}, op {})", n.index(), node.scope,
                          node.label.empty() ? "" : ".", node.label, node.op.name());
     };
     for (const Input& in : node.inputs) {
-      const size_t limit = in.from == Input::From::value ? types_.size() : params_.size();
-      if (in.id < 0 || static_cast<size_t>(in.id) >= limit)
+      if (in.is_param() ? in.param.index() >= params_.size()
+                        : !in.is_value() || in.value.index() >= types_.size())
         fail(ErrorKind::invalid, "{}: input does not exist", where());
-      if (in.from == Input::From::param)
-        used[static_cast<size_t>(in.id)] = true;
-      else if (!made[static_cast<size_t>(in.id)])
-        fail(ErrorKind::invalid, "{}: reads %{} before it is made", where(), in.id);
+      if (in.is_param())
+        used[in.param] = true;
+      else if (!made[in.value])
+        fail(ErrorKind::invalid, "{}: reads %{} before it is made", where(), in.value.index());
     }
     std::vector<Type> out;
     try {
@@ -78,9 +79,9 @@ void Graph::verify() const {
       fail(ErrorKind::invalid, "{}: makes {} values, {} recorded", where(), out.size(),
            node.outputs.size());
     for (size_t k = 0; k < out.size(); ++k) {
-      const auto id = static_cast<size_t>(node.outputs[k]);
-      if (id >= types_.size() || made[id])
-        fail(ErrorKind::invalid, "{}: makes %{} a second time", where(), id);
+      const ValueId id = node.outputs[k];
+      if (id.index() >= types_.size() || made[id])
+        fail(ErrorKind::invalid, "{}: makes %{} a second time", where(), id.index());
       made[id] = true;
       if (!(types_[id] == out[k])) {
         fail(ErrorKind::invalid, "{}: makes {}, recorded as {}", where(), to_string(out[k]),
@@ -88,15 +89,14 @@ void Graph::verify() const {
       }
     }
   }
-  for (size_t i = 0; i < used.size(); ++i) {
-    if (!used[i])
-      fail(ErrorKind::invalid, "graph: parameter {} is read by no node", params_[i].name);
+  for (const ParamId p : params_.ids()) {
+    if (!used[p])
+      fail(ErrorKind::invalid, "graph: parameter {} is read by no node", params_[p].name);
   }
   if (outputs_.empty()) fail(ErrorKind::invalid, "graph: it has no output");
   std::set<std::string_view> output_names;
   for (const Output& o : outputs_) {
-    if (o.value < 0 || static_cast<size_t>(o.value) >= types_.size() ||
-        !made[static_cast<size_t>(o.value)]) {
+    if (!o.value.exists() || o.value.index() >= types_.size() || !made[o.value]) {
       fail(ErrorKind::invalid, "graph: its output{}{} is made by no node",
            o.name.empty() ? "" : " ", o.name);
     }
@@ -112,29 +112,14 @@ ValueId Graph::output(std::string_view name) const {
   fail(ErrorKind::invalid, "graph: no output is called {}", name);
 }
 
-namespace {
-
-/// A parameter of another graph, of which `b` has none yet.
-Value same_param(Builder& b, const Param& p) {
-  return b.param(p.name, p.axes, p.role,
-                 p.row_axes == 0 ? 0 : static_cast<int64_t>(p.axes.size()) - p.row_axes);
-}
-
-}  // namespace
-
 Graph Graph::expanded(std::string_view only) const {
   Builder b;
-  std::vector<Value> values(types_.size());
+  IdVector<ValueId, Value> values(types_.size());
   // Parameters first and in order, so that an expansion never renames or reorders them.
-  for (const Param& p : params_) same_param(b, p);
+  for (const Param& p : params_) b.param(p);
   bool any = false;
   for (const Node& node : nodes_) {
-    std::vector<Value> in;
-    for (const Input& i : node.inputs) {
-      in.push_back(i.from == Input::From::value
-                       ? values[static_cast<size_t>(i.id)]
-                       : b.param_named(params_[static_cast<size_t>(i.id)].name));
-    }
+    const std::vector<Value> in = b.inputs(*this, node, values);
     b.set_scope(node.scope);
     std::vector<Value> out;
     if (node.op.composite() && (only.empty() || node.op.name() == only)) {
@@ -145,46 +130,42 @@ Graph Graph::expanded(std::string_view only) const {
       out = b.add(node.op, in, node.label);
     }
     b.set_scope({});
-    for (size_t k = 0; k < out.size(); ++k) values[static_cast<size_t>(node.outputs[k])] = out[k];
+    for (size_t k = 0; k < out.size(); ++k) values[node.outputs[k]] = out[k];
   }
   std::vector<NamedValue> outputs;
-  for (const Output& o : outputs_)
-    outputs.push_back({o.name, values[static_cast<size_t>(o.value)]});
+  for (const Output& o : outputs_) outputs.push_back({o.name, values[o.value]});
   Graph g = b.finish(outputs);
   return any ? g.expanded(only) : g;
 }
 
 Graph Graph::pruned() const {
-  std::vector<bool> value_needed(types_.size(), false), param_needed(params_.size(), false);
-  std::vector<bool> node_needed(nodes_.size(), false);
-  for (const Output& o : outputs_) value_needed[static_cast<size_t>(o.value)] = true;
+  IdVector<ValueId, bool> value_needed(types_.size(), false);
+  IdVector<ParamId, bool> param_needed(params_.size(), false);
+  IdVector<NodeId, bool> node_needed(nodes_.size(), false);
+  for (const Output& o : outputs_) value_needed[o.value] = true;
   for (size_t i = nodes_.size(); i-- > 0;) {
-    for (const ValueId out : nodes_[i].outputs)
-      node_needed[i] = node_needed[i] || value_needed[static_cast<size_t>(out)];
-    if (!node_needed[i]) continue;
-    for (const Input& in : nodes_[i].inputs)
-      (in.from == Input::From::value ? value_needed : param_needed)[static_cast<size_t>(in.id)] =
-          true;
+    const NodeId id(i);
+    for (const ValueId out : nodes_[id].outputs)
+      node_needed[id] = node_needed[id] || value_needed[out];
+    if (!node_needed[id]) continue;
+    for (const Input& in : nodes_[id].inputs) {
+      if (in.is_value())
+        value_needed[in.value] = true;
+      else
+        param_needed[in.param] = true;
+    }
   }
   Builder b;
-  std::vector<Value> values(types_.size()), params(params_.size());
-  for (size_t i = 0; i < params_.size(); ++i) {
-    if (param_needed[i]) params[i] = same_param(b, params_[i]);
+  IdVector<ValueId, Value> values(types_.size());
+  for (const ParamId p : params_.ids()) {
+    if (param_needed[p]) b.param(params_[p]);
   }
-  for (size_t i = 0; i < nodes_.size(); ++i) {
-    if (!node_needed[i]) continue;
-    std::vector<Value> in;
-    for (const Input& v : nodes_[i].inputs)
-      in.push_back((v.from == Input::From::value ? values : params)[static_cast<size_t>(v.id)]);
-    b.set_scope(nodes_[i].scope);
-    const std::vector<Value> out = b.add(nodes_[i].op, in, nodes_[i].label);
-    b.set_scope({});
-    for (size_t k = 0; k < out.size(); ++k)
-      values[static_cast<size_t>(nodes_[i].outputs[k])] = out[k];
+  for (const NodeId id : nodes_.ids()) {
+    if (node_needed[id]) b.add_node(*this, nodes_[id], values);
   }
+  b.set_scope({});
   std::vector<NamedValue> outputs;
-  for (const Output& o : outputs_)
-    outputs.push_back({o.name, values[static_cast<size_t>(o.value)]});
+  for (const Output& o : outputs_) outputs.push_back({o.name, values[o.value]});
   return b.finish(outputs);
 }
 

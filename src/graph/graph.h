@@ -12,9 +12,6 @@
 
 namespace ashlar {
 
-using ValueId = int32_t;
-using ParamId = int32_t;
-
 /// What a parameter is for: counting, initialisation and weight decay ask.
 enum class Role : uint8_t { embedding, position, projection, router, expert, norm, bias, sink };
 std::span<const std::string_view> enum_names(Role);
@@ -35,6 +32,8 @@ struct Param {
   bool operator==(const Param&) const = default;
 };
 
+using Params = IdVector<ParamId, Param>;
+
 struct Node {
   Op op;
   std::vector<Input> inputs;
@@ -46,20 +45,22 @@ struct Node {
 /// What a graph is evaluated for. The name is empty where there is one output only.
 struct Output {
   std::string name;  // "loss", "gradient.layers.3.attn.q"
-  ValueId value = -1;
+  ValueId value;
 };
 
 class Graph {
  public:
-  const std::vector<Node>& nodes() const { return nodes_; }  // in an order that can be executed
-  const std::vector<Param>& params() const { return params_; }
-  const std::vector<Type>& types() const { return types_; }  // of each value
-  const Type& type(ValueId id) const { return types_[static_cast<size_t>(id)]; }
+  const IdVector<NodeId, Node>& nodes() const {
+    return nodes_;
+  }  // in an order that can be executed
+  const Params& params() const { return params_; }
+  const IdVector<ValueId, Type>& types() const { return types_; }  // of each value
+  const Type& type(ValueId id) const { return types_[id]; }
   Type type(const Input& in) const;
   std::vector<Type> input_types(const Node& node) const;
   const std::vector<Output>& outputs() const { return outputs_; }
   /// The first (mostly the only) output.
-  ValueId output() const { return outputs_.empty() ? -1 : outputs_[0].value; }
+  ValueId output() const { return outputs_.empty() ? ValueId() : outputs_[0].value; }
   ValueId output(std::string_view name) const;  // Error(invalid) when there is none of that name
   const Param* param(std::string_view name) const;
   int64_t parameter_count() const;
@@ -82,9 +83,9 @@ class Graph {
  private:
   friend class Builder;
   friend class GraphReader;
-  std::vector<Node> nodes_;
-  std::vector<Param> params_;
-  std::vector<Type> types_;
+  IdVector<NodeId, Node> nodes_;
+  Params params_;
+  IdVector<ValueId, Type> types_;
   std::vector<Output> outputs_;
 };
 

@@ -27,6 +27,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/id.h"
 #include "graph/array.h"
 #include "graph/axis.h"
 #include "graph/scalar_types.h"
@@ -35,11 +36,20 @@ namespace ashlar {
 
 class Builder;
 
+using ValueId = Id<struct ValueTag>;
+using ParamId = Id<struct ParamTag>;
+using NodeId = Id<struct NodeTag>;
+
 /// What a node reads: a value that another node makes, or a parameter.
 struct Input {
-  enum class From : uint8_t { value, param } from = From::value;
-  int32_t id = 0;
-  bool operator==(const Input&) const = default;
+  ValueId value;  // one of the two exists
+  ParamId param;
+  Input() = default;
+  Input(ValueId v) : value(v) {}
+  Input(ParamId p) : param(p) {}
+  bool is_value() const { return value.exists(); }
+  bool is_param() const { return param.exists(); }
+  auto operator<=>(const Input&) const = default;
 };
 
 /// A handle to a value or a parameter of a graph under construction (graph/builder.h).

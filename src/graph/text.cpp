@@ -17,15 +17,15 @@ std::string Graph::text() const {
   }
   for (const Node& n : nodes_) {
     for (size_t i = 0; i < n.outputs.size(); ++i)
-      s += fmt::format("{}%{}", i ? ", " : "", n.outputs[i]);
+      s += fmt::format("{}%{}", i ? ", " : "", n.outputs[i].index());
     s += fmt::format(" = {}(", n.op.name());
     for (size_t i = 0; i < n.inputs.size(); ++i) {
       if (i > 0) s += ", ";
       const Input& in = n.inputs[i];
-      if (in.from == Input::From::value)
-        s += fmt::format("%{}", in.id);
+      if (in.is_value())
+        s += fmt::format("%{}", in.value.index());
       else
-        s += "@" + params_[static_cast<size_t>(in.id)].name;
+        s += "@" + params_[in.param].name;
     }
     s += ")";
     if (const auto attributes = n.op.attributes(); !attributes.empty()) {
@@ -42,7 +42,7 @@ std::string Graph::text() const {
     s += "\n";
   }
   for (const Output& o : outputs_)
-    s += fmt::format("output {}{}%{}\n", o.name, o.name.empty() ? "" : " ", o.value);
+    s += fmt::format("output {}{}%{}\n", o.name, o.name.empty() ? "" : " ", o.value.index());
   return s;
 }
 

@@ -224,23 +224,14 @@ Json largest_scores(const RunStart& start, const Weights& weights) {
 Graph scoring_graph(const Graph& forward, bool logits, bool attention) {
   const Graph graph = forward.expanded();
   Builder b;
-  for (const Param& p : graph.params())
-    b.param(p.name, p.axes, p.role,
-            p.row_axes == 0 ? 0 : static_cast<int64_t>(p.axes.size()) - p.row_axes);
-  std::vector<Value> values(graph.types().size());
+  for (const Param& p : graph.params()) b.param(p);
+  IdVector<ValueId, Value> values(graph.types().size());
   Value ids;
   std::vector<NamedValue> more;
   std::set<std::string> seen;
   for (const Node& node : graph.nodes()) {
-    std::vector<Value> in;
-    for (const Input& v : node.inputs) {
-      in.push_back(v.from == Input::From::value
-                       ? values[static_cast<size_t>(v.id)]
-                       : b.param_named(graph.params()[static_cast<size_t>(v.id)].name));
-    }
-    b.set_scope(node.scope);
-    const std::vector<Value> out = b.add(node.op, in, node.label);
-    for (size_t k = 0; k < out.size(); ++k) values[static_cast<size_t>(node.outputs[k])] = out[k];
+    const std::vector<Value> in = b.inputs(graph, node, values);
+    const std::vector<Value> out = b.add_node(graph, node, values);
     const auto* tokens = node.op.as<TokenIds>();
     if (tokens != nullptr && tokens->ahead == 0) ids = out[0];
     if (node.op.as<Route>() != nullptr && !attention) {
@@ -253,7 +244,7 @@ Graph scoring_graph(const Graph& forward, bool logits, bool attention) {
     }
   }
   b.set_scope({});
-  const Value z = values[static_cast<size_t>(graph.output())];
+  const Value z = values[graph.output()];
   std::vector<NamedValue> outputs{{"losses", b.add1(CrossEntropy{}, {z, ids}, "losses")}};
   if (logits) outputs.push_back({"logits", z});
   outputs.insert(outputs.end(), more.begin(), more.end());

@@ -276,8 +276,8 @@ std::vector<std::string> notices_of(const Checkpoint& checkpoint,
 
 }  // namespace
 
-std::vector<Param> parameters_of(const Blueprint& bp, const Graph& graph) {
-  std::vector<Param> params = graph.params();
+Params parameters_of(const Blueprint& bp, const Graph& graph) {
+  Params params = graph.params();
   if (bp.mtp.empty()) return params;
   const Graph mtp = mtp_graph_of(bp);
   for (const Param& p : mtp.params()) {
@@ -388,7 +388,7 @@ Bound bind_weights(Blueprint& bp, Graph& graph, const Family& family, const Chec
   if (!gguf) settle_tie(bp, graph, names, checkpoint, file_names, used, bound.notices);
   const Binder binder(checkpoint, file_names, names, layers, gguf);
   if (!bp.mtp.empty()) {
-    const std::vector<Param> all = parameters_of(bp, graph);
+    const Params all = parameters_of(bp, graph);
     const bool there = std::all_of(all.begin(), all.end(), [&](const Param& p) {
       return !p.name.starts_with("mtp.") || binder.has(p);
     });
@@ -398,11 +398,11 @@ Bound bind_weights(Blueprint& bp, Graph& graph, const Family& family, const Chec
     }
   }
 
-  const std::vector<Param> params = parameters_of(bp, graph);
-  std::vector<Found> found(params.size());
+  const Params params = parameters_of(bp, graph);
+  IdVector<ParamId, Found> found(params.size());
   Differences differences;
   int64_t total = 0, made = 0;
-  for (size_t i = 0; i < params.size(); ++i) {
+  for (const ParamId i : params.ids()) {
     if (!binder.look(params[i], &found[i], &differences)) continue;
     used.insert(found[i].tensors.begin(), found[i].tensors.end());
   }

@@ -13,7 +13,7 @@
 namespace ashlar {
 
 /// Parameters of the blueprint's graph, and of its multi-token prediction layers ("mtp.").
-std::vector<Param> parameters_of(const Blueprint& blueprint, const Graph& graph);
+Params parameters_of(const Blueprint& blueprint, const Graph& graph);
 
 /// How names of a safetensors file differ from the family's: multimodal wrappers put something
 /// before them ("language_model.model.", "model.language_model."), bare models leave the root out.

@@ -84,7 +84,7 @@ class BlockPools {
 
 }  // namespace
 
-Weights random_weights(const Blueprint& bp, const std::vector<Param>& params, uint64_t seed,
+Weights random_weights(const Blueprint& bp, const Params& params, uint64_t seed,
                        const std::string& weights,
                        const std::function<void(int64_t, int64_t)>& progress) {
   const WeightFormats format_of = weight_formats(weights.empty() ? "f32" : weights, bp);

@@ -16,7 +16,7 @@ namespace ashlar {
 /// 0. A parameter's numbers depend on its name and the seed only. `weights` names a format or a mix
 /// ("q4_k_m"). Throws Error(invalid) for a format that is not written, Error(resource) before any
 /// memory is taken.
-Weights random_weights(const Blueprint& blueprint, const std::vector<Param>& params, uint64_t seed,
+Weights random_weights(const Blueprint& blueprint, const Params& params, uint64_t seed,
                        const std::string& weights,
                        const std::function<void(int64_t, int64_t)>& progress);
 

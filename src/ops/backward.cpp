@@ -25,23 +25,23 @@ std::vector<Value> derivative(Builder& b, const Op& op, std::span<const Value> i
 
 void Backward::add(const Value& of, const Value& gradient) {
   ASHLAR_ASSERT(of.type() == gradient.type(), "a gradient has the type of its value");
-  const auto [it, first] = gradients_.emplace(key(of), gradient);
+  const auto [it, first] = gradients_.emplace(of.input, gradient);
   if (!first) it->second = builder_.add1(Add{}, {it->second, gradient});
 }
 
 Value Backward::gradient(const Value& of) const {
-  const auto it = gradients_.find(key(of));
+  const auto it = gradients_.find(of.input);
   return it == gradients_.end() ? Value{} : it->second;
 }
 
 void Backward::run(size_t begin, size_t end, std::string_view to, std::string_view from) {
   const std::string outer = builder_.scope();
   for (size_t i = end; i-- > begin;) {
-    const Node node = builder_.recorded().nodes()[i];  // a copy: recording moves the nodes
+    const Node node = builder_.recorded().nodes()[NodeId(i)];  // a copy: recording moves the nodes
     std::vector<Value> in, out, dy;
     for (const Input& v : node.inputs) in.push_back({&builder_, v});
     for (const ValueId id : node.outputs) {
-      out.push_back({&builder_, {Input::From::value, id}});
+      out.push_back({&builder_, id});
       dy.push_back(gradient(out.back()));
     }
     if (std::none_of(dy.begin(), dy.end(), [](const Value& v) { return v.exists(); })) continue;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <map>
-#include <utility>
 #include <vector>
 
 #include "graph/builder.h"
@@ -29,10 +28,8 @@ class Backward {
   void run(size_t begin, size_t end, std::string_view to, std::string_view from = {});
 
  private:
-  using Key = std::pair<Input::From, int32_t>;
-  static Key key(const Value& v) { return {v.input.from, v.input.id}; }
   Builder& builder_;
-  std::map<Key, Value> gradients_;
+  std::map<Input, Value> gradients_;
 };
 
 }  // namespace ashlar

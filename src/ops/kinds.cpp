@@ -53,16 +53,14 @@ std::optional<size_t> layer_of(std::string_view name) {
   return layer;
 }
 
-std::vector<Fraction> expert_fractions(const Graph& graph) {
-  std::vector<Fraction> fractions(graph.params().size());
+IdVector<ParamId, Fraction> expert_fractions(const Graph& graph) {
+  IdVector<ParamId, Fraction> fractions(graph.params().size());
   for (const Node& node : graph.nodes()) {
     const bool ffn = node.op.as<ExpertFfn>() != nullptr;
     if (!ffn && node.op.as<ExpertLinear>() == nullptr) continue;
     const int64_t chosen = graph.type(node.inputs[ffn ? 2 : 1]).axes[1].size;
     for (const Input& in : node.inputs) {
-      if (in.from != Input::From::param) continue;
-      const auto id = static_cast<size_t>(in.id);
-      fractions[id] = {chosen, graph.params()[id].axes[0].size};
+      if (in.is_param()) fractions[in.param] = {chosen, graph.params()[in.param].axes[0].size};
     }
   }
   return fractions;

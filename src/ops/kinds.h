@@ -22,6 +22,6 @@ struct Fraction {
   int64_t chosen = 1, experts = 1;
 };
 /// Which part of each parameter one token uses.
-std::vector<Fraction> expert_fractions(const Graph& graph);
+IdVector<ParamId, Fraction> expert_fractions(const Graph& graph);
 
 }  // namespace ashlar

@@ -58,7 +58,7 @@ StateSpec state_of(const Op& op, std::span<const Type> in) {
 
 std::vector<NodeState> states_of(const Graph& graph) {
   std::vector<NodeState> all;
-  for (size_t i = 0; i < graph.nodes().size(); ++i) {
+  for (const NodeId i : graph.nodes().ids()) {
     const Node& node = graph.nodes()[i];
     StateSpec spec = state_of(node.op, graph.input_types(node));
     if (spec.kind != StateKind::none) all.push_back({i, spec});

@@ -51,7 +51,7 @@ StateSpec state_of(const Op& op, std::span<const Type> inputs);
 
 /// The states of all nodes that have one, in the order of the graph.
 struct NodeState {
-  size_t node = 0;  // index into graph.nodes()
+  NodeId node;
   StateSpec spec;
 };
 std::vector<NodeState> states_of(const Graph& graph);

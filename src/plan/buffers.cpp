@@ -70,7 +70,7 @@ std::vector<BufferId> buffers_of(const Step& step) {
 void place_buffers(Plan& plan) {
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     for (const BufferId id : buffers_of(plan.steps[i])) {
-      Buffer& b = plan.buffers[static_cast<size_t>(id)];
+      Buffer& b = plan.buffers[id];
       if (b.first < 0) b.first = static_cast<int32_t>(i);
       b.last = static_cast<int32_t>(i);
     }
@@ -86,15 +86,14 @@ void place_buffers(Plan& plan) {
     return n;
   };
   // Largest first, each at the lowest place that is free while it is alive.
-  std::vector<size_t> order;
-  for (size_t i = 0; i < plan.buffers.size(); ++i)
-    if (plan.buffers[i].first >= 0 && plan.buffers[i].output < 0) order.push_back(i);
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return bytes(plan.buffers[a]) > bytes(plan.buffers[b]);
-  });
+  std::vector<Buffer*> order;
+  for (Buffer& b : plan.buffers)
+    if (b.first >= 0 && b.output < 0) order.push_back(&b);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](const Buffer* a, const Buffer* b) { return bytes(*a) > bytes(*b); });
   std::vector<const Buffer*> placed;  // by offset
-  for (const size_t i : order) {
-    Buffer& b = plan.buffers[i];
+  for (Buffer* next : order) {
+    Buffer& b = *next;
     int64_t at = 0;
     for (const Buffer* other : placed) {
       if (other->last < b.first || b.last < other->first) continue;

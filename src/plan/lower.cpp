@@ -11,9 +11,7 @@
 namespace ashlar {
 namespace {
 
-bool reads_param(const Node& node, size_t input) {
-  return node.inputs[input].from == Input::From::param;
-}
+bool reads_param(const Node& node, size_t input) { return node.inputs[input].is_param(); }
 
 /// Composites that have a lowering of their own; the others are expanded.
 bool keeps(const Node& node, LatentForm latents) {
@@ -62,8 +60,10 @@ Plan make_plan(const Graph& graph, const Weights& weights, const kernels::Table&
 Lowering::Lowering(Plan& plan) : plan_(plan) {
   const Graph& g = plan.graph;
   const size_t values = g.types().size();
-  for (auto& b : buffers_) b.assign(values, kNoBuffer);
-  for (auto& u : value_uses_) u.assign(values, 0);
+  for (const RowSet set : {RowSet::all, RowSet::wanted}) {
+    buffers_[set].assign(values, kNoBuffer);
+    value_uses_[set].assign(values, 0);
+  }
   made_in_.assign(values, RowSet::all);
   lowered_.assign(g.nodes().size(), false);
 }
@@ -72,8 +72,8 @@ Lowering::Lowering(Plan& plan) : plan_(plan) {
 /// parameters, so none comes too early.
 void Lowering::order_nodes() {
   const Graph& g = plan_.graph;
-  std::map<ValueId, size_t> first_of;
-  for (size_t i = 0; i < g.nodes().size(); ++i) {
+  std::map<ValueId, NodeId> first_of;
+  for (const NodeId i : g.nodes().ids()) {
     const Node& n = g.nodes()[i];
     const bool product = n.op.as<Linear>() != nullptr && !is_param(n.inputs[0]) &&
                          is_param(n.inputs[1]) && (n.inputs.size() < 3 || is_param(n.inputs[2])) &&
@@ -82,7 +82,7 @@ void Lowering::order_nodes() {
       order_.push_back(i);
       continue;
     }
-    const auto [it, first] = first_of.emplace(n.inputs[0].id, i);
+    const auto [it, first] = first_of.emplace(n.inputs[0].value, i);
     if (first) order_.push_back(i);
     linears_[it->second].push_back(i);
   }
@@ -103,19 +103,18 @@ void Lowering::run() {
   // How often each value is read in each row set; a value that the tail reads is gathered once.
   for (size_t place = 0; place < order_.size(); ++place) {
     const RowSet set = place < tail_ ? RowSet::all : RowSet::wanted;
-    const auto s = static_cast<size_t>(set);
-    std::vector<size_t> members{order_[place]};
+    std::vector<NodeId> members{order_[place]};
     if (const auto it = linears_.find(order_[place]); it != linears_.end() && !it->second.empty())
       members = it->second;
-    for (const size_t m : members) {
-      for (const ValueId v : g.nodes()[m].outputs) made_in_[static_cast<size_t>(v)] = set;
+    for (const NodeId m : members) {
+      for (const ValueId v : g.nodes()[m].outputs) made_in_[v] = set;
       for (const Input& in : g.nodes()[m].inputs)
-        if (!is_param(in)) ++value_uses_[s][static_cast<size_t>(in.id)];
+        if (!is_param(in)) ++value_uses_[set][in.value];
     }
   }
-  for (const Output& o : g.outputs()) ++value_uses_[1][static_cast<size_t>(o.value)];
-  for (size_t v = 0; v < made_in_.size(); ++v)
-    if (made_in_[v] == RowSet::all && value_uses_[1][v] > 0) ++value_uses_[0][v];
+  for (const Output& o : g.outputs()) ++value_uses_.wanted[o.value];
+  for (const ValueId v : made_in_.ids())
+    if (made_in_[v] == RowSet::all && value_uses_.wanted[v] > 0) ++value_uses_.all[v];
 
   for (size_t place = 0; place < order_.size(); ++place) {
     const RowSet set = place < tail_ ? RowSet::all : RowSet::wanted;
@@ -126,7 +125,7 @@ void Lowering::run() {
   finish_outputs();
 }
 
-void Lowering::lower(size_t node) {
+void Lowering::lower(NodeId node) {
   current_ = node;
   if (const auto it = linears_.find(node); it != linears_.end() && !it->second.empty()) {
     lower_linears(node);
@@ -136,15 +135,15 @@ void Lowering::lower(size_t node) {
   if (lower_fast(node)) {
     for (const Input& in : n.inputs) {
       if (is_param(in)) continue;
-      const BufferId b = buffers_[static_cast<size_t>(rows_)][static_cast<size_t>(in.id)];
-      if (b != kNoBuffer) --uses_[static_cast<size_t>(b)];
+      const BufferId b = buffers_[rows_][in.value];
+      if (b != kNoBuffer) --uses_[b];
     }
     return;
   }
   lower_meaning(node);
 }
 
-bool Lowering::lower_fast(size_t node) {
+bool Lowering::lower_fast(NodeId node) {
   const Node& n = plan_.graph.nodes()[node];
   if (const auto* op = n.op.as<Attention>()) return lower_attention(n, *op), true;
   if (const auto* op = n.op.as<LatentAttention>()) return lower_latent(n, *op), true;
@@ -155,7 +154,7 @@ bool Lowering::lower_fast(size_t node) {
   return true;
 }
 
-void Lowering::lower_meaning(size_t node) {
+void Lowering::lower_meaning(NodeId node) {
   const Node& n = plan_.graph.nodes()[node];
   if (n.op.mixes_tokens()) {
     fail(ErrorKind::unsupported,
@@ -166,16 +165,14 @@ void Lowering::lower_meaning(size_t node) {
   for (const Input& in : n.inputs) {
     const Type type = plan_.graph.type(in);
     if (is_param(in))
-      step.in.push_back({kNoBuffer, plan_.weights.array(in.id), type});
+      step.in.push_back({kNoBuffer, plan_.weights.array(in.param), type});
     else
       step.in.push_back({read(in), nullptr, type});
   }
   for (size_t k = 0; k < n.outputs.size(); ++k)
     step.out.push_back({new_value(n.outputs[k]), nullptr, plan_.graph.type(n.outputs[k])});
   for (const Input& in : n.inputs) {
-    if (!is_param(in))
-      --uses_[static_cast<size_t>(
-          buffers_[static_cast<size_t>(rows_)][static_cast<size_t>(in.id)])];
+    if (!is_param(in)) --uses_[buffers_[rows_][in.value]];
   }
   add_step(node_name(node)).what = std::move(step);
 }
@@ -189,66 +186,62 @@ void Lowering::finish_outputs() {
     const int64_t width = type.feature_count();
     plan_.outputs.push_back({output.name, width});
     if (!type.per_token()) {
-      plan_.buffers[static_cast<size_t>(buffers_[0][static_cast<size_t>(v)])].output = index;
+      plan_.buffers[buffers_.all[v]].output = index;
       continue;
     }
     if (rows_ != RowSet::wanted) open_ = false;
     rows_ = RowSet::wanted;
-    BufferId b = buffers_[1][static_cast<size_t>(v)];
-    if (b == kNoBuffer) b = read({Input::From::value, v});
-    if (plan_.buffers[static_cast<size_t>(b)].output >= 0) {  // one value under two names
+    BufferId b = buffers_.wanted[v];
+    if (b == kNoBuffer) b = read(v);
+    if (plan_.buffers[b].output >= 0) {  // one value under two names
       const BufferId copy = new_floats(width);
       add_row(CopyRow{b, copy, 1, width, 0, 0, 0, 0});
       b = copy;
     }
-    Buffer& buffer = plan_.buffers[static_cast<size_t>(b)];
+    Buffer& buffer = plan_.buffers[b];
     buffer.output = index;
     buffer.row_bytes = width * 4;
   }
 }
 
 BufferId Lowering::new_buffer(int64_t row_bytes, bool fixed) {
-  plan_.buffers.push_back({.row_bytes = round_up(row_bytes, 64), .fixed = fixed});
   uses_.push_back(0);
-  return static_cast<BufferId>(plan_.buffers.size() - 1);
+  return plan_.buffers.add({.row_bytes = round_up(row_bytes, 64), .fixed = fixed});
 }
 
 void Lowering::set_output(size_t k, BufferId buffer) {
-  const auto v = static_cast<size_t>(node().outputs[k]);
-  const auto s = static_cast<size_t>(rows_);
-  buffers_[s][v] = buffer;
-  uses_[static_cast<size_t>(buffer)] += value_uses_[s][v];
+  const ValueId v = node().outputs[k];
+  buffers_[rows_][v] = buffer;
+  uses_[buffer] += value_uses_[rows_][v];
 }
 
 BufferId Lowering::new_value(ValueId value) {
   const Type& type = plan_.graph.type(value);
   const BufferId b = new_buffer(type.feature_count() * 4, !type.per_token());
-  const auto s = static_cast<size_t>(rows_);
-  buffers_[s][static_cast<size_t>(value)] = b;
-  uses_[static_cast<size_t>(b)] += value_uses_[s][static_cast<size_t>(value)];
+  buffers_[rows_][value] = b;
+  uses_[b] += value_uses_[rows_][value];
   return b;
 }
 
 BufferId Lowering::read(const Input& in) {
-  const auto v = static_cast<size_t>(in.id);
-  const auto s = static_cast<size_t>(rows_);
-  if (buffers_[s][v] != kNoBuffer) return buffers_[s][v];
-  ASHLAR_ASSERT(rows_ == RowSet::wanted && buffers_[0][v] != kNoBuffer,
+  const ValueId v = in.value;
+  if (buffers_[rows_][v] != kNoBuffer) return buffers_[rows_][v];
+  ASHLAR_ASSERT(rows_ == RowSet::wanted && buffers_.all[v] != kNoBuffer,
                 "values are made before they are read");
   const Type& type = plan_.graph.type(in);
-  if (!type.per_token()) return buffers_[0][v];
-  const BufferId from = buffers_[0][v], to = new_buffer(type.feature_count() * 4);
-  buffers_[1][v] = to;
-  uses_[static_cast<size_t>(to)] += value_uses_[1][v];
-  --uses_[static_cast<size_t>(from)];
+  if (!type.per_token()) return buffers_.all[v];
+  const BufferId from = buffers_.all[v], to = new_buffer(type.feature_count() * 4);
+  buffers_.wanted[v] = to;
+  uses_[to] += value_uses_.wanted[v];
+  --uses_[from];
   add_row(GatherRow{from, to, type.feature_count() * 4});
   return to;
 }
 
 bool Lowering::last_use(const Input& in) const {
-  if (in.from == Input::From::param) return false;
-  const BufferId b = buffers_[static_cast<size_t>(rows_)][static_cast<size_t>(in.id)];
-  return b != kNoBuffer && uses_[static_cast<size_t>(b)] == 1;
+  if (in.is_param()) return false;
+  const BufferId b = buffers_[rows_][in.value];
+  return b != kNoBuffer && uses_[b] == 1;
 }
 
 BufferId Lowering::output_over(const Input& in) {
@@ -258,7 +251,7 @@ BufferId Lowering::output_over(const Input& in) {
   return b;
 }
 
-std::string Lowering::node_name(size_t index) const {
+std::string Lowering::node_name(NodeId index) const {
   const Node& n = plan_.graph.nodes()[index];
   std::string name = n.scope;
   if (!n.label.empty()) name += (name.empty() ? "" : ".") + n.label;
@@ -266,8 +259,7 @@ std::string Lowering::node_name(size_t index) const {
 }
 
 Step& Lowering::add_step(std::string name) {
-  plan_.steps.push_back(
-      {.name = std::move(name), .rows = rows_, .nodes = {static_cast<int32_t>(current_)}});
+  plan_.steps.push_back({.name = std::move(name), .rows = rows_, .nodes = {current_}});
   open_ = false;
   return plan_.steps.back();
 }
@@ -278,15 +270,15 @@ void Lowering::add_row(RowOperation operation) {
     open_ = true;
   }
   Step& step = plan_.steps.back();
-  if (step.nodes.back() != static_cast<int32_t>(current_)) {
-    step.nodes.push_back(static_cast<int32_t>(current_));
+  if (step.nodes.back() != current_) {
+    step.nodes.push_back(current_);
     const std::string name = node_name(current_);
     const size_t dot = step.name.rfind('.') + 1;
     step.name += name.compare(0, dot, step.name, 0, dot) == 0 ? "+" + name.substr(dot) : "+" + name;
   }
   auto& rows = std::get<RowStep>(step.what);
   rows.operations.push_back(std::move(operation));
-  rows.nodes.push_back(static_cast<int32_t>(current_));
+  rows.nodes.push_back(current_);
 }
 
 }  // namespace ashlar

@@ -14,24 +14,24 @@ BufferId Lowering::prepare(BufferId in, const ProductForms& forms, int64_t cols,
   plan_.rounds = plan_.rounds || forms.rounds();
   if (bytes == 0) return kNoBuffer;
   const BufferId out = new_buffer(count * bytes);
-  if (forms.grouped()) plan_.buffers[static_cast<size_t>(out)].rows_together = kernels::kTokenGroup;
+  if (forms.grouped()) plan_.buffers[out].rows_together = kernels::kTokenGroup;
   add_row(PrepareRow{in, out, forms, cols, count, in_step, always});
   return out;
 }
 
-void Lowering::lower_linears(size_t first) {
-  const std::vector<size_t>& members = linears_.at(first);
+void Lowering::lower_linears(NodeId first) {
+  const std::vector<NodeId>& members = linears_.at(first);
   const Graph& g = plan_.graph;
   const BufferId in = read(g.nodes()[first].inputs[0]);
   struct Part {
     ProductForms forms;
     BufferId prepared;
-    std::vector<size_t> nodes;
+    std::vector<NodeId> nodes;
   };
   std::vector<Part> parts;
-  for (const size_t m : members) {
+  for (const NodeId m : members) {
     const Node& n = g.nodes()[m];
-    const Matrix w = plan_.weights.matrix(n.inputs[1].id);
+    const Matrix w = plan_.weights.matrix(n.inputs[1].param);
     const int64_t cols = features(n.inputs[0]);
     const ProductForms f = forms(w.format);
     auto part = std::find_if(parts.begin(), parts.end(),
@@ -46,28 +46,28 @@ void Lowering::lower_linears(size_t first) {
   for (const Part& part : parts) {
     MatMulStep step{in, part.prepared, {}, {}};
     std::string name;
-    std::vector<int32_t> nodes;
-    for (const size_t m : part.nodes) {
+    std::vector<NodeId> nodes;
+    for (const NodeId m : part.nodes) {
       current_ = m;
       const Node& n = g.nodes()[m];
-      Matrix w = plan_.weights.matrix(n.inputs[1].id);
+      Matrix w = plan_.weights.matrix(n.inputs[1].param);
       w.cols = features(n.inputs[0]);
-      w.rows = plan_.weights.param(n.inputs[1].id).elements() / w.cols;
+      w.rows = plan_.weights.param(n.inputs[1].param).elements() / w.cols;
       w.row_bytes = row_bytes(w.format, w.cols);
       const ProductForms f = forms(w.format, plan_.options.packed_weights);
-      const ParamId weight = n.inputs[1].id;
+      const ParamId weight = n.inputs[1].param;
       step.products.push_back(
           {.w = w,
            .forms = f,
            .panels = f.has(kernels::Packing::panels) ? plan_.weights.panels(weight, w, *plan_.table)
                                                      : nullptr,
-           .bias = n.inputs.size() > 2 ? plan_.weights.floats(n.inputs[2].id) : nullptr,
+           .bias = n.inputs.size() > 2 ? plan_.weights.floats(n.inputs[2].param) : nullptr,
            .out = new_value(n.outputs[0]),
-           .node = static_cast<int32_t>(m)});
+           .node = m});
       const std::string part_name = node_name(m);
       name += name.empty() ? part_name : "+" + part_name.substr(part_name.rfind('.') + 1);
-      nodes.push_back(static_cast<int32_t>(m));
-      --uses_[static_cast<size_t>(in)];
+      nodes.push_back(m);
+      --uses_[in];
     }
     Step& made = add_step(name);
     made.nodes = nodes;
@@ -99,7 +99,7 @@ void Lowering::lower_attention(const Node& n, const Attention& op) {
   plan_.states.push_back(
       {state_of(n.op, g.input_types(n)), axes[1].size, axes[3].size, v_dim, false});
   add_row(StoreRow{state, k, v});
-  const float* sinks = n.inputs.size() > 3 ? plan_.weights.floats(n.inputs[3].id) : nullptr;
+  const float* sinks = n.inputs.size() > 3 ? plan_.weights.floats(n.inputs[3].param) : nullptr;
   AttentionStep step{
       state, q,    new_value(n.outputs[0]), axes[1].size, axes[2].size, axes[3].size, v_dim,
       op,    sinks};
@@ -115,13 +115,14 @@ void Lowering::lower_latent(const Node& n, const LatentAttention& op) {
                  k_rope = read(n.inputs[3]);
   const int64_t heads = g.type(n.inputs[0]).axes[1].size, nope = g.type(n.inputs[0]).axes[2].size;
   const int64_t rope = g.type(n.inputs[1]).axes[2].size, rank = g.type(n.inputs[2]).axes[1].size;
-  const int64_t value = plan_.weights.param(n.inputs[5].id).axes[1].size;
+  const int64_t value = plan_.weights.param(n.inputs[5].param).axes[1].size;
   const auto state = static_cast<int32_t>(plan_.states.size());
   plan_.states.push_back({state_of(n.op, g.input_types(n)), 1, rank + rope, rank, true});
   add_row(StoreRow{state, k_rope, latent});
 
-  const Matrix w_k = plan_.weights.transposed_heads(n.inputs[4].id, plan_.options.f32_activations);
-  const Matrix w_v = plan_.weights.matrix(n.inputs[5].id);
+  const Matrix w_k =
+      plan_.weights.transposed_heads(n.inputs[4].param, plan_.options.f32_activations);
+  const Matrix w_v = plan_.weights.matrix(n.inputs[5].param);
   const ProductForms k_forms = forms(w_k.format).ungrouped(),
                      v_forms = forms(w_v.format).ungrouped();
   const BufferId nope_rows = prepare(q_nope, k_forms, nope, heads, nope, true);
@@ -141,19 +142,18 @@ void Lowering::lower_latent(const Node& n, const LatentAttention& op) {
 void Lowering::lower_experts(const Node& n, const ExpertFfn& op) {
   const BufferId x = read(n.inputs[0]), weights = read(n.inputs[1]), chosen_ids = read(n.inputs[2]);
   const int64_t d = features(n.inputs[0]), chosen = features(n.inputs[1]);
-  const Param& gate = plan_.weights.param(n.inputs[3].id);
+  const Param& gate = plan_.weights.param(n.inputs[3].param);
   const int64_t experts = gate.axes[0].size, ffn = gate.axes[1].size;
   const bool biased = n.inputs.size() == 9;
   plan_.most_experts = std::max(plan_.most_experts, experts);
   const auto product = [&](size_t input, BufferId out) {
-    const float* bias = biased ? plan_.weights.floats(n.inputs[input + 3].id) : nullptr;
-    const Matrix w = plan_.weights.matrix(n.inputs[input].id);
-    return MatMulStep::Product{w,       forms(w.format).of_experts(chosen, experts),
-                               nullptr, bias,
-                               out,     static_cast<int32_t>(current_)};
+    const float* bias = biased ? plan_.weights.floats(n.inputs[input + 3].param) : nullptr;
+    const Matrix w = plan_.weights.matrix(n.inputs[input].param);
+    return MatMulStep::Product{
+        w, forms(w.format).of_experts(chosen, experts), nullptr, bias, out, current_};
   };
   const auto forms_of = [&](size_t input) {
-    return forms(plan_.weights.matrix(n.inputs[input].id).format).of_experts(chosen, experts);
+    return forms(plan_.weights.matrix(n.inputs[input].param).format).of_experts(chosen, experts);
   };
 
   // Rows of slots are as far apart as if each stood alone: a token's row holds `chosen` of them.
@@ -185,7 +185,7 @@ void Lowering::lower_experts(const Node& n, const ExpertFfn& op) {
                    tokens,
                    rows_per_token,
                    {product(3, h), product(4, up)},
-                   {Epilogue::Kind::gated, kind, {}, alpha, limit, static_cast<int32_t>(current_)},
+                   {Epilogue::Kind::gated, kind, {}, alpha, limit, current_},
                    experts,
                    chosen};
   } else {

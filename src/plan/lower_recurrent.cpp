@@ -23,11 +23,11 @@ bool Lowering::lower_recurrent(const Node& n) {
     const float* bias = nullptr;
     if (n.inputs.size() == 3) {
       if (!is_param(n.inputs[2])) return false;
-      bias = plan_.weights.floats(n.inputs[2].id);
+      bias = plan_.weights.floats(n.inputs[2].param);
     }
-    return step(RecurrentStep::Convolution{read(n.inputs[0]), plan_.weights.floats(n.inputs[1].id),
-                                           bias, features(n.inputs[0]),
-                                           plan_.weights.param(n.inputs[1].id).cols()});
+    return step(RecurrentStep::Convolution{
+        read(n.inputs[0]), plan_.weights.floats(n.inputs[1].param), bias, features(n.inputs[0]),
+        plan_.weights.param(n.inputs[1].param).cols()});
   }
   const auto* rule = n.op.as<GatedDeltaRule>();
   if (rule == nullptr) return false;

@@ -44,9 +44,9 @@ int64_t last_size(const Type& type) { return type.axes.back().size; }
 
 bool row_lowering(const Node& n, const Graph& g) {
   const auto value = [&](size_t i) {
-    return n.inputs[i].from == Input::From::value && g.type(n.inputs[i]).per_token();
+    return n.inputs[i].is_value() && g.type(n.inputs[i]).per_token();
   };
-  const auto param = [&](size_t i) { return n.inputs[i].from == Input::From::param; };
+  const auto param = [&](size_t i) { return n.inputs[i].is_param(); };
   const Op& op = n.op;
   if (op.as<TokenIds>() != nullptr || op.as<Given>() != nullptr ||
       op.as<SinusoidalPosition>() != nullptr)
@@ -69,14 +69,14 @@ bool row_lowering(const Node& n, const Graph& g) {
 }
 
 void Lowering::lower_norm(const Node& n) {
-  const Type& type = plan_.graph.type(n.inputs[0].id);
+  const Type& type = plan_.graph.type(n.inputs[0]);
   const auto* layer = n.op.as<LayerNorm>();
   const auto* rms = n.op.as<RmsNorm>();
   const int64_t width = layer != nullptr
                             ? last_size(type)
                             : count_of(last_axes(type, static_cast<size_t>(rms->axes), "x"));
-  const float* weight = n.inputs.size() > 1 ? plan_.weights.floats(n.inputs[1].id) : nullptr;
-  const float* bias = n.inputs.size() > 2 ? plan_.weights.floats(n.inputs[2].id) : nullptr;
+  const float* weight = n.inputs.size() > 1 ? plan_.weights.floats(n.inputs[1].param) : nullptr;
+  const float* bias = n.inputs.size() > 2 ? plan_.weights.floats(n.inputs[2].param) : nullptr;
   const double eps = layer != nullptr ? layer->eps : rms->eps;
   const BufferId in = read(n.inputs[0]);
   add_row(NormRow{in, output_over(n.inputs[0]), layer != nullptr, type.feature_count() / width,
@@ -89,7 +89,7 @@ void Lowering::lower_binary(const Node& n, bool multiply) {
     const int64_t period = features(n.inputs[1]);
     const BufferId a = read(n.inputs[0]);
     add_row(BinaryRow{multiply, a, kNoBuffer, output_over(n.inputs[0]),
-                      plan_.weights.floats(n.inputs[1].id), size, period});
+                      plan_.weights.floats(n.inputs[1].param), size, period});
     return;
   }
   const BufferId a = read(n.inputs[0]), b = read(n.inputs[1]);
@@ -101,14 +101,14 @@ void Lowering::lower_rope(const Node& n, const Rope& op) {
   std::string key;
   for (const Attribute& a : n.op.attributes()) key += a.name + "=" + a.value + ";";
   const BufferId in = read(n.inputs[0]);
-  auto [it, made] = rotations_[static_cast<size_t>(rows_)].emplace(key, kNoBuffer);
+  auto [it, made] = rotations_[rows_].emplace(key, kNoBuffer);
   if (made) {
     it->second = new_floats(op.dim);
     const int64_t original = op.original_context;
     add_row(RotationRow{it->second, op.frequencies(original), op.frequencies(original + 1),
                         original, op.attention_factor});
   }
-  const Type& type = plan_.graph.type(n.inputs[0].id);
+  const Type& type = plan_.graph.type(n.inputs[0]);
   const int64_t size = type.feature_count(), head_dim = last_size(type);
   const BufferId x = output_over(n.inputs[0]);
   if (x != in) add_row(CopyRow{in, x, 1, size, 0, 0, 0, 0});
@@ -137,8 +137,7 @@ void Lowering::lower_gated(const Node& n, const Gated& op) {
     // Products 0 and 1 are the pair.
     std::swap(step->products[0], step->products[g]);
     std::swap(step->products[1], step->products[u == 0 ? g : u]);
-    step->epilogue = {Epilogue::Kind::gated,         kind, {}, alpha, limit,
-                      static_cast<int32_t>(current_)};
+    step->epilogue = {Epilogue::Kind::gated, kind, {}, alpha, limit, current_};
     set_output(0, gate);
     return;
   }
@@ -152,8 +151,7 @@ void Lowering::lower_activate(const Node& n, const Activate& op) {
   MatMulStep* step = product_of(in, p);
   if (step != nullptr && last_use(n.inputs[0]) && step->epilogue.kind == Epilogue::Kind::none &&
       step->products.size() == 1) {
-    step->epilogue = {Epilogue::Kind::unary,         {}, kernel_unary(op.kind), 0, 0,
-                      static_cast<int32_t>(current_)};
+    step->epilogue = {Epilogue::Kind::unary, {}, kernel_unary(op.kind), 0, 0, current_};
     set_output(0, in);
     return;
   }
@@ -182,11 +180,11 @@ void Lowering::lower_row(const Node& n) {
     add_row(GivenRow{new_value(n.outputs[0]), given_index(*given), given->size});
   } else if (op.as<Embed>() != nullptr) {
     const BufferId ids = read(n.inputs[0]);
-    const Matrix table = plan_.weights.matrix(n.inputs[1].id);
+    const Matrix table = plan_.weights.matrix(n.inputs[1].param);
     plan_.vocab_in = plan_.vocab_in == 0 ? table.rows : std::min(plan_.vocab_in, table.rows);
     add_row(EmbedRow{ids, new_value(n.outputs[0]), table});
   } else if (op.as<LearnedPosition>() != nullptr) {
-    const Matrix table = plan_.weights.matrix(n.inputs[0].id);
+    const Matrix table = plan_.weights.matrix(n.inputs[0].param);
     plan_.positions = plan_.positions == 0 ? table.rows : std::min(plan_.positions, table.rows);
     add_row(PositionRow{new_value(n.outputs[0]), table});
   } else if (const auto* sinusoid = op.as<SinusoidalPosition>()) {
@@ -213,13 +211,13 @@ void Lowering::lower_row(const Node& n) {
     lower_gated(n, *gated);
   } else if (const auto* slice = op.as<Slice>()) {
     const BufferId in = read(n.inputs[0]);
-    const int64_t width = last_size(plan_.graph.type(n.inputs[0].id));
+    const int64_t width = last_size(plan_.graph.type(n.inputs[0]));
     add_row(CopyRow{in, new_value(n.outputs[0]), features(n.inputs[0]) / width, slice->size,
                     slice->begin, width, 0, slice->size});
   } else if (op.as<Concat>() != nullptr) {
     const BufferId a = read(n.inputs[0]), b = read(n.inputs[1]);
-    const int64_t wa = last_size(plan_.graph.type(n.inputs[0].id));
-    const int64_t wb = last_size(plan_.graph.type(n.inputs[1].id));
+    const int64_t wa = last_size(plan_.graph.type(n.inputs[0]));
+    const int64_t wb = last_size(plan_.graph.type(n.inputs[1]));
     const int64_t groups = features(n.inputs[0]) / wa;
     const BufferId out = new_value(n.outputs[0]);
     add_row(CopyRow{a, out, groups, wa, 0, wa, 0, wa + wb});
@@ -231,8 +229,8 @@ void Lowering::lower_row(const Node& n) {
   } else if (op.as<LogDecay>() != nullptr) {
     const BufferId in = read(n.inputs[0]);
     const int64_t heads = features(n.inputs[1]);
-    add_row(LogDecayRow{in, output_over(n.inputs[0]), plan_.weights.floats(n.inputs[1].id),
-                        plan_.weights.floats(n.inputs[2].id), heads,
+    add_row(LogDecayRow{in, output_over(n.inputs[0]), plan_.weights.floats(n.inputs[1].param),
+                        plan_.weights.floats(n.inputs[2].param), heads,
                         features(n.inputs[0]) / heads});
   } else if (op.as<Rename>() != nullptr) {
     set_output(0, read(n.inputs[0]));
@@ -242,7 +240,7 @@ void Lowering::lower_row(const Node& n) {
     const int64_t count = features(n.inputs[0]);
     plan_.most_experts = std::max(plan_.most_experts, count);
     add_row(RouteRow{logits, weights, experts,
-                     n.inputs.size() > 1 ? plan_.weights.floats(n.inputs[1].id) : nullptr, count,
+                     n.inputs.size() > 1 ? plan_.weights.floats(n.inputs[1].param) : nullptr, count,
                      *route});
   } else {
     ASHLAR_ASSERT(false, "row_lowering says which ops come here");

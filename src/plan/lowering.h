@@ -13,6 +13,14 @@
 
 namespace ashlar {
 
+/// One thing for each row set.
+template <class T>
+struct PerRowSet {
+  T all, wanted;
+  T& operator[](RowSet set) { return set == RowSet::all ? all : wanted; }
+  const T& operator[](RowSet set) const { return set == RowSet::all ? all : wanted; }
+};
+
 /// Can the node become row operations?
 bool row_lowering(const Node& node, const Graph& graph);
 
@@ -24,9 +32,9 @@ class Lowering {
  private:
   // lower.cpp: the walk over the nodes, buffers, prepared inputs.
   void order_nodes();
-  void lower(size_t node);
-  bool lower_fast(size_t node);  // false: nothing done, the op has no lowering for these inputs
-  void lower_meaning(size_t node);
+  void lower(NodeId node);
+  bool lower_fast(NodeId node);  // false: nothing done, the op has no lowering for these inputs
+  void lower_meaning(NodeId node);
   void finish_outputs();
   BufferId new_buffer(int64_t row_bytes, bool fixed = false);
   BufferId new_floats(int64_t n) { return new_buffer(n * 4); }
@@ -35,10 +43,10 @@ class Lowering {
   bool last_use(const Input& in) const;
   BufferId output_over(const Input& in);  // the node's output in place of `in`, or a new buffer
   int64_t features(const Input& in) const { return plan_.graph.type(in).feature_count(); }
-  bool is_param(const Input& in) const { return in.from == Input::From::param; }
+  bool is_param(const Input& in) const { return in.is_param(); }
   Step& add_step(std::string name);
   void add_row(RowOperation operation);
-  std::string node_name(size_t node) const;
+  std::string node_name(NodeId node) const;
   const Node& node() const { return plan_.graph.nodes()[current_]; }
   void set_output(size_t k, BufferId buffer);
 
@@ -60,7 +68,7 @@ class Lowering {
   }
   BufferId prepare(BufferId in, const ProductForms& forms, int64_t cols, int64_t count,
                    int64_t in_step, bool always);
-  void lower_linears(size_t node);
+  void lower_linears(NodeId node);
   void lower_gated(const Node& n, const Gated& op);
   void lower_activate(const Node& n, const Activate& op);
   void lower_attention(const Node& n, const Attention& op);
@@ -69,20 +77,21 @@ class Lowering {
   MatMulStep* product_of(BufferId buffer, size_t& product);
 
   Plan& plan_;
-  std::vector<size_t> order_;                      // nodes as they are lowered
-  std::map<size_t, std::vector<size_t>> linears_;  // first node of each group with one input
-  std::vector<bool> lowered_;
+  std::vector<NodeId> order_;  // nodes as they are lowered
+  /// Nodes with one input, by the first of them.
+  std::map<NodeId, std::vector<NodeId>> linears_;
+  IdVector<NodeId, bool> lowered_;
   size_t tail_ = 0;  // place in order_ from which only wanted rows are computed
-  size_t current_ = 0;
+  NodeId current_;
   RowSet rows_ = RowSet::all;
   bool open_ = false;  // the last step takes further row operations
 
   // Of each value: its buffer in each row set, and how often nodes still read that.
-  std::vector<BufferId> buffers_[2];
-  std::vector<int32_t> value_uses_[2];
-  std::vector<int32_t> uses_;  // by buffer
-  std::vector<RowSet> made_in_;
-  std::map<std::string, BufferId> rotations_[2];  // by attributes
+  PerRowSet<IdVector<ValueId, BufferId>> buffers_;
+  PerRowSet<IdVector<ValueId, int32_t>> value_uses_;
+  IdVector<BufferId, int32_t> uses_;
+  IdVector<ValueId, RowSet> made_in_;
+  PerRowSet<std::map<std::string, BufferId>> rotations_;  // by attributes
 };
 
 }  // namespace ashlar

@@ -24,8 +24,8 @@
 
 namespace ashlar {
 
-using BufferId = int32_t;
-inline constexpr BufferId kNoBuffer = -1;
+using BufferId = Id<struct BufferTag>;
+inline constexpr BufferId kNoBuffer;
 
 /// Which rows of a batch a step works on: what nobody attends to any more is computed for the
 /// tokens whose logits are wanted only.
@@ -182,7 +182,7 @@ using RowOperation =
 
 struct RowStep {
   std::vector<RowOperation> operations;
-  std::vector<int32_t> nodes;  // of each operation, the node that it is a part of
+  std::vector<NodeId> nodes;  // of each operation, the node that it is a part of
 };
 
 /// What is done to the outputs of a product while they are in the cache.
@@ -191,7 +191,7 @@ struct Epilogue {
   kernels::Gate gate = kernels::Gate::silu;  // of products 0 (gate) and 1 (up), into product 0
   kernels::Unary unary = kernels::Unary::silu;
   float alpha = 0, limit = 0;
-  int32_t node = -1;  // that it computes, or a part of
+  NodeId node;  // that it computes, or a part of
   /// The first so many products are computed by one task.
   size_t products() const { return kind == Kind::gated ? 2 : 1; }
 };
@@ -205,7 +205,7 @@ struct MatMulStep {
     const std::byte* panels;  // the weight in panels too; null: no form reads them
     const float* bias;        // null: none
     BufferId out;
-    int32_t node;  // that it computes, or a part of
+    NodeId node;  // that it computes, or a part of
   };
   std::vector<Product> products;
   Epilogue epilogue;
@@ -281,7 +281,7 @@ struct MeaningStep {
 struct Step {
   std::string name;  // "layers.3.attn.q+k+v"
   RowSet rows = RowSet::all;
-  std::vector<int32_t> nodes;  // of the graph, that it computes (wholly or the last part of)
+  std::vector<NodeId> nodes;  // of the graph, that it computes (wholly or the last part of)
   std::variant<RowStep, MatMulStep, HeadMatMulStep, AttentionStep, RecurrentStep, GroupStep,
                ExpertStep, MeaningStep>
       what;
@@ -315,7 +315,7 @@ struct Plan {
   bool rounds = false;  // some products round what they take, so attention may round its inputs too
   Graph graph;
   BoundWeights weights;
-  std::vector<Buffer> buffers;
+  IdVector<BufferId, Buffer> buffers;
   std::vector<Step> steps;
   std::vector<StatePlan> states;
   int64_t max_tokens = 0;  // rows that buffers have room for

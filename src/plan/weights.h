@@ -57,18 +57,18 @@ class BoundWeights {
   /// In the panels of the table's products; `rows` is how they see it, in a plain format.
   const std::byte* panels(ParamId id, const Matrix& rows, const kernels::Table& table);
   std::shared_ptr<const Array<float>> array(ParamId id);
-  const Param& param(ParamId id) const { return params_[static_cast<size_t>(id)]; }
+  const Param& param(ParamId id) const { return params_[id]; }
 
   /// Bytes of all forms that were made, or of one kind of them.
   int64_t made_bytes() const;
   int64_t made_bytes(WeightForm form) const;
 
  private:
-  const Tensor& tensor(ParamId id) const { return tensors_[static_cast<size_t>(id)]; }
+  const Tensor& tensor(ParamId id) const { return tensors_[id]; }
   bool weightless(ParamId id) const { return tensor(id).data == nullptr; }
 
-  std::vector<Param> params_;
-  std::vector<Tensor> tensors_;  // by parameter
+  Params params_;
+  IdVector<ParamId, Tensor> tensors_;
   std::map<std::pair<WeightForm, ParamId>, Tensor> made_;
   std::map<ParamId, std::shared_ptr<const Array<float>>> arrays_;
 };

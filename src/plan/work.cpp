@@ -46,19 +46,19 @@ class StepReader {
     if (rows_ == 0) return {};
     std::visit([&](const auto& s) { read(s); }, step_.what);
     for (const BufferId id : buffers_of(step_)) {
-      const Buffer& b = plan_.buffers[static_cast<size_t>(id)];
+      const Buffer& b = plan_.buffers[id];
       work_.activation_bytes += b.row_bytes * (b.fixed ? 1 : rows_);
     }
     return std::move(work_);
   }
 
  private:
-  const Node& node(int32_t index) const { return plan_.graph.nodes()[static_cast<size_t>(index)]; }
-  int64_t flops(int32_t index) const {
+  const Node& node(NodeId index) const { return plan_.graph.nodes()[index]; }
+  int64_t flops(NodeId index) const {
     const Node& n = node(index);
     return n.op.flops(plan_.graph.input_types(n), now_);
   }
-  Work& add(Work::What what, int32_t index) {
+  Work& add(Work::What what, NodeId index) {
     work_.parts.push_back({.what = what, .node = index});
     return work_.parts.back();
   }
@@ -66,7 +66,7 @@ class StepReader {
   void read(const RowStep& s) {
     work_.tasks = blocks_of(rows_, rows_of_task(s, rows_, load_.threads));
     for (size_t i = 0; i < s.operations.size(); ++i) {
-      const int32_t index = s.nodes[i];
+      const NodeId index = s.nodes[i];
       Work& w = add(Work::What::rows, index);
       count_row(s.operations[i], w);
       const Node& n = node(index);
@@ -142,7 +142,7 @@ class StepReader {
   }
 
   /// `share` of a matrix, each number of which meets `tokens` tokens.
-  Work& add_product(Work::What what, int32_t index, const Matrix& w, double share, double tokens) {
+  Work& add_product(Work::What what, NodeId index, const Matrix& w, double share, double tokens) {
     Work& p = add(what, index);
     p.format = w.format;
     p.cols = w.cols;
@@ -157,7 +157,7 @@ class StepReader {
     for (const MatMulStep::Product& p : s.products)
       add_product(Work::What::product, p.node, p.w, 1, static_cast<double>(rows_)).operations =
           flops(p.node);
-    if (s.epilogue.node >= 0) work_.parts.front().operations += flops(s.epilogue.node);
+    if (s.epilogue.node.exists()) work_.parts.front().operations += flops(s.epilogue.node);
   }
 
   void read(const HeadMatMulStep& s) {
@@ -193,7 +193,7 @@ class StepReader {
   void read(const AttentionStep& s) {
     for (const Workload::Run& run : now_.runs)
       work_.tasks += attention_tasks(s, run.first, run.count).count();
-    const int32_t index = step_.nodes.front();
+    const NodeId index = step_.nodes.front();
     Work& w = add(Work::What::attention, index);
     w.group = s.group;
     w.k_dim = s.k_dim;
@@ -219,7 +219,7 @@ class StepReader {
   void read(const RecurrentStep& s) {
     const auto runs = static_cast<int64_t>(now_.runs.size());
     work_.tasks = runs * shares_of(s);
-    const int32_t index = step_.nodes.front();
+    const NodeId index = step_.nodes.front();
     Work& w = add(Work::What::rows, index);
     w.operations = flops(index);
     // Every token goes over all of a sequence's numbers, which a core keeps in its cache meanwhile.
@@ -232,7 +232,7 @@ class StepReader {
 
   void read(const MeaningStep&) {
     work_.tasks = 1;
-    const int32_t index = step_.nodes.front();
+    const NodeId index = step_.nodes.front();
     Work& w = add(Work::What::rows, index);
     w.operations = flops(index);
     for (const ValueId out : node(index).outputs)
@@ -262,7 +262,7 @@ std::vector<StepWork> work_of(const Plan& plan, const BatchLoad& load) {
 }
 
 std::string group_of(const Plan& plan, const Step& step) {
-  const Node& node = plan.graph.nodes()[static_cast<size_t>(step.nodes.front())];
+  const Node& node = plan.graph.nodes()[step.nodes.front()];
   if (std::holds_alternative<MatMulStep>(step.what) ||
       std::holds_alternative<HeadMatMulStep>(step.what))
     return std::string(kind_of(node)) + " products";

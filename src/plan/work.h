@@ -29,7 +29,7 @@ enum class RowKernel : uint8_t { norm, rope, gated, softcap, prepare, other };
 /// A part of a step: one product, an attention, one row operation.
 struct Work {
   enum class What : uint8_t { rows, product, experts, attention } what = What::rows;
-  int32_t node = -1;        // of the graph, that it is a part of
+  NodeId node;              // of the graph, that it is a part of
   int64_t operations = 0;   // a multiply-add is two
   double weight_bytes = 0;  // of matrices and rows of tables; of experts, those touched
   int64_t state_bytes = 0;  // keys and values read; of a fixed size, read and written

@@ -159,7 +159,7 @@ void Executor::profile(bool on) {
   profile_.clear();
   if (!on) return;
   for (const Step& s : plan_.steps) {
-    const Node& first = plan_.graph.nodes()[static_cast<size_t>(s.nodes.front())];
+    const Node& first = plan_.graph.nodes()[s.nodes.front()];
     profile_.push_back({.name = s.name, .op = std::string(first.op.name())});
   }
 }

@@ -60,7 +60,7 @@ struct Frame {
   int64_t context = 0;  // the longest sequence there may be
   Partials partials;
 
-  const Buffer& buffer(BufferId id) const { return plan.buffers[static_cast<size_t>(id)]; }
+  const Buffer& buffer(BufferId id) const { return plan.buffers[id]; }
   std::byte* row(BufferId id, int64_t row) const {
     const Buffer& b = buffer(id);
     std::byte* base =

@@ -19,9 +19,9 @@ namespace {
 
 constexpr std::string_view kWeight = ".weight";
 
-ParamId id_of(const std::vector<Param>& params, const std::string& name) {
-  for (size_t i = 0; i < params.size(); ++i) {
-    if (params[i].name == name) return static_cast<ParamId>(i);
+ParamId id_of(const Params& params, const std::string& name) {
+  for (const ParamId i : params.ids()) {
+    if (params[i].name == name) return i;
   }
   ASHLAR_ASSERT(false, "adapters are parameters of the graph");
 }
@@ -63,12 +63,12 @@ void check_adapter(const Blueprint& bp, const Graph& graph, const std::vector<Lo
   }
 }
 
-void initialise_adapter(const std::vector<Param>& params, const std::vector<LoraPair>& pairs,
-                        uint64_t seed, ParameterArrays& to) {
+void initialise_adapter(const Params& params, const std::vector<LoraPair>& pairs, uint64_t seed,
+                        ParameterArrays& to) {
   for (const LoraPair& pair : pairs) {
     const ParamId a = id_of(params, pair.a);
     const uint64_t key = mixed(hashed(pair.a) ^ mixed(seed));
-    const double most = 1 / std::sqrt(static_cast<double>(params[static_cast<size_t>(a)].cols()));
+    const double most = 1 / std::sqrt(static_cast<double>(params[a].cols()));
     const std::span<float> values = to[a];
     for (size_t k = 0; k < values.size(); ++k) {
       const double u = (static_cast<double>(mixed(key + k) >> 11) + 0.5) * 0x1p-53;
@@ -79,15 +79,15 @@ void initialise_adapter(const std::vector<Param>& params, const std::vector<Lora
   }
 }
 
-Weights merged(const std::vector<Param>& params, const std::vector<LoraPair>& pairs,
+Weights merged(const Params& params, const std::vector<LoraPair>& pairs,
                const ParameterArrays& parameters) {
   Weights weights = parameters.tensors(params);
   for (const LoraPair& pair : pairs) {
     const ParamId id = id_of(params, pair.parameter);
     const std::span<const float> w = parameters[id], a = parameters[id_of(params, pair.a)],
                                  b = parameters[id_of(params, pair.b)];
-    const auto rows = static_cast<size_t>(params[static_cast<size_t>(id)].rows()),
-               cols = w.size() / rows, rank = a.size() / cols;
+    const auto rows = static_cast<size_t>(params[id].rows()), cols = w.size() / rows,
+               rank = a.size() / cols;
     std::byte* to = nullptr;
     Tensor sum = make_tensor(Format::f32, weights.at(pair.parameter).sizes, &to);
     auto* out = reinterpret_cast<float*>(to);
@@ -108,10 +108,9 @@ Weights merged(const std::vector<Param>& params, const std::vector<LoraPair>& pa
   return weights;
 }
 
-void write_adapter(const std::filesystem::path& folder, const Blueprint& bp,
-                   const std::vector<Param>& params, const std::vector<LoraPair>& pairs,
-                   const ParameterArrays& parameters, int64_t rank, double alpha,
-                   const std::string& base) {
+void write_adapter(const std::filesystem::path& folder, const Blueprint& bp, const Params& params,
+                   const std::vector<LoraPair>& pairs, const ParameterArrays& parameters,
+                   int64_t rank, double alpha, const std::string& base) {
   const Names names = names_for(bp);
   SafetensorsWriter writer;
   std::set<std::string> targets;
@@ -121,7 +120,7 @@ void write_adapter(const std::filesystem::path& folder, const Blueprint& bp,
     for (const auto& [name, end] :
          {std::pair{pair.a, ".lora_A.weight"}, std::pair{pair.b, ".lora_B.weight"}}) {
       const ParamId id = id_of(params, name);
-      const Param& p = params[static_cast<size_t>(id)];
+      const Param& p = params[id];
       const Sizes sizes{p.rows(), p.cols()};
       std::byte* to = nullptr;
       Tensor tensor = make_tensor(Format::f32, sizes, &to);

@@ -19,16 +19,16 @@ void check_adapter(const Blueprint& blueprint, const Graph& graph,
                    const std::vector<LoraPair>& pairs);
 
 /// A evenly between -1 / sqrt(in) and 1 / sqrt(in), as PEFT begins, B zeros: nothing changes yet.
-void initialise_adapter(const std::vector<Param>& params, const std::vector<LoraPair>& pairs,
-                        uint64_t seed, ParameterArrays& to);
+void initialise_adapter(const Params& params, const std::vector<LoraPair>& pairs, uint64_t seed,
+                        ParameterArrays& to);
 
 /// W + scale B A in place of each W, without the adapters.
-Weights merged(const std::vector<Param>& params, const std::vector<LoraPair>& pairs,
+Weights merged(const Params& params, const std::vector<LoraPair>& pairs,
                const ParameterArrays& parameters);
 
 /// adapter_config.json and adapter_model.safetensors. `base` is what they belong to. Throws Error.
 void write_adapter(const std::filesystem::path& folder, const Blueprint& blueprint,
-                   const std::vector<Param>& params, const std::vector<LoraPair>& pairs,
+                   const Params& params, const std::vector<LoraPair>& pairs,
                    const ParameterArrays& parameters, int64_t rank, double alpha,
                    const std::string& base);
 

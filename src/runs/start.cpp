@@ -103,7 +103,7 @@ std::string hash_of(const Graph& graph) {
 }
 
 Weights RunStart::initial() const {
-  const std::vector<Param> params = parameters_of(blueprint, graph);
+  const Params params = parameters_of(blueprint, graph);
   ParameterArrays made(params);
   if (file.init_from.empty()) {
     initialise(params, file.init, file.train.seed, made);
@@ -137,17 +137,19 @@ StepOptions RunStart::options(const TrainingRequest& request) const {
                 .differentiate = {.recompute_layers = file.recompute}};
   if (lora.empty()) return o;
   const size_t adapters = 2 * lora.size();  // which come last
-  for (size_t i = 0; i + adapters < graph.params().size(); ++i)
-    o.differentiate.frozen.push_back(graph.params()[i].name);
+  for (const ParamId p : graph.params().ids()) {
+    if (p.index() + adapters < graph.params().size())
+      o.differentiate.frozen.push_back(graph.params()[p].name);
+  }
   return o;
 }
 
-std::vector<float> RunStart::decay_towards() const {
+IdVector<ParamId, float> RunStart::decay_towards() const {
   const Blueprint& bp = blueprint;
-  std::vector<float> towards(graph.params().size(), 0);
+  IdVector<ParamId, float> towards(graph.params().size(), 0);
   try {
     const Names names = names_of(family_for(bp), bp);
-    for (size_t i = 0; i < towards.size(); ++i) {
+    for (const ParamId i : towards.ids()) {
       int64_t layer = 0;
       const Name* name =
           names.find(graph.params()[i].name, static_cast<int64_t>(bp.blocks.size()), &layer);

@@ -27,7 +27,7 @@ struct RunStart {
   StepOptions options(const TrainingRequest& request) const;
   /// Per parameter what weight decay leads to: gains that the family's files keep as w - 1 decay
   /// towards 1, as they do in Transformers; others towards 0.
-  std::vector<float> decay_towards() const;
+  IdVector<ParamId, float> decay_towards() const;
 };
 
 /// Throws Error before any weight is read or made.

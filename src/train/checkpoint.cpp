@@ -41,8 +41,8 @@ int64_t step_of(const fs::path& checkpoint) {
   return std::strtoll(checkpoint.filename().string().substr(kPrefix.size()).c_str(), nullptr, 10);
 }
 
-fs::path write_checkpoint(const fs::path& folder, Trainer& trainer,
-                          const std::vector<Param>& params, const Json& about) {
+fs::path write_checkpoint(const fs::path& folder, Trainer& trainer, const Params& params,
+                          const Json& about) {
   const fs::path to = folder / fmt::format("{}{:08}", kPrefix, trainer.steps_done());
   std::error_code code;
   fs::remove(to / kState, code);
@@ -70,8 +70,7 @@ fs::path write_checkpoint(const fs::path& folder, Trainer& trainer,
   return to;
 }
 
-Json read_checkpoint(const fs::path& checkpoint, Trainer& trainer,
-                     const std::vector<Param>& params) {
+Json read_checkpoint(const fs::path& checkpoint, Trainer& trainer, const Params& params) {
   const std::string where = (checkpoint / kState).string();
   const Json state = read_json(checkpoint / kState);
   try {

@@ -14,13 +14,13 @@ namespace ashlar {
 /// Writes `folder`/step-N. `about` is kept in state.json and handed back when it is read. Throws
 /// Error(io) or Error(resource); what was there before is whole then.
 std::filesystem::path write_checkpoint(const std::filesystem::path& folder, Trainer& trainer,
-                                       const std::vector<Param>& params, const Json& about);
+                                       const Params& params, const Json& about);
 
 /// Puts the trainer where it was when the checkpoint was written, and gives `about`. Throws
 /// Error(format) for one that is damaged: arrays may have changed then, and must be read from
 /// another.
 Json read_checkpoint(const std::filesystem::path& checkpoint, Trainer& trainer,
-                     const std::vector<Param>& params);
+                     const Params& params);
 
 /// Complete ones, the newest first.
 std::vector<std::filesystem::path> checkpoints_in(const std::filesystem::path& folder);

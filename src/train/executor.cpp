@@ -42,7 +42,7 @@ StepSlot Float32Executor::slot(ValueId id) {
              .per_token = type.per_token(),
              .local = home.local};
   if (home.output >= 0) return s;
-  std::byte* at = arena_.data() + places_.offsets[static_cast<size_t>(lowering_.storage_index(id))];
+  std::byte* at = arena_.data() + places_.offsets[lowering_.storage_id(id)];
   if (type.kind == Kind::index)
     s.ids = reinterpret_cast<int64_t*>(at);
   else
@@ -51,12 +51,12 @@ StepSlot Float32Executor::slot(ValueId id) {
 }
 
 StepSlot Float32Executor::slot(const Input& in) {
-  if (in.from == Input::From::value) return slot(in.id);
-  const Param& p = lowering_.graph().params()[static_cast<size_t>(in.id)];
+  if (in.is_value()) return slot(in.value);
+  const Param& p = lowering_.graph().params()[in.param];
   // Read only: a step writes its results alone.
   return {.type = {Kind::real, p.axes},
           .width = p.elements(),
-          .at = const_cast<float*>(weights_.floats(in.id))};
+          .at = const_cast<float*>(weights_.floats(in.param))};
 }
 
 void Float32Executor::lay_out(int64_t tokens) {
@@ -76,7 +76,7 @@ void Float32Executor::lay_out(int64_t tokens) {
   }
   steps_.clear();
   elsewhere_.clear();
-  std::vector<bool> begun(lowering_.storages().size());
+  IdVector<StorageId, bool> begun(lowering_.storages().size());
   using Of = Elsewhere::Of;
   for (size_t i = 0; i < lowering_.steps().size(); ++i) {
     const LoweredStep& from = lowering_.steps()[i];
@@ -85,10 +85,10 @@ void Float32Executor::lay_out(int64_t tokens) {
     s.run = from.kind.run != nullptr ? from.kind.run : run_plain_loops;
     s.chunked = i >= lowering_.chunked().begin && i < lowering_.chunked().end;
     const auto note = [&](const Input& in, size_t index, Of of) {
-      if (in.from != Input::From::value) return;
-      const int32_t output = lowering_.storage_of(in.id).output;
+      if (!in.is_value()) return;
+      const int32_t output = lowering_.storage_of(in.value).output;
       if (output < 0) return;
-      const auto home = static_cast<size_t>(lowering_.storage_index(in.id));
+      const StorageId home = lowering_.storage_id(in.value);
       elsewhere_.push_back({i, index, of, output, of == Of::out && !begun[home]});
       if (of == Of::out) begun[home] = true;
     };
@@ -102,7 +102,7 @@ void Float32Executor::lay_out(int64_t tokens) {
     }
     for (size_t k = 0; k < from.node.outputs.size(); ++k) {
       s.out.push_back(slot(from.node.outputs[k]));
-      note({Input::From::value, from.node.outputs[k]}, k, Of::out);
+      note(from.node.outputs[k], k, Of::out);
     }
     steps_.push_back(std::move(s));
   }

@@ -60,7 +60,7 @@ struct Spread {
 
 class Scheme {
  public:
-  Scheme(const std::vector<Param>& params, const InitSettings& settings) : settings_(settings) {
+  Scheme(const Params& params, const InitSettings& settings) : settings_(settings) {
     for (const Param& p : params) {
       if (p.role == Role::embedding) width_ = static_cast<double>(p.cols());
       if (const auto l = layer_of(p.name)) layers_ = std::max(layers_, static_cast<double>(*l + 1));
@@ -108,12 +108,12 @@ std::span<const std::string_view> enum_names(InitScheme) {
   return kNames;
 }
 
-void initialise(const std::vector<Param>& params, const InitSettings& settings, uint64_t seed,
+void initialise(const Params& params, const InitSettings& settings, uint64_t seed,
                 ParameterArrays& to) {
   const Scheme scheme(params, settings);
-  for (size_t i = 0; i < params.size(); ++i) {
+  for (const ParamId i : params.ids()) {
     const Param& p = params[i];
-    const std::span<float> out = to[static_cast<ParamId>(i)];
+    const std::span<float> out = to[i];
     if (p.role == Role::norm || p.role == Role::bias || p.role == Role::sink) {
       std::fill(out.begin(), out.end(), p.role == Role::norm ? 1.0f : 0.0f);
       continue;

@@ -34,7 +34,7 @@ void visit_settings(V& v, P& p) {
   v("std", p.std);
 }
 
-void initialise(const std::vector<Param>& params, const InitSettings& settings, uint64_t seed,
+void initialise(const Params& params, const InitSettings& settings, uint64_t seed,
                 ParameterArrays& to);
 
 }  // namespace ashlar

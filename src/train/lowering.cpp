@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "base/error.h"
 #include "base/round_up.h"
 #include "ops/elementwise.h"
 #include "ops/experts.h"
@@ -34,9 +35,6 @@ Graph lowered(const Graph& graph, bool exact) {
     g = g.expanded(gated ? "gated" : it->op.name());
   }
 }
-
-size_t at(int32_t id) { return static_cast<size_t>(id); }
-bool is_value(const Input& in) { return in.from == Input::From::value; }
 
 }  // namespace
 
@@ -68,9 +66,9 @@ void TrainingLowering::share_equal_nodes() {
     key += s.node.scope.starts_with(kRecomputedScope) ? '+' : ' ';
     for (const Attribute& a : s.node.op.attributes()) key += a.name + '=' + a.value + ' ';
     for (Input& in : s.node.inputs) {
-      if (const auto it = is_value(in) ? same.find(in.id) : same.end(); it != same.end())
-        in.id = it->second;
-      key += (is_value(in) ? 'v' : 'p') + std::to_string(in.id);
+      if (const auto it = same.find(in.value); it != same.end()) in = it->second;
+      key += in.is_value() ? fmt::format("v{}", in.value.index())
+                           : fmt::format("p{}", in.param.index());
     }
     const bool input = s.node.inputs.empty();  // constants have weights of their own
     const auto it = input ? seen.end() : seen.find(key);
@@ -99,11 +97,11 @@ void TrainingLowering::find_chunked() {
   if (wide.axes.empty()) return;
   const auto reads_wide = [&](const LoweredStep& s) {
     return std::any_of(s.node.inputs.begin(), s.node.inputs.end(),
-                       [&](const Input& in) { return is_value(in) && graph_.type(in) == wide; });
+                       [&](const Input& in) { return in.is_value() && graph_.type(in) == wide; });
   };
   const size_t n = steps_.size();
-  std::vector<bool> inside(n), after(n), value_after(graph_.types().size()),
-      needed(graph_.types().size());
+  std::vector<bool> inside(n), after(n);
+  IdVector<ValueId, bool> value_after(graph_.types().size()), needed(graph_.types().size());
   size_t last = 0;
   for (size_t i = 0; i < n; ++i) {
     const bool writes = graph_.type(steps_[i].node.outputs[0]) == wide;
@@ -111,19 +109,19 @@ void TrainingLowering::find_chunked() {
     if (inside[i]) last = i;
     after[i] = inside[i];
     for (const Input& in : steps_[i].node.inputs)
-      after[i] = after[i] || (is_value(in) && value_after[at(in.id)]);
-    for (const ValueId id : steps_[i].node.outputs) value_after[at(id)] = after[i];
+      after[i] = after[i] || (in.is_value() && value_after[in.value]);
+    for (const ValueId id : steps_[i].node.outputs) value_after[id] = after[i];
   }
   for (const Output& o : graph_.outputs()) {
     if (graph_.type(o.value) == wide) return;
   }
   for (size_t i = n; i-- > 0;) {  // what depends on the wide values and leads back to them
     bool leads = false;
-    for (const ValueId id : steps_[i].node.outputs) leads = leads || needed[at(id)];
+    for (const ValueId id : steps_[i].node.outputs) leads = leads || needed[id];
     if (leads && after[i]) inside[i] = true;
     if (!inside[i]) continue;
     for (const Input& in : steps_[i].node.inputs) {
-      if (is_value(in)) needed[at(in.id)] = true;
+      if (in.is_value()) needed[in.value] = true;
     }
   }
   std::vector<LoweredStep> before, chunk, rest;
@@ -146,12 +144,14 @@ void TrainingLowering::find_chunked() {
 
 /// a + b where b is a product that nobody else reads: the product begins with a.
 void TrainingLowering::fuse_additions() {
-  std::vector<int> uses(graph_.types().size());
-  std::vector<int64_t> made_by(graph_.types().size(), -1);
-  for (const Output& o : graph_.outputs()) ++uses[at(o.value)];
+  IdVector<ValueId, int> uses(graph_.types().size());
+  IdVector<ValueId, int64_t> made_by(graph_.types().size(), -1);
+  for (const Output& o : graph_.outputs()) ++uses[o.value];
   for (size_t i = 0; i < steps_.size(); ++i) {
-    for (const Input& in : steps_[i].node.inputs) uses[at(in.id)] += is_value(in) ? 1 : 0;
-    for (const ValueId id : steps_[i].node.outputs) made_by[at(id)] = static_cast<int64_t>(i);
+    for (const Input& in : steps_[i].node.inputs) {
+      if (in.is_value()) ++uses[in.value];
+    }
+    for (const ValueId id : steps_[i].node.outputs) made_by[id] = static_cast<int64_t>(i);
   }
   std::vector<bool> gone(steps_.size());
   for (size_t i = 0; i < steps_.size(); ++i) {
@@ -163,11 +163,12 @@ void TrainingLowering::fuse_additions() {
     int other = 0;
     for (int k = 0; k < 2; ++k) {
       const Input& in = sum.node.inputs[static_cast<size_t>(k)];
-      if (!is_value(in) || uses[at(in.id)] != 1) continue;
-      const int64_t by = made_by[at(in.id)];
+      if (!in.is_value() || uses[in.value] != 1) continue;
+      const int64_t by = made_by[in.value];
       if (by < 0) continue;
       const LoweredStep& p = steps_[static_cast<size_t>(by)];
-      if (!p.kind.adds || p.start || p.node.outputs[0] != in.id || inside(static_cast<size_t>(by)))
+      if (!p.kind.adds || p.start || p.node.outputs[0] != in.value ||
+          inside(static_cast<size_t>(by)))
         continue;
       if (by > best) {
         best = by;
@@ -182,7 +183,7 @@ void TrainingLowering::fuse_additions() {
     fused.start = start;
     fused.node.outputs[0] = result;
     gone[static_cast<size_t>(best)] = true;
-    made_by[at(result)] = static_cast<int64_t>(i);
+    made_by[result] = static_cast<int64_t>(i);
     steps_[i] = std::move(fused);
   }
   std::vector<LoweredStep> kept;
@@ -202,78 +203,76 @@ void TrainingLowering::fuse_additions() {
 
 void TrainingLowering::assign_storages() {
   const auto values = graph_.types().size();
-  std::vector<int64_t> last_use(values, -1);
+  IdVector<ValueId, int64_t> last_use(values, -1);
   const auto steps = static_cast<int64_t>(steps_.size());
   for (int64_t i = 0; i < steps; ++i) {
     const LoweredStep& s = steps_[static_cast<size_t>(i)];
     for (const Input& in : s.node.inputs) {
-      if (is_value(in)) last_use[at(in.id)] = i;
+      if (in.is_value()) last_use[in.value] = i;
     }
-    if (s.start && is_value(*s.start)) last_use[at(s.start->id)] = i;
+    if (s.start && s.start->is_value()) last_use[s.start->value] = i;
   }
-  std::vector<int32_t> output_of(values, -1);
+  IdVector<ValueId, int32_t> output_of(values, -1);
   for (size_t o = 0; o < graph_.outputs().size(); ++o) {
     const ValueId id = graph_.outputs()[o].value;
-    last_use[at(id)] = steps;  // a second output of the same value is a copy
-    if (output_of[at(id)] < 0) output_of[at(id)] = static_cast<int32_t>(o);
+    last_use[id] = steps;  // a second output of the same value is a copy
+    if (output_of[id] < 0) output_of[id] = static_cast<int32_t>(o);
   }
-  storage_of_.assign(values, -1);
-  std::vector<bool> given_start;  // storages whose first writer begins with another value
+  storage_of_.assign(values, StorageId());
+  IdVector<StorageId, bool> given_start;  // storages whose first writer begins with another value
   const auto begin = static_cast<int64_t>(chunked_.begin), end = static_cast<int64_t>(chunked_.end);
   for (int64_t i = 0; i < steps; ++i) {
     const LoweredStep& s = steps_[static_cast<size_t>(i)];
     const bool inside = i >= begin && i < end;
     // An input whose memory the result may take: nothing reads it after this step.
     const auto dies_here = [&](const Input& in, const Type& type) {
-      if (!is_value(in)) return false;
-      const Storage& home = storages_[at(storage_of_[at(in.id)])];
+      if (!in.is_value()) return false;
+      const Storage& home = storages_[storage_of_[in.value]];
       return home.last == i && home.output < 0 && !home.index &&
              home.per_token == type.per_token() && home.width == type.feature_count();
     };
     for (size_t k = 0; k < s.node.outputs.size(); ++k) {
       const ValueId id = s.node.outputs[k];
       const Type& type = graph_.type(id);
-      int32_t home = -1;
-      if (k == 0 && s.start && dies_here(*s.start, type)) home = storage_of_[at(s.start->id)];
+      StorageId home;
+      if (k == 0 && s.start && dies_here(*s.start, type)) home = storage_of_[s.start->value];
       if (s.kind.in_place) {
         for (const Input& in : s.node.inputs) {
-          if (home >= 0 || !dies_here(in, type)) continue;
-          const int32_t candidate = storage_of_[at(in.id)];
+          if (home.exists() || !dies_here(in, type)) continue;
+          const StorageId candidate = storage_of_[in.value];
           bool taken = false;
           for (size_t j = 0; j < k; ++j)
-            taken = taken || storage_of_[at(s.node.outputs[j])] == candidate;
+            taken = taken || storage_of_[s.node.outputs[j]] == candidate;
           if (!taken) home = candidate;
         }
       }
-      const bool shared = home >= 0;
+      const bool shared = home.exists();
       if (!shared) {
-        home = static_cast<int32_t>(storages_.size());
-        storages_.push_back({.width = type.feature_count(),
-                             .per_token = type.per_token(),
-                             .index = type.kind == Kind::index,
-                             .local = inside && type.per_token() &&
-                                      type.feature_count() == chunked_.width &&
-                                      last_use[at(id)] < end,
-                             .first = i,
-                             .last = i});
+        home = storages_.add({.width = type.feature_count(),
+                              .per_token = type.per_token(),
+                              .index = type.kind == Kind::index,
+                              .local = inside && type.per_token() &&
+                                       type.feature_count() == chunked_.width && last_use[id] < end,
+                              .first = i,
+                              .last = i});
         given_start.push_back(s.start.has_value() || !s.kind.adds || k > 0);
       }
-      Storage& storage = storages_[at(home)];
-      storage_of_[at(id)] = home;
-      storage.last = std::max(storage.last, last_use[at(id)]);
+      Storage& storage = storages_[home];
+      storage_of_[id] = home;
+      storage.last = std::max(storage.last, last_use[id]);
       // What goes on from chunk to chunk, or is read by later ones, stays through all of them.
       if (inside && !storage.local) {
         storage.first = std::min(storage.first, begin);
         storage.last = std::max(storage.last, end - 1);
       }
       // Written where the caller wants it: by what can also add to what is there.
-      if (output_of[at(id)] >= 0 && !type.per_token() && !given_start[at(home)])
-        storage.output = output_of[at(id)];
+      if (output_of[id] >= 0 && !type.per_token() && !given_start[home])
+        storage.output = output_of[id];
     }
     if (!inside) continue;
     for (const Input& in : s.node.inputs) {
-      if (!is_value(in)) continue;
-      Storage& read = storages_[at(storage_of_[at(in.id)])];
+      if (!in.is_value()) continue;
+      Storage& read = storages_[storage_of_[in.value]];
       if (!read.local) read.last = std::max(read.last, end - 1);
     }
   }
@@ -290,20 +289,21 @@ int64_t TrainingLowering::chunk_rows(int64_t tokens) const {
 TrainingLowering::Places TrainingLowering::places(int64_t tokens) const {
   const int64_t chunk = chunk_rows(tokens);
   const auto bytes = [&](const Storage& s) { return s.bytes(s.local ? chunk : tokens); };
-  std::vector<size_t> order;
-  for (size_t i = 0; i < storages_.size(); ++i) {
+  std::vector<StorageId> order;
+  for (const StorageId i : storages_.ids()) {
     if (storages_[i].output < 0) order.push_back(i);
   }
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return bytes(storages_[a]) > bytes(storages_[b]); });
+  std::stable_sort(order.begin(), order.end(), [&](StorageId a, StorageId b) {
+    return bytes(storages_[a]) > bytes(storages_[b]);
+  });
   Places p;
   p.offsets.assign(storages_.size(), 0);
-  std::vector<size_t> placed;  // by offset
-  for (const size_t i : order) {
+  std::vector<StorageId> placed;  // by offset
+  for (const StorageId i : order) {
     const Storage& s = storages_[i];
     const int64_t need = bytes(s);
     int64_t offset = 0;
-    for (const size_t other : placed) {
+    for (const StorageId other : placed) {
       const Storage& o = storages_[other];
       if (o.last < s.first || o.first > s.last) continue;
       if (p.offsets[other] - offset >= need) break;
@@ -312,7 +312,7 @@ TrainingLowering::Places TrainingLowering::places(int64_t tokens) const {
     p.offsets[i] = offset;
     p.bytes = std::max(p.bytes, offset + need);
     placed.insert(std::upper_bound(placed.begin(), placed.end(), offset,
-                                   [&](int64_t o, size_t k) { return o < p.offsets[k]; }),
+                                   [&](int64_t o, StorageId k) { return o < p.offsets[k]; }),
                   i);
   }
   return p;

@@ -34,6 +34,8 @@ struct Storage {
   int64_t bytes(int64_t rows) const;
 };
 
+using StorageId = Id<struct StorageTag>;
+
 /// Steps are lowered once; where their values lie depends on the number of tokens.
 class TrainingLowering {
  public:
@@ -41,11 +43,9 @@ class TrainingLowering {
 
   const Graph& graph() const { return graph_; }
   const std::vector<LoweredStep>& steps() const { return steps_; }
-  const std::vector<Storage>& storages() const { return storages_; }
-  const Storage& storage_of(ValueId id) const {
-    return storages_[static_cast<size_t>(storage_index(id))];
-  }
-  int32_t storage_index(ValueId id) const { return storage_of_[static_cast<size_t>(id)]; }
+  const IdVector<StorageId, Storage>& storages() const { return storages_; }
+  const Storage& storage_of(ValueId id) const { return storages_[storage_id(id)]; }
+  StorageId storage_id(ValueId id) const { return storage_of_[id]; }
   /// Steps that take chunks of tokens in turn, because values between them are wide.
   struct Chunked {
     size_t begin = 0, end = 0;
@@ -56,8 +56,8 @@ class TrainingLowering {
   int64_t chunk_rows(int64_t tokens) const;
 
   struct Places {
-    std::vector<int64_t> offsets;  // bytes into the arena, by storage
-    int64_t bytes = 0;             // of the arena
+    IdVector<StorageId, int64_t> offsets;  // bytes into the arena
+    int64_t bytes = 0;                     // of the arena
   };
   Places places(int64_t tokens) const;
   /// Bytes of the arena at its fullest that hold rows of tokens, and others.
@@ -75,8 +75,8 @@ class TrainingLowering {
   Graph graph_;
   TrainingLoweringOptions options_;
   std::vector<LoweredStep> steps_;
-  std::vector<Storage> storages_;
-  std::vector<int32_t> storage_of_;  // by value
+  IdVector<StorageId, Storage> storages_;
+  IdVector<ValueId, StorageId> storage_of_;
   Chunked chunked_;
 };
 

@@ -18,14 +18,13 @@ struct Piece {
   size_t begin, end;
 };
 
-std::vector<Piece> pieces_of(const std::vector<Param>& params,
-                             const std::function<bool(size_t)>& wanted) {
+std::vector<Piece> pieces_of(const Params& params, const std::function<bool(ParamId)>& wanted) {
   std::vector<Piece> pieces;
-  for (size_t i = 0; i < params.size(); ++i) {
+  for (const ParamId i : params.ids()) {
     if (!wanted(i)) continue;
     const auto n = static_cast<size_t>(params[i].elements());
     for (size_t begin = 0; begin < n; begin += kPiece)
-      pieces.push_back({static_cast<ParamId>(i), begin, std::min<size_t>(n, begin + kPiece)});
+      pieces.push_back({i, begin, std::min<size_t>(n, begin + kPiece)});
   }
   return pieces;
 }
@@ -34,8 +33,8 @@ std::vector<Piece> pieces_of(const std::vector<Param>& params,
 
 double gradient_norm(const ParameterArrays& gradients, Products& threads) {
   std::vector<std::pair<const float*, size_t>> pieces;
-  for (size_t i = 0; i < gradients.size(); ++i) {
-    const std::span<const float> g = gradients[static_cast<ParamId>(i)];
+  for (const ParamId i : gradients.ids()) {
+    const std::span<const float> g = gradients[i];
     for (size_t begin = 0; begin < g.size(); begin += kPiece)
       pieces.emplace_back(g.data() + begin, std::min<size_t>(kPiece, g.size() - begin));
   }
@@ -55,15 +54,15 @@ double clip_factor(double norm, double clip) {
   return clip > 0 ? std::min(1.0, clip / (norm + kEps)) : 1;
 }
 
-Optimiser::Optimiser(const std::vector<Param>& params, const std::vector<bool>& trained,
-                     const OptimiserSettings& settings, std::vector<float> decay_towards)
+Optimiser::Optimiser(const Params& params, const IdVector<ParamId, bool>& trained,
+                     const OptimiserSettings& settings, IdVector<ParamId, float> decay_towards)
     : params_(params), settings_(settings), first_(std::make_unique<ParameterArrays>(params)) {
   const bool muon = settings.kind == OptimiserKind::muon;
   bool adamw = settings.kind == OptimiserKind::adamw;
-  for (size_t i = 0; i < params.size(); ++i) {
+  for (const ParamId i : params.ids()) {
     const Param& p = params[i];
     Group g{trained[i], false, settings.decay > 0 && settings.decay_on.covers(p),
-            i < decay_towards.size() ? decay_towards[i] : 0};
+            i.index() < decay_towards.size() ? decay_towards[i] : 0};
     // Hidden matrices: the table and the head, which reads as many rows as there are words, are
     // AdamW's.
     g.orthogonal = muon && is_hidden_matrix(p);
@@ -98,12 +97,12 @@ void Optimiser::update(ParameterArrays& parameters, const ParameterArrays& gradi
   const bool sgd = s.kind == OptimiserKind::sgd;
   const FloatRows& rows = float_rows(threads.table_name());
   const std::vector<Piece> pieces =
-      pieces_of(params_, [&](size_t i) { return groups_[i].trained && !groups_[i].orthogonal; });
+      pieces_of(params_, [&](ParamId i) { return groups_[i].trained && !groups_[i].orthogonal; });
   threads.each(static_cast<int64_t>(pieces.size()), [&](int64_t i, ProductSpace&) {
     const Piece& p = pieces[static_cast<size_t>(i)];
     float* w = parameters[p.id].data();
     const float* g = gradients[p.id].data();
-    const Group& group = groups_[static_cast<size_t>(p.id)];
+    const Group& group = groups_[p.id];
     float* m = (*first_)[p.id].data();
     if (!sgd) {
       AdamwFactors of_group = f;
@@ -123,16 +122,16 @@ void Optimiser::update(ParameterArrays& parameters, const ParameterArrays& gradi
       w[k] = group.towards + (w[k] - group.towards) * keep - step * direction;
     }
   });
-  for (size_t i = 0; i < params_.size(); ++i) {
+  for (const ParamId i : params_.ids()) {
     if (groups_[i].trained && groups_[i].orthogonal)
-      muon(static_cast<ParamId>(i), parameters, gradients, gradient_factor, rate, decay, threads);
+      muon(i, parameters, gradients, gradient_factor, rate, decay, threads);
   }
 }
 
 void Optimiser::muon(ParamId id, ParameterArrays& parameters, const ParameterArrays& gradients,
                      double gradient_factor, double rate, double decay, Products& threads) {
-  const Param& param = params_[static_cast<size_t>(id)];
-  const Group& group = groups_[static_cast<size_t>(id)];
+  const Param& param = params_[id];
+  const Group& group = groups_[id];
   const MatrixShape shape = matrix_shape(param);
   const int64_t elements = shape.rows * shape.cols;
   float* w = parameters[id].data();

@@ -24,8 +24,8 @@ class Optimiser {
  public:
   /// `decay_towards` is per parameter the value that weight decay leads to: 0, but 1 for gains that
   /// the model's files keep as w - 1, so that what decays is what Transformers calls the parameter.
-  Optimiser(const std::vector<Param>& params, const std::vector<bool>& trained,
-            const OptimiserSettings& settings, std::vector<float> decay_towards);
+  Optimiser(const Params& params, const IdVector<ParamId, bool>& trained,
+            const OptimiserSettings& settings, IdVector<ParamId, float> decay_towards);
 
   /// One update with `gradient_factor` times the gradients. `rate` and `schedule_factor` (rate over
   /// its peak) are those of this step.
@@ -50,9 +50,9 @@ class Optimiser {
   void muon(ParamId id, ParameterArrays& parameters, const ParameterArrays& gradients,
             double gradient_factor, double rate, double decay, Products& threads);
 
-  const std::vector<Param> params_;
+  const Params params_;
   const OptimiserSettings settings_;
-  std::vector<Group> groups_;
+  IdVector<ParamId, Group> groups_;
   std::unique_ptr<ParameterArrays> first_, second_;  // moments; sgd and muon: first alone
   int64_t updates_ = 0;
 };

@@ -14,7 +14,7 @@ constexpr int64_t kGrain = 16;  // floats of a cache line
 
 }  // namespace
 
-ParameterArrays::ParameterArrays(const std::vector<Param>& params) {
+ParameterArrays::ParameterArrays(const Params& params) {
   for (const Param& p : params) {
     begins_.push_back(total_);
     counts_.push_back(p.elements());
@@ -33,9 +33,9 @@ ParameterArrays::ParameterArrays(const std::vector<Param>& params) {
 
 void ParameterArrays::clear() { std::memset(memory_.get(), 0, static_cast<size_t>(bytes())); }
 
-Weights ParameterArrays::tensors(const std::vector<Param>& params) const {
+Weights ParameterArrays::tensors(const Params& params) const {
   Weights weights;
-  for (size_t i = 0; i < params.size(); ++i) {
+  for (const ParamId i : params.ids()) {
     const Param& p = params[i];
     Sizes sizes;
     for (int64_t r = 0; r < p.row_axes; ++r) sizes.push_back(p.axes[static_cast<size_t>(r)].size);
@@ -46,8 +46,8 @@ Weights ParameterArrays::tensors(const std::vector<Param>& params) const {
   return weights;
 }
 
-void ParameterArrays::take(const std::vector<Param>& params, const Weights& weights) {
-  for (size_t i = 0; i < params.size(); ++i) {
+void ParameterArrays::take(const Params& params, const Weights& weights) {
+  for (const ParamId i : params.ids()) {
     const Param& p = params[i];
     const auto it = weights.find(p.name);
     if (it == weights.end()) fail(ErrorKind::invalid, "initial weights: {} is missing", p.name);

@@ -15,28 +15,27 @@ namespace ashlar {
 class ParameterArrays {
  public:
   /// Zeros. Throws Error(resource).
-  explicit ParameterArrays(const std::vector<Param>& params);
+  explicit ParameterArrays(const Params& params);
 
   std::span<float> operator[](ParamId id) {
-    return {values_ + begins_[static_cast<size_t>(id)],
-            static_cast<size_t>(counts_[static_cast<size_t>(id)])};
+    return {values_ + begins_[id], static_cast<size_t>(counts_[id])};
   }
   std::span<const float> operator[](ParamId id) const {
-    return {values_ + begins_[static_cast<size_t>(id)],
-            static_cast<size_t>(counts_[static_cast<size_t>(id)])};
+    return {values_ + begins_[id], static_cast<size_t>(counts_[id])};
   }
   void clear();  // zeros
   size_t size() const { return counts_.size(); }
+  auto ids() const { return counts_.ids(); }
   int64_t bytes() const { return total_ * static_cast<int64_t>(sizeof(float)); }
 
   /// Tensors of rows and columns that share this memory and keep it alive.
-  Weights tensors(const std::vector<Param>& params) const;
+  Weights tensors(const Params& params) const;
   /// Takes the numbers of tensors of any format. Throws Error(invalid) naming what is missing or of
   /// another size.
-  void take(const std::vector<Param>& params, const Weights& weights);
+  void take(const Params& params, const Weights& weights);
 
  private:
-  std::vector<int64_t> begins_, counts_;
+  IdVector<ParamId, int64_t> begins_, counts_;
   int64_t total_ = 0;
   std::shared_ptr<std::byte> memory_;
   float* values_ = nullptr;

@@ -13,8 +13,8 @@ namespace ashlar {
 namespace {
 
 std::optional<ParamId> id_of(const Graph& graph, const std::string& name) {
-  for (size_t i = 0; i < graph.params().size(); ++i) {
-    if (graph.params()[i].name == name) return static_cast<ParamId>(i);
+  for (const ParamId i : graph.params().ids()) {
+    if (graph.params()[i].name == name) return i;
   }
   return {};
 }
@@ -40,7 +40,7 @@ void QkClip::add(const Graph& forward, const Node& node) {
     fail(ErrorKind::unsupported, "optimiser.qk_clip: {}: {}", scope, why);
   };
   const auto param = [&](const char* name) { return id_of(forward, scope + name); };
-  const auto axes = [&](ParamId id) { return forward.params()[static_cast<size_t>(id)].axes; };
+  const auto axes = [&](ParamId id) { return forward.params()[id].axes; };
   Heads heads;
   /// A parameter whose first axis are the heads.
   const auto whole = [&](ParamId id, double power) {

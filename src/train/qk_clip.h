@@ -30,7 +30,7 @@ class QkClip {
 
  private:
   struct Scaled {  // of one head: `count` numbers from head * stride + begin, times gamma^power
-    ParamId id = 0;
+    ParamId id;
     int64_t begin = 0, count = 0, stride = 0;
     double power = 0.5;
   };

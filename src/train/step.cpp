@@ -22,12 +22,12 @@ class Float32Steps : public StepExecutor {
         backward_(step_, weights_, options_),
         forward_(loss_, weights_, options_) {
     // Gradients on which nothing depends are constants of the graph.
-    std::vector<bool> constant(step_.types().size(), false);
+    IdVector<ValueId, bool> constant(step_.types().size(), false);
     for (const Node& node : step_.nodes()) {
-      if (node.op.as<Constant>() != nullptr) constant[static_cast<size_t>(node.outputs[0])] = true;
+      if (node.op.as<Constant>() != nullptr) constant[node.outputs[0]] = true;
     }
     for (const Param& p : forward.params())
-      trained_.push_back(!constant[static_cast<size_t>(step_.output(gradient_name(p.name)))]);
+      trained_.push_back(!constant[step_.output(gradient_name(p.name))]);
   }
 
   StepValues run(const TokenBatch& batch, double weight, ParameterArrays& gradients,
@@ -39,8 +39,7 @@ class Float32Steps : public StepExecutor {
       v.resize(static_cast<size_t>(step_.type(step_.outputs()[i].value).feature_count()));
       to.push_back(v.data());
     }
-    for (size_t i = 0; i < trained_.size(); ++i)
-      to.push_back(gradients[static_cast<ParamId>(i)].data());
+    for (const ParamId p : trained_.ids()) to.push_back(gradients[p].data());
     backward_.run(batch, to, weight, add);
     return values;
   }
@@ -56,7 +55,7 @@ class Float32Steps : public StepExecutor {
     ASHLAR_ASSERT(load.size() == given_load_.size(), "one load per expert");
     std::copy(load.begin(), load.end(), given_load_.begin());
   }
-  const std::vector<bool>& trained() const override { return trained_; }
+  const IdVector<ParamId, bool>& trained() const override { return trained_; }
   Products& products() override { return backward_.products(); }
   const Float32Executor& executor() const override { return backward_; }
 
@@ -78,7 +77,7 @@ class Float32Steps : public StepExecutor {
   std::span<float> given_load_;
   const Weights weights_;
   Float32Executor backward_, forward_;
-  std::vector<bool> trained_;
+  IdVector<ParamId, bool> trained_;
 };
 
 }  // namespace

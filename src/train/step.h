@@ -35,7 +35,7 @@ class StepExecutor {
   virtual void give_load(std::span<const float> load) = 0;
   /// Per parameter whether the loss depends smoothly on it: what else it has (the correction bias
   /// of a router) no optimiser touches.
-  virtual const std::vector<bool>& trained() const = 0;
+  virtual const IdVector<ParamId, bool>& trained() const = 0;
   /// What runs the step, for its times and memory.
   virtual const Float32Executor& executor() const = 0;
   /// Its threads, for what else a step does.

@@ -67,8 +67,7 @@ void GradientHistory::add(const std::vector<double>& norms) {
 
 std::vector<double> gradient_norms(const ParameterArrays& gradients) {
   std::vector<double> norms;
-  for (size_t i = 0; i < gradients.size(); ++i)
-    norms.push_back(std::sqrt(squares_of(gradients[static_cast<ParamId>(i)])));
+  for (const ParamId id : gradients.ids()) norms.push_back(std::sqrt(squares_of(gradients[id])));
   return norms;
 }
 
@@ -89,8 +88,7 @@ void Telemetry::before(const ParameterArrays& gradients, double gradient_factor,
   const auto begin = Clock::now();
   record_ = {{"clip_factor", gradient_factor}};
   std::vector<double> squares;
-  for (size_t i = 0; i < params_.size(); ++i) {
-    const auto id = static_cast<ParamId>(i);
+  for (const ParamId id : params_.ids()) {
     squares.push_back(squares_of(gradients[id]));
     std::copy(parameters_[id].begin(), parameters_[id].end(), (*old_)[id].begin());
   }
@@ -102,8 +100,7 @@ void Telemetry::before(const ParameterArrays& gradients, double gradient_factor,
 Json Telemetry::after() {
   const auto begin = Clock::now();
   std::vector<double> weights, updates;
-  for (size_t i = 0; i < params_.size(); ++i) {
-    const auto id = static_cast<ParamId>(i);
+  for (const ParamId id : params_.ids()) {
     weights.push_back(squares_of((*old_)[id]));
     const std::span<float> change = (*old_)[id];
     for (size_t k = 0; k < change.size(); ++k) change[k] = parameters_[id][k] - change[k];
@@ -125,13 +122,14 @@ Json Telemetry::after() {
 Json Telemetry::groups(const std::vector<double>& squares) const {
   std::map<std::string, double> kinds;
   std::vector<std::pair<std::string, double>> layers;
-  for (size_t i = 0; i < squares.size(); ++i) {
-    kinds[std::string(kind_of(params_[i]))] += squares[i];
-    const std::string layer = layer_name(params_[i].name);
+  for (const ParamId id : params_.ids()) {
+    const double sum = squares[id.index()];
+    kinds[std::string(kind_of(params_[id]))] += sum;
+    const std::string layer = layer_name(params_[id].name);
     auto it = std::find_if(layers.begin(), layers.end(),
                            [&](const auto& entry) { return entry.first == layer; });
     if (it == layers.end()) it = layers.insert(it, {layer, 0});
-    it->second += squares[i];
+    it->second += sum;
   }
   Json json = {{"layers", Json::object()}, {"kinds", Json::object()}};
   for (const auto& [name, sum] : layers) json["layers"][name] = std::sqrt(sum);

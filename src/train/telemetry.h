@@ -16,7 +16,7 @@ namespace ashlar {
 /// Sums of squares of a step's gradients by parameter, and how they usually are.
 class GradientHistory {
  public:
-  explicit GradientHistory(const std::vector<Param>& params) : usual_(params.size(), 0) {}
+  explicit GradientHistory(const Params& params) : usual_(params.size(), 0) {}
   /// Norms of the newest step, one per parameter, which then count as usual: a mean over about 50
   /// steps, of norms that are finite.
   void add(const std::vector<double>& norms);
@@ -49,7 +49,7 @@ class Telemetry {
   Json groups(const std::vector<double>& squares) const;
   Json watch(const TokenBatch& batch);
 
-  const std::vector<Param> params_;
+  const Params params_;
   const ParameterArrays& parameters_;
   std::unique_ptr<ParameterArrays> old_;
   const Graph watched_;

@@ -126,7 +126,7 @@ void check_fit(const Graph& forward, const TrainSettings& settings, const TokenR
 
 Trainer::Trainer(const Graph& forward, ParameterArrays& parameters, const TrainSettings& settings,
                  const TokenRows& data, DataOrder order, const StepOptions& options,
-                 std::vector<float> decay_towards)
+                 IdVector<ParamId, float> decay_towards)
     : parameters_(parameters),
       settings_(filled_in(settings, data)),
       data_(data),
@@ -293,8 +293,8 @@ std::vector<Trainer::Corrected> Trainer::corrected_routers(const Graph& forward)
   std::vector<Corrected> all;
   for (const Node& node : forward.nodes()) {
     if (node.op.as<Route>() == nullptr || node.inputs.size() < 2) continue;
-    if (node.inputs[1].from == Input::From::param)
-      all.push_back({std::string(kLoad) + node.scope, node.inputs[1].id});
+    if (node.inputs[1].is_param())
+      all.push_back({std::string(kLoad) + node.scope, node.inputs[1].param});
   }
   return all;
 }

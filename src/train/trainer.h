@@ -55,7 +55,7 @@ class Trainer {
   /// Throws Error(invalid) where settings, graph and data do not fit each other.
   Trainer(const Graph& forward, ParameterArrays& parameters, const TrainSettings& settings,
           const TokenRows& data, DataOrder order, const StepOptions& options = {},
-          std::vector<float> decay_towards = {});
+          IdVector<ParamId, float> decay_towards = {});
 
   StepRecord step();
   /// Of the last step, where it has telemetry: train/telemetry.h; else null.
@@ -89,7 +89,7 @@ class Trainer {
   /// A router's correction bias and the output that says where its tokens went.
   struct Corrected {
     std::string load;
-    ParamId bias = 0;
+    ParamId bias;
   };
   static std::vector<Corrected> corrected_routers(const Graph& forward);
   void give_load_of(const std::vector<TokenBatch>& batches);

@@ -30,7 +30,7 @@ std::vector<Segment> segments_of(const Graph& graph) {
   std::vector<Segment> segments;
   std::optional<size_t> current;
   for (size_t i = 0; i < graph.nodes().size(); ++i) {
-    const std::optional<size_t> layer = layer_of(graph.nodes()[i].scope);
+    const std::optional<size_t> layer = layer_of(graph.nodes()[NodeId(i)].scope);
     if (segments.empty() || layer != current) segments.push_back({i, i, layer.has_value()});
     segments.back().end = i + 1;
     current = layer;
@@ -40,33 +40,22 @@ std::vector<Segment> segments_of(const Graph& graph) {
 
 /// Records nodes [begin, end) of `graph`, which read and add to `values`.
 void record(Builder& b, const Graph& graph, size_t begin, size_t end, std::string_view prefix,
-            std::vector<Value>& values) {
-  for (size_t i = begin; i < end; ++i) {
-    const Node& node = graph.nodes()[i];
-    std::vector<Value> in;
-    for (const Input& v : node.inputs) {
-      in.push_back(v.from == Input::From::value
-                       ? values[static_cast<size_t>(v.id)]
-                       : b.param_named(graph.params()[static_cast<size_t>(v.id)].name));
-    }
-    b.set_scope(prefix.empty() ? node.scope : fmt::format("{}.{}", prefix, node.scope));
-    const std::vector<Value> out = b.add(node.op, in, node.label);
-    for (size_t k = 0; k < out.size(); ++k) values[static_cast<size_t>(node.outputs[k])] = out[k];
-  }
+            IdVector<ValueId, Value>& values) {
+  for (size_t i = begin; i < end; ++i) b.add_node(graph, graph.nodes()[NodeId(i)], values, prefix);
   b.set_scope({});
 }
 
-Value token_ids(Builder& b, const Graph& forward, const std::vector<Value>& values) {
+Value token_ids(Builder& b, const Graph& forward, const IdVector<ValueId, Value>& values) {
   for (const Node& node : forward.nodes()) {
     const auto* op = node.op.as<TokenIds>();
-    if (op != nullptr && op->ahead == 0) return values[static_cast<size_t>(node.outputs[0])];
+    if (op != nullptr && op->ahead == 0) return values[node.outputs[0]];
   }
   return b.add1(TokenIds{}, {}, "tokens");
 }
 
 /// The forward graph, node for node, and its loss after it.
 struct Recorded {
-  std::vector<Value> values;  // of the forward graph
+  IdVector<ValueId, Value> values;  // of the forward graph
   std::vector<NamedValue> outputs;
   std::vector<std::pair<Value, double>> weighted;  // losses
 };
@@ -81,9 +70,8 @@ void record_routers(Builder& b, const Graph& forward, const AuxiliaryLosses& los
   std::vector<Router> routers;
   for (const Node& node : forward.nodes()) {
     const auto* route = node.op.as<Route>();
-    if (route == nullptr || node.inputs[0].from != Input::From::value) continue;
-    routers.push_back({to.values[static_cast<size_t>(node.inputs[0].id)],
-                       to.values[static_cast<size_t>(node.outputs[1])],
+    if (route == nullptr || !node.inputs[0].is_value()) continue;
+    routers.push_back({to.values[node.inputs[0].value], to.values[node.outputs[1]],
                        route->score == RouteScore::sigmoid, node.scope});
   }
   if (routers.empty()) return;
@@ -151,7 +139,7 @@ Recorded record_loss(Builder& b, const Graph& forward, const AuxiliaryLosses& au
   Recorded recorded;
   recorded.values.resize(forward.types().size());
   record(b, forward, 0, forward.nodes().size(), {}, recorded.values);
-  const Value z = recorded.values[static_cast<size_t>(forward.output())];
+  const Value z = recorded.values[forward.output()];
   const Value losses =
       b.add1(CrossEntropy{}, {z, token_ids(b, forward, recorded.values)}, "losses");
   const Value loss = b.add1(ScoredMean{}, {losses}, "loss");
@@ -182,7 +170,7 @@ Graph loss_of(const Graph& forward, bool loads) {
 Graph differentiate(const Graph& forward, const DifferentiateOptions& options) {
   Builder b;
   const Recorded recorded = record_loss(b, forward, options.losses);
-  const std::vector<Value>& values = recorded.values;
+  const IdVector<ValueId, Value>& values = recorded.values;
   const size_t nodes = forward.nodes().size(), end_of_losses = b.recorded().nodes().size();
 
   Backward backward(b);
@@ -203,14 +191,13 @@ Graph differentiate(const Graph& forward, const DifferentiateOptions& options) {
     }
     // The layer's nodes again, reading what came into the layer; then their gradients, begun with
     // those of the values that left the layer.
-    std::vector<Value> again = values;
+    IdVector<ValueId, Value> again = values;
     const size_t begin = b.recorded().nodes().size();
     record(b, forward, segment.begin, segment.end, kRecomputedScope, again);
     const size_t end = b.recorded().nodes().size();
     for (size_t i = segment.begin; i < segment.end; ++i) {
-      for (const ValueId id : forward.nodes()[i].outputs) {
-        const auto at = static_cast<size_t>(id);
-        if (const Value d = backward.gradient(values[at]); d.exists()) backward.add(again[at], d);
+      for (const ValueId id : forward.nodes()[NodeId(i)].outputs) {
+        if (const Value d = backward.gradient(values[id]); d.exists()) backward.add(again[id], d);
       }
     }
     run(begin, end);

@@ -12,24 +12,16 @@ namespace ashlar {
 
 Graph with_lora(const Graph& forward, int64_t rank, double alpha, std::vector<LoraPair>* pairs) {
   Builder b;
-  std::vector<Value> values(forward.types().size());
-  for (const Param& p : forward.params()) {
-    b.param(p.name, p.axes, p.role,
-            p.row_axes == 0 ? 0 : static_cast<int64_t>(p.axes.size()) - p.row_axes);
-  }
+  IdVector<ValueId, Value> values(forward.types().size());
+  for (const Param& p : forward.params()) b.param(p);
   const Axis low{"lora", rank};
   for (const Node& node : forward.nodes()) {
-    std::vector<Value> in;
-    for (const Input& v : node.inputs) {
-      in.push_back(v.from == Input::From::value
-                       ? values[static_cast<size_t>(v.id)]
-                       : b.param_named(forward.params()[static_cast<size_t>(v.id)].name));
-    }
+    const std::vector<Value> in = b.inputs(forward, node, values);
     b.set_scope(node.scope);
     std::vector<Value> out = b.add(node.op, in, node.label);
     const auto* linear = node.op.as<Linear>();
-    if (linear != nullptr && node.inputs[1].from == Input::From::param) {
-      const Param& w = forward.params()[static_cast<size_t>(node.inputs[1].id)];
+    if (linear != nullptr && node.inputs[1].is_param()) {
+      const Param& w = forward.params()[node.inputs[1].param];
       if (w.role == Role::projection && layer_of(w.name)) {
         const auto split = w.axes.end() - static_cast<std::ptrdiff_t>(linear->in_axes);
         Axes of_a{low}, of_b(w.axes.begin(), split);
@@ -48,12 +40,11 @@ Graph with_lora(const Graph& forward, int64_t rank, double alpha, std::vector<Lo
         pairs->push_back(pair);
       }
     }
-    for (size_t k = 0; k < out.size(); ++k) values[static_cast<size_t>(node.outputs[k])] = out[k];
+    for (size_t k = 0; k < out.size(); ++k) values[node.outputs[k]] = out[k];
   }
   b.set_scope({});
   std::vector<NamedValue> outputs;
-  for (const Output& o : forward.outputs())
-    outputs.push_back({o.name, values[static_cast<size_t>(o.value)]});
+  for (const Output& o : forward.outputs()) outputs.push_back({o.name, values[o.value]});
   return b.finish(outputs);
 }
 

@@ -29,28 +29,17 @@ class Watcher {
  public:
   Watcher(const Graph& graph, Watched what)
       : graph_(graph), what_(what), values_(graph.types().size()) {
-    for (const Param& p : graph.params())
-      b_.param(p.name, p.axes, p.role,
-               p.row_axes == 0 ? 0 : static_cast<int64_t>(p.axes.size()) - p.row_axes);
+    for (const Param& p : graph.params()) b_.param(p);
   }
 
   Graph run() {
     for (const Node& node : graph_.nodes()) {
-      std::vector<Value> in;
-      for (const Input& v : node.inputs) {
-        in.push_back(v.from == Input::From::value
-                         ? values_[static_cast<size_t>(v.id)]
-                         : b_.param_named(graph_.params()[static_cast<size_t>(v.id)].name));
-      }
-      b_.set_scope(node.scope);
-      const std::vector<Value> out = b_.add(node.op, in, node.label);
-      for (size_t k = 0; k < out.size(); ++k)
-        values_[static_cast<size_t>(node.outputs[k])] = out[k];
-      watch(node, in, out);
+      const std::vector<Value> in = b_.inputs(graph_, node, values_);
+      watch(node, in, b_.add_node(graph_, node, values_));
     }
     b_.set_scope({});
     if (what_ == Watched::scores) return b_.finish(outputs_).pruned();
-    const Value logits = values_[static_cast<size_t>(graph_.output())];
+    const Value logits = values_[graph_.output()];
     outputs_.push_back(
         {"log_z", b_.add1(ScoredMean{.all = true}, {b_.add1(LogSumExp{}, {logits})})});
     return b_.finish(outputs_).pruned();
@@ -84,7 +73,7 @@ class Watcher {
   const Graph& graph_;
   const Watched what_;
   Builder b_;
-  std::vector<Value> values_;
+  IdVector<ValueId, Value> values_;
   std::vector<NamedValue> outputs_;
 };
 

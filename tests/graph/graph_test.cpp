@@ -135,8 +135,8 @@ TEST(Builder, NamesParametersByScope) {
   ASSERT_NE(g.param("layers.0.w"), nullptr);
   EXPECT_EQ(g.param("w"), nullptr);
   EXPECT_EQ(g.parameter_count(), 4);
-  EXPECT_EQ(g.nodes()[1].scope, "layers.0");
-  EXPECT_EQ(g.nodes()[1].label, "twice");
+  EXPECT_EQ(g.nodes()[NodeId(1)].scope, "layers.0");
+  EXPECT_EQ(g.nodes()[NodeId(1)].label, "twice");
   EXPECT_EQ(g.type(g.output()), (Type{Kind::real, {tokens_axis(), {"d", 4}}}));
 }
 
@@ -199,7 +199,7 @@ TEST(Expand, ReplacesCompositesUntilNoneIsLeft) {
   for (const Node& n : e.nodes()) EXPECT_FALSE(n.op.composite());
   EXPECT_EQ(e.params(), g.params());
   EXPECT_EQ(e.type(e.output()), g.type(g.output()));
-  EXPECT_EQ(e.nodes()[1].scope, "layers.0.twice.inner");
+  EXPECT_EQ(e.nodes()[NodeId(1)].scope, "layers.0.twice.inner");
   // Nothing to do: the same graph.
   EXPECT_EQ(e.expanded(), e);
   EXPECT_EQ(g.expanded("other"), g);
@@ -221,8 +221,8 @@ TEST(Text, ReadsBack) {
   const Graph again = parse_graph(g.text(), make);
   EXPECT_EQ(again.text(), g.text());
   EXPECT_EQ(again.params(), g.params());
-  EXPECT_EQ(again.nodes()[1].scope, "layers.0");
-  EXPECT_EQ(again.nodes()[2].label, "");
+  EXPECT_EQ(again.nodes()[NodeId(1)].scope, "layers.0");
+  EXPECT_EQ(again.nodes()[NodeId(2)].label, "");
 }
 
 TEST(Text, IsWhatTheDocsSay) {

@@ -79,12 +79,11 @@ TEST_F(Score, EqualsPlainLoops) {
   for (const Param& p : start.graph.params()) weights[p.name] = file->tensor(p.name);
   arrays.take(start.graph.params(), weights);
   std::map<std::string, Array<double>> values;
-  for (size_t i = 0; i < start.graph.params().size(); ++i) {
+  for (const ParamId i : start.graph.params().ids()) {
     const Param& p = start.graph.params()[i];
     Array<double>& a = values[p.name];
     for (const Axis& axis : p.axes) a.sizes.push_back(axis.size);
-    for (const float v : arrays[static_cast<ParamId>(i)])
-      a.values.push_back(static_cast<double>(v));
+    for (const float v : arrays[i]) a.values.push_back(static_cast<double>(v));
   }
   double answers = 0, most = 0, last_bucket = 0;
   int64_t right = 0, count = 0, in_bucket = 0;

@@ -32,7 +32,7 @@ void expect_near(const std::vector<float>& a, const std::vector<float>& b) {
 
 TEST_P(Golden, LoadsEveryParameter) {
   const Model model = load_model(golden(GetParam()).string());
-  const std::vector<Param> params = parameters_of(model.blueprint, model.graph);
+  const Params params = parameters_of(model.blueprint, model.graph);
   EXPECT_EQ(model.weights.size(), params.size());
   EXPECT_EQ(model.sources.size(), params.size());
   for (const Param& p : params) {

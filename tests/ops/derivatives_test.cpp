@@ -110,7 +110,7 @@ class Harness {
       EXPECT_EQ(d[i].type(), types_[i]) << "gradient of input " << i;
       // A gradient may be one of the seeds itself, which a graph cannot give out when it is a
       // parameter.
-      if (d[i].input.from == Input::From::param) {
+      if (d[i].input.is_param()) {
         gradients_[i] = seeds_[0];
         continue;
       }

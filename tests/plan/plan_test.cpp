@@ -21,11 +21,11 @@ Plan plan_of(const Graph& graph, int64_t tokens = 16, std::string_view table = "
 TEST(Plan, StepsCoverEveryNode) {
   for (const Blueprint& bp : testing::sample_blueprints()) {
     const Plan plan = plan_of(graph_of(bp));
-    std::set<int32_t> covered;
+    std::set<NodeId> covered;
     for (const Step& s : plan.steps) covered.insert(s.nodes.begin(), s.nodes.end());
-    for (size_t i = 0; i < plan.graph.nodes().size(); ++i) {
+    for (const NodeId i : plan.graph.nodes().ids()) {
       const Node& n = plan.graph.nodes()[i];
-      if (covered.contains(static_cast<int32_t>(i))) continue;
+      if (covered.contains(i)) continue;
       // What moves no number or is folded into the product before it has no step of its own.
       EXPECT_TRUE(n.op.as<Rename>() != nullptr || n.op.as<Gated>() != nullptr ||
                   n.op.as<Activate>() != nullptr)

@@ -23,9 +23,9 @@ using Numbers = std::map<std::string, Array<F>>;
 template <class F>
 Numbers<F> parameters(const Graph& graph) {
   Numbers<F> all;
-  for (size_t i = 0; i < graph.params().size(); ++i) {
+  for (const ParamId i : graph.params().ids()) {
     const Param& p = graph.params()[i];
-    Array<F> a = filled<F>({Kind::real, p.axes}, TokenBatch{}, 1000 + i);
+    Array<F> a = filled<F>({Kind::real, p.axes}, TokenBatch{}, 1000 + i.index());
     for (F& v : a.values) {
       if (p.role == Role::norm) v = F(1) + F(0.3) * v;
       if (p.role == Role::projection || p.role == Role::expert) v = F(0.6) * v;
@@ -122,24 +122,24 @@ TEST_P(Differentiated, RecomputationGivesTheSameGradients) {
 
 /// Numbers alive at once, and those alive when the backward pass begins.
 std::pair<int64_t, int64_t> live_numbers(const Graph& graph, int64_t tokens) {
-  std::vector<size_t> last(graph.types().size(), 0);
-  for (size_t i = 0; i < graph.nodes().size(); ++i) {
+  IdVector<ValueId, NodeId> last(graph.types().size(), NodeId(0));
+  for (const NodeId i : graph.nodes().ids()) {
     for (const Input& in : graph.nodes()[i].inputs) {
-      if (in.from == Input::From::value) last[static_cast<size_t>(in.id)] = i;
+      if (in.is_value()) last[in.value] = i;
     }
   }
   int64_t live = 0, peak = 0, at_loss = 0;
-  for (size_t i = 0; i < graph.nodes().size(); ++i) {
-    for (size_t v = 0; v < last.size(); ++v) {
-      const Type& type = graph.type(static_cast<ValueId>(v));
+  for (const NodeId i : graph.nodes().ids()) {
+    for (const ValueId v : last.ids()) {
+      const Type& type = graph.type(v);
       const int64_t n = type.per_token() ? tokens * type.feature_count() : 0;
       const auto& made = graph.nodes()[i].outputs;
-      if (std::find(made.begin(), made.end(), static_cast<ValueId>(v)) != made.end()) live += n;
+      if (std::find(made.begin(), made.end(), v) != made.end()) live += n;
     }
     peak = std::max(peak, live);
     if (graph.nodes()[i].op.name() == "scored_mean") at_loss = live;
-    for (size_t v = 0; v < last.size(); ++v) {
-      const Type& type = graph.type(static_cast<ValueId>(v));
+    for (const ValueId v : last.ids()) {
+      const Type& type = graph.type(v);
       if (last[v] == i && type.per_token()) live -= tokens * type.feature_count();
     }
   }
@@ -186,11 +186,11 @@ TEST_P(Differentiated, IsAGraphLikeAnyOther) {
       EXPECT_EQ(step.type(step.output(gradient_name(p.name))).axes, p.axes) << p.name;
     EXPECT_EQ(step.params(), forward.params());
     // The forward pass stands first, node by node; then the loss and the backward pass.
-    for (size_t i = 0; i < forward.nodes().size(); ++i)
+    for (const NodeId i : forward.nodes().ids())
       EXPECT_EQ(step.nodes()[i].scope, forward.nodes()[i].scope);
     bool again = false;
     for (size_t i = forward.nodes().size() + 2; i < step.nodes().size(); ++i) {
-      const std::string& scope = step.nodes()[i].scope;
+      const std::string& scope = step.nodes()[NodeId(i)].scope;
       again = again || scope.starts_with(kRecomputedScope);
       EXPECT_TRUE(scope.starts_with(kBackwardScope) || scope.starts_with(kRecomputedScope))
           << scope;

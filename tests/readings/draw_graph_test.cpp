@@ -86,9 +86,8 @@ TEST(DrawGraph, SaysWhatIsKept) {
         if (!backward) made.insert(id);
       }
       for (const Input& in : node.inputs) {
-        if (backward && in.from == Input::From::value && made.count(in.id) != 0 &&
-            step.type(in.id).per_token())
-          kept.insert(in.id);
+        if (backward && in.is_value() && made.count(in.value) != 0 && step.type(in).per_token())
+          kept.insert(in.value);
       }
     }
     int64_t expected = 0, found = 0;

@@ -125,12 +125,11 @@ double deviation(std::span<const float> values) {
 }
 
 TEST(Initialisation, ByRoleAndScheme) {
-  const std::vector<Param> params{
-      {"embedding", {{"vocab", 300}, {"d_model", 100}}, Role::embedding, 1},
-      {"layers.0.ffn.up", {{"ffn", 400}, {"d_model", 100}}, Role::projection, 1},
-      {"layers.1.ffn.down", {{"d_model", 100}, {"ffn", 400}}, Role::projection, 1},
-      {"layers.1.norm", {{"d_model", 100}}, Role::norm, 0},
-      {"layers.1.bias", {{"d_model", 100}}, Role::bias, 0}};
+  const Params params{{"embedding", {{"vocab", 300}, {"d_model", 100}}, Role::embedding, 1},
+                      {"layers.0.ffn.up", {{"ffn", 400}, {"d_model", 100}}, Role::projection, 1},
+                      {"layers.1.ffn.down", {{"d_model", 100}, {"ffn", 400}}, Role::projection, 1},
+                      {"layers.1.norm", {{"d_model", 100}}, Role::norm, 0},
+                      {"layers.1.bias", {{"d_model", 100}}, Role::bias, 0}};
   const auto deviations = [&](InitSettings settings) {
     ParameterArrays a(params);
     initialise(params, settings, 3, a);

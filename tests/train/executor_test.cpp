@@ -19,9 +19,9 @@ namespace {
 
 Weights weights_of(const Graph& graph) {
   Weights weights;
-  for (size_t i = 0; i < graph.params().size(); ++i) {
+  for (const ParamId i : graph.params().ids()) {
     const Param& p = graph.params()[i];
-    const Array<float> a = filled<float>({Kind::real, p.axes}, TokenBatch{}, 1000 + i);
+    const Array<float> a = filled<float>({Kind::real, p.axes}, TokenBatch{}, 1000 + i.index());
     std::byte* data = nullptr;
     Sizes sizes;
     for (int64_t r = 0; r < p.row_axes; ++r) sizes.push_back(p.axes[static_cast<size_t>(r)].size);

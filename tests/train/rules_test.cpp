@@ -36,7 +36,7 @@ OptimiserSettings settings_of(const Json& json) {
   return s;
 }
 
-std::vector<Param> golden_params() {
+Params golden_params() {
   return {{"projection", {{"ffn", 6}, {"d_model", 4}}, Role::projection, 1},
           {"tall", {{"ffn", 3}, {"d_model", 8}}, Role::projection, 1},
           {"expert", {{"experts", 3}, {"expert_ffn", 5}, {"d_model", 4}}, Role::expert, 2},
@@ -44,28 +44,28 @@ std::vector<Param> golden_params() {
           {"norm", {{"d_model", 5}}, Role::norm, 0}};
 }
 
-void set(ParameterArrays& arrays, const std::vector<Param>& params, const Json& values) {
-  for (size_t i = 0; i < params.size(); ++i) {
+void set(ParameterArrays& arrays, const Params& params, const Json& values) {
+  for (const ParamId i : params.ids()) {
     const std::vector<float> v = values[params[i].name].get<std::vector<float>>();
-    std::copy(v.begin(), v.end(), arrays[static_cast<ParamId>(i)].begin());
+    std::copy(v.begin(), v.end(), arrays[i].begin());
   }
 }
 
 TEST(Optimisers, DoWhatTheirReferencesDo) {
-  const std::vector<Param> params = golden_params();
+  const Params params = golden_params();
   for (const Json& c : rules()["optimisers"]) {
     SCOPED_TRACE(c["settings"].dump());
     const OptimiserSettings settings = settings_of(c["settings"]);
     ParameterArrays weights(params), gradients(params);
-    Optimiser optimiser(params, std::vector<bool>(params.size(), true), settings, {});
+    Optimiser optimiser(params, IdVector<ParamId, bool>(params.size(), true), settings, {});
     Products threads(kernels::table(), 1);
     set(weights, params, c["begin"]);
     for (const Json& step : c["steps"]) {
       set(gradients, params, step["gradients"]);
       optimiser.update(weights, gradients, 1, settings.rate, 1, threads);
-      for (size_t i = 0; i < params.size(); ++i) {
+      for (const ParamId i : params.ids()) {
         const std::vector<float> after = step["after"][params[i].name].get<std::vector<float>>();
-        const auto found = weights[static_cast<ParamId>(i)];
+        const auto found = weights[i];
         for (size_t k = 0; k < after.size(); ++k)
           EXPECT_NEAR(found[k], after[k], 1e-6) << params[i].name << " " << k;
       }
@@ -74,7 +74,7 @@ TEST(Optimisers, DoWhatTheirReferencesDo) {
 }
 
 TEST(Optimisers, LeaveAloneWhatIsNotTrained) {
-  const std::vector<Param> params = golden_params();
+  const Params params = golden_params();
   ParameterArrays weights(params), gradients(params);
   for (float& v : weights[0]) v = 1;
   for (float& v : gradients[0]) v = 1;
@@ -86,22 +86,21 @@ TEST(Optimisers, LeaveAloneWhatIsNotTrained) {
 
 // What decays, by role; gains kept as w - 1 decay towards 1.
 TEST(Optimisers, DecayByRole) {
-  const std::vector<Param> params = golden_params();
+  const Params params = golden_params();
   const auto decays = [&](DecayOn on, std::vector<float> towards) {
     ParameterArrays weights(params), gradients(params);
-    for (size_t i = 0; i < params.size(); ++i) {
-      for (float& v : weights[static_cast<ParamId>(i)]) v = 2;
+    for (const ParamId i : params.ids()) {
+      for (float& v : weights[i]) v = 2;
     }
     OptimiserSettings settings;
     settings.decay_on = std::move(on);
     settings.decay = 0.5;
-    Optimiser optimiser(params, std::vector<bool>(params.size(), true), settings,
+    Optimiser optimiser(params, IdVector<ParamId, bool>(params.size(), true), settings,
                         std::move(towards));
     Products threads(kernels::table(), 1);
     optimiser.update(weights, gradients, 1, 0.1, 1, threads);
     std::string found;
-    for (size_t i = 0; i < params.size(); ++i)
-      found += fmt::format("{:.3f} ", weights[static_cast<ParamId>(i)][0]);
+    for (const ParamId i : params.ids()) found += fmt::format("{:.3f} ", weights[i][0]);
     return found;
   };
   EXPECT_EQ(decays({}, {}), "1.900 1.900 1.900 1.900 2.000 ");
@@ -123,8 +122,8 @@ TEST(Clipping, IsPyTorchs) {
 }
 
 TEST(Clipping, NormOfAllParameters) {
-  const std::vector<Param> params{{"a", {{"x", 100003}}, Role::projection, 0},
-                                  {"b", {{"x", 3}}, Role::bias, 0}};
+  const Params params{{"a", {{"x", 100003}}, Role::projection, 0},
+                      {"b", {{"x", 3}}, Role::bias, 0}};
   ParameterArrays gradients(params);
   for (float& v : gradients[0]) v = 0.1f;
   for (float& v : gradients[1]) v = 4;

@@ -94,7 +94,7 @@ struct Small {
     std::normal_distribution<float> normal(0, 0.1F);
     for (size_t i = 0; i < parameters.size(); ++i) {
       const bool gain = graph.params()[i].role == Role::norm;
-      for (float& v : parameters[static_cast<ParamId>(i)]) v = (gain ? 1 : 0) + normal(chance);
+      for (float& v : parameters[i]) v = (gain ? 1 : 0) + normal(chance);
     }
     settings.batch = {.sequences = 4};
     settings.optimiser.rate = 1e-3;
@@ -118,7 +118,7 @@ TEST(Telemetry, SaysWhatTheStepDid) {
   EXPECT_TRUE(trainer.telemetry().is_null());
   std::vector<std::vector<float>> old;
   for (size_t i = 0; i < s.parameters.size(); ++i) {
-    const auto span = s.parameters[static_cast<ParamId>(i)];
+    const auto span = s.parameters[i];
     old.emplace_back(span.begin(), span.end());
   }
   const StepRecord record = trainer.step();
@@ -127,7 +127,7 @@ TEST(Telemetry, SaysWhatTheStepDid) {
   // Plain descent: the update is the clipped gradient times the rate.
   double squares = 0, of_layer = 0, weight = 0, update = 0;
   for (size_t i = 0; i < s.parameters.size(); ++i) {
-    const auto now = s.parameters[static_cast<ParamId>(i)];
+    const auto now = s.parameters[i];
     std::vector<float> change(now.size());
     for (size_t k = 0; k < now.size(); ++k) change[k] = now[k] - old[i][k];
     if (!s.graph.params()[i].name.starts_with("layers.1.")) continue;
@@ -223,7 +223,7 @@ TEST(QkClip, ScoresAreScaledToTheLimit) {
   Small s;
   for (size_t i = 0; i < s.parameters.size(); ++i) {
     if (!s.graph.params()[i].name.ends_with("attn.q")) continue;
-    const auto q = s.parameters[static_cast<ParamId>(i)];
+    const auto q = s.parameters[i];
     for (size_t k = 0; k < q.size(); ++k)
       q[k] *= k < q.size() / 2 ? 60.0F : 0.5F;  // half of the heads
   }
@@ -273,7 +273,7 @@ TEST(QkClip, LatentAttentionScalesToo) {
   std::normal_distribution<float> normal(0, 0.3F);
   for (size_t i = 0; i < s.parameters.size(); ++i) {
     const bool gain = s.graph.params()[i].role == Role::norm;
-    for (float& v : s.parameters[static_cast<ParamId>(i)]) v = gain ? 1 : normal(chance);
+    for (float& v : s.parameters[i]) v = gain ? 1 : normal(chance);
   }
   s.settings.optimiser.rate = 0;
   s.settings.telemetry = {.every = 1, .sequences = 4};

@@ -29,12 +29,12 @@ void check_range(int64_t value, int64_t most, std::string_view name) {
 int64_t bytes_of(const Param& p, Format format) { return p.rows() * row_bytes(format, p.cols()); }
 
 /// Parameters that are only looked up by row: one row per token is read.
-std::vector<bool> looked_up(const Graph& graph) {
-  std::vector<bool> only(graph.params().size(), true);
+IdVector<ParamId, bool> looked_up(const Graph& graph) {
+  IdVector<ParamId, bool> only(graph.params().size(), true);
   for (const Node& node : graph.nodes()) {
     const bool lookup = node.op.as<Embed>() != nullptr || node.op.as<LearnedPosition>() != nullptr;
     for (const Input& in : node.inputs) {
-      if (in.from == Input::From::param && !lookup) only[static_cast<size_t>(in.id)] = false;
+      if (in.is_param() && !lookup) only[in.param] = false;
     }
   }
   return only;
@@ -42,13 +42,13 @@ std::vector<bool> looked_up(const Graph& graph) {
 
 /// Weights that a step reads which decodes one token of each sequence.
 StepBytes step_bytes(const Graph& graph, const WeightFormats& formats,
-                     const std::vector<Fraction>& fractions, const std::vector<bool>& rows_only,
-                     int64_t sequences) {
+                     const IdVector<ParamId, Fraction>& fractions,
+                     const IdVector<ParamId, bool>& rows_only, int64_t sequences) {
   StepBytes step{sequences};
   const auto n = static_cast<double>(sequences);
   double touched = 0, expert_layers = 0;
   std::set<std::string_view> seen;
-  for (size_t i = 0; i < graph.params().size(); ++i) {
+  for (const ParamId i : graph.params().ids()) {
     const Param& param = graph.params()[i];
     const Format format = formats(param);
     double read = static_cast<double>(bytes_of(param, format));
@@ -74,12 +74,12 @@ StepBytes step_bytes(const Graph& graph, const WeightFormats& formats,
 
 void count_parameters(const Blueprint& bp, const Graph& graph, const WeightFormats& formats,
                       Count& c) {
-  const std::vector<Fraction> fractions = expert_fractions(graph);
-  const std::vector<bool> rows_only = looked_up(graph);
+  const IdVector<ParamId, Fraction> fractions = expert_fractions(graph);
+  const IdVector<ParamId, bool> rows_only = looked_up(graph);
   Count::Parameters& p = c.parameters;
   p.by_layer.assign(bp.blocks.size(), 0);
   p.active_by_layer.assign(bp.blocks.size(), 0);
-  for (size_t i = 0; i < graph.params().size(); ++i) {
+  for (const ParamId i : graph.params().ids()) {
     const Param& param = graph.params()[i];
     const Fraction f = fractions[i];
     const int64_t n = param.elements(), active = n / f.experts * f.chosen;
@@ -151,17 +151,17 @@ int64_t peak_activation_bytes(const Graph& graph, int64_t tokens) {
     const int64_t each = type.kind == Kind::real ? 4 : 8;  // float32; an index has 64 bits
     return type.per_token() ? tokens * type.feature_count() * each : 0;
   };
-  std::vector<size_t> last(graph.types().size(), 0);
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    for (const ValueId out : nodes[i].outputs) last[static_cast<size_t>(out)] = i;
+  IdVector<ValueId, NodeId> last(graph.types().size());
+  for (const NodeId i : nodes.ids()) {
+    for (const ValueId out : nodes[i].outputs) last[out] = i;
     for (const Input& in : nodes[i].inputs) {
-      if (in.from == Input::From::value) last[static_cast<size_t>(in.id)] = i;
+      if (in.is_value()) last[in.value] = i;
     }
   }
-  std::vector<int64_t> ending(nodes.size(), 0);
-  for (size_t v = 0; v < last.size(); ++v) ending[last[v]] += bytes(static_cast<ValueId>(v));
+  IdVector<NodeId, int64_t> ending(nodes.size(), 0);
+  for (const ValueId v : last.ids()) ending[last[v]] += bytes(v);
   int64_t live = 0, peak = 0;
-  for (size_t i = 0; i < nodes.size(); ++i) {
+  for (const NodeId i : nodes.ids()) {
     for (const ValueId out : nodes[i].outputs) live += bytes(out);
     peak = std::max(peak, live);
     live -= ending[i];
@@ -231,16 +231,16 @@ void count_activations(const Graph& graph, Count& c) {
     const int64_t rows = !type.per_token() ? 1 : logits ? c.options.sequences : tokens;
     return rows * type.feature_count() * 4;
   };
-  std::vector<size_t> last(expanded.types().size(), 0);
-  for (size_t i = 0; i < nodes.size(); ++i) {
+  IdVector<ValueId, NodeId> last(expanded.types().size());
+  for (const NodeId i : nodes.ids()) {
     for (const Input& in : nodes[i].inputs) {
-      if (in.from == Input::From::value) last[static_cast<size_t>(in.id)] = i;
+      if (in.is_value()) last[in.value] = i;
     }
   }
-  last[static_cast<size_t>(expanded.output())] = nodes.size();
+  last[expanded.output()] = NodeId(nodes.size());
   c.activations.logits_bytes = bytes(expanded.output());
   int64_t live = 0;
-  for (size_t i = 0; i < nodes.size(); ++i) {
+  for (const NodeId i : nodes.ids()) {
     const Node& node = nodes[i];
     for (const ValueId out : node.outputs) {
       live += bytes(out);
@@ -250,13 +250,12 @@ void count_activations(const Graph& graph, Count& c) {
       c.activations.peak_at = node.scope + (node.label.empty() ? "" : "." + node.label);
     }
     for (const ValueId out : node.outputs) {
-      if (last[static_cast<size_t>(out)] <= i) live -= bytes(out);
+      if (last[out] <= i) live -= bytes(out);
     }
-    std::set<int32_t> done;
+    std::set<ValueId> done;
     for (const Input& in : node.inputs) {
-      if (in.from == Input::From::value && last[static_cast<size_t>(in.id)] == i &&
-          done.insert(in.id).second)
-        live -= bytes(in.id);
+      if (in.is_value() && last[in.value] == i && done.insert(in.value).second)
+        live -= bytes(in.value);
     }
   }
 }

@@ -97,7 +97,8 @@ WeightFormats weight_formats(std::string_view name, const Blueprint& bp) {
   }
   const std::vector<Format> chosen = mix_formats(*mix, tensors, model);
   auto formats = std::make_shared<std::map<std::string, Format, std::less<>>>();
-  for (size_t i = 0; i < tensors.size(); ++i) (*formats)[graph.params()[i].name] = chosen[i];
+  for (size_t i = 0; i < tensors.size(); ++i)
+    (*formats)[graph.params()[ParamId(i)].name] = chosen[i];
   return [formats](const Param& p) {
     const auto it = formats->find(p.name);
     return it == formats->end() ? Format::f32 : it->second;

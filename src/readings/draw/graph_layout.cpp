@@ -57,15 +57,14 @@ std::string sizes_of(const Type& type) {
 
 class Layout {
  public:
-  explicit Layout(const Graph& graph) : graph_(graph), maker_(graph.types().size(), 0) {
-    for (size_t i = 0; i < graph_.nodes().size(); ++i) {
-      places_.push_back(place_of(graph_.nodes()[i]));
-      for (const ValueId id : graph_.nodes()[i].outputs) maker_[static_cast<size_t>(id)] = i;
-    }
-    readers_.resize(graph_.types().size());
-    for (size_t i = 0; i < graph_.nodes().size(); ++i) {
-      for (const Input& in : graph_.nodes()[i].inputs) {
-        if (in.from == Input::From::value) readers_[static_cast<size_t>(in.id)].push_back(i);
+  explicit Layout(const Graph& graph)
+      : graph_(graph), maker_(graph.types().size()), readers_(graph.types().size()) {
+    for (const NodeId i : graph_.nodes().ids()) {
+      const Node& node = graph_.nodes()[i];
+      places_.push_back(place_of(node));
+      for (const ValueId id : node.outputs) maker_[id] = i;
+      for (const Input& in : node.inputs) {
+        if (in.is_value()) readers_[in.value].push_back(i);
       }
     }
     for (const Output& o : graph_.outputs()) names_[o.value].push_back(o.name);
@@ -93,12 +92,12 @@ class Layout {
   }
 
  private:
-  using Nodes = std::vector<size_t>;
+  using Nodes = std::vector<NodeId>;
 
   /// Deals the nodes out to layers and to what stands before and after them.
   void gather() {
     bool any_layer = false, any_backward_layer = false;
-    for (size_t i = 0; i < places_.size(); ++i) {
+    for (const NodeId i : places_.ids()) {
       const Place& p = places_[i];
       const bool backward = p.pass == Pass::backward;
       if (p.layer) {
@@ -114,9 +113,9 @@ class Layout {
 
   /// What a layer's nodes are, without which layer it is.
   std::string signature(const Nodes& nodes) const {
-    std::map<size_t, size_t> at;
+    std::map<NodeId, size_t> at;
     std::string text;
-    for (const size_t i : nodes) {
+    for (const NodeId i : nodes) {
       at[i] = at.size();
       const Node& node = graph_.nodes()[i];
       text += fmt::format("{} {} {}", static_cast<int>(places_[i].pass), places_[i].name,
@@ -124,8 +123,7 @@ class Layout {
       for (const Attribute& a : node.op.attributes())
         text += fmt::format(" {}={}", a.name, a.value);
       for (const Input& in : node.inputs) {
-        const auto made =
-            in.from == Input::From::value ? at.find(maker_[static_cast<size_t>(in.id)]) : at.end();
+        const auto made = in.is_value() ? at.find(maker_[in.value]) : at.end();
         text +=
             made == at.end() ? " " + to_string(graph_.type(in)) : fmt::format(" %{}", made->second);
       }
@@ -166,7 +164,7 @@ class Layout {
     });
   }
 
-  GraphCell cell_of(size_t i) const {
+  GraphCell cell_of(NodeId i) const {
     const Node& node = graph_.nodes()[i];
     GraphCell cell;
     cell.pass = places_[i].pass;
@@ -177,8 +175,8 @@ class Layout {
     for (const Attribute& a : cell.attributes)
       cell.hover += fmt::format("\n{} = {}", a.name, a.value);
     for (const Input& in : node.inputs) {
-      if (in.from != Input::From::param) continue;
-      const Param& p = graph_.params()[static_cast<size_t>(in.id)];
+      if (!in.is_param()) continue;
+      const Param& p = graph_.params()[in.param];
       cell.hover += fmt::format("\nreads {} {}", p.name, sizes_of({Kind::real, p.axes}));
     }
     const std::string prefix = gradient_name({});
@@ -217,21 +215,21 @@ class Layout {
     GraphBlock b;
     b.title = title;
     b.layers = layers;
-    std::map<size_t, size_t> cell_at;   // node -> cell
+    std::map<NodeId, size_t> cell_at;   // node -> cell
     std::map<ValueId, size_t> port_at;  // value that enters -> cell
-    const std::set<size_t> inside(nodes.begin(), nodes.end());
-    for (const size_t i : nodes) {
+    const std::set<NodeId> inside(nodes.begin(), nodes.end());
+    for (const NodeId i : nodes) {
       const Node& node = graph_.nodes()[i];
       std::vector<size_t> reads;
       for (const Input& in : node.inputs) {
-        if (in.from != Input::From::value) continue;
-        const size_t made = maker_[static_cast<size_t>(in.id)];
+        if (!in.is_value()) continue;
+        const NodeId made = maker_[in.value];
         if (inside.count(made) != 0) {
           reads.push_back(cell_at.at(made));
           continue;
         }
-        const auto [it, fresh] = port_at.emplace(in.id, b.cells.size());
-        if (fresh) b.cells.push_back(port("in", places_[i].pass, in.id));
+        const auto [it, fresh] = port_at.emplace(in.value, b.cells.size());
+        if (fresh) b.cells.push_back(port("in", places_[i].pass, in.value));
         reads.push_back(it->second);
       }
       std::sort(reads.begin(), reads.end());
@@ -240,15 +238,15 @@ class Layout {
       b.cells.push_back(cell_of(i));
       b.cells.back().reads = reads;
     }
-    for (const size_t i : nodes) {
+    for (const NodeId i : nodes) {
       for (const ValueId id : graph_.nodes()[i].outputs) {
-        const auto& readers = readers_[static_cast<size_t>(id)];
-        const bool leaves = std::any_of(readers.begin(), readers.end(), [&](size_t r) {
+        const auto& readers = readers_[id];
+        const bool leaves = std::any_of(readers.begin(), readers.end(), [&](NodeId r) {
           return inside.count(r) == 0 && places_[r].pass == places_[i].pass;
         });
         if (places_[i].pass == Pass::forward) {
           const bool kept = std::any_of(readers.begin(), readers.end(),
-                                        [&](size_t r) { return places_[r].pass != Pass::forward; });
+                                        [&](NodeId r) { return places_[r].pass != Pass::forward; });
           if (kept && graph_.type(id).per_token()) b.kept += 4 * graph_.type(id).feature_count();
         }
         if (!leaves) continue;
@@ -264,7 +262,7 @@ class Layout {
     GraphCell cell;
     cell.pass = pass;
     cell.port = true;
-    const Place& made = places_[maker_[static_cast<size_t>(id)]];
+    const Place& made = places_[maker_[id]];
     const bool gradient = made.pass == Pass::backward;
     cell.title = fmt::format("{}: {}{}", direction, gradient ? "gradient at " : "",
                              made.name.empty() ? "a value" : made.name);
@@ -274,7 +272,7 @@ class Layout {
   }
 
   /// The backward pass stands, from below, in the rows of the forward nodes that it belongs to.
-  void set_rows(GraphBlock& b, const Nodes& nodes, const std::map<size_t, size_t>& cell_at) const {
+  void set_rows(GraphBlock& b, const Nodes& nodes, const std::map<NodeId, size_t>& cell_at) const {
     const auto from_below = [](const GraphCell& c) { return c.pass == Pass::backward; };
     const auto entering = [](const GraphCell& c) { return c.title.starts_with("in"); };
     const auto stack = [&](bool top) {  // ports at one end of the columns
@@ -289,13 +287,13 @@ class Layout {
     };
     stack(true);
     const bool has_forward = std::any_of(
-        nodes.begin(), nodes.end(), [&](size_t i) { return places_[i].pass == Pass::forward; });
+        nodes.begin(), nodes.end(), [&](NodeId i) { return places_[i].pass == Pass::forward; });
     const Pass base = has_forward ? Pass::forward : Pass::backward;
     Nodes rows, later;
-    for (const size_t i : nodes) (places_[i].pass == base ? rows : later).push_back(i);
+    for (const NodeId i : nodes) (places_[i].pass == base ? rows : later).push_back(i);
     std::vector<Nodes> backward(rows.size()), again(rows.size());
     size_t at = rows.empty() ? 0 : rows.size() - 1, next = 0;
-    for (const size_t i : later) {
+    for (const NodeId i : later) {
       const std::string& name = places_[i].name;
       if (places_[i].pass == Pass::recomputed) {
         for (size_t r = next; r < rows.size(); ++r) {
@@ -330,9 +328,9 @@ class Layout {
   }
 
   const Graph& graph_;
-  std::vector<Place> places_;   // of each node
-  std::vector<size_t> maker_;   // of each value
-  std::vector<Nodes> readers_;  // of each value
+  IdVector<NodeId, Place> places_;
+  IdVector<ValueId, NodeId> maker_;
+  IdVector<ValueId, Nodes> readers_;
   std::map<ValueId, std::vector<std::string>> names_;
   std::vector<Nodes> layers_;
   Nodes before_, after_;

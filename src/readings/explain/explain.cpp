@@ -72,7 +72,7 @@ class Explainer {
     ExplainedPart part;
     part.scope = scope;
     part.title = scope;
-    for (size_t i = 0; i < graph_.nodes().size(); ++i) {
+    for (const NodeId i : graph_.nodes().ids()) {
       if (within(name_of(graph_.nodes()[i]), scope)) add(part, i);
     }
     if (part.steps.empty()) unknown(scope);
@@ -144,7 +144,7 @@ class Explainer {
       p.scope = scope;
       p.layers = layer_words(layers, anatomy_.layers());
       p.count = static_cast<int64_t>(layers.size());
-      for (size_t i = 0; i < graph_.nodes().size(); ++i) {
+      for (const NodeId i : graph_.nodes().ids()) {
         const std::string name = name_of(graph_.nodes()[i]);
         if (within(name, prefix) && wanted(name)) add(p, i);
       }
@@ -210,7 +210,7 @@ class Explainer {
     ExplainedPart p;
     p.scope = scope;
     p.title = title;
-    for (size_t i = 0; i < graph_.nodes().size(); ++i) {
+    for (const NodeId i : graph_.nodes().ids()) {
       const std::string name = name_of(graph_.nodes()[i]);
       if (!layer_of(name) && std::find(names.begin(), names.end(), name) != names.end()) add(p, i);
     }
@@ -233,7 +233,7 @@ class Explainer {
     return w;
   }
 
-  void add(ExplainedPart& part, size_t index) {
+  void add(ExplainedPart& part, NodeId index) {
     const Node& node = graph_.nodes()[index];
     const std::vector<Type> types = graph_.input_types(node);
     ExplainedStep s;
@@ -248,9 +248,9 @@ class Explainer {
                       static_cast<double>(o_.context);
     s.decode_flops = static_cast<double>(node.op.flops(types, Workload::decode(o_.context)));
     for (const Input& in : node.inputs) {
-      if (in.from != Input::From::param) continue;
-      const Param& p = graph_.params()[static_cast<size_t>(in.id)];
-      const Fraction f = fractions_[static_cast<size_t>(in.id)];
+      if (!in.is_param()) continue;
+      const Param& p = graph_.params()[in.param];
+      const Fraction f = fractions_[in.param];
       s.weights.push_back(weight_of(p));
       s.parameters += p.elements();
       s.active += p.elements() / f.experts * f.chosen;
@@ -277,8 +277,8 @@ class Explainer {
   Names names_;
   Graph graph_;
   WeightFormats formats_;
-  std::vector<Fraction> fractions_;
-  std::map<size_t, StateSpec> states_;
+  IdVector<ParamId, Fraction> fractions_;
+  std::map<NodeId, StateSpec> states_;
   std::set<std::string> shown_;
 };
 

@@ -18,8 +18,8 @@ void add_step(Phase& phase, const Plan& plan, const Step& step, const StepWork& 
   const bool today = seconds.knows_today();
   const double step_limit = times * seconds.of_step_at_limit();
   const double step_today = today ? times * seconds.of_step_today() : 0;
-  const auto kind_of_node = [&](int32_t node) {
-    return std::string(kind_of(plan.graph.nodes()[static_cast<size_t>(node)]));
+  const auto kind_of_node = [&](NodeId node) {
+    return std::string(kind_of(plan.graph.nodes()[node]));
   };
   PhaseShare& by_part = phase.by_part[group_of(plan, step)];
   for (PhaseShare* share : {&phase.by_kind[kind_of_node(step.nodes.front())], &by_part}) {

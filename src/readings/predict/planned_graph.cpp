@@ -28,9 +28,9 @@ std::string signature(const Plan& plan, const Step& step) {
     const StepWork work = work_of(plan, step, load);
     put(static_cast<int>(step.rows), work.tasks, work.activation_bytes);
     for (const Work& w : work.parts) {
-      put(kind_of(plan.graph.nodes()[static_cast<size_t>(w.node)]), static_cast<int>(w.what),
-          w.operations, w.weight_bytes, w.state_bytes, static_cast<int>(w.format), w.cols, w.group,
-          w.k_dim, w.v_dim, static_cast<int>(w.kernel), w.numbers);
+      put(kind_of(plan.graph.nodes()[w.node]), static_cast<int>(w.what), w.operations,
+          w.weight_bytes, w.state_bytes, static_cast<int>(w.format), w.cols, w.group, w.k_dim,
+          w.v_dim, static_cast<int>(w.kernel), w.numbers);
     }
   }
   return key;
