@@ -110,6 +110,15 @@ void say_table(const Blueprint& blueprint, int64_t context) {
     const auto* a = std::get_if<AttentionPart>(&block.mixer);
     if (a == nullptr || !a->rope || a->rope->scaling != RotationScaling::longrope) continue;
     const int64_t original = a->rope->original_context;
+    if (a->rope->ignores_long) {
+      if (context > original) {
+        say(fmt::format(
+            "note: beyond {} tokens this model rotates by LongRoPE's short table as well, as "
+            "Transformers runs it",
+            original));
+      }
+      return;
+    }
     say(fmt::format(
         "note: a context of {} tokens rotates by LongRoPE's table for contexts {} {}; --context "
         "chooses",

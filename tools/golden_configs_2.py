@@ -78,6 +78,22 @@ MODELS = [
      sized(num_key_value_heads=1, sliding_window=8, rope_parameters=rope(250000.0)),
      dict(grad=True, boundaries=[7, 8, 9, 16, 17])),
 
+    # Sparsemixer: wide and narrow bands of experts; factors of cos and sin beside the tables.
+    ("phimoe_long_table", "PhimoeForCausalLM",
+     sized(intermediate_size=16, num_local_experts=6, router_jitter_noise=0.25, attention_bias=True, lm_head_bias=True,
+           rope_parameters=longrope(1e4, 16, [1.0, 1.2, 1.4, 1.6], [1.1, 3.0, 6.0, 8.0], short_mscale=1.24,
+                                    long_mscale=1.24)),
+     dict(grad=True, published=True, boundaries=[15, 16, 17])),
+    ("phimoe_short_table_window", "PhimoeForCausalLM",
+     sized(intermediate_size=12, num_local_experts=4, router_jitter_noise=0.01, num_key_value_heads=1, sliding_window=8,
+           lm_head_bias=True, rope_parameters=longrope(1e6, 64, [1.0, 1.1, 1.2, 1.3], [2.0, 3.0, 4.0, 5.0],
+                                                       short_mscale=1.1, long_mscale=1.1)),
+     dict(grad=True, boundaries=[7, 8, 9, 16, 17])),
+    ("phimoe_plain_rope_tied", "PhimoeForCausalLM",
+     sized(intermediate_size=20, num_local_experts=8, router_jitter_noise=0.5, num_key_value_heads=4,
+           attention_bias=True, tie_word_embeddings=True, rms_norm_eps=1e-6, rope_parameters=rope(1e4)),
+     dict(grad=True)),
+
     ("olmo3_yarn", "Olmo3ForCausalLM",
      sized(num_hidden_layers=5, intermediate_size=24, sliding_window=8,
            rope_parameters={"full_attention": yarn(5e5, 8.0), "sliding_attention": rope(5e5)}),

@@ -22,6 +22,7 @@ TWINS = ["gpt2_tied", "llama_31_scaling", "mistral3_multimodal",
          "deepseek_v2_lite", "deepseek_v3_groups", "llama4_scout",
          "gpt_oss_yarn", "glm4_moe_mtp", "grok2_tight_caps", "storage_f16_llama", "storage_mxfp4_gpt_oss",
          "qwen2_tied", "qwen2_moe_shared", "mixtral_top_two", "gemma2_caps", "phi3_short_table", "phi3_long_table",
+         "phimoe_short_table_window",
          "olmo3_yarn", "granite_multipliers", "granite4_tied", "glm4_half_rotates", "cohere2_pattern",
          "starcoder2_no_biases_untied", "seed_oss_wide_heads", "ernie4_5_tied", "ernie4_5_moe_shared",
          "minimax_m2_half_rotates", "ministral3_tempered", "glm4_moe_lite_mtp"]

@@ -117,6 +117,22 @@ def phi3(r):
     return "Phi3ForCausalLM", c
 
 
+def phimoe(r):
+    c = common(r) | dict(num_local_experts=r.choice([2, 3, 8]), num_experts_per_tok=2, attention_bias=r.random() < 0.5,
+                         lm_head_bias=r.random() < 0.5, router_jitter_noise=r.choice([0.01, 0.1, 0.3, 0.6]),
+                         sliding_window=r.choice([None, None, 7]))
+    pairs = c["hidden_size"] // c["num_attention_heads"] // 2
+    if r.random() < 0.6:
+        factor = r.choice([1.0, 1.243163121016122])
+        c["rope_parameters"] = dict(rope_type="longrope", rope_theta=1e4, short_mscale=factor, long_mscale=factor,
+                                    short_factor=[round(r.uniform(1, 2), 3) for _ in range(pairs)],
+                                    long_factor=[round(r.uniform(1, 9), 3) for _ in range(pairs)],
+                                    original_max_position_embeddings=r.choice([8, 39, 40, 64]))
+    else:
+        c["rope_parameters"] = rope(r, ("default",))
+    return "PhimoeForCausalLM", c
+
+
 def olmo3(r):
     c = common(r) | dict(sliding_window=r.randint(2, 20), attention_bias=r.random() < 0.4)
     c["rope_parameters"] = {"full_attention": rope(r, ("default", "linear", "yarn")),
@@ -151,7 +167,7 @@ def glm4(r):
         rope_parameters=rope(r, ("default", "default", "linear", "yarn"), fraction))
 
 
-FAMILIES = dict(qwen2=qwen2, qwen2_moe=qwen2_moe, mixtral=mixtral, gemma2=gemma2, phi3=phi3, olmo3=olmo3,
+FAMILIES = dict(qwen2=qwen2, qwen2_moe=qwen2_moe, mixtral=mixtral, gemma2=gemma2, phi3=phi3, phimoe=phimoe, olmo3=olmo3,
                 granite=granite, granite4=granite4, glm4=glm4) | sweep_draws.FAMILIES
 
 

@@ -1,4 +1,5 @@
 // Fields to blocks.
+#include <algorithm>
 #include <cmath>
 
 #include "families/decoder.h"
@@ -101,15 +102,16 @@ ExpertFfnPart experts(const Fields& f) {
                   .router = {.normalize = f.experts.normalize,
                              .scale = f.experts.scale,
                              .softcap = f.experts.softcap,
+                             .jitter = f.experts.jitter,
                              .groups = f.experts.groups,
                              .keep_groups = f.experts.keep_groups,
                              .correction_bias = f.experts.correction},
                   .shared = f.experts.shared_width > 0 ? f.experts.shared_width
                                                        : f.experts.shared * f.experts.width,
                   .shared_bias = f.experts.shared_bias};
-  e.router.score = f.experts.scoring == "sigmoid"            ? RouteScore::sigmoid
-                   : f.experts.scoring == "softmax_selected" ? RouteScore::softmax_selected
-                                                             : RouteScore::softmax;
+  const auto names = enum_names(RouteScore{});
+  const auto named = std::find(names.begin(), names.end(), f.experts.scoring) - names.begin();
+  e.router.score = static_cast<RouteScore>(named);
   if (f.experts.choice == "group_limited_greedy" && f.experts.groups > 1)
     e.router.group_score = GroupScore::max;
   if (e.activation == FfnActivation::clamped_swiglu) {

@@ -18,11 +18,12 @@ namespace ashlar {
 const std::vector<const Family*>& families() {
   // Of those that share an architecture of GGUF the more particular stand first.
   static const std::vector<const Family*> kFamilies{
-      &kGpt2,      &kLlama,      &kMixtral,     &kMistral,    &kOlmo2,     &kGemma3,  &kQwen3,
-      &kQwen3Moe,  &kSmolLm3,    &kDeepSeekV2,  &kDeepSeekV3, &kKimiK2,    &kLlama4,  &kGptOss,
-      &kGlm4Moe,   &kGrok2,      &kCohere2,     &kStarCoder2, &kSeedOss,   &kErnie45, &kErnie45Moe,
-      &kMiniMaxM2, &kMinistral3, &kGlm4MoeLite, &kQwen2,      &kQwen2Moe,  &kGemma2,  &kPhi3,
-      &kOlmo3,     &kGranite,    &kGranite4,    &kGlm4,       &kQwen3Next, &kQwen35,  &kQwen35Moe};
+      &kGpt2,     &kLlama,    &kMixtral,    &kMistral,    &kOlmo2,      &kGemma3,
+      &kQwen3,    &kQwen3Moe, &kSmolLm3,    &kDeepSeekV2, &kDeepSeekV3, &kKimiK2,
+      &kLlama4,   &kGptOss,   &kGlm4Moe,    &kGrok2,      &kCohere2,    &kStarCoder2,
+      &kSeedOss,  &kErnie45,  &kErnie45Moe, &kMiniMaxM2,  &kMinistral3, &kGlm4MoeLite,
+      &kQwen2,    &kQwen2Moe, &kGemma2,     &kPhi3,       &kOlmo3,      &kGranite,
+      &kGranite4, &kGlm4,     &kQwen3Next,  &kQwen35,     &kQwen35Moe,  &kPhimoe};
   return kFamilies;
 }
 

@@ -25,6 +25,7 @@ struct RopeFields {
   /// Of the frequencies: GGUF's rope_freqs.weight, or LongRoPE's tables (short_factor,
   /// long_factor).
   std::vector<double> divisors, long_divisors;
+  bool ignores_long = false;
 };
 
 inline constexpr const char* kLinearAttention = "linear_attention";  // of layer_types
@@ -84,7 +85,8 @@ struct ExpertFields {
   std::vector<int64_t> layers;      // layers with experts; empty: by the rule; {-1}: none
   bool normalize = false;
   double scale = 1, softcap = 0;    // of the router
-  std::string scoring = "softmax";  // sigmoid, softmax_selected
+  double jitter = 0.01;             // sparsemixer
+  std::string scoring = "softmax";  // sigmoid, softmax_selected, sparsemixer
   std::string choice;               // topk_method
   bool correction = false;          // a bias that only the choice sees
   int64_t groups = 1, keep_groups = 1;

@@ -104,9 +104,8 @@ void read_experts(Fields& f, const ExpertFfnPart& e) {
   f.experts.groups = e.router.groups;
   f.experts.keep_groups = e.router.keep_groups;
   f.experts.correction = e.router.correction_bias;
-  f.experts.scoring = e.router.score == RouteScore::sigmoid            ? "sigmoid"
-                      : e.router.score == RouteScore::softmax_selected ? "softmax_selected"
-                                                                       : "softmax";
+  f.experts.jitter = e.router.jitter;
+  f.experts.scoring = enum_names(RouteScore{})[static_cast<size_t>(e.router.score)];
   f.experts.choice = f.experts.correction ? "noaux_tc"
                      : e.router.groups > 1 && e.router.group_score == GroupScore::max
                          ? "group_limited_greedy"

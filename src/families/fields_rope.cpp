@@ -290,6 +290,7 @@ RopePart rope_part(const RopeFields& r, const Fields& f, int64_t head_dim) {
     p.scaling = RotationScaling::longrope;
     p.divisors = r.divisors;
     p.long_divisors = r.long_divisors;
+    p.ignores_long = r.ignores_long;
     p.original_context = r.original;
     p.attention_factor =
         r.attention_factor != 0 ? r.attention_factor : longrope_factor(factor_of(r, f), r.original);
@@ -377,6 +378,7 @@ RopeFields rope_fields(const RopePart& p) {
   if (p.scaling == RotationScaling::longrope) {
     r.type = "longrope";
     r.long_divisors = p.long_divisors;
+    r.ignores_long = p.ignores_long;
     r.attention_factor = p.attention_factor;
     return r;
   }

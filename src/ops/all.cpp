@@ -168,6 +168,7 @@ std::vector<OpSample> samples_of(Route*) {
       {Route{.top_k = 1, .score = RouteScore::sigmoid}, plain},
       {Route{.top_k = 3, .score = RouteScore::softmax_selected}, plain},
       {Route{.top_k = 2, .softcap = 5}, plain},
+      {Route{.top_k = 2, .score = RouteScore::sparsemixer, .jitter = 0.3}, plain},
       {Route{
            .top_k = 3, .scale = 16, .groups = 4, .keep_groups = 2, .group_score = GroupScore::max},
        plain},

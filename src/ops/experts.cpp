@@ -9,6 +9,7 @@
 #include "ops/elementwise_grad.h"
 #include "ops/experts_grad.h"
 #include "ops/linear.h"
+#include "ops/sparsemixer.h"
 
 namespace ashlar {
 
@@ -17,7 +18,8 @@ std::span<const std::string_view> enum_names(GateKind) {
   return kNames;
 }
 std::span<const std::string_view> enum_names(RouteScore) {
-  static constexpr std::string_view kNames[] = {"softmax", "sigmoid", "softmax_selected"};
+  static constexpr std::string_view kNames[] = {"softmax", "sigmoid", "softmax_selected",
+                                                "sparsemixer"};
   return kNames;
 }
 std::span<const std::string_view> enum_names(GroupScore) {
@@ -87,6 +89,8 @@ std::vector<Type> Route::types(std::span<const Type> in) const {
                 " are kept do not fit " + std::to_string(experts.size) + " experts and top_k " +
                 std::to_string(top_k));
   }
+  if (score == RouteScore::sparsemixer && (in.size() == 2 || groups > 1))
+    shape_error("sparsemixer: expected one group and no correction bias");
   const Axes chosen{tokens_axis(), {"chosen", top_k}};
   return {{Kind::real, chosen}, {Kind::index, chosen}};
 }
@@ -103,6 +107,9 @@ int64_t Route::flops(std::span<const Type> in, const Workload& load) const {
       break;
     case RouteScore::softmax_selected:
       n += 4 * top_k;
+      break;
+    case RouteScore::sparsemixer:
+      n += 6 * top_k * experts;
       break;
   }
   if (in.size() == 2) n += experts;
@@ -186,6 +193,15 @@ void Route::meaning(const In<F>& in, Out<F>& out) const {
     std::vector<W> w(k);
     for (size_t i = 0; i < k; ++i) w[i] = s[order[i]];
     if (score == RouteScore::softmax_selected) softmax(w);
+    if (score == RouteScore::sparsemixer) {
+      std::vector<W> p(experts);
+      std::vector<uint8_t> taken(experts);
+      for (size_t i = 0; i < k; ++i) {
+        sparsemixer_weights(s.data(), taken.data(), experts, order[i], jitter, p.data());
+        w[i] = p[order[i]];
+        taken[order[i]] = 1;
+      }
+    }
     if (normalize) {
       W sum = 0;
       for (const W& v : w) sum += v;

@@ -34,6 +34,9 @@ enum class RouteScore : uint8_t {
   softmax,           // over all experts, before the choice
   sigmoid,           // of each logit
   softmax_selected,  // over the chosen logits
+  /// Of each chosen in turn: softmax over the experts that are not chosen yet and whose logit lies
+  /// within 2 jitter of the largest of them, relative to the larger magnitude.
+  sparsemixer,
 };
 std::span<const std::string_view> enum_names(RouteScore);
 enum class GroupScore : uint8_t { max, top2_sum };
@@ -46,7 +49,8 @@ std::span<const std::string_view> enum_names(GroupScore);
 struct Route {
   static constexpr OpDoc doc{
       "route", "e = top_k(s + b), w = s[e] (/ sum) * scale", "logits bias?", "weights experts",
-      "Shazeer et al. 2017; correction bias and groups: DeepSeek-V3, section 2.1.2"};
+      "Shazeer et al. 2017; correction bias and groups: DeepSeek-V3, section 2.1.2; sparsemixer: "
+      "Liu et al. 2024, GRIN, as it runs without training"};
   int64_t top_k = 1;
   RouteScore score = RouteScore::softmax;
   bool normalize = false;
@@ -54,6 +58,7 @@ struct Route {
   double softcap = 0;
   int64_t groups = 1, keep_groups = 1;
   GroupScore group_score = GroupScore::top2_sum;
+  double jitter = 0.01;  // sparsemixer
   /// Whether logits are compared in place of scores, which rise with them but may saturate: of two
   /// sigmoids of 1 the larger logit still wins. Not so where scores are added to something.
   bool by_logits(bool corrected) const {
@@ -66,6 +71,7 @@ struct Route {
     v("normalize", normalize);
     v("scale", scale);
     v("softcap", softcap);
+    if (score == RouteScore::sparsemixer || v.reading) v("jitter", jitter);
     v("groups", groups);
     if (groups == 1 && !v.reading) return;
     v("keep_groups", keep_groups);

@@ -9,6 +9,7 @@
 #include "ops/elementwise_grad.h"
 #include "ops/linear.h"
 #include "ops/linear_grad.h"
+#include "ops/sparsemixer.h"
 
 namespace ashlar {
 
@@ -35,6 +36,9 @@ int64_t RouteGrad::flops(std::span<const Type> in, const Workload& load) const {
     case RouteScore::softmax_selected:
       n += 4 * k + 4 * k;
       break;
+    case RouteScore::sparsemixer:
+      n += 6 * k * experts + k * (2 * experts + 2);
+      break;
   }
   if (forward.normalize) n += k + 1 + 2 * k + k + 2 * k;
   if (forward.scale != 1) n += k;
@@ -58,7 +62,7 @@ void RouteGrad::meaning(const In<F>& in, Out<F>& out) const {
     }
     for (W& v : x) v /= sum;
   };
-  std::vector<W> s(experts), capped(experts), dz(experts), w(k), dw(k);
+  std::vector<W> s(experts), capped(experts), dz(experts), w(k), dw(k), within;
   for (size_t t = 0; t < static_cast<size_t>(in.batch.size()); ++t) {
     std::fill(dz.begin(), dz.end(), W(0));
     const auto chosen = [&](size_t i) {
@@ -80,6 +84,16 @@ void RouteGrad::meaning(const In<F>& in, Out<F>& out) const {
     }
     for (size_t i = 0; i < k; ++i) w[i] = s[chosen(i)];
     if (forward.score == RouteScore::softmax_selected) softmax(w);
+    if (forward.score == RouteScore::sparsemixer) {
+      within.assign(k * experts, W(0));
+      std::vector<uint8_t> taken(experts);
+      for (size_t i = 0; i < k; ++i) {
+        W* p = within.data() + i * experts;
+        sparsemixer_weights(s.data(), taken.data(), experts, chosen(i), forward.jitter, p);
+        w[i] = p[chosen(i)];
+        taken[chosen(i)] = 1;
+      }
+    }
     for (size_t i = 0; i < k; ++i) {
       dw[i] = in[2].values[t * k + i];
       if (forward.scale != 1) dw[i] *= W(forward.scale);
@@ -107,6 +121,13 @@ void RouteGrad::meaning(const In<F>& in, Out<F>& out) const {
       case RouteScore::softmax_selected:
         for (size_t i = 0; i < k; ++i) mean += dw[i] * w[i];
         for (size_t i = 0; i < k; ++i) dz[chosen(i)] = w[i] * (dw[i] - mean);
+        break;
+      case RouteScore::sparsemixer:  // each weight through its own softmax
+        for (size_t i = 0; i < k; ++i) {
+          const W g = dw[i] * w[i];
+          for (size_t e = 0; e < experts; ++e) dz[e] -= g * within[i * experts + e];
+          dz[chosen(i)] += g;
+        }
         break;
     }
     if (forward.softcap > 0) {

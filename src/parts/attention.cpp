@@ -34,7 +34,7 @@ Value write_rope(Builder& b, const RopePart& r, Value x, std::string_view label)
                      .truncate = r.truncate,
                      .attention_factor = r.attention_factor,
                      .divisors = r.divisors,
-                     .long_divisors = r.long_divisors},
+                     .long_divisors = r.ignores_long ? r.divisors : r.long_divisors},
                 {x}, label);
 }
 

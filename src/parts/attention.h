@@ -27,6 +27,7 @@ struct RopePart {
   /// Of the frequencies; only with scaling divisors or longrope, which has others for contexts
   /// beyond the original one.
   std::vector<double> divisors, long_divisors;
+  bool ignores_long = false;  // longrope: long_divisors are kept, and never used
   bool operator==(const RopePart&) const = default;
 };
 
@@ -46,6 +47,7 @@ void visit_fields(V& v, P& p) {
   v("attention_factor", p.attention_factor, 1.0);
   v("divisors", p.divisors, std::vector<double>{});
   v("long_divisors", p.long_divisors, std::vector<double>{});
+  v("ignores_long", p.ignores_long, false);
 }
 
 Value write_rope(Builder& b, const RopePart& rope, Value x, std::string_view label);

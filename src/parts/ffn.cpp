@@ -91,7 +91,8 @@ Value write_expert_ffn(Builder& b, const ExpertFfnPart& p, Value h) {
                                                 .softcap = r.softcap,
                                                 .groups = r.groups,
                                                 .keep_groups = r.keep_groups,
-                                                .group_score = r.group_score},
+                                                .group_score = r.group_score,
+                                                .jitter = r.jitter},
                                           route, "route");
   std::vector<Value> run{h, chosen[0], chosen[1]};
   run.push_back(b.param("experts.gate", {experts, ffn, d}, Role::expert));

@@ -50,6 +50,7 @@ struct Router {
   bool normalize = false;
   double scale = 1;
   double softcap = 0;
+  double jitter = 0.01;  // sparsemixer
   int64_t groups = 1, keep_groups = 1;
   GroupScore group_score = GroupScore::top2_sum;
   bool bias = false;             // of the router's projection (gpt-oss)
@@ -63,6 +64,7 @@ void visit_fields(V& v, P& p) {
   v("normalize", p.normalize, false);
   v("scale", p.scale, 1.0);
   v("softcap", p.softcap, 0.0);
+  v("jitter", p.jitter, 0.01);
   v("groups", p.groups, int64_t{1});
   v("keep_groups", p.keep_groups, int64_t{1});
   v("group_score", p.group_score, GroupScore::top2_sum);

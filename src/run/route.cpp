@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "ops/sparsemixer.h"
+
 namespace ashlar {
 namespace {
 
@@ -71,9 +73,15 @@ void route(const Route& op, const float* logits, const float* bias, int64_t expe
   }
   for (int64_t k = 0; k < op.top_k; ++k) {
     const int64_t e = best_of(choice, taken, experts);
-    taken[e] = 1;
     chosen[k] = static_cast<int32_t>(e);
     weights[k] = score[e];
+    if (op.score == RouteScore::sparsemixer) {
+      float* within = taken + experts;
+      sparsemixer_weights(score, taken, static_cast<size_t>(experts), static_cast<size_t>(e),
+                          op.jitter, within);
+      weights[k] = within[e];
+    }
+    taken[e] = 1;
   }
   if (op.score == RouteScore::softmax_selected) softmax(weights, op.top_k);
   if (op.normalize) {

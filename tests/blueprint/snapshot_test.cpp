@@ -59,10 +59,11 @@ INSTANTIATE_TEST_SUITE_P(
                       "qwen3-0.6b", "qwen3-30b-a3b", "smollm3-3b", "deepseek-v2-lite",
                       "deepseek-v3", "kimi-k2", "llama-4-maverick", "gpt-oss-20b", "glm-4.5",
                       "grok-2", "transformer-2017", "qwen2.5-0.5b", "qwen1.5-moe-a2.7b",
-                      "mixtral-8x7b", "gemma-2-2b", "phi-4-mini", "olmo-3-7b", "granite-3.3-2b",
-                      "granite-4.0-micro", "glm-4-9b-0414", "command-r7b", "starcoder2-3b",
-                      "seed-oss-36b", "ernie-4.5-0.3b", "ernie-4.5-21b-a3b", "minimax-m2",
-                      "ministral-3-8b", "glm-4.7-flash", "qwen3-next-80b-a3b", "qwen3.5-27b"),
+                      "mixtral-8x7b", "gemma-2-2b", "phi-4-mini", "phi-3.5-moe", "olmo-3-7b",
+                      "granite-3.3-2b", "granite-4.0-micro", "glm-4-9b-0414", "command-r7b",
+                      "starcoder2-3b", "seed-oss-36b", "ernie-4.5-0.3b", "ernie-4.5-21b-a3b",
+                      "minimax-m2", "ministral-3-8b", "glm-4.7-flash", "qwen3-next-80b-a3b",
+                      "qwen3.5-27b"),
     [](const auto& name) { return identifier(name.param); });
 
 }  // namespace

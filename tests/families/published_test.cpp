@@ -127,6 +127,7 @@ const std::map<std::string, int64_t> kParameters{
     {"phi-3-mini-4k", 3821079552},
     {"phi-3-medium-4k", 13960238080},
     {"phi-3.5-mini", 3821079552},
+    {"phi-3.5-moe", 41873153344},
     {"phi-4", 14659507200},
     {"phi-4-mini", 3836021760},
     {"olmo-3-7b", 7298011136},

@@ -30,8 +30,8 @@ INSTANTIATE_TEST_SUITE_P(Golden, NearestFamily,
                                            "deepseek_v2_lite", "deepseek_v3_groups", "llama4_scout",
                                            "gpt_oss_yarn", "glm4_moe_mtp", "qwen2_tied",
                                            "qwen2_moe_shared", "mixtral_top_two", "gemma2_caps",
-                                           "phi3_short_table", "olmo3_yarn", "granite4_tied",
-                                           "glm4_half_rotates"),
+                                           "phi3_short_table", "phimoe_plain_rope_tied",
+                                           "olmo3_yarn", "granite4_tied", "glm4_half_rotates"),
                          [](const auto& c) { return identifier(c.param); });
 
 TEST(NearestFamilyOf, AConfigThatCallsQwen3Olmo2) {

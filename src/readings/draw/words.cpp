@@ -152,7 +152,8 @@ std::string rope_words(const RopePart& r) {
       text += ", frequencies divided by a table";
       break;
     case RotationScaling::longrope:
-      text += ", LongRoPE beyond " + grouped(r.original_context);
+      text += r.ignores_long ? ", LongRoPE’s short table"
+                             : ", LongRoPE beyond " + grouped(r.original_context);
       break;
   }
   return text;
@@ -312,8 +313,11 @@ std::vector<Fact> router_facts(const ExpertFfnPart& e) {
   if (r.bias) add("bias", "with a bias");
   if (r.softcap > 0) add("softcap", "logits capped at " + real_words(r.softcap));
   static constexpr const char* kScores[] = {"softmax over all experts", "sigmoid of each logit",
-                                            "softmax over the chosen"};
+                                            "softmax over the chosen",
+                                            "softmax over the near best, one choice at a time"};
   add("score", kScores[static_cast<size_t>(r.score)]);
+  if (r.score == RouteScore::sparsemixer)
+    add("jitter", fmt::format("near: within {} of the best", real_words(2 * r.jitter)));
   if (r.correction_bias) add("correction", "balancing bias for the choice");
   if (r.groups > 1)
     add("groups", fmt::format("from {} of {} groups", grouped(r.keep_groups), grouped(r.groups)));
