@@ -29,6 +29,7 @@ TWINS = ["gpt2_tied", "llama_31_scaling", "mistral3_multimodal",
 TOKENS = {"llama4_scout": 8}
 # The converter knows these under other names.
 NAMES = {"kimi_k2": "deepseek_v3"}
+CLASSES = {"PhimoeForCausalLM": "PhiMoEForCausalLM"}
 
 
 def every_subclass(cls):
@@ -47,6 +48,7 @@ def convert(converter, name):
         shutil.copytree(source, folder)
         config = json.loads((folder / "config.json").read_text())
         config["model_type"] = NAMES.get(config["model_type"], config["model_type"])
+        config["architectures"] = [CLASSES.get(c, c) for c in config["architectures"]]
         (folder / "config.json").write_text(json.dumps(config))
         vocab = config.get("text_config", config)["vocab_size"]  # Gemma's rows beyond the tokenizer are cut
         (folder / "tokenizer.json").write_text(
