@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <vector>
 
 namespace ashlar {
@@ -28,6 +29,20 @@ TEST(Route, ChoosesByLogitsWhereScoresSaturate) {
   EXPECT_EQ(chosen({.top_k = 2, .groups = 2, .keep_groups = 2, .group_score = GroupScore::max},
                    {-200, -150, 0, -160}),
             (std::vector<int32_t>{2, 1}));
+}
+
+// Sparsemixer: each of the chosen among the experts that are left and near the best of them.
+TEST(Route, SparsemixerWeighsWithinTheBand) {
+  const Route op{.top_k = 2, .score = RouteScore::sparsemixer, .jitter = 0.01};
+  const float logits[] = {0.5f, 1, 0.995f, -2};
+  float weights[2], scratch[20];
+  int32_t experts[2];
+  ASSERT_EQ(route_scratch(4), 20);
+  route(op, logits, nullptr, 4, weights, experts, scratch);
+  EXPECT_EQ(experts[0], 1);
+  EXPECT_EQ(experts[1], 2);
+  EXPECT_NEAR(weights[0], 1 / (1 + std::exp(-0.005)), 1e-6);  // 1 and 0.995
+  EXPECT_EQ(weights[1], 1.0f);                                // 0.5 is not near 0.995
 }
 
 // A correction is added to scores: there a saturated score is what the reference compares.
