@@ -17,6 +17,7 @@ CLOSE = re.compile(r"^\}  // namespace$", re.M)
 # The name that a declaration at the left margin declares: a type, an alias, a function or a variable.
 DECLARED = re.compile(r"^(?=\w)(?:template <.*> ?)?(?:(?:class|struct|enum(?: class)?|union|using|namespace) (\w+)"
                       r"|[\w:<>,*& \[\]\"().|]*?\b(\w+) ?(?:\(|=|\{|;|\[))", re.M)
+CLASS = re.compile(r"^(?:class|struct) \w+[^;{]*(\{.*?^\};)", re.M | re.S)
 WORD = re.compile(r"\w+")
 # What decides on its own what follows, or what a header of another member may mean to it.
 ALONE = re.compile(r"^#\s*(?:define|undef|pragma)|^using namespace|operator new", re.M)
@@ -31,11 +32,14 @@ class File:
         self.alone = bool(ALONE.search(text))
         plain = re.sub(r"//.*|\"(?:[^\"\\\n]|\\.)*\"", "", text)
         self.words = set(WORD.findall(plain))
-        self.names = set()
+        self.names, outside = set(), text
         for start in OPEN.finditer(text):
             end = CLOSE.search(text, start.end())
             inside = text[start.end():end.start() if end else len(text)]
             self.names.update(a or b for a, b in DECLARED.findall(inside))
+            outside = outside.replace(inside, "")
+        # A class that others may name and whose members they may not: gcc warns of it in an included file.
+        self.alone |= any(name in self.names for body in CLASS.findall(outside) for name in WORD.findall(body))
         # What is no name of its own: macros of tests, operators, and aliases that mean the same everywhere.
         self.names -= {"TEST", "TEST_F", "TEST_P", "INSTANTIATE_TEST_SUITE_P", "operator", "fs", "testing"}
         self.kind = 1 if GTEST.search(text) else 2 if OURS.search(text) else 0
