@@ -85,7 +85,7 @@ bool takes_tiles(Format weight, Activation form) {
 
 int64_t matmul_scratch(Format weight, int64_t cols) {
   const int64_t lower = avx512::kTable.matmul_scratch(weight, cols);
-  return std::max(lower, tile_scratch_bytes(cols));
+  return std::max(lower, tile_scratch_bytes(weight, cols));
 }
 
 void matmul(Format weight, Activation form, const MatMul& m, std::byte* scratch) {

@@ -17,6 +17,9 @@ constexpr int64_t kPanelBytes = 2 * kLeftTile;
 constexpr int64_t kPieces = kBlockCols / kPiece;  // of a row of a panel
 constexpr int64_t kQuarters = 4;  // of a block's steps: what is done beside comes between
 
+/// Numbers of bfloat16 that a weight is the sum of.
+ASHLAR_INLINE int parts_of(Format f) { return f == Format::f16 ? 2 : 1; }
+
 /// Where a call's scratch lies.
 struct TileScratch {
   std::byte* panels;  // two
@@ -35,23 +38,25 @@ ASHLAR_INLINE int64_t packed_tokens(int64_t cols) {
   return at_most(groups < 1 ? kGroup : groups * kGroup, kBlockTokens);
 }
 
-ASHLAR_INLINE TileScratch tile_scratch(int64_t cols, std::byte* at) {
+ASHLAR_INLINE TileScratch tile_scratch(int64_t cols, int parts, std::byte* at) {
   TileScratch s;
   s.panels = at;
   s.stage = s.panels + 2 * kPanelBytes;
   s.bias = s.stage + 2 * 4 * kTileBytes;
   s.sums = s.bias + 2 * kTileBytes;
-  s.packed = s.sums + (cols > kBlockCols ? kBlockRows * kBlockTokens * 4 : 0);
+  s.packed = s.sums + (cols > kBlockCols || parts > 1 ? kBlockRows * kBlockTokens * 4 : 0);
   s.bytes = s.packed + packed_tokens(cols) / kGroup * steps_of(cols) * kTileBytes - at;
   return s;
 }
 
-int64_t tile_scratch_bytes(int64_t cols) { return tile_scratch(cols, nullptr).bytes; }
+int64_t tile_scratch_bytes(Format f, int64_t cols) {
+  return tile_scratch(cols, parts_of(f), nullptr).bytes;
+}
 
 /// Rows and tokens of a call whose sums fit into scratch.
 struct TileBlock {
   const MatMul& m;
-  Widen widen;
+  Widen widen[2];       // of the parts that numbers are the sums of; null: there is one part
   int64_t piece_bytes;  // of kPiece columns of a row
   TileScratch scratch;
   int64_t row_begin, row_end;
@@ -65,16 +70,19 @@ struct TileBlock {
 struct TilePanel {
   int64_t row, row_tiles, col, cols;  // of no columns: there is none
   std::byte* tiles;
+  int part;
 };
 
-ASHLAR_INLINE TilePanel panel_at(const TileBlock& b, int64_t row, int64_t col, std::byte* tiles) {
-  return {row, b.row_end - row > 16 ? 2 : 1, col, at_most(kBlockCols, b.m.cols - col), tiles};
+ASHLAR_INLINE TilePanel panel_at(const TileBlock& b, int64_t row, int64_t col, std::byte* tiles,
+                                 int part) {
+  return {row, b.row_end - row > 16 ? 2 : 1, col, at_most(kBlockCols, b.m.cols - col), tiles, part};
 }
-/// All rows of the first columns, then all of the next. Panels take turns in scratch.
+/// All rows of the first columns, in all parts, then all of the next. Panels take turns in scratch.
 ASHLAR_INLINE TilePanel panel_after(const TileBlock& b, const TilePanel& p) {
   std::byte* tiles = b.scratch.panels + (p.tiles == b.scratch.panels ? kPanelBytes : 0);
-  if (p.row + kPanelRows < b.row_end) return panel_at(b, p.row + kPanelRows, p.col, tiles);
-  return panel_at(b, b.row_begin, p.col + kBlockCols, tiles);
+  if (p.row + kPanelRows < b.row_end) return panel_at(b, p.row + kPanelRows, p.col, tiles, p.part);
+  if (p.part == 0 && b.widen[1] != nullptr) return panel_at(b, b.row_begin, p.col, tiles, 1);
+  return panel_at(b, b.row_begin, p.col + kBlockCols, tiles, 0);
 }
 
 /// Asks for a piece of a panel, which is widened a panel later.
@@ -95,7 +103,7 @@ ASHLAR_INLINE void widen_piece(const TileBlock& b, const TilePanel& p, int64_t p
   ask_for_piece(b, after, piece);
   std::byte* out = p.tiles + r / 16 * kLeftTile + r % 16 * 64 + at / kStepCols * kTileBytes;
   if (p.row + r < b.row_end)
-    return b.widen(b.m.w + (p.row + r) * b.m.w_row_bytes, p.col + at, n, out);
+    return b.widen[p.part](b.m.w + (p.row + r) * b.m.w_row_bytes, p.col + at, n, out);
   for (int64_t i = 0; i < n; i += kStepCols, out += kTileBytes)
     _mm512_store_si512(out, _mm512_setzero_si512());
 }
@@ -145,7 +153,7 @@ void multiply_tiles(const TileBlock& b, const TilePanel& p, int64_t group, Besid
   const std::byte* right = b.x + group * b.x_group + p.col / kStepCols * kTileBytes;
   std::byte* sums = b.scratch.sums + ((p.row - b.row_begin) / 16 * b.groups() + group) * kTileBytes;
   const int64_t sums_row = b.groups() * kTileBytes;
-  if (p.col > 0)
+  if (p.col > 0 || p.part > 0)
     load_products<M, N>(sums, sums_row, kTileBytes);
   else if (b.m.bias != nullptr)
     load_products<M, N>(b.scratch.bias, kTileBytes, 0);
@@ -157,7 +165,8 @@ void multiply_tiles(const TileBlock& b, const TilePanel& p, int64_t group, Besid
                     steps * (quarter + 1) / kQuarters);
     beside.run(quarter);
   }
-  if (p.col + p.cols < b.m.cols) return store_products<M, N>(sums, sums_row, kTileBytes);
+  const bool last = p.col + p.cols == b.m.cols && (p.part == 1 || b.widen[1] == nullptr);
+  if (!last) return store_products<M, N>(sums, sums_row, kTileBytes);
   std::byte* stage = b.scratch.stage;
   if (beside.finished == stage) stage += 4 * kTileBytes;
   store_products<M, N>(stage, 2 * kTileBytes, kTileBytes);
@@ -177,14 +186,14 @@ void spread_bias(const TileBlock& b, const TilePanel& p) {
 
 void multiply_block(const TileBlock& b) {
   const int64_t groups = b.groups(), pieces = kPanelRows * kPieces;
-  TilePanel p = panel_at(b, b.row_begin, 0, b.scratch.panels);
+  TilePanel p = panel_at(b, b.row_begin, 0, b.scratch.panels, 0);
   Beside beside{b};
   beside.next = panel_after(b, p);
   beside.calls = (groups + 1) / 2 * kQuarters;
   for (int64_t i = 0; i < pieces; ++i) ask_for_piece(b, p, i);
   for (int64_t i = 0; i < pieces; ++i) widen_piece(b, p, i, beside.next);
   for (; p.cols > 0; p = beside.next, beside.next = beside.after) {
-    if (p.col == 0 && b.m.bias != nullptr) spread_bias(b, p);
+    if (p.col == 0 && p.part == 0 && b.m.bias != nullptr) spread_bias(b, p);
     beside.after = panel_after(b, beside.next);
     beside.pieces = beside.next.cols > 0 ? pieces : 0;
     beside.done = beside.call = 0;
@@ -215,7 +224,7 @@ void matmul_tiles(Format f, Activation form, const MatMul& m, std::byte* scratch
   const int64_t most = form == Activation::tiles ? kBlockTokens : packed_tokens(m.cols);
   const int64_t tokens = even_blocks(m.tokens, most, kGroup);
   const int64_t rows = even_blocks(m.row_end - m.row_begin, kBlockRows, kPanelRows);
-  const TileScratch s = tile_scratch(m.cols, scratch);
+  const TileScratch s = tile_scratch(m.cols, parts_of(f), scratch);
   begin_tiles();
   for (int64_t t = 0; t < m.tokens; t += tokens) {
     const int64_t count = at_most(tokens, m.tokens - t), group = steps_of(m.cols) * kTileBytes;
@@ -223,8 +232,14 @@ void matmul_tiles(Format f, Activation form, const MatMul& m, std::byte* scratch
     for (int64_t i = 0; pack && i < count; i += kGroup)
       pack_group(m, t + i, at_most(kGroup, count - i), s.packed + i / kGroup * group);
     for (int64_t r = m.row_begin; r < m.row_end; r += rows)
-      multiply_block({m, widening(f), kPiece / format.block_len * format.block_bytes, s, r,
-                      at_most(r + rows, m.row_end), t, count,
+      multiply_block({m,
+                      {widening(f), f == Format::f16 ? widen_f16_row<true> : nullptr},
+                      kPiece / format.block_len * format.block_bytes,
+                      s,
+                      r,
+                      at_most(r + rows, m.row_end),
+                      t,
+                      count,
                       pack ? s.packed : m.x + t * m.x_row_bytes,
                       pack ? group : kGroup * m.x_row_bytes});
   }

@@ -26,11 +26,18 @@ void widen_bf16_row(const std::byte* row, int64_t col, int64_t n, std::byte* out
     _mm512_store_si512(out, _mm512_maskz_loadu_epi16(halves_up_to(n - i), row + 2 * (col + i)));
 }
 
+/// Of float16's 11 bits the upper 8, or what they leave: the two parts are the number.
+template <bool rest>
 void widen_f16_row(const std::byte* row, int64_t col, int64_t n, std::byte* out) {
   for (int64_t i = 0; i < n; i += kStepCols, out += kTileBytes) {
     const __m512i v = _mm512_maskz_loadu_epi16(halves_up_to(n - i), row + 2 * (col + i));
-    _mm512_store_si512(out, round_pairs(_mm512_cvtph_ps(_mm512_castsi512_si256(v)),
-                                        _mm512_cvtph_ps(_mm512_extracti64x4_epi64(v, 1))));
+    const F low = _mm512_cvtph_ps(_mm512_castsi512_si256(v));
+    const F high = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(v, 1));
+    __m512i pairs = round_pairs(low, high);
+    if (rest)
+      pairs = round_pairs(sub(low, widen_bf16(_mm512_castsi512_si256(pairs))),
+                          sub(high, widen_bf16(_mm512_extracti64x4_epi64(pairs, 1))));
+    _mm512_store_si512(out, pairs);
   }
 }
 
@@ -77,13 +84,13 @@ void widen_codes(const std::byte* row, int64_t col, int64_t n, std::byte* out) {
   }
 }
 
-/// null: products with this format have no tiles.
+/// Of the first part of a number; null: products with this format have no tiles.
 Widen widening(Format f) {
   switch (f) {
     case Format::bf16:
       return widen_bf16_row;
     case Format::f16:
-      return widen_f16_row;
+      return widen_f16_row<false>;
     case Format::fp8_b128:
       return widen_fp8_row;
 #define ASHLAR_CASE(name) \
