@@ -30,6 +30,10 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
       ::close(fd);
       fail(ErrorKind::io, "{}: cannot map {} bytes: {}", file.string(), size, std::strerror(code));
     }
+    // A wish: a file that is not in memory yet is then read into pages of 2 MiB, where its file
+    // system has them (ext4 from Linux 6.16 on). Touching 600 MB of such pages takes 6 ms, of small
+    // ones 650 ms.
+    ::madvise(data, size, MADV_HUGEPAGE);
   }
   ::close(fd);
   return std::shared_ptr<const MappedFile>(
