@@ -20,6 +20,7 @@
 #include "model/folder_kind.h"
 #include "model/memory.h"
 #include "readings/count/count.h"
+#include "run/state_format.h"
 
 namespace ashlar::app {
 
@@ -55,7 +56,7 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool runs) {
   command.add_option("--context", options.context, "tokens a sequence can hold")
       ->type_name("N")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 32));
-  command.add_option("--state", options.state, "format of keys and values: f32 f16 bf16")
+  command.add_option("--state", options.state, "format of keys and values: f32 f16 bf16 q8_0")
       ->type_name("FORMAT");
   command
       .add_option("--activations", options.activations,
@@ -146,8 +147,9 @@ EngineOptions engine_options(const ModelOptions& options, const Model& model, in
   say_table(model.blueprint, engine.context);
   if (!options.state.empty()) {
     const auto format = format_named(options.state);
-    if (!format || (*format != Format::f32 && *format != Format::f16 && *format != Format::bf16)) {
-      fail(ErrorKind::invalid, "--state: expected f32, f16 or bf16, found \"{}\"", options.state);
+    if (!format || !is_state_format(*format)) {
+      fail(ErrorKind::invalid, "--state: expected f32, f16, bf16 or q8_0, found \"{}\"",
+           options.state);
     }
     engine.state = format;
   }

@@ -34,8 +34,8 @@ struct EngineOptions {
                                  // 0: sequences * context
   bool f32_activations = false;  // rounds nothing but sums, also with quantised weights
   bool pinned = true;            // threads stay on CPUs of their own, but for the caller's
-  std::optional<Format> state;   // f32, f16 or bf16 keys and values; default: f32 for float32
-                                 // weights or activations, else f16
+  std::optional<Format> state;   // f32, f16, bf16 or q8_0 keys and values; default: f32
+                                 // for float32 weights or activations, else f16
 };
 
 /// Tokens of one sequence, right after what it already holds.

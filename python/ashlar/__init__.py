@@ -312,7 +312,7 @@ class Engine:
     run meanwhile.
 
     context: longest sequence in tokens; sequences: how many streams at once; chunk: most tokens of one step;
-    f32_activations: exact products; state: f32, f16 or bf16 keys and values; kernels: instruction set.
+    f32_activations: exact products; state: f32, f16, bf16 or q8_0 keys, values; kernels: instruction set.
     """
 
     def __init__(self, model, *, threads=0, kernels="", context=4096, sequences=1, chunk=512, f32_activations=False,

@@ -15,6 +15,7 @@
 
 #include "kernels/activations.h"
 #include "kernels/amx.h"
+#include "kernels/cpu.h"
 #include "tensor/blocks.h"
 
 ASHLAR_TARGET_BEGIN(

@@ -54,6 +54,11 @@ ASHLAR_INLINE void ask_for_keys(const Attention& a, int64_t position, int64_t en
 
 /// Thirty-two numbers of a state row as bfloat16; n of them are there, the others are 0.
 ASHLAR_INLINE __m512i load_pairs(Format state, const std::byte* row, int64_t i, int64_t n) {
+  if (state == Format::q8_0) {  // whole blocks of 32
+    if (i >= n) return _mm512_setzero_si512();
+    return reinterpret_cast<__m512i>(
+        _mm512_cvtne2ps_pbh(LoadQ8::at(row, i + 16), LoadQ8::at(row, i)));
+  }
   const std::byte* at = row + 2 * i;
   __m512i v;
   if (n - i >= 32) {

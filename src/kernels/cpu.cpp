@@ -71,6 +71,11 @@ bool cpu_has_fast_bf16() {
       cpu_has_avx512() && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_is("amd");
   return fast;
 }
+
+bool cpu_likes_two_streams() {
+  static const bool likes = __builtin_cpu_is("intel");
+  return likes;
+}
 #else
 bool cpu_has_tiles() { return false; }
 #endif

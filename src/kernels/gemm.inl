@@ -17,7 +17,26 @@ ASHLAR_INLINE const std::byte* token_row(const MatMul& m, int64_t t) {
 
 // ---- Few tokens: each weight row is read once, for T tokens.
 
+/// The order in which rows are read: one after the other, or in turn from the first and the last
+/// half of them.
+struct RowOrder {
+  int64_t begin, end, last_half;
+  ASHLAR_INLINE explicit RowOrder(const MatMul& m)
+      : begin(m.row_begin), end(m.row_end), last_half(0) {
+    if (cpu_likes_two_streams()) last_half = begin + (end - begin + 1) / 2;
+  }
+  ASHLAR_INLINE int64_t at(int64_t i) const {
+    if (last_half == 0) return begin + i;
+    return i % 2 == 0 ? begin + i / 2 : last_half + i / 2;
+  }
+};
+
+/// Bytes ahead of what is being multiplied that memory is asked for: across pages, where hardware
+/// stops.
+ASHLAR_INLINE int64_t bytes_ahead() { return cpu_likes_two_streams() ? 4096 : 1024; }
+
 struct LoadF32 {
+  static constexpr int64_t kBytes = 4;  // of a number
   static ASHLAR_INLINE F at(const std::byte* row, int64_t i) {
     return load(reinterpret_cast<const float*>(row) + i);
   }
@@ -26,23 +45,34 @@ struct LoadF32 {
   }
 };
 struct LoadF16 {
+  static constexpr int64_t kBytes = 2;  // of a number
   static ASHLAR_INLINE F at(const std::byte* row, int64_t i) { return load_f16(row + 2 * i); }
   static ASHLAR_INLINE F at_n(const std::byte* row, int64_t i, int64_t n) {
     return load_f16_n(row + 2 * i, n);
   }
 };
 struct LoadBf16 {
+  static constexpr int64_t kBytes = 2;  // of a number
   static ASHLAR_INLINE F at(const std::byte* row, int64_t i) { return load_bf16(row + 2 * i); }
   static ASHLAR_INLINE F at_n(const std::byte* row, int64_t i, int64_t n) {
     return load_bf16_n(row + 2 * i, n);
   }
 };
 struct LoadFp8 {  // rows are whole blocks of 128, so there is no remainder
+  static constexpr int64_t kBytes = 1;
   static ASHLAR_INLINE F at(const std::byte* row, int64_t i) {
     const std::byte* block = row + i / 128 * 132;
     float d;
     __builtin_memcpy(&d, block, 4);
     return mul(load_e4m3(block + 4 + i % 128), set1(d));
+  }
+  static ASHLAR_INLINE F at_n(const std::byte* row, int64_t i, int64_t) { return at(row, i); }
+};
+
+struct LoadQ8 {  // q8_0; rows are whole blocks of 32
+  static ASHLAR_INLINE F at(const std::byte* row, int64_t i) {
+    const std::byte* block = row + i / 32 * 34;
+    return mul(load_int8(block + 2 + i % 32), load_half(block));
   }
   static ASHLAR_INLINE F at_n(const std::byte* row, int64_t i, int64_t) { return at(row, i); }
 };
@@ -54,13 +84,18 @@ void dot_tokens(const MatMul& m, int64_t token) {
                                    : 1;  // independent sums, to hide the latency of fma
   const float* x[T];
   for (int t = 0; t < T; ++t) x[t] = reinterpret_cast<const float*>(token_row(m, token + t));
-  for (int64_t r = m.row_begin; r < m.row_end; ++r) {
+  const RowOrder order(m);
+  const int64_t ahead = bytes_ahead();
+  for (int64_t n = 0; n < m.row_end - m.row_begin; ++n) {
+    const int64_t r = order.at(n);
     const std::byte* row = m.w + r * m.w_row_bytes;
     F acc[T][kChains];
     for (int t = 0; t < T; ++t)
       for (int j = 0; j < kChains; ++j) acc[t][j] = zero();
     int64_t i = 0;
     for (; i + kChains * kW <= m.cols; i += kChains * kW) {
+      for (int64_t b = 0; b < kChains * kW * Load::kBytes; b += 64)
+        __builtin_prefetch(row + ahead + i * Load::kBytes + b, 0, 3);
       for (int j = 0; j < kChains; ++j) {
         const F w = Load::at(row, i + j * kW);
         for (int t = 0; t < T; ++t) acc[t][j] = fma(w, load(x[t] + i + j * kW), acc[t][j]);

@@ -6,6 +6,7 @@
 
 #include "kernels/activations.h"
 #include "kernels/implementations.h"
+#include "tensor/blocks.h"
 #include "tensor/scalar.h"
 
 namespace ashlar::kernels::generic {
@@ -241,6 +242,8 @@ void store(Format state, const float* x, std::byte* out, int64_t n) {
   auto* half = reinterpret_cast<uint16_t*>(out);
   if (state == Format::f32) {
     std::memcpy(out, x, static_cast<size_t>(n) * 4);
+  } else if (state == Format::q8_0) {
+    q8_0_quantise(x, out, n);
   } else if (state == Format::f16) {
     for (int64_t i = 0; i < n; ++i) half[i] = f32_to_f16(x[i]);
   } else {
@@ -250,6 +253,12 @@ void store(Format state, const float* x, std::byte* out, int64_t n) {
 
 float state_value(Format state, const std::byte* row, int64_t i) {
   if (state == Format::f32) return reinterpret_cast<const float*>(row)[i];
+  if (state == Format::q8_0) {
+    const std::byte* block = row + i / 32 * 34;
+    uint16_t scale;
+    std::memcpy(&scale, block, 2);
+    return f16_to_f32(scale) * static_cast<float>(static_cast<int8_t>(block[2 + i % 32]));
+  }
   const uint16_t bits = reinterpret_cast<const uint16_t*>(row)[i];
   return state == Format::f16 ? f16_to_f32(bits) : bf16_to_f32(bits);
 }

@@ -58,7 +58,10 @@ void dot_tokens_q8(const MatMul& m, int64_t token) {
   const Q8Layout at = q8_layout(m.cols);
   const std::byte* x[T];
   for (int t = 0; t < T; ++t) x[t] = token_row(m, token + t);
-  for (int64_t r = m.row_begin; r < m.row_end; ++r) {
+  const RowOrder order(m);
+  const int64_t ahead = bytes_ahead();
+  for (int64_t n = 0; n < m.row_end - m.row_begin; ++n) {
+    const int64_t r = order.at(n);
     const auto* p = reinterpret_cast<const uint8_t*>(m.w + r * m.w_row_bytes);
     F acc[T], lows[T];
     float low[T];
@@ -66,8 +69,10 @@ void dot_tokens_q8(const MatMul& m, int64_t token) {
       acc[t] = lows[t] = zero();
       low[t] = 0;
     }
-    for (int64_t col = 0; col < m.cols; col += C::kCols, p += C::kBytes)
+    for (int64_t col = 0; col < m.cols; col += C::kCols, p += C::kBytes) {
+      for (int i = 0; i < C::kBytes; i += 64) __builtin_prefetch(p + ahead + i, 0, 3);
       dot_chunk<f, T>(p, x, col, at, acc, lows, low);
+    }
     for (int t = 0; t < T; ++t)
       m.y[(token + t) * m.y_stride + r] =
           sum(add(acc[t], lows[t])) + low[t] + (m.bias ? m.bias[r] : 0.0f);

@@ -65,11 +65,8 @@ ASHLAR_INLINE void dot_chunk(const uint8_t* p, int64_t blocks, const std::byte* 
   }
 }
 
-/// Bytes ahead of what is being multiplied that memory is asked for: across pages, where hardware
-/// stops. Several rows side by side would share the tokens' loads, but take turns in memory: 5 GB/s
-/// where one after the other gives 25 (q8_0 of 1,024 columns, one core of Zen 4).
-constexpr int64_t kAhead = 1024;
-
+// Several rows side by side would share the tokens' loads, but take turns in memory: 5 GB/s where
+// one after the other gives 25 (q8_0 of 1,024 columns, one core of Zen 4).
 template <Format f, int T>
 void dot_tokens_q8(const MatMul& m, int64_t token) {
   using C = Code<f>;
@@ -77,12 +74,15 @@ void dot_tokens_q8(const MatMul& m, int64_t token) {
   const std::byte* x[T];
   for (int t = 0; t < T; ++t) x[t] = token_row(m, token + t);
   const int64_t whole = m.cols / C::kCols, rest = m.cols % C::kCols / 32;
-  for (int64_t r = m.row_begin; r < m.row_end; ++r) {
+  const RowOrder order(m);
+  const int64_t ahead = bytes_ahead();
+  for (int64_t n = 0; n < m.row_end - m.row_begin; ++n) {
+    const int64_t r = order.at(n);
     const auto* p = reinterpret_cast<const uint8_t*>(m.w + r * m.w_row_bytes);
     F acc[T];
     for (int t = 0; t < T; ++t) acc[t] = zero();
     for (int64_t k = 0; k < whole; ++k, p += C::kBytes) {
-      for (int i = 0; i < C::kBytes; i += 64) __builtin_prefetch(p + kAhead + i, 0, 3);
+      for (int i = 0; i < C::kBytes; i += 64) __builtin_prefetch(p + ahead + i, 0, 3);
       dot_chunk<f, T>(p, 4, x, k * C::kCols, at, acc);
     }
     if (C::kCols == 128 && rest) dot_chunk<f, T>(p, rest, x, whole * C::kCols, at, acc);

@@ -215,7 +215,21 @@ void rope(RopeLayout layout, float* x, const float* cos, const float* sin, int64
   }
 }
 
+/// Whole blocks of 32 as q8_0: a float16 scale, then bytes.
+void store_q8_0(const float* x, std::byte* out, int64_t n) {
+  for (int64_t i = 0; i < n; i += 32, out += 34) {
+    F high = zero();
+    for (int64_t j = 0; j < 32; j += kW) high = max(high, abs(load(x + i + j)));
+    const float top = largest(high);
+    store_f16_n(out, set1(top / 127.0f), 1);
+    const F inverse = set1(top > kQ8Smallest ? 127.0f / top : 0.0f);
+    for (int64_t j = 0; j < 32; j += kW)
+      store_int8(reinterpret_cast<int8_t*>(out) + 2 + j, round(mul(load(x + i + j), inverse)));
+  }
+}
+
 void store_row(Format state, const float* x, std::byte* out, int64_t n) {
+  if (state == Format::q8_0) return store_q8_0(x, out, n);
   if (state == Format::f32) {
     __builtin_memcpy(out, x, static_cast<size_t>(n) * 4);
     return;

@@ -148,6 +148,17 @@ ASHLAR_INLINE F load_e4m3(const void* p) {
   return _mm256_or_ps(scaled, _mm256_castsi256_ps(sign));
 }
 
+/// Eight signed bytes.
+ASHLAR_INLINE F load_int8(const void* p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p))));
+}
+/// One float16 in all lanes.
+ASHLAR_INLINE F load_half(const void* p) {
+  short bits;
+  __builtin_memcpy(&bits, p, 2);
+  return _mm256_cvtph_ps(_mm_set1_epi16(bits));
+}
+
 /// Whole numbers of -128 .. 127 as bytes.
 ASHLAR_INLINE void store_int8(int8_t* p, F v) {
   const __m256i wide = _mm256_cvtps_epi32(v);

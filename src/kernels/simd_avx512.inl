@@ -138,6 +138,17 @@ ASHLAR_INLINE F load_e4m3(const void* p) {
   return _mm512_or_ps(scaled, _mm512_castsi512_ps(sign));
 }
 
+/// Sixteen signed bytes.
+ASHLAR_INLINE F load_int8(const void* p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))));
+}
+/// One float16 in all lanes.
+ASHLAR_INLINE F load_half(const void* p) {
+  short bits;
+  __builtin_memcpy(&bits, p, 2);
+  return _mm512_cvtph_ps(_mm256_set1_epi16(bits));
+}
+
 /// Whole numbers of -128 .. 127 as bytes.
 ASHLAR_INLINE void store_int8(int8_t* p, F v) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)));

@@ -83,7 +83,8 @@ struct Attention {
   int64_t tokens = 0;
   int64_t first = 0;  // position of query 0
   int64_t k_dim = 0, v_dim = 0;
-  Format state = Format::f32;  // f32, f16 or bf16: format of keys and values
+  /// Of keys and values: f32, f16, bf16 or, where dimensions are multiples of 32, q8_0.
+  Format state = Format::f32;
   /// Page p holds positions p * page_tokens ..; may be null below the window.
   const std::byte* const* k_pages = nullptr;
   /// Each points at this head's row of the page's first position.

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "run/state_format.h"
 
 namespace ashlar {
 namespace {
@@ -32,8 +33,8 @@ EngineOptions checked(EngineOptions o, const Weights& weights) {
   if (o.threads == 0) o.threads = default_threads();
   range("threads", o.threads, kMostThreads);
   if (!o.state) o.state = default_state(weights, o.f32_activations);
-  if (*o.state != Format::f32 && *o.state != Format::f16 && *o.state != Format::bf16) {
-    fail(ErrorKind::invalid, "engine: keys and values as {}: expected f32, f16 or bf16",
+  if (!is_state_format(*o.state)) {
+    fail(ErrorKind::invalid, "engine: keys and values as {}: expected f32, f16, bf16 or q8_0",
          info(*o.state).name);
   }
   int64_t all = 0;

@@ -31,7 +31,7 @@ struct EngineOptions {
   LatentForm latents = LatentForm::absorbed;  // plan/plan.h
   bool packed_weights = false;                // plan/plan.h
   bool pinned = true;           // threads stay on CPUs of their own, but for the caller's
-  std::optional<Format> state;  // f32, f16 or bf16 keys and values; default: f32 for float32
+  std::optional<Format> state;  // f32, f16, bf16 or q8_0 keys and values; default: f32 for float32
                                 // weights or activations, else f16
 };
 

@@ -34,6 +34,15 @@ StatePool::StatePool(const std::vector<StatePlan>& states, Format format, const 
       places_.push_back(p);
       continue;
     }
+    const int64_t block = info(format).block_len;
+    for (const int64_t width : {s.k_dim, s.v_dim}) {
+      if (width % block != 0) {
+        fail(ErrorKind::invalid,
+             "state {}: keys or values of {} numbers, expected a multiple of {}: choose another "
+             "`state`",
+             info(format).name, width, block);
+      }
+    }
     const auto same = std::find_if(groups_.begin(), groups_.end(), [&](const Group& g) {
       return g.window == s.spec.window && g.chunk == s.spec.chunk;
     });

@@ -71,8 +71,9 @@ void run(const Table& table, Attention a, int64_t parts) {
 }
 
 void check(const Table& table, const Options& o) {
-  const int64_t context = o.first + o.tokens, width = info(o.state).block_bytes;
-  const int64_t k_row = o.k_dim * width + 64, v_row = o.latent ? k_row : o.v_dim * width + 32;
+  const int64_t context = o.first + o.tokens;
+  const int64_t k_row = row_bytes(o.state, o.k_dim) + 64;
+  const int64_t v_row = o.latent ? k_row : row_bytes(o.state, o.v_dim) + 32;
   const int64_t pages = (context + o.page_tokens - 1) / o.page_tokens;
   const auto k_values = random_values(context * o.k_dim, 1);
   const auto v_values = random_values(context * o.v_dim, 2);
@@ -189,7 +190,7 @@ void check(const Table& table, const Options& o) {
 class AttentionTest : public test::TableTest<const Table*> {};
 
 TEST_P(AttentionTest, DecodeAndPrefillOfAllFormats) {
-  for (Format state : {Format::f32, Format::f16, Format::bf16})
+  for (Format state : {Format::f32, Format::f16, Format::bf16, Format::q8_0})
     for (int64_t heads : {1, 2, 3, 5, 8, 16})
       for (auto [tokens, first] :
            {std::pair<int64_t, int64_t>{1, 0}, {1, 130}, {3, 61}, {70, 0}, {33, 97}})
@@ -254,15 +255,31 @@ TEST_P(AttentionTest, OddSizesAndPages) {
 }
 
 TEST_P(AttentionTest, LatentRowsHoldKeyAndValue) {
-  for (int64_t tokens : {1, 3})
-    for (int64_t heads : {4, 16, 70})
-      check(*GetParam(), {.heads = heads,
-                          .tokens = tokens,
-                          .first = 90,
-                          .k_dim = 576,
-                          .v_dim = 512,
-                          .latent = true,
-                          .state = Format::bf16});
+  for (Format state : {Format::bf16, Format::q8_0})
+    for (int64_t tokens : {1, 3})
+      for (int64_t heads : {4, 16, 70})
+        check(*GetParam(), {.heads = heads,
+                            .tokens = tokens,
+                            .first = 90,
+                            .k_dim = 576,
+                            .v_dim = 512,
+                            .latent = true,
+                            .state = state});
+}
+
+TEST_P(AttentionTest, BlocksOfBytesAreNear) {
+  const auto x = random_values(96, 6, 3.0f);
+  std::vector<std::byte> row(static_cast<size_t>(row_bytes(Format::q8_0, 96)));
+  GetParam()->store(Format::q8_0, x.data(), row.data(), 96);
+  std::vector<float> back(96);
+  info(Format::q8_0).to_f32(row.data(), back.data(), 96);
+  for (size_t begin = 0; begin < 96; begin += 32) {
+    float top = 0;
+    for (size_t i = begin; i < begin + 32; ++i) top = std::max(top, std::abs(x[i]));
+    // Half a step of 127, and what float16 takes from the step.
+    for (size_t i = begin; i < begin + 32; ++i)
+      EXPECT_NEAR(back[i], x[i], top * (0.5f / 127 + 0x1p-11f)) << i;
+  }
 }
 
 TEST_P(AttentionTest, SharpSoftmaxStaysFinite) {
@@ -271,7 +288,7 @@ TEST_P(AttentionTest, SharpSoftmaxStaysFinite) {
 }
 
 TEST_P(AttentionTest, RoundedIsNear) {
-  for (Format state : {Format::f16, Format::bf16})
+  for (Format state : {Format::f16, Format::bf16, Format::q8_0})
     for (int64_t heads : {1, 2, 5, 8, 16})
       for (auto [tokens, first] :
            {std::pair<int64_t, int64_t>{1, 0}, {1, 130}, {3, 61}, {140, 0}, {33, 97}})

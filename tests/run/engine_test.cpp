@@ -402,7 +402,8 @@ TEST(Engine, RefusesOptionsThatMakeNoSense) {
   EXPECT_TRUE(refuses({.threads = 1, .context = 0}));
   EXPECT_TRUE(refuses({.threads = 1, .sequences = 0}));
   EXPECT_TRUE(refuses({.threads = 1, .chunk = 0}));
-  EXPECT_TRUE(refuses({.threads = 1, .state = Format::q8_0}));
+  EXPECT_TRUE(refuses({.threads = 1, .state = Format::q4_0}));
+  EXPECT_TRUE(refuses({.threads = 1, .state = Format::q8_0}));  // heads of 6 numbers
   EXPECT_TRUE(refuses({.threads = 1, .context = 2147483646, .sequences = 1 << 20}));
 }
 

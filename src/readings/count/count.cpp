@@ -9,6 +9,7 @@
 #include "ops/state.h"
 #include "readings/count/count.h"
 #include "readings/predict/planned_graph.h"
+#include "run/state_format.h"
 #include "transform/differentiate.h"
 
 namespace ashlar {
@@ -300,7 +301,7 @@ Count count(const Blueprint& bp, const CountOptions& options) {
   count_state(graph, c);
   count_activations(graph, c);
   // A state format that no engine keeps counts as float16.
-  const bool kept = options.state == Format::f32 || options.state == Format::bf16;
+  const bool kept = is_state_format(options.state);
   const EngineBytes engine = engine_bytes(graph, weightless(graph, formats),
                                           {.threads = options.threads,
                                            .kernels = options.kernels,

@@ -10,6 +10,7 @@
 #include "ops/attention.h"
 #include "ops/kinds.h"
 #include "plan/work.h"
+#include "run/state_format.h"
 
 namespace ashlar {
 
@@ -71,7 +72,7 @@ const PlannedSteps& PlannedGraph::plan(const WeightFormats& formats, const Engin
 }
 
 EngineOptions engine_options(const Machine& machine, const PredictOptions& options) {
-  const bool kept = options.state == Format::f32 || options.state == Format::bf16;
+  const bool kept = is_state_format(options.state);
   return {.threads = machine.threads,
           .context = options.context,
           .sequences = options.sequences,
