@@ -28,6 +28,7 @@ PACKAGES = {
     "debian-policy": ("debian", "GPL-2.0+", "usr/share/doc/debian-policy/policy.html", "html"),
     "developers-reference": ("debian", "GPL-2.0+", "usr/share/developers-reference/_sources",
                              "rst"),
+    "python-django-doc": ("web", "BSD-3-Clause", "usr/share/doc/python-django-doc/html", "html"),
     "perl-doc": ("perl", "GPL-1.0+ or Artistic", "usr/share/perl", "pod"),
     "git-doc": ("git", "GPL-2.0 (parts GPL-2.0+)", "usr/share/doc/git-doc", "plain"),
     "postgresql-doc-15": ("database", "PostgreSQL", "usr/share/doc/postgresql-doc-15/html", "html"),
@@ -44,7 +45,7 @@ BLOCKS = set("p div li dt dd h1 h2 h3 h4 h5 h6 tr td th table ul ol dl section a
 LEFT_OUT = set("script style nav header footer head form button svg math".split())
 VOID = set("br img hr input meta link col area base embed source track wbr".split())
 BARS = re.compile(r"navheader|navfooter|sphinxsidebar|related|headerlink|toc\b|footer|navigation|docnav|nav-panel|"
-                  r"edit-page|breadcrumb")
+                  r"edit-page|breadcrumb|\bhighlight")
 
 
 class Text(html.parser.HTMLParser):
@@ -175,7 +176,7 @@ def files(folder, kind):
     """Documents of a folder of files."""
     for file in sorted(folder.rglob("*")):
         if file.is_file() and file.name.endswith(ENDINGS[kind]) and "changelog" not in file.name.lower():
-            if any(part in ("translations", "Common_Content", "releaselog") for part in file.parts):
+            if file.name == "genindex.html" or any(part in ("translations", "Common_Content", "releaselog") for part in file.parts):
                 continue
             yield str(file.relative_to(folder)), READERS[kind](unpacked(file))
 
@@ -288,10 +289,9 @@ def main():
     root, out = map(pathlib.Path, sys.argv[1:3])
     corpus, packages = Corpus(), []
     for name, (domain, licence, place, kind) in PACKAGES.items():
-        folder = root / name / place
         before = sum(size for _, size in corpus.count.values())
-        documents = LISTS[kind](folder) if kind in LISTS else files(folder, kind)
-        for source, text in documents:
+        folder = root / name / place
+        for source, text in LISTS[kind](folder) if kind in LISTS else files(folder, kind):
             corpus.add(text, domain, f"{name}/{source}")
         copyright_file = root / name / "usr/share/doc" / name / "copyright"
         packages.append(dict(package=name, version=version_of(root / name), domain=domain, licence=licence,

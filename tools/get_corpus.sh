@@ -2,7 +2,7 @@
 # Makes a corpus of English prose from Debian packages of documentation and dictionaries, about 115 MB of text with labels:
 #   corpus/corpus.jsonl.gz   one document a line: {"text", "domain", "source"}
 #   corpus/manifest.json     packages, versions, licences, documents and bytes by domain, SHA-256 of the lines
-# Nothing is installed: packages are downloaded (185 MB, removed after) and unpacked aside. For
+# Nothing is installed: packages are downloaded (190 MB, removed after) and unpacked aside. For
 #   ashlar data build corpus/corpus.jsonl.gz -o data --vocab 4096
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -20,9 +20,9 @@ import get_corpus
 print(*get_corpus.PACKAGES)
 END
 )
-echo "Fetching 185 MB of packages"
+echo "Fetching 190 MB of packages"
 # shellcheck disable=SC2086
-(cd "$work" && apt-get download -qq $packages) || { echo "get_corpus.sh: try apt-get update first" >&2; exit 1; }
+(cd "$work" && apt-get download -qq -o APT::Sandbox::User=root $packages) || { echo "get_corpus.sh: try apt-get update first" >&2; exit 1; }
 for package in "$work"/*.deb; do
   name=$(dpkg-deb -f "$package" Package)
   dpkg-deb -f "$package" Version >"$work/${name}_.version"
