@@ -15,14 +15,16 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "runs/log.h"
+#include "runs/start.h"
+#include "train/checkpoint.h"
 
 namespace ashlar::app {
 namespace {
 
 struct TrainOptions {
-  std::string file, model, data, init, out;
+  std::string file, model, data, init, out, branch;
   std::vector<std::string> words;  // RUN.json and key=value, in any order
-  std::optional<int64_t> steps, tokens, replay, lora;
+  std::optional<int64_t> steps, tokens, replay, lora, decay;
   std::string time, kernels;
   int threads = 0;
   bool resume = false, quiet = false, json = false;
@@ -68,6 +70,21 @@ double seconds_of(const std::string& text) {
   return n * factor;
 }
 
+/// Settings are those of the run that is left, but for what else is said; with --decay the rate
+/// falls from there on.
+void branch_off(const TrainOptions& o, TrainingRequest& request) {
+  const std::filesystem::path checkpoint = std::filesystem::absolute(checkpoint_named(o.branch));
+  if (request.file.empty())
+    request.file = (checkpoint.parent_path().parent_path() / "run.json").string();
+  request.changes.push_back(fmt::format("branch={}", Json(checkpoint.string()).dump()));
+  if (!o.decay) return;
+  const int64_t steps = step_of(checkpoint) + *o.decay;
+  request.changes.push_back(fmt::format("steps={}", steps));
+  request.changes.push_back("schedule.kind=wsd");
+  request.changes.push_back(
+      fmt::format("schedule.decay={}", static_cast<double>(*o.decay) / static_cast<double>(steps)));
+}
+
 TrainingRequest request_of(const TrainOptions& o) {
   TrainingRequest request;
   std::vector<std::string> changes;
@@ -95,6 +112,7 @@ TrainingRequest request_of(const TrainOptions& o) {
   if (o.steps) request.changes.push_back(fmt::format("steps={}", *o.steps));
   request.tokens = o.tokens.value_or(0);
   if (!o.time.empty()) request.seconds = seconds_of(o.time);
+  if (!o.branch.empty()) branch_off(o, request);
   request.changes.insert(request.changes.end(), changes.begin(), changes.end());
   // A run's folder: what it wrote says what it is.
   if ((o.resume || o.replay) && request.file.empty() && !o.out.empty())
@@ -241,6 +259,18 @@ void add_train(CLI::App& app) {
                    "run a step of --out again, from the checkpoint before it, and say what it was "
                    "like: gradients by tensor, activations, the loss of every sequence")
       ->type_name("STEP");
+  auto* branch = command->add_option("--branch", o->branch,
+                                     "begin where this run, or its checkpoint, stands: weights, "
+                                     "moments, schedule and place in the "
+                                     "data; its run.json holds unless another is given");
+  branch->type_name("RUN")->excludes("--init");
+  command
+      ->add_option("--decay", o->decay,
+                   "with --branch: N more steps in which the rate falls (schedule wsd)")
+      ->type_name("N")
+      ->needs(branch)
+      ->check(CLI::PositiveNumber)
+      ->excludes(steps);
   command->add_option("--threads", o->threads, "threads (default: one per core)")
       ->type_name("N")
       ->check(CLI::Range(0, 4096));

@@ -18,6 +18,7 @@ import pathlib
 import numpy
 import torch
 import transformers
+from safetensors.torch import load_file
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OUT = ROOT / "tests/golden/training"
@@ -46,6 +47,7 @@ CASES = {
                               losses=dict(z=1e-3, router_z=2e-3, balance=dict(kind="step", weight=0.02))),
     "deepseek_v3_corrected": run("deepseek_v3_negative_bias", adamw(1e-3), dict(kind="constant", warmup=5), micro=2,
                                  losses=dict(bias_rate=1e-3)),
+    "deepseek_v3_mtp": run("deepseek_v3_mtp", adamw(3e-4), dict(kind="constant", warmup=10), losses=dict(mtp=0.3)),
     "gpt_oss": run("gpt_oss_yarn", adamw(1e-3, eps=1e-6), dict(kind="linear", warmup=10, final=0.1), clip=0.5),
 }
 
@@ -91,6 +93,50 @@ class Routers:
         self.counts = {}
 
 
+class Ahead(torch.nn.Module):
+    """The layer for the token after the next, which Transformers leaves aside: DeepSeek-V3, section 2.2."""
+
+    def __init__(self, model, tensors):
+        super().__init__()
+        from transformers.models.deepseek_v3 import modeling_deepseek_v3 as m
+        config, at = model.config, f"model.layers.{model.config.num_hidden_layers}."
+        self.base, self.hidden = [model], None  # a list: its parameters are not this module's
+        self.layer = m.DeepseekV3DecoderLayer(config, 1)
+        d, eps = config.hidden_size, config.rms_norm_eps
+        self.enorm, self.hnorm, self.norm = (m.DeepseekV3RMSNorm(d, eps) for _ in range(3))
+        self.eh_proj = torch.nn.Linear(2 * d, d, bias=False)
+        mine = {name.removeprefix(at): t.float() for name, t in tensors.items() if name.startswith(at)}
+        with torch.no_grad():
+            for name, module in dict(enorm=self.enorm, hnorm=self.hnorm, eh_proj=self.eh_proj,
+                                     **{"shared_head.norm": self.norm}).items():
+                module.weight.copy_(mine.pop(f"{name}.weight"))
+            for name, p in self.layer.named_parameters():
+                if ".experts." in name:  # stacked: gate above up
+                    kind = name.split(".")[-1]
+                    parts = [[mine.pop(f"mlp.experts.{e}.{w}.weight") for w in
+                              (("gate_proj", "up_proj") if kind == "gate_up_proj" else ("down_proj",))]
+                             for e in range(config.n_routed_experts)]
+                    p.copy_(torch.stack([torch.cat(part) for part in parts]))
+                else:
+                    p.copy_(mine.pop(name))
+            self.layer.mlp.gate.e_score_correction_bias.copy_(mine.pop("mlp.gate.e_score_correction_bias"))
+        assert set(mine) == {"embed_tokens.weight", "shared_head.head.weight"}, mine.keys()  # the model's own are used
+        model.model.layers[-1].register_forward_hook(lambda m, args, out: setattr(self, "hidden", out))
+        self.eval()
+
+    def loss(self, ids):
+        """Mean over the tokens whose second successor is there, after a forward pass of the model."""
+        model, rows = self.base[0], ids.shape[1]
+        following = torch.cat([ids[:, 1:], ids[:, -1:]], 1)
+        x = self.eh_proj(torch.cat([self.enorm(model.model.embed_tokens(following)), self.hnorm(self.hidden)], -1))
+        positions = torch.arange(rows)[None]
+        mask = torch.full((rows, rows), float("-inf")).triu(1)[None, None]
+        x = self.layer(x, attention_mask=mask, position_ids=positions,
+                       position_embeddings=model.model.rotary_emb(x, position_ids=positions))
+        logits = model.lm_head(self.norm(x))[:, :-2].float()
+        return torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 2:].flatten())
+
+
 def auxiliary(losses, out, config):
     """Weighted losses beside the cross-entropy, with Transformers' balance over the whole step."""
     from transformers.models.qwen3_moe.modeling_qwen3_moe import load_balancing_loss_func
@@ -102,12 +148,13 @@ def auxiliary(losses, out, config):
     return weighted, {key: value.item() for key, value in values.items()}
 
 
-def curve(settings, model, ids):
+def curve(settings, model, ids, tensors=None):
     losses = settings.get("losses", {})
+    ahead = Ahead(model, tensors) if losses.get("mtp") else None
     routers = Routers(model) if losses.get("bias_rate") else None
     o, clip = settings["optimiser"], settings.get("clip", 0)
     on = dict(matrices=is_matrix, all=lambda n, p: True, none=lambda n, p: False)[o["decay_on"]]
-    named = list(model.named_parameters())
+    named = list(model.named_parameters()) + (list(ahead.named_parameters()) if ahead else [])
     groups = [dict(params=[p for n, p in named if on(n, p)], weight_decay=o["decay"]),
               dict(params=[p for n, p in named if not on(n, p)], weight_decay=0.0)]
     optimiser = torch.optim.AdamW([g for g in groups if g["params"]], lr=o["rate"], betas=o["betas"], eps=o["eps"])
@@ -126,8 +173,12 @@ def curve(settings, model, ids):
             if losses.get("balance"):
                 weighted, values = auxiliary(losses, out, model.config)
                 loss = loss + weighted
+            if ahead:
+                of_ahead = ahead.loss(part) * len(part) / sequences
+                values["mtp_loss"] = values.get("mtp_loss", 0.0) + of_ahead.item()
+                loss = loss + losses["mtp"] * of_ahead
             loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), clip if clip > 0 else float("inf"))
+        norm = torch.nn.utils.clip_grad_norm_([p for _, p in named], clip if clip > 0 else float("inf"))
         rate = o["rate"] * factor(settings["schedule"], step, settings["steps"])
         for group in optimiser.param_groups:
             group["lr"] = rate
@@ -258,7 +309,8 @@ def main():
         folder = OUT / name
         folder.mkdir(parents=True, exist_ok=True)
         numpy.save(folder / "ids.npy", rows.astype(numpy.int32))
-        records = list(curve(settings, model, torch.from_numpy(rows)))
+        tensors = load_file(MODELS / settings["init"]["from"] / "model/model.safetensors")
+        records = list(curve(settings, model, torch.from_numpy(rows), tensors))
         (folder / "run.json").write_text(json.dumps(settings, indent=1) + "\n")
         expected = {key: [record[key] for record in records] for key in records[0] if key != "step"}
         expected["reference"] = f"PyTorch {torch.__version__.split('+')[0]}, Transformers {transformers.__version__}"

@@ -2,9 +2,11 @@
 #include "base/error.h"
 #include "base/overloaded.h"
 #include "blueprint/blueprint.h"
+#include "blueprint/mtp.h"
 #include "ops/elementwise.h"
 #include "ops/inputs.h"
 #include "ops/linear.h"
+#include "ops/loss.h"
 
 namespace ashlar {
 
@@ -169,12 +171,27 @@ Graph mtp_graph_of(const Blueprint& bp, size_t layer) {
   return b.finish(write_mtp(b, bp, layer, h, embed(b, bp.embedding, 1)));
 }
 
+namespace {
+
+Value write_logits(Builder& b, const Blueprint& bp, Value h) {
+  return write_head(b, bp, bp.final_norm ? write_norm(b, *bp.final_norm, h, "final_norm") : h);
+}
+
+}  // namespace
+
 Graph trunk_graph_of(const Blueprint& bp) {
   check(bp);
   Builder b;
   const Value h = write_blocks(b, bp);
-  const Value x = bp.final_norm ? write_norm(b, *bp.final_norm, h, "final_norm") : h;
-  return b.finish({{"logits", write_head(b, bp, x)}, {"hidden", h}});
+  return b.finish({{"logits", write_logits(b, bp, h)}, {"hidden", h}});
+}
+
+Graph graph_with_mtp(const Blueprint& bp) {
+  check_mtp(bp, 0);
+  Builder b;
+  const Value h = write_blocks(b, bp), logits = write_logits(b, bp, h);
+  return b.finish({{"logits", logits},
+                   {std::string(kMtpLogits), write_mtp(b, bp, 0, h, embed(b, bp.embedding, 1))}});
 }
 
 Graph mtp_layer_of(const Blueprint& bp, size_t layer) {

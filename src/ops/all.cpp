@@ -311,16 +311,22 @@ std::vector<OpSample> samples_of(ExpertFfnGrad*) {
   return gradient_samples<ExpertFfn, ExpertFfnGrad>(1);
 }
 std::vector<OpSample> samples_of(CrossEntropy*) {
-  return {{CrossEntropy{}, {value({{"vocab", 8}}), index({})}}};
+  return {{CrossEntropy{}, {value({{"vocab", 8}}), index({})}},
+          {CrossEntropy{.ahead = 2}, {value({{"vocab", 8}}), index({})}}};
 }
 std::vector<OpSample> samples_of(CrossEntropyGrad*) {
-  return {{CrossEntropyGrad{}, {value({{"vocab", 8}}), index({}), value({})}}};
+  return {{CrossEntropyGrad{}, {value({{"vocab", 8}}), index({}), value({})}},
+          {CrossEntropyGrad{.ahead = 2}, {value({{"vocab", 8}}), index({}), value({})}}};
 }
 std::vector<OpSample> samples_of(ScoredMean*) {
-  return {{ScoredMean{}, {value({})}}, {ScoredMean{.all = true}, {value({})}}};
+  return {{ScoredMean{}, {value({})}},
+          {ScoredMean{.all = true}, {value({})}},
+          {ScoredMean{.ahead = 2}, {value({})}}};
 }
 std::vector<OpSample> samples_of(ScoredMeanGrad*) {
-  return {{ScoredMeanGrad{}, {param({})}}, {ScoredMeanGrad{.all = true}, {param({})}}};
+  return {{ScoredMeanGrad{}, {param({})}},
+          {ScoredMeanGrad{.all = true}, {param({})}},
+          {ScoredMeanGrad{.ahead = 2}, {param({})}}};
 }
 std::vector<OpSample> samples_of(LogSumExp*) { return {{LogSumExp{}, {value({{"vocab", 8}})}}}; }
 std::vector<OpSample> samples_of(LogSumExpGrad*) {

@@ -1,6 +1,7 @@
 // Cross-entropy and the mean over scored tokens in plain loops.
 #include "ops/loss.h"
 
+#include <algorithm>
 #include <map>
 
 #include "base/error.h"
@@ -8,7 +9,7 @@
 
 namespace ashlar {
 
-std::vector<int64_t> next_rows(const TokenBatch& batch) {
+std::vector<int64_t> next_rows(const TokenBatch& batch, int64_t ahead) {
   std::vector<int64_t> next(static_cast<size_t>(batch.size()), -1);
   std::map<int32_t, size_t> last;  // sequence -> its last row so far
   for (size_t t = 0; t < next.size(); ++t) {
@@ -16,17 +17,26 @@ std::vector<int64_t> next_rows(const TokenBatch& batch) {
     if (!first) next[it->second] = static_cast<int64_t>(t);
     it->second = t;
   }
-  return next;
+  std::vector<int64_t> far = next;
+  for (int64_t k = 1; k < ahead; ++k) {
+    for (int64_t& row : far) row = row < 0 ? -1 : next[static_cast<size_t>(row)];
+  }
+  return far;
 }
 
 namespace {
 
-/// Tokens of the workload that are scored. The first of a run that continues a sequence makes the
-/// one before it, which had no successor until then, scored as well.
-int64_t scored_tokens(const Workload& load) {
+/// Tokens of the workload that are scored. The first ones of a run that continues a sequence make
+/// those before them, which had no successor until then, scored as well.
+int64_t scored_tokens(const Workload& load, int64_t ahead) {
+  const auto of_whole = [&](int64_t tokens) { return std::max<int64_t>(0, tokens - ahead); };
   int64_t n = 0;
-  for (const Workload::Run& r : load.runs) n += r.count - (r.first == 0 && r.count > 0 ? 1 : 0);
+  for (const Workload::Run& r : load.runs) n += of_whole(r.first + r.count) - of_whole(r.first);
   return n;
+}
+
+void expect_ahead(int64_t ahead) {
+  if (ahead < 1) shape_error("ahead: expected at least 1");
 }
 
 /// 1 / N of the batch; 0 when no token is scored.
@@ -60,19 +70,20 @@ F largest(const F* z, int64_t n) {
 }  // namespace
 
 std::vector<Type> CrossEntropy::types(std::span<const Type> in) const {
+  expect_ahead(ahead);
   expect_inputs(in, 2, 2);
   expect_logits(in);
   return {{Kind::real, {tokens_axis()}}};
 }
 
 int64_t CrossEntropy::flops(std::span<const Type> in, const Workload& load) const {
-  return scored_tokens(load) * (3 * in[0].axes[1].size + 3);
+  return scored_tokens(load, ahead) * (3 * in[0].axes[1].size + 3);
 }
 
 std::vector<Value> CrossEntropy::derivative(Builder& b, std::span<const Value> in,
                                             std::span<const Value>,
                                             std::span<const Value> dy) const {
-  return {b.add1(CrossEntropyGrad{}, {in[0], in[1], dy[0]}), {}};
+  return {b.add1(CrossEntropyGrad{ahead}, {in[0], in[1], dy[0]}), {}};
 }
 
 template <class F>
@@ -81,7 +92,7 @@ void CrossEntropy::meaning(const In<F>& in, Out<F>& out) const {
   using std::log;
   using W = Wide<F>;
   const int64_t vocab = in[0].sizes[1];
-  const std::vector<int64_t> next = next_rows(in.batch);
+  const std::vector<int64_t> next = next_rows(in.batch, ahead);
   for (size_t t = 0; t < next.size(); ++t) {
     if (next[t] < 0) continue;
     const F* z = in[0].values.data() + t * static_cast<size_t>(vocab);
@@ -94,6 +105,7 @@ void CrossEntropy::meaning(const In<F>& in, Out<F>& out) const {
 }
 
 std::vector<Type> CrossEntropyGrad::types(std::span<const Type> in) const {
+  expect_ahead(ahead);
   expect_inputs(in, 3, 3);
   expect_logits(in);
   expect_kind(in[2], Kind::real, "dl");
@@ -102,7 +114,7 @@ std::vector<Type> CrossEntropyGrad::types(std::span<const Type> in) const {
 }
 
 int64_t CrossEntropyGrad::flops(std::span<const Type> in, const Workload& load) const {
-  return scored_tokens(load) * (4 * in[0].axes[1].size + 2);
+  return scored_tokens(load, ahead) * (4 * in[0].axes[1].size + 2);
 }
 
 template <class F>
@@ -110,7 +122,7 @@ void CrossEntropyGrad::meaning(const In<F>& in, Out<F>& out) const {
   using std::exp;
   using W = Wide<F>;
   const int64_t vocab = in[0].sizes[1];
-  const std::vector<int64_t> next = next_rows(in.batch);
+  const std::vector<int64_t> next = next_rows(in.batch, ahead);
   for (size_t t = 0; t < next.size(); ++t) {
     if (next[t] < 0) continue;
     const F* z = in[0].values.data() + t * static_cast<size_t>(vocab);
@@ -196,6 +208,7 @@ void LogSumExpGrad::meaning(const In<F>& in, Out<F>& out) const {
 }
 
 std::vector<Type> ScoredMean::types(std::span<const Type> in) const {
+  expect_ahead(ahead);
   expect_inputs(in, 1, 1);
   expect_kind(in[0], Kind::real, "x");
   expect_axes(in[0].axes, {tokens_axis()}, "x");
@@ -203,17 +216,17 @@ std::vector<Type> ScoredMean::types(std::span<const Type> in) const {
 }
 
 int64_t ScoredMean::flops(std::span<const Type>, const Workload& load) const {
-  return 2 * (all ? load.tokens() : scored_tokens(load));
+  return 2 * (all ? load.tokens() : scored_tokens(load, ahead));
 }
 
 std::vector<Value> ScoredMean::derivative(Builder& b, std::span<const Value>,
                                           std::span<const Value>, std::span<const Value> dy) const {
-  return {b.add1(ScoredMeanGrad{all}, {dy[0]})};
+  return {b.add1(ScoredMeanGrad{all, ahead}, {dy[0]})};
 }
 
 template <class F>
 void ScoredMean::meaning(const In<F>& in, Out<F>& out) const {
-  const std::vector<int64_t> next = next_rows(in.batch);
+  const std::vector<int64_t> next = next_rows(in.batch, ahead);
   using W = Wide<F>;
   const W weight = W(scored_weight(next, all));
   W sum = 0;
@@ -224,6 +237,7 @@ void ScoredMean::meaning(const In<F>& in, Out<F>& out) const {
 }
 
 std::vector<Type> ScoredMeanGrad::types(std::span<const Type> in) const {
+  expect_ahead(ahead);
   expect_inputs(in, 1, 1);
   expect_weight(in[0], "dy");
   expect_axes(in[0].axes, {}, "dy");
@@ -231,12 +245,12 @@ std::vector<Type> ScoredMeanGrad::types(std::span<const Type> in) const {
 }
 
 int64_t ScoredMeanGrad::flops(std::span<const Type>, const Workload& load) const {
-  return all ? load.tokens() : scored_tokens(load);
+  return all ? load.tokens() : scored_tokens(load, ahead);
 }
 
 template <class F>
 void ScoredMeanGrad::meaning(const In<F>& in, Out<F>& out) const {
-  const std::vector<int64_t> next = next_rows(in.batch);
+  const std::vector<int64_t> next = next_rows(in.batch, ahead);
   const F weight = F(scored_weight(next, all));
   for (size_t t = 0; t < next.size(); ++t) {
     if (all || next[t] >= 0) out[0].values[t] = in[0].values[0] * weight;

@@ -1,5 +1,5 @@
-// The loss of training, next-token cross-entropy, and its gradients. The last token of each
-// sequence has no successor in the batch and is not scored.
+// The loss of training, cross-entropy of the next token or one after it, and its gradients. Tokens
+// whose successor is not in the batch are not scored: of each sequence the last `ahead` ones.
 #pragma once
 
 #include "graph/op.h"
@@ -11,8 +11,11 @@ namespace ashlar {
 struct CrossEntropy {
   static constexpr OpDoc doc{"cross_entropy", "l_t = ln sum_i exp(z_i) - z[id of the next token]",
                              "logits ids", "l", "Bengio et al. 2003, section 2"};
+  int64_t ahead = 1;  // which token is predicted: 1 the next, 2 the one after it
   template <class V>
-  void attributes(V&) {}
+  void attributes(V& v) {
+    if (ahead != 1 || v.reading) v("ahead", ahead);
+  }
   bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
@@ -27,8 +30,11 @@ ASHLAR_DECLARE_OP(CrossEntropy);
 struct CrossEntropyGrad {
   static constexpr OpDoc doc{"cross_entropy_grad", "dz = (softmax(z) - onehot(next)) dl",
                              "logits ids dl", "dz", ""};
+  int64_t ahead = 1;  // which token is predicted: 1 the next, 2 the one after it
   template <class V>
-  void attributes(V&) {}
+  void attributes(V& v) {
+    if (ahead != 1 || v.reading) v("ahead", ahead);
+  }
   bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
@@ -69,9 +75,11 @@ ASHLAR_DECLARE_OP(LogSumExpGrad);
 struct ScoredMean {
   static constexpr OpDoc doc{"scored_mean", "y = sum_t x_t / N", "x", "y", ""};
   bool all = false;
+  int64_t ahead = 1;  // as the cross-entropy's
   template <class V>
   void attributes(V& v) {
     if (all || v.reading) v("all", all);
+    if (ahead != 1 || v.reading) v("ahead", ahead);
   }
   bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
@@ -87,9 +95,11 @@ ASHLAR_DECLARE_OP(ScoredMean);
 struct ScoredMeanGrad {
   static constexpr OpDoc doc{"scored_mean_grad", "dx_t = dy / N", "dy", "dx", ""};
   bool all = false;
+  int64_t ahead = 1;  // as the cross-entropy's
   template <class V>
   void attributes(V& v) {
     if (all || v.reading) v("all", all);
+    if (ahead != 1 || v.reading) v("ahead", ahead);
   }
   bool mixes_tokens() const { return true; }
   std::vector<Type> types(std::span<const Type> in) const;
@@ -99,7 +109,12 @@ struct ScoredMeanGrad {
 };
 ASHLAR_DECLARE_OP(ScoredMeanGrad);
 
-/// Per token of the batch the row of the next one in its sequence, -1 where there is none.
-std::vector<int64_t> next_rows(const TokenBatch& batch);
+/// The output of a forward graph that holds logits [tokens, vocab] for the token after the next:
+/// multi-token prediction, DeepSeek-V3, section 2.2.
+inline constexpr std::string_view kMtpLogits = "mtp_logits";
+
+/// Per token of the batch the row of the next one in its sequence, or of the one `ahead` of it; -1
+/// where there is none.
+std::vector<int64_t> next_rows(const TokenBatch& batch, int64_t ahead = 1);
 
 }  // namespace ashlar

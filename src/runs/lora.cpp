@@ -1,9 +1,11 @@
 // Names of modules are those of Transformers, from the family's table.
 #include "runs/lora.h"
 
+#include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <map>
 #include <set>
+#include <span>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -26,23 +28,56 @@ ParamId id_of(const Params& params, const std::string& name) {
   ASHLAR_ASSERT(false, "adapters are parameters of the graph");
 }
 
-/// "model.layers.0.self_attn.q_proj" for "layers.0.attn.q".
-std::string module_of(const Names& names, const Blueprint& bp, const std::string& parameter) {
+/// Where files of the family have a parameter: the module, "model.layers.0.self_attn.q_proj", and
+/// which of its rows. Several parameters may lie in one.
+struct Place {
+  std::string module;
+  Source source{""};
+  Layout layout;
+};
+
+Place place_of(const Names& names, const Blueprint& bp, const Param& param, int64_t expert) {
   int64_t layer = 0;
-  const Name* name = names.find(parameter, static_cast<int64_t>(bp.blocks.size()), &layer);
+  const Name* name = names.find(param.name, static_cast<int64_t>(bp.blocks.size()), &layer);
   const bool known = name != nullptr && !name->config.empty();
   const Source source = known ? name->config[0] : Source("");
-  const bool plain = known && !source.transposed && source.group == 1 && source.matrices == 0 &&
-                     source.rope_heads == 0 && source.keeps_rows() && source.tiles == 0 &&
-                     source.name.ends_with(kWeight) && source.name.find("{e}") == std::string::npos;
-  if (!plain) {
+  const bool apart = param.role != Role::expert || source.name.find("{e}") != std::string::npos;
+  if (!known || !apart || source.matrices > 0 || !source.keeps_rows() ||
+      !source.name.ends_with(kWeight)) {
     fail(ErrorKind::unsupported,
-         "lora: {} has no tensor of its own in files of the family {}: adapters are written for "
-         "families whose projections lie apart",
-         parameter, bp.family);
+         "lora: {} has no matrix of its own in files of the family {}, so no adapter of it can be "
+         "named",
+         param.name, bp.family);
   }
-  const std::string tensor = filled(source.name, layer);
-  return tensor.substr(0, tensor.size() - kWeight.size());
+  const std::string tensor = filled(source.name, layer, expert);
+  return {tensor.substr(0, tensor.size() - kWeight.size()), source, layout_of(param, source)};
+}
+
+/// The part of an adapter that one parameter, or one expert's matrix of it, has.
+struct Part {
+  Place place;
+  std::span<const float> a, b;  // [rank, in], [rows, rank]
+};
+
+/// By module, in the order of its rows' parameters.
+std::map<std::string, std::vector<Part>> parts_of(const Names& names, const Blueprint& bp,
+                                                  const Params& params,
+                                                  const std::vector<LoraPair>& pairs,
+                                                  const ParameterArrays& parameters) {
+  std::map<std::string, std::vector<Part>> modules;
+  for (const LoraPair& pair : pairs) {
+    const Param& w = params[static_cast<size_t>(id_of(params, pair.parameter))];
+    const std::span<const float> a = parameters[id_of(params, pair.a)],
+                                 b = parameters[id_of(params, pair.b)];
+    const auto matrices = static_cast<size_t>(pair.matrices);
+    for (size_t e = 0; e < matrices; ++e) {
+      Part part{place_of(names, bp, w, static_cast<int64_t>(e)),
+                a.subspan(e * (a.size() / matrices), a.size() / matrices),
+                b.subspan(e * (b.size() / matrices), b.size() / matrices)};
+      modules[part.place.module].push_back(std::move(part));
+    }
+  }
+  return modules;
 }
 
 Names names_for(const Blueprint& bp) {
@@ -52,14 +87,22 @@ Names names_for(const Blueprint& bp) {
   return names_of(family, bp);
 }
 
+Tensor matrix(int64_t rows, int64_t cols, float** values) {
+  std::byte* to = nullptr;
+  Tensor tensor = make_tensor(Format::f32, {rows, cols}, &to);
+  *values = reinterpret_cast<float*>(to);
+  std::fill_n(*values, rows * cols, 0.0F);
+  return tensor;
+}
+
 }  // namespace
 
 void check_adapter(const Blueprint& bp, const Graph& graph, const std::vector<LoraPair>& pairs) {
   const Names names = names_for(bp);
   if (pairs.empty()) fail(ErrorKind::invalid, "lora: the model has no projections to adapt");
   for (const LoraPair& pair : pairs) {
-    module_of(names, bp, pair.parameter);
     ASHLAR_ASSERT(graph.param(pair.a) != nullptr, "its own parameter");
+    place_of(names, bp, *graph.param(pair.parameter), 0);
   }
 }
 
@@ -86,8 +129,9 @@ Weights merged(const Params& params, const std::vector<LoraPair>& pairs,
     const ParamId id = id_of(params, pair.parameter);
     const std::span<const float> w = parameters[id], a = parameters[id_of(params, pair.a)],
                                  b = parameters[id_of(params, pair.b)];
-    const auto rows = static_cast<size_t>(params[id].rows()), cols = w.size() / rows,
-               rank = a.size() / cols;
+    const auto rows = static_cast<size_t>(params[id].rows()),
+               cols = w.size() / rows, rank = b.size() / rows,
+               of_matrix = rows / static_cast<size_t>(pair.matrices);
     std::byte* to = nullptr;
     Tensor sum = make_tensor(Format::f32, weights.at(pair.parameter).sizes, &to);
     auto* out = reinterpret_cast<float*>(to);
@@ -96,7 +140,8 @@ Weights merged(const Params& params, const std::vector<LoraPair>& pairs,
       std::vector<double> more(cols);
       for (size_t k = 0; k < rank; ++k) {
         const double left = b[row * rank + k];
-        for (size_t c = 0; c < cols; ++c) more[c] += left * a[k * cols + c];
+        const size_t of_a = (row / of_matrix * rank + k) * cols;
+        for (size_t c = 0; c < cols; ++c) more[c] += left * a[of_a + c];
       }
       for (size_t c = 0; c < cols; ++c)
         out[row * cols + c] = static_cast<float>(w[row * cols + c] + pair.scale * more[c]);
@@ -114,19 +159,34 @@ void write_adapter(const std::filesystem::path& folder, const Blueprint& bp, con
   const Names names = names_for(bp);
   SafetensorsWriter writer;
   std::set<std::string> targets;
-  for (const LoraPair& pair : pairs) {
-    const std::string module = module_of(names, bp, pair.parameter);
-    targets.insert(module.substr(module.rfind('.') + 1));
-    for (const auto& [name, end] :
-         {std::pair{pair.a, ".lora_A.weight"}, std::pair{pair.b, ".lora_B.weight"}}) {
-      const ParamId id = id_of(params, name);
-      const Param& p = params[id];
-      const Sizes sizes{p.rows(), p.cols()};
-      std::byte* to = nullptr;
-      Tensor tensor = make_tensor(Format::f32, sizes, &to);
-      std::memcpy(to, parameters[id].data(), parameters[id].size_bytes());
-      writer.add_tensor("base_model.model." + module + end, tensor);
+  Json ranks = Json::object(), alphas = Json::object();
+  bool turned = false;
+  for (const auto& [module, parts] : parts_of(names, bp, params, pairs, parameters)) {
+    const std::string target = module.substr(module.rfind('.') + 1);
+    targets.insert(target);
+    // Parameters that share a module have ranks of their own in it: A's one below the other, B's in
+    // the rows and columns of each.
+    const auto n = static_cast<int64_t>(parts.size()), all = n * rank,
+               cols = static_cast<int64_t>(parts[0].a.size()) / rank;
+    if (n > 1) {
+      ranks[target] = all;
+      alphas[target] = alpha * static_cast<double>(n);
     }
+    float *a = nullptr, *b = nullptr;
+    const Tensor of_a = matrix(all, cols, &a),
+                 of_b = matrix(parts[0].place.layout.file_rows, all, &b);
+    for (int64_t p = 0; p < n; ++p) {
+      const Part& part = parts[static_cast<size_t>(p)];
+      turned = turned || part.place.source.transposed;
+      std::copy(part.a.begin(), part.a.end(), a + p * rank * cols);
+      const int64_t rows = static_cast<int64_t>(part.b.size()) / rank;
+      for (int64_t r = 0; r < rows; ++r) {
+        const int64_t at = file_row(part.place.source, part.place.layout, r);
+        std::copy_n(part.b.data() + r * rank, rank, b + at * all + p * rank);
+      }
+    }
+    writer.add_tensor("base_model.model." + module + ".lora_A.weight", of_a);
+    writer.add_tensor("base_model.model." + module + ".lora_B.weight", of_b);
   }
   const Json config = {{"peft_type", "LORA"},
                        {"task_type", "CAUSAL_LM"},
@@ -135,7 +195,9 @@ void write_adapter(const std::filesystem::path& folder, const Blueprint& bp, con
                        {"lora_alpha", alpha},
                        {"lora_dropout", 0.0},
                        {"bias", "none"},
-                       {"fan_in_fan_out", false},
+                       {"rank_pattern", ranks},
+                       {"alpha_pattern", alphas},
+                       {"fan_in_fan_out", turned},
                        {"inference_mode", true},
                        {"use_rslora", false},
                        {"use_dora", false},

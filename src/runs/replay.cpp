@@ -41,6 +41,7 @@ Replayed replay_step(const TrainingRequest& request, int64_t step) {
   parameters.take(start.graph.params(), start.initial());
   Trainer trainer(start.graph, parameters, start.file.train, *start.data, start.file.data.order,
                   start.options(request), start.decay_towards());
+  if (!start.file.branch.empty()) take_branch(start, trainer);
   for (const fs::path& checkpoint : checkpoints_in(folder / "checkpoints")) {
     if (step_of(checkpoint) >= step) continue;
     read_checkpoint(checkpoint, trainer, start.graph.params());

@@ -10,6 +10,7 @@
 #include "ashlar/train.h"
 #include "base/error.h"
 #include "base/output_file.h"
+#include "base/units.h"
 #include "blueprint/blueprint.h"
 #include "families/family.h"
 #include "model/convert.h"
@@ -66,6 +67,7 @@ class ModelRun : public TrainingRun {
 
   StepRecord step() override {
     StepRecord record = trainer_->step();
+    seconds_ += record.seconds;
     tell_of_spike(record);
     if (!std::isfinite(record.loss) || !std::isfinite(record.gradient_norm)) {
       log_->add(to_json(record));
@@ -98,7 +100,7 @@ class ModelRun : public TrainingRun {
 
   void checkpoint() override {
     if (saved_ == trainer_->steps_done()) return;
-    const Json about = {{"data", start_.data->fingerprint()}, {"graph", graph_hash()}};
+    const Json about = {{"data", start_.data->fingerprint()}, {"graph", hash_of(start_.graph)}};
     write_checkpoint(folder_ / "checkpoints", *trainer_, start_.graph.params(), about);
     saved_ = trainer_->steps_done();
     remove_old_checkpoints(folder_ / "checkpoints", start_.file.checkpoint.keep,
@@ -107,6 +109,11 @@ class ModelRun : public TrainingRun {
 
   void finish() override {
     checkpoint();
+    if (start_.file.train.telemetry.every > 0 && seconds_ > 0) {
+      const double took = trainer_->telemetry_seconds();
+      say(fmt::format("telemetry took {} of {} ({:.1f} %)", short_seconds(took),
+                      short_seconds(seconds_), 100 * took / seconds_));
+    }
     if (!start_.lora.empty()) {
       write_adapter(folder_ / "adapter", start_.blueprint, start_.graph.params(), start_.lora,
                     parameters_, start_.file.lora.rank, start_.file.lora.alpha,
@@ -116,7 +123,7 @@ class ModelRun : public TrainingRun {
     Model model;
     static_cast<TextModel&>(model) = text_of(start_.text_source);
     model.blueprint = start_.blueprint;
-    model.graph = start_.lora.empty() ? start_.graph : graph_of(start_.blueprint);
+    model.graph = graph_of(start_.blueprint);
     model.weights = untouched_;
     model.weights.merge(merged(start_.graph.params(), start_.lora, parameters_));
     convert_model(model, folder_ / "model", {.to = "safetensors", .weights = "f32"});
@@ -124,8 +131,6 @@ class ModelRun : public TrainingRun {
   }
 
  private:
-  std::string graph_hash() const { return hash_of(start_.graph); }
-
   fs::path spike_file(int64_t step) const { return folder_ / fmt::format("spike-{}.json", step); }
 
   /// One report for a while, but a loss is worth more than a norm: what comes soon after a spike is
@@ -174,6 +179,7 @@ class ModelRun : public TrainingRun {
     fs::create_directories(folder_ / "checkpoints", code);
     if (code)
       fail(ErrorKind::io, "{}: cannot create the folder: {}", folder_.string(), code.message());
+    if (!start_.file.branch.empty()) take_branch(start_, *trainer_);
     write_file(folder_ / "run.json", settings() + "\n");
   }
 
@@ -189,13 +195,7 @@ class ModelRun : public TrainingRun {
         say(fmt::format("{}; the checkpoint before it is taken", e.what()));
         continue;
       }
-      if (about.value("data", "") != start_.data->fingerprint()) {
-        fail(ErrorKind::invalid, "{}: the data is not what this run began with",
-             start_.data->name());
-      }
-      if (about.value("graph", "") != graph_hash())
-        fail(ErrorKind::invalid, "{}: the model is not the one this run began with",
-             start_.blueprint.name);
+      check_same(start_, about);
       saved_ = trainer_->steps_done();
       cut_log(log, saved_);
       cut_log(folder_ / "telemetry.jsonl", saved_);
@@ -208,6 +208,7 @@ class ModelRun : public TrainingRun {
     for (const Trainer::NamedArrays& a : trainer_->state()) {
       if (a.values != &parameters_) a.values->clear();
     }
+    if (!start_.file.branch.empty()) take_branch(start_, *trainer_);
     say(fmt::format("{}: has no checkpoint; the run begins again", folder_.string()));
     cut_log(log, 0);
     cut_log(folder_ / "telemetry.jsonl", 0);
@@ -244,6 +245,7 @@ class ModelRun : public TrainingRun {
   std::unique_ptr<Tokenizer> tokenizer_;           // of reports, once there is one
   int64_t told_loss_ = -1000, told_norm_ = -1000;  // steps of the last reports of spikes
   std::set<std::string> failing_;                  // what could not be written the last time
+  double seconds_ = 0;                             // of this process's steps
   int64_t saved_ = -1;                             // step of the newest checkpoint
 };
 

@@ -18,6 +18,7 @@ void visit(V& v, P& p) {
   v("clip", p.train.clip);
   v("steps", p.train.steps);
   v("seed", p.train.seed);
+  v("branch", p.branch);
   v("precision", p.precision);
   v("recompute", p.recompute);
   v("lora", p.lora);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -91,7 +92,10 @@ struct RunFile {
   DataSettings data;
   TrainSettings train;
   std::string precision = "f32";  // of products: f32, bf16
-  bool recompute = false;         // activations of layers: less memory, a third more time
+  std::string branch;  // a run's folder or checkpoint: the run goes on from there, in `out`
+  /// Activations of layers are computed again: less memory, a third more time. Nothing: where
+  /// memory asks for it; said in what a run writes back.
+  std::optional<bool> recompute;
   LoraSettings lora;
   CheckpointSettings checkpoint;
   EvaluateSettings evaluate;

@@ -21,6 +21,11 @@ template <class T>
 inline constexpr bool kIsList<std::vector<T>> = true;
 
 template <class T>
+inline constexpr bool kIsOptional = false;
+template <class T>
+inline constexpr bool kIsOptional<std::optional<T>> = true;
+
+template <class T>
 concept SettingsStruct = requires(T& t) {
   visit_settings(*static_cast<struct AnyVisitor*>(nullptr), t);
 };
@@ -47,6 +52,8 @@ class SettingsWriter {
       Json roles = Json::array();
       for (const Role role : value.roles) roles.push_back(written(role));
       return roles;
+    } else if constexpr (kIsOptional<T>) {
+      return value ? written(*value) : Json();
     } else if constexpr (kIsList<T>) {
       Json list = Json::array();
       for (const auto& item : value) list.push_back(written(item));
@@ -107,6 +114,8 @@ class SettingsReader {
         all += (i > 0 ? ", " : "") + std::string(names[i]);
       }
       expected("one of " + all);
+    } else if constexpr (kIsOptional<T>) {
+      read(json, where, value.emplace());
     } else if constexpr (std::is_same_v<T, bool>) {
       if (!json.is_boolean()) expected("true or false");
       value = json.get<bool>();

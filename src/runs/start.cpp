@@ -7,16 +7,17 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "base/units.h"
+#include "blueprint/mtp.h"
 #include "families/family.h"
 #include "model/bind.h"
 #include "model/memory.h"
 #include "model/model.h"
-#include "readings/count/count.h"
 #include "runs/blueprint_change.h"
+#include "runs/fit.h"
 #include "runs/lora.h"
 #include "runs/run_data.h"
-#include "train/trainer.h"
+#include "runs/summary.h"
+#include "train/checkpoint.h"
 
 namespace ashlar {
 namespace {
@@ -56,38 +57,56 @@ void fill_in(RunFile& run, const TrainingRequest& request, const TokenRows& data
     run.train.steps = std::max<int64_t>(1, data.rows() / batch.sequences);
 }
 
-/// Parameters, gradients and moments, and the activations of a micro-batch.
-int64_t bytes_of_step(const RunStart& start, int64_t micro) {
-  constexpr int64_t kArrays = 4;  // weights, gradients, two moments
-  const int64_t arrays = kArrays * start.graph.parameter_count() * int64_t{sizeof(float)};
-  // Counting differentiates the graph, which takes a while for one of many layers.
-  if (micro == 0 || arrays > available_memory()) return arrays;
-  CountOptions options;
-  options.tokens = start.file.train.batch.length;
-  options.sequences = micro;
-  const auto training = count(start.blueprint, options).training;
-  return arrays +
-         (start.file.recompute ? training.recomputed_activation_bytes : training.activation_bytes);
+Graph trained_graph(const Blueprint& bp, const LossSettings& losses) {
+  if (losses.mtp <= 0) return graph_of(bp);
+  if (bp.mtp.empty()) {
+    fail(ErrorKind::invalid,
+         "losses.mtp: the model has no layer for multi-token prediction (a block in \"mtp\")");
+  }
+  return graph_with_mtp(bp);
 }
 
-void check_memory(const RunStart& start) {
-  const int64_t micro = start.file.train.batch.micro, free = available_memory();
-  const int64_t needed = bytes_of_step(start, micro);
-  if (needed <= free) return;
-  int64_t fits = 0;
-  for (int64_t n = micro / 2; n >= 1 && bytes_of_step(start, 0) < free; n /= 2) {
-    if (bytes_of_step(start, n) > free) continue;
-    fits = n;
-    break;
-  }
-  fail(ErrorKind::resource, "training {} takes {} with {} sequences at once, {} are free: {}",
-       start.blueprint.name.empty() ? "the model" : start.blueprint.name,
-       short_bytes(static_cast<double>(needed)), micro, short_bytes(static_cast<double>(free)),
-       fits > 0 ? fmt::format("write \"batch\": {{\"micro\": {}}}", fits)
-                : std::string("choose a smaller model, or shorter sequences"));
+/// Of the graph, and of layers that a file has beside it.
+Params all_parameters(const RunStart& start) {
+  return start.file.train.losses.mtp > 0 ? start.graph.params()
+                                         : parameters_of(start.blueprint, start.graph);
 }
 
 }  // namespace
+
+fs::path checkpoint_named(const std::string& name) {
+  std::error_code code;
+  if (fs::exists(fs::path(name) / "state.json", code)) return name;
+  const std::vector<fs::path> all = checkpoints_in(fs::path(name) / "checkpoints");
+  if (all.empty()) {
+    fail(ErrorKind::invalid,
+         "branch: {}: expected the folder of a run or of one of its checkpoints", name);
+  }
+  return all[0];
+}
+
+void take_branch(const RunStart& start, Trainer& trainer) {
+  const fs::path from = start.file.branch;
+  const Json about = read_checkpoint(from, trainer, start.graph.params());
+  check_same(start, about);
+  const int64_t done = trainer.steps_done();
+  if (done >= start.file.train.steps) {
+    fail(ErrorKind::invalid,
+         "steps: {}, but {} has done {}: expected more than those, all together",
+         start.file.train.steps, from.string(), done);
+  }
+  for (const StepRecord& r : read_log(from.parent_path().parent_path() / "log.jsonl")) {
+    if (r.step <= done) trainer.remember(r.loss, r.gradient_norm);
+  }
+}
+
+void check_same(const RunStart& start, const Json& about) {
+  if (about.value("data", "") != start.data->fingerprint())
+    fail(ErrorKind::invalid, "{}: the data is not what this run began with", start.data->name());
+  if (about.value("graph", "") != hash_of(start.graph))
+    fail(ErrorKind::invalid, "{}: the model is not the one this run began with",
+         start.blueprint.name);
+}
 
 std::string model_of_run(const std::string& name) {
   std::error_code code;
@@ -103,7 +122,7 @@ std::string hash_of(const Graph& graph) {
 }
 
 Weights RunStart::initial() const {
-  const Params params = parameters_of(blueprint, graph);
+  const Params params = all_parameters(*this);
   ParameterArrays made(params);
   if (file.init_from.empty()) {
     initialise(params, file.init, file.train.seed, made);
@@ -119,8 +138,8 @@ Weights RunStart::initial() const {
   Weights all = made.tensors(params);
   for (auto& [name, tensor] : from.weights) all[name] = tensor;
   for (const Param& p : graph.params()) {
-    if (!from.weights.contains(p.name) && !p.name.ends_with(".lora_a") &&
-        !p.name.ends_with(".lora_b")) {
+    if (!from.weights.contains(p.name) && !p.name.starts_with("mtp.") &&
+        !p.name.ends_with(".lora_a") && !p.name.ends_with(".lora_b")) {
       fail(
           ErrorKind::invalid,
           "init.from: {} has no {}: its architecture is not the model's (ashlar compare shows how)",
@@ -134,7 +153,7 @@ StepOptions RunStart::options(const TrainingRequest& request) const {
   StepOptions o{.threads = request.threads,
                 .kernels = request.kernels,
                 .numbers = file.precision == "bf16" ? Numbers::bf16 : Numbers::f32,
-                .differentiate = {.recompute_layers = file.recompute}};
+                .differentiate = {.recompute_layers = file.recompute.value_or(false)}};
   if (lora.empty()) return o;
   const size_t adapters = 2 * lora.size();  // which come last
   for (const ParamId p : graph.params().ids()) {
@@ -168,8 +187,9 @@ RunStart read_start(const TrainingRequest& request) {
   RunFile& file = start.file;
   const fs::path beside = fs::path(request.file).parent_path();
   for (std::string* path : {&file.init_from, &file.tokenizer, &file.data.tokens, &file.data.folder,
-                            &file.data.validation})
+                            &file.data.validation, &file.branch})
     *path = found(*path, beside);
+  if (!file.branch.empty()) file.branch = checkpoint_named(file.branch).string();
   if (file.model.is_null() && file.init_from.empty()) {
     fail(ErrorKind::invalid,
          "model: is missing: a name (ashlar show --list), a blueprint file, a folder, or "
@@ -183,7 +203,7 @@ RunStart read_start(const TrainingRequest& request) {
   file.out = fs::absolute(file.out).lexically_normal().string();
 
   start.blueprint = blueprint_of(file.model);
-  start.graph = graph_of(start.blueprint);
+  start.graph = trained_graph(start.blueprint, file.train.losses);
   if (file.lora.rank > 0) {
     if (file.init_from.empty())
       fail(ErrorKind::invalid, "lora: adapts weights that are there: init.from is missing");
@@ -202,7 +222,8 @@ RunStart read_start(const TrainingRequest& request) {
   fill_in(file, request, *start.data);
   check_fit(start.graph, file.train, *start.data);
   if (start.validation) check_fit(start.graph, file.train, *start.validation);
-  check_memory(start);
+  file.recompute = fitting_recomputation(start.graph, start.options(request), file.train,
+                                         file.recompute, available_memory(), start.blueprint.name);
   if (file.write_model) family_for(start.blueprint);  // which will write it
   return start;
 }

@@ -1,6 +1,7 @@
 // What a run begins with: settings, model, initial weights and data, all checked.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -10,6 +11,7 @@
 #include "runs/run_file.h"
 #include "train/data.h"
 #include "train/step.h"
+#include "train/trainer.h"
 #include "transform/lora.h"
 
 namespace ashlar {
@@ -32,6 +34,17 @@ struct RunStart {
 
 /// Throws Error before any weight is read or made.
 RunStart read_start(const TrainingRequest& request);
+
+/// A checkpoint itself, or the newest one of a run's folder. Throws Error(invalid).
+std::filesystem::path checkpoint_named(const std::string& name);
+
+/// Throws Error(invalid) where a checkpoint is of another model or other data: `about` is what it
+/// holds of them.
+void check_same(const RunStart& start, const Json& about);
+
+/// Puts the trainer where a run branches off, and tells it what that one's log has of the steps
+/// before. Throws Error where model or data are others.
+void take_branch(const RunStart& start, Trainer& trainer);
 
 /// The model of a run's folder, where `name` is one that has finished; any other MODEL as it is.
 std::string model_of_run(const std::string& name);

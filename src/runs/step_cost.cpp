@@ -117,22 +117,6 @@ double row_rate(Products& products) {
   return 12.0 * kNumbers / best;
 }
 
-/// What packed operands take, about: the smaller one of the largest product, a block per thread.
-int64_t space_of(const TrainingLowering& lowering, const StepCostOptions& o) {
-  constexpr int64_t kDepth = 512, kBlock = int64_t{320} << 10;
-  int64_t most = 0;
-  for (const LoweredStep& s : lowering.steps()) {
-    if (!is_product(s.node.op.name())) continue;
-    int64_t width = 0;
-    for (const Input& in : s.node.inputs) {
-      const Type type = lowering.graph().type(in);
-      if (type.per_token()) width = std::max(width, type.feature_count());
-    }
-    most = std::max(most, std::min(width, o.sequences * o.length) * kDepth * 4);
-  }
-  return most + o.threads * kBlock;
-}
-
 struct Rates {
   double products = 0, in_float32 = 0, rows = 0;
 };
@@ -166,6 +150,21 @@ double seconds_of(const TrainingLowering& lowering, const StepCostOptions& o, co
 }
 
 }  // namespace
+
+int64_t packed_bytes(const TrainingLowering& lowering, int64_t tokens, int threads) {
+  constexpr int64_t kDepth = 512, kBlock = int64_t{320} << 10;
+  int64_t most = 0;
+  for (const LoweredStep& s : lowering.steps()) {
+    if (!is_product(s.node.op.name())) continue;
+    int64_t width = 0;
+    for (const Input& in : s.node.inputs) {
+      const Type type = lowering.graph().type(in);
+      if (type.per_token()) width = std::max(width, type.feature_count());
+    }
+    most = std::max(most, std::min(width, tokens) * kDepth * 4);
+  }
+  return most + threads * kBlock;
+}
 
 StepMeasurement measure_step(const Graph& forward, const StepCostOptions& options) {
   StepMeasurement m;
@@ -237,10 +236,9 @@ StepPlan plan_step(const Graph& forward, const StepCostOptions& options) {
     const TrainingLowering lowering(differentiate(forward, {.recompute_layers = recompute}),
                                     {.exact = false});
     const auto memory = [&](int64_t sequences) {
-      StepCostOptions o = p.options;
-      o.sequences = sequences;
-      return StepMemory{arrays, arrays, 2 * arrays, lowering.places(sequences * o.length).bytes,
-                        space_of(lowering, o)};
+      const int64_t tokens = sequences * p.options.length;
+      return StepMemory{arrays, arrays, 2 * arrays, lowering.places(tokens).bytes,
+                        packed_bytes(lowering, tokens, p.options.threads)};
     };
     (recompute ? p.recomputed : p.kept) = memory(p.options.sequences);
     const double seconds = seconds_of(lowering, p.options, rates, elements);
@@ -248,15 +246,8 @@ StepPlan plan_step(const Graph& forward, const StepCostOptions& options) {
     (recompute ? p.recomputed_tokens_per_second : p.tokens_per_second) =
         static_cast<double>(p.options.sequences * p.options.length) / seconds;
     constexpr int64_t kMost = int64_t{1} << 16;
-    int64_t fits = 0, too_many = kMost + 1;
-    while (too_many - fits > 1) {
-      const int64_t n = fits == 0 && too_many > kMost ? 1
-                        : too_many > kMost            ? std::min(2 * fits, kMost)
-                                                      : (fits + too_many) / 2;
-      if (n <= fits) break;
-      (memory(n).total() <= p.available ? fits : too_many) = n;
-    }
-    (recompute ? p.largest_recomputed : p.largest) = fits;
+    (recompute ? p.largest_recomputed : p.largest) =
+        largest_fitting([&](int64_t n) { return memory(n).total(); }, p.available, kMost);
   }
   return p;
 }

@@ -1,12 +1,14 @@
 // What a step of training costs: measured op by op, and planned without running one.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "graph/graph.h"
+#include "train/lowering.h"
 
 namespace ashlar {
 
@@ -60,6 +62,24 @@ struct StepPlan {
 
 /// From the graph and rates probed in a fraction of a second.
 StepPlan plan_step(const Graph& forward, const StepCostOptions& options);
+
+/// What operands packed for products take, about: the smaller one of the largest product, a block
+/// per thread.
+int64_t packed_bytes(const TrainingLowering& lowering, int64_t tokens, int threads);
+
+/// The largest number up to `most` for which bytes(number), which grows with it, are at most
+/// `free`; 0: none.
+template <class F>
+int64_t largest_fitting(const F& bytes, int64_t free, int64_t most) {
+  int64_t fits = 0, too_many = most + 1;
+  while (too_many - fits > 1) {
+    // Doubled until it is too much: what does not fit may be far away.
+    const int64_t n =
+        too_many > most ? std::min(std::max<int64_t>(1, 2 * fits), most) : (fits + too_many) / 2;
+    (bytes(n) <= free ? fits : too_many) = n;
+  }
+  return fits;
+}
 
 std::string measurement_text(const StepMeasurement& m);
 std::string measurement_json(const StepMeasurement& m);

@@ -78,6 +78,21 @@ std::vector<Optimiser::State> Optimiser::state() {
   return state;
 }
 
+std::vector<std::optional<int64_t>> Optimiser::below_eps() const {
+  if (!second_) return {};
+  const double corrected = settings_.eps * settings_.eps *
+                           (1 - std::pow(settings_.betas[1], static_cast<double>(updates_)));
+  const auto limit = static_cast<float>(corrected);
+  std::vector<std::optional<int64_t>> counts(params_.size());
+  for (size_t i = 0; i < params_.size(); ++i) {
+    if (!groups_[i].trained || groups_[i].orthogonal) continue;
+    int64_t below = 0;
+    for (const float v : (*second_)[static_cast<ParamId>(i)]) below += v < limit ? 1 : 0;
+    counts[i] = below;
+  }
+  return counts;
+}
+
 void Optimiser::update(ParameterArrays& parameters, const ParameterArrays& gradients,
                        double gradient_factor, double rate, double schedule_factor,
                        Products& threads) {

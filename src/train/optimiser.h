@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,10 @@ class Optimiser {
   /// its peak) are those of this step.
   void update(ParameterArrays& parameters, const ParameterArrays& gradients, double gradient_factor,
               double rate, double schedule_factor, Products& threads);
+
+  /// Per parameter the elements whose second moment, corrected, is below eps squared, so that eps
+  /// says how far they move; nothing of those that have no second moment. Empty: none has.
+  std::vector<std::optional<int64_t>> below_eps() const;
 
   /// What belongs into a checkpoint besides the parameters: the moments, by name, and the number of
   /// updates so far.

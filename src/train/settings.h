@@ -125,6 +125,7 @@ struct LossSettings {
   double z = 0;             // z mean(logZ^2) of the predictions
   BalanceSettings balance;  // of routers
   double router_z = 0;      // router_z mean(logZ^2) of routers, per layer
+  double mtp = 0;           // of the token after the next, of models that predict it
   double bias_rate = 0;     // step of the correction bias of routers that have one (DeepSeek V3)
 };
 
@@ -133,6 +134,7 @@ void visit_settings(V& v, P& p) {
   v("z", p.z);
   v("balance", p.balance);
   v("router_z", p.router_z);
+  v("mtp", p.mtp);
   v("bias_rate", p.bias_rate);
 }
 

@@ -15,11 +15,12 @@ constexpr size_t kParts = ProductSpace::kFree + 20;
 
 /// f(row of the chunk, its target's id or -1) for the tokens of the chunk.
 template <class F>
-void each_target(const TrainingStep& s, TrainingFrame& f, const F& g) {
+void each_target(const TrainingStep& s, TrainingFrame& f, int64_t ahead, const F& g) {
   const int64_t vocab = s.in[0].width;
   each_piece(f, f.count(), vocab, [&](int64_t first, int64_t last, int64_t) {
     for (int64_t t = first; t < last; ++t) {
-      const int64_t row = f.next[static_cast<size_t>(f.first + t)];
+      int64_t row = f.first + t;
+      for (int64_t k = 0; k < ahead && row >= 0; ++k) row = f.next[static_cast<size_t>(row)];
       const int64_t target = row < 0 ? -1 : s.in[1].ids[row];
       if (row >= 0 && (target < 0 || target >= vocab))
         fail(ErrorKind::invalid, "token id {}: expected 0 to {}", target, vocab - 1);
@@ -32,7 +33,7 @@ void run_cross_entropy(const TrainingStep& s, TrainingFrame& f) {
   const int64_t vocab = s.in[0].width;
   const float* z = f.at(s.in[0]);
   float* loss = f.at(s.out[0]);
-  each_target(s, f, [&](int64_t t, int64_t target) {
+  each_target(s, f, s.as<CrossEntropy>()->ahead, [&](int64_t t, int64_t target) {
     loss[t] =
         target < 0 ? 0.0f : static_cast<float>(f.rows.cross_entropy(z + t * vocab, vocab, target));
   });
@@ -42,7 +43,7 @@ void run_cross_entropy_grad(const TrainingStep& s, TrainingFrame& f) {
   const int64_t vocab = s.in[0].width;
   const float *z = f.at(s.in[0]), *dl = f.at(s.in[2]);
   float* dz = f.at(s.out[0]);
-  each_target(s, f, [&](int64_t t, int64_t target) {
+  each_target(s, f, s.as<CrossEntropyGrad>()->ahead, [&](int64_t t, int64_t target) {
     if (target < 0)
       std::fill_n(dz + t * vocab, vocab, 0.0f);
     else

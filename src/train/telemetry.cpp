@@ -79,7 +79,13 @@ Telemetry::Telemetry(const Graph& forward, const ParameterArrays& parameters, in
       watched_(watched(forward)),
       weights_(parameters.tensors(params_)),
       executor_(watched_, weights_,
-                {.threads = threads, .kernels = kernels, .numbers = Numbers::f32}) {}
+                {.threads = threads, .kernels = kernels, .numbers = Numbers::f32}) {
+  const Graph gradients = watched_gradients(forward);
+  if (gradients.outputs().empty()) return;
+  gradients_ = std::make_unique<Float32Executor>(
+      gradients, weights_,
+      Float32Options{.threads = threads, .kernels = kernels, .numbers = Numbers::f32});
+}
 
 Telemetry::~Telemetry() = default;
 
@@ -97,7 +103,7 @@ void Telemetry::before(const ParameterArrays& gradients, double gradient_factor,
   seconds_ = since(begin);
 }
 
-Json Telemetry::after() {
+Json Telemetry::after(const Optimiser& optimiser) {
   const auto begin = Clock::now();
   std::vector<double> weights, updates;
   for (const ParamId id : params_.ids()) {
@@ -115,7 +121,11 @@ Json Telemetry::after() {
   }
   record_["weight_norm"] = std::move(of_weights);
   record_["update_ratio"] = std::move(of_updates);
-  record_["seconds"] = seconds_ + since(begin);
+  if (const auto below = optimiser.below_eps(); !below.empty())
+    record_["eps_share"] = shares(below);
+  seconds_ += since(begin);
+  all_seconds_ += seconds_;
+  record_["seconds"] = seconds_;
   return std::move(record_);
 }
 
@@ -134,6 +144,21 @@ Json Telemetry::groups(const std::vector<double>& squares) const {
   Json json = {{"layers", Json::object()}, {"kinds", Json::object()}};
   for (const auto& [name, sum] : layers) json["layers"][name] = std::sqrt(sum);
   for (const auto& [name, sum] : kinds) json["kinds"][name] = std::sqrt(sum);
+  return json;
+}
+
+/// Of elements, by kind of part.
+Json Telemetry::shares(const std::vector<std::optional<int64_t>>& counts) const {
+  std::map<std::string, std::pair<int64_t, int64_t>> kinds;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    if (!counts[i]) continue;
+    auto& [below, all] = kinds[std::string(kind_of(params_[i]))];
+    below += *counts[i];
+    all += params_[i].elements();
+  }
+  Json json = Json::object();
+  for (const auto& [name, of] : kinds)
+    json[name] = static_cast<double>(of.first) / static_cast<double>(of.second);
   return json;
 }
 
@@ -163,6 +188,14 @@ Json Telemetry::watch(const TokenBatch& batch) {
       put("experts", below(kWatchedLoad), of_experts(values));
     else
       json[std::string(name)] = values[0];
+  }
+  if (!gradients_) return json;
+  outputs = gradients_->run(batch);
+  const Graph& graph = gradients_->lowering().graph();
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    put("residual_gradient_rms",
+        std::string_view(graph.outputs()[i].name).substr(kWatchedGradient.size()),
+        std::sqrt(outputs[i].values[0]));
   }
   return json;
 }

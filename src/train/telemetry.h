@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "graph/batch.h"
 #include "train/executor.h"
+#include "train/optimiser.h"
 #include "train/parameters.h"
 
 namespace ashlar {
@@ -32,7 +33,7 @@ class GradientHistory {
 std::vector<double> gradient_norms(const ParameterArrays& gradients);
 
 /// Telemetry of the steps that have it. Its cost is one copy of the parameters, and a forward pass
-/// over a few sequences of the step.
+/// and a backward pass without weights' gradients over a few sequences of the step.
 class Telemetry {
  public:
   /// `parameters` are those that the trainer changes; they must outlive this.
@@ -42,11 +43,15 @@ class Telemetry {
 
   /// Before the update: gradients as they are, and a batch to look at.
   void before(const ParameterArrays& gradients, double gradient_factor, const TokenBatch& batch);
-  /// After it: what the step has to say, fields as in docs/training.md.
-  Json after();
+  /// After it: what the step has to say, fields as in docs/training.md. Of elements whose update
+  /// has a second moment: those where it is below the square of eps.
+  Json after(const Optimiser& optimiser);
+  /// What all of it has taken so far.
+  double seconds() const { return all_seconds_; }
 
  private:
   Json groups(const std::vector<double>& squares) const;
+  Json shares(const std::vector<std::optional<int64_t>>& counts) const;
   Json watch(const TokenBatch& batch);
 
   const Params params_;
@@ -55,8 +60,9 @@ class Telemetry {
   const Graph watched_;
   const Weights weights_;
   Float32Executor executor_;
+  std::unique_ptr<Float32Executor> gradients_;  // none: nothing is added to a stream
   Json record_;
-  double seconds_ = 0;  // that it took
+  double seconds_ = 0, all_seconds_ = 0;  // that it took: this record, all of them
 };
 
 }  // namespace ashlar

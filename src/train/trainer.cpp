@@ -30,20 +30,6 @@ bool gives_load(const TrainSettings& s) {
   return s.losses.balance.kind == BalanceKind::step && s.batch.micro < s.batch.sequences;
 }
 
-StepOptions with_losses(StepOptions options, const TrainSettings& s) {
-  using Over = AuxiliaryLosses::Over;
-  const BalanceKind kind = s.losses.balance.kind;
-  options.differentiate.losses = {
-      .z = s.losses.z,
-      .router_z = s.losses.router_z,
-      .balance = kind == BalanceKind::none ? 0 : s.losses.balance.weight,
-      .over = kind == BalanceKind::sequence ? Over::sequence
-              : gives_load(s)               ? Over::given
-                                            : Over::batch,
-      .loads = s.losses.bias_rate > 0 || gives_load(s)};
-  return options;
-}
-
 /// to += share * from, number by number.
 void add_shares(StepValues& to, const StepValues& from, double share) {
   for (const auto& [name, values] : from) {
@@ -73,6 +59,21 @@ void check_losses(const Graph& forward, const LossSettings& losses) {
 
 }  // namespace
 
+StepOptions with_losses(StepOptions options, const TrainSettings& s) {
+  using Over = AuxiliaryLosses::Over;
+  const BalanceKind kind = s.losses.balance.kind;
+  options.differentiate.losses = {
+      .z = s.losses.z,
+      .router_z = s.losses.router_z,
+      .balance = kind == BalanceKind::none ? 0 : s.losses.balance.weight,
+      .over = kind == BalanceKind::sequence ? Over::sequence
+              : gives_load(s)               ? Over::given
+                                            : Over::batch,
+      .loads = s.losses.bias_rate > 0 || gives_load(s),
+      .mtp = s.losses.mtp};
+  return options;
+}
+
 void check(const TrainSettings& s) {
   const auto expect = [](bool holds, std::string_view what, auto found) {
     if (!holds) fail(ErrorKind::invalid, "{}, found {}", what, found);
@@ -96,7 +97,7 @@ void check(const TrainSettings& s) {
          "optimiser.iterations: expected 1 to 100 (Newton-Schulz)", o.iterations);
   expect(o.qk_clip >= 0, "optimiser.qk_clip: expected a number from 0 (0: no clipping)", o.qk_clip);
   expect(s.losses.z >= 0 && s.losses.router_z >= 0 && s.losses.balance.weight >= 0 &&
-             s.losses.bias_rate >= 0,
+             s.losses.mtp >= 0 && s.losses.bias_rate >= 0,
          "losses: expected weights from 0", s.losses.z);
   expect(s.clip >= 0, "clip: expected a number from 0 (0: no clipping)", s.clip);
   expect(s.schedule.warmup >= 0, "schedule.warmup: expected steps from 0", s.schedule.warmup);
@@ -217,7 +218,7 @@ StepRecord Trainer::step() {
                       record.rate, factor, executor_->products());
     correct_routers(record.values);
     if (qk_clip_) record.values["qk_clipped"] = {static_cast<float>(qk_clip_->clip(parameters_))};
-    if (telemetry_due()) telemetry_record_ = telemetry_->after();
+    if (telemetry_due()) telemetry_record_ = telemetry_->after(optimiser_);
   }
   ++done_;
   record.step = done_;

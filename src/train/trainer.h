@@ -60,6 +60,8 @@ class Trainer {
   StepRecord step();
   /// Of the last step, where it has telemetry: train/telemetry.h; else null.
   const Json& telemetry() const { return telemetry_record_; }
+  /// What telemetry has taken so far.
+  double telemetry_seconds() const { return telemetry_ ? telemetry_->seconds() : 0; }
   /// Of the last step, where it was a spike, or all were asked for; else nothing.
   const std::optional<StepExamined>& examined() const { return examined_; }
   void examine_every_step() { examine_all_ = true; }
@@ -120,6 +122,8 @@ class Trainer {
   bool examine_all_ = false;
 };
 
+/// The losses that settings ask for, among what a step is made with.
+StepOptions with_losses(StepOptions options, const TrainSettings& settings);
 /// Throws Error(invalid) for settings that make no sense, naming the member.
 void check(const TrainSettings& settings);
 /// Throws Error(invalid) where sequences are longer than the graph has learned positions, or ids

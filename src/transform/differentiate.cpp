@@ -16,6 +16,7 @@
 #include "ops/kinds.h"
 #include "ops/loss.h"
 #include "ops/router_losses.h"
+#include "ops/statistics.h"
 
 namespace ashlar {
 namespace {
@@ -125,9 +126,13 @@ void record_routers(Builder& b, const Graph& forward, const AuxiliaryLosses& los
 }
 
 Recorded record_loss(Builder& b, const Graph& forward, const AuxiliaryLosses& auxiliary) {
-  if (forward.outputs().size() != 1)
+  const std::vector<Output>& outputs = forward.outputs();
+  const bool mtp = outputs.size() == 2 && outputs[1].name == kMtpLogits;
+  if (outputs.size() != 1 && !mtp)
     fail(ErrorKind::invalid, "differentiate: expected a graph with one output, found {}",
-         forward.outputs().size());
+         outputs.size());
+  if (auxiliary.mtp != 0 && !mtp)
+    fail(ErrorKind::invalid, "differentiate: the graph does not predict the token after the next");
   const Type& logits = forward.type(forward.output());
   if (logits.kind != Kind::real || !logits.per_token() || logits.axes.size() != 2) {
     fail(ErrorKind::invalid, "differentiate: expected logits [tokens, vocab] as output, found {}",
@@ -139,9 +144,9 @@ Recorded record_loss(Builder& b, const Graph& forward, const AuxiliaryLosses& au
   Recorded recorded;
   recorded.values.resize(forward.types().size());
   record(b, forward, 0, forward.nodes().size(), {}, recorded.values);
-  const Value z = recorded.values[forward.output()];
-  const Value losses =
-      b.add1(CrossEntropy{}, {z, token_ids(b, forward, recorded.values)}, "losses");
+  const auto value = [&](const Output& o) { return recorded.values[o.value]; };
+  const Value z = value(outputs[0]), ids = token_ids(b, forward, recorded.values);
+  const Value losses = b.add1(CrossEntropy{}, {z, ids}, "losses");
   const Value loss = b.add1(ScoredMean{}, {losses}, "loss");
   recorded.outputs.push_back({"loss", loss});
   recorded.weighted.emplace_back(loss, 1);
@@ -150,6 +155,12 @@ Recorded record_loss(Builder& b, const Graph& forward, const AuxiliaryLosses& au
     const Value mean = b.add1(ScoredMean{}, {b.add1(Multiply{}, {y, y})}, "z_loss");
     recorded.outputs.push_back({"z_loss", mean});
     recorded.weighted.emplace_back(mean, auxiliary.z);
+  }
+  if (auxiliary.mtp != 0) {
+    const Value of = b.add1(CrossEntropy{.ahead = 2}, {value(outputs[1]), ids}, "mtp_losses");
+    const Value mean = b.add1(ScoredMean{.ahead = 2}, {of}, "mtp_loss");
+    recorded.outputs.push_back({"mtp_loss", mean});
+    recorded.weighted.emplace_back(mean, auxiliary.mtp);
   }
   record_routers(b, forward, auxiliary, recorded);
   return recorded;
@@ -203,6 +214,14 @@ Graph differentiate(const Graph& forward, const DifferentiateOptions& options) {
     run(begin, end);
   }
 
+  if (!options.watched.empty()) {
+    std::vector<NamedValue> found;
+    for (const auto& [name, id] : options.watched) {
+      const Value d = backward.gradient(values[id]);
+      if (d.exists()) found.push_back({name, b.add1(MeanSquare{}, {d})});
+    }
+    return b.finish(found).pruned();
+  }
   std::vector<NamedValue> outputs = recorded.outputs;
   const std::set<std::string> frozen(options.frozen.begin(), options.frozen.end());
   for (const Param& p : forward.params()) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "graph/graph.h"
@@ -24,6 +25,7 @@ struct AuxiliaryLosses {
     given,     // of kGivenLoad, a parameter [experts] of the step's graph beside the model's
   } over = Over::batch;
   bool loads = false;  // whether the loads of experts are outputs
+  double mtp = 0;      // mean cross-entropy of the token after the next, of kMtpLogits
 };
 inline constexpr std::string_view kGivenLoad = "given_load";
 
@@ -35,6 +37,9 @@ struct DifferentiateOptions {
   AuxiliaryLosses losses;
   /// Parameters that are not trained: their gradients are zeros, and nothing is computed for them.
   std::vector<std::string> frozen;
+  /// Values of the forward graph, by the names of outputs that say the mean square of their
+  /// gradients. Where there are any, they are all that the step has as outputs.
+  std::vector<std::pair<std::string, ValueId>> watched;
 };
 
 /// The scopes in which the nodes of the backward pass and of a recomputed forward pass stand,
@@ -42,12 +47,12 @@ struct DifferentiateOptions {
 inline constexpr std::string_view kBackwardScope = "backward";
 inline constexpr std::string_view kRecomputedScope = "recomputed";
 
-/// The loss and the gradient of every parameter of `forward`, whose (only) output are the logits
-/// [tokens, vocab].
+/// The loss and the gradient of every parameter of `forward`, whose output are the logits
+/// [tokens, vocab], alone or with kMtpLogits (ops/loss.h) after them.
 ///
 /// Outputs, in this order: "loss" [], the mean next-token cross-entropy in nats over the batch's
-/// sequences (the last token of each is not scored); "z_loss", "router_z_loss", "balance_loss" []
-/// where asked for, before their weights; "load.<scope>" [experts] per router where asked for; then
+/// sequences (the last token of each is not scored); "z_loss", "mtp_loss", "router_z_loss",
+/// "balance_loss" [] where asked for, before their weights; "load.<scope>" [experts] per router where asked for; then
 /// "gradient.<parameter>" per parameter of the weighted sum of losses, with its axes. A parameter
 /// that is read several times (tied embedding) has one gradient, the sum; one on which the loss
 /// does not depend smoothly (the correction bias of a router, which only chooses) has zeros. The

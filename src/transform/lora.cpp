@@ -5,47 +5,80 @@
 
 #include "graph/builder.h"
 #include "ops/elementwise.h"
+#include "ops/experts.h"
 #include "ops/kinds.h"
 #include "ops/linear.h"
 
 namespace ashlar {
+namespace {
+
+class Adapting {
+ public:
+  Adapting(const Graph& forward, int64_t rank, double alpha, std::vector<LoraPair>& pairs)
+      : forward_(forward), rank_(rank), scale_(alpha / static_cast<double>(rank)), pairs_(pairs) {}
+
+  Graph run() {
+    IdVector<ValueId, Value> values(forward_.types().size());
+    for (const Param& p : forward_.params()) b_.param(p);
+    for (const Node& node : forward_.nodes()) {
+      const std::vector<Value> in = b_.inputs(forward_, node, values);
+      b_.add_node(forward_, node, values);
+      adapt(node, in, values[node.outputs[0]]);
+    }
+    b_.set_scope({});
+    std::vector<NamedValue> outputs;
+    for (const Output& o : forward_.outputs())
+      outputs.push_back({o.name, values[o.value]});
+    return b_.finish(outputs);
+  }
+
+ private:
+  void adapt(const Node& node, const std::vector<Value>& in, Value& y) {
+    const auto* linear = node.op.as<Linear>();
+    const bool experts = node.op.as<ExpertLinear>() != nullptr;
+    if (linear == nullptr && !experts) return;
+    const Input& weight = node.inputs[experts ? 2 : 1];
+    if (!weight.is_param()) return;
+    const Param& w = forward_.params()[weight.param];
+    if (w.role != (experts ? Role::expert : Role::projection) || !layer_of(w.name)) return;
+    const int64_t in_axes = experts ? 1 : linear->in_axes;
+    const auto begin = w.axes.begin() + (experts ? 1 : 0), split = w.axes.end() - in_axes;
+    const Axis low{"lora", rank_};
+    // Of experts, each has its own pair.
+    Axes of_a(w.axes.begin(), begin), of_b(w.axes.begin(), split);
+    of_a.push_back(low);
+    of_a.insert(of_a.end(), split, w.axes.end());
+    of_b.push_back(low);
+    pairs_.push_back(
+        {w.name, w.name + ".lora_a", w.name + ".lora_b", scale_, experts ? w.axes[0].size : 1});
+    b_.set_scope({});
+    const Value a = b_.param(pairs_.back().a, of_a, w.role, in_axes),
+                wide = b_.param(pairs_.back().b, of_b, w.role);
+    b_.set_scope(node.scope);
+    const std::string label = node.label + "_lora";
+    Value z;
+    if (experts) {
+      z = b_.add1(ExpertLinear{}, {in[0], in[1], a}, label + "_a");
+      z = b_.add1(ExpertLinear{}, {z, in[1], wide}, label + "_b");
+    } else {
+      z = b_.add1(*linear, {in[0], a}, label + "_a");
+      z = b_.add1(Linear{}, {z, wide}, label + "_b");
+    }
+    y = b_.add1(Add{}, {y, b_.add1(Scale{.factor = scale_}, {z})}, node.label + "_adapted");
+  }
+
+  const Graph& forward_;
+  const int64_t rank_;
+  const double scale_;
+  std::vector<LoraPair>& pairs_;
+  Builder b_;
+};
+
+}  // namespace
 
 Graph with_lora(const Graph& forward, int64_t rank, double alpha, std::vector<LoraPair>* pairs) {
-  Builder b;
-  IdVector<ValueId, Value> values(forward.types().size());
-  for (const Param& p : forward.params()) b.param(p);
-  const Axis low{"lora", rank};
-  for (const Node& node : forward.nodes()) {
-    const std::vector<Value> in = b.inputs(forward, node, values);
-    b.set_scope(node.scope);
-    std::vector<Value> out = b.add(node.op, in, node.label);
-    const auto* linear = node.op.as<Linear>();
-    if (linear != nullptr && node.inputs[1].is_param()) {
-      const Param& w = forward.params()[node.inputs[1].param];
-      if (w.role == Role::projection && layer_of(w.name)) {
-        const auto split = w.axes.end() - static_cast<std::ptrdiff_t>(linear->in_axes);
-        Axes of_a{low}, of_b(w.axes.begin(), split);
-        of_a.insert(of_a.end(), split, w.axes.end());
-        of_b.push_back(low);
-        const LoraPair pair{w.name, w.name + ".lora_a", w.name + ".lora_b",
-                            alpha / static_cast<double>(rank)};
-        b.set_scope({});
-        const Value a = b.param(pair.a, of_a, Role::projection, linear->in_axes),
-                    wide = b.param(pair.b, of_b, Role::projection);
-        b.set_scope(node.scope);
-        const Value z = b.add1(*linear, {in[0], a}, node.label + "_lora_a");
-        const Value y = b.add1(Linear{}, {z, wide}, node.label + "_lora_b");
-        out[0] = b.add1(Add{}, {out[0], b.add1(Scale{.factor = pair.scale}, {y})},
-                        node.label + "_adapted");
-        pairs->push_back(pair);
-      }
-    }
-    for (size_t k = 0; k < out.size(); ++k) values[node.outputs[k]] = out[k];
-  }
-  b.set_scope({});
-  std::vector<NamedValue> outputs;
-  for (const Output& o : forward.outputs()) outputs.push_back({o.name, values[o.value]});
-  return b.finish(outputs);
+  const Graph apart = forward.expanded(ExpertFfn::doc.name);
+  return Adapting(apart, rank, alpha, *pairs).run();
 }
 
 }  // namespace ashlar

@@ -10,6 +10,7 @@
 #include "ops/loss.h"
 #include "ops/router_losses.h"
 #include "ops/statistics.h"
+#include "transform/differentiate.h"
 
 namespace ashlar {
 namespace {
@@ -23,6 +24,10 @@ std::string attention_of(const Node& node) {
   const std::string inner = "." + node.label;
   return node.scope.ends_with(inner) ? node.scope.substr(0, node.scope.size() - inner.size())
                                      : node.scope;
+}
+
+bool adds_branch(const Node& node) {
+  return node.op.as<Add>() != nullptr && kind_of(node) == "residual" && layer_of(node.scope);
 }
 
 class Watcher {
@@ -52,8 +57,7 @@ class Watcher {
 
   void watch(const Node& node, const std::vector<Value>& in, const std::vector<Value>& out) {
     const bool all = what_ == Watched::all;
-    if (all && node.op.as<Add>() != nullptr && kind_of(node) == "residual" &&
-        layer_of(node.scope)) {
+    if (all && adds_branch(node)) {
       put(kWatchedResidual, place(node), b_.add1(MeanSquare{}, {out[0]}));
       put(kWatchedBranch, place(node), b_.add1(MeanSquare{}, {in[1]}));
     }
@@ -78,6 +82,15 @@ class Watcher {
 };
 
 }  // namespace
+
+Graph watched_gradients(const Graph& forward) {
+  DifferentiateOptions options;
+  for (const Node& node : forward.nodes()) {
+    if (adds_branch(node))
+      options.watched.emplace_back(std::string(kWatchedGradient) + place(node), node.outputs[0]);
+  }
+  return options.watched.empty() ? Graph() : differentiate(forward, options);
+}
 
 Graph watched(const Graph& forward, Watched what) {
   return Watcher(forward.expanded(LatentAttention::doc.name), what).run();

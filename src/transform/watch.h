@@ -10,6 +10,7 @@ namespace ashlar {
 
 /// Prefixes of the outputs of watched(): before the scope (and label) of what they are about.
 inline constexpr std::string_view kWatchedResidual = "residual.", kWatchedBranch = "branch.",
+                                  kWatchedGradient = "gradient.",
                                   kWatchedLargest = "largest_score.",
                                   kWatchedEntropy = "score_entropy.", kWatchedLoad = "load.";
 
@@ -21,5 +22,10 @@ inline constexpr std::string_view kWatchedResidual = "residual.", kWatchedBranch
 /// counts in its expanded form.
 enum class Watched : uint8_t { all, scores };  // scores: the largest scores alone
 Graph watched(const Graph& forward, Watched what = Watched::all);
+
+/// Of a step of training: per residual addition the mean square of the loss's gradient by the
+/// stream after it ("gradient.layers.0.attn_residual"), which the derivative of an addition makes
+/// that of the branch too.
+Graph watched_gradients(const Graph& forward);
 
 }  // namespace ashlar

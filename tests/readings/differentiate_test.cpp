@@ -8,8 +8,10 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "blueprint/mtp.h"
 #include "ops/all.h"
 #include "ops/kinds.h"
+#include "ops/loss.h"
 #include "support/op_inputs.h"
 #include "support/samples.h"
 
@@ -106,6 +108,67 @@ TEST_P(Differentiated, LossAndGradientsAreThoseOfFiniteDifferences) {
       EXPECT_NEAR(slope, expected, 1e-7 * (1 + std::abs(expected))) << p.name;
     }
   }
+}
+
+// Multi-token prediction: the loss of the token after the next, weighted, beside the next one's.
+TEST(Differentiate, MultiTokenPredictionIsPartOfTheStep) {
+  Blueprint bp = deepseek_like();
+  bp.mtp = {bp.blocks.back()};
+  const Graph forward = graph_with_mtp(bp);
+  constexpr double kWeight = 0.3;
+  const Graph step = differentiate(forward, {.losses = {.mtp = kWeight}});
+  const TokenBatch batch = two_sequences();
+  Numbers<double> params = parameters<double>(forward);
+  const auto loss = [&] {
+    // Written independently of the ops: position, target, logits of the second head.
+    const Numbers<double> z = run(forward, params, batch);
+    const std::vector<double>& logits = z.at(std::string(kMtpLogits)).values;
+    const size_t vocab = logits.size() / batch.tokens.size();
+    double sum = 0;
+    int scored = 0;
+    for (size_t t = 0; t < batch.tokens.size(); ++t) {
+      int after = 0;
+      for (size_t u = t + 1; u < batch.tokens.size() && after < 2; ++u) {
+        if (batch.sequences[u] != batch.sequences[t] || ++after < 2) continue;
+        double total = 0;
+        for (size_t i = 0; i < vocab; ++i) total += std::exp(logits[t * vocab + i]);
+        sum += std::log(total) - logits[t * vocab + static_cast<size_t>(batch.tokens[u])];
+        ++scored;
+      }
+    }
+    return sum / scored;
+  };
+  const Numbers<double> found = run(step, params, batch);
+  EXPECT_NEAR(found.at("mtp_loss").values[0], loss(), 1e-12);
+  const auto whole = [&] {
+    return run(step, params, batch).at("loss").values[0] + kWeight * loss();
+  };
+  constexpr double kStep = 1e-6;
+  for (const char* name : {"mtp.0.project", "mtp.0.hidden_norm", "mtp.0.final_norm", "embedding"}) {
+    const Array<double>& gradient = found.at(gradient_name(name));
+    std::vector<double>& values = params.at(name).values;
+    const auto at = static_cast<size_t>(
+        std::max_element(gradient.values.begin(), gradient.values.end(),
+                         [](double a, double b) { return std::abs(a) < std::abs(b); }) -
+        gradient.values.begin());
+    const double before = values[at];
+    values[at] = before + kStep;
+    const double up = whole();
+    values[at] = before - kStep;
+    const double down = whole();
+    values[at] = before;
+    EXPECT_NEAR((up - down) / (2 * kStep), gradient.values[at],
+                1e-6 * (1 + std::abs(gradient.values[at])))
+        << name;
+  }
+  // Weight 0: the layer takes no part.
+  const auto losses = [](const Graph& graph) {
+    return std::count_if(graph.nodes().begin(), graph.nodes().end(),
+                         [](const Node& n) { return n.op.name() == "cross_entropy"; });
+  };
+  EXPECT_EQ(losses(step), 2);
+  EXPECT_EQ(losses(differentiate(forward)), 1);
+  EXPECT_THROW(differentiate(graph_of(bp), {.losses = {.mtp = kWeight}}), Error);
 }
 
 TEST_P(Differentiated, RecomputationGivesTheSameGradients) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "runs/fit.h"
 #include "support/errors.h"
 #include "support/samples.h"
 #include "support/schema.h"
@@ -28,6 +29,34 @@ TEST(StepCost, PlansWhatIsAllocated) {
     for (const OpCost& op : m.ops) operations += op.operations;
     EXPECT_DOUBLE_EQ(operations, m.operations);
   }
+}
+
+// What a run asks before it takes memory: as the executor then takes it, recomputed where memory
+// asks for that, and with a batch that fits where it does not.
+TEST(StepCost, ChoosesWhatFits) {
+  const Graph graph = graph_of(qwen_like());
+  TrainSettings settings;
+  settings.batch = {.sequences = 64, .length = 32, .micro = 64};
+  const auto bytes = [&](bool recompute, int64_t sequences) {
+    return bytes_of_step(graph, {.threads = 1, .differentiate = {.recompute_layers = recompute}},
+                         settings, sequences);
+  };
+  const auto fits = [&](std::optional<bool> wanted, int64_t free) {
+    return fitting_recomputation(graph, {.threads = 1}, settings, wanted, free, "small");
+  };
+  const int64_t kept = bytes(false, 64), again = bytes(true, 64);
+  ASSERT_LT(again, kept);
+  EXPECT_FALSE(fits({}, kept));
+  EXPECT_TRUE(fits({}, kept - 1));
+  EXPECT_TRUE(fits({}, again));
+  EXPECT_TRUE(fits(true, kept));
+  expect_error([&] { fits(false, kept - 1); }, "write \"batch\": {\"micro\": 63}");
+  const int64_t half = bytes(true, 32);
+  expect_error([&] { fits({}, half); }, "write \"batch\": {\"micro\": 32}");
+  expect_error([&] { fits({}, 1000); }, "choose a smaller model");
+  EXPECT_EQ(largest_fitting([](int64_t n) { return n * n; }, 48, 1000), 6);
+  EXPECT_EQ(largest_fitting([](int64_t n) { return n * n; }, 0, 1000), 0);
+  EXPECT_EQ(largest_fitting([](int64_t n) { return n; }, 1000, 7), 7);
 }
 
 TEST(StepCost, PrintsWhatIsDocumented) {

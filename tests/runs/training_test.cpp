@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "formats/safetensors.h"
 #include "model/model.h"
+#include "runs/start.h"
 #include "support/errors.h"
 #include "support/paths.h"
 #include "verify/temporary_folder.h"
@@ -25,7 +26,8 @@ const std::vector<std::string> kGolden{"gpt2",
                                        "qwen3_moe",
                                        "qwen3_moe_balanced",
                                        "deepseek_v3",
-                                       "deepseek_v3_corrected"};
+                                       "deepseek_v3_corrected",
+                                       "deepseek_v3_mtp"};
 
 fs::path golden(const std::string& name) {
   return fs::path(source_dir()) / "tests/golden/training" / name;
@@ -112,6 +114,58 @@ TEST(Resume, IsEqualToTheBit) {
     for (std::string line; std::getline(log, line);) EXPECT_EQ(Json::parse(line)["step"], ++step);
     EXPECT_EQ(step, 12);
   }
+}
+
+// A decay that branches off a checkpoint of a trunk gives what the trunk would have given, had it
+// been so long from the beginning: to the bit.
+TEST(Branch, DecaysAsAWholeRunWould) {
+  const TemporaryFolder folder;
+  const std::vector<std::string> common{"schedule.kind=wsd", "schedule.warmup=2",
+                                        "data.order=shuffled", "optimiser.kind=muon"};
+  auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), common.begin(), common.end());
+    return more;
+  };
+  const auto whole = start_training(
+      request("llama", folder.path() / "whole", with({"steps=12", "schedule.decay=0.5"})));
+  const std::vector<StepRecord> expected = all_steps(*whole);
+  whole->finish();
+  {
+    const auto trunk =
+        start_training(request("llama", folder.path() / "trunk",
+                               with({"steps=100", "checkpoint={\"every\": 3, \"keep\": 3}"})));
+    for (int i = 0; i < 10; ++i) trunk->step();
+  }
+  const std::string from = (folder.path() / "trunk/checkpoints/step-00000006").string();
+  const std::vector<std::string> decay =
+      with({"steps=12", "schedule.decay=0.5", "branch=" + from, "checkpoint.every=0"});
+  const auto branch = start_training(request("llama", folder.path() / "branch", decay));
+  EXPECT_EQ(branch->steps_done(), 6);
+  const std::vector<StepRecord> found = all_steps(*branch);
+  branch->finish();
+  ASSERT_EQ(found.size(), 6);
+  for (size_t i = 0; i < found.size(); ++i) {
+    EXPECT_EQ(found[i].loss, expected[6 + i].loss);
+    EXPECT_EQ(found[i].rate, expected[6 + i].rate);
+    EXPECT_EQ(found[i].step, expected[6 + i].step);
+  }
+  EXPECT_EQ(weights_of(folder.path() / "branch"), weights_of(folder.path() / "whole"));
+  // The newest where a run is named; a run without any, or longer already, is refused.
+  EXPECT_EQ(checkpoint_named((folder.path() / "trunk").string()).filename(), "step-00000009");
+  expect_error([&] { checkpoint_named(folder.path().string()); }, "expected the folder of a run");
+  expect_error(
+      [&] {
+        start_training(
+            request("llama", folder.path() / "short", with({"steps=6", "branch=" + from})));
+      },
+      "has done 6");
+  expect_error(
+      [&] {
+        start_training(request("llama", folder.path() / "other",
+                               with({"steps=12", "branch=" + from,
+                                     "data.tokens=" + (golden("gpt2") / "ids.npy").string()})));
+      },
+      "the data is not what this run began with");
 }
 
 void damage(const fs::path& file) {

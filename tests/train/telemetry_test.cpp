@@ -6,9 +6,12 @@
 #include <random>
 
 #include "blueprint/blueprint.h"
+#include "train/executor.h"
 #include "train/monitor.h"
 #include "train/telemetry.h"
 #include "train/trainer.h"
+#include "transform/differentiate.h"
+#include "transform/watch.h"
 
 namespace ashlar::testing {
 namespace {
@@ -168,6 +171,72 @@ TEST(Telemetry, SaysWhatTheStepDid) {
   EXPECT_GE(experts["max_violation"].get<double>(), 0);
   EXPECT_LE(experts["entropy"].get<double>(), 1);
   EXPECT_NEAR(t["log_z"].get<double>(), std::log(24), 0.5);
+}
+
+// Of two tokens the first alone is scored, and in the last layer nothing leads to the second: the
+// gradient of a bias, which is added to every token's branch, is then that of the first token's
+// stream.
+TEST(Telemetry, GradientOfTheStreamIsThatOfABias) {
+  const Graph forward = graph_of(blueprint_from_json(R"({"name": "biases", "context": 8,
+    "embedding": {"vocab": 24, "width": 16, "positions": 8},
+    "blocks": [{"wiring": {"pre_norm": {"kind": "layer", "eps": 1e-05}},
+                "mixer": {"attention": {"heads": 2, "kv_heads": 2, "head_dim": 8, "qkv_bias": true,
+                                        "output_bias": true}},
+                "ffn": {"dense": {"width": 32, "activation": "gelu", "bias": true}}}],
+    "head": {"tied": true}})",
+                                                     "test"));
+  ParameterArrays parameters(forward.params());
+  std::mt19937 chance(5);
+  std::normal_distribution<float> normal(0, 0.3F);
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    for (float& v : parameters[static_cast<ParamId>(i)]) v = normal(chance);
+  }
+  const Weights weights = parameters.tensors(forward.params());
+  const TokenBatch batch = TokenBatch::whole({3, 7});
+  const Graph watching = watched_gradients(forward);
+  Float32Executor watcher(watching, weights, {.threads = 1});
+  const std::vector<Array<float>> found = watcher.run(batch);
+  const Graph step = differentiate(forward);
+  Float32Executor whole(step, weights, {.threads = 1});
+  const std::vector<Array<float>> gradients = whole.run(batch);
+  ASSERT_EQ(found.size(), 2);
+  const std::map<std::string, std::string> biases{
+      {"gradient.layers.0.attn_residual", "gradient.layers.0.attn.o_bias"},
+      {"gradient.layers.0.ffn_residual", "gradient.layers.0.ffn.down_bias"}};
+  for (size_t i = 0; i < 2; ++i) {
+    const std::string bias = biases.at(watching.outputs()[i].name);
+    bool seen = false;
+    for (size_t k = 0; k < gradients.size(); ++k) {
+      if (step.outputs()[k].name != bias) continue;
+      seen = true;
+      EXPECT_NEAR(found[i].values[0] / (std::pow(norm_of(gradients[k].values), 2) / (2 * 16)), 1,
+                  1e-5)
+          << bias;
+    }
+    EXPECT_TRUE(seen) << bias;
+  }
+}
+
+TEST(Telemetry, CountsWhereEpsDominates) {
+  Small s;
+  s.settings.telemetry.every = 1;
+  s.settings.optimiser.eps = 1e3;  // above any gradient
+  Trainer all = s.trainer();
+  all.step();
+  for (const auto& [kind, share] : all.telemetry()["eps_share"].items())
+    EXPECT_EQ(share, 1) << kind;
+  Small t;
+  t.settings.telemetry.every = 1;
+  t.settings.optimiser.eps = 0;
+  Trainer none = t.trainer();
+  none.step();
+  for (const auto& [kind, share] : none.telemetry()["eps_share"].items())
+    EXPECT_EQ(share, 0) << kind;
+  EXPECT_TRUE(none.telemetry()["eps_share"].contains("experts"));
+  t.settings.optimiser.kind = OptimiserKind::sgd;
+  Trainer plain = t.trainer();
+  plain.step();
+  EXPECT_FALSE(plain.telemetry().contains("eps_share"));
 }
 
 TEST(Telemetry, ChangesNothing) {
