@@ -39,6 +39,7 @@ install(FILES ${described}/_ashlar DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vend
 install(FILES ${described}/ashlar.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT program)
 install(DIRECTORY blueprints machines claims cards DESTINATION ${CMAKE_INSTALL_DATADIR}/ashlar COMPONENT program
         FILES_MATCHING PATTERN *.json)
+install(FILES nano/ashlar-nano.gguf DESTINATION ${CMAKE_INSTALL_DATADIR}/ashlar/models COMPONENT program OPTIONAL)
 install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright COMPONENT program)
 

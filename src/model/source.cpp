@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <fstream>
 #include <vector>
 
@@ -55,6 +56,21 @@ std::string blueprint_named(std::string name) {
   return std::binary_search(names.begin(), names.end(), name) ? name : "";
 }
 
+/// A model that comes with the program: of $ASHLAR_MODELS, of where the program is installed
+/// (share/ashlar/models) or was built (nano/ of the source). Empty: there is none of that name.
+fs::path shipped(const std::string& name) {
+  if (name.empty() || name.find('/') != std::string::npos) return {};
+  std::error_code code;
+  const fs::path program = fs::read_symlink("/proc/self/exe", code).parent_path();
+  const char* const folder = std::getenv("ASHLAR_MODELS");
+  for (const fs::path& place : {fs::path(folder != nullptr ? folder : ""),
+                                program / "../share/ashlar/models", program / "../../nano"}) {
+    const fs::path file = (place / (name + ".gguf")).lexically_normal();
+    if (!place.empty() && fs::is_regular_file(file, code)) return file;
+  }
+  return {};
+}
+
 /// The blueprint that has the architecture of org/name, where the hub's cache does not hold that:
 /// "Qwen/Qwen3-8B" is qwen3-8b, and so is what was trained further from it. Empty: none.
 std::string stand_in(const std::string& repository) {
@@ -96,6 +112,7 @@ ModelSource find_source(const std::string& model, const SourceOptions& options) 
   if (!fs::exists(path, code)) {
     if (model.ends_with(".gguf") || model.ends_with(".safetensors"))
       fail(ErrorKind::io, "{}: no such file", model);
+    if (const fs::path file = shipped(model); !file.empty()) return {Is::gguf, file, {}};
     if (const std::string name = blueprint_named(model); !name.empty())
       return {Is::blueprint, name, {}};
     if (is_repository_name(model) && !fs::exists(path.parent_path(), code)) {

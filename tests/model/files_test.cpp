@@ -2,10 +2,13 @@
 // doubles; what is not to be read is named.
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 
+#include "base/json.h"
 #include "formats/gguf.h"
+#include "model/source.h"
 #include "support/models.h"
 
 namespace ashlar {
@@ -273,6 +276,20 @@ TEST(AdaptersAlone, AreNamed) {
                                {.adapter = (kAdapters / "conv1d").string()});
                   }).what(),
                   "none of the base model's");
+}
+
+// A model that comes with the program is found by its name alone, in $ASHLAR_MODELS first.
+TEST(Source, FindsModelsThatComeWithTheProgram) {
+  const TemporaryFolder folder;
+  write_file(folder.path() / "tiny.gguf", "GGUF");
+  ::setenv("ASHLAR_MODELS", folder.path().c_str(), 1);
+  const ModelSource found = find_source("tiny");
+  const ModelSource released = find_source("qwen3-0.6b"), other = find_source("small");
+  ::unsetenv("ASHLAR_MODELS");
+  EXPECT_EQ(found.kind, ModelSource::Kind::gguf);
+  EXPECT_EQ(found.path, folder.path() / "tiny.gguf");
+  EXPECT_EQ(released.kind, ModelSource::Kind::blueprint);
+  EXPECT_EQ(other.kind, ModelSource::Kind::blueprint);
 }
 
 }  // namespace
