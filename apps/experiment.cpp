@@ -30,11 +30,17 @@ int jobs_of(const ExperimentCommand& o) { return o.jobs > 0 ? o.jobs : default_t
 
 std::vector<lab::Experiment> experiments_of(const std::vector<std::string>& names) {
   std::vector<lab::Experiment> all;
-  for (const std::string& name : names) all.push_back(lab::find_experiment(name));
+  for (const std::string& name : names) {
+    const std::vector<std::string> campaign = lab::campaign_ids(name);
+    for (const std::string& id : campaign) all.push_back(lab::find_experiment(id));
+    if (campaign.empty()) all.push_back(lab::find_experiment(name));
+  }
   return all;
 }
 
 void check(const ExperimentCommand& o) {
+  std::vector<lab::Plan> plans;
+  double speed = 0;
   for (const lab::Experiment& e : experiments_of(o.files)) {
     // The rows are made to see that they can be; nothing of them is kept.
     const TemporaryFolder folder;
@@ -43,7 +49,6 @@ void check(const ExperimentCommand& o) {
     std::optional<lab::Store> kept;
     if (!o.store.empty()) store = &kept.emplace(o.store);
     const lab::Prepared prepared = lab::prepare(e, empty);
-    double speed = 0;
     if (kept) {
       std::vector<lab::Prepared> all;
       for (const lab::Experiment& known : store->experiments())
@@ -52,8 +57,10 @@ void check(const ExperimentCommand& o) {
     } else {
       speed = lab::speed_of(empty, {});
     }
-    print_text(lab::check_text(prepared, lab::plan(prepared, empty), speed, jobs_of(o)));
+    plans.push_back(lab::plan(prepared, empty));
+    print_text(lab::check_text(prepared, plans.back(), speed, jobs_of(o)));
   }
+  if (plans.size() > 1) print_text(lab::together_text(plans, speed, jobs_of(o)));
 }
 
 /// Ctrl-C and SIGTERM end the campaign, with checkpoints.
@@ -154,7 +161,10 @@ void add_experiment(CLI::App& app) {
                                          "own learning rates, seeds, a verdict");
   command->require_subcommand(1);
   const auto files = [&](CLI::App* c) {
-    c->add_option("file", o->files, "files of experiments, or their ids")
+    c->add_option(
+         "file", o->files,
+         "files of experiments, their ids, or a campaign of those that come with Ashlar: quick, "
+         "default")
         ->type_name("FILE.json")
         ->required();
   };

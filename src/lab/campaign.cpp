@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@
 #include "base/output_file.h"
 #include "base/units.h"
 #include "kernels/table.h"
+#include "lab/forecast.h"
 #include "lab/score.h"
 #include "measure/probe.h"
 #include "train/checkpoint.h"
@@ -37,7 +39,7 @@ constexpr int kFullDisk = 3;  // exit code of `ashlar`
 struct Child {
   RunSpec spec;
   enum class Phase : uint8_t { train, score } phase = Phase::train;
-  std::chrono::steady_clock::time_point begin;
+  int64_t memory = 0;  // of its training, at its most; 0: it was trained before this campaign
 };
 
 std::string last_line(const fs::path& file) {
@@ -124,6 +126,7 @@ class Campaign {
       if (p.arms.empty() && std::all_of(p.speed_runs.begin(), p.speed_runs.end(),
                                         [&](const RunSpec& s) { return store_.result(s.key); }))
         p = prepare(p.experiment, store_);
+      register_forecast(p, store_);
       for (const RunSpec& spec : plan(p, store_).runs) {
         if (ended_.contains(spec.key) || failed_.contains(spec.key)) continue;
         const bool going = std::any_of(running_.begin(), running_.end(), [&](const auto& c) {
@@ -154,7 +157,7 @@ class Campaign {
     } catch (const Error& e) {
       stop_for(e.what());
     }
-    Child child{.spec = spec, .begin = std::chrono::steady_clock::now()};
+    Child child{.spec = spec};
     // All steps done and not scored yet: killed in between.
     const std::vector<fs::path> checkpoints = checkpoints_in(folder / "checkpoints");
     if (!checkpoints.empty() && step_of(checkpoints[0]) >= spec.facts.steps) {
@@ -171,8 +174,10 @@ class Campaign {
   Json scoring_of(const RunSpec& spec) const {
     Json scoring = spec.scoring;
     for (const Prepared& p : prepared_) {
-      if (!p.data.answers.empty() && spec.request["data"]["tokens"] == p.data.tokens)
-        scoring["answers"] = p.data.answers;
+      if (p.data.tokens.empty() || spec.request["data"]["tokens"] != p.data.tokens) continue;
+      scoring["answers"] = p.data.answers;
+      scoring["domains"] = p.data.domains;
+      scoring["beyond"] = p.data.beyond;
     }
     return scoring;
   }
@@ -190,10 +195,13 @@ class Campaign {
       if (options_.stop && options_.stop()) return;
       for (auto it = running_.begin(); it != running_.end(); ++it) {
         int status = 0;
-        const pid_t ended = waitpid(it->first, &status, WNOHANG);
+        rusage used{};
+        const pid_t ended = wait4(it->first, &status, WNOHANG, &used);
         if (ended == 0 || (ended < 0 && errno == EINTR)) continue;
         Child child = std::move(it->second);
         running_.erase(it);
+        constexpr int64_t kUnit = 1024;
+        if (child.phase == Child::Phase::train) child.memory = kUnit * used.ru_maxrss;
         ended < 0 ? failed(child, 1, "its process is gone")
                   : after(std::move(child), exit_code(status));
         return;
@@ -230,6 +238,7 @@ class Campaign {
                 .kernels = std::string(kernels::table("").name),
                 .date = today()};
     r.metrics = metrics_of(folder / "log.jsonl", r.score, child.spec.facts, diverged);
+    if (child.memory > 0) r.metrics["memory_bytes"] = child.memory;
     r.seconds = r.metrics.value("seconds", 0.0);
     store_.put_result(r);
     ended_.insert(child.spec.key);
@@ -297,7 +306,10 @@ void score_run(const fs::path& folder) {
                              .last_choice = scoring["choices"][1],
                              .rows = scoring["rows"],
                              .buckets = scoring["buckets"],
-                             .bytes = scoring["bytes"]});
+                             .bytes = scoring["bytes"],
+                             .domains = scoring.value("domains", ""),
+                             .domain_names = scoring["domain_names"],
+                             .beyond = scoring.value("beyond", "")});
   write_file(folder / "score.json", result.dump(1) + "\n");
 }
 

@@ -71,6 +71,8 @@ std::string found(const std::string& path, const Experiment& e) {
 /// Bytes of the documents, those held out apart.
 struct Texts {
   std::string train, held_out;
+  std::vector<int32_t> labels;  // of the bytes held out; -1: none
+  std::vector<std::string> names;
   int64_t documents = 0;
 };
 
@@ -88,17 +90,24 @@ Texts read_texts(const std::string& path, int64_t one_in) {
   Texts texts;
   for (const fs::path& file : files) {
     const std::string text = read_file(file) + "\n";
+    ++texts.documents;
     // A lone file is cut, others go whole to one side by their name.
     if (files.size() == 1) {
       const size_t cut = text.size() - text.size() / static_cast<size_t>(one_in);
       texts.train = text.substr(0, cut);
       texts.held_out = text.substr(cut);
     } else {
-      const std::string name = fs::relative(file, path).string();
-      (mixed(hashed(name)) % static_cast<uint64_t>(one_in) == 0 ? texts.held_out : texts.train) +=
-          text;
+      const fs::path name = fs::relative(file, path);
+      const bool held_out = mixed(hashed(name.string())) % static_cast<uint64_t>(one_in) == 0;
+      (held_out ? texts.held_out : texts.train) += text;
+      if (!held_out) continue;
+      // Files are in the order of their names, so those of a folder follow each other.
+      const std::string label = name.has_parent_path() ? name.begin()->string() : "";
+      if (!label.empty() && (texts.names.empty() || texts.names.back() != label))
+        texts.names.push_back(label);
+      texts.labels.resize(texts.held_out.size(),
+                          label.empty() ? -1 : static_cast<int32_t>(texts.names.size()) - 1);
     }
-    ++texts.documents;
   }
   return texts;
 }
@@ -143,6 +152,21 @@ TaskRows read_rows(const std::string& file) {
   return r;
 }
 
+/// Held-out rows that are `times` as long.
+TaskRows longer_rows(const DataKeys& k, const Texts& texts, int64_t length, int64_t times,
+                     int64_t seed) {
+  if (k.task == "markov" || k.task == "nested") {
+    Json parameters = k.parameters;
+    parameters["length"] = times * length;
+    const auto task = make_task(k.task, parameters, static_cast<uint64_t>(seed));
+    return rows_of(*task, std::max<int64_t>(1, k.validation_rows / times),
+                   static_cast<uint64_t>(seed), true);
+  }
+  if (!k.text.empty()) return rows_of_bytes(texts.held_out, times * length, k.text);
+  fail(ErrorKind::invalid,
+       "beyond: rows of another length can be made of the tasks markov and nested, and of text");
+}
+
 std::string hash_of_file(const std::string& file) {
   const std::string bytes = read_file(file);
   return hex(xxh64(std::as_bytes(std::span(bytes))));
@@ -180,6 +204,7 @@ Data describe_data(const Experiment& e) {
     data.says = fs::path(k.tokens).filename().string();
   } else {
     data.folder = found(k.folder, e);
+    if (e.beyond > 0) longer_rows(k, {}, 0, e.beyond, 0);
     data.says = fs::path(data.folder).filename().string();
     if (e.run.contains("batch")) data.length = e.run["batch"].value("length", int64_t{0});
     if (data.length < 2)
@@ -210,7 +235,8 @@ Data make_data(const Experiment& e, const fs::path& store, int64_t tokens, int64
     texts = read_texts(found(k.text, e), k.held_out);
     key["data"].erase("text");
     key["bytes"] = hex(xxh64(std::as_bytes(std::span(texts.train)))) +
-                   hex(xxh64(std::as_bytes(std::span(texts.held_out))));
+                   hex(xxh64(std::as_bytes(std::span(texts.held_out)))) +
+                   hex(xxh64(std::as_bytes(std::span(texts.labels))));
     data.says += fmt::format(" ({} documents, {} bytes)", texts.documents,
                              texts.train.size() + texts.held_out.size());
   } else {
@@ -219,9 +245,10 @@ Data make_data(const Experiment& e, const fs::path& store, int64_t tokens, int64
     key["data"].erase("validation");
   }
   key["data"].erase("order");
+  if (e.beyond > 0) key["beyond"] = e.beyond;
   if (e.events.count > 0) key["events"] = {e.events.count, e.events.longest, steps, sequences};
   data.fingerprint = hex(hashed(key.dump()));
-  if (!k.tokens.empty() && e.events.count == 0) return data;
+  if (!k.tokens.empty() && e.events.count == 0 && e.beyond == 0) return data;
 
   const fs::path folder = store / "data" / data.fingerprint;
   data.tokens = (folder / "tokens.npy").string();
@@ -229,6 +256,11 @@ Data make_data(const Experiment& e, const fs::path& store, int64_t tokens, int64
   data.validation = (folder / "validation.npy").string();
   const bool answers = task != nullptr && k.task != "markov";
   if (answers) data.answers = (folder / "answers.npy").string();
+  if (!texts.names.empty()) {
+    data.domains = (folder / "domains.npy").string();
+    data.domain_names = texts.names;
+  }
+  if (e.beyond > 0) data.beyond = (folder / "beyond.npy").string();
   std::error_code code;
   if (fs::exists(folder / "about.json", code)) return data;
   TaskRows train = task                  ? rows_of(*task, rows, seed, false)
@@ -246,6 +278,12 @@ Data make_data(const Experiment& e, const fs::path& store, int64_t tokens, int64
   write_npy(data.tokens, train.rows, train.length, train.ids);
   write_npy(data.validation, held.rows, held.length, held.ids);
   if (answers) write_npy(data.answers, held.rows, held.length, held.answers);
+  if (!data.domains.empty())
+    write_npy(data.domains, held.rows, held.length, std::span(texts.labels).first(held.ids.size()));
+  if (e.beyond > 0) {
+    const TaskRows longer = longer_rows(k, texts, data.length, e.beyond, k.seed);
+    write_npy(data.beyond, longer.rows, longer.length, longer.ids);
+  }
   write_file(folder / "about.json", key.dump(1) + "\n");
   return data;
 }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "lab/experiment.h"
 
@@ -12,7 +13,10 @@ namespace ashlar::lab {
 struct Data {
   std::string tokens, validation;  // .npy files; empty: `folder` holds both
   std::string folder;              // made by `ashlar data build`
-  std::string answers;      // .npy beside `validation`: difficulties of known answers; or empty
+  std::string answers;  // .npy beside `validation`: difficulties of known answers; or empty
+  std::string domains;  // .npy beside `validation`: labels of its tokens, as numbers; or empty
+  std::vector<std::string> domain_names;
+  std::string beyond;       // .npy of held-out rows that are longer than the trained ones; or empty
   std::string order;        // as data.order of RUN.json
   std::string fingerprint;  // equal for equal rows
   std::string says;         // in a sentence
@@ -30,7 +34,8 @@ struct Data {
 ///   task        name, with `parameters`, `seed`, `rows` (0: as many as the runs read) and
 ///               `validation_rows`
 ///   text        a file, or a folder of .txt files; each a document of bytes as tokens, cut into
-///               rows of `length`; one in `held_out` documents is held out
+///               rows of `length`; one in `held_out` documents is held out; the first folder below
+///               is the label of its documents
 ///   tokens      a .npy file, and `validation` another
 ///   folder      made by `ashlar data build`
 ///   order       "shuffled" (by each run's seed) or "sequential"

@@ -124,6 +124,36 @@ void read_equals(const Json& json, Experiment& e) {
   }
 }
 
+void read_forecast(const Json& json, Experiment& e) {
+  if (json.is_null()) return;
+  Forecast f;
+  std::string over = "body";
+  SettingsReader r(json, "forecast");
+  r("metric", f.metric);
+  r("over", over);
+  r("from", f.from);
+  r("to", f.to);
+  r.allow("floor");
+  r.finish();
+  f.over = static_cast<Held>(one_of(over, {std::begin(kHeld), std::end(kHeld)}, "forecast.over"));
+  if (f.over == Held::nothing || f.over == Held::state || f.over == Held::seconds)
+    fail(ErrorKind::invalid, "forecast.over: {} is no size of a model", over);
+  one_of(f.metric, metric_names(), "forecast.metric");
+  if (metric_of_rates(f.metric))
+    fail(ErrorKind::invalid, "forecast.metric: {} is taken over all rates", f.metric);
+  const Json& floor = part(json, "floor");
+  if (floor.is_number()) f.floor = floor.get<double>();
+  f.entropy = floor == "entropy";
+  if (!floor.is_null() && !f.floor && !f.entropy)
+    fail(ErrorKind::invalid, "forecast.floor: expected a number or \"entropy\"");
+  one_of(f.to, arm_names(e), "forecast.to");
+  for (const std::string& name : f.from) one_of(name, arm_names(e), "forecast.from");
+  const size_t least = f.floor || f.entropy ? 2 : 3;
+  if (f.from.size() < least || std::count(f.from.begin(), f.from.end(), f.to) > 0)
+    fail(ErrorKind::invalid, "forecast.from: expected at least {} other arms", least);
+  e.forecast = std::move(f);
+}
+
 void read_criteria(const Json& json, Experiment& e) {
   if (!json.is_array() || json.empty())
     fail(ErrorKind::invalid,
@@ -159,7 +189,12 @@ void read_criteria(const Json& json, Experiment& e) {
       fail(ErrorKind::invalid, "{}: expected an id of its own", where);
     one_of(c.metric, metric_names(), where + ".metric");
     one_of(c.arm, arms, where + ".arm");
-    if (!c.number) one_of(c.against, arms, where + ".against");
+    if (c.against == "forecast") {
+      if (!e.forecast || e.forecast->to != c.arm || e.forecast->metric != c.metric)
+        fail(ErrorKind::invalid, "{}: there is no forecast of {} of {}", where, c.metric, c.arm);
+    } else if (!c.number) {
+      one_of(c.against, arms, where + ".against");
+    }
     if (!c.number && c.arm == c.against)
       fail(ErrorKind::invalid, "{}: arm and against are both {}", where, c.arm);
     c.direction = static_cast<Direction>(
@@ -243,14 +278,15 @@ Experiment experiment_from_json(const Json& json, const fs::path& file) {
   r("source", e.source);
   r("hypothesis", e.hypothesis);
   r("cannot_show", e.cannot_show);
-  for (const char* key :
-       {"claims", "criteria", "base", "run", "data", "arms", "equal", "rates", "seeds", "show"})
+  for (const char* key : {"claims", "criteria", "base", "run", "data", "arms", "equal", "rates",
+                          "seeds", "show", "forecast"})
     r.allow(key);
   r("tokens", e.tokens);
   r("baseline", e.baseline);
   r("noise_seeds", e.noise_seeds);
   r("evaluation_rows", e.evaluation_rows);
   r("buckets", e.buckets);
+  r("beyond", e.beyond);
   if (json.contains("events")) {
     SettingsReader events(json["events"], "events");
     events("count", e.events.count);
@@ -285,8 +321,11 @@ Experiment experiment_from_json(const Json& json, const fs::path& file) {
     fail(ErrorKind::invalid, "seeds: expected at least one, each once");
   if (e.tokens < 1) fail(ErrorKind::invalid, "tokens: expected how many each run reads");
   if (e.buckets < 1) fail(ErrorKind::invalid, "buckets: expected at least 1");
+  if (e.beyond != 0 && (e.beyond < 2 || e.beyond > 64))
+    fail(ErrorKind::invalid, "beyond: expected how many times as long, 2 to 64, or 0");
   if (e.events.count < 0 || e.events.longest < 1)
     fail(ErrorKind::invalid, "events: expected a count from 0 and longest from 1");
+  read_forecast(part(json, "forecast"), e);
   read_criteria(part(json, "criteria"), e);
   e.show = list_of<std::string>(part(json, "show"), "show");
   if (e.show.empty()) e.show = {"loss", "seconds"};
@@ -306,6 +345,16 @@ Experiment read_experiment(const fs::path& file) {
 }
 
 std::vector<std::string> experiment_ids() { return data_names("experiments"); }
+
+std::vector<std::string> campaign_ids(const std::string& name) {
+  if (name == "quick") return {"noise", "norms", "norms-gradients", "expert-collapse", "depth"};
+  std::vector<std::string> ids;
+  if (name != "default") return ids;
+  for (const std::string& id : experiment_ids()) {
+    if (find_experiment(id).data.contains("task")) ids.push_back(id);
+  }
+  return ids;
+}
 
 Experiment find_experiment(const std::string& name) {
   std::error_code code;

@@ -22,9 +22,9 @@ enum class Direction : uint8_t { lower, higher, equal };
 /// and else inconclusive.
 struct Criterion {
   std::string id, says;
-  std::string claim;  // id of the claim it belongs to; empty: none
-  std::string metric, arm, against;
-  std::optional<double> number;  // in place of another arm
+  std::string claim;                 // id of the claim it belongs to; empty: none
+  std::string metric, arm, against;  // against: an arm, or "forecast"
+  std::optional<double> number;      // in place of another arm
   Direction direction = Direction::lower;
   double size = 0;
   std::optional<double> rate;  // at which both are compared; nothing: each arm at its own best
@@ -56,6 +56,16 @@ struct Events {
   int64_t count = 0, longest = 13;
 };
 
+/// A larger arm is predicted from smaller ones before it runs: lab/forecast.h.
+struct Forecast {
+  std::string metric;
+  Held over = Held::body;  // size of an arm: total, active, body, flops_per_token or flops
+  std::vector<std::string> from;
+  std::string to;
+  std::optional<double> floor;  // what no size goes below; nothing: fitted
+  bool entropy = false;         // that of the data is the floor
+};
+
 struct Experiment {
   std::filesystem::path file;
   std::string id, title, question, source, hypothesis, cannot_show;
@@ -65,6 +75,7 @@ struct Experiment {
   Json run = Json::object();   // settings of all runs, as in RUN.json
   Json data = Json::object();  // lab/data.h
   Events events;
+  std::optional<Forecast> forecast;
   int64_t tokens = 0;
   std::vector<Arm> arms;  // in the file's order
   std::string baseline;
@@ -75,6 +86,7 @@ struct Experiment {
   int64_t noise_seeds = 0;        // of the baseline, at least; the first of them are `seeds`
   int64_t evaluation_rows = 0;    // of the held-out set; 0: all
   int64_t buckets = 8;            // of positions, for the loss by position
+  int64_t beyond = 0;             // held-out rows so many times as long are scored too; 0: none
   std::vector<std::string> show;  // metrics of the table
 
   Json json;                  // the file
@@ -91,6 +103,9 @@ Experiment experiment_from_json(const Json& json, const std::filesystem::path& f
 /// Throws Error(io) that names the nearest.
 Experiment find_experiment(const std::string& name);
 std::vector<std::string> experiment_ids();
+/// Ids of a named campaign of those: "default", all that need no corpus, or "quick", the noise,
+/// norms, experts without balancing and depth. Nothing for other names.
+std::vector<std::string> campaign_ids(const std::string& name);
 
 std::string to_string(Direction direction);
 std::string to_string(Held held);

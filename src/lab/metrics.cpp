@@ -135,6 +135,8 @@ const std::vector<MetricAbout>& metrics() {
       {"bits_per_byte", "loss on the held-out set, bits per byte of text", false, true},
       {"near_loss", "held-out loss in the first part of a row", false, true},
       {"far_loss", "held-out loss in the last part of a row", false, true},
+      {"beyond_loss", "loss on longer held-out rows, beyond the trained length", false, true},
+      {"beyond_rise", "that less the loss on rows of the trained length", false, true},
       {"loss_without_shared", "held-out loss with the shared experts silent", false, true},
       {"shared_dependence", "what silencing the shared experts costs, nats", false, true},
       {"accuracy", "share of right answers", false, false},
@@ -157,8 +159,11 @@ const std::vector<MetricAbout>& metrics() {
       {"load_violation_first", "the same in the first layer with experts", false, true},
       {"dead_experts", "share of experts with under 1 % of the mean load, in the worst layer",
        false, true},
-      {"seconds", "median seconds of a step times the steps", false, true},
+      {"seconds", "seconds of a step (the fastest tenth) times the steps", false, true},
       {"tokens_per_second", "of training, on one thread", false, false},
+      {"decode_tokens_per_second", "of decoding one sequence, on one thread", false, false},
+      {"decode_state_bytes", "remembered of a row while decoding, allocated", false, true},
+      {"memory_bytes", "of the process that trained, at its most", false, true},
       {"flops", "of training in all", false, true},
       {"sensitivity", "mean excess of the loss over the best rate's, over the rates", true, true},
       {"best_loss", "least loss over the rates", true, true},
@@ -194,7 +199,7 @@ Json metrics_of(const fs::path& file, const Json& score, const RunFacts& facts, 
   if (log.size() == 0) return m;
   m["first_loss"] = log.loss[0];
   m["diverged"] = diverged ? 1 : 0;
-  const double seconds = median(log.seconds) * static_cast<double>(log.size());
+  const double seconds = fastest_tenth(log.seconds) * static_cast<double>(log.size());
   m["seconds"] = seconds;
   m["tokens_per_second"] = log.tokens.back() / seconds;
   m["flops"] = facts.flops_per_token * log.tokens.back();
@@ -209,6 +214,14 @@ Json metrics_of(const fs::path& file, const Json& score, const RunFacts& facts, 
   if (const Json& places = score["by_position"]; places.size() > 1) {
     m["near_loss"] = places.front();
     m["far_loss"] = places.back();
+  }
+  if (score.contains("beyond")) {
+    m["beyond_loss"] = score["beyond"]["loss"];
+    m["beyond_rise"] = score["beyond"]["loss"].get<double>() - score["loss"].get<double>();
+  }
+  if (score.contains("decode")) {
+    m["decode_tokens_per_second"] = score["decode"]["tokens_per_second"];
+    m["decode_state_bytes"] = score["decode"]["state_bytes"];
   }
   m["train_loss"] =
       mean(std::span(log.loss).subspan(log.size() - std::max<size_t>(log.size() / 10, 1)));

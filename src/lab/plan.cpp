@@ -5,7 +5,8 @@
 #include <cmath>
 
 #include "base/hash.h"
-#include "kernels/table.h"
+#include "lab/forecast.h"
+#include "lab/numbers.h"
 #include "runs/run_file.h"
 
 namespace ashlar::lab {
@@ -18,11 +19,11 @@ std::string key_of(const RunSpec& spec, const Data& data) {
   Json request = spec.request;
   request.erase("data");
   request["order"] = data.order;
-  const Json all = {{"version", 1},
+  const Json all = {{"version", 2},
                     {"request", request},
                     {"data", data.fingerprint},
                     {"scoring", spec.scoring},
-                    {"kernels", kernels::table("").name}};
+                    {"program", numbers_of_program(request.value("precision", "f32"))}};
   return hex(hashed(all.dump()));
 }
 
@@ -76,7 +77,8 @@ RunSpec run_spec(const Prepared& p, const ExpandedArm& arm, double rate, uint64_
   spec.scoring = {{"rows", p.experiment.evaluation_rows},
                   {"buckets", p.experiment.buckets},
                   {"choices", {p.data.choices.first, p.data.choices.second}},
-                  {"bytes", p.data.bytes}};
+                  {"bytes", p.data.bytes},
+                  {"domain_names", p.data.domain_names}};
   spec.facts = {.flops_per_token = arm.cost.flops_per_token,
                 .parameters = arm.cost.total,
                 .entropy = p.data.entropy,
@@ -160,6 +162,13 @@ Plan plan(const Prepared& p, const Store& store) {
       if (std::find(wanted.begin(), wanted.end(), one) == wanted.end()) wanted.push_back(one);
     };
     const std::vector<uint64_t> seeds = seeds_of(p.experiment, arm.arm.name);
+    const auto& forecast = p.experiment.forecast;
+    if (forecast && forecast->to == arm.arm.name && !forecast_of(p, store)) {
+      // It is predicted before it runs.
+      plan.complete = false;
+      plan.later += std::ssize(arm.arm.rates) + std::ssize(seeds) - 1;
+      continue;
+    }
     for (const double rate : arm.arm.rates) {
       add(rate, p.experiment.seeds[0]);
       if (!p.experiment.all_rates) continue;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <iterator>
+#include <map>
 
 #include "base/units.h"
 #include "figures/page_style.h"
@@ -128,6 +129,94 @@ std::string budgets_of(const Json& r) {
   return html + "</tbody></table></div>\n";
 }
 
+/// What each arm needs: to learn and to answer.
+std::string costs_of(const Json& r) {
+  struct Column {
+    const char* name;
+    const char* metric;
+    std::string (*text)(double);
+  };
+  static constexpr auto kCount = [](double v) { return short_number(v); };
+  static constexpr auto kBytes = [](double v) { return short_bytes(v); };
+  static constexpr Column kColumns[] = {{"training, tokens/s", "tokens_per_second", kCount},
+                                        {"decoding, tokens/s", "decode_tokens_per_second", kCount},
+                                        {"state of a row", "decode_state_bytes", kBytes},
+                                        {"memory of training", "memory_bytes", kBytes}};
+  std::string html = "<div class=\"scroll\"><table><thead><tr><th>arm</th>";
+  const auto out = std::back_inserter(html);
+  for (const Column& c : kColumns) fmt::format_to(out, "<th class=\"n\">{}</th>", c.name);
+  html += "</tr></thead><tbody>\n";
+  bool any = false;
+  for (const Json& arm : r["arms"]) {
+    fmt::format_to(out, "<tr><th>{}</th>", esc(arm["name"]));
+    for (const Column& c : kColumns) {
+      std::vector<double> values;
+      for (const Json& run : arm["runs"]) {
+        if (run["metrics"].contains(c.metric)) values.push_back(run["metrics"][c.metric]);
+      }
+      any = any || !values.empty();
+      fmt::format_to(out, "<td class=\"n\">{}</td>", values.empty() ? "-" : c.text(median(values)));
+    }
+    html += "</tr>\n";
+  }
+  if (!any) return {};
+  return "<h3>Speed and memory</h3>\n<p class=\"soft\">One thread; medians over the seeds. State: "
+         "what decoding one row remembers at its end, 16 bits a number. Memory: of the process "
+         "that "
+         "trained, at its most.</p>\n" +
+         html + "</tbody></table></div>\n";
+}
+
+std::string domains_of(const Json& r) {
+  std::map<std::string, std::string> rows;
+  for (const Json& arm : r["arms"]) {
+    if (!arm.contains("by_domain") || arm["by_domain"].is_null()) continue;
+    for (const auto& [name, sum] : arm["by_domain"].items())
+      rows[name] += fmt::format("<td class=\"n\">{:.4f}</td>", sum["loss"].get<double>());
+  }
+  if (rows.empty()) return {};
+  std::string html =
+      "<h3>By domain</h3>\n<p class=\"soft\">Held-out loss of the first seed, nats per token.</p>\n"
+      "<div class=\"scroll\"><table><thead><tr><th>domain</th>";
+  for (const Json& arm : r["arms"]) {
+    if (arm.contains("by_domain") && !arm["by_domain"].is_null())
+      html += fmt::format("<th class=\"n\">{}</th>", esc(arm["name"]));
+  }
+  html += "</tr></thead><tbody>\n";
+  for (const auto& [name, cells] : rows)
+    html += fmt::format("<tr><th>{}</th>{}</tr>\n", xml_escaped(name), cells);
+  return html + "</tbody></table></div>\n";
+}
+
+/// What was predicted of the larger arm, and what came.
+std::string forecast_sentence(const Json& f) {
+  const Json& p = f["prediction"];
+  std::string text = fmt::format("From {} the {} of {} was predicted as {:.4g}", joined([&] {
+                                   Json names = Json::array();
+                                   for (const Json& arm : f["from"]) names.push_back(arm["arm"]);
+                                   return names;
+                                 }()),
+                                 f["metric"].get<std::string>(), f["to"].get<std::string>(),
+                                 p["mean"].get<double>());
+  if (!p["low"].is_null()) {
+    text += fmt::format(" ({:.4g} to {:.4g}, 95 %, by the spread of the seeds)",
+                        p["low"].get<double>(), p["high"].get<double>());
+  }
+  text += fmt::format(", registered {} before its first run", f["date"].get<std::string>());
+  if (f["measured"].empty()) return text + "; it has not run yet.";
+  std::vector<double> found = f["measured"];
+  text += fmt::format("; it came out as {:.4g}, {:+.2f} % off", mean(found),
+                      100 * f["off"].get<double>());
+  if (!f["inside"].is_null())
+    text += f["inside"].get<bool>() ? ", inside the interval" : ", outside of the interval";
+  return text + ".";
+}
+
+std::string forecast_of(const Json& r) {
+  if (!r.contains("forecast") || r["forecast"].is_null()) return {};
+  return "<h3>Forecast</h3>\n<p>" + xml_escaped(forecast_sentence(r["forecast"])) + "</p>\n";
+}
+
 std::string facts_of(const Json& r) {
   std::string html = "<dl class=\"facts\">";
   const auto out = std::back_inserter(html);
@@ -207,7 +296,7 @@ std::string section_of(const Json& r) {
       "<p class=\"soft\">Mean ± deviation over the seeds at the arm's best rate, and each seed."
       "</p>\n<div class=\"plots\">\n";
   for (const std::string& svg : plots_of(r)) html += "<figure>" + svg + "</figure>\n";
-  html += "</div>\n" + budgets_of(r);
+  html += "</div>\n" + forecast_of(r) + budgets_of(r) + costs_of(r) + domains_of(r);
   if (!r["cannot_show"].get<std::string>().empty())
     fmt::format_to(out, "<h3>What this scale cannot show</h3>\n<p>{}</p>\n", esc(r["cannot_show"]));
   html += "<h3>How it was done</h3>\n" + facts_of(r);
@@ -264,6 +353,8 @@ std::string report_text(const std::vector<Json>& results) {
       fmt::format_to(out, "  {:12} {}\n               {}\n", c["verdict"].get<std::string>(),
                      c["says"].get<std::string>(), c["sentence"].get<std::string>());
     }
+    if (r.contains("forecast") && !r["forecast"].is_null())
+      text += "  " + forecast_sentence(r["forecast"]) + "\n";
     fmt::format_to(out, "  {} of {} runs ended, {} diverged\n\n", r["runs"]["ended"].get<int64_t>(),
                    r["runs"]["wanted"].get<int64_t>(), r["runs"]["diverged"].get<int64_t>());
   }

@@ -150,6 +150,57 @@ void add_rates(const Json& result, const char* metric, const char* title, const 
   if (some(plot)) all.push_back(plot_svg(plot));
 }
 
+/// Loss by place on rows longer than the trained ones.
+void add_beyond(const Json& result, std::vector<std::string>& all) {
+  Plot plot{.title = "Beyond the trained length",
+            .x = {.label = "position in a longer row", .logarithmic = false},
+            .y = {.label = "held-out loss, nats per token"}};
+  int colour = 0;
+  for (const Json& arm : result["arms"]) {
+    PlotSeries s = series_of(arm, colour++);
+    if (arm.contains("beyond") && !arm["beyond"].is_null()) {
+      const Json& y = arm["beyond"]["by_position"];
+      const double part = arm["beyond"]["length"].get<double>() / static_cast<double>(y.size());
+      for (size_t i = 0; i < y.size(); ++i)
+        s.points.emplace_back((static_cast<double>(i) + 0.5) * part, y[i]);
+    }
+    plot.series.push_back(std::move(s));
+  }
+  if (some(plot)) all.push_back(plot_svg(plot));
+}
+
+/// The laws of a forecast from its least size to the larger arm, and what was measured.
+void add_forecast(const Json& result, std::vector<std::string>& all) {
+  if (!result.contains("forecast") || result["forecast"].is_null()) return;
+  const Json& f = result["forecast"];
+  Plot plot{.title = "Forecast",
+            .x = {.label = f["over"].get<std::string>()},
+            .y = {.label = f["metric"].get<std::string>()}};
+  const double first = f["from"][0]["x"], last = f["x"];
+  constexpr int kPoints = 24;
+  PlotSeries law{.name = "forecast", .points = {}, .colour = 0};
+  for (int i = 0; i <= kPoints; ++i) {
+    const double x = first * std::pow(last / first, static_cast<double>(i) / kPoints);
+    double y = 0;
+    for (const Json& l : f["laws"]) {
+      y += (l["floor"].get<double>() +
+            l["scale"].get<double>() * std::pow(x, -l["exponent"].get<double>())) /
+           static_cast<double>(f["laws"].size());
+    }
+    law.points.emplace_back(x, y);
+  }
+  PlotSeries found{.name = "measured", .points = {}, .colour = 1};
+  const auto average = [](const Json& values) {
+    double sum = 0;
+    for (const Json& v : values) sum += v.get<double>() / static_cast<double>(values.size());
+    return sum;
+  };
+  for (const Json& arm : f["from"]) found.points.emplace_back(arm["x"], average(arm["values"]));
+  if (!f["measured"].empty()) found.points.emplace_back(last, average(f["measured"]));
+  plot.series = {std::move(law), std::move(found)};
+  all.push_back(plot_svg(plot));
+}
+
 }  // namespace
 
 std::string differences_svg(const Json& result, double width) {
@@ -171,7 +222,9 @@ std::vector<std::string> plots_of(const Json& result) {
   add_rates(result, "loss", "Loss over the learning rate", "held-out loss, nats per token", all);
   add_rates(result, "max_logit", "Largest attention score over the learning rate",
             "score before the softmax", all);
+  add_forecast(result, all);
   add_curves(result, all);
+  add_beyond(result, all);
   Plot places{.title = "Loss by position",
               .x = {.label = "position in the row", .logarithmic = false},
               .y = {.label = "held-out loss, nats per token"}};

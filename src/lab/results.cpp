@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "lab/campaign.h"
+#include "lab/forecast.h"
 #include "lab/metrics.h"
 
 namespace ashlar::lab {
@@ -109,6 +110,8 @@ Json arm_json(const Prepared& p, const ArmRuns& a) {
     json["curve"] = first->curve;
     if (first->score.is_object()) {
       json["by_position"] = first->score["by_position"];
+      json["by_domain"] = first->score.value("by_domain", Json());
+      json["beyond"] = first->score.value("beyond", Json());
       if (first->score.contains("answers"))
         json["by_difficulty"] = first->score["answers"]["by_difficulty"];
     }
@@ -116,15 +119,15 @@ Json arm_json(const Prepared& p, const ArmRuns& a) {
   return json;
 }
 
-/// What `count` runs with this result's spread could have shown.
+/// `number` stands in place of another arm.
 Json criterion_json(const Criterion& c, const Experiment& e, const ArmRuns& arm,
-                    const ArmRuns* against, Verdict& verdict) {
+                    const ArmRuns* against, std::optional<double> number, Verdict& verdict) {
   std::vector<double> differences, here, there;
   Json pairs = Json::array();
   for (const uint64_t seed : e.seeds) {
     const std::optional<double> a = arm.value(c.metric, seed, c.rate);
     const std::optional<double> b =
-        against != nullptr ? against->value(c.metric, seed, c.rate) : c.number;
+        against != nullptr ? against->value(c.metric, seed, c.rate) : number;
     if (!a || !b) continue;
     differences.push_back(*a - *b);
     here.push_back(*a);
@@ -209,6 +212,24 @@ void add_noise(const Prepared& p, const std::vector<ArmRuns>& arms, Json& json) 
           {"mean", mean(values)}, {"deviation", deviation(values)}, {"seeds", values.size()}};
     }
   }
+}
+
+/// The registered forecast beside what came.
+void add_forecast(const std::optional<Json>& forecast, const Experiment& e, const ArmRuns* to,
+                  Json& json) {
+  json["forecast"] = forecast ? *forecast : Json();
+  if (!forecast) return;
+  std::vector<double> found;
+  for (const uint64_t seed : e.seeds) {
+    if (const auto v = to->value(forecast->at("metric"), seed, {})) found.push_back(*v);
+  }
+  Json& f = json["forecast"];
+  f["measured"] = found;
+  f["off"] = found.empty() ? Json() : Json(mean(found) / f["prediction"]["mean"].get<double>() - 1);
+  const Json& p = f["prediction"];
+  f["inside"] = found.empty() || p["low"].is_null() ? Json()
+                                                    : Json(mean(found) >= p["low"].get<double>() &&
+                                                           mean(found) <= p["high"].get<double>());
 }
 
 }  // namespace
@@ -312,14 +333,18 @@ Json results_of(const Experiment& e, const Store& store) {
     }
     return nullptr;
   };
+  const std::optional<Json> forecast = forecast_of(p, store);
+  add_forecast(forecast, e, forecast ? of(forecast->at("to")) : nullptr, json);
   std::vector<Verdict> verdicts;
   Json& criteria = json["criteria"] = Json::array();
   for (const Criterion& c : e.criteria) {
     Verdict verdict = Verdict::missing;
     static const ArmRuns kNone;
     const ArmRuns* arm = of(c.arm);
+    std::optional<double> number = c.number;
+    if (c.against == "forecast" && forecast) number = (*forecast)["prediction"]["mean"];
     criteria.push_back(criterion_json(c, e, arm != nullptr ? *arm : kNone,
-                                      c.number ? nullptr : of(c.against), verdict));
+                                      c.number ? nullptr : of(c.against), number, verdict));
     verdicts.push_back(verdict);
   }
   json["verdict"] = overall(verdicts);

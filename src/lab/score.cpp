@@ -11,9 +11,11 @@
 #include <set>
 
 #include "base/error.h"
+#include "data/folder.h"
 #include "formats/npy.h"
 #include "formats/safetensors.h"
 #include "graph/builder.h"
+#include "lab/decode.h"
 #include "ops/attention.h"
 #include "ops/experts.h"
 #include "ops/inputs.h"
@@ -65,14 +67,50 @@ std::optional<Weights> without_shared(const Weights& weights) {
   return any ? std::optional(changed) : std::nullopt;
 }
 
+/// Labels of the held-out tokens: from a matrix beside them, or from the documents of a data folder.
+class Domains {
+ public:
+  Domains(const ScoreRequest& request, const RunStart& start)
+      : length_(start.validation->length()) {
+    if (!request.domains.empty()) {
+      matrix_.emplace(request.domains);
+      names_ = request.domain_names;
+    } else if (!start.file.data.folder.empty()) {
+      folder_ = DataFolder::open(start.file.data.folder);
+      names_ = folder_->manifest().domains;
+    }
+  }
+  /// Of each token of a row; below 0: none.
+  std::vector<int32_t> of_row(int64_t row) const {
+    std::vector<int32_t> labels(static_cast<size_t>(length_), -1);
+    if (matrix_) matrix_->read(row, labels);
+    if (!folder_ || names_.empty()) return labels;
+    const TokenStream& stream = folder_->stream(Split::validation);
+    int64_t document = stream.document_at(row * length_);
+    for (int64_t i = 0; i < length_; ++i) {
+      while (stream.document(document).end <= row * length_ + i) ++document;
+      labels[static_cast<size_t>(i)] = stream.document(document).domain;
+    }
+    return labels;
+  }
+  const std::vector<std::string>& names() const { return names_; }
+
+ private:
+  const int64_t length_;
+  std::optional<NpyIntegers> matrix_;
+  std::shared_ptr<const DataFolder> folder_;
+  std::vector<std::string> names_;
+};
+
 class Scorer {
  public:
-  Scorer(const ScoreRequest& request, const RunStart& start)
+  Scorer(const ScoreRequest& request, const RunStart& start, const TokenRows& rows)
       : request_(request),
-        rows_(*start.validation),
+        rows_(rows),
         graph_(scoring_graph(start.graph, !request.answers.empty(), false)),
         by_position_(static_cast<size_t>(request.buckets)) {
     if (!request.answers.empty()) answers_.emplace(request.answers);
+    if (&rows == start.validation.get()) domains_.emplace(request, start);
     at_once_ = std::max<int64_t>(1, start.file.train.batch.micro);
     count_ = request.rows > 0 ? std::min(request.rows, rows_.rows()) : rows_.rows();
   }
@@ -89,6 +127,15 @@ class Scorer {
   }
 
   double loss() const { return all_.mean(); }
+  /// Of tokens from this place in their row on.
+  double loss_from(int64_t place) const {
+    Sum sum;
+    for (size_t i = static_cast<size_t>(place); i < by_place_.size(); ++i) {
+      sum.loss += by_place_[i].loss;
+      sum.count += by_place_[i].count;
+    }
+    return sum.mean();
+  }
 
   Json json() const {
     Json json = {{"loss", all_.mean()}, {"predicted", all_.count}, {"rows", count_}};
@@ -97,6 +144,10 @@ class Scorer {
     }
     Json& places = json["by_position"] = Json::array();
     for (const Sum& s : by_position_) places.push_back(s.mean());
+    for (const auto& [label, sum] : by_domain_) {
+      const std::string& name = domains_->names().at(static_cast<size_t>(label));
+      json["by_domain"][name] = {{"predicted", sum.count}, {"loss", sum.mean()}};
+    }
     if (answers_) {
       json["answers"] = json_of(right_);
       Json& by = json["answers"]["by_difficulty"] = Json::object();
@@ -119,14 +170,20 @@ class Scorer {
     const auto length = static_cast<size_t>(rows_.length());
     const std::vector<float>& losses = outputs[0].values;
     std::vector<int32_t> difficulties(length);
+    by_place_.resize(length);
     for (size_t r = 0; r < wanted.size(); ++r) {
       if (answers_) answers_->read(wanted[r], difficulties);
+      const std::vector<int32_t> labels = domains_ && !domains_->names().empty()
+                                              ? domains_->of_row(wanted[r])
+                                              : std::vector<int32_t>(length, -1);
       for (size_t t = 0; t + 1 < length; ++t) {
         const size_t row = r * length + t;
         if (next[row] < 0) continue;
         const double loss = static_cast<double>(losses[row]);
         add(all_, loss);
         add(by_position_[(t + 1) * by_position_.size() / length], loss);
+        add(by_place_[t + 1], loss);
+        if (labels[t + 1] >= 0) add(by_domain_[labels[t + 1]], loss);
         if (!answers_ || difficulties[t + 1] == 0) continue;
         const bool right = chosen(outputs[1], row) == batch.tokens[row + 1];
         for (Sum* s : {&right_, &by_difficulty_[difficulties[t + 1]]}) {
@@ -167,8 +224,9 @@ class Scorer {
   std::optional<NpyIntegers> answers_;
   int64_t at_once_ = 1, count_ = 0;
   Sum all_, right_;
-  std::vector<Sum> by_position_;
-  std::map<int32_t, Sum> by_difficulty_;
+  std::optional<Domains> domains_;
+  std::vector<Sum> by_position_, by_place_;
+  std::map<int32_t, Sum> by_difficulty_, by_domain_;
   std::map<std::string, std::vector<double>> loads_;
   std::optional<int64_t> bytes_ = 0;
 };
@@ -255,14 +313,24 @@ Json score(const ScoreRequest& request) {
   const RunStart start = read_start({.file = (request.run / "run.json").string()});
   if (!start.validation) fail(ErrorKind::invalid, "{}: has no held-out set", request.run.string());
   const Weights weights = weights_of(start, request.run);
-  Scorer scorer(request, start);
+  Scorer scorer(request, start, *start.validation);
   scorer.run(weights);
   Json json = scorer.json();
   json["max_logit"] = largest_scores(start, weights);
+  json["decode"] = decode_speed(start.graph, weights, start.validation->length());
+  ScoreRequest loss_only = request;
+  loss_only.answers.clear();
+  if (!request.beyond.empty()) {
+    const std::unique_ptr<TokenRows> rows = npy_rows(request.beyond);
+    loss_only.buckets = request.buckets * rows->length() / start.validation->length();
+    Scorer longer(loss_only, start, *rows);
+    longer.run(weights);
+    json["beyond"] = {{"length", rows->length()},
+                      {"loss", longer.loss_from(start.validation->length())},
+                      {"by_position", longer.json()["by_position"]}};
+  }
   if (const std::optional<Weights> silent = without_shared(weights)) {
-    ScoreRequest loss_only = request;
-    loss_only.answers.clear();
-    Scorer other(loss_only, start);
+    Scorer other(loss_only, start, *start.validation);
     other.run(*silent);
     json["loss_without_shared"] = other.loss();
   }

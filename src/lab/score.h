@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "graph/graph.h"
@@ -17,6 +18,11 @@ struct ScoreRequest {
   int64_t rows = 0;                           // of the set; 0: all
   int64_t buckets = 8;
   bool bytes = false;  // tokens are bytes of text
+  /// .npy beside the validation set: the number of each token's label, from 0; or empty: those of
+  /// the data folder, where the run has one.
+  std::string domains;
+  std::vector<std::string> domain_names;
+  std::string beyond;  // .npy of rows longer than the trained ones; or empty
 };
 
 /// On one thread, in float32, from the newest checkpoint. Fields:
@@ -25,6 +31,10 @@ struct ScoreRequest {
 ///   answers {count, accuracy, loss, by_difficulty {difficulty: {count, accuracy, loss}}}
 ///   loads {router: [share of each expert, mean 1]}
 ///   max_logit {layer: largest attention score before the softmax, over the first rows}
+///   by_domain {label: {predicted, loss}}  where tokens have labels
+///   beyond {length, loss, by_position}    of the longer rows; loss: of what lies beyond the length
+///                                         of the trained ones
+///   decode {context, tokens_per_second, state_bytes}   lab/decode.h, at the rows' length
 ///   loss_without_shared             with shared experts silent
 /// Throws Error.
 Json score(const ScoreRequest& request);

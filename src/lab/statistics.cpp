@@ -66,6 +66,14 @@ double median(std::span<const double> x) {
   return sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+double fastest_tenth(std::span<const double> x) {
+  if (x.empty()) return 0;
+  std::vector<double> sorted(x.begin(), x.end());
+  const auto at = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 10);
+  std::nth_element(sorted.begin(), at, sorted.end());
+  return *at;
+}
+
 double student_quantile(double p, double freedom) {
   double low = -1, high = 1;
   while (student_below(low, freedom) > p) low *= 2;

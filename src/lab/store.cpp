@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS registered(id TEXT PRIMARY KEY, criteria_hash TEXT NO
 CREATE TABLE IF NOT EXISTS runs(key TEXT PRIMARY KEY, diverged INTEGER NOT NULL,
   metrics TEXT NOT NULL, score TEXT NOT NULL, curve TEXT NOT NULL, seconds REAL NOT NULL,
   machine TEXT NOT NULL, source TEXT NOT NULL, kernels TEXT NOT NULL, date TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS forecasts(key TEXT PRIMARY KEY, json TEXT NOT NULL, date TEXT NOT NULL);
 )";
 
 }  // namespace
@@ -123,6 +124,23 @@ Registered Store::registered(const std::string& id) const {
   s.with(id);
   if (!s.next()) return {};
   return {s.text(0), s.text(1), s.text(3), parse_json(s.text(2), (folder_ / "lab.db").string())};
+}
+
+void Store::put_forecast(const std::string& key, const Json& forecast, const std::string& date) {
+  Statement(*this, "INSERT OR IGNORE INTO forecasts VALUES(?,?,?)")
+      .with(key)
+      .with(forecast.dump())
+      .with(date)
+      .next();
+}
+
+std::optional<Json> Store::forecast(const std::string& key) const {
+  Statement s(*this, "SELECT json, date FROM forecasts WHERE key = ?");
+  s.with(key);
+  if (!s.next()) return {};
+  Json forecast = parse_json(s.text(0), (folder_ / "lab.db").string());
+  forecast["date"] = s.text(1);
+  return forecast;
 }
 
 void Store::put_result(const RunResult& r) {

@@ -45,6 +45,10 @@ class Store {
   std::vector<Experiment> experiments() const;  // by id
   Registered registered(const std::string& id) const;
 
+  /// Keeps a forecast, unless one of this key is there.
+  void put_forecast(const std::string& key, const Json& forecast, const std::string& date);
+  std::optional<Json> forecast(const std::string& key) const;  // with its `date`
+
   void put_result(const RunResult& result);
   std::optional<RunResult> result(const std::string& key) const;
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 #include "base/units.h"
 
@@ -72,6 +73,26 @@ std::string check_text(const Prepared& p, const Plan& plan, double speed, int jo
                  e.all_rates ? "" : " (rates at the first seed, then the other seeds at the best)",
                  short_seconds(seconds / jobs), jobs, short_number(speed));
   return text;
+}
+
+std::string together_text(const std::vector<Plan>& plans, double speed, int jobs) {
+  std::set<std::string> keys;
+  int64_t later = 0;
+  double seconds = 0;
+  for (const Plan& plan : plans) {
+    later += plan.later;
+    double flops = 0;
+    for (const RunSpec& spec : plan.runs) {
+      flops = std::max(flops, spec.flops);
+      if (keys.insert(spec.key).second) seconds += spec.flops / speed;
+    }
+    seconds += static_cast<double>(plan.later) * flops / speed;
+  }
+  return fmt::format(
+      "\ntogether: {} experiments, {} runs, about {} with {} processes of one thread at {} FLOP/s "
+      "each\n",
+      plans.size(), std::ssize(keys) + later, short_seconds(seconds / jobs), jobs,
+      short_number(speed));
 }
 
 std::string progress_text(const Progress& progress, int jobs) {

@@ -5,7 +5,10 @@
 
 #include <cmath>
 
+#include "base/output_file.h"
+#include "formats/npy.h"
 #include "lab/campaign.h"
+#include "lab/numbers.h"
 #include "lab/plan.h"
 #include "readings/count/count.h"
 #include "support/errors.h"
@@ -146,6 +149,51 @@ TEST(Plan, KeysDependOnWhatDecidesARun) {
     json.merge_patch(Json::parse(change));
     for (const std::string& key : keys(json)) EXPECT_FALSE(usual.contains(key)) << change;
   }
+}
+
+TEST(Data, LongerRowsAndLabelsOfText) {
+  const TemporaryFolder folder;
+  Json json = small();
+  json["beyond"] = 3;
+  const Data markov = make_data(read(json), folder.path(), 1280, 4);
+  EXPECT_EQ(NpyIntegers(markov.beyond).cols(), 3 * 32);
+  json["data"] = {{"task", "copy"}};
+  expect_error([&] { make_data(read(json), folder.path(), 1280, 4); }, "markov and nested");
+
+  // Every document of letter x is of its own folder; those held out keep their label.
+  const std::filesystem::path texts = folder.path() / "texts";
+  for (const char* name : {"a", "b"}) {
+    std::filesystem::create_directories(texts / name);
+    for (int i = 0; i < 40; ++i)
+      write_file(texts / name / (std::to_string(i) + ".txt"), std::string(63, name[0]));
+  }
+  json["data"] = {{"text", texts.string()}, {"length", 16}, {"held_out", 4}};
+  const Data text = make_data(read(json), folder.path(), 1280, 4);
+  EXPECT_EQ(text.domain_names, (std::vector<std::string>{"a", "b"}));
+  const NpyIntegers ids(text.validation), labels(text.domains);
+  ASSERT_EQ(labels.rows(), ids.rows());
+  std::vector<int32_t> id(16), label(16);
+  std::set<int32_t> seen;
+  for (int64_t r = 0; r < ids.rows(); ++r) {
+    ids.read(r, id);
+    labels.read(r, label);
+    for (size_t i = 0; i < 16; ++i) {
+      if (id[i] != '\n') {
+        EXPECT_EQ(label[i], id[i] - 'a');
+      }
+      seen.insert(label[i]);
+    }
+  }
+  EXPECT_EQ(seen, (std::set<int32_t>{0, 1}));
+  EXPECT_EQ(NpyIntegers(text.beyond).cols(), 48);
+}
+
+TEST(Plan, KeysKnowTheProgram) {
+  const Json here = numbers_of_program("f32");
+  EXPECT_EQ(here, numbers_of_program("f32"));
+  EXPECT_NE(here["version"], "");
+  const std::string usual = here["probe"];
+  EXPECT_EQ(usual.size(), 16);
 }
 
 }  // namespace

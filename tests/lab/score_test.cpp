@@ -8,6 +8,7 @@
 #include "ashlar/train.h"
 #include "formats/safetensors.h"
 #include "graph/evaluate.h"
+#include "lab/arms.h"
 #include "lab/data.h"
 #include "lab/metrics.h"
 #include "lab/tasks/task.h"
@@ -29,6 +30,16 @@ class Score : public ::testing::Test {
     write_npy(folder_.path() / "train.npy", train.rows, train.length, train.ids);
     write_npy(folder_.path() / "held.npy", held.rows, held.length, held.ids);
     write_npy(folder_.path() / "answers.npy", held.rows, held.length, held.answers);
+    // The first four rows have the label 1, others 0; longer rows are each row twice.
+    std::vector<int32_t> labels, twice;
+    for (int64_t r = 0; r < held.rows; ++r) {
+      labels.insert(labels.end(), static_cast<size_t>(held.length), r < 4 ? 1 : 0);
+      for (int i = 0; i < 2; ++i)
+        twice.insert(twice.end(), held.ids.begin() + r * held.length,
+                     held.ids.begin() + (r + 1) * held.length);
+    }
+    write_npy(folder_.path() / "labels.npy", held.rows, held.length, labels);
+    write_npy(folder_.path() / "twice.npy", held.rows, 2 * held.length, twice);
     Json run = Json::parse(R"({
       "model": {"base": "smollm2-135m", "change": {"layers": 2, "embedding.vocab": 13, "embedding.width": 16,
         "blocks[*].mixer.attention.heads": 2, "blocks[*].mixer.attention.kv_heads": 1,
@@ -52,7 +63,10 @@ class Score : public ::testing::Test {
                   .first_choice = 0,
                   .last_choice = 6,
                   .buckets = 4,
-                  .bytes = true});
+                  .bytes = true,
+                  .domains = (folder_.path() / "labels.npy").string(),
+                  .domain_names = {"rest", "first"},
+                  .beyond = (folder_.path() / "twice.npy").string()});
   }
 
   TemporaryFolder folder_;
@@ -66,6 +80,31 @@ TEST_F(Score, EqualsTheTrainersEvaluation) {
   EXPECT_EQ(s["predicted"], 10 * 11);
   EXPECT_NEAR(s["bits_per_byte"].get<double>(), *last_.validation_loss / std::log(2.0), 1e-6);
   EXPECT_FALSE(std::filesystem::exists(run_folder() / "model"));
+}
+
+TEST_F(Score, TellsDomainsAndLongerRowsApart) {
+  const Json s = scored();
+  const Json &first = s["by_domain"]["first"], &rest = s["by_domain"]["rest"];
+  EXPECT_EQ(first["predicted"], 4 * 11);
+  EXPECT_EQ(rest["predicted"], 6 * 11);
+  EXPECT_NEAR(0.4 * first["loss"].get<double>() + 0.6 * rest["loss"].get<double>(),
+              s["loss"].get<double>(), 1e-9);
+  const Json few = score({.run = run_folder(), .rows = 4});
+  EXPECT_NEAR(first["loss"], few["loss"], 1e-6);
+  // What comes before does not depend on what comes after.
+  const Json& longer = s["beyond"];
+  EXPECT_EQ(longer["length"], 24);
+  ASSERT_EQ(longer["by_position"].size(), 8);
+  double second_half = 0;
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_NEAR(longer["by_position"][i], s["by_position"][i], 1e-5);
+    second_half += longer["by_position"][i + 4].get<double>() / 4;
+  }
+  EXPECT_NEAR(longer["loss"], second_half, 1e-9);  // buckets of three tokens each
+  EXPECT_EQ(s["decode"]["context"], 12);
+  EXPECT_GT(s["decode"]["tokens_per_second"], 0);
+  const RunStart start = read_start({.file = (run_folder() / "run.json").string()});
+  EXPECT_GE(s["decode"]["state_bytes"], cost_of(start.blueprint, 12, 1).state_bytes);
 }
 
 // Everything else from the reference executor: plain loops in double.

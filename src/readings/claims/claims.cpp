@@ -198,6 +198,13 @@ std::vector<std::string> models_of(const Json& readings) {
   return models;
 }
 
+/// Whether its `if` is true; without one it is.
+bool applies(const Json& verdict, const Json& scope, const std::string& where) {
+  if (!verdict.contains("if")) return true;
+  const Json met = evaluate_expression(text_of(verdict, "if", where), scope, where + ": if");
+  return met.is_boolean() ? met.get<bool>() : met.is_number() && met.get<double>() != 0;
+}
+
 Claim settle(const std::string& id) {
   const Json json = load_claim(id);
   const std::string where = "claim " + id;
@@ -222,14 +229,17 @@ Claim settle(const std::string& id) {
     }
   }
   for (const Json& v : member(json, "verdicts", where)) {
-    if (v.contains("if")) {
-      const Json met = evaluate_expression(text_of(v, "if", where), scope, where + ": if");
-      if (!(met.is_boolean() ? met.get<bool>() : met.is_number() && met.get<double>() != 0))
-        continue;
-    }
+    if (!applies(v, scope, where)) continue;
     claim.verdict = text_of(v, "verdict", where);
     claim.condition = fill_template(word(v, "condition", "", where), scope, where + ": condition");
     break;
+  }
+  if (json.contains("also")) {
+    for (const Json& v : json["also"]) {
+      if (applies(v, scope, where))
+        claim.condition +=
+            ' ' + fill_template(word(v, "condition", "", where), scope, where + ": also");
+    }
   }
   const auto known = {"holds", "holds-if", "fails", "undecided", "open"};
   if (std::find(known.begin(), known.end(), claim.verdict) == known.end())
