@@ -1,5 +1,6 @@
 """`ashlar experiment`: campaigns that are killed and go on, disks that are full, and pages."""
 
+import contextlib
 import json
 import os
 import random
@@ -7,6 +8,7 @@ import re
 import signal
 import subprocess
 import time
+import unittest
 
 from json_fields import differences
 from program import Case, ashlar, ashlar_json
@@ -26,13 +28,16 @@ SMALL = {
     "arms": {"flat": {"about": "two layers"}, "deep": {"about": "three", "change": {"layers": 3}}},
     "rates": [0.003, 0.01], "seeds": [1, 2, 3]}
 
+# Runs of some seconds: long enough to be killed in the middle.
+MIDDLE = {**SMALL, "tokens": 128 * 800, "run": {**SMALL["run"], "checkpoint": {"every": 20, "keep": 1}}}
 LONG = {**SMALL, "tokens": 128 * 100000, "data": {**SMALL["data"], "rows": 64}}
 
 
 def without_clock(results):
     """What does not depend on how fast the machine was."""
     if isinstance(results, dict):
-        return {k: without_clock(v) for k, v in results.items() if k not in ("seconds", "tokens_per_second", "amount")}
+        clock = ("seconds", "tokens_per_second", "amount", "decode_tokens_per_second", "memory_bytes")
+        return {k: without_clock(v) for k, v in results.items() if k not in clock}
     if isinstance(results, list):
         return [without_clock(x) for x in results if not (isinstance(x, dict) and x.get("budget") == "seconds")]
     return results
@@ -49,6 +54,16 @@ class Experiments(Case):
             time.sleep(0.05)
         self.fail(f"processes of {store} are left")
 
+    def wait_until(self, true):
+        end = time.monotonic() + 120
+        while not true():
+            self.assertLess(time.monotonic(), end, "it takes too long")
+            time.sleep(0.01)
+
+    def checkpoints(self, store):
+        """Whole ones, of runs that have not ended."""
+        return sorted(store.glob("runs/*/checkpoints/*/state.json"))
+
     def results(self, store):
         return ashlar_json("experiment", "report", store, "--json")
 
@@ -63,22 +78,30 @@ class Experiments(Case):
 
     def test_killed_at_any_time(self):
         """What a killed campaign ends with is what one left alone ends with, to the bit; so are two stores."""
-        file = self.write("e.json", SMALL)
+        file = self.write("e.json", MIDDLE)
         whole, part = self.tmp / "whole", self.tmp / "part"
         ashlar("experiment", "run", file, "-o", whole, "--quiet", "--jobs", 2)
         chance = random.Random(3)
+        resumed = 0
         for _ in range(int(os.environ.get("ASHLAR_KILLS", "3"))):
+            before = set(self.checkpoints(part))
             process = start("experiment", "run", file, "-o", part, "--quiet", "--jobs", 2)
-            try:
-                process.wait(timeout=0.3 + chance.random())
+            self.wait_until(lambda: set(self.checkpoints(part)) - before or process.poll() is not None)
+            time.sleep(0.2 * chance.random())
+            hit = process.poll() is None
+            process.kill()  # its runs end with it
+            process.communicate()
+            if not hit:
                 break
-            except subprocess.TimeoutExpired:
-                process.kill()  # its runs end with it
-                process.communicate()
-                self.wait_for_runs(part)
-        state = ashlar_json("experiment", "status", part, "--json")["experiments"][0]
-        self.assertEqual(state["id"], "small")
-        self.assertLessEqual(state["ended"], state["wanted"])
+            self.wait_for_runs(part)
+            state = ashlar_json("experiment", "status", part, "--json")["experiments"][0]
+            self.assertEqual((state["id"], state["wanted"]), ("small", 8))
+            self.assertLess(state["ended"], 8)
+            # A run that was killed lost no more than the steps since its last checkpoint.
+            kept = [int(path.parent.name.split("-")[-1]) for path in self.checkpoints(part)]
+            self.assertTrue(all(step % 20 == 0 for step in kept), kept)
+            resumed += len(kept) > 0
+        self.assertGreater(resumed, 0, "no kill came in the middle of a run")
         ashlar("experiment", "run", file, "-o", part, "--quiet", "--jobs", 1)
         found, expected = self.results(part), self.results(whole)
         self.assertEqual(without_clock(found), without_clock(expected))
@@ -86,6 +109,9 @@ class Experiments(Case):
         self.assertEqual(ashlar_json("experiment", "status", part, "--json")["seconds_left"], 0)
         self.assertEqual(differences(found, "experiment report"), [])
         self.assertEqual(differences(ashlar_json("experiment", "status", part, "--json"), "experiment status"), [])
+        for folder in (part / "runs").iterdir():
+            steps = [json.loads(line)["step"] for line in (folder / "log.jsonl").read_text().splitlines()]
+            self.assertEqual(steps, list(range(1, 801)))  # none twice, none left out
         # Paired: the first step of a seed has one loss whatever the rate.
         first = {}
         for folder in (whole / "runs").iterdir():
@@ -104,7 +130,7 @@ class Experiments(Case):
         self.assertNotIn("were changed after", html)
         ashlar("experiment", "report", self.tmp / "kept/small.json", "-o", self.tmp / "q.html")
         self.assertEqual((self.tmp / "q.html").read_text(), html)
-        changed = {**SMALL, "criteria": [{**SMALL["criteria"][0], "size": 0}, SMALL["criteria"][1]]}
+        changed = {**MIDDLE, "criteria": [{**SMALL["criteria"][0], "size": 0}, SMALL["criteria"][1]]}
         done = ashlar("experiment", "run", self.write("e.json", changed), "-o", part)
         self.assertIn("changed after the first run", done.stdout)
         self.assertEqual(self.results(part)[0]["runs"]["ended"], 8)  # nothing ran again
@@ -124,15 +150,28 @@ class Experiments(Case):
     def test_a_full_disk(self):
         disk = self.tmp / "disk"
         disk.mkdir()
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=30m", "tmpfs", str(disk)], capture_output=True)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(disk)], capture_output=True)
         if mounted.returncode != 0:
             self.skipTest("no file system may be mounted here")
         self.addCleanup(subprocess.run, ["umount", str(disk)])
         file = self.write("e.json", SMALL)
-        (disk / "other").write_bytes(b"x" * (20 << 20))
+        (disk / "other").write_bytes(b"x" * (30 << 20))
         done = ashlar("experiment", "run", file, "-o", disk / "store", "--quiet", code=3)
         self.assertRegex(done.stderr, "free some space and run it again")
         self.assertEqual(ashlar_json("experiment", "status", disk / "store", "--json")["experiments"][0]["ended"], 0)
+        (disk / "other").unlink()
+        # Full in the middle: what is going on cannot keep what it has learned.
+        file = self.write("e.json", MIDDLE)
+        process = start("experiment", "run", file, "-o", disk / "store", "--quiet")
+        self.wait_until(lambda: self.checkpoints(disk / "store"))
+        with (disk / "other").open("wb", buffering=0) as other, contextlib.suppress(OSError):
+            while True:
+                other.write(b"x" * (64 << 10))
+        stderr = process.communicate(timeout=300)[1]
+        self.assertEqual(process.returncode, 3, stderr)
+        self.assertRegex(stderr, "free some space and run it again")
+        state = ashlar_json("experiment", "status", disk / "store", "--json")["experiments"][0]
+        self.assertLess(state["ended"], 8)
         (disk / "other").unlink()
         ashlar("experiment", "run", file, "-o", disk / "store", "--quiet")
         self.assertEqual(self.results(disk / "store")[0]["runs"]["ended"], 8)
@@ -147,6 +186,15 @@ class Experiments(Case):
         process.kill()
         process.communicate()
         self.wait_for_runs(store)
+
+    def test_a_run_is_known_by_the_program_too(self):
+        """Other kernels compute other last digits: they are other runs, in the same store."""
+        file, store = self.write("e.json", {**SMALL, "tokens": 128 * 2, "rates": [0.01], "seeds": [1]}), self.tmp / "s"
+        runs = set()
+        for kernels, expected in (("generic", 2), ("avx2", 4), ("generic", 4)):
+            ashlar("experiment", "run", file, "-o", store, "--quiet", env={"ASHLAR_KERNELS": kernels})
+            runs = {path.name for path in (store / "runs").iterdir()}
+            self.assertEqual(len(runs), expected)
 
     def test_a_run_that_diverges_is_a_result(self):
         wild = {**SMALL, "rates": [0.01, 1e30], "tokens": 128 * 20}
@@ -185,3 +233,34 @@ class KnownResults(Case):
              "windows": {"about": "6 tokens: 10 back", "change": {"blocks[*].mixer.attention.window": 6}}}), "accuracy")
         self.assertLess(max(accuracy["windows"]), 0.25)  # chance is an eighth
         self.assertGreater(min(accuracy["full"]), 0.9)
+
+    def test_post_norm_without_warm_up_does_not_learn(self):
+        """Twelve layers at a rate of 0.03 from the first step on: pre-norm learns, post-norm stays where guessing is."""
+        loss = self.values(self.experiment(
+            "warmup", {"layers": 12, "embedding.vocab": 256, "embedding.width": 64, "blocks[*].mixer.attention.head_dim": 32,
+                       "blocks[*].ffn.dense.width": 176},
+            ("markov", {"symbols": 256, "successors": 16, "order": 1, "length": 64}), 8 * 64 * 120,
+            {"pre": {"about": "x + f(norm(x))"},
+             "post": {"about": "norm(x + f(x))", "change": {"blocks[*].wiring.post_norm": {"eps": 1e-05}}}},
+            run={"init": {"scheme": "fan_in"}, "batch": {"sequences": 8}, "clip": 1.0}, rates=[0.03], seeds=[1]), "loss")
+        self.assertGreater(loss["post"][0], 5.4)  # guessing among 256 costs 5.55
+        self.assertLess(loss["pre"][0], 5.1)
+
+    def test_induction_takes_two_layers(self):
+        """What followed this symbol before: one layer of attention does not find it, two do."""
+        accuracy = self.values(self.experiment(
+            "induction", {"layers": 2, "embedding.vocab": 9}, ("induction", {"symbols": 8, "shown": 4, "queries": 12}),
+            16 * 29 * 1500, {"two": {"about": "two layers"}, "one": {"about": "one layer", "change": {"layers": 1}}},
+            seeds=[1]), "accuracy")
+        self.assertLess(accuracy["one"][0], 0.6)  # chance among those shown is a third
+        self.assertGreater(accuracy["two"][0], 0.8)
+
+    @unittest.skipUnless(os.environ.get("ASHLAR_LONG"), "half a minute: ./test --long")
+    def test_one_layer_does_not_look_up_twice(self):
+        accuracy = self.values(self.experiment(
+            "two-hop", {"layers": 3, "embedding.vocab": 10, "embedding.width": 48, "blocks[*].mixer.attention.head_dim": 24},
+            ("lookup", {"symbols": 8, "chains": 2, "hops": [1, 2], "queries": 12}), 16 * 44 * 2000,
+            {"three": {"about": "three layers"}, "one": {"about": "one layer", "change": {"layers": 1}}},
+            rates=[0.005], seeds=[1]), "accuracy_hardest")
+        self.assertLess(accuracy["one"][0], 0.42)  # guessing among 8 is right in 0.125
+        self.assertGreater(accuracy["three"][0], accuracy["one"][0] + 0.1)
