@@ -97,10 +97,7 @@ class Experiments(Case):
             state = ashlar_json("experiment", "status", part, "--json")["experiments"][0]
             self.assertEqual((state["id"], state["wanted"]), ("small", 8))
             self.assertLess(state["ended"], 8)
-            # A run that was killed lost no more than the steps since its last checkpoint.
-            kept = [int(path.parent.name.split("-")[-1]) for path in self.checkpoints(part)]
-            self.assertTrue(all(step % 20 == 0 for step in kept), kept)
-            resumed += len(kept) > 0
+            resumed += len(self.checkpoints(part)) > 0  # the next campaign goes on from there
         self.assertGreater(resumed, 0, "no kill came in the middle of a run")
         ashlar("experiment", "run", file, "-o", part, "--quiet", "--jobs", 1)
         found, expected = self.results(part), self.results(whole)
