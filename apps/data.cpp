@@ -42,7 +42,7 @@ Json summary(const std::string& folder, const DataManifest& m) {
                  {"vocabulary", m.vocabulary},
                  {"end", m.end ? Json(*m.end) : Json()}}},
                {"duplicates", {{"documents", m.duplicates}, {"bytes", m.duplicate_bytes}}}};
-  for (const Split s : {Split::train, Split::validation}) {
+  for (const DataSplit s : {DataSplit::train, DataSplit::validation}) {
     Json split = amount(m[s].all);
     split["domains"] = Json::object();
     for (const auto& [name, a] : m[s].domains) split["domains"][name] = amount(a);
@@ -61,7 +61,7 @@ void print_amount(const char* indent, const std::string& name, const DataAmount&
 void print(const std::string& folder, const DataManifest& m) {
   std::printf("%s: tokens of %s (%s ids)\n", folder.c_str(), m.tokenizer.c_str(),
               grouped(m.vocabulary).c_str());
-  for (const Split s : {Split::train, Split::validation}) {
+  for (const DataSplit s : {DataSplit::train, DataSplit::validation}) {
     print_amount("", kSplitNames[static_cast<size_t>(s)], m[s].all);
     for (const auto& [name, a] : m[s].domains) print_amount("  ", name, a);
   }
@@ -98,7 +98,7 @@ void run_build(DataOptions& o) {
   Progress progress("encoding");
   o.build.progress = [&](int64_t bytes) { progress.update(bytes, 0); };
   const DataManifest m = build_data(std::move(text), out, o.build);
-  if (m[Split::validation].all.documents == 0 && o.build.validation > 0) {
+  if (m[DataSplit::validation].all.documents == 0 && o.build.validation > 0) {
     std::fprintf(stderr,
                  "note: no document was held out for validation; --piece-bytes cuts long texts "
                  "into several documents\n");
@@ -112,7 +112,7 @@ void run_build(DataOptions& o) {
 /// The beginning of evenly spaced documents, as text.
 Json samples_of(const DataFolder& data, const Tokenizer& tokenizer, int64_t count) {
   Json samples = Json::array();
-  const TokenStream& stream = data.stream(Split::train);
+  const TokenStream& stream = data.stream(DataSplit::train);
   constexpr int64_t kTokens = 60;
   count = std::min(count, stream.documents());
   for (int64_t i = 0; i < count; ++i) {
@@ -133,7 +133,8 @@ Json samples_of(const DataFolder& data, const Tokenizer& tokenizer, int64_t coun
 void run_show(const DataOptions& o) {
   const auto data = DataFolder::open(o.folder);
   if (o.check) {
-    for (const Split s : {Split::train, Split::validation}) data->stream(s).check_hashes();
+    for (const DataSplit s : {DataSplit::train, DataSplit::validation})
+      data->stream(s).check_hashes();
   }
   const TextModel text = load_text(data->tokenizer().string());
   tokenizer_of(text);

@@ -70,7 +70,7 @@ void print(const DataLoss& r) {
 
 void run(Options& o) {
   EvaluateOptions options;
-  options.split = o.split == "train" ? Split::train : Split::validation;
+  options.split = o.split == "train" ? DataSplit::train : DataSplit::validation;
   const auto data = DataFolder::open(o.data);
   o.model.model = model_of_run(o.model.model);
   const Model model = load(o.model);

@@ -235,7 +235,7 @@ DataManifest build_data(TextModel text, const fs::path& out, const BuildOptions&
       read_documents(corpus, options.documents, [&](Document&& d) { builder.take(std::move(d)); });
     manifest.fingerprint = builder.finish();
   }
-  if (manifest[Split::train].all.tokens == 0)
+  if (manifest[DataSplit::train].all.tokens == 0)
     fail(ErrorKind::invalid, "the corpus holds no documents to train on");
   copy_tokenizer(std::move(text), out / "tokenizer");
   folder.add_text("manifest.json", to_json(manifest).dump(2) + "\n");

@@ -14,7 +14,7 @@
 namespace ashlar {
 
 struct EvaluateOptions {
-  Split split = Split::validation;
+  DataSplit split = DataSplit::validation;
   RowOptions rows{.length = 512};
   int64_t tokens = 0;  // at most, rows evenly spaced; 0: all
   EngineOptions engine;

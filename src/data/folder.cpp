@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 class FolderRows : public TokenRows {
  public:
-  FolderRows(std::shared_ptr<const DataFolder> folder, Split split, const RowOptions& options)
+  FolderRows(std::shared_ptr<const DataFolder> folder, DataSplit split, const RowOptions& options)
       : folder_(std::move(folder)),
         stream_(folder_->stream(split)),
         split_(split),
@@ -69,7 +69,7 @@ class FolderRows : public TokenRows {
  private:
   const std::shared_ptr<const DataFolder> folder_;
   const TokenStream& stream_;
-  const Split split_;
+  const DataSplit split_;
   const RowOptions options_;
 };
 
@@ -163,7 +163,7 @@ std::shared_ptr<const DataFolder> DataFolder::open(const fs::path& folder) {
   return std::shared_ptr<const DataFolder>(new DataFolder(folder));
 }
 
-double DataFolder::bytes_of(Split split, int32_t id) const {
+double DataFolder::bytes_of(DataSplit split, int32_t id) const {
   const SplitManifest& m = manifest_[split];
   const double factor = m.bytes_in_tokens > 0 ? static_cast<double>(m.all.bytes) /
                                                     static_cast<double>(m.bytes_in_tokens)
@@ -171,7 +171,7 @@ double DataFolder::bytes_of(Split split, int32_t id) const {
   return factor * token_bytes_[static_cast<size_t>(id)];
 }
 
-std::unique_ptr<TokenRows> folder_rows(std::shared_ptr<const DataFolder> folder, Split split,
+std::unique_ptr<TokenRows> folder_rows(std::shared_ptr<const DataFolder> folder, DataSplit split,
                                        const RowOptions& options) {
   return std::make_unique<FolderRows>(std::move(folder), split, options);
 }

@@ -53,10 +53,10 @@ class DataFolder {
   static std::shared_ptr<const DataFolder> open(const std::filesystem::path& folder);
   const std::filesystem::path& path() const { return path_; }
   const DataManifest& manifest() const { return manifest_; }
-  const TokenStream& stream(Split split) const { return streams_[static_cast<size_t>(split)]; }
+  const TokenStream& stream(DataSplit split) const { return streams_[static_cast<size_t>(split)]; }
   /// Bytes of text per id, 0 for special ones; corrected where the tokenizer rewrites texts, so
   /// that the sum over a split is the split's bytes.
-  double bytes_of(Split split, int32_t id) const;
+  double bytes_of(DataSplit split, int32_t id) const;
   std::filesystem::path tokenizer() const { return path_ / "tokenizer"; }
 
  private:
@@ -74,7 +74,7 @@ struct RowOptions {
 
 /// A split cut into rows of equal length, what remains at its end left out. Throws Error(invalid)
 /// where it has less than one row.
-std::unique_ptr<TokenRows> folder_rows(std::shared_ptr<const DataFolder> folder, Split split,
+std::unique_ptr<TokenRows> folder_rows(std::shared_ptr<const DataFolder> folder, DataSplit split,
                                        const RowOptions& options);
 
 }  // namespace ashlar

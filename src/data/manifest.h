@@ -13,7 +13,7 @@
 
 namespace ashlar {
 
-enum class Split : uint8_t { train, validation };
+enum class DataSplit : uint8_t { train, validation };
 inline constexpr std::array<const char*, 2> kSplitNames{"train", "validation"};
 
 struct DataAmount {
@@ -46,7 +46,7 @@ struct DataManifest {
   int64_t duplicates = 0, duplicate_bytes = 0;  // documents left out
   std::string fingerprint;                      // of tokens, documents and tokenizer
   std::array<SplitManifest, 2> splits;
-  const SplitManifest& operator[](Split s) const { return splits[static_cast<size_t>(s)]; }
+  const SplitManifest& operator[](DataSplit s) const { return splits[static_cast<size_t>(s)]; }
 };
 
 Json to_json(const DataManifest& manifest);

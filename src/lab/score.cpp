@@ -85,7 +85,7 @@ class Domains {
     std::vector<int32_t> labels(static_cast<size_t>(length_), -1);
     if (matrix_) matrix_->read(row, labels);
     if (!folder_ || names_.empty()) return labels;
-    const TokenStream& stream = folder_->stream(Split::validation);
+    const TokenStream& stream = folder_->stream(DataSplit::validation);
     int64_t document = stream.document_at(row * length_);
     for (int64_t i = 0; i < length_; ++i) {
       while (stream.document(document).end <= row * length_ + i) ++document;

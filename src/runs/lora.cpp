@@ -66,7 +66,7 @@ std::map<std::string, std::vector<Part>> parts_of(const Names& names, const Blue
                                                   const ParameterArrays& parameters) {
   std::map<std::string, std::vector<Part>> modules;
   for (const LoraPair& pair : pairs) {
-    const Param& w = params[static_cast<size_t>(id_of(params, pair.parameter))];
+    const Param& w = params[id_of(params, pair.parameter)];
     const std::span<const float> a = parameters[id_of(params, pair.a)],
                                  b = parameters[id_of(params, pair.b)];
     const auto matrices = static_cast<size_t>(pair.matrices);
@@ -129,9 +129,8 @@ Weights merged(const Params& params, const std::vector<LoraPair>& pairs,
     const ParamId id = id_of(params, pair.parameter);
     const std::span<const float> w = parameters[id], a = parameters[id_of(params, pair.a)],
                                  b = parameters[id_of(params, pair.b)];
-    const auto rows = static_cast<size_t>(params[id].rows()),
-               cols = w.size() / rows, rank = b.size() / rows,
-               of_matrix = rows / static_cast<size_t>(pair.matrices);
+    const auto rows = static_cast<size_t>(params[id].rows()), cols = w.size() / rows,
+               rank = b.size() / rows, of_matrix = rows / static_cast<size_t>(pair.matrices);
     std::byte* to = nullptr;
     Tensor sum = make_tensor(Format::f32, weights.at(pair.parameter).sizes, &to);
     auto* out = reinterpret_cast<float*>(to);

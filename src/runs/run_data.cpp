@@ -60,9 +60,9 @@ void open_folder(RunFile& file, RunData& data, bool decided, int64_t context) {
   int64_t& length = file.train.batch.length;
   if (length == 0) length = context > 0 ? std::min(context, kUsualLength) : kUsualLength;
   const RowOptions rows{length, file.data.mask};
-  data.train = folder_rows(folder, Split::train, rows);
-  if (file.data.validation.empty() && folder->stream(Split::validation).tokens() >= length)
-    data.validation = folder_rows(folder, Split::validation, rows);
+  data.train = folder_rows(folder, DataSplit::train, rows);
+  if (file.data.validation.empty() && folder->stream(DataSplit::validation).tokens() >= length)
+    data.validation = folder_rows(folder, DataSplit::validation, rows);
 }
 
 }  // namespace

@@ -78,16 +78,16 @@ std::vector<Optimiser::State> Optimiser::state() {
   return state;
 }
 
-std::vector<std::optional<int64_t>> Optimiser::below_eps() const {
+IdVector<ParamId, std::optional<int64_t>> Optimiser::below_eps() const {
   if (!second_) return {};
   const double corrected = settings_.eps * settings_.eps *
                            (1 - std::pow(settings_.betas[1], static_cast<double>(updates_)));
   const auto limit = static_cast<float>(corrected);
-  std::vector<std::optional<int64_t>> counts(params_.size());
-  for (size_t i = 0; i < params_.size(); ++i) {
+  IdVector<ParamId, std::optional<int64_t>> counts(params_.size());
+  for (const ParamId i : params_.ids()) {
     if (!groups_[i].trained || groups_[i].orthogonal) continue;
     int64_t below = 0;
-    for (const float v : (*second_)[static_cast<ParamId>(i)]) below += v < limit ? 1 : 0;
+    for (const float v : (*second_)[i]) below += v < limit ? 1 : 0;
     counts[i] = below;
   }
   return counts;

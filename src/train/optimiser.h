@@ -35,7 +35,7 @@ class Optimiser {
 
   /// Per parameter the elements whose second moment, corrected, is below eps squared, so that eps
   /// says how far they move; nothing of those that have no second moment. Empty: none has.
-  std::vector<std::optional<int64_t>> below_eps() const;
+  IdVector<ParamId, std::optional<int64_t>> below_eps() const;
 
   /// What belongs into a checkpoint besides the parameters: the moments, by name, and the number of
   /// updates so far.

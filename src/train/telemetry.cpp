@@ -148,9 +148,9 @@ Json Telemetry::groups(const std::vector<double>& squares) const {
 }
 
 /// Of elements, by kind of part.
-Json Telemetry::shares(const std::vector<std::optional<int64_t>>& counts) const {
+Json Telemetry::shares(const IdVector<ParamId, std::optional<int64_t>>& counts) const {
   std::map<std::string, std::pair<int64_t, int64_t>> kinds;
-  for (size_t i = 0; i < counts.size(); ++i) {
+  for (const ParamId i : counts.ids()) {
     if (!counts[i]) continue;
     auto& [below, all] = kinds[std::string(kind_of(params_[i]))];
     below += *counts[i];

@@ -51,7 +51,7 @@ class Telemetry {
 
  private:
   Json groups(const std::vector<double>& squares) const;
-  Json shares(const std::vector<std::optional<int64_t>>& counts) const;
+  Json shares(const IdVector<ParamId, std::optional<int64_t>>& counts) const;
   Json watch(const TokenBatch& batch);
 
   const Params params_;

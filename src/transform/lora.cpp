@@ -27,8 +27,7 @@ class Adapting {
     }
     b_.set_scope({});
     std::vector<NamedValue> outputs;
-    for (const Output& o : forward_.outputs())
-      outputs.push_back({o.name, values[o.value]});
+    for (const Output& o : forward_.outputs()) outputs.push_back({o.name, values[o.value]});
     return b_.finish(outputs);
   }
 

@@ -133,15 +133,15 @@ TEST_F(Built, HoldsEveryDocumentOnce) {
   options.shard_tokens = 1000;  // several shards
   const DataManifest m = build(data_, options);
   EXPECT_EQ(m.duplicates, 30);
-  EXPECT_EQ(m[Split::train].all.documents + m[Split::validation].all.documents, 300);
-  EXPECT_GT(m[Split::validation].all.documents, 10);
-  EXPECT_LT(m[Split::validation].all.documents, 60);
+  EXPECT_EQ(m[DataSplit::train].all.documents + m[DataSplit::validation].all.documents, 300);
+  EXPECT_GT(m[DataSplit::validation].all.documents, 10);
+  EXPECT_LT(m[DataSplit::validation].all.documents, 60);
   const auto data = DataFolder::open(data_);
   const TextModel text = load_text(data->tokenizer().string());
   std::set<std::string> expected, found;
   for (int i = 0; i < 300; ++i) expected.insert(story(i));
   int64_t odd = 0;
-  for (const Split split : {Split::train, Split::validation}) {
+  for (const DataSplit split : {DataSplit::train, DataSplit::validation}) {
     const TokenStream& stream = data->stream(split);
     stream.check_hashes();
     EXPECT_GT(data->manifest()[split].shards.size(), 1);
@@ -154,7 +154,7 @@ TEST_F(Built, HoldsEveryDocumentOnce) {
       stream.read(place.begin, ids);
       EXPECT_EQ(ids.back(), *data->manifest().end);
       const std::string document = text.tokenizer->decode(ids, true);
-      EXPECT_EQ(is_validation(document, 0.1, 0), split == Split::validation);
+      EXPECT_EQ(is_validation(document, 0.1, 0), split == DataSplit::validation);
       EXPECT_EQ(static_cast<size_t>(place.bytes), document.size());
       odd += data->manifest().domains.at(static_cast<size_t>(place.domain)) == "odd" ? 1 : 0;
       found.insert(document);
@@ -181,9 +181,9 @@ TEST_F(Built, IsTheSameAtAnyNumberOfThreadsAndSizeOfShards) {
 TEST_F(Built, RowsAreTheStreamCut) {
   build(data_);
   const auto data = DataFolder::open(data_);
-  const TokenStream& stream = data->stream(Split::train);
+  const TokenStream& stream = data->stream(DataSplit::train);
   for (const bool mask : {false, true}) {
-    const auto rows = folder_rows(data, Split::train, {.length = 100, .mask = mask});
+    const auto rows = folder_rows(data, DataSplit::train, {.length = 100, .mask = mask});
     EXPECT_EQ(rows->rows(), stream.tokens() / 100);
     std::vector<int32_t> row(100), expected(100);
     int64_t borders = 0, bytes = 0;
@@ -199,7 +199,7 @@ TEST_F(Built, RowsAreTheStreamCut) {
         const bool border = next < inside.size() && inside[next] == i;
         next += border ? 1 : 0;
         EXPECT_EQ(border, mask && begins);
-        if (!border) predicted += data->bytes_of(Split::train, row[static_cast<size_t>(i)]);
+        if (!border) predicted += data->bytes_of(DataSplit::train, row[static_cast<size_t>(i)]);
       }
       EXPECT_EQ(rows->predicted_bytes(r), static_cast<int64_t>(predicted));
       borders += static_cast<int64_t>(inside.size());
@@ -208,7 +208,8 @@ TEST_F(Built, RowsAreTheStreamCut) {
     EXPECT_EQ(borders > 0, mask);
     EXPECT_GT(bytes, 0);
   }
-  expect_error([&] { folder_rows(data, Split::validation, {.length = 1 << 20}); }, "less than one");
+  expect_error([&] { folder_rows(data, DataSplit::validation, {.length = 1 << 20}); },
+               "less than one");
 }
 
 TEST_F(Built, IsRefusedWhenDamaged) {
@@ -225,10 +226,10 @@ TEST_F(Built, IsRefusedWhenDamaged) {
   bytes[bytes.size() - 1] = '\x7F';
   write(shard, bytes);
   const auto data = DataFolder::open(data_);
-  expect_error([&] { data->stream(Split::train).check_hashes(); }, "is damaged");
-  const int64_t tokens = data->stream(Split::train).tokens();
+  expect_error([&] { data->stream(DataSplit::train).check_hashes(); }, "is damaged");
+  const int64_t tokens = data->stream(DataSplit::train).tokens();
   std::vector<int32_t> last(1);
-  expect_error([&] { data->stream(Split::train).read(tokens - 1, last); }, "its tokenizer has");
+  expect_error([&] { data->stream(DataSplit::train).read(tokens - 1, last); }, "its tokenizer has");
   expect_error([&] { DataFolder::open(scratch_.path()); }, "ashlar data build");
 }
 

@@ -294,7 +294,7 @@ TEST(Refusals, NameKeysAsFilesSpellThem) {
         if (message == "nothing thrown") continue;
         EXPECT_TRUE(message.starts_with("config.json: ")) << name << ": " << message;
         EXPECT_NE(message.find(key), std::string::npos) << name << " " << key << ": " << message;
-        for (const char* inside : {"blocks[", "blueprint", "mixer", ".ffn.", "embedding."})
+        for (const char* inside : {"blocks[", "blueprint", ".mixer", ".ffn.", "embedding."})
           EXPECT_EQ(message.find(inside), std::string::npos) << name << ": " << message;
       }
       value = before;

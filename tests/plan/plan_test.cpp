@@ -39,17 +39,19 @@ TEST(Plan, BuffersAliveTogetherDoNotOverlap) {
     for (const int64_t tokens : {1, 16, 100}) {
       const Plan plan = plan_of(graph_of(bp), tokens, kernels::table().name);
       int64_t end = 0;
-      for (size_t i = 0; i < plan.buffers.size(); ++i) {
+      for (const BufferId i : plan.buffers.ids()) {
         const Buffer& a = plan.buffers[i];
         if (a.first < 0 || a.output >= 0) continue;
         const int64_t a_end = a.offset + a.row_bytes * (a.fixed ? 1 : tokens);
         EXPECT_EQ(a.offset % 64, 0);
         end = std::max(end, a_end);
-        for (size_t j = 0; j < i; ++j) {
+        for (const BufferId j : plan.buffers.ids()) {
+          if (j == i) break;
           const Buffer& b = plan.buffers[j];
           if (b.first < 0 || b.output >= 0 || b.last < a.first || a.last < b.first) continue;
           const int64_t b_end = b.offset + b.row_bytes * (b.fixed ? 1 : tokens);
-          EXPECT_TRUE(a_end <= b.offset || b_end <= a.offset) << bp.name << " " << i << " " << j;
+          EXPECT_TRUE(a_end <= b.offset || b_end <= a.offset)
+              << bp.name << " " << i.index() << " " << j.index();
         }
       }
       EXPECT_EQ(plan.arena_bytes, end);

@@ -54,7 +54,7 @@ TEST(Work, StepsHaveTasksAndPartsOfTheirNodes) {
     for (size_t i = 0; i < work.size(); ++i) {
       EXPECT_EQ(work[i].tasks > 0, plan.steps[i].rows == RowSet::all) << plan.steps[i].name;
       EXPECT_EQ(work[i].activation_bytes > 0, work[i].tasks > 0) << plan.steps[i].name;
-      const std::set<int32_t> nodes(plan.steps[i].nodes.begin(), plan.steps[i].nodes.end());
+      const std::set<NodeId> nodes(plan.steps[i].nodes.begin(), plan.steps[i].nodes.end());
       for (const Work& w : work[i].parts) EXPECT_TRUE(nodes.contains(w.node));
     }
   }

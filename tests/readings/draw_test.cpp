@@ -197,6 +197,7 @@ std::set<std::string> allowed_numbers(const Blueprint& bp) {
     if (const auto* e = std::get_if<ExpertFfnPart>(&v.part)) {
       put(e->router.keep_groups);
       put(e->router.groups);
+      numbers.insert(real_words(2 * e->router.jitter));
     }
     std::visit(
         [&](const auto& f) {
@@ -279,7 +280,9 @@ TEST(Draw, EveryFieldIsShown) {
                          auto* e = std::get_if<ExpertFfnPart>(&b.ffn);
                          return e == nullptr ? nullptr : &e->router;
                        },
-                       {});
+                       {"jitter"});
+  EXPECT_NE(words_of(svg_of(load_blueprint("phi-3.5-moe"))).find("within 0.02 of the best"),
+            std::string::npos);
   Blueprint head = testing::qwen_like();
   head.head = {.tied = false, .bias = true, .scale = 0.25, .softcap = 17};
   head.embedding.scale = 3.5;

@@ -133,9 +133,10 @@ TEST(Initialisation, ByRoleAndScheme) {
   const auto deviations = [&](InitSettings settings) {
     ParameterArrays a(params);
     initialise(params, settings, 3, a);
-    EXPECT_EQ(a[3][7], 1);
-    EXPECT_EQ(a[4][7], 0);
-    return std::array<double, 3>{deviation(a[0]), deviation(a[1]), deviation(a[2])};
+    EXPECT_EQ(a[ParamId(3)][7], 1);
+    EXPECT_EQ(a[ParamId(4)][7], 0);
+    return std::array<double, 3>{deviation(a[ParamId(0)]), deviation(a[ParamId(1)]),
+                                 deviation(a[ParamId(2)])};
   };
   const auto expect = [&](InitSettings settings, double table, double up, double down) {
     const auto found = deviations(settings);
@@ -161,10 +162,10 @@ TEST(Initialisation, DependsOnNameAndSeedAlone) {
   initialise({up}, {}, 3, one);
   initialise({other, up}, {}, 3, two);
   initialise({up}, {}, 4, seed);
-  EXPECT_TRUE(std::ranges::equal(one[0], two[1]));
-  EXPECT_FALSE(std::ranges::equal(one[0], two[0]));
-  EXPECT_FALSE(std::ranges::equal(one[0], seed[0]));
-  for (const float v : one[0]) EXPECT_LE(std::abs(v), 0.06f);
+  EXPECT_TRUE(std::ranges::equal(one[ParamId(0)], two[ParamId(1)]));
+  EXPECT_FALSE(std::ranges::equal(one[ParamId(0)], two[ParamId(0)]));
+  EXPECT_FALSE(std::ranges::equal(one[ParamId(0)], seed[ParamId(0)]));
+  for (const float v : one[ParamId(0)]) EXPECT_LE(std::abs(v), 0.06f);
 }
 
 }  // namespace

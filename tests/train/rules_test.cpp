@@ -76,18 +76,18 @@ TEST(Optimisers, DoWhatTheirReferencesDo) {
 TEST(Optimisers, LeaveAloneWhatIsNotTrained) {
   const Params params = golden_params();
   ParameterArrays weights(params), gradients(params);
-  for (float& v : weights[0]) v = 1;
-  for (float& v : gradients[0]) v = 1;
+  for (float& v : weights[ParamId(0)]) v = 1;
+  for (float& v : gradients[ParamId(0)]) v = 1;
   Optimiser optimiser(params, {false, true, true, true, true}, {}, {});
   Products threads(kernels::table(), 1);
   optimiser.update(weights, gradients, 1, 0.1, 1, threads);
-  for (const float v : weights[0]) EXPECT_EQ(v, 1);
+  for (const float v : weights[ParamId(0)]) EXPECT_EQ(v, 1);
 }
 
 // What decays, by role; gains kept as w - 1 decay towards 1.
 TEST(Optimisers, DecayByRole) {
   const Params params = golden_params();
-  const auto decays = [&](DecayOn on, std::vector<float> towards) {
+  const auto decays = [&](DecayOn on, IdVector<ParamId, float> towards) {
     ParameterArrays weights(params), gradients(params);
     for (const ParamId i : params.ids()) {
       for (float& v : weights[i]) v = 2;
@@ -125,8 +125,8 @@ TEST(Clipping, NormOfAllParameters) {
   const Params params{{"a", {{"x", 100003}}, Role::projection, 0},
                       {"b", {{"x", 3}}, Role::bias, 0}};
   ParameterArrays gradients(params);
-  for (float& v : gradients[0]) v = 0.1f;
-  for (float& v : gradients[1]) v = 4;
+  for (float& v : gradients[ParamId(0)]) v = 0.1f;
+  for (float& v : gradients[ParamId(1)]) v = 4;
   Products threads(kernels::table(), 1);
   const double square = 100003 * static_cast<double>(0.1f) * 0.1f + 48;
   EXPECT_NEAR(gradient_norm(gradients, threads), std::sqrt(square), 1e-9);

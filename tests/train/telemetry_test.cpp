@@ -95,7 +95,7 @@ struct Small {
   Small() {
     std::mt19937 chance(5);
     std::normal_distribution<float> normal(0, 0.1F);
-    for (size_t i = 0; i < parameters.size(); ++i) {
+    for (const ParamId i : parameters.ids()) {
       const bool gain = graph.params()[i].role == Role::norm;
       for (float& v : parameters[i]) v = (gain ? 1 : 0) + normal(chance);
     }
@@ -120,7 +120,7 @@ TEST(Telemetry, SaysWhatTheStepDid) {
   trainer.step();
   EXPECT_TRUE(trainer.telemetry().is_null());
   std::vector<std::vector<float>> old;
-  for (size_t i = 0; i < s.parameters.size(); ++i) {
+  for (const ParamId i : s.parameters.ids()) {
     const auto span = s.parameters[i];
     old.emplace_back(span.begin(), span.end());
   }
@@ -129,12 +129,12 @@ TEST(Telemetry, SaysWhatTheStepDid) {
   ASSERT_FALSE(t.is_null());
   // Plain descent: the update is the clipped gradient times the rate.
   double squares = 0, of_layer = 0, weight = 0, update = 0;
-  for (size_t i = 0; i < s.parameters.size(); ++i) {
+  for (const ParamId i : s.parameters.ids()) {
     const auto now = s.parameters[i];
     std::vector<float> change(now.size());
-    for (size_t k = 0; k < now.size(); ++k) change[k] = now[k] - old[i][k];
+    for (size_t k = 0; k < now.size(); ++k) change[k] = now[k] - old[i.index()][k];
     if (!s.graph.params()[i].name.starts_with("layers.1.")) continue;
-    weight += std::pow(norm_of(old[i]), 2);
+    weight += std::pow(norm_of(old[i.index()]), 2);
     update += std::pow(norm_of(change), 2);
   }
   for (const auto& [name, norm] : t["gradient_norm"]["layers"].items()) {
@@ -188,8 +188,8 @@ TEST(Telemetry, GradientOfTheStreamIsThatOfABias) {
   ParameterArrays parameters(forward.params());
   std::mt19937 chance(5);
   std::normal_distribution<float> normal(0, 0.3F);
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    for (float& v : parameters[static_cast<ParamId>(i)]) v = normal(chance);
+  for (const ParamId i : parameters.ids()) {
+    for (float& v : parameters[i]) v = normal(chance);
   }
   const Weights weights = parameters.tensors(forward.params());
   const TokenBatch batch = TokenBatch::whole({3, 7});
@@ -290,7 +290,7 @@ std::vector<double> largest(const Json& telemetry, const char* scope, size_t gro
 // Nothing but the clip changes weights here: scores become what they were, cut at the limit.
 TEST(QkClip, ScoresAreScaledToTheLimit) {
   Small s;
-  for (size_t i = 0; i < s.parameters.size(); ++i) {
+  for (const ParamId i : s.parameters.ids()) {
     if (!s.graph.params()[i].name.ends_with("attn.q")) continue;
     const auto q = s.parameters[i];
     for (size_t k = 0; k < q.size(); ++k)
@@ -340,7 +340,7 @@ TEST(QkClip, LatentAttentionScalesToo) {
   s.parameters = ParameterArrays(s.graph.params());
   std::mt19937 chance(9);
   std::normal_distribution<float> normal(0, 0.3F);
-  for (size_t i = 0; i < s.parameters.size(); ++i) {
+  for (const ParamId i : s.parameters.ids()) {
     const bool gain = s.graph.params()[i].role == Role::norm;
     for (float& v : s.parameters[i]) v = gain ? 1 : normal(chance);
   }
