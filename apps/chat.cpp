@@ -153,11 +153,15 @@ class Chat {
       } catch (const Error& e) {
         std::fflush(stdout);
         say(with_flags(e.what()));
+        failed_ = true;
       }
     }
     if (editor_.is_terminal() && !kept_.empty())
       say("[the conversation is kept: `ashlar chat MODEL --resume` goes on]");
   }
+
+  /// A person has read the messages; a script reads the exit code.
+  bool failed_unseen() const { return failed_ && !editor_.is_terminal(); }
 
  private:
   /// A line; several after """ or \ at the end of one. Nothing: the person leaves.
@@ -369,7 +373,7 @@ class Chat {
     return true;
   }
 
-  bool quiet_;
+  bool quiet_, failed_ = false;
   Model model_;
   GenerateOptions options_;
   fs::path folder_, kept_;
@@ -403,7 +407,11 @@ void add_chat(CLI::App& app) {
   o->generation.options.sampling.top_p = 0.95F;
   add_generation_options(*command, o->generation);
   add_reasoning_option(*command, o->reasoning);
-  command->callback([o] { Chat(*o).loop(); });
+  command->callback([o] {
+    Chat chat(*o);
+    chat.loop();
+    if (chat.failed_unseen()) throw Exit{1};
+  });
 }
 
 }  // namespace ashlar::app

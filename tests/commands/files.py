@@ -77,8 +77,8 @@ class Files(Case):
             with self.subTest(args[0]):
                 self.fails(*args, says=r"layer 1 \(layers\.1\.ffn")
         (model / "chat_template.jinja").write_text("{{ messages[0].content }}")
-        # A conversation goes on.
-        self.assertIn("layer 1", ashlar("chat", model, "--max-tokens", 4, stdin="hi\n").stderr)
+        # A conversation goes on, and a script learns at its end that an answer failed.
+        self.assertEqual(ashlar("chat", model, "--max-tokens", 4, stdin="hi\nhi\n", code=1).stderr.count("layer 1"), 2)
 
     def test_values_beyond_a_format_are_refused(self):
         model = self.model()
