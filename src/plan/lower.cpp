@@ -75,9 +75,9 @@ void Lowering::order_nodes() {
   std::map<ValueId, NodeId> first_of;
   for (const NodeId i : g.nodes().ids()) {
     const Node& n = g.nodes()[i];
-    const bool product = n.op.as<Linear>() != nullptr && !is_param(n.inputs[0]) &&
-                         is_param(n.inputs[1]) && (n.inputs.size() < 3 || is_param(n.inputs[2])) &&
-                         g.type(n.inputs[0]).per_token();
+    const bool product =
+        n.op.as<Linear>() != nullptr && !n.inputs[0].is_param() && n.inputs[1].is_param() &&
+        (n.inputs.size() < 3 || n.inputs[2].is_param()) && g.type(n.inputs[0]).per_token();
     if (!product) {
       order_.push_back(i);
       continue;
@@ -109,7 +109,7 @@ void Lowering::run() {
     for (const NodeId m : members) {
       for (const ValueId v : g.nodes()[m].outputs) made_in_[v] = set;
       for (const Input& in : g.nodes()[m].inputs)
-        if (!is_param(in)) ++value_uses_[set][in.value];
+        if (!in.is_param()) ++value_uses_[set][in.value];
     }
   }
   for (const Output& o : g.outputs()) ++value_uses_.wanted[o.value];
@@ -134,7 +134,7 @@ void Lowering::lower(NodeId node) {
   const Node& n = plan_.graph.nodes()[node];
   if (lower_fast(node)) {
     for (const Input& in : n.inputs) {
-      if (is_param(in)) continue;
+      if (in.is_param()) continue;
       const BufferId b = buffers_[rows_][in.value];
       if (b != kNoBuffer) --uses_[b];
     }
@@ -164,7 +164,7 @@ void Lowering::lower_meaning(NodeId node) {
   MeaningStep step{.op = n.op};
   for (const Input& in : n.inputs) {
     const Type type = plan_.graph.type(in);
-    if (is_param(in))
+    if (in.is_param())
       step.in.push_back({kNoBuffer, plan_.weights.array(in.param), type});
     else
       step.in.push_back({read(in), nullptr, type});
@@ -172,7 +172,7 @@ void Lowering::lower_meaning(NodeId node) {
   for (size_t k = 0; k < n.outputs.size(); ++k)
     step.out.push_back({new_value(n.outputs[k]), nullptr, plan_.graph.type(n.outputs[k])});
   for (const Input& in : n.inputs) {
-    if (!is_param(in)) --uses_[buffers_[rows_][in.value]];
+    if (!in.is_param()) --uses_[buffers_[rows_][in.value]];
   }
   add_step(node_name(node)).what = std::move(step);
 }

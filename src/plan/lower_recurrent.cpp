@@ -9,7 +9,7 @@ namespace ashlar {
 bool Lowering::lower_recurrent(const Node& n) {
   const Graph& g = plan_.graph;
   const auto per_token = [&](size_t i) {
-    return !is_param(n.inputs[i]) && g.type(n.inputs[i]).per_token();
+    return !n.inputs[i].is_param() && g.type(n.inputs[i]).per_token();
   };
   const auto step = [&](decltype(RecurrentStep::rule) rule) {
     const auto state = static_cast<int32_t>(plan_.states.size());
@@ -19,10 +19,10 @@ bool Lowering::lower_recurrent(const Node& n) {
     return true;
   };
   if (n.op.as<CausalConvolution>() != nullptr) {
-    if (!per_token(0) || !is_param(n.inputs[1])) return false;
+    if (!per_token(0) || !n.inputs[1].is_param()) return false;
     const float* bias = nullptr;
     if (n.inputs.size() == 3) {
-      if (!is_param(n.inputs[2])) return false;
+      if (!n.inputs[2].is_param()) return false;
       bias = plan_.weights.floats(n.inputs[2].param);
     }
     return step(RecurrentStep::Convolution{

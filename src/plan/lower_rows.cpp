@@ -85,7 +85,7 @@ void Lowering::lower_norm(const Node& n) {
 
 void Lowering::lower_binary(const Node& n, bool multiply) {
   const int64_t size = features(n.inputs[0]);
-  if (is_param(n.inputs[1])) {
+  if (n.inputs[1].is_param()) {
     const int64_t period = features(n.inputs[1]);
     const BufferId a = read(n.inputs[0]);
     add_row(BinaryRow{multiply, a, kNoBuffer, output_over(n.inputs[0]),

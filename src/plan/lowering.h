@@ -43,7 +43,6 @@ class Lowering {
   bool last_use(const Input& in) const;
   BufferId output_over(const Input& in);  // the node's output in place of `in`, or a new buffer
   int64_t features(const Input& in) const { return plan_.graph.type(in).feature_count(); }
-  bool is_param(const Input& in) const { return in.is_param(); }
   Step& add_step(std::string name);
   void add_row(RowOperation operation);
   std::string node_name(NodeId node) const;
