@@ -144,6 +144,7 @@ class Chat {
       const auto message = read_message(warned);
       if (!message) break;
       if (message->empty()) continue;
+      failed_ = false;
       try {
         if (message->front() == '/' && message->find('\n') == std::string::npos) {
           if (!command(*message)) return;
@@ -160,7 +161,8 @@ class Chat {
       say("[the conversation is kept: `ashlar chat MODEL --resume` goes on]");
   }
 
-  /// A person has read the messages; a script reads the exit code.
+  /// A person has read the messages; a script reads the exit code, which tells of its last line as
+  /// a shell's does.
   bool failed_unseen() const { return failed_ && !editor_.is_terminal(); }
 
  private:
