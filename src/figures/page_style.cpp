@@ -79,7 +79,10 @@ h2{font-size:21px;margin-top:40px}.model{padding:14px 10px}.model ul{columns:1}}
 @media print{.model,.plots figure,.data tr,.ideas li{break-inside:avoid}nav,select.by{display:none}
 h2,h3,h2+.soft{break-after:avoid}.plots{grid-template-columns:1fr 1fr;gap:10px}
 .plots .broad{display:none}.plots .slim{display:block}
-thead button::after{content:""}}
+thead button::after{content:""}
+*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+.scroll{overflow:visible;border:0}table{font-size:11px}th,td{padding:3px 5px}
+thead th,tbody th{position:static}td,td.n,th.n,thead th,tbody th{white-space:normal}}
 )";
 }
 

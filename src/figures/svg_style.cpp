@@ -94,7 +94,8 @@ std::string rules(bool dark) {
 }  // namespace
 
 std::string svg_style() {
-  return rules(false) + "@media (prefers-color-scheme:dark){\n" + rules(true) + "}\n";
+  return rules(false) + "@media (prefers-color-scheme:dark){\n" + rules(true) +
+         "}\n@media print{:root.ashlar{width:100%;height:auto}}\n";
 }
 
 }  // namespace ashlar

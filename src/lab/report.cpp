@@ -31,6 +31,7 @@ max-width:110ch}
 .seeds{color:var(--soft);font-size:12.5px}
 .changed{border-left:4px solid #b42318;padding-left:12px}
 figure.differences{margin:18px 0}figure.differences svg{margin:0}
+@media print{.seeds{font-size:9.5px}}
 )";
 
 std::string esc(const Json& text) {
