@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/parts_of_memory.h"
 #include "kernels/activations.h"
 #include "kernels/amx.h"
 #include "kernels/cpu.h"

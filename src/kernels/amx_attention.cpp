@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/parts_of_memory.h"
 #include "kernels/activations.h"
 #include "kernels/amx.h"
 #include "kernels/cpu.h"

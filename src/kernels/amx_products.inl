@@ -40,12 +40,13 @@ ASHLAR_INLINE int64_t packed_tokens(int64_t cols) {
 
 ASHLAR_INLINE TileScratch tile_scratch(int64_t cols, int parts, std::byte* at) {
   TileScratch s;
-  s.panels = at;
-  s.stage = s.panels + 2 * kPanelBytes;
-  s.bias = s.stage + 2 * 4 * kTileBytes;
-  s.sums = s.bias + 2 * kTileBytes;
-  s.packed = s.sums + (cols > kBlockCols || parts > 1 ? kBlockRows * kBlockTokens * 4 : 0);
-  s.bytes = s.packed + packed_tokens(cols) / kGroup * steps_of(cols) * kTileBytes - at;
+  PartsOfMemory memory(at);
+  memory.place(s.panels, 2 * kPanelBytes);
+  memory.place(s.stage, 2 * 4 * kTileBytes);
+  memory.place(s.bias, 2 * kTileBytes);
+  memory.place(s.sums, cols > kBlockCols || parts > 1 ? kBlockRows * kBlockTokens * 4 : 0);
+  memory.place(s.packed, packed_tokens(cols) / kGroup * steps_of(cols) * kTileBytes);
+  s.bytes = memory.bytes();
   return s;
 }
 

@@ -29,14 +29,15 @@ ASHLAR_INLINE AttentionScratch attention_layout(const Attention& a, std::byte* s
   AttentionScratch s;
   s.k_pad = round_up(a.k_dim, kPanelRows);
   s.v_pad = round_up(a.v_dim, kPanelRows);
-  s.k = reinterpret_cast<float*>(scratch);
-  s.v = s.k + kKeys * s.k_pad;
-  s.scores = s.v + kKeys * s.v_pad;
-  s.out = s.scores + kRowBlock * kKeys;
-  s.stage = s.out + kRowBlock * s.v_pad;
-  s.turned = s.stage + kW * s.k_pad;
   s.v_step = s.v_pad;
-  s.bytes = reinterpret_cast<std::byte*>(s.turned + kW * s.k_pad) - scratch;
+  PartsOfMemory parts(scratch);
+  parts.place(s.k, kKeys * s.k_pad);
+  parts.place(s.v, kKeys * s.v_pad);
+  parts.place(s.scores, kRowBlock * kKeys);
+  parts.place(s.out, kRowBlock * s.v_pad);
+  parts.place(s.stage, kW * s.k_pad);
+  parts.place(s.turned, kW * s.k_pad);
+  s.bytes = parts.bytes();
   return s;
 }
 

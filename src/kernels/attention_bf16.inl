@@ -22,16 +22,17 @@ ASHLAR_INLINE RoundedScratch rounded_layout(const Attention& a, std::byte* scrat
   RoundedScratch s;
   s.k_words = round_up(a.k_dim, 32) / 2;
   s.v_pad = round_up(a.v_dim, 32);
-  s.k = reinterpret_cast<uint32_t*>(scratch);
-  s.v = s.k + s.k_words * kKeys;
-  s.q = s.v + kKeys / 2 * s.v_pad;
-  s.p = s.q + kRoundedBlock * s.k_words;
-  s.stage = s.p + kRoundedBlock * kKeys / 2;
-  s.scores = reinterpret_cast<float*>(s.stage + 16 * s.k_words);
-  s.out = s.scores + kRoundedBlock * kKeys;
-  s.totals = s.out + kRoundedBlock * s.v_pad;
-  s.top = s.totals + kRoundedBlock * 16;
-  s.bytes = round_up(reinterpret_cast<std::byte*>(s.top + kRoundedBlock) - scratch, 64);
+  PartsOfMemory parts(scratch);
+  parts.place(s.k, s.k_words * kKeys);
+  parts.place(s.v, kKeys / 2 * s.v_pad);
+  parts.place(s.q, kRoundedBlock * s.k_words);
+  parts.place(s.p, kRoundedBlock * kKeys / 2);
+  parts.place(s.stage, 16 * s.k_words);
+  parts.place(s.scores, kRoundedBlock * kKeys);
+  parts.place(s.out, kRoundedBlock * s.v_pad);
+  parts.place(s.totals, kRoundedBlock * 16);
+  parts.place(s.top, kRoundedBlock);
+  s.bytes = round_up(parts.bytes(), 64);
   return s;
 }
 

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/parts_of_memory.h"
 #include "kernels/activations.h"
 #include "kernels/cpu.h"
 #include "kernels/implementations.h"

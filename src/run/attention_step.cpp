@@ -1,6 +1,7 @@
 // Attention of plans: which queries a task takes, and where the pages of their keys lie.
 #include <algorithm>
 
+#include "base/parts_of_memory.h"
 #include "plan/tasks.h"
 #include "run/frame.h"
 
@@ -15,12 +16,13 @@ struct Scratch {
   std::byte* kernel;
   int64_t bytes;  // without the kernel's
   Scratch(std::byte* base, int64_t pages) {
-    const int64_t pointers = round_up(pages * static_cast<int64_t>(sizeof(void*)), 64);
-    k_pages = reinterpret_cast<const std::byte**>(base);
-    v_pages = reinterpret_cast<const std::byte**>(base + pointers);
-    factors = reinterpret_cast<float*>(base + 2 * pointers);
-    bytes = 2 * pointers + round_up(kAttentionRows * 4, 64);
-    kernel = base + bytes;
+    const int64_t pointers = round_up(pages, 8);  // whole cache lines of them
+    PartsOfMemory parts(base);
+    parts.place(k_pages, pointers);
+    parts.place(v_pages, pointers);
+    parts.place(factors, round_up(kAttentionRows, 16));
+    bytes = parts.bytes();
+    parts.place(kernel, 0);
   }
 };
 

@@ -45,7 +45,8 @@ INSTANTIATE_TEST_SUITE_P(ModelTypes, Defaults, ::testing::ValuesIn([] {
 TEST(DefaultsWithin, AnObjectIsWhole) {
   Json config = table()["gpt_oss"]["given"];
   config["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 1000.0}};
-  const auto& rope = std::get<AttentionPart>(blueprint_of(config).blocks[0].mixer).rope;
+  const Blueprint blueprint = blueprint_of(config);
+  const auto& rope = std::get<AttentionPart>(blueprint.blocks[0].mixer).rope;
   EXPECT_EQ(rope->scaling, RotationScaling::none);
   EXPECT_EQ(rope->theta, 1000);
 }

@@ -12,6 +12,7 @@
 #include "readings/predict/planned_graph.h"
 #include "readings/predict/predict.h"
 #include "support/samples.h"
+#include "support/sanitized.h"
 
 namespace ashlar::testing {
 namespace {
@@ -143,7 +144,7 @@ TEST(Allocation, FormatsOfLongBlocks) {
   }
 }
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__GLIBC__) && !ASHLAR_SANITIZED
 /// What the C library hands out while an engine is made is what was planned: nothing is allocated
 /// that the plan does not know of, but for the plan's own lists.
 TEST(Allocation, AgainstTheHeap) {

@@ -11,7 +11,10 @@
 namespace ashlar::testing {
 namespace {
 
-Json rules() { return read_json(source_dir() + "/tests/golden/training/rules.json"); }
+const Json& rules() {
+  static const Json kRules = read_json(source_dir() + "/tests/golden/training/rules.json");
+  return kRules;
+}
 
 template <class T>
 T named(const Json& json, T) {
