@@ -5,8 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "apps/flags.h"
-#include "apps/terminal.h"
+#include "apps/commands.h"
 #include "base/error.h"
 
 namespace ashlar::app {
@@ -15,7 +14,7 @@ Blueprint load_named_blueprint(const std::string& model) {
   LoadOptions load;
   load.need_weights = false;
   Model loaded = load_model(model, load);
-  for (const std::string& notice : loaded.notices) say("note: " + with_flags(notice));
+  for (const std::string& notice : loaded.notices) say_note(notice);
   if (loaded.blueprint.name.empty()) {
     std::error_code code;
     std::filesystem::path path(model);
@@ -26,22 +25,50 @@ Blueprint load_named_blueprint(const std::string& model) {
   return loaded.blueprint;
 }
 
+CLI::Option* add_blueprint_argument(CLI::App& command, std::string& model) {
+  return command
+      .add_option("model", model,
+                  "Hugging Face folder (config.json will do), .gguf file, blueprint file or name")
+      ->type_name("MODEL");
+}
+
+void add_state_option(CLI::App& command, Format& state) {
+  command
+      .add_option_function<std::string>(
+          "--state",
+          [&state](const std::string& name) {
+            const auto format = format_named(name);
+            if (!format)
+              fail(ErrorKind::invalid, "--state {}: expected a format (f16, f32, bf16, q8_0)",
+                   name);
+            state = *format;
+          },
+          "format of keys and values (default f16)")
+      ->type_name("FORMAT");
+}
+
+void add_machine_option(CLI::App& command, std::string& machine) {
+  command
+      .add_option("--machine", machine,
+                  "whose speed is planned: a file, a name from `ashlar plan --list`, or none "
+                  "(default: this machine if `ashlar probe` has measured it, else h100-sxm)")
+      ->type_name("NAME");
+}
+
+std::optional<Machine> probed_machine() {
+  std::error_code code;
+  if (!std::filesystem::is_regular_file(probed_machine_file(), code)) return std::nullopt;
+  return load_machine(probed_machine_file().string());
+}
+
 std::optional<Machine> machine_for(const std::string& name) {
   if (name == "none") return std::nullopt;
   if (!name.empty()) return load_machine(name);
-  std::error_code code;
-  if (std::filesystem::is_regular_file(probed_machine_file(), code))
-    return load_machine(probed_machine_file().string());
+  if (const auto probed = probed_machine()) return probed;
   const std::vector<std::string> library = machine_names();
   if (std::find(library.begin(), library.end(), kUsualMachine) == library.end())
     return std::nullopt;  // a program without its data
   return load_machine(kUsualMachine);
-}
-
-Format state_format(const std::string& name) {
-  const auto format = format_named(name);
-  if (!format) fail(ErrorKind::invalid, "--state {}: expected a format (f16, f32, bf16)", name);
-  return *format;
 }
 
 }  // namespace ashlar::app

@@ -278,13 +278,11 @@ class Chat {
   void set(const std::string& rest) {
     if (rest.empty()) {
       const SamplingOptions& s = options_.sampling;
-      std::fprintf(stderr,
-                   "temperature %g, top_p %g, top_k %d, min_p %g, repetition_penalty %g, "
-                   "max_tokens %lld, seed %llu\n",
-                   static_cast<double>(s.temperature), static_cast<double>(s.top_p), s.top_k,
-                   static_cast<double>(s.min_p), static_cast<double>(s.repetition_penalty),
-                   static_cast<long long>(options_.max_tokens),
-                   static_cast<unsigned long long>(s.seed));
+      say(
+          fmt::format("temperature {:g}, top_p {:g}, top_k {}, min_p {:g}, repetition_penalty "
+                      "{:g}, max_tokens {}, seed {}",
+                      s.temperature, s.top_p, s.top_k, s.min_p, s.repetition_penalty,
+                      options_.max_tokens, s.seed));
       return;
     }
     const size_t space = std::min(rest.find(' '), rest.size());
@@ -327,7 +325,7 @@ class Chat {
     } catch (const Error& e) {
       fail(e.kind(), "{}: {}", from, e.what());
     }
-    std::fprintf(stderr, "[%zu messages of %s]\n", dialogue_->messages().size(), from.c_str());
+    say(fmt::format("[{} messages of {}]", dialogue_->messages().size(), from));
   }
 
   void retry() {
@@ -359,13 +357,11 @@ class Chat {
     } else if (name == "save") {
       if (rest.empty()) fail(ErrorKind::invalid, "/save: expected a file's name");
       save(rest);
-      std::fprintf(stderr, "[%zu messages written to %s]\n", dialogue_->messages().size(),
-                   rest.c_str());
+      say(fmt::format("[{} messages written to {}]", dialogue_->messages().size(), rest));
     } else if (name == "load") {
       load_messages(rest);
     } else if (name == "stats") {
-      std::fprintf(stderr, "%s %s\n", speed_text().c_str(),
-                   std::string(to_string(last_.generation.stop)).c_str());
+      say(fmt::format("{} {}", speed_text(), to_string(last_.generation.stop)));
     } else {
       std::vector<std::string> names;
       for (const Command& c : kCommands) names.emplace_back(c.name);

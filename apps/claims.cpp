@@ -49,7 +49,7 @@ void measure(const std::vector<std::string>& ids) {
   std::error_code code;
   std::filesystem::create_directories(file.parent_path(), code);
   write_file(file, measurements_json(all));
-  std::fprintf(stderr, "speeds written to %s\n", file.c_str());
+  say("speeds written to " + file.string());
 }
 
 /// Runs the experiments of these claims from the beginning, and keeps what they find beside their
@@ -66,10 +66,8 @@ void rerun(const std::vector<std::string>& ids) {
   }
   const std::filesystem::path folder = own_results_folder() / "store";
   lab::Store store(folder);
-  std::fprintf(stderr, "runs are kept in %s\n", folder.c_str());
-  const lab::CampaignEnd end = lab::run_campaign(
-      experiments, store,
-      {.say = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }});
+  say("runs are kept in " + folder.string());
+  const lab::CampaignEnd end = lab::run_campaign(experiments, store, {.say = say});
   if (end.failed > 0)
     fail(ErrorKind::invalid, "{} runs failed, the first: {}", end.failed, end.failures[0]);
   for (const lab::Experiment& e : experiments)

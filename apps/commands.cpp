@@ -24,6 +24,20 @@
 
 namespace ashlar::app {
 
+void add_threads_option(CLI::App& command, int& threads) {
+  command.add_option("--threads", threads, "threads (default: one per core)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 4096));
+}
+
+void add_kernels_option(CLI::App& command, std::string& kernels) {
+  command
+      .add_option("--kernels", kernels,
+                  "instruction set: generic avx2 avx512 ... (default: $ASHLAR_KERNELS, or the best "
+                  "this CPU runs)")
+      ->type_name("NAME");
+}
+
 void add_model_options(CLI::App& command, ModelOptions& options, bool runs) {
   command
       .add_option(
@@ -44,15 +58,9 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool runs) {
                   "folder of a LoRA adapter (PEFT) that is added to the model's weights")
       ->type_name("DIR");
   if (!runs) return;
-  command.add_option("--threads", options.threads, "threads (default: one per core)")
-      ->type_name("N")
-      ->check(CLI::Range(0, 4096));
+  add_threads_option(command, options.threads);
   command.add_flag("--no-pin", options.no_pin, "let the system move threads between CPUs");
-  command
-      .add_option("--kernels", options.kernels,
-                  "instruction set: generic avx2 avx512 ... (default: $ASHLAR_KERNELS, or the best "
-                  "this CPU runs)")
-      ->type_name("NAME");
+  add_kernels_option(command, options.kernels);
   command.add_option("--context", options.context, "tokens a sequence can hold")
       ->type_name("N")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 32));
@@ -82,7 +90,7 @@ Model load(const ModelOptions& options, bool need_weights) {
   Progress progress("loading");
   load.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
   Model model = load_model(options.model, load);
-  for (const std::string& notice : model.notices) say("note: " + with_flags(notice));
+  for (const std::string& notice : model.notices) say_note(notice);
   return model;
 }
 
@@ -94,10 +102,10 @@ bool has_weights(const std::string& name) {
   if (!fs::is_directory(model, ignored))
     return model.ends_with(".gguf") || model.ends_with(".safetensors");
   const fs::path folder = snapshot_of(model);
-  bool there = false;
+  bool found = false;
   for (const auto& entry : fs::directory_iterator(folder, ignored))
-    there = there || entry.path().extension() == ".safetensors";
-  if (!there || !fs::exists(folder / "config.json", ignored)) return there;
+    found = found || entry.path().extension() == ".safetensors";
+  if (!found || !fs::exists(folder / "config.json", ignored)) return found;
   // Weights that cannot be read say nothing; the config alone does.
   return unread_weights(folder, read_json(folder / "config.json")).empty() &&
          !has_placeholders(folder);
@@ -113,16 +121,15 @@ void say_table(const Blueprint& blueprint, int64_t context) {
     const int64_t original = a->rope->original_context;
     if (a->rope->ignores_long) {
       if (context > original) {
-        say(fmt::format(
-            "note: beyond {} tokens this model rotates by LongRoPE's short table as well, as "
-            "Transformers runs it",
-            original));
+        say_note(
+            fmt::format("beyond {} tokens this model rotates by LongRoPE's short table as well, as "
+                        "Transformers runs it",
+                        original));
       }
       return;
     }
-    say(fmt::format(
-        "note: a context of {} tokens rotates by LongRoPE's table for contexts {} {}; --context "
-        "chooses",
+    say_note(fmt::format(
+        "a context of {} tokens rotates by LongRoPE's table for contexts {} {}; --context chooses",
         context, context > original ? "beyond" : "up to", original));
     return;
   }
@@ -130,7 +137,7 @@ void say_table(const Blueprint& blueprint, int64_t context) {
 
 }  // namespace
 
-EngineOptions engine_options(const ModelOptions& options, const Model& model, int64_t usual) {
+EngineOptions engine_options(const ModelOptions& options, const Model& model, int64_t fallback) {
   EngineOptions engine;
   engine.threads = usable_threads(options.threads);
   engine.pinned = !options.no_pin;
@@ -138,11 +145,11 @@ EngineOptions engine_options(const ModelOptions& options, const Model& model, in
   engine.f32_activations = options.activations == "f32";
   const int64_t made_for = model.blueprint.context;
   engine.context = options.context > 0 ? options.context
-                   : made_for > 0      ? std::min(made_for, usual)
-                                       : usual;
+                   : made_for > 0      ? std::min(made_for, fallback)
+                                       : fallback;
   if (made_for > 0 && engine.context > made_for && options.context > 0) {
-    say(fmt::format("note: a context of {} tokens is beyond the {} that the model was made for",
-                    grouped(engine.context), grouped(made_for)));
+    say_note(fmt::format("a context of {} tokens is beyond the {} that the model was made for",
+                         grouped(engine.context), grouped(made_for)));
   }
   say_table(model.blueprint, engine.context);
   if (!options.state.empty()) {
@@ -157,11 +164,11 @@ EngineOptions engine_options(const ModelOptions& options, const Model& model, in
 }
 
 int usable_threads(int wanted) {
-  const auto there = static_cast<int>(usable_cpus().ids.size());
-  if (there == 0 || wanted <= there) return wanted;
-  say(fmt::format("note: --threads {}: this process may use {} CPUs, so {} threads are taken",
-                  wanted, there, there));
-  return there;
+  const auto cpus = static_cast<int>(usable_cpus().ids.size());
+  if (cpus == 0 || wanted <= cpus) return wanted;
+  say_note(fmt::format("--threads {}: this process may use {} CPUs, so {} threads are taken",
+                       wanted, cpus, cpus));
+  return cpus;
 }
 
 int64_t roomy_context(const ModelOptions& options, const Model& model) {
@@ -221,23 +228,28 @@ std::vector<TokenId> parse_ids(const std::string& list, const std::string& where
   return ids;
 }
 
+std::vector<TokenId> ids_of(const Json& list, const std::string& where) {
+  if (!list.is_array()) fail(ErrorKind::invalid, "{}: expected a JSON list of token ids", where);
+  std::vector<TokenId> ids;
+  for (const Json& item : list) {
+    if (!item.is_number_integer()) {
+      fail(ErrorKind::invalid, "{}: expected token ids, found {}", where,
+           item.dump(-1, ' ', false, Json::error_handler_t::replace));
+    }
+    ids.push_back(checked_id(item.get<int64_t>(), where));
+  }
+  return ids;
+}
+
 std::vector<TokenId> read_ids(const IdOptions& options) {
   if (options.list.empty() == options.file.empty()) {
     fail(ErrorKind::invalid, "expected token ids: either --ids 1,2,3 or --ids-file F.json");
   }
   if (!options.list.empty()) return parse_ids(options.list, "--ids");
-  const Json json = read_json(options.file);
-  if (!json.is_array())
-    fail(ErrorKind::invalid, "{}: expected a JSON list of token ids", options.file);
-  std::vector<TokenId> ids;
-  for (const Json& item : json) {
-    if (!item.is_number_integer()) {
-      fail(ErrorKind::invalid, "{}: expected token ids, found {}", options.file, item.dump());
-    }
-    ids.push_back(checked_id(item.get<int64_t>(), options.file));
-  }
-  return ids;
+  return ids_of(read_json(options.file), options.file);
 }
+
+void say_note(const std::string& notice) { say("note: " + with_flags(notice)); }
 
 void say_written(const std::filesystem::path& path) {
   namespace fs = std::filesystem;
@@ -254,9 +266,9 @@ void say_written(const std::filesystem::path& path) {
   } else {
     return;  // a device or a pipe
   }
-  std::fprintf(stderr, "written: %s (%s%s)\n", path.c_str(),
-               files > 0 ? fmt::format("{} files, ", files).c_str() : "",
-               short_bytes(static_cast<double>(bytes)).c_str());
+  say(fmt::format("written: {} ({}{})", path.string(),
+                  files > 0 ? fmt::format("{} files, ", files) : "",
+                  short_bytes(static_cast<double>(bytes))));
 }
 
 void check_ending(const std::string& output, const std::vector<std::string>& made,

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "model/model.h"
 
 namespace ashlar::app {
@@ -38,13 +39,15 @@ struct ModelOptions {
 /// MODEL and --random, --weights; with `runs` also --threads, --kernels, --context, --state,
 /// --activations.
 void add_model_options(CLI::App& command, ModelOptions& options, bool runs);
+void add_threads_option(CLI::App& command, int& threads);
+void add_kernels_option(CLI::App& command, std::string& kernels);
 Model load(const ModelOptions& options, bool need_weights = true);
 /// Whether MODEL is a file or folder with weights in it. They are mapped, so reading where they lie
 /// and in which format costs nothing.
 bool has_weights(const std::string& model);
-/// The engine's options for a model: context as asked, or `usual`, never above what the model was
+/// The engine's options for a model: context as asked, or `fallback`, never above what the model was
 /// made for.
-EngineOptions engine_options(const ModelOptions& options, const Model& model, int64_t usual);
+EngineOptions engine_options(const ModelOptions& options, const Model& model, int64_t fallback);
 
 /// --threads, but no more than there are CPUs to use (a note says so); 0 stays 0.
 int usable_threads(int wanted);
@@ -60,6 +63,10 @@ struct IdOptions {
 void add_id_options(CLI::App& command, IdOptions& options);
 std::vector<TokenId> read_ids(const IdOptions& options);  // throws Error(invalid)
 std::vector<TokenId> parse_ids(const std::string& list, const std::string& where);  // "1,2,3"
+std::vector<TokenId> ids_of(const Json& list, const std::string& where);
+
+/// "note: ..." on stderr: a notice of the library, its options (`context`) written as flags.
+void say_note(const std::string& notice);
 
 /// Bytes of text as they are, then a line feed only where a person looks on.
 void print_text(const std::string& text);

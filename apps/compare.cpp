@@ -15,7 +15,7 @@ namespace {
 
 struct CompareCommand {
   std::vector<std::string> models;
-  std::string machine, state = "f16", output;
+  std::string machine, output;
   CompareOptions options;
   bool json = false;
 };
@@ -23,7 +23,6 @@ struct CompareCommand {
 void run(CompareCommand o) {
   std::vector<Blueprint> blueprints;
   for (const std::string& m : o.models) blueprints.push_back(load_named_blueprint(m));
-  o.options.state = state_format(o.state);
   o.options.machine = machine_for(o.machine);
   const std::string extension = std::filesystem::path(o.output).extension().string();
   if (!o.output.empty() && extension != ".svg" && extension != ".csv" && extension != ".html" &&
@@ -67,18 +66,8 @@ void add_compare(CLI::App& app) {
       ->required()
       ->expected(2, 64)
       ->type_name("MODEL...");
-  command->add_option("--context", o->options.context, "tokens remembered (default 4096)")
-      ->type_name("N");
-  command
-      ->add_option("--weights", o->options.weights, "format or mix of the weights (default bf16)")
-      ->type_name("FORMAT");
-  command->add_option("--state", o->state, "format of keys and values (default f16)")
-      ->type_name("FORMAT");
-  command
-      ->add_option("--machine", o->machine,
-                   "whose speed is planned: a file, a name from `ashlar plan --list`, or none "
-                   "(default: this machine if `ashlar probe` has measured it, else h100-sxm)")
-      ->type_name("NAME");
+  add_size_options(*command, o->options);
+  add_machine_option(*command, o->machine);
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md), with the curves");
   command
       ->add_option(

@@ -7,6 +7,7 @@
 #include "apps/describe.h"
 #include "base/error.h"
 #include "blueprint/blueprint.h"
+#include "readings/draw/words.h"
 #include "readings/predict/predict.h"
 
 namespace ashlar::app {
@@ -27,11 +28,7 @@ Kind kind_of(const Described& d) {
   return Kind::other;
 }
 
-std::string words(const std::vector<std::string>& all) {
-  std::string out;
-  for (const std::string& w : all) out += (out.empty() ? "" : " ") + w;
-  return out;
-}
+std::string words(const std::vector<std::string>& all) { return join(all, " "); }
 
 /// In single quotes for a shell.
 std::string quoted(const std::string& text, const char* quote_inside) {

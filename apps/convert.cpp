@@ -4,8 +4,6 @@
 #include <cstdio>
 
 #include "apps/commands.h"
-#include "apps/flags.h"
-#include "apps/terminal.h"
 #include "base/error.h"
 
 namespace ashlar::app {
@@ -38,7 +36,7 @@ void run(ConvertCommand& o) {
   // For made-up weights --weights is what they are made in, for others what they become.
   if (!o.model.random) o.options.weights = std::exchange(o.model.weights, "");
   const Model model = load(o.model);
-  o.options.notice = [](const std::string& text) { say("note: " + with_flags(text)); };
+  o.options.notice = say_note;
   {
     Progress progress("writing");
     o.options.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };

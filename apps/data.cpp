@@ -99,9 +99,9 @@ void run_build(DataOptions& o) {
   o.build.progress = [&](int64_t bytes) { progress.update(bytes, 0); };
   const DataManifest m = build_data(std::move(text), out, o.build);
   if (m[DataSplit::validation].all.documents == 0 && o.build.validation > 0) {
-    std::fprintf(stderr,
-                 "note: no document was held out for validation; --piece-bytes cuts long texts "
-                 "into several documents\n");
+    say_note(
+        "no document was held out for validation; --piece-bytes cuts long texts into several "
+        "documents");
   }
   if (o.json)
     std::printf("%s\n", summary(o.out, m).dump().c_str());
@@ -186,9 +186,7 @@ void add_corpus_options(CLI::App& command, BuildOptions& o) {
       ->type_name("SHARE")
       ->check(CLI::Range(0.0, 0.99));
   command.add_option("--seed", o.seed, "of that choice")->capture_default_str()->type_name("N");
-  command.add_option("--threads", o.threads, "threads (default: one per core)")
-      ->type_name("N")
-      ->check(CLI::Range(0, 4096));
+  add_threads_option(command, o.threads);
 }
 
 void add_data(CLI::App& app) {

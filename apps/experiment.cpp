@@ -6,6 +6,7 @@
 
 #include "apps/commands.h"
 #include "apps/interrupt.h"
+#include "apps/terminal.h"
 #include "base/cpus.h"
 #include "base/error.h"
 #include "lab/campaign.h"
@@ -63,29 +64,6 @@ void check(const ExperimentCommand& o) {
   if (plans.size() > 1) print_text(lab::together_text(plans, speed, jobs_of(o)));
 }
 
-/// Ctrl-C and SIGTERM end the campaign, with checkpoints.
-class CatchEnd {
- public:
-  CatchEnd() {
-    struct sigaction action {};
-    action.sa_handler = [](int signal) { caught_ = signal; };
-    sigaction(SIGINT, &action, &old_int_);
-    sigaction(SIGTERM, &action, &old_term_);
-  }
-  ~CatchEnd() {
-    sigaction(SIGINT, &old_int_, nullptr);
-    sigaction(SIGTERM, &old_term_, nullptr);
-  }
-  CatchEnd(const CatchEnd&) = delete;
-  CatchEnd& operator=(const CatchEnd&) = delete;
-  static int caught() { return caught_; }
-
- private:
-  static inline volatile std::sig_atomic_t caught_ = 0;
-  struct sigaction old_int_ {
-  }, old_term_{};
-};
-
 void write_report(const ExperimentCommand& o, const std::vector<Json>& results) {
   if (!o.results.empty()) {
     for (const Json& r : results) lab::write_results(r, o.results);
@@ -101,18 +79,18 @@ void run(const ExperimentCommand& o) {
   const fs::path folder = o.store.empty() ? fs::path("experiments.store") : fs::path(o.store);
   lab::Store store(folder);
   const std::vector<lab::Experiment> all = experiments_of(o.files);
-  const CatchEnd signals;
-  const lab::CampaignEnd end =
-      lab::run_campaign(all, store,
-                        {.jobs = o.jobs,
-                         .say =
-                             [&](const std::string& line) {
-                               if (!o.quiet) std::fprintf(stderr, "%s\n", line.c_str());
-                             },
-                         .stop = [] { return CatchEnd::caught() != 0; }});
+  // They end the campaign, with checkpoints.
+  const CatchInterrupt signals(CatchInterrupt::Second::is_caught, {SIGINT, SIGTERM});
+  const lab::CampaignEnd end = lab::run_campaign(all, store,
+                                                 {.jobs = o.jobs,
+                                                  .say =
+                                                      [&](const std::string& line) {
+                                                        if (!o.quiet) say(line);
+                                                      },
+                                                  .stop = CatchInterrupt::caught});
   if (end.stopped) {
-    std::fprintf(stderr, "interrupted; the same command goes on from the last checkpoints\n");
-    throw Exit{128 + CatchEnd::caught()};
+    say("interrupted; the same command goes on from the last checkpoints");
+    throw Exit{CatchInterrupt::exit_code()};
   }
   std::vector<Json> results;
   for (const lab::Experiment& e : all) results.push_back(lab::results_of(e, store));

@@ -10,13 +10,12 @@ namespace ashlar::app {
 namespace {
 
 struct ExplainCommand {
-  std::string model, scope, state = "f16";
+  std::string model, scope;
   ExplainOptions options;
   bool json = false;
 };
 
-void run(ExplainCommand o) {
-  o.options.state = state_format(o.state);
+void run(const ExplainCommand& o) {
   const Explanation e = explain(load_named_blueprint(o.model), o.scope, o.options);
   if (o.json)
     std::printf("%s\n", explanation_json(e).c_str());
@@ -30,23 +29,13 @@ void add_explain(CLI::App& app) {
   auto o = std::make_shared<ExplainCommand>();
   CLI::App* command = app.add_subcommand(
       "explain", "formulas with this model's numbers, cost, state, where weights lie, sources");
-  command
-      ->add_option("model", o->model,
-                   "Hugging Face folder (config.json will do), .gguf file, blueprint file or name")
-      ->required()
-      ->type_name("MODEL");
+  add_blueprint_argument(*command, o->model)->required();
   command
       ->add_option("scope", o->scope,
                    "a part in detail: layers.3, layers.3.attn, layers.3.attn.q, embedding, logits, "
                    "mtp.0 (default: the whole model, equal layers once)")
       ->type_name("SCOPE");
-  command->add_option("--context", o->options.context, "tokens remembered (default 4096)")
-      ->type_name("N");
-  command
-      ->add_option("--weights", o->options.weights, "format or mix of the weights (default bf16)")
-      ->type_name("FORMAT");
-  command->add_option("--state", o->state, "format of keys and values (default f16)")
-      ->type_name("FORMAT");
+  add_size_options(*command, o->options);
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   command->footer(
       "Examples:\n"

@@ -50,11 +50,8 @@ void add_gradients(CLI::App& app) {
       "write the gradient of the mean next-token cross-entropy of token ids, for every parameter "
       "under its name and in its layout in the checkpoint (float32 .safetensors)");
   add_model_options(*command, o->model, false);
-  command->add_option("--threads", o->model.threads, "threads (default: one per core)")
-      ->type_name("N")
-      ->check(CLI::Range(0, 4096));
-  command->add_option("--kernels", o->model.kernels, "instruction set: generic avx2 avx512 ...")
-      ->type_name("NAME");
+  add_threads_option(*command, o->model.threads);
+  add_kernels_option(*command, o->model.kernels);
   add_id_options(*command, o->ids);
   command->add_option("-o,--output", o->output, "file to write")
       ->required()

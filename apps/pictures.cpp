@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "verify/temporary_folder.h"
 
 namespace ashlar::app {
 namespace fs = std::filesystem;
@@ -57,32 +58,6 @@ fs::path page_tool() {
        "PNG and PDF of pages are made by Chromium, which is not installed "
        "(Debian: apt-get install chromium); .html needs no tool");
 }
-
-/// A folder that goes with everything in it.
-class Folder {
- public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "ashlar-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr)
-      fail(ErrorKind::io, "{}: cannot make a temporary folder", name);
-    path_ = name;
-  }
-  ~Folder() {
-    // Chromium's helpers may write for a moment after it has ended.
-    for (int i = 0; i < 20; ++i) {
-      std::error_code code;
-      fs::remove_all(path_, code);
-      if (!code && !fs::exists(path_, code)) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  fs::path operator/(std::string_view name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
 
 /// Runs a program to its end; what it prints goes to `output`. Throws Error(io) unless it succeeds.
 void run(const fs::path& tool, const std::vector<std::string>& arguments, const fs::path& output) {
@@ -126,7 +101,7 @@ void deliver(const fs::path& made, const fs::path& file, const fs::path& tool) {
   write_file(file, read_file(made, kMostBytes));
 }
 
-std::vector<std::string> browser_arguments(const Folder& folder) {
+std::vector<std::string> browser_arguments(const fs::path& folder) {
   std::vector<std::string> words{"--headless=new", "--disable-gpu", "--hide-scrollbars",
                                  "--user-data-dir=" + (folder / "profile").string()};
   // Chromium refuses to run as root in its sandbox; the page is our own.
@@ -135,7 +110,7 @@ std::vector<std::string> browser_arguments(const Folder& folder) {
 }
 
 /// How high the page is at that width, from a copy of it that says so.
-int page_height(const fs::path& tool, const Folder& folder, std::string_view html) {
+int page_height(const fs::path& tool, const fs::path& folder, std::string_view html) {
   constexpr std::string_view kAsk =
       "<script>document.documentElement.dataset.height="
       "document.documentElement.scrollHeight</script>";
@@ -166,7 +141,8 @@ void check_page_tool() { page_tool(); }
 
 void write_drawing(const fs::path& file, std::string_view svg) {
   const fs::path tool = drawing_tool();
-  const Folder folder;
+  const TemporaryFolder temporary;
+  const fs::path& folder = temporary.path();
   write_file(folder / "drawing.svg", svg);
   const bool png = file.extension() == ".png";
   std::vector<std::string> words{"--format", png ? "png" : "pdf", "--output",
@@ -179,7 +155,8 @@ void write_drawing(const fs::path& file, std::string_view svg) {
 
 void write_page(const fs::path& file, std::string_view html) {
   const fs::path tool = page_tool();
-  const Folder folder;
+  const TemporaryFolder temporary;
+  const fs::path& folder = temporary.path();
   write_file(folder / "page.html", html);
   // Chromium tells the format by the ending.
   const fs::path made = folder / ("made" + file.extension().string());

@@ -1,8 +1,8 @@
 // ashlar plan: does a model fit a machine, how fast would it be, and what bounds it.
 #include <cstdio>
 
+#include "apps/blueprints.h"
 #include "apps/commands.h"
-#include "apps/flags.h"
 #include "apps/step_options.h"
 #include "apps/terminal.h"
 #include "base/error.h"
@@ -15,7 +15,7 @@ namespace ashlar::app {
 namespace {
 
 struct PlanCommand {
-  std::string model, weights, state = "f16";
+  std::string model, weights;
   std::vector<std::string> machines;
   PredictOptions options{.devices = 0};
   bool json = false, list = false, train = false;
@@ -24,11 +24,9 @@ struct PlanCommand {
 
 Machine machine_of(const std::string& name) {
   if (!name.empty()) return load_machine(name);
-  std::error_code code;
-  if (std::filesystem::is_regular_file(probed_machine_file(), code))
-    return load_machine(probed_machine_file().string());
-  say("note: limits measured in a hurry; `ashlar probe` measures this machine and its kernels, "
-      "once");
+  if (const auto probed = probed_machine()) return *probed;
+  say_note(
+      "limits measured in a hurry; `ashlar probe` measures this machine and its kernels, once");
   return quick_probe();
 }
 
@@ -143,23 +141,9 @@ void run(PlanCommand o) {
     std::printf("%s\n", (o.json ? step_plan_json(p) : step_plan_text(p)).c_str());
     return;
   }
-  LoadOptions load;
-  load.need_weights = o.weights.empty() && has_weights(o.model);
-  const Model model = load_model(o.model, load);
-  for (const std::string& notice : model.notices)
-    std::fprintf(stderr, "note: %s\n", with_flags(notice).c_str());
   o.options.native = native_of(o.model);
-  if (!o.weights.empty()) {
-    o.options.weights = o.weights;
-  } else if (!model.weights.empty()) {
-    o.options.weights = "as in the file";
-    o.options.formats = formats_of(model.weights);
-  } else if (!o.options.native.empty()) {
-    o.options.weights = o.options.native;
-  }
-  const auto state = format_named(o.state);
-  if (!state) fail(ErrorKind::invalid, "--state {}: expected a format (f16, f32, bf16)", o.state);
-  o.options.state = *state;
+  if (!o.options.native.empty()) o.options.weights = o.options.native;
+  const Model model = load_to_count(o.model, o.weights, o.options);
   std::vector<Prediction> all;
   if (o.machines.empty()) o.machines.emplace_back();
   if (o.machines == std::vector<std::string>{"all"}) o.machines = machine_names();
@@ -185,10 +169,7 @@ void add_plan(CLI::App& app) {
   auto o = std::make_shared<PlanCommand>();
   CLI::App* command = app.add_subcommand(
       "plan", "does a model fit a machine, how fast is it there, what bounds it; needs no weights");
-  command
-      ->add_option("model", o->model,
-                   "Hugging Face folder (config.json will do), .gguf file, blueprint file or name")
-      ->type_name("MODEL");
+  add_blueprint_argument(*command, o->model);
   command
       ->add_option("--machine", o->machines,
                    "machine file or name from --list, or several (a,b,c), or all (default: this "
@@ -212,8 +193,7 @@ void add_plan(CLI::App& app) {
           "native or a format or mix: bf16 fp8 int4 mxfp4 nvfp4 q8_0 q4_k_m ... (default: as "
           "in the file; of a blueprint native, as the model was released)")
       ->type_name("FORMAT");
-  command->add_option("--state", o->state, "format of keys and values (default f16)")
-      ->type_name("FORMAT");
+  add_state_option(*command, o->options.state);
   command->add_flag("--train", o->train, "a step of training on this machine instead");
   add_step_options(*command, o->step);
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");

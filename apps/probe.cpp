@@ -52,13 +52,8 @@ void add_probe(CLI::App& app) {
   auto o = std::make_shared<ProbeCommand>();
   CLI::App* command = app.add_subcommand(
       "probe", "measure this machine's memory, arithmetic and kernels, in under a minute");
-  command->add_option("--threads", o->options.threads, "threads (default: one per core)")
-      ->type_name("N")
-      ->check(CLI::Range(0, 4096));
-  command
-      ->add_option("--kernels", o->options.kernels,
-                   "instruction set: generic avx2 avx512 ... (default: the best this CPU runs)")
-      ->type_name("NAME");
+  add_threads_option(*command, o->options.threads);
+  add_kernels_option(*command, o->options.kernels);
   command
       ->add_option("-o,--output", o->output,
                    "file to write (default: machine.json in the user's cache folder)")

@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "apps/commands.h"
+#include "apps/terminal.h"
 #include "base/output_file.h"
 #include "measure/bench.h"
 
@@ -25,7 +26,7 @@ void run(ProfileCommand o) {
   const RunProfile profile = profile_steps(model, o.options);
   if (!o.trace.empty()) {
     write_file(o.trace, profile_trace(profile));
-    std::fprintf(stderr, "written to %s: open it at ui.perfetto.dev\n", o.trace.c_str());
+    say("written to " + o.trace + ": open it at ui.perfetto.dev");
   }
   std::printf("%s", profile_text(profile).c_str());
 }

@@ -14,7 +14,7 @@ namespace {
 
 struct ReportCommand {
   std::vector<std::string> models;
-  std::string machine, state = "f16", output;
+  std::string machine, output;
   ReportOptions options;
 };
 
@@ -32,7 +32,6 @@ void run(ReportCommand o) {
     blueprints.push_back(load_named_blueprint(m));
     progress.update(static_cast<int64_t>(blueprints.size()), static_cast<int64_t>(o.models.size()));
   }
-  o.options.compare.state = state_format(o.state);
   o.options.compare.machine = machine_for(o.machine);
   const std::string page = report(blueprints, o.options);
   if (picture) {
@@ -61,21 +60,8 @@ void add_report(CLI::App& app) {
       ->required()
       ->type_name("F");
   command->add_option("--title", o->options.title, "of the page")->type_name("TEXT");
-  command
-      ->add_option("--context", o->options.compare.context,
-                   "tokens remembered, of the table (default 4096)")
-      ->type_name("N");
-  command
-      ->add_option("--weights", o->options.compare.weights,
-                   "format or mix of the weights (default bf16)")
-      ->type_name("FORMAT");
-  command->add_option("--state", o->state, "format of keys and values (default f16)")
-      ->type_name("FORMAT");
-  command
-      ->add_option("--machine", o->machine,
-                   "whose speed is planned: a file, a name from `ashlar plan --list`, or none "
-                   "(default: this machine if `ashlar probe` has measured it, else h100-sxm)")
-      ->type_name("NAME");
+  add_size_options(*command, o->options.compare);
+  add_machine_option(*command, o->machine);
   command->footer(
       "Examples:\n"
       "  ashlar report -o models.html\n"

@@ -28,8 +28,7 @@ struct RunOptions {
 };
 
 std::string standard_input() {
-  if (isatty(STDIN_FILENO) != 0)
-    std::fprintf(stderr, "note: the prompt is read from the terminal; Ctrl-D ends it\n");
+  if (isatty(STDIN_FILENO) != 0) say_note("the prompt is read from the terminal; Ctrl-D ends it");
   std::string text{std::istreambuf_iterator<char>(std::cin), {}};
   return text;
 }
@@ -162,7 +161,7 @@ void run(const RunOptions& o) {
   if (splits) say(splitter.finish());
   if (stream) printer.finish();
   print(o, prompt, result, engine);
-  if (result.stop == StopReason::interrupted) throw Exit{kInterrupted};
+  if (result.stop == StopReason::interrupted) throw Exit{CatchInterrupt::exit_code()};
 }
 
 }  // namespace

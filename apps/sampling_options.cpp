@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdio>
 
+#include "apps/commands.h"
 #include "base/error.h"
 
 namespace ashlar::app {
@@ -99,8 +100,7 @@ void take_recommendations(const std::map<std::string, double>& sampling,
     if (name == "repetition_penalty") options.repetition_penalty = number;
     said += fmt::format("{}{} {:g}", said.empty() ? "" : ", ", name, value);
   }
-  if (!said.empty() && !quiet)
-    std::fprintf(stderr, "note: sampling as the model's publisher recommends: %s\n", said.c_str());
+  if (!said.empty() && !quiet) say_note("sampling as the model's publisher recommends: " + said);
 }
 
 CLI::Option* add_variable_option(CLI::App& command, std::vector<std::string>& variables) {

@@ -53,19 +53,6 @@ void tokenize(const TextOptions& o) {
   for (const TokenId id : ids) std::printf("%8d  %s\n", id, tokenizer->piece(id).c_str());
 }
 
-std::vector<TokenId> ids_of(const Json& list, const std::string& where) {
-  std::vector<TokenId> ids;
-  if (!list.is_array())
-    fail(ErrorKind::invalid, "{}: expected lists of token ids, found {}", where, dump(list));
-  for (const Json& id : list) {
-    if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() > INT32_MAX) {
-      fail(ErrorKind::invalid, "{}: expected token ids, found {}", where, dump(id));
-    }
-    ids.push_back(id.get<TokenId>());
-  }
-  return ids;
-}
-
 /// The text of ids that the tokenizer has; Error(invalid) for another.
 std::string decoded(const Tokenizer& tokenizer, const std::vector<TokenId>& ids, bool no_special) {
   for (const TokenId id : ids) {

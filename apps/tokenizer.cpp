@@ -34,8 +34,8 @@ void run(TokenizerOptions& o) {
   write_tokenizer(bpe, o.out);
   const auto found = static_cast<int64_t>(bpe.tokens.size());
   if (found < o.trainer.vocab) {
-    std::fprintf(stderr, "note: %s tokens: no more pairs occur %s times\n", grouped(found).c_str(),
-                 grouped(o.trainer.min_frequency).c_str());
+    say_note(fmt::format("{} tokens: no more pairs occur {} times", grouped(found),
+                         grouped(o.trainer.min_frequency)));
   }
   if (o.json) {
     std::printf("%s\n", Json({{"folder", o.out},

@@ -6,11 +6,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 
 #include "apps/commands.h"
+#include "apps/interrupt.h"
+#include "apps/terminal.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/units.h"
@@ -28,30 +29,6 @@ struct TrainOptions {
   std::string time, kernels;
   int threads = 0;
   bool resume = false, quiet = false, json = false;
-};
-
-/// Ctrl-C and SIGTERM as a question asked between steps; the second one ends the process.
-class CatchSignals {
- public:
-  CatchSignals() {
-    struct sigaction action {};
-    action.sa_handler = [](int signal) { caught_ = signal; };
-    action.sa_flags = SA_RESETHAND;
-    sigaction(SIGINT, &action, &old_int_);
-    sigaction(SIGTERM, &action, &old_term_);
-  }
-  ~CatchSignals() {
-    sigaction(SIGINT, &old_int_, nullptr);
-    sigaction(SIGTERM, &old_term_, nullptr);
-  }
-  CatchSignals(const CatchSignals&) = delete;
-  CatchSignals& operator=(const CatchSignals&) = delete;
-  static int caught() { return caught_; }
-
- private:
-  static inline volatile std::sig_atomic_t caught_ = 0;
-  struct sigaction old_int_ {
-  }, old_term_{};
 };
 
 /// "90s", "30m", "2h" in seconds.
@@ -131,11 +108,10 @@ class Reporter {
 
   void start() const {
     if (options_.quiet || options_.json) return;
-    std::fprintf(stderr, "%s: %s parameters, %s steps of %s tokens, in %s\n",
-                 run_.model().empty() ? "model" : run_.model().c_str(),
-                 short_number(static_cast<double>(run_.parameters())).c_str(),
-                 grouped(run_.steps()).c_str(), grouped(run_.tokens_per_step()).c_str(),
-                 run_.folder().c_str());
+    say(fmt::format("{}: {} parameters, {} steps of {} tokens, in {}",
+                    run_.model().empty() ? "model" : run_.model(),
+                    short_number(static_cast<double>(run_.parameters())), grouped(run_.steps()),
+                    grouped(run_.tokens_per_step()), run_.folder()));
   }
   void step(const StepRecord& r) {
     if (options_.json) {
@@ -164,9 +140,9 @@ class Reporter {
   void end_line() const {
     if (terminal_ && shown_) std::fprintf(stderr, "\n");
   }
-  void say(const std::string& text) const {
+  void note(const std::string& text) const {
     end_line();
-    std::fprintf(stderr, "note: %s\n", text.c_str());
+    say_note(text);
   }
 
  private:
@@ -183,9 +159,9 @@ void run_train(const TrainOptions& o) {
   Reporter* reporter = nullptr;
   request.notice = [&](const std::string& text) {
     if (reporter != nullptr)
-      reporter->say(text);
+      reporter->note(text);
     else
-      std::fprintf(stderr, "note: %s\n", text.c_str());
+      say_note(text);
   };
   if (o.replay) {
     const Replayed replayed = replay_step(request, *o.replay);
@@ -200,21 +176,21 @@ void run_train(const TrainOptions& o) {
   Reporter lines(*run, o);
   reporter = &lines;
   lines.start();
-  const CatchSignals signals;
-  while (!run->finished() && CatchSignals::caught() == 0) lines.step(run->step());
+  const CatchInterrupt signals(CatchInterrupt::Second::ends_the_process, {SIGINT, SIGTERM});
+  while (!run->finished() && !CatchInterrupt::caught()) lines.step(run->step());
   lines.end_line();
   if (!run->finished()) {
     run->checkpoint();
     if (!o.quiet) {
-      std::fprintf(stderr, "interrupted after step %s; ashlar train --out %s --resume goes on\n",
-                   grouped(run->steps_done()).c_str(), run->folder().c_str());
+      say(fmt::format("interrupted after step {}; ashlar train --out {} --resume goes on",
+                      grouped(run->steps_done()), run->folder()));
     }
-    throw Exit{128 + CatchSignals::caught()};
+    throw Exit{CatchInterrupt::exit_code()};
   }
   run->finish();
   std::error_code code;
   if (!o.quiet && !o.json && std::filesystem::exists(run->folder() + "/model", code))
-    std::fprintf(stderr, "the model is in %s/model\n", run->folder().c_str());
+    say("the model is in " + run->folder() + "/model");
 }
 
 }  // namespace
@@ -271,11 +247,8 @@ void add_train(CLI::App& app) {
       ->needs(branch)
       ->check(CLI::PositiveNumber)
       ->excludes(steps);
-  command->add_option("--threads", o->threads, "threads (default: one per core)")
-      ->type_name("N")
-      ->check(CLI::Range(0, 4096));
-  command->add_option("--kernels", o->kernels, "instruction set: generic avx2 avx512 ...")
-      ->type_name("NAME");
+  add_threads_option(*command, o->threads);
+  add_kernels_option(*command, o->kernels);
   command->add_flag("--quiet", o->quiet, "say nothing but errors and notes");
   command->add_flag("--json", o->json, "print each step as the line that log.jsonl gets");
   command->callback([o] { run_train(*o); });

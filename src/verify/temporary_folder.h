@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 
+#include <chrono>
 #include <filesystem>
 #include <string>
+#include <thread>
 
 #include "base/error.h"
 
@@ -19,9 +21,14 @@ class TemporaryFolder {
       fail(ErrorKind::io, "{}: no temporary folder can be made there", name);
     path_ = name;
   }
+  /// A process that writes there may do so for a moment after it has ended.
   ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
+    std::error_code code;
+    for (int i = 0; i < 20; ++i) {
+      std::filesystem::remove_all(path_, code);
+      if (!code && !std::filesystem::exists(path_, code)) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
