@@ -1,12 +1,11 @@
 // The .npy format, version 1, of lists.
 #include "data/npy_list.h"
 
-#include <fmt/format.h>
-
 #include <cstdio>
 #include <cstring>
 
 #include "base/error.h"
+#include "formats/npy.h"
 
 namespace ashlar {
 namespace {
@@ -17,15 +16,7 @@ constexpr size_t kPreamble = 10;  // magic, version, length of the header
 
 void write_npy(OutputFile& file, std::string_view type, std::string_view shape,
                std::span<const std::byte> values) {
-  std::string header =
-      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}", type, shape);
-  constexpr size_t kAlignment = 64;
-  while ((kPreamble + header.size() + 1) % kAlignment != 0) header += ' ';
-  header += '\n';
-  std::string head("\x93NUMPY\x01\x00", 8);
-  head += static_cast<char>(header.size() & 255);
-  head += static_cast<char>(header.size() >> 8);
-  file.write(head + header);
+  file.write(npy_header(type, shape));
   file.write(values.data(), values.size());
 }
 

@@ -13,17 +13,8 @@
 namespace ashlar {
 namespace {
 
-/// Magic, version, length and text of the header, together a multiple of 64 bytes.
 std::string head(int64_t rows, int64_t cols) {
-  std::string text =
-      fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, cols);
-  constexpr size_t kPreamble = 10;
-  while ((kPreamble + text.size() + 1) % 64 != 0) text += ' ';
-  text += '\n';
-  std::string out("\x93NUMPY\x01\x00", 8);
-  out += static_cast<char>(text.size() & 255);
-  out += static_cast<char>(text.size() >> 8);
-  return out + text;
+  return npy_header("<f4", fmt::format("({}, {})", rows, cols));
 }
 
 int64_t bytes_of(int64_t rows, int64_t cols) {
@@ -41,6 +32,18 @@ std::string_view entry(std::string_view header, std::string_view key, char end) 
 }
 
 }  // namespace
+
+std::string npy_header(std::string_view type, std::string_view shape) {
+  std::string text =
+      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}", type, shape);
+  constexpr size_t kPreamble = 10;
+  while ((kPreamble + text.size() + 1) % 64 != 0) text += ' ';
+  text += '\n';
+  std::string out("\x93NUMPY\x01\x00", 8);
+  out += static_cast<char>(text.size() & 255);
+  out += static_cast<char>(text.size() >> 8);
+  return out + text;
+}
 
 NpyIntegers::NpyIntegers(const std::filesystem::path& file) : file_(MappedFile::open(file)) {
   const auto all = file_->bytes();

@@ -5,11 +5,17 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "base/mapped_file.h"
 #include "base/output_file.h"
 
 namespace ashlar {
+
+/// What stands before the numbers, a multiple of 64 bytes: `type` such as <u2, `shape` such as (5,)
+/// or (2, 3).
+std::string npy_header(std::string_view type, std::string_view shape);
 
 /// Writes a float32 matrix [rows, cols], C order, as its values come. Error(io) or Error(resource).
 class NpyWriter {

@@ -290,15 +290,8 @@ Data make_data(const Experiment& e, const fs::path& store, int64_t tokens, int64
 
 void write_npy(const fs::path& file, int64_t rows, int64_t length,
                std::span<const int32_t> values) {
-  std::string header =
-      fmt::format("{{'descr': '<i4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, length);
-  constexpr size_t kBefore = 10, kAlign = 64;
-  while ((kBefore + header.size() + 1) % kAlign != 0) header += ' ';
-  header += '\n';
-  OutputFile out(file, static_cast<int64_t>(kBefore + header.size() + values.size_bytes()));
-  const auto size = static_cast<uint16_t>(header.size());
-  out.write(std::string_view("\x93NUMPY\x01\x00", 8));
-  out.write(&size, sizeof size);
+  const std::string header = npy_header("<i4", fmt::format("({}, {})", rows, length));
+  OutputFile out(file, static_cast<int64_t>(header.size() + values.size_bytes()));
   out.write(header);
   out.write(values.data(), values.size_bytes());
   out.commit();
