@@ -37,7 +37,6 @@ class Interpreter {
   Value generator(std::function<bool(Value&)> next);
 
   Value call(const Value& callee, Args& args);
-  Value call_method(const Value& object, const Value& name, Args& args);
   /// object.name
   Value attribute(const Value& object, const Value& name);
   /// object[key]

@@ -324,9 +324,7 @@ class Lexer {
         // another.
         const uint32_t code = char_at(in, i - 1);
         i += char_size(in, i - 1) - 1;
-        out += code < 0x100     ? fmt::format("\\x{:02x}", code)
-               : code < 0x10000 ? fmt::format("\\u{:04x}", code)
-                                : fmt::format("\\U{:08x}", code);
+        out += escaped(code);
       } else {
         out += '\\';
         out += c;

@@ -233,12 +233,6 @@ Value value_string(std::string_view bytes) {
   return out.finish();
 }
 
-Value derived_string(std::string_view bytes, const Str& origin) {
-  Text out;
-  out.append(bytes, !origin.from_values.empty());
-  return out.finish(origin.markup);
-}
-
 Value with_markup(const Value& text, bool markup) {
   if (text.as_str().markup == markup) return text;
   Text out;
@@ -288,12 +282,8 @@ std::string repr_string(std::string_view bytes) {
       out += static_cast<char>(c);
     } else if (is_printable(c)) {
       out += bytes.substr(at, char_size(bytes, at));
-    } else if (c < 0x100) {
-      out += fmt::format("\\x{:02x}", c);
-    } else if (c < 0x10000) {
-      out += fmt::format("\\u{:04x}", c);
     } else {
-      out += fmt::format("\\U{:08x}", c);
+      out += escaped(c);
     }
   }
   return out += quote;

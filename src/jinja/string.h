@@ -51,8 +51,6 @@ Value slice_bytes(const Value& text, size_t begin, size_t end);
 Value slice_bytes(const Str& text, size_t begin, size_t end);
 /// A string all of which comes from a value.
 Value value_string(std::string_view bytes);
-/// `bytes`, made from the whole of `origin`: from a value wherever any of that is.
-Value derived_string(std::string_view bytes, const Str& origin);
 /// The same string with or without the mark of escape and safe.
 Value with_markup(const Value& text, bool markup);
 

@@ -3,12 +3,13 @@
 // difference to utf8proc.
 #include "jinja/unicode.h"
 
-#include "base/utf8.h"
-
+#include <fmt/format.h>
 #include <utf8proc.h>
 
 #include <algorithm>
 #include <iterator>
+
+#include "base/utf8.h"
 
 namespace ashlar::jinja {
 namespace {
@@ -175,6 +176,12 @@ void append_lower(uint32_t c, std::string& out) {
     out += "i\xcc\x87";
   else
     utf8::append(static_cast<uint32_t>(utf8proc_tolower(static_cast<int32_t>(c))), out);
+}
+
+std::string escaped(uint32_t c) {
+  return c < 0x100     ? fmt::format("\\x{:02x}", c)
+         : c < 0x10000 ? fmt::format("\\u{:04x}", c)
+                       : fmt::format("\\U{:08x}", c);
 }
 
 void append_title(uint32_t c, std::string& out) {

@@ -34,4 +34,7 @@ void append_upper(uint32_t c, std::string& out);
 void append_lower(uint32_t c, std::string& out);
 void append_title(uint32_t c, std::string& out);
 
+/// As Python escapes a character: \xe9, \u20ac, \U0001f600.
+std::string escaped(uint32_t c);
+
 }  // namespace ashlar::jinja

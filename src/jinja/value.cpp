@@ -141,11 +141,6 @@ const Str& Value::as_str() const {
   return static_cast<const Str&>(*heap_);
 }
 
-std::shared_ptr<const Str> Value::shared_str() const {
-  ASHLAR_ASSERT(kind_ == Kind::string, "not a string");
-  return std::static_pointer_cast<const Str>(heap_);
-}
-
 const std::vector<Value>& Value::items() const {
   ASHLAR_ASSERT(is_sequence(), "not a list or tuple");
   return static_cast<const Items&>(*heap_).values;

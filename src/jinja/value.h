@@ -189,7 +189,6 @@ class Value {
   const std::string& as_digits() const;          // big
   double as_double() const { return floating_; }
   const Str& as_str() const;
-  std::shared_ptr<const Str> shared_str() const;
   const std::string& bytes() const { return as_str().bytes; }
   const std::vector<Value>& items() const;
   const Dict& as_dict() const;

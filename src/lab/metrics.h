@@ -14,9 +14,8 @@ namespace ashlar::lab {
 
 struct MetricAbout {
   const char* name;
-  const char* says;  // what it is, in words
-  bool of_rates;     // taken over all rates of an arm, seed by seed
-  bool lower_is_better;
+  const char* says;       // what it is, in words
+  bool of_rates = false;  // taken over all rates of an arm, seed by seed
 };
 const std::vector<MetricAbout>& metrics();
 std::vector<std::string> metric_names();

@@ -48,7 +48,6 @@ class PcreMatcher {
 
  private:
   struct State;
-  std::shared_ptr<const State> constant() const { return state_; }
   std::shared_ptr<State> state_;
   std::string where_;
 };

@@ -253,6 +253,10 @@ class Parser {
   CodePoints escape() {
     const uint32_t c = next();
     auto one = [](uint32_t point) { return CodePoints({{point, point}}); };
+    constexpr std::string_view kNames = "nrtfvae0", kPoints("\n\r\t\f\v\a\x1B\0", 8);
+    if (const size_t known = c < 0x80 ? kNames.find(static_cast<char>(c)) : kNames.npos;
+        known != kNames.npos)
+      return one(static_cast<uint32_t>(kPoints[known]));
     switch (c) {
       case 's':
         return unicode::spaces();
@@ -266,33 +270,12 @@ class Parser {
         return unicode::words();
       case 'W':
         return unicode::words().complement();
-      case 'n':
-        return one('\n');
-      case 'r':
-        return one('\r');
-      case 't':
-        return one('\t');
-      case 'f':
-        return one('\f');
-      case 'v':
-        return one('\v');
-      case 'a':
-        return one('\a');
-      case 'e':
-        return one(27);
-      case '0':
-        return one(0);
       case 'p':
       case 'P':
         return named_property(c == 'P');
-      case 'u': {
-        if (!take("{")) return one(hex(4));
-        const uint32_t value = hex(8);
-        if (!take("}")) broken("'}' expected");
-        return one(value);
-      }
+      case 'u':
       case 'x': {
-        if (!take("{")) return one(hex(2));
+        if (!take("{")) return one(hex(c == 'u' ? 4 : 2));
         const uint32_t value = hex(8);
         if (!take("}")) broken("'}' expected");
         return one(value);

@@ -36,23 +36,14 @@ void split_spans(Pieces& pieces, SplitBehavior behavior, bool invert, const Find
           if (match == invert && begin != end) out.push_back({base + begin, base + end});
         });
         break;
-      case SplitBehavior::contiguous: {
-        bool previous = false;
-        find(text, [&](size_t begin, size_t end, bool match) {
-          match = match != invert;
-          if (match == previous && out.size() > first)
-            out.back().end = base + end;
-          else
-            out.push_back({base + begin, base + end});
-          previous = match;
-        });
-        break;
-      }
+      case SplitBehavior::contiguous:
       case SplitBehavior::merged_with_previous: {
+        const bool contiguous = behavior == SplitBehavior::contiguous;
         bool previous = false;
         find(text, [&](size_t begin, size_t end, bool match) {
           match = match != invert;
-          if (match && !previous && out.size() > first)
+          const bool joins = contiguous ? match == previous : match && !previous;
+          if (joins && out.size() > first)
             out.back().end = base + end;
           else
             out.push_back({base + begin, base + end});
