@@ -97,33 +97,35 @@ void check_mixer(const GatedDeltaNetPart& m, const std::string& where) {
          m.value_heads, m.key_heads);
 }
 
+void check_ffn(const DenseFfn& f, const std::string& where) {
+  positive(f.width, where + ".dense.width");
+}
+
+void check_ffn(const ExpertFfnPart& e, const std::string& where) {
+  const std::string here = where + ".experts";
+  positive(e.experts, here + ".experts");
+  positive(e.width, here + ".width");
+  if (e.top_k < 1 || e.top_k > e.experts)
+    fail(ErrorKind::invalid, "{}.top_k: expected 1 to {}, found {}", here, e.experts, e.top_k);
+  not_negative(e.shared, here + ".shared");
+  if (e.shared_gate && e.shared == 0)
+    fail(ErrorKind::invalid, "{}.shared_gate: there is no shared expert", here);
+  not_negative(e.parallel, here + ".parallel");
+  const Router& r = e.router;
+  if (r.groups < 1 || e.experts % r.groups != 0 || r.keep_groups < 1 || r.keep_groups > r.groups ||
+      r.keep_groups * (e.experts / r.groups) < e.top_k) {
+    fail(ErrorKind::invalid,
+         "{}.router: {} groups of which {} are kept do not fit {} experts and top_k {}", here,
+         r.groups, r.keep_groups, e.experts, e.top_k);
+  }
+  if (!has_gate(e.activation) || e.activation == FfnActivation::geglu_exact)
+    fail(ErrorKind::unsupported, "{}.activation: experts whose gate is not SwiGLU or GeGLU", here);
+}
+
 void check_block(const Block& block, const std::string& where) {
   finite(residual_scale(block.wiring), where + ".wiring.residual_scale");
   std::visit([&](const auto& part) { check_mixer(part, where + ".mixer"); }, block.mixer);
-  if (const auto* f = std::get_if<DenseFfn>(&block.ffn)) {
-    positive(f->width, where + ".ffn.dense.width");
-  } else {
-    const auto& e = std::get<ExpertFfnPart>(block.ffn);
-    const std::string here = where + ".ffn.experts";
-    positive(e.experts, here + ".experts");
-    positive(e.width, here + ".width");
-    if (e.top_k < 1 || e.top_k > e.experts)
-      fail(ErrorKind::invalid, "{}.top_k: expected 1 to {}, found {}", here, e.experts, e.top_k);
-    not_negative(e.shared, here + ".shared");
-    if (e.shared_gate && e.shared == 0)
-      fail(ErrorKind::invalid, "{}.shared_gate: there is no shared expert", here);
-    not_negative(e.parallel, here + ".parallel");
-    const Router& r = e.router;
-    if (r.groups < 1 || e.experts % r.groups != 0 || r.keep_groups < 1 ||
-        r.keep_groups > r.groups || r.keep_groups * (e.experts / r.groups) < e.top_k) {
-      fail(ErrorKind::invalid,
-           "{}.router: {} groups of which {} are kept do not fit {} experts and top_k {}", here,
-           r.groups, r.keep_groups, e.experts, e.top_k);
-    }
-    if (!has_gate(e.activation) || e.activation == FfnActivation::geglu_exact)
-      fail(ErrorKind::unsupported, "{}.activation: experts whose gate is not SwiGLU or GeGLU",
-           here);
-  }
+  std::visit([&](const auto& part) { check_ffn(part, where + ".ffn"); }, block.ffn);
 }
 
 }  // namespace

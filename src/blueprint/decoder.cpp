@@ -3,6 +3,7 @@
 #include "base/overloaded.h"
 #include "blueprint/blueprint.h"
 #include "blueprint/mtp.h"
+#include "blueprint/wiring.h"
 #include "ops/elementwise.h"
 #include "ops/inputs.h"
 #include "ops/linear.h"
@@ -15,7 +16,10 @@ std::vector<Block> repeat(int64_t n, const Block& block) {
 }
 
 std::string_view scope_of(const Mixer& mixer) {
-  return std::holds_alternative<GatedDeltaNetPart>(mixer) ? "linear_attn" : "attn";
+  return std::visit(Overloaded{[](const AttentionPart&) { return "attn"; },
+                               [](const LatentAttentionPart&) { return "attn"; },
+                               [](const GatedDeltaNetPart&) { return "linear_attn"; }},
+                    mixer);
 }
 
 namespace {
@@ -39,51 +43,39 @@ Value write_ffn(Builder& b, const Ffn& ffn, Value h) {
 /// The two sublayers of a block with its norms and additions.
 class BlockWriter {
  public:
-  BlockWriter(Builder& b, const Block& block) : b_(b), block_(block) {}
+  BlockWriter(Builder& b, const Block& block)
+      : b_(b), block_(block), norms_(form_of(block.wiring).norms) {}
 
   Value write(Value x) {
-    return std::visit(Overloaded{[&](const Parallel& w) {
-                                   const Value h = write_norm(b_, w.norm, x, "norm");
-                                   const Value y = add(x, mixer(h), "attn");
-                                   return add(y, ffn(h), "ffn");
-                                 },
-                                 [&](const auto& w) {  // one after the other
-                                   x = wire(w, x, "attn", [&](Value h) { return mixer(h); });
-                                   return wire(w, x, "ffn", [&](Value h) { return ffn(h); });
-                                 }},
-                      block_.wiring);
+    const auto mixer = [&](Value h) { return write_mixer(b_, block_.mixer, h); };
+    const auto ffn = [&](Value h) { return write_ffn(b_, block_.ffn, h); };
+    if (!norms_.parallel) return sublayer(sublayer(x, "attn", mixer), "ffn", ffn);
+    const Value h = norm(x, "norm");
+    x = add(x, mixer(h), "attn");
+    return add(x, ffn(h), "ffn");
   }
 
  private:
-  Value mixer(Value h) { return write_mixer(b_, block_.mixer, h); }
-  Value ffn(Value h) { return write_ffn(b_, block_.ffn, h); }
+  /// One sublayer f with its norms: `name` is attn or ffn.
+  template <class F>
+  Value sublayer(Value x, const std::string& name, F f) {
+    Value y = f(norms_.before ? norm(x, name + "_norm") : x);
+    if (norms_.after) y = norm(y, name + "_post_norm");
+    y = add(x, y, name);
+    return norms_.on_stream ? norm(y, name + "_post_norm") : y;
+  }
+  Value norm(Value x, const std::string& name) {
+    return write_norm(b_, norm_of(block_.wiring), x, name);
+  }
   Value add(Value x, Value y, const std::string& name) {
     const double scale = residual_scale(block_.wiring);
     if (scale != 1) y = b_.add1(Scale{.factor = scale}, {y}, name + "_scale");
     return b_.add1(Add{}, {x, y}, name + "_residual");
   }
 
-  /// One sublayer f with its norms: `name` is attn or ffn.
-  template <class F>
-  Value wire(const PreNorm& w, Value x, const std::string& name, F f) {
-    return add(x, f(write_norm(b_, w.norm, x, name + "_norm")), name);
-  }
-  template <class F>
-  Value wire(const PostNorm& w, Value x, const std::string& name, F f) {
-    return write_norm(b_, w.norm, add(x, f(x), name), name + "_post_norm");
-  }
-  template <class F>
-  Value wire(const InnerPostNorm& w, Value x, const std::string& name, F f) {
-    return add(x, write_norm(b_, w.norm, f(x), name + "_post_norm"), name);
-  }
-  template <class F>
-  Value wire(const Sandwich& w, Value x, const std::string& name, F f) {
-    const Value y = f(write_norm(b_, w.norm, x, name + "_norm"));
-    return add(x, write_norm(b_, w.norm, y, name + "_post_norm"), name);
-  }
-
   Builder& b_;
   const Block& block_;
+  const NormPlaces norms_;
 };
 
 Value write_block(Builder& b, const Block& block, Value x) {
@@ -116,6 +108,10 @@ Value write_head(Builder& b, const Blueprint& bp, Value x) {
   return y;
 }
 
+Value write_logits(Builder& b, const Blueprint& bp, Value h) {
+  return write_head(b, bp, bp.final_norm ? write_norm(b, *bp.final_norm, h, "final_norm") : h);
+}
+
 Value write_blocks(Builder& b, const Blueprint& bp) {
   Value x = embed(b, bp.embedding, 0);
   for (size_t i = 0; i < bp.blocks.size(); ++i) {
@@ -130,9 +126,7 @@ Value write_blocks(Builder& b, const Blueprint& bp) {
 Graph graph_of(const Blueprint& bp) {
   check(bp);
   Builder b;
-  Value x = write_blocks(b, bp);
-  if (bp.final_norm) x = write_norm(b, *bp.final_norm, x, "final_norm");
-  return b.finish(write_head(b, bp, x));
+  return b.finish(write_logits(b, bp, write_blocks(b, bp)));
 }
 
 namespace {
@@ -170,14 +164,6 @@ Graph mtp_graph_of(const Blueprint& bp, size_t layer) {
   const Value h = write_blocks(b, bp);
   return b.finish(write_mtp(b, bp, layer, h, embed(b, bp.embedding, 1)));
 }
-
-namespace {
-
-Value write_logits(Builder& b, const Blueprint& bp, Value h) {
-  return write_head(b, bp, bp.final_norm ? write_norm(b, *bp.final_norm, h, "final_norm") : h);
-}
-
-}  // namespace
 
 Graph trunk_graph_of(const Blueprint& bp) {
   check(bp);

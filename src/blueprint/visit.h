@@ -1,4 +1,4 @@
-// Visitors for the structs of blueprint.h, and the names of the variants' alternatives.
+// Visitors for the structs of blueprint.h, and the names of the kinds of its variants.
 #pragma once
 
 #include "blueprint/blueprint.h"
@@ -39,47 +39,21 @@ void visit_fields(V& v, P& p) {
   v("residual_scale", p.residual_scale, 1.0);
 }
 
+// The kinds of a variant, as JSON names them.
+constexpr std::string_view kind_name(const PreNorm*) { return "pre_norm"; }
+constexpr std::string_view kind_name(const PostNorm*) { return "post_norm"; }
+constexpr std::string_view kind_name(const InnerPostNorm*) { return "inner_post_norm"; }
+constexpr std::string_view kind_name(const Sandwich*) { return "sandwich"; }
+constexpr std::string_view kind_name(const Parallel*) { return "parallel"; }
+constexpr std::string_view kind_name(const AttentionPart*) { return "attention"; }
+constexpr std::string_view kind_name(const LatentAttentionPart*) { return "latent_attention"; }
+constexpr std::string_view kind_name(const GatedDeltaNetPart*) { return "gated_delta_net"; }
+constexpr std::string_view kind_name(const DenseFfn*) { return "dense"; }
+constexpr std::string_view kind_name(const ExpertFfnPart*) { return "experts"; }
+
 template <class T>
-constexpr std::string_view alternative_name();
-template <>
-constexpr std::string_view alternative_name<PreNorm>() {
-  return "pre_norm";
-}
-template <>
-constexpr std::string_view alternative_name<PostNorm>() {
-  return "post_norm";
-}
-template <>
-constexpr std::string_view alternative_name<InnerPostNorm>() {
-  return "inner_post_norm";
-}
-template <>
-constexpr std::string_view alternative_name<Sandwich>() {
-  return "sandwich";
-}
-template <>
-constexpr std::string_view alternative_name<Parallel>() {
-  return "parallel";
-}
-template <>
-constexpr std::string_view alternative_name<AttentionPart>() {
-  return "attention";
-}
-template <>
-constexpr std::string_view alternative_name<LatentAttentionPart>() {
-  return "latent_attention";
-}
-template <>
-constexpr std::string_view alternative_name<GatedDeltaNetPart>() {
-  return "gated_delta_net";
-}
-template <>
-constexpr std::string_view alternative_name<DenseFfn>() {
-  return "dense";
-}
-template <>
-constexpr std::string_view alternative_name<ExpertFfnPart>() {
-  return "experts";
+constexpr std::string_view alternative_name() {
+  return kind_name(static_cast<const T*>(nullptr));
 }
 
 }  // namespace ashlar

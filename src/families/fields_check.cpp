@@ -81,18 +81,7 @@ class Checks {
   /// What a block is made of, whatever the rules of layers made of it.
   void block(const Block& b) const {
     std::visit([&](const auto& part) { mixer(part); }, b.mixer);
-    if (std::holds_alternative<DenseFfn>(b.ffn)) return range(f_.ffn, 1, kLargest, "ffn");
-    if (std::get<ExpertFfnPart>(b.ffn).shared_gate)
-      range(f_.experts.shared_width, 1, kLargest, "shared_ffn");
-    range(f_.experts.count, 1, kLargest, "experts");
-    range(f_.experts.top_k, 1, f_.experts.count, "top_k");
-    const bool own = !v_.key_of(&f_.experts.width, "").empty();
-    range(own ? f_.experts.width : f_.ffn, 1, kLargest, "expert_ffn");
-    range(f_.experts.keep_groups, 1, f_.experts.groups, "keep_groups");
-    const int64_t kept = f_.experts.keep_groups * (f_.experts.count / f_.experts.groups);
-    if (kept < f_.experts.top_k)
-      wrong(&f_.experts.top_k, "top_k", fmt::format("1 to {} within the groups kept", kept),
-            f_.experts.top_k);
+    std::visit([&](const auto& part) { ffn(part); }, b.ffn);
   }
 
   /// LongRoPE's tables: a divisor for each pair of numbers that rotates.
@@ -180,6 +169,20 @@ class Checks {
     if (d.value_heads % d.key_heads != 0)
       wrong(&d.value_heads, "linear value heads",
             fmt::format("a multiple of the {} key heads", d.key_heads), d.value_heads);
+  }
+
+  void ffn(const DenseFfn&) const { range(f_.ffn, 1, kLargest, "ffn"); }
+  void ffn(const ExpertFfnPart& e) const {
+    if (e.shared_gate) range(f_.experts.shared_width, 1, kLargest, "shared_ffn");
+    range(f_.experts.count, 1, kLargest, "experts");
+    range(f_.experts.top_k, 1, f_.experts.count, "top_k");
+    const bool own = !v_.key_of(&f_.experts.width, "").empty();
+    range(own ? f_.experts.width : f_.ffn, 1, kLargest, "expert_ffn");
+    range(f_.experts.keep_groups, 1, f_.experts.groups, "keep_groups");
+    const int64_t kept = f_.experts.keep_groups * (f_.experts.count / f_.experts.groups);
+    if (kept < f_.experts.top_k)
+      wrong(&f_.experts.top_k, "top_k", fmt::format("1 to {} within the groups kept", kept),
+            f_.experts.top_k);
   }
 
   template <class T, class E>

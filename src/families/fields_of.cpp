@@ -90,6 +90,12 @@ std::string activation_of(FfnActivation a) {
   return "silu";
 }
 
+void read_dense(Fields& f, const DenseFfn& d) {
+  f.ffn = d.width;
+  f.ffn_bias = d.bias;
+  f.activation = activation_of(d.activation);
+}
+
 void read_experts(Fields& f, const ExpertFfnPart& e) {
   f.activation = activation_of(e.activation);
   f.experts.count = e.experts;
@@ -169,16 +175,10 @@ Fields fields_of(const Blueprint& bp) {
                           [&](const LatentAttentionPart& p) { read_latent(f, p); },
                           [&](const GatedDeltaNetPart& p) { read_delta_net(f, p); }},
                block.mixer);
-    const auto* e = std::get_if<ExpertFfnPart>(&block.ffn);
-    has_experts.push_back(e != nullptr);
-    if (e != nullptr) {
-      read_experts(f, *e);
-    } else {
-      const auto& d = std::get<DenseFfn>(block.ffn);
-      f.ffn = d.width;
-      f.ffn_bias = d.bias;
-      f.activation = activation_of(d.activation);
-    }
+    has_experts.push_back(std::holds_alternative<ExpertFfnPart>(block.ffn));
+    std::visit(Overloaded{[&](const DenseFfn& p) { read_dense(f, p); },
+                          [&](const ExpertFfnPart& p) { read_experts(f, p); }},
+               block.ffn);
   }
   if (f.experts.count == 0) {  // what configs of mixtures say of layers that are not there
     f.experts.count = f.experts.top_k = f.experts.shared = 1;

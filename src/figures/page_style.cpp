@@ -1,7 +1,13 @@
 // One page, light and dark, for wide windows and for phones.
 #include "figures/page_style.h"
 
+#include <fmt/format.h>
+
+#include "figures/svg.h"
+
 namespace ashlar {
+
+namespace {
 
 std::string_view report_style() {
   return R"(:root{color-scheme:light dark;--page:#fff;--text:#17202c;--soft:#556171;--line:#dfe4ea;
@@ -84,6 +90,16 @@ thead button::after{content:""}
 .scroll{overflow:visible;border:0}table{font-size:11px}th,td{padding:3px 5px}
 thead th,tbody th{position:static}td,td.n,th.n,thead th,tbody th{white-space:normal}}
 )";
+}
+
+}  // namespace
+
+std::string page_head(std::string_view title, std::string_view more_style) {
+  return fmt::format(
+      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+      "<title>{}</title>\n<style>\n{}{}</style>\n</head>\n<body>\n<main>\n",
+      xml_escaped(title), report_style(), more_style);
 }
 
 }  // namespace ashlar

@@ -12,6 +12,7 @@
 #include "lab/metrics.h"
 #include "lab/report_figures.h"
 #include "lab/statistics.h"
+#include "readings/claims/claims_experiment.h"
 
 namespace ashlar::lab {
 namespace {
@@ -43,14 +44,6 @@ std::string chip(const std::string& verdict) {
                      verdict == "missing" ? "missing" : verdict);
 }
 
-std::string joined(const Json& list) {
-  std::string all;
-  for (const Json& item : list) {
-    all += (all.empty() ? "" : ", ") + (item.is_string() ? item.get<std::string>() : item.dump());
-  }
-  return all;
-}
-
 std::string number(double v) {
   if (v == 0) return "0";
   const double a = std::abs(v);
@@ -58,7 +51,7 @@ std::string number(double v) {
 }
 
 /// "4.123 ± 0.004" of an arm's runs at its rate, and each of them.
-std::string cell(const Json& arm, const std::string& metric) {
+std::string values_of(const Json& arm, const std::string& metric) {
   std::vector<double> values;
   std::string each;
   for (const Json& run : arm["runs"]) {
@@ -67,67 +60,74 @@ std::string cell(const Json& arm, const std::string& metric) {
     values.push_back(m[metric]);
     each += (each.empty() ? "" : " ") + number(values.back());
   }
-  if (values.empty()) return "<td class=\"n\">-</td>";
-  const std::string text =
-      values.size() == 1 ? number(values[0])
-                         : fmt::format("{} ± {}", number(mean(values)), number(deviation(values)));
-  return fmt::format("<td class=\"n\">{}{}</td>", text,
-                     values.size() > 1 ? "<div class=\"seeds\">" + each + "</div>" : "");
+  if (values.empty()) return "-";
+  if (values.size() == 1) return number(values[0]);
+  return fmt::format("{} ± {}<div class=\"seeds\">{}</div>", number(mean(values)),
+                     number(deviation(values)), each);
 }
 
-std::string table_of(const Json& r) {
-  std::string html = "<div class=\"scroll\"><table><thead><tr><th>arm</th>";
-  const auto out = std::back_inserter(html);
-  for (const char* name : {"parameters", "active", "FLOP/token", "tokens", "best rate"})
-    fmt::format_to(out, "<th class=\"n\">{}</th>", name);
-  for (const Json& metric : r["show"])
-    fmt::format_to(out, "<th class=\"n\" title=\"{}\">{}</th>",
-                   xml_escaped(metric_says(metric.get<std::string>())), esc(metric));
-  html += "</tr></thead><tbody>\n";
-  for (const Json& arm : r["arms"]) {
-    const Json& p = arm["parameters"];
-    fmt::format_to(out, "<tr><th>{}</th><td class=\"n\">{}</td><td class=\"n\">{}</td>",
-                   esc(arm["name"]), short_number(p["total"].get<double>()),
-                   short_number(p["active"].get<double>()));
-    fmt::format_to(out, "<td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>",
-                   short_number(arm["flops_per_token"].get<double>()),
-                   short_number(arm["tokens"].get<double>()),
-                   !arm.contains("rate") ? std::string("-")
-                                         : fmt::format("{:g}{}", arm["rate"].get<double>(),
-                                                       arm["rate_at_edge"].get<bool>()
-                                                           ? " <span class=\"only\">edge</span>"
-                                                           : ""));
-    for (const Json& metric : r["show"]) html += cell(arm, metric.get<std::string>());
-    html += "</tr>\n";
+/// A table whose rows are named; all columns but the first are numbers.
+class Table {
+ public:
+  explicit Table(const char* first) {
+    html_ = fmt::format("<div class=\"scroll\"><table><thead><tr><th>{}</th>", first);
   }
-  return html + "</tbody></table></div>\n";
+  void column(const std::string& name, const std::string& hover = {}) {
+    html_ += fmt::format("<th class=\"n\"{}>{}</th>",
+                         hover.empty() ? "" : " title=\"" + hover + "\"", name);
+  }
+  void row(const std::string& name) {
+    html_ += (rows_++ == 0 ? "</tr></thead><tbody>\n" : "</tr>\n") +
+             fmt::format("<tr><th>{}</th>", name);
+  }
+  void cell(const std::string& content) { html_ += "<td class=\"n\">" + content + "</td>"; }
+  std::string write() const { return html_ + "</tr>\n</tbody></table></div>\n"; }
+
+ private:
+  std::string html_;
+  int rows_ = 0;
+};
+
+std::string table_of(const Json& r) {
+  Table table("arm");
+  for (const char* name : {"parameters", "active", "FLOP/token", "tokens", "best rate"})
+    table.column(name);
+  for (const Json& metric : r["show"])
+    table.column(esc(metric), xml_escaped(metric_says(metric.get<std::string>())));
+  for (const Json& arm : r["arms"]) {
+    table.row(esc(arm["name"]));
+    for (const Json& number : {arm["parameters"]["total"], arm["parameters"]["active"],
+                               arm["flops_per_token"], arm["tokens"]})
+      table.cell(short_number(number.get<double>()));
+    table.cell(!arm.contains("rate") ? "-"
+                                     : fmt::format("{:g}{}", arm["rate"].get<double>(),
+                                                   arm["rate_at_edge"].get<bool>()
+                                                       ? " <span class=\"only\">edge</span>"
+                                                       : ""));
+    for (const Json& metric : r["show"]) table.cell(values_of(arm, metric.get<std::string>()));
+  }
+  return table.write();
 }
 
 std::string budgets_of(const Json& r) {
   if (!r.contains("at_equal") || r["at_equal"].empty()) return {};
-  std::string html =
-      "<h3>At equal tokens, operations and seconds</h3>\n<p class=\"soft\">Training loss of the "
-      "first seed when each arm has used up what the arm that gets least has used; rates that fall "
-      "with the run are not yet at their end there.</p>\n<div class=\"scroll\"><table><thead>"
-      "<tr><th>arm</th>";
-  const auto out = std::back_inserter(html);
+  Table table("arm");
   for (const Json& b : r["at_equal"]) {
     const double amount = b["amount"];
-    fmt::format_to(out, "<th class=\"n\">{} {}</th>",
-                   b["budget"] == "seconds" ? short_seconds(amount) : short_number(amount),
-                   b["budget"] == "seconds" ? "" : esc(b["budget"]));
+    table.column(b["budget"] == "seconds" ? short_seconds(amount)
+                                          : short_number(amount) + " " + esc(b["budget"]));
   }
-  html += "</tr></thead><tbody>\n";
   for (const Json& arm : r["arms"]) {
-    fmt::format_to(out, "<tr><th>{}</th>", esc(arm["name"]));
+    table.row(esc(arm["name"]));
     for (const Json& b : r["at_equal"]) {
       const auto it = b["loss"].find(arm["name"].get<std::string>());
-      fmt::format_to(out, "<td class=\"n\">{}</td>",
-                     it == b["loss"].end() ? "-" : fmt::format("{:.4f}", it->get<double>()));
+      table.cell(it == b["loss"].end() ? "-" : fmt::format("{:.4f}", it->get<double>()));
     }
-    html += "</tr>\n";
   }
-  return html + "</tbody></table></div>\n";
+  return "<h3>At equal tokens, operations and seconds</h3>\n<p class=\"soft\">Training loss of the "
+         "first seed when each arm has used up what the arm that gets least has used; rates that "
+         "fall with the run are not yet at their end there.</p>\n" +
+         table.write();
 }
 
 /// What each arm needs: to learn and to answer.
@@ -137,56 +137,48 @@ std::string costs_of(const Json& r) {
     const char* metric;
     std::string (*text)(double);
   };
-  static constexpr auto kCount = [](double v) { return short_number(v); };
-  static constexpr auto kBytes = [](double v) { return short_bytes(v); };
-  static constexpr Column kColumns[] = {{"training, tokens/s", "tokens_per_second", kCount},
-                                        {"decoding, tokens/s", "decode_tokens_per_second", kCount},
-                                        {"state of a row", "decode_state_bytes", kBytes},
-                                        {"memory of training", "memory_bytes", kBytes}};
-  std::string html = "<div class=\"scroll\"><table><thead><tr><th>arm</th>";
-  const auto out = std::back_inserter(html);
-  for (const Column& c : kColumns) fmt::format_to(out, "<th class=\"n\">{}</th>", c.name);
-  html += "</tr></thead><tbody>\n";
+  static constexpr Column kColumns[] = {
+      {"training, tokens/s", "tokens_per_second", short_number},
+      {"decoding, tokens/s", "decode_tokens_per_second", short_number},
+      {"state of a row", "decode_state_bytes", short_bytes},
+      {"memory of training", "memory_bytes", short_bytes}};
+  Table table("arm");
+  for (const Column& c : kColumns) table.column(c.name);
   bool any = false;
   for (const Json& arm : r["arms"]) {
-    fmt::format_to(out, "<tr><th>{}</th>", esc(arm["name"]));
+    table.row(esc(arm["name"]));
     for (const Column& c : kColumns) {
       std::vector<double> values;
       for (const Json& run : arm["runs"]) {
         if (run["metrics"].contains(c.metric)) values.push_back(run["metrics"][c.metric]);
       }
       any = any || !values.empty();
-      fmt::format_to(out, "<td class=\"n\">{}</td>", values.empty() ? "-" : c.text(median(values)));
+      table.cell(values.empty() ? "-" : c.text(median(values)));
     }
-    html += "</tr>\n";
   }
   if (!any) return {};
   return "<h3>Speed and memory</h3>\n<p class=\"soft\">One thread; medians over the seeds. State: "
          "what decoding one row remembers at its end, 16 bits a number. Memory: of the process "
-         "that "
-         "trained, at its most.</p>\n" +
-         html + "</tbody></table></div>\n";
+         "that trained, at its most.</p>\n" +
+         table.write();
 }
 
 std::string domains_of(const Json& r) {
-  std::map<std::string, std::string> rows;
+  Table table("domain");
+  std::map<std::string, std::vector<double>> losses;
   for (const Json& arm : r["arms"]) {
     if (!arm.contains("by_domain") || arm["by_domain"].is_null()) continue;
-    for (const auto& [name, sum] : arm["by_domain"].items())
-      rows[name] += fmt::format("<td class=\"n\">{:.4f}</td>", sum["loss"].get<double>());
+    table.column(esc(arm["name"]));
+    for (const auto& [name, sum] : arm["by_domain"].items()) losses[name].push_back(sum["loss"]);
   }
-  if (rows.empty()) return {};
-  std::string html =
-      "<h3>By domain</h3>\n<p class=\"soft\">Held-out loss of the first seed, nats per token.</p>\n"
-      "<div class=\"scroll\"><table><thead><tr><th>domain</th>";
-  for (const Json& arm : r["arms"]) {
-    if (arm.contains("by_domain") && !arm["by_domain"].is_null())
-      html += fmt::format("<th class=\"n\">{}</th>", esc(arm["name"]));
+  if (losses.empty()) return {};
+  for (const auto& [name, of_arms] : losses) {
+    table.row(xml_escaped(name));
+    for (const double loss : of_arms) table.cell(fmt::format("{:.4f}", loss));
   }
-  html += "</tr></thead><tbody>\n";
-  for (const auto& [name, cells] : rows)
-    html += fmt::format("<tr><th>{}</th>{}</tr>\n", xml_escaped(name), cells);
-  return html + "</tbody></table></div>\n";
+  return "<h3>By domain</h3>\n<p class=\"soft\">Held-out loss of the first seed, nats per "
+         "token.</p>\n" +
+         table.write();
 }
 
 /// What was predicted of the larger arm, and what came.
@@ -326,12 +318,8 @@ std::string overview_of(const std::vector<Json>& results) {
 std::string report_html(const std::vector<Json>& results) {
   const bool several = results.size() != 1;
   const std::string title =
-      several ? "Architectures compared by training them" : esc(results[0]["title"]);
-  std::string html = fmt::format(
-      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title>\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<style>{}{}{}</style></head><body><main>\n",
-      title, report_style(), svg_style(), kStyle);
+      several ? "Architectures compared by training them" : results[0]["title"].get<std::string>();
+  std::string html = page_head(title, svg_style() + kStyle);
   if (several) {
     html += "<h1>" + title +
             "</h1>\n<p>Each experiment wrote down its criterion before it ran; every arm has the "
@@ -339,7 +327,7 @@ std::string report_html(const std::vector<Json>& results) {
             overview_of(results);
   }
   for (const Json& r : results) html += section_of(r);
-  return html + "</main></body></html>\n";
+  return html + "</main>\n</body>\n</html>\n";
 }
 
 std::string report_text(const std::vector<Json>& results) {

@@ -60,13 +60,7 @@ class Page {
   std::string html() {
     const std::string title =
         runs_.size() == 1 ? "Run " + names_[0] : fmt::format("{} runs", runs_.size());
-    add("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-        "<title>" +
-        text(title) + "</title>\n<style>\n");
-    out_ += report_style();
-    out_ += svg_style();
-    add("</style>\n</head>\n<body>\n<main>\n<h1>" + text(title) + "</h1>\n");
+    add(page_head(title, svg_style()) + "<h1>" + text(title) + "</h1>\n");
     table();
     curves();
     differences();

@@ -11,6 +11,7 @@
 #include "readings/claims/claims_experiment.h"
 #include "readings/claims/claims_expression.h"
 #include "readings/count/count.h"
+#include "readings/draw/words.h"
 #include "readings/predict/predict.h"
 
 namespace ashlar {
@@ -29,16 +30,17 @@ std::string text_of(const Json& json, const char* key, const std::string& where)
   return value.get<std::string>();
 }
 
-int64_t whole(const Json& json, const char* key, int64_t usual, const std::string& where) {
+int64_t integer(const Json& json, const char* key, int64_t fallback, const std::string& where) {
   const auto it = json.find(key);
-  if (it == json.end()) return usual;
+  if (it == json.end()) return fallback;
   if (!it->is_number_integer())
     fail(ErrorKind::format, "{}: {}: expected a whole number", where, key);
   return it->get<int64_t>();
 }
 
-std::string word(const Json& json, const char* key, const char* usual, const std::string& where) {
-  return json.contains(key) ? text_of(json, key, where) : usual;
+std::string word(const Json& json, const char* key, const char* fallback,
+                 const std::string& where) {
+  return json.contains(key) ? text_of(json, key, where) : fallback;
 }
 
 /// Layers one by one: runs are written out.
@@ -89,9 +91,9 @@ Format state_format(const Json& reading, const std::string& where) {
 }
 
 Json count_reading(const std::string& model, const Json& r, const std::string& where) {
-  const CountOptions options{.tokens = whole(r, "tokens", 512, where),
-                             .context = whole(r, "context", 4096, where),
-                             .sequences = whole(r, "sequences", 1, where),
+  const CountOptions options{.tokens = integer(r, "tokens", 512, where),
+                             .context = integer(r, "context", 4096, where),
+                             .sequences = integer(r, "sequences", 1, where),
                              .weights = word(r, "weights", "bf16", where),
                              .state = state_format(r, where),
                              .training = r.contains("tokens")};
@@ -101,20 +103,15 @@ Json count_reading(const std::string& model, const Json& r, const std::string& w
 Json plan_reading(const std::string& model, const Json& r, const std::string& where) {
   Machine machine = load_machine(text_of(r, "machine", where));
   if (r.contains("step_seconds")) machine.step_seconds = r["step_seconds"].get<double>();
-  const PredictOptions options{.context = whole(r, "context", 4096, where),
-                               .sequences = whole(r, "sequences", 1, where),
-                               .prompt = whole(r, "prompt", 512, where),
-                               .generate = whole(r, "generate", 128, where),
+  const PredictOptions options{.context = integer(r, "context", 4096, where),
+                               .sequences = integer(r, "sequences", 1, where),
+                               .prompt = integer(r, "prompt", 512, where),
+                               .generate = integer(r, "generate", 128, where),
                                .weights = word(r, "weights", "bf16", where),
                                .state = state_format(r, where),
                                .alternatives = false};
   return parse_json(prediction_json(predict(blueprint_of(model, r, where), machine, options)),
                     where);
-}
-
-bool has_experts(const Blueprint& bp) {
-  return std::any_of(bp.blocks.begin(), bp.blocks.end(),
-                     [](const Block& b) { return std::holds_alternative<ExpertFfnPart>(b.ffn); });
 }
 
 /// {"models": "all" | "moe" | "dense" | [names], "columns": {name: expression over `model`, the
@@ -175,9 +172,7 @@ Json rounded(const Json& value) {
 Json load_claim(const std::string& id) {
   const auto file = id == "measured" ? std::nullopt : find_data("claims", id);
   if (!file) {
-    std::string near;
-    for (const std::string& name : nearest(id, claim_ids(), 3))
-      near += (near.empty() ? "" : ", ") + name;
+    const std::string near = join(nearest(id, claim_ids(), 3), ", ");
     fail(ErrorKind::invalid, "claim {}: unknown; near ids: {}", id,
          near.empty() ? "none found" : near);
   }
@@ -275,10 +270,10 @@ std::vector<Measurement> wanted_measurements(const std::vector<std::string>& ids
     for (const auto& [name, r] : json["readings"].items()) {
       if (!r.contains("measured")) continue;
       Measurement m{.model = text_of(r, "measured", id), .weights = text_of(r, "weights", id)};
-      const bool there = std::any_of(wanted.begin(), wanted.end(), [&](const Measurement& w) {
+      const bool found = std::any_of(wanted.begin(), wanted.end(), [&](const Measurement& w) {
         return w.model == m.model && w.weights == m.weights;
       });
-      if (!there) wanted.push_back(std::move(m));
+      if (!found) wanted.push_back(std::move(m));
     }
   }
   return wanted;
@@ -309,7 +304,7 @@ std::vector<Measurement> stored_measurements() {
                   .weights = text_of(j, "weights", where),
                   .machine = text_of(j, "machine", where),
                   .date = text_of(j, "date", where)};
-    m.threads = static_cast<int>(whole(j, "threads", 0, where));
+    m.threads = static_cast<int>(integer(j, "threads", 0, where));
     for (const auto& [key, value] : {std::pair{"prefill", &m.prefill}, {"decode", &m.decode}}) {
       const Json& speed = member(j, key, where);
       if (!speed.is_number()) fail(ErrorKind::format, "{}: {}: expected a number", where, key);

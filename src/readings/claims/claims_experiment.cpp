@@ -6,19 +6,17 @@
 
 #include "base/error.h"
 #include "readings/claims/claims.h"
+#include "readings/draw/words.h"
 
 namespace ashlar {
-namespace {
-
 namespace fs = std::filesystem;
 
 std::string joined(const Json& list) {
-  std::string all;
-  for (const Json& item : list) all += (all.empty() ? "" : ", ") + item.get<std::string>();
-  return all;
+  std::vector<std::string> words;
+  for (const Json& item : list)
+    words.push_back(item.is_string() ? item.get<std::string>() : item.dump());
+  return join(words, ", ");
 }
-
-}  // namespace
 
 fs::path own_results_folder() { return measurements_file().parent_path() / "experiments"; }
 

@@ -18,6 +18,9 @@ std::filesystem::path own_results_folder();
 /// come with Ashlar.
 std::optional<DataFile> find_results(const std::string& id);
 
+/// The items of a list with commas between them, texts as they are, others as JSON.
+std::string joined(const Json& list);
+
 /// What a result says, for expressions:
 ///   known                 whether there is such a file; the rest only then
 ///   seeds, machine, date, commit, parameters (of the baseline), tokens (of a run)

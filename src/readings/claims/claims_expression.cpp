@@ -190,10 +190,10 @@ class Evaluator {
         } else {
           const double index = number(either());
           so_far += fmt::format("[{}]", index);
-          const bool there = value != nullptr && value->is_array() && index >= 0 &&
+          const bool found = value != nullptr && value->is_array() && index >= 0 &&
                              index < static_cast<double>(value->size());
-          if (value != nullptr && !there) missing_ = so_far;
-          value = there ? &(*value)[static_cast<size_t>(index)] : nullptr;
+          if (value != nullptr && !found) missing_ = so_far;
+          value = found ? &(*value)[static_cast<size_t>(index)] : nullptr;
         }
         expect("]");
       } else {
@@ -229,8 +229,8 @@ class Evaluator {
       result = name == "has" ? Json(value != nullptr) : value != nullptr ? *value : Json();
       if (name == "default") {
         expect(",");
-        Json usual = either();
-        if (value == nullptr) result = std::move(usual);
+        Json fallback = either();
+        if (value == nullptr) result = std::move(fallback);
       }
     } else {
       std::vector<Json> arguments;

@@ -101,18 +101,15 @@ std::string article(const Claim& c) {
 }  // namespace
 
 std::string claims_html(const std::vector<Claim>& claims) {
-  std::string html;
+  constexpr std::string_view kTitle = "Claims, settled by computation";
+  std::string html = page_head(kTitle, kStyle);
   const auto to = std::back_inserter(html);
   fmt::format_to(
       to,
-      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-      "<title>Claims, settled by computation</title>\n<style>\n{}{}</style>\n</head>\n<body>\n"
-      "<main>\n<h1>Claims, settled by computation</h1>\n<p>{} statements of papers, model cards "
-      "and "
-      "articles about language models. Each is settled by readings of the models’ blueprints: the "
-      "numbers are computed, not quoted.</p>\n<div class=\"counts\">\n",
-      report_style(), kStyle, claims.size());
+      "<h1>{}</h1>\n<p>{} statements of papers, model cards and articles about language models. "
+      "Each is settled by readings of the models’ blueprints: the numbers are computed, not "
+      "quoted.</p>\n<div class=\"counts\">\n",
+      kTitle, claims.size());
   for (const auto& [verdict, n] : verdict_counts(claims)) {
     if (n > 0) fmt::format_to(to, "<a class=\"{0}\" href=\"#{0}\"><b>{1}</b>{0}</a>\n", verdict, n);
   }

@@ -9,6 +9,8 @@
 
 #include "base/json.h"
 #include "base/units.h"
+#include "figures/columns.h"
+#include "readings/draw/words.h"
 #include "tensor/format.h"
 
 namespace ashlar {
@@ -16,38 +18,9 @@ namespace {
 
 using Text = std::back_insert_iterator<std::string>;
 
-/// Columns of a terminal: one per code point.
-size_t columns_of(std::string_view text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
-}
-
-std::string padded(std::string text, size_t columns) {
-  const size_t have = columns_of(text);
-  if (have < columns) text.append(columns - have, ' ');
-  return text;
-}
-
-/// Text in lines of at most `columns`, broken at spaces, each after the first behind `indent`.
+/// Text in lines of at most `columns`, each after the first behind `indent`.
 std::string wrapped(const std::string& text, size_t columns, size_t indent) {
-  std::string out;
-  size_t have = indent;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find(' ', at), text.size());
-    const std::string word = text.substr(at, end - at);
-    if (have > indent && have + 1 + columns_of(word) > columns) {
-      out += "\n" + std::string(indent, ' ');
-      have = indent;
-    } else if (have > indent) {
-      out += ' ';
-      ++have;
-    }
-    out += word;
-    have += columns_of(word);
-    at = end + 1;
-  }
-  return out;
+  return join(lines_of(text, columns - indent), "\n" + std::string(indent, ' '));
 }
 
 Json number(double v) { return std::isfinite(v) ? Json(v) : Json(); }
@@ -253,9 +226,7 @@ std::string plots_svg(std::span<const Plot> plots, int columns, double width, do
 
 std::string comparison_svg(const Comparison& c) {
   const std::vector<Plot> plots = curve_plots(c.curves, c.options);
-  std::string title;
-  for (const std::string& m : c.models) title += (title.empty() ? "" : ", ") + m;
-  return plots_svg(plots, 2, 600, 380, title, true);
+  return plots_svg(plots, 2, 600, 380, join(c.models, ", "), true);
 }
 
 }  // namespace ashlar

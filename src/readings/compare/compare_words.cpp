@@ -5,24 +5,26 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
+#include "base/overloaded.h"
 #include "base/units.h"
+#include "blueprint/wiring.h"
 
 namespace ashlar {
 namespace {
 
-/// What the variants of a slot say: once if all say the same, else with the layers that say it.
+/// What variants of a slot, or panels, say: once if all say the same, else with the layers that say
+/// it.
 struct Said {
   std::string text;
   std::vector<size_t> layers;
 };
 
-template <class Part, class F>
-std::vector<Said> said(const std::vector<Variant<Part>>& variants, F f) {
+template <class Variants, class F>
+std::vector<Said> said(const Variants& variants, F text_of) {
   std::vector<Said> all;
   for (const auto& v : variants) {
-    const std::string text = f(v.part);
+    const std::string text = text_of(v);
     auto it = std::find_if(all.begin(), all.end(), [&](const Said& s) { return s.text == text; });
     if (it == all.end()) it = all.insert(it, {text, {}});
     it->layers.insert(it->layers.end(), v.layers.begin(), v.layers.end());
@@ -40,46 +42,53 @@ std::string sentence(const std::vector<Said>& all, size_t layers) {
   return join(parts, "; ");
 }
 
-std::string norms(const Anatomy& a) {
-  std::vector<Said> all;
-  for (const Panel& p : a.panels) {
-    const std::string text = wiring_words(p.wiring) + ", with " + norm_name(norm_of(p.wiring));
-    auto it = std::find_if(all.begin(), all.end(), [&](const Said& s) { return s.text == text; });
-    if (it == all.end()) {
-      all.push_back({text, p.layers});
-    } else {
-      it->layers.insert(it->layers.end(), p.layers.begin(), p.layers.end());
-      std::sort(it->layers.begin(), it->layers.end());
-    }
-  }
-  return sentence(all, a.layers()) + (a.blueprint.final_norm ? "" : "; no final norm");
+/// What each kind of part says, as a sentence about the layers.
+template <class Variants, class F>
+std::string of_parts(const Anatomy& a, const Variants& variants, F text_of) {
+  return sentence(
+      said(variants, [&](const auto& v) -> std::string { return std::visit(text_of, v.part); }),
+      a.layers());
 }
 
-std::string heads(const Mixer& m) {
-  std::string text = mixer_name(m);
-  text[0] = static_cast<char>(text[0] - 'A' + 'a');
-  if (const auto* l = std::get_if<LatentAttentionPart>(&m)) {
-    text += fmt::format(", {}, keys and values from a latent of {} and a rotated key of {}",
-                        plural(l->heads, "head"), grouped(l->latent), grouped(l->qk_rope));
-    return text + (l->query_rank > 0
-                       ? fmt::format(", queries through rank {}", grouped(l->query_rank))
-                       : "");
-  }
-  if (const auto* n = std::get_if<GatedDeltaNetPart>(&m)) {
-    return text + fmt::format(", {} of {} with keys of {}, {}, convolutions over {}",
-                              plural(n->value_heads, "value head"), grouped(n->value_dim),
-                              grouped(n->key_dim), plural(n->key_heads, "key head"),
-                              plural(n->conv_width, "token"));
-  }
-  const auto& a = std::get<AttentionPart>(m);
-  if (a.output_gate) text += " with a gated output";
+std::string norms(const Anatomy& a) {
+  const auto words = [](const Panel& p) {
+    return wiring_words(p.wiring) + ", with " + norm_name(norm_of(p.wiring));
+  };
+  return sentence(said(a.panels, words), a.layers()) +
+         (a.blueprint.final_norm ? "" : "; no final norm");
+}
+
+std::string heads_of(const AttentionPart& a) {
+  std::string text = a.output_gate ? " with a gated output" : "";
   text += fmt::format(", {} of {}", plural(a.heads, "head"), grouped(a.head_dim));
   return a.kv_heads == a.heads ? text : text + ", " + plural(a.kv_heads, "KV head");
 }
 
+std::string heads_of(const LatentAttentionPart& l) {
+  return fmt::format(
+      ", {}, keys and values from a latent of {} and a rotated key of {}{}",
+      plural(l.heads, "head"), grouped(l.latent), grouped(l.qk_rope),
+      l.query_rank > 0 ? fmt::format(", queries through rank {}", grouped(l.query_rank)) : "");
+}
+
+std::string heads_of(const GatedDeltaNetPart& n) {
+  return fmt::format(", {} of {} with keys of {}, {}, convolutions over {}",
+                     plural(n.value_heads, "value head"), grouped(n.value_dim), grouped(n.key_dim),
+                     plural(n.key_heads, "key head"), plural(n.conv_width, "token"));
+}
+
+std::string attention(const Anatomy& a) {
+  return of_parts(a, a.mixers, [](const auto& part) {
+    std::string text = mixer_name(part);
+    text[0] = static_cast<char>(text[0] - 'A' + 'a');
+    return text + heads_of(part);
+  });
+}
+
 /// "every layer sees all earlier tokens", "5 of every 6 layers see the last 1,024 tokens; ..."
 std::string reach(const Anatomy& a) {
-  const std::vector<Said> all = said(a.mixers, reach_words);
+  const std::vector<Said> all =
+      said(a.mixers, [](const MixerVariant& v) { return reach_words(v.part); });
   if (all.size() == 1) return "every layer " + all[0].text;
   std::vector<std::string> parts;
   for (const Said& s : all) {
@@ -93,80 +102,65 @@ std::string reach(const Anatomy& a) {
 }
 
 std::string positions(const Anatomy& a) {
-  const Embedding& e = a.blueprint.embedding;
-  std::string added = e.sinusoidal ? "sinusoidal positions added to the embedding"
-                      : e.positions > 0
-                          ? plural(e.positions, "learned position") + " added to the embedding"
-                          : "";
-  const std::vector<Said> all = said(a.mixers, [](const Mixer& m) -> std::string {
-    if (const auto* l = std::get_if<LatentAttentionPart>(&m)) return rope_words(l->rope);
-    if (std::holds_alternative<GatedDeltaNetPart>(m)) return "by the order of the recurrence";
-    const auto& p = std::get<AttentionPart>(m);
-    return p.rope ? rope_words(*p.rope) : "none (NoPE)";
-  });
-  if (a.absolute && all.size() == 1 && all[0].text == "none (NoPE)") return added;
-  return join({added, sentence(all, a.layers())}, "; ");
+  const std::string none = "none (NoPE)", added = position_words(a.blueprint.embedding),
+                    sum = added.empty() ? "" : added + " added to the embedding";
+  const std::string turned = of_parts(
+      a, a.mixers,
+      Overloaded{
+          [&](const AttentionPart& p) { return p.rope ? rope_words(*p.rope) : none; },
+          [](const LatentAttentionPart& p) { return rope_words(p.rope); },
+          [](const GatedDeltaNetPart&) { return std::string("by the order of the recurrence"); }});
+  return a.absolute && turned == none ? sum : join({sum, turned}, "; ");
 }
 
 std::string qk_norm(const Anatomy& a) {
-  return sentence(said(a.mixers,
-                       [](const Mixer& m) -> std::string {
-                         if (std::holds_alternative<LatentAttentionPart>(m))
-                           return "norms on the latents";
-                         const auto* p = std::get_if<AttentionPart>(&m);
-                         if (p == nullptr) return "queries and keys of length 1";
-                         const std::string words = qk_norm_words(*p);
-                         return words.empty() ? "none" : words;
-                       }),
-                  a.layers());
+  return of_parts(
+      a, a.mixers,
+      Overloaded{
+          [](const AttentionPart& p) {
+            const std::string words = qk_norm_words(p);
+            return words.empty() ? std::string("none") : words;
+          },
+          [](const LatentAttentionPart&) { return std::string("norms on the latents"); },
+          [](const GatedDeltaNetPart&) { return std::string("queries and keys of length 1"); }});
+}
+
+std::string scale_words(double scale, int64_t width) {
+  const double fallback = 1 / std::sqrt(static_cast<double>(width));
+  return std::abs(scale - fallback) < 1e-9 * fallback ? "scaled by head width^-0.5"
+                                                      : "scaled by " + real_words(scale);
 }
 
 std::string scores(const Anatomy& a) {
-  return sentence(
-      said(a.mixers,
-           [](const Mixer& m) -> std::string {
-             if (std::holds_alternative<GatedDeltaNetPart>(m)) return "none: a linear recurrence";
-             const auto* p = std::get_if<AttentionPart>(&m);
-             const double usual =
-                 p != nullptr
-                     ? 1 / std::sqrt(static_cast<double>(p->head_dim))
-                     : 1 / std::sqrt(static_cast<double>(std::get<LatentAttentionPart>(m).qk_nope +
-                                                         std::get<LatentAttentionPart>(m).qk_rope));
-             const double scale =
-                 p != nullptr ? p->score_scale() : std::get<LatentAttentionPart>(m).score_scale();
-             std::vector<std::string> parts{std::abs(scale - usual) < 1e-9 * usual
-                                                ? "scaled by head width^-0.5"
-                                                : "scaled by " + real_words(scale)};
-             if (p == nullptr) return parts[0];
-             if (p->softcap > 0) parts.push_back("capped at " + real_words(p->softcap));
-             if (p->sinks) parts.push_back("a learned sink logit per head");
-             if (p->temperature)
-               parts.push_back("queries grow with position from " +
-                               real_words(p->temperature->length));
-             if (p->log_length > 0)
-               parts.push_back("grow beyond position " + grouped(p->log_length));
-             return join(parts, ", ");
-           }),
-      a.layers());
+  return of_parts(
+      a, a.mixers,
+      Overloaded{
+          [](const AttentionPart& p) {
+            std::vector<std::string> parts{scale_words(p.score_scale(), p.head_dim)};
+            if (p.softcap > 0) parts.push_back("capped at " + real_words(p.softcap));
+            if (p.sinks) parts.push_back("a learned sink logit per head");
+            if (p.temperature)
+              parts.push_back("queries grow with position from " +
+                              real_words(p.temperature->length));
+            if (p.log_length > 0) parts.push_back("grow beyond position " + grouped(p.log_length));
+            return join(parts, ", ");
+          },
+          [](const LatentAttentionPart& p) {
+            return scale_words(p.score_scale(), p.qk_nope + p.qk_rope);
+          },
+          [](const GatedDeltaNetPart&) { return std::string("none: a linear recurrence"); }});
 }
 
 std::string biases(const Anatomy& a) {
-  const std::string attention = sentence(said(a.mixers,
-                                              [](const Mixer& m) -> std::string {
-                                                const std::string w = bias_words(m);
-                                                return w.empty() ? "none in attention" : w;
-                                              }),
-                                         a.layers());
-  const std::string ffn =
-      sentence(said(a.ffns,
-                    [](const Ffn& f) -> std::string {
-                      const bool has = std::visit([](const auto& p) { return p.bias; }, f);
-                      return has ? "biases in the feed-forward" : "none in the feed-forward";
-                    }),
-               a.layers());
-  return attention == "none in attention" && ffn == "none in the feed-forward"
-             ? "none"
-             : attention + ", " + ffn;
+  const std::string no_attention = "none in attention", no_ffn = "none in the feed-forward";
+  const std::string attention = of_parts(a, a.mixers, [&](const auto& part) {
+    const std::string words = bias_words(part);
+    return words.empty() ? no_attention : words;
+  });
+  const std::string ffn = of_parts(a, a.ffns, [&](const auto& part) {
+    return part.bias ? "biases in the feed-forward" : no_ffn;
+  });
+  return attention == no_attention && ffn == no_ffn ? "none" : attention + ", " + ffn;
 }
 
 std::string feed_forward(const Anatomy& a) {
@@ -174,39 +168,37 @@ std::string feed_forward(const Anatomy& a) {
   const auto times = [&](int64_t width) {
     return fmt::format("{:.3g} × d_model", static_cast<double>(width) / d);
   };
-  return sentence(said(a.ffns,
-                       [&](const Ffn& f) {
-                         if (const auto* p = std::get_if<DenseFfn>(&f))
-                           return fmt::format("{} of width {}, {}", activation_name(p->activation),
-                                              grouped(p->width), times(p->width));
-                         const auto& e = std::get<ExpertFfnPart>(f);
-                         std::string text = fmt::format(
-                             "{} of width {} ({}, {}), {} active per token",
-                             plural(e.experts, "expert"), grouped(e.width), times(e.width),
-                             activation_name(e.activation), grouped(e.top_k));
-                         if (e.shared > 0)
-                           text += ", and a shared expert of width " + grouped(e.shared) +
-                                   (e.shared_bias ? " with biases" : "") +
-                                   (e.shared_gate ? " behind a gate per token" : "");
-                         if (e.parallel > 0)
-                           text += ", and a dense feed-forward of width " + grouped(e.parallel) +
-                                   " beside them";
-                         if (e.output_scale != 1)
-                           text += ", their sum × " + real_words(e.output_scale);
-                         return text;
-                       }),
-                  a.layers());
+  return of_parts(
+      a, a.ffns,
+      Overloaded{[&](const DenseFfn& p) {
+                   return fmt::format("{} of width {}, {}", activation_name(p.activation),
+                                      grouped(p.width), times(p.width));
+                 },
+                 [&](const ExpertFfnPart& e) {
+                   std::string text =
+                       fmt::format("{} of width {} ({}, {}), {} active per token",
+                                   plural(e.experts, "expert"), grouped(e.width), times(e.width),
+                                   activation_name(e.activation), grouped(e.top_k));
+                   if (e.shared > 0)
+                     text += ", and a shared expert of width " + grouped(e.shared) +
+                             (e.shared_bias ? " with biases" : "") +
+                             (e.shared_gate ? " behind a gate per token" : "");
+                   if (e.parallel > 0)
+                     text += ", and a dense feed-forward of width " + grouped(e.parallel) +
+                             " beside them";
+                   if (e.output_scale != 1) text += ", their sum × " + real_words(e.output_scale);
+                   return text;
+                 }});
 }
 
 std::string router(const Anatomy& a) {
   std::vector<std::string> parts;
-  for (const FfnVariant& v : a.ffns) {
-    const auto* e = std::get_if<ExpertFfnPart>(&v.part);
-    if (e == nullptr) continue;
+  for (size_t i = 0; i < a.ffns.size(); ++i) {
     std::vector<std::string> words;
-    for (const Fact& f : router_facts(*e)) words.push_back(f.text);
+    for (const Fact& f : words_of_part(a, false, i).router) words.push_back(f.text);
     std::string text = join(words, ", ");
-    if (std::find(parts.begin(), parts.end(), text) == parts.end()) parts.push_back(text);
+    if (!text.empty() && std::find(parts.begin(), parts.end(), text) == parts.end())
+      parts.push_back(text);
   }
   return parts.empty() ? "no experts" : join(parts, "; ");
 }
@@ -224,17 +216,14 @@ std::string embedding_and_head(const Anatomy& a) {
 }
 
 std::string memory(const Anatomy& a) {
-  std::vector<Said> all;
-  for (size_t i = 0; i < a.mixers.size(); ++i) {
-    std::string text = memory_words(a, i);
-    if (a.naive[i] != a.remembered[i])
-      text += fmt::format(", where keys and values would take {}", grouped(a.naive[i]));
-    auto it = std::find_if(all.begin(), all.end(), [&](const Said& s) { return s.text == text; });
-    if (it == all.end()) it = all.insert(it, {text, {}});
-    it->layers.insert(it->layers.end(), a.mixers[i].layers.begin(), a.mixers[i].layers.end());
-    std::sort(it->layers.begin(), it->layers.end());
-  }
-  return "remembers " + sentence(all, a.layers());
+  const auto words = [&](const MixerVariant& v) {
+    const auto i = static_cast<size_t>(&v - a.mixers.data());
+    return memory_words(a, i) +
+           (a.naive[i] == a.remembered[i]
+                ? ""
+                : fmt::format(", where keys and values would take {}", grouped(a.naive[i])));
+  };
+  return "remembers " + sentence(said(a.mixers, words), a.layers());
 }
 
 }  // namespace
@@ -247,7 +236,7 @@ std::vector<Fact> structure_of(const Anatomy& a) {
                             grouped(bp.embedding.width),
                             static_cast<double>(bp.embedding.width) / static_cast<double>(layers))},
       {"norms", norms(a)},
-      {"attention", sentence(said(a.mixers, heads), a.layers())},
+      {"attention", attention(a)},
       {"reach", reach(a)},
       {"positions", positions(a)},
       {"QK norm", qk_norm(a)},

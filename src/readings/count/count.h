@@ -21,6 +21,8 @@ WeightFormats weight_formats(std::string_view name, const Blueprint& blueprint);
 /// one.
 std::string native_weights(const Blueprint& blueprint);
 
+bool has_experts(const Blueprint& blueprint);
+
 /// The formats that tensors have, by canonical name; float32 for parameters that have none.
 WeightFormats formats_of(const std::map<std::string, Tensor>& weights);
 

@@ -284,9 +284,9 @@ std::string_view counting_conventions() {
   parameters  Every number of the checkpoint's graph, biases, norms and sinks included; a tied head
               counts once. Multi-token prediction layers and vision towers are in no figure (mtp
               says how large the former are).
-  active      What a token's forward pass owns: everything but the experts it is not routed to;
-              shared experts, the whole embedding table and the head included. "Without embedding"
-              leaves the input table out where the head is a matrix of its own.
+  active      Parameters that one token's forward pass uses: all but the experts it is not routed
+              to; shared experts, the whole embedding table and the head included. "Without
+              embedding" leaves the input table out where the head is a matrix of its own.
   FLOPs       Every +, -, *, / and function (exp, tanh, sqrt) is one; a multiply-add is two; moving,
               comparing and choosing are free. Prefill: mean per token over a prompt of --context
               tokens, logits of every token included. Decode: one token after --context tokens.

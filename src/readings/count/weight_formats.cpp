@@ -42,12 +42,29 @@ std::string mix_name(const Param& p) {
   return layer ? "blk." + std::to_string(*layer) + "." + name : name;
 }
 
+WeightFormats by_name(std::map<std::string, Format, std::less<>> formats) {
+  return [all = std::make_shared<decltype(formats)>(std::move(formats))](const Param& p) {
+    const auto it = all->find(p.name);
+    return it == all->end() ? Format::f32 : it->second;
+  };
+}
+
+/// As published: `format` in the experts (of a dense model, and where `always`, in all matrices of
+/// the layers), the rest in bfloat16.
+WeightFormats in_matrices(Format format, const Blueprint& bp, bool always) {
+  return [format, experts_only = !always && has_experts(bp)](const Param& p) {
+    const bool matrix = p.role == Role::expert || (p.role == Role::projection && !experts_only);
+    return matrix && layer_of(p.name) && p.cols() % info(format).block_len == 0 ? format
+                                                                                : Format::bf16;
+  };
+}
+
+}  // namespace
+
 bool has_experts(const Blueprint& bp) {
   return std::any_of(bp.blocks.begin(), bp.blocks.end(),
                      [](const Block& b) { return std::holds_alternative<ExpertFfnPart>(b.ffn); });
 }
-
-}  // namespace
 
 std::string native_weights(const Blueprint& bp) {
   const auto card = card_of(bp.name);
@@ -62,23 +79,8 @@ WeightFormats weight_formats(std::string_view name, const Blueprint& bp) {
   if (name == "int4" || name == "nvfp4") name = "int4_g32";
   const auto format = format_named(name);
   if (format && info(*format).exact) return [f = *format](const Param&) { return f; };
-  if (format && (*format == Format::fp8_b128 || *format == Format::int4_g32)) {
-    // As published: fp8 in the matrices of the layers, four bits in the experts (or, of a dense
-    // model, those matrices), the rest in bfloat16.
-    const bool experts_only = *format == Format::int4_g32 && has_experts(bp);
-    return [f = *format, experts_only](const Param& p) {
-      const bool matrix = p.role == Role::expert || (p.role == Role::projection && !experts_only);
-      return matrix && layer_of(p.name) && p.cols() % info(f).block_len == 0 ? f : Format::bf16;
-    };
-  }
-  if (format == Format::mxfp4) {
-    // As gpt-oss is published: experts (of a dense model, the matrices of the layers).
-    const bool experts_only = has_experts(bp);
-    return [experts_only](const Param& p) {
-      const bool matrix = p.role == Role::expert || (p.role == Role::projection && !experts_only);
-      return matrix && layer_of(p.name) && p.cols() % 32 == 0 ? Format::mxfp4 : Format::bf16;
-    };
-  }
+  if (format == Format::fp8_b128 || format == Format::int4_g32 || format == Format::mxfp4)
+    return in_matrices(*format, bp, format == Format::fp8_b128);
   const auto mix = mix_named(name);
   if (!mix) {
     fail(ErrorKind::invalid,
@@ -96,22 +98,15 @@ WeightFormats weight_formats(std::string_view name, const Blueprint& bp) {
     tensors.push_back(std::move(t));
   }
   const std::vector<Format> chosen = mix_formats(*mix, tensors, model);
-  auto formats = std::make_shared<std::map<std::string, Format, std::less<>>>();
-  for (size_t i = 0; i < tensors.size(); ++i)
-    (*formats)[graph.params()[ParamId(i)].name] = chosen[i];
-  return [formats](const Param& p) {
-    const auto it = formats->find(p.name);
-    return it == formats->end() ? Format::f32 : it->second;
-  };
+  std::map<std::string, Format, std::less<>> formats;
+  for (size_t i = 0; i < tensors.size(); ++i) formats[graph.params()[ParamId(i)].name] = chosen[i];
+  return by_name(std::move(formats));
 }
 
 WeightFormats formats_of(const std::map<std::string, Tensor>& weights) {
-  auto formats = std::make_shared<std::map<std::string, Format, std::less<>>>();
-  for (const auto& [name, tensor] : weights) (*formats)[name] = tensor.format;
-  return [formats](const Param& p) {
-    const auto it = formats->find(p.name);
-    return it == formats->end() ? Format::f32 : it->second;
-  };
+  std::map<std::string, Format, std::less<>> formats;
+  for (const auto& [name, tensor] : weights) formats[name] = tensor.format;
+  return by_name(std::move(formats));
 }
 
 }  // namespace ashlar

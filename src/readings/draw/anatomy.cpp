@@ -40,8 +40,7 @@ void add_unique(std::vector<size_t>& list, size_t item) {
 void add_layer(Anatomy& a, size_t layer) {
   const Block& block = a.blueprint.blocks[layer];
   std::string tone = mixer_tone(block.mixer);
-  const auto* attention = std::get_if<AttentionPart>(&block.mixer);
-  if (attention != nullptr && !attention->rope && !a.absolute && tone == "full") tone = "nope";
+  if (tone == "full" && rope_of(block.mixer) == nullptr && !a.absolute) tone = "nope";
   a.mixer_of.push_back(variant_of(a.mixers, block.mixer, tone, layer));
   a.ffn_of.push_back(variant_of(a.ffns, block.ffn, ffn_tone(block.ffn), layer));
   auto panel = std::find_if(a.panels.begin(), a.panels.end(),
@@ -76,6 +75,26 @@ Anatomy anatomy_of(const Blueprint& bp) {
     a.fixed[mixer] += n.spec.fixed;
   }
   return a;
+}
+
+PartWords words_of_part(const Anatomy& a, bool mixer, size_t variant) {
+  if (mixer) {
+    const MixerVariant& v = a.mixers[variant];
+    return {mixer_name(v.part),
+            v.tone,
+            layer_words(v.layers, a.layers()),
+            mixer_facts(v.part, a.absolute),
+            {},
+            a.mixers.size() > 1};
+  }
+  const FfnVariant& v = a.ffns[variant];
+  const auto* experts = std::get_if<ExpertFfnPart>(&v.part);
+  return {ffn_name(v.part),
+          v.tone,
+          layer_words(v.layers, a.layers()),
+          ffn_facts(v.part),
+          experts != nullptr ? router_facts(*experts) : std::vector<Fact>(),
+          a.ffns.size() > 1};
 }
 
 std::string card_words(const Anatomy& a) {

@@ -50,6 +50,14 @@ struct Anatomy {
 
 Anatomy anatomy_of(const Blueprint& blueprint);
 
+/// What is said of one variant of a slot, a mixer or a feed-forward.
+struct PartWords {
+  std::string name, tone, layers;  // layers: "first 3 layers"
+  std::vector<Fact> facts, router;
+  bool several = false;  // the slot has other variants too
+};
+PartWords words_of_part(const Anatomy& a, bool mixer, size_t variant);
+
 /// "Google, 2017-06: the decoder of ..."; empty without a card.
 std::string card_words(const Anatomy& a);
 

@@ -191,24 +191,26 @@ class LatentInset {
                     fmt::format("{} → {}", product(p_.heads, p_.value_dim), grouped(d_))),
              {cx - 80, cx + 80}}});
     s_.arrows({cx});
-    Box core = box(tone_, "core", "softmax(q · k × " + real_words(p_.score_scale()) + ") v",
-                   {fmt::format("{}: keys {} + {}, values {}", plural(p_.heads, "head"),
-                                grouped(p_.qk_nope), grouped(p_.qk_rope), grouped(p_.value_dim))});
+    Box core = attention_box(
+        tone_, "core", "softmax(q · k × " + real_words(p_.score_scale()) + ") v",
+        {fmt::format("{}: keys {} + {}, values {}", plural(p_.heads, "head"), grouped(p_.qk_nope),
+                     grouped(p_.qk_rope), grouped(p_.value_dim))});
     core.title.key = "attention.core";
     s_.row({{core, all_}});
     s_.arrows({middle(q_), middle(latent_), middle(rotated_)});
     // Queries: up from their rank, the last numbers of each head rotated. Keys and values: up from
     // the latent. One rotated key for all heads.
-    s_.row({{box("norm", "rotated_query", "Rotation",
+    s_.row({{attention_box(
+                 "norm", "rotated_query", "Rotation",
                  {fmt::format("of {} in {}", grouped(p_.qk_rope), grouped(p_.qk_nope + p_.qk_rope)),
                   rope_words(p_.rope)}),
              q_},
-            {box(tone_, "kv_up", "Keys, values",
-                 {fmt::format("{} → {} ×", grouped(p_.latent), grouped(p_.heads)),
-                  fmt::format("({} | {})", grouped(p_.qk_nope), grouped(p_.value_dim))}),
+            {attention_box(tone_, "kv_up", "Keys, values",
+                           {fmt::format("{} → {} ×", grouped(p_.latent), grouped(p_.heads)),
+                            fmt::format("({} | {})", grouped(p_.qk_nope), grouped(p_.value_dim))}),
              latent_},
-            {box("norm", "rotated_key", "Rotation",
-                 {fmt::format("{} for", grouped(p_.qk_rope)), "all heads"}),
+            {attention_box("norm", "rotated_key", "Rotation",
+                           {fmt::format("{} for", grouped(p_.qk_rope)), "all heads"}),
              rotated_}});
     s_.arrows({middle(q_), middle(latent_), middle(rotated_)});
     projections();
@@ -223,37 +225,29 @@ class LatentInset {
  private:
   static double middle(const Span& s) { return (s.first + s.second) / 2; }
 
-  static Box box(const std::string& tone, const std::string& name, const std::string& title,
-                 std::vector<std::string> lines) {
-    Box b{tone, {"attention." + name, title}, {}, {}, 12.5, 11};
-    for (std::string& line : lines)
-      b.lines.push_back({{"attention." + name + ".shape", std::move(line)}, {}});
-    return b;
-  }
-
   /// The stream's projections may have a bias.
   Box biased(const std::string& name, const std::string& title, std::string shape) const {
     std::vector<std::string> lines{std::move(shape)};
     if (p_.bias) lines.push_back("+ bias");
-    return box(tone_, name, title, std::move(lines));
+    return attention_box(tone_, name, title, std::move(lines));
   }
 
   void projections() {
     const std::string into =
         fmt::format("{} × ({} + {})", grouped(p_.heads), grouped(p_.qk_nope), grouped(p_.qk_rope));
-    const Box norm_latent =
-        box("norm", "latent_norm", "RMSNorm", {fmt::format("latent of {}", grouped(p_.latent))});
+    const Box norm_latent = attention_box("norm", "latent_norm", "RMSNorm",
+                                          {fmt::format("latent of {}", grouped(p_.latent))});
     const Box compress =
         biased("kv_down", "Compress to latent + key",
                fmt::format("{} → {} + {}", grouped(d_), grouped(p_.latent), grouped(p_.qk_rope)));
     const double qx = middle(q_), lx = middle(latent_), rx = middle(rotated_);
     if (p_.query_rank > 0) {
-      const Box expand =
-          box(tone_, "q_up", "Expand query", {fmt::format("{} →", grouped(p_.query_rank)), into});
+      const Box expand = attention_box(tone_, "q_up", "Expand query",
+                                       {fmt::format("{} →", grouped(p_.query_rank)), into});
       s_.pass(rx, std::max(height(expand, q_), height(norm_latent, latent_)));
       s_.row({{expand, q_}, {norm_latent, latent_}});
       s_.arrows({qx}, {lx, rx});
-      s_.box_beside(box("norm", "query_norm", "RMSNorm", {}), q_, {lx, rx});
+      s_.box_beside(attention_box("norm", "query_norm", "RMSNorm", {}), q_, {lx, rx});
       s_.arrows({qx}, {lx, rx});
       s_.row({{biased("q_down", "Compress query",
                       fmt::format("{} → {}", grouped(d_), grouped(p_.query_rank))),
@@ -262,7 +256,7 @@ class LatentInset {
     } else {
       s_.box_beside(norm_latent, latent_, {qx, rx});
       s_.arrows({lx}, {qx, rx});
-      s_.row({{box(tone_, "q", "Query", {fmt::format("{} →", grouped(d_)), into}), q_},
+      s_.row({{attention_box(tone_, "q", "Query", {fmt::format("{} →", grouped(d_)), into}), q_},
               {compress, both_}});
     }
     s_.arrows({qx, middle(both_)});

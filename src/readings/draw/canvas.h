@@ -91,7 +91,7 @@ class Canvas {
   bool collect_;
 };
 
-constexpr double kBoxPad = 9, kBoxRadius = 7, kLineStep = 15.5;
+constexpr double kBoxPad = 9, kBoxRadius = 7;
 
 /// A text that is centred in a pill: as large as fits.
 double fitting_size(std::string_view text, double size, bool bold, double room, double least);

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/units.h"
+#include "blueprint/wiring.h"
 
 namespace ashlar {
 namespace {
@@ -93,24 +94,14 @@ class Column {
 
   Slot slot_of(bool mixer, const std::vector<size_t>& variants) {
     Slot slot{mixer, variants, {}, 0};
-    const bool several = (mixer ? a_.mixers.size() : a_.ffns.size()) > 1;
     for (const size_t v : variants) {
-      Box box;
-      const auto& layers = mixer ? a_.mixers[v].layers : a_.ffns[v].layers;
-      if (mixer) {
-        const Mixer& part = a_.mixers[v].part;
-        box = {a_.mixers[v].tone,
-               {"attention.name", mixer_name(part)},
-               labels(mixer_facts(part, a_.absolute)),
-               {}};
-      } else {
-        const Ffn& part = a_.ffns[v].part;
-        box = {a_.ffns[v].tone, {"ffn.name", ffn_name(part)}, labels(ffn_facts(part)), {}};
-      }
-      const std::string which = layer_words(layers, a_.layers());
-      box.hover = fmt::format("{}: {}", box.title.text, which);
-      if (several)
-        box.lines.insert(box.lines.begin(), Label{{"layers." + box.tone, which}, box.tone});
+      const PartWords w = words_of_part(a_, mixer, v);
+      Box box{w.tone,
+              {mixer ? "attention.name" : "ffn.name", w.name},
+              labels(w.facts),
+              w.name + ": " + w.layers};
+      if (w.several)
+        box.lines.insert(box.lines.begin(), Label{{"layers." + w.tone, w.layers}, w.tone});
       slot.cards.push_back(std::move(box));
     }
     return slot;
@@ -137,20 +128,11 @@ class Column {
     c_.svg.text(cx_, y_ + 12, "next token", {.size = 12, .classes = "s"});
     y_ += 18;
     gap();
-    Box head{"io", {"head.name", "Output head"}, {}, "logits of every token of the vocabulary"};
-    head.lines = labels(
-        {{"head.shape",
-          fmt::format("{} → {}", grouped(bp.embedding.width), grouped(bp.embedding.vocab))},
-         {"head.tied", bp.head.tied ? "the embedding’s table again" : "a matrix of its own"}});
-    if (bp.head.bias) head.lines.push_back({{"head.bias", "with a bias"}, {}});
-    if (bp.head.scale != 1)
-      head.lines.push_back({{"head.scale", "logits × " + real_words(bp.head.scale)}, {}});
-    if (bp.head.softcap > 0)
-      head.lines.push_back(
-          {{"head.softcap", "logits capped at " + real_words(bp.head.softcap)}, {}});
     head_top_ = y_;
-    head_left_ = stream_box(head);
-    placed_.head_y = (head_top_ + y_) / 2;
+    head_left_ = stream_box({"io",
+                             {"head.name", "Output head"},
+                             labels(head_facts(bp)),
+                             "logits of every token of the vocabulary"});
     gap();
     if (bp.final_norm) {
       norm("final_norm", "Final " + norm_name(*bp.final_norm));
@@ -178,13 +160,13 @@ class Column {
   }
 
   static double sublayer_height(const Wiring& wiring, const Slot& slot) {
-    const NormPlaces p = norm_places(wiring);
+    const NormPlaces p = form_of(wiring).norms;
     const double norms = (p.before ? 1 : 0) + (p.after ? 1 : 0) + (p.on_stream ? 1 : 0);
     return 2 * kPlus + slot.height + norms * (kNormHeight + kGap) + 2 * kGap + 6;
   }
 
   static double inside_height(const Wiring& wiring, const Slot& mixer, const Slot& ffn) {
-    if (!norm_places(wiring).parallel)
+    if (!form_of(wiring).norms.parallel)
       return sublayer_height(wiring, ffn) + 8 + sublayer_height(wiring, mixer);
     return 2 * kPlus + kGap + ffn.height + kBetween + mixer.height + 2 * kGap + kNormHeight + 6;
   }
@@ -193,7 +175,7 @@ class Column {
   void sublayer(const Wiring& wiring, const Slot& slot) {
     const std::string name = slot.mixer ? "attention" : "ffn";
     const std::string norm_text = norm_name(norm_of(wiring));
-    const NormPlaces norms = norm_places(wiring);
+    const NormPlaces norms = form_of(wiring).norms;
     if (norms.on_stream) {
       norm("norm." + name + ".on_stream", norm_text);
       gap();
@@ -292,7 +274,7 @@ class Column {
     const double bottom = y_ + height;
     up_arrow(y_ + kPanelTop, y_ - 2);
     y_ += kPanelTop;
-    if (norm_places(p.wiring).parallel) {
+    if (form_of(p.wiring).norms.parallel) {
       side_by_side(p.wiring, mixer, ffn);
     } else {
       sublayer(p.wiring, ffn);
@@ -340,10 +322,8 @@ class Column {
   void bottom_parts(double x) {
     const Embedding& e = a_.blueprint.embedding;
     if (a_.absolute) {
-      const Fact fact = e.sinusoidal ? Fact{"positions", "sinusoidal positions"}
-                                     : Fact{"positions", plural(e.positions, "learned position")};
       const double py = y_ + kPlus, px = cx_ + kPlus + 20;
-      Box box{"io", {}, {{fact, {}}}, "added to the embedding"};
+      Box box{"io", {}, labels({{"positions", position_words(e)}}), "added to the embedding"};
       const double w =
           std::min(Canvas::width(box), std::max(placed_.right - px, 0.5 * look().column - 40));
       box = Canvas::fitted(std::move(box), w);
@@ -353,13 +333,11 @@ class Column {
       placed_.right = std::max(placed_.right, px + w);
       gap();
     }
-    Box box{"io", {"embedding.name", "Token embedding"}, {}, "one row of the table per token"};
-    box.lines = labels(
-        {{"embedding.shape", fmt::format("{} × {}", plural(e.vocab, "token"), grouped(e.width))}});
-    if (e.scale != 1)
-      box.lines.push_back({{"embedding.scale", "rows × " + real_words(e.scale)}, {}});
     const double box_top = y_;
-    const double box_left = stream_box(box);
+    const double box_left = stream_box({"io",
+                                        {"embedding.name", "Token embedding"},
+                                        labels(embedding_facts(e)),
+                                        "one row of the table per token"});
     if (a_.blueprint.head.tied) tie(x, box_left, box_top + 14);
     gap();
     c_.svg.text(cx_, y_ + 11, "tokens", {.size = 12, .classes = "s"});

@@ -15,7 +15,6 @@ struct Placed {
   double right = 0;                    // of the panels
   std::vector<double> mixer_y, ffn_y;  // middle of each variant's card
   double card_right = 0;
-  double head_y = 0;
 };
 
 /// Paints the column with its top left corner at (x, y).

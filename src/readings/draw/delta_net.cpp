@@ -17,28 +17,22 @@ double paint_gated_delta_net(Canvas& c, const Anatomy& a, const Inset& inset, do
   const auto span = [&](int first, int last) {
     return Span{middle(first) - column / 2, middle(last) + column / 2};
   };
-  const auto box = [](const std::string& tone, const std::string& name, const std::string& title,
-                      std::vector<std::string> lines) {
-    Box b{tone, {"attention." + name, title}, {}, {}, 12.5, 11};
-    for (std::string& line : lines)
-      b.lines.push_back({{"attention." + name + ".shape", std::move(line)}, {}});
-    return b;
-  };
   const std::string values = product(p.value_heads, p.value_dim),
                     keys = product(p.key_heads, p.key_dim);
   Stack s(c, y);
   s.arrows({cx});
-  s.row({{box(variant.tone, "o", "Output", {fmt::format("{} → {}", values, grouped(d))}),
+  s.row({{attention_box(variant.tone, "o", "Output", {fmt::format("{} → {}", values, grouped(d))}),
           {cx - 80, cx + 80}}});
   s.arrows({cx});
-  s.row({{box("norm", "output_gate", "RMSNorm, × SiLU(gate)",
-              {fmt::format("over the {} of a head", grouped(p.value_dim)),
-               fmt::format("gate: {} → {}", grouped(d), values)}),
+  s.row({{attention_box("norm", "output_gate", "RMSNorm, × SiLU(gate)",
+                        {fmt::format("over the {} of a head", grouped(p.value_dim)),
+                         fmt::format("gate: {} → {}", grouped(d), values)}),
           {cx - 110, cx + 110}}});
   s.arrows({cx});
-  Box core = box(variant.tone, "core", "S ← e^g S + k (β (v − Sᵀk))ᵀ,  o = Sᵀq",
-                 {fmt::format("a matrix {} × {} for each of {}", grouped(p.key_dim),
-                              grouped(p.value_dim), plural(p.value_heads, "value head"))});
+  Box core =
+      attention_box(variant.tone, "core", "S ← e^g S + k (β (v − Sᵀk))ᵀ,  o = Sᵀq",
+                    {fmt::format("a matrix {} × {} for each of {}", grouped(p.key_dim),
+                                 grouped(p.value_dim), plural(p.value_heads, "value head"))});
   core.hover = "what the layer remembers fades, is corrected by the token, and is read";
   if (p.key_heads != p.value_heads) {
     core.lines.push_back(
@@ -48,17 +42,18 @@ double paint_gated_delta_net(Canvas& c, const Anatomy& a, const Inset& inset, do
   }
   s.row({{core, {left, left + inner}}});
   s.arrows({middle(0), middle(1), middle(2), middle(3)});
-  s.box_beside(box("norm", "qk_norm", "Length 1", {}), span(0, 1), {middle(2), middle(3)});
+  s.box_beside(attention_box("norm", "qk_norm", "Length 1", {}), span(0, 1),
+               {middle(2), middle(3)});
   s.arrows({middle(0), middle(1)}, {middle(2), middle(3)});
-  s.box_beside(box("norm", "convolution", "Convolution, SiLU",
-                   {fmt::format("each number over {}", plural(p.conv_width, "token"))}),
+  s.box_beside(attention_box("norm", "convolution", "Convolution, SiLU",
+                             {fmt::format("each number over {}", plural(p.conv_width, "token"))}),
                span(0, 2), {middle(3)});
   s.arrows({middle(0), middle(1), middle(2), middle(3)});
-  Box rates = box(variant.tone, "rates", "g, β", {"2 × " + grouped(p.value_heads)});
+  Box rates = attention_box(variant.tone, "rates", "g, β", {"2 × " + grouped(p.value_heads)});
   rates.hover = "per head: how much of the state stays, and how strongly the token corrects it";
-  s.row({{box(variant.tone, "q", "Query", {keys}), span(0, 0)},
-         {box(variant.tone, "k", "Key", {keys}), span(1, 1)},
-         {box(variant.tone, "v", "Value", {values}), span(2, 2)},
+  s.row({{attention_box(variant.tone, "q", "Query", {keys}), span(0, 0)},
+         {attention_box(variant.tone, "k", "Key", {keys}), span(1, 1)},
+         {attention_box(variant.tone, "v", "Value", {values}), span(2, 2)},
          {std::move(rates), span(3, 3)}});
   s.arrows({middle(0), middle(1), middle(2), middle(3)});
   const double below = entering_stream(c, {middle(0), middle(3)}, cx, s.y(), d);

@@ -15,6 +15,8 @@ std::string draw_mermaid(const std::vector<Anatomy>& models);
 /// Lines as a label of Mermaid, which reads quotes and angle brackets there; entities stand for
 /// them.
 std::string mermaid_label(const std::vector<std::string>& lines);
+/// A title, and below it what the facts say.
+std::vector<std::string> titled(std::string title, const std::vector<Fact>& facts);
 std::string draw_text(const std::vector<Anatomy>& models, int columns);
 
 }  // namespace ashlar

@@ -34,10 +34,11 @@ struct Gate {
 
 /// The gated (or plain) product inside a feed-forward: of a dense one, or of one expert.
 Gate gate_of(const Ffn& ffn) {
-  if (const auto* d = std::get_if<DenseFfn>(&ffn))
-    return {d->activation, d->bias, d->width, d->alpha, d->limit};
-  const auto& e = std::get<ExpertFfnPart>(ffn);
-  return {e.activation, e.bias, e.width, e.alpha, e.limit};
+  return std::visit(
+      [](const auto& f) {
+        return Gate{f.activation, f.bias, f.width, f.alpha, f.limit};
+      },
+      ffn);
 }
 
 std::string hex_of(const Anatomy& a, const Inset& inset) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "blueprint/wiring.h"
 #include "readings/draw/figure.h"
 
 namespace ashlar {
@@ -19,14 +20,9 @@ class Chart {
                          short_number(static_cast<double>(a_.count.parameters.total)))})));
     line("direction BT");
     const Embedding& e = a_.blueprint.embedding;
-    std::vector<std::string> words{
-        "Token embedding", fmt::format("{} × {}", plural(e.vocab, "token"), grouped(e.width))};
-    if (e.scale != 1) words.push_back("rows × " + real_words(e.scale));
-    std::string last = node("embedding", words);
+    std::string last = node("embedding", titled("Token embedding", embedding_facts(e)));
     if (a_.absolute) {
-      const std::string positions =
-          node("positions",
-               {e.sinusoidal ? "sinusoidal positions" : plural(e.positions, "learned position")});
+      const std::string positions = node("positions", {position_words(e)});
       const std::string plus = add("embedding_plus");
       edge(last, plus);
       edge(positions, plus);
@@ -39,13 +35,8 @@ class Chart {
       edge(last, norm);
       last = norm;
     }
-    const Head& h = a_.blueprint.head;
-    words = {"Output head", fmt::format("{} → {}", grouped(e.width), grouped(e.vocab)),
-             h.tied ? "the embedding's table again" : "a matrix of its own"};
-    if (h.scale != 1) words.push_back("logits × " + real_words(h.scale));
-    if (h.softcap > 0) words.push_back("logits capped at " + real_words(h.softcap));
-    edge(last, node("head", words));
-    if (h.tied) line(fmt::format("{}embedding -.- {}head", prefix_, prefix_));
+    edge(last, node("head", titled("Output head", head_facts(a_.blueprint))));
+    if (a_.blueprint.head.tied) line(fmt::format("{}embedding -.- {}head", prefix_, prefix_));
     if (!a_.blueprint.mtp.empty()) multi_token(stream);
     line("end");
   }
@@ -85,7 +76,7 @@ class Chart {
 
   std::string sublayer(const Panel& p, size_t panel, bool mixer, const std::string& from) {
     const std::string id = (mixer ? "attn" : "ffn") + std::to_string(panel);
-    const NormPlaces norms = norm_places(p.wiring);
+    const NormPlaces norms = form_of(p.wiring).norms;
     const std::string read = norms.before ? norm(id + "_norm", p.wiring, from) : from;
     const std::string f = part(p, id, mixer);
     edge(read, f);
@@ -113,16 +104,12 @@ class Chart {
 
   std::string part(const Panel& p, const std::string& id, bool mixer) {
     std::vector<std::string> words;
-    const auto& variants = mixer ? p.mixers : p.ffns;
-    const bool several = (mixer ? a_.mixers.size() : a_.ffns.size()) > 1;
-    for (const size_t v : variants) {
+    for (const size_t v : mixer ? p.mixers : p.ffns) {
       if (!words.empty()) words.push_back("or, by layer,");
-      words.push_back(mixer ? mixer_name(a_.mixers[v].part) : ffn_name(a_.ffns[v].part));
-      if (several)
-        words.push_back(layer_words(mixer ? a_.mixers[v].layers : a_.ffns[v].layers, a_.layers()));
-      for (const Fact& f :
-           mixer ? mixer_facts(a_.mixers[v].part, a_.absolute) : ffn_facts(a_.ffns[v].part))
-        words.push_back(f.text);
+      const PartWords w = words_of_part(a_, mixer, v);
+      words.push_back(w.name);
+      if (w.several) words.push_back(w.layers);
+      for (const Fact& f : w.facts) words.push_back(f.text);
     }
     return node(id, words);
   }
@@ -136,7 +123,7 @@ class Chart {
     line("direction BT");
     const std::string enter = fmt::format("{}in{}", prefix_, index);
     line(enter + "([\"residual stream\"])");
-    const std::string last = norm_places(p.wiring).parallel
+    const std::string last = form_of(p.wiring).norms.parallel
                                  ? side_by_side(p, index, enter)
                                  : sublayer(p, index, false, sublayer(p, index, true, enter));
     line("end");

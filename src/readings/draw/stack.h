@@ -21,6 +21,15 @@ inline std::string product(int64_t heads, int64_t dim) {
   return fmt::format("{} × {}", grouped(heads), grouped(dim));
 }
 
+/// A part of a mixer, with what it is made of in lines.
+inline Box attention_box(const std::string& tone, const std::string& name, const std::string& title,
+                         std::vector<std::string> lines) {
+  Box box{tone, {"attention." + name, title}, {}, {}, 12.5, 11};
+  for (std::string& line : lines)
+    box.lines.push_back({{"attention." + name + ".shape", std::move(line)}, {}});
+  return box;
+}
+
 /// A line from which several boxes are fed.
 inline void rail(Canvas& c, double y, const std::vector<double>& xs) {
   c.svg.path("M" + svg_number(xs.front()) + " " + svg_number(y) + "H" + svg_number(xs.back()), "w");

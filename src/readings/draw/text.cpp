@@ -4,17 +4,12 @@
 #include <algorithm>
 
 #include "base/units.h"
+#include "blueprint/wiring.h"
+#include "figures/columns.h"
 #include "readings/draw/figure.h"
 
 namespace ashlar {
 namespace {
-
-/// Columns that UTF-8 text takes: one per code point.
-size_t columns_of(std::string_view text) {
-  size_t n = 0;
-  for (const char c : text) n += (static_cast<unsigned char>(c) & 0xC0) != 0x80 ? 1 : 0;
-  return n;
-}
 
 std::string repeated(std::string_view what, size_t n) {
   std::string out;
@@ -22,39 +17,10 @@ std::string repeated(std::string_view what, size_t n) {
   return out;
 }
 
-std::string padded(const std::string& text, size_t columns) {
-  const size_t have = columns_of(text);
-  return have >= columns ? text : text + std::string(columns - have, ' ');
-}
-
 std::string centred(const std::string& text, size_t columns) {
   const size_t have = columns_of(text);
   if (have >= columns) return text;
   return padded(std::string((columns - have) / 2, ' ') + text, columns);
-}
-
-/// Text in lines of at most so many columns, broken between words; none of no text. Spaces before
-/// it stay before the first line, and two more before the others.
-std::vector<std::string> lines_of(std::string_view text, size_t columns) {
-  const size_t spaces = std::min(text.find_first_not_of(' '), text.size());
-  if (spaces > 0) {
-    std::vector<std::string> lines = lines_of(text.substr(spaces), columns - spaces - 2);
-    for (size_t i = 0; i < lines.size(); ++i)
-      lines[i].insert(0, std::string(spaces + (i > 0 ? 2 : 0), ' '));
-    return lines;
-  }
-  std::vector<std::string> lines;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find(' '), text.size());
-    const std::string word(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (!lines.empty() && columns_of(lines.back()) + 1 + columns_of(word) <= columns) {
-      lines.back() += " " + word;
-    } else {
-      lines.push_back(word);
-    }
-  }
-  return lines;
 }
 
 /// The column of the residual stream. Inside of the layers the stream runs on the left, parts hang
@@ -85,14 +51,7 @@ class TextFigure {
     out_.push_back("");
     out_.push_back(centred("next token", total()));
     arrow();
-    std::vector<std::string> head{
-        "Output head",
-        fmt::format("{} → {}", grouped(bp.embedding.width), grouped(bp.embedding.vocab)),
-        bp.head.tied ? "the embedding's table again" : "a matrix of its own"};
-    if (bp.head.bias) head.push_back("with a bias");
-    if (bp.head.scale != 1) head.push_back("logits × " + real_words(bp.head.scale));
-    if (bp.head.softcap > 0) head.push_back("logits capped at " + real_words(bp.head.softcap));
-    box(head);
+    box(titled("Output head", head_facts(bp)));
     if (bp.final_norm) {
       arrow();
       box({"Final " + norm_name(*bp.final_norm)});
@@ -100,18 +59,10 @@ class TextFigure {
     for (size_t i = a_.panels.size(); i-- > 0;) panel(a_.panels[i]);
     arrow();
     if (a_.absolute) {
-      out_.push_back(
-          centred("(+) ◄── " + (bp.embedding.sinusoidal
-                                    ? std::string("sinusoidal positions")
-                                    : plural(bp.embedding.positions, "learned position")),
-                  total()));
+      out_.push_back(centred("(+) ◄── " + position_words(bp.embedding), total()));
       arrow();
     }
-    std::vector<std::string> table{
-        "Token embedding",
-        fmt::format("{} × {}", plural(bp.embedding.vocab, "token"), grouped(bp.embedding.width))};
-    if (bp.embedding.scale != 1) table.push_back("rows × " + real_words(bp.embedding.scale));
-    box(table);
+    box(titled("Token embedding", embedding_facts(bp.embedding)));
     arrow();
     out_.push_back(centred("tokens", total()));
     if (!bp.mtp.empty()) {
@@ -132,22 +83,13 @@ class TextFigure {
 
   std::vector<std::string> words(const Panel& p, bool mixer) const {
     std::vector<std::string> out;
-    const bool several = (mixer ? a_.mixers.size() : a_.ffns.size()) > 1;
     for (const size_t v : mixer ? p.mixers : p.ffns) {
       if (!out.empty()) out.push_back("or, by layer,");
-      std::string name = mixer ? mixer_name(a_.mixers[v].part) : ffn_name(a_.ffns[v].part);
-      if (several)
-        name +=
-            " (" + layer_words(mixer ? a_.mixers[v].layers : a_.ffns[v].layers, a_.layers()) + ")";
-      out.push_back(std::move(name));
-      for (const Fact& f :
-           mixer ? mixer_facts(a_.mixers[v].part, a_.absolute) : ffn_facts(a_.ffns[v].part))
-        out.push_back("  " + f.text);
-      if (mixer) continue;
-      if (const auto* e = std::get_if<ExpertFfnPart>(&a_.ffns[v].part)) {
-        out.push_back("  router:");
-        for (const Fact& f : router_facts(*e)) out.push_back("    " + f.text);
-      }
+      const PartWords w = words_of_part(a_, mixer, v);
+      out.push_back(w.several ? w.name + " (" + w.layers + ")" : w.name);
+      for (const Fact& f : w.facts) out.push_back("  " + f.text);
+      if (!w.router.empty()) out.push_back("  router:");
+      for (const Fact& f : w.router) out.push_back("    " + f.text);
     }
     return out;
   }
@@ -197,7 +139,7 @@ class TextFigure {
 
   void sublayer(const Panel& p, bool mixer) {
     const std::string norm = norm_name(norm_of(p.wiring));
-    const NormPlaces norms = norm_places(p.wiring);
+    const NormPlaces norms = form_of(p.wiring).norms;
     if (norms.on_stream) {
       branch("▲", "");
       row(norm + " (on the stream)");
@@ -243,7 +185,7 @@ class TextFigure {
       for (const std::string& line : lines_of(which, total() - 6)) row(line);
     }
     row("▲");
-    if (norm_places(p.wiring).parallel) {
+    if (form_of(p.wiring).norms.parallel) {
       side_by_side(p);
     } else {
       sublayer(p, false);
@@ -260,6 +202,12 @@ class TextFigure {
 };
 
 }  // namespace
+
+std::vector<std::string> titled(std::string title, const std::vector<Fact>& facts) {
+  std::vector<std::string> lines{std::move(title)};
+  for (const Fact& f : facts) lines.push_back(f.text);
+  return lines;
+}
 
 std::string draw_text(const std::vector<Anatomy>& models, int columns) {
   const auto room = static_cast<size_t>(std::max(columns, 1));

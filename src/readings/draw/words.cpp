@@ -7,6 +7,7 @@
 
 #include "base/overloaded.h"
 #include "base/units.h"
+#include "blueprint/wiring.h"
 
 namespace ashlar {
 
@@ -35,42 +36,13 @@ std::string norm_name(const Norm& norm) {
   return norm.bias ? "LayerNorm" : "LayerNorm without bias";
 }
 
-const Norm& norm_of(const Wiring& wiring) {
-  return std::visit([](const auto& w) -> const Norm& { return w.norm; }, wiring);
-}
-
-NormPlaces norm_places(const Wiring& wiring) {
-  return std::visit(
-      Overloaded{[](const PreNorm&) { return NormPlaces{.before = true}; },
-                 [](const PostNorm&) { return NormPlaces{.on_stream = true}; },
-                 [](const InnerPostNorm&) { return NormPlaces{.after = true}; },
-                 [](const Sandwich&) { return NormPlaces{.before = true, .after = true}; },
-                 [](const Parallel&) { return NormPlaces{.before = true, .parallel = true}; }},
-      wiring);
-}
-
-std::string wiring_name(const Wiring& w) {
-  return std::visit(Overloaded{[](const PreNorm&) { return "pre-norm"; },
-                               [](const PostNorm&) { return "post-norm"; },
-                               [](const InnerPostNorm&) { return "post-norm inside the residual"; },
-                               [](const Sandwich&) { return "sandwich norm"; },
-                               [](const Parallel&) { return "parallel block"; }},
-                    w);
-}
-
 std::string residual_words(const Wiring& w) {
   const double scale = residual_scale(w);
   return scale == 1 ? "" : "× " + real_words(scale);
 }
 
 std::string wiring_formula(const Wiring& w) {
-  std::string formula = std::visit(
-      Overloaded{[](const PreNorm&) { return "x + f(norm(x))"; },
-                 [](const PostNorm&) { return "norm(x + f(x))"; },
-                 [](const InnerPostNorm&) { return "x + norm(f(x))"; },
-                 [](const Sandwich&) { return "x + norm(f(norm(x)))"; },
-                 [](const Parallel&) { return "x + attention(h) + ffn(h), h = norm(x)"; }},
-      w);
+  std::string formula = form_of(w).formula;
   if (residual_scale(w) == 1) return formula;
   const std::string plus = "+ ", scaled = plus + real_words(residual_scale(w)) + " ";
   for (size_t at = 0; (at = formula.find(plus, at)) != std::string::npos; at += scaled.size())
@@ -79,23 +51,7 @@ std::string wiring_formula(const Wiring& w) {
 }
 
 std::string wiring_words(const Wiring& w) {
-  const std::string words = std::visit(
-      Overloaded{
-          [](const PreNorm&) { return "normalises before attention and feed-forward"; },
-          [](const PostNorm&) {
-            return "normalises after attention and feed-forward, on the residual stream itself";
-          },
-          [](const InnerPostNorm&) {
-            return "normalises after attention and feed-forward, inside the residual";
-          },
-          [](const Sandwich&) {
-            return "normalises before and after attention and feed-forward, inside the residual";
-          },
-          [](const Parallel&) {
-            return "normalises once, for attention and feed-forward side by side";
-          }},
-      w);
-  const std::string scale = residual_words(w);
+  const std::string words = form_of(w).words, scale = residual_words(w);
   return scale.empty() ? words : words + ", what they return " + scale;
 }
 
@@ -123,41 +79,69 @@ std::string mixer_tone(const Mixer& mixer) {
 }
 
 std::string reach_words(const Mixer& mixer) {
-  if (std::holds_alternative<GatedDeltaNetPart>(mixer))
-    return "sees what its state holds of earlier tokens";
-  const auto* a = std::get_if<AttentionPart>(&mixer);
-  std::vector<std::string> parts;
-  if (a != nullptr && a->window > 0) parts.push_back("sees the last " + plural(a->window, "token"));
-  if (a != nullptr && a->chunk > 0)
-    parts.push_back("sees its chunk of " + plural(a->chunk, "token"));
-  return parts.empty() ? "sees all earlier tokens" : join(parts, ", ");
+  const std::string all = "sees all earlier tokens";
+  return std::visit(Overloaded{[&](const AttentionPart& a) {
+                                 std::vector<std::string> parts;
+                                 if (a.window > 0)
+                                   parts.push_back("sees the last " + plural(a.window, "token"));
+                                 if (a.chunk > 0)
+                                   parts.push_back("sees its chunk of " + plural(a.chunk, "token"));
+                                 return parts.empty() ? all : join(parts, ", ");
+                               },
+                               [&](const LatentAttentionPart&) { return all; },
+                               [](const GatedDeltaNetPart&) {
+                                 return std::string("sees what its state holds of earlier tokens");
+                               }},
+                    mixer);
 }
 
-std::string rope_words(const RopePart& r) {
-  std::string text = "RoPE, θ " + real_words(r.theta);
-  if (r.dim > 0) text += ", on " + grouped(r.dim) + " numbers of a head";
+const RopePart* rope_of(const Mixer& mixer) {
+  using MaybeRope = const RopePart*;
+  return std::visit(
+      Overloaded{[](const AttentionPart& p) -> MaybeRope { return p.rope ? &*p.rope : nullptr; },
+                 [](const LatentAttentionPart& p) -> MaybeRope { return &p.rope; },
+                 [](const GatedDeltaNetPart&) -> MaybeRope { return nullptr; }},
+      mixer);
+}
+
+namespace {
+
+/// What a scaling of the rotation is called with its numbers, and where it was published.
+struct ScalingWords {
+  std::string words, source;
+};
+
+ScalingWords scaling_words(const RopePart& r) {
   switch (r.scaling) {
     case RotationScaling::none:
       break;
     case RotationScaling::linear:
-      text += ", linear ÷ " + real_words(r.factor);
-      break;
+      return {"linear ÷ " + real_words(r.factor),
+              "positions divided: Chen et al. 2023, Position Interpolation, section 2.3"};
     case RotationScaling::llama3:
-      text += ", Llama 3 scaling ÷ " + real_words(r.factor);
-      break;
+      return {"Llama 3 scaling ÷ " + real_words(r.factor), ""};
     case RotationScaling::yarn:
-      text += ", YaRN × " + real_words(r.factor);
-      break;
+      return {"YaRN × " + real_words(r.factor), "YaRN: Peng et al. 2023, section 3"};
     case RotationScaling::divisors:
-      text += ", frequencies divided by a table";
-      break;
+      return {"frequencies divided by a table", ""};
     case RotationScaling::longrope:
-      text += r.ignores_long ? ", LongRoPE’s short table"
-                             : ", LongRoPE beyond " + grouped(r.original_context);
-      break;
+      return {r.ignores_long ? "LongRoPE’s short table"
+                             : "LongRoPE beyond " + grouped(r.original_context),
+              "two tables of frequencies: Ding et al. 2024, LongRoPE, section 3"};
   }
-  return text;
+  return {};
 }
+
+}  // namespace
+
+std::string rope_words(const RopePart& r) {
+  return join(
+      {"RoPE, θ " + real_words(r.theta),
+       r.dim > 0 ? "on " + grouped(r.dim) + " numbers of a head" : "", scaling_words(r).words},
+      ", ");
+}
+
+std::string rope_scaling_source(const RopePart& r) { return scaling_words(r).source; }
 
 std::string qk_norm_words(const AttentionPart& a) {
   switch (a.qk_norm) {
@@ -188,16 +172,19 @@ std::string temperature_words(const Temperature& t) {
 }
 
 std::string bias_words(const Mixer& mixer) {
-  if (const auto* m = std::get_if<LatentAttentionPart>(&mixer)) {
-    if (!m->bias) return {};
-    return m->query_rank > 0 ? "biases on both compressions and the output"
-                             : "biases on the compression and the output";
-  }
-  const auto* attention = std::get_if<AttentionPart>(&mixer);
-  if (attention == nullptr) return {};
-  const AttentionPart& a = *attention;
-  if (a.qkv_bias) return a.output_bias ? "biases on q, k, v and o" : "biases on q, k and v";
-  return a.output_bias ? "bias on o" : "";
+  return std::visit(
+      Overloaded{[](const AttentionPart& a) -> std::string {
+                   if (a.qkv_bias)
+                     return a.output_bias ? "biases on q, k, v and o" : "biases on q, k and v";
+                   return a.output_bias ? "bias on o" : "";
+                 },
+                 [](const LatentAttentionPart& m) -> std::string {
+                   if (!m.bias) return {};
+                   return m.query_rank > 0 ? "biases on both compressions and the output"
+                                           : "biases on the compression and the output";
+                 },
+                 [](const GatedDeltaNetPart&) { return std::string(); }},
+      mixer);
 }
 
 namespace {
@@ -253,6 +240,30 @@ void delta_net_facts(const GatedDeltaNetPart& p, std::vector<Fact>& facts) {
 
 }  // namespace
 
+std::vector<Fact> head_facts(const Blueprint& bp) {
+  const Head& h = bp.head;
+  std::vector<Fact> facts{
+      {"head.shape",
+       fmt::format("{} → {}", grouped(bp.embedding.width), grouped(bp.embedding.vocab))},
+      {"head.tied", h.tied ? "the embedding’s table again" : "a matrix of its own"}};
+  if (h.bias) facts.push_back({"head.bias", "with a bias"});
+  if (h.scale != 1) facts.push_back({"head.scale", "logits × " + real_words(h.scale)});
+  if (h.softcap > 0) facts.push_back({"head.softcap", "logits capped at " + real_words(h.softcap)});
+  return facts;
+}
+
+std::vector<Fact> embedding_facts(const Embedding& e) {
+  std::vector<Fact> facts{
+      {"embedding.shape", fmt::format("{} × {}", plural(e.vocab, "token"), grouped(e.width))}};
+  if (e.scale != 1) facts.push_back({"embedding.scale", "rows × " + real_words(e.scale)});
+  return facts;
+}
+
+std::string position_words(const Embedding& e) {
+  if (e.sinusoidal) return "sinusoidal positions";
+  return e.positions > 0 ? plural(e.positions, "learned position") : "";
+}
+
 std::vector<Fact> mixer_facts(const Mixer& mixer, bool absolute) {
   std::vector<Fact> facts;
   std::visit(Overloaded{[&](const AttentionPart& p) { grouped_facts(p, absolute, facts); },
@@ -262,34 +273,54 @@ std::vector<Fact> mixer_facts(const Mixer& mixer, bool absolute) {
   return facts;
 }
 
-std::string activation_name(FfnActivation a) {
-  static constexpr const char* kNames[] = {"GELU",           "ReLU",        "SwiGLU",      "GeGLU",
-                                           "clamped SwiGLU", "GELU by erf", "GeGLU by erf"};
-  return kNames[static_cast<size_t>(a)];
+namespace {
+
+/// The whole feed-forward's name, and the name of the function of its gate.
+std::pair<const char*, const char*> activation_words(FfnActivation a) {
+  switch (a) {
+    case FfnActivation::gelu:
+      return {"GELU", "GELU"};
+    case FfnActivation::relu:
+      return {"ReLU", "ReLU"};
+    case FfnActivation::swiglu:
+      return {"SwiGLU", "SiLU"};
+    case FfnActivation::geglu:
+      return {"GeGLU", "GELU"};
+    case FfnActivation::clamped_swiglu:
+      return {"clamped SwiGLU", "clamped SiLU"};
+    case FfnActivation::gelu_exact:
+      return {"GELU by erf", "GELU by erf"};
+    case FfnActivation::geglu_exact:
+      return {"GeGLU by erf", "GELU by erf"};
+  }
+  return {};
 }
 
-std::string gate_name(FfnActivation a) {
-  static constexpr const char* kNames[] = {"GELU",         "ReLU",        "SiLU",       "GELU",
-                                           "clamped SiLU", "GELU by erf", "GELU by erf"};
-  return kNames[static_cast<size_t>(a)];
-}
+}  // namespace
+
+std::string activation_name(FfnActivation a) { return activation_words(a).first; }
+std::string gate_name(FfnActivation a) { return activation_words(a).second; }
 
 std::string ffn_name(const Ffn& ffn) {
-  return std::holds_alternative<DenseFfn>(ffn) ? "Feed-forward" : "Mixture of experts";
+  return std::visit(Overloaded{[](const DenseFfn&) { return "Feed-forward"; },
+                               [](const ExpertFfnPart&) { return "Mixture of experts"; }},
+                    ffn);
 }
 
 std::string ffn_tone(const Ffn& ffn) {
-  return std::holds_alternative<DenseFfn>(ffn) ? "dense" : "experts";
+  return std::visit(Overloaded{[](const DenseFfn&) { return "dense"; },
+                               [](const ExpertFfnPart&) { return "experts"; }},
+                    ffn);
 }
 
-std::vector<Fact> ffn_facts(const Ffn& ffn) {
-  if (const auto* d = std::get_if<DenseFfn>(&ffn)) {
-    std::vector<Fact> facts{{"ffn.activation", activation_name(d->activation)},
-                            {"ffn.width", "width " + grouped(d->width)}};
-    facts[0].text += d->bias ? " with biases" : "";
-    return facts;
-  }
-  const auto& e = std::get<ExpertFfnPart>(ffn);
+namespace {
+
+std::vector<Fact> facts_of(const DenseFfn& d) {
+  return {{"ffn.activation", activation_name(d.activation) + (d.bias ? " with biases" : "")},
+          {"ffn.width", "width " + grouped(d.width)}};
+}
+
+std::vector<Fact> facts_of(const ExpertFfnPart& e) {
   std::vector<Fact> facts{
       {"experts.count",
        fmt::format("{}, {} active per token", plural(e.experts, "expert"), grouped(e.top_k))},
@@ -304,6 +335,26 @@ std::vector<Fact> ffn_facts(const Ffn& ffn) {
   return facts;
 }
 
+std::string score_words(RouteScore score) {
+  switch (score) {
+    case RouteScore::softmax:
+      return "softmax over all experts";
+    case RouteScore::sigmoid:
+      return "sigmoid of each logit";
+    case RouteScore::softmax_selected:
+      return "softmax over the chosen";
+    case RouteScore::sparsemixer:
+      return "softmax over the near best, one choice at a time";
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<Fact> ffn_facts(const Ffn& ffn) {
+  return std::visit([](const auto& part) { return facts_of(part); }, ffn);
+}
+
 std::vector<Fact> router_facts(const ExpertFfnPart& e) {
   const Router& r = e.router;
   std::vector<Fact> facts;
@@ -312,17 +363,13 @@ std::vector<Fact> router_facts(const ExpertFfnPart& e) {
   };
   if (r.bias) add("bias", "with a bias");
   if (r.softcap > 0) add("softcap", "logits capped at " + real_words(r.softcap));
-  static constexpr const char* kScores[] = {"softmax over all experts", "sigmoid of each logit",
-                                            "softmax over the chosen",
-                                            "softmax over the near best, one choice at a time"};
-  add("score", kScores[static_cast<size_t>(r.score)]);
+  add("score", score_words(r.score));
   if (r.score == RouteScore::sparsemixer)
     add("jitter", fmt::format("near: within {} of the best", real_words(2 * r.jitter)));
   if (r.correction_bias) add("correction", "balancing bias for the choice");
   if (r.groups > 1)
     add("groups", fmt::format("from {} of {} groups", grouped(r.keep_groups), grouped(r.groups)));
-  std::string top = "top " + grouped(e.top_k);
-  add("top_k", std::move(top));
+  add("top_k", "top " + grouped(e.top_k));
   if (r.normalize && e.top_k > 1) add("normalize", "weights sum to 1");
   if (r.scale != 1) add("scale", "weights × " + real_words(r.scale));
   if (e.weigh_input) add("input", "weight on the expert’s input");

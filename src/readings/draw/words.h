@@ -17,27 +17,19 @@ struct Fact {
   bool operator==(const Fact&) const = default;
 };
 
-/// Where the norms of a wiring stand, and whether mixer and feed-forward share one.
-struct NormPlaces {
-  bool before = false, after = false;  // of a part, inside the residual
-  bool on_stream = false;              // after the addition
-  bool parallel = false;               // one norm, read by mixer and feed-forward side by side
-};
-NormPlaces norm_places(const Wiring& wiring);
-
 std::string norm_name(const Norm& norm);           // "RMSNorm", "LayerNorm without bias"
-std::string wiring_name(const Wiring& wiring);     // "pre-norm"
 std::string residual_words(const Wiring& wiring);  // "× 0.22", of what is added; empty: all of it
 std::string wiring_formula(const Wiring& wiring);  // "x + f(norm(x))"
 std::string wiring_words(const Wiring& wiring);    // "normalises before attention and ..."
-const Norm& norm_of(const Wiring& wiring);
 
-std::string mixer_name(const Mixer& mixer);         // "Grouped-query attention"
-std::string mixer_tone(const Mixer& mixer);         // class of the style sheet
-std::string reach_words(const Mixer& mixer);        // "sees the last 1,024 tokens"
-std::string rope_words(const RopePart& rope);       // "RoPE, θ 500,000, YaRN × 40"
-std::string qk_norm_words(const AttentionPart& a);  // empty: none
-std::string bias_words(const Mixer& mixer);         // "biases on q, k, v and o"; empty: none
+std::string mixer_name(const Mixer& mixer);             // "Grouped-query attention"
+std::string mixer_tone(const Mixer& mixer);             // class of the style sheet
+std::string reach_words(const Mixer& mixer);            // "sees the last 1,024 tokens"
+std::string rope_words(const RopePart& rope);           // "RoPE, θ 500,000, YaRN × 40"
+std::string rope_scaling_source(const RopePart& rope);  // "YaRN: Peng et al. 2023"; may be empty
+const RopePart* rope_of(const Mixer& mixer);            // null where positions do not rotate
+std::string qk_norm_words(const AttentionPart& a);      // empty: none
+std::string bias_words(const Mixer& mixer);             // "biases on q, k, v and o"; empty: none
 /// What is done to numbers, in full: "score ← 50 tanh(score / 50)",
 std::string softcap_words(std::string_view what, double cap);
 /// "× ln position / ln 1,024 beyond position 1,024",
@@ -46,6 +38,11 @@ std::string log_length_words(int64_t length);
 std::string temperature_words(const Temperature& temperature);
 /// `absolute`: positions are added to the embeddings, so that a layer without RoPE is as usual.
 std::vector<Fact> mixer_facts(const Mixer& mixer, bool absolute);
+
+std::vector<Fact> head_facts(const Blueprint& blueprint);
+std::vector<Fact> embedding_facts(const Embedding& embedding);
+/// What is added to the embedding: "1,024 learned positions"; empty: nothing.
+std::string position_words(const Embedding& embedding);
 
 std::string activation_name(FfnActivation a);  // "SwiGLU"
 std::string gate_name(FfnActivation a);        // "SiLU": what is applied to the gate

@@ -10,6 +10,7 @@
 #include "base/edit_distance.h"
 #include "base/error.h"
 #include "base/units.h"
+#include "blueprint/wiring.h"
 #include "families/family.h"
 #include "ops/kinds.h"
 #include "ops/state.h"
@@ -111,15 +112,6 @@ class Explainer {
          bp_.name.empty() ? "the model" : bp_.name, join(near, ", "));
   }
 
-  /// Layers with the same mixer (or feed-forward) and wiring.
-  static std::vector<size_t> layers_in(const std::vector<size_t>& variant_layers,
-                                       const std::vector<size_t>& panel_layers) {
-    std::vector<size_t> both;
-    std::set_intersection(variant_layers.begin(), variant_layers.end(), panel_layers.begin(),
-                          panel_layers.end(), std::back_inserter(both));
-    return both;
-  }
-
   const Panel& panel_of(size_t layer) const {
     return *std::find_if(anatomy_.panels.begin(), anatomy_.panels.end(), [&](const Panel& p) {
       return std::binary_search(p.layers.begin(), p.layers.end(), layer);
@@ -138,71 +130,58 @@ class Explainer {
       return !shown_.insert(fmt::format("{}{}", what, index)).second;
     };
     const auto panel_index = static_cast<size_t>(&panel - anatomy_.panels.data());
-    const auto make = [&](const std::string& scope, const std::vector<size_t>& layers,
-                          auto wanted) {
+    const auto make = [&](const std::string& scope, auto wanted) {
       ExplainedPart p;
       p.scope = scope;
-      p.layers = layer_words(layers, anatomy_.layers());
-      p.count = static_cast<int64_t>(layers.size());
       for (const NodeId i : graph_.nodes().ids()) {
         const std::string name = name_of(graph_.nodes()[i]);
         if (within(name, prefix) && wanted(name)) add(p, i);
       }
       return p;
     };
-    const auto below = [](const std::string& part) {
-      return [part](const std::string& name) { return within(name, part); };
-    };
     const std::string mixer = mixer_scope(layer), ffn = prefix + ".ffn";
     if (!shown('w', panel_index)) {
-      ExplainedPart p = make(prefix, panel.layers, [&](const std::string& name) {
+      ExplainedPart p = make(prefix, [&](const std::string& name) {
         return !within(name, mixer) && !within(name, ffn);
       });
       p.title = "Wiring and norms";
-      p.words = {wiring_formula(panel.wiring) + ": " + wiring_words(panel.wiring)};
-      p.sources = {wiring_source(panel.wiring)};
+      p.layers = layer_words(panel.layers, anatomy_.layers());
+      p.count = std::ssize(panel.layers);
+      describe_wiring(p, panel.wiring);
       parts.push_back(std::move(p));
     }
-    if (const size_t m = anatomy_.mixer_of[layer]; !shown('m', m)) {
-      ExplainedPart p = make(mixer, anatomy_.mixers[m].layers, below(mixer));
-      describe(p, layer, p.scope);
+    const auto part = [&](const std::string& scope) {
+      ExplainedPart p = make(scope, [&](const std::string& name) { return within(name, scope); });
+      describe(p, layer, scope);
       parts.push_back(std::move(p));
-    }
-    if (const size_t f = anatomy_.ffn_of[layer]; !shown('f', f)) {
-      ExplainedPart p = make(ffn, anatomy_.ffns[f].layers, below(ffn));
-      describe(p, layer, p.scope);
-      parts.push_back(std::move(p));
-    }
+    };
+    if (!shown('m', anatomy_.mixer_of[layer])) part(mixer);
+    if (!shown('f', anatomy_.ffn_of[layer])) part(ffn);
   }
 
   /// Title, words and sources of a layer's part, if the scope is one.
   void describe(ExplainedPart& p, size_t layer, const std::string& scope) {
     const std::string prefix = "layers." + std::to_string(layer);
     const Block& block = bp_.blocks[layer];
-    std::vector<Fact> facts;
-    if (scope == mixer_scope(layer)) {
-      const MixerVariant& v = anatomy_.mixers[anatomy_.mixer_of[layer]];
-      p.title = mixer_name(v.part);
-      p.layers = layer_words(v.layers, anatomy_.layers());
-      p.count = static_cast<int64_t>(v.layers.size());
-      facts = mixer_facts(v.part, anatomy_.absolute);
-      p.sources = mixer_sources(v.part);
-    } else if (scope == prefix + ".ffn") {
-      const FfnVariant& v = anatomy_.ffns[anatomy_.ffn_of[layer]];
-      p.title = ffn_name(v.part);
-      p.layers = layer_words(v.layers, anatomy_.layers());
-      p.count = static_cast<int64_t>(v.layers.size());
-      facts = ffn_facts(v.part);
-      if (const auto* e = std::get_if<ExpertFfnPart>(&v.part)) {
-        for (const Fact& f : router_facts(*e)) facts.push_back({f.key, "router: " + f.text});
-      }
-      p.sources = ffn_sources(v.part);
-    } else if (scope == prefix) {
+    const bool mixer = scope == mixer_scope(layer);
+    if (scope == prefix) {
       p.title = "Layer " + std::to_string(layer);
-      p.words = {wiring_formula(block.wiring) + ": " + wiring_words(block.wiring)};
-      p.sources = {wiring_source(block.wiring)};
+      describe_wiring(p, block.wiring);
     }
-    for (const Fact& f : facts) p.words.push_back(f.text);
+    if (!mixer && scope != prefix + ".ffn") return;
+    const size_t variant = mixer ? anatomy_.mixer_of[layer] : anatomy_.ffn_of[layer];
+    const PartWords w = words_of_part(anatomy_, mixer, variant);
+    p.title = w.name;
+    p.layers = w.layers;
+    p.count = std::ssize(mixer ? anatomy_.mixers[variant].layers : anatomy_.ffns[variant].layers);
+    p.sources = mixer ? mixer_sources(block.mixer) : ffn_sources(block.ffn);
+    for (const Fact& f : w.facts) p.words.push_back(f.text);
+    for (const Fact& f : w.router) p.words.push_back("router: " + f.text);
+  }
+
+  static void describe_wiring(ExplainedPart& p, const Wiring& wiring) {
+    p.words = {wiring_formula(wiring) + ": " + wiring_words(wiring)};
+    p.sources = {form_of(wiring).source};
   }
 
   ExplainedPart outside(const std::string& scope, const std::string& title,

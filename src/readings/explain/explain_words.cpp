@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <set>
 
-#include "base/overloaded.h"
+#include "base/units.h"
 #include "readings/draw/words.h"
 
 namespace ashlar {
@@ -151,10 +151,9 @@ std::string formula_with_numbers(const Op& op, std::span<const Input> inputs) {
 
 std::string sizes_words(const Graph& graph, const Node& node) {
   const auto sizes = [](const Type& t) {
-    std::string text;
-    for (const Axis& a : t.features())
-      text += (text.empty() ? "" : " × ") + real_words(static_cast<double>(a.size));
-    return text;
+    std::vector<std::string> each;
+    for (const Axis& a : t.features()) each.push_back(grouped(a.size));
+    return join(each, " × ");
   };
   if (node.inputs.empty() || node.outputs.empty()) return {};
   const std::string in = sizes(graph.type(node.inputs[0])),
@@ -200,56 +199,56 @@ std::string source_words(const Source& s, int64_t layer) {
   return notes.empty() ? text : text + " (" + join(notes, ", ") + ")";
 }
 
-std::vector<std::string> mixer_sources(const Mixer& mixer) {
-  std::vector<std::string> s;
-  if (std::holds_alternative<GatedDeltaNetPart>(mixer))
-    return {"gated delta rule: Yang et al. 2024, Gated Delta Networks, section 3",
-            "delta rule: Schlag et al. 2021, Linear Transformers Are Secretly Fast Weight "
-            "Programmers, section 4",
-            "short convolution: Gu and Dao 2023, Mamba, section 3.4"};
-  const auto* a = std::get_if<AttentionPart>(&mixer);
-  if (a == nullptr)
-    return {"latent attention: DeepSeek-AI 2024, DeepSeek-V2, section 2.1",
-            "rotation: Su et al. 2021, RoFormer, section 3.2"};
-  s.push_back("attention: Vaswani et al. 2017, Attention Is All You Need, section 3.2");
-  if (a->kv_heads == 1 && a->heads > 1)
-    s.push_back("one KV head: Shazeer 2019, Fast Transformer Decoding, section 3");
-  if (a->kv_heads > 1 && a->kv_heads < a->heads)
-    s.push_back("grouped queries: Ainslie et al. 2023, GQA, section 2.2");
-  if (a->window > 0) s.push_back("sliding window: Beltagy et al. 2020, Longformer, section 3.1");
-  if (a->chunk > 0) s.push_back("chunks: Meta 2025, Llama 4 reference code");
-  if (a->rope) s.push_back("rotation: Su et al. 2021, RoFormer, section 3.2");
-  if (a->rope && a->rope->scaling == RotationScaling::yarn)
-    s.push_back("YaRN: Peng et al. 2023, section 3");
-  if (a->rope && a->rope->scaling == RotationScaling::longrope)
-    s.push_back("two tables of frequencies: Ding et al. 2024, LongRoPE, section 3");
-  if (a->rope && a->rope->scaling == RotationScaling::linear)
-    s.push_back("positions divided: Chen et al. 2023, Position Interpolation, section 2.3");
-  if (a->qk_norm != QkNorm::none)
-    s.push_back("QK norm: Henry et al. 2020, Query-Key Normalization for Transformers, section 3");
-  if (a->output_gate)
-    s.push_back("output gate: Qiu et al. 2025, Gated Attention for Large Language Models");
-  if (a->sinks)
-    s.push_back(
-        "sinks: Xiao et al. 2023, Efficient Streaming Language Models with "
-        "Attention Sinks, section 3.3");
-  if (a->softcap > 0) s.push_back("softcap: Gemma Team 2024, Gemma 2, section 2");
+namespace {
+
+constexpr const char* kRotation = "rotation: Su et al. 2021, RoFormer, section 3.2";
+
+std::vector<std::string> sources_of(const GatedDeltaNetPart&) {
+  return {"gated delta rule: Yang et al. 2024, Gated Delta Networks, section 3",
+          "delta rule: Schlag et al. 2021, Linear Transformers Are Secretly Fast Weight "
+          "Programmers, section 4",
+          "short convolution: Gu and Dao 2023, Mamba, section 3.4"};
+}
+
+std::vector<std::string> sources_of(const LatentAttentionPart&) {
+  return {"latent attention: DeepSeek-AI 2024, DeepSeek-V2, section 2.1", kRotation};
+}
+
+std::vector<std::string> sources_of(const AttentionPart& a) {
+  std::vector<std::string> s{
+      "attention: Vaswani et al. 2017, Attention Is All You Need, section 3.2"};
+  const auto add = [&](bool has, std::string source) {
+    if (has && !source.empty()) s.push_back(std::move(source));
+  };
+  add(a.kv_heads == 1 && a.heads > 1,
+      "one KV head: Shazeer 2019, Fast Transformer Decoding, section 3");
+  add(a.kv_heads > 1 && a.kv_heads < a.heads,
+      "grouped queries: Ainslie et al. 2023, GQA, section 2.2");
+  add(a.window > 0, "sliding window: Beltagy et al. 2020, Longformer, section 3.1");
+  add(a.chunk > 0, "chunks: Meta 2025, Llama 4 reference code");
+  add(a.rope.has_value(), kRotation);
+  add(a.rope.has_value(), a.rope ? rope_scaling_source(*a.rope) : "");
+  add(a.qk_norm != QkNorm::none,
+      "QK norm: Henry et al. 2020, Query-Key Normalization for Transformers, section 3");
+  add(a.output_gate, "output gate: Qiu et al. 2025, Gated Attention for Large Language Models");
+  add(a.sinks,
+      "sinks: Xiao et al. 2023, Efficient Streaming Language Models with Attention Sinks, "
+      "section 3.3");
+  add(a.softcap > 0, "softcap: Gemma Team 2024, Gemma 2, section 2");
   return s;
 }
 
-std::vector<std::string> ffn_sources(const Ffn& ffn) {
-  std::vector<std::string> s;
-  const auto gate = [&](FfnActivation a) {
-    s.push_back(has_gate(a) ? "gate: Shazeer 2020, GLU Variants Improve Transformer, section 2"
-                            : "feed-forward: Vaswani et al. 2017, section 3.3");
-  };
-  if (const auto* d = std::get_if<DenseFfn>(&ffn)) {
-    gate(d->activation);
-    return s;
-  }
-  const auto& e = std::get<ExpertFfnPart>(ffn);
-  s.push_back("experts: Shazeer et al. 2017, Outrageously Large Neural Networks, section 2");
-  gate(e.activation);
+std::string gate_source(FfnActivation a) {
+  return has_gate(a) ? "gate: Shazeer 2020, GLU Variants Improve Transformer, section 2"
+                     : "feed-forward: Vaswani et al. 2017, section 3.3";
+}
+
+std::vector<std::string> sources_of(const DenseFfn& d) { return {gate_source(d.activation)}; }
+
+std::vector<std::string> sources_of(const ExpertFfnPart& e) {
+  std::vector<std::string> s{
+      "experts: Shazeer et al. 2017, Outrageously Large Neural Networks, section 2",
+      gate_source(e.activation)};
   if (e.shared > 0) s.push_back("shared expert: Dai et al. 2024, DeepSeekMoE, section 3.2");
   if (e.shared_gate) s.push_back("gate of the shared expert: Qwen Team 2024, Qwen1.5-MoE");
   if (e.router.correction_bias)
@@ -259,26 +258,14 @@ std::vector<std::string> ffn_sources(const Ffn& ffn) {
   return s;
 }
 
-std::string wiring_source(const Wiring& wiring) {
-  return std::visit(
-      Overloaded{
-          [](const PreNorm&) {
-            return "Xiong et al. 2020, On Layer Normalization in the Transformer Architecture, "
-                   "section 3";
-          },
-          [](const PostNorm&) {
-            return "Vaswani et al. 2017, Attention Is All You Need, section 3.1";
-          },
-          [](const InnerPostNorm&) {
-            return "OLMo Team 2024, 2 OLMo 2 Furious, section 2.1, eq. 1";
-          },
-          [](const Sandwich&) {
-            return "Ding et al. 2021, CogView, section 2; Gemma Team 2024, Gemma 2, section 2";
-          },
-          [](const Parallel&) {
-            return "Wang and Komatsuzaki 2021, GPT-J; Chowdhery et al. 2022, PaLM, section 2";
-          }},
-      wiring);
+}  // namespace
+
+std::vector<std::string> mixer_sources(const Mixer& mixer) {
+  return std::visit([](const auto& part) { return sources_of(part); }, mixer);
+}
+
+std::vector<std::string> ffn_sources(const Ffn& ffn) {
+  return std::visit([](const auto& part) { return sources_of(part); }, ffn);
 }
 
 }  // namespace ashlar

@@ -23,9 +23,8 @@ std::string sizes_words(const Graph& graph, const Node& node);
 /// "model.layers.3.self_attn.q_proj.weight", with what lies otherwise in the file.
 std::string source_words(const Source& source, int64_t layer);
 
-/// Papers that a block's mixer or feed-forward, or its wiring, goes back to.
+/// Papers that a block's mixer or feed-forward goes back to.
 std::vector<std::string> mixer_sources(const Mixer& mixer);
 std::vector<std::string> ffn_sources(const Ffn& ffn);
-std::string wiring_source(const Wiring& wiring);
 
 }  // namespace ashlar

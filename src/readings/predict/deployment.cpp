@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "readings/count/count.h"
+
 namespace ashlar {
 namespace {
 
@@ -11,11 +13,6 @@ constexpr double kFastLink = 60e9;          // bytes per second: from here on ma
 constexpr double kNetworkBandwidth = 45e9;  // between hosts: 400 Gb/s, of which nine tenths
 constexpr double kNetworkSeconds = 1.5e-5;  // of one exchange over it
 constexpr double kActivationBytes = 2;      // a number of an activation that is sent: bfloat16
-
-bool has_experts(const Blueprint& bp) {
-  return std::any_of(bp.blocks.begin(), bp.blocks.end(),
-                     [](const Block& b) { return std::holds_alternative<ExpertFfnPart>(b.ffn); });
-}
 
 double row_bytes_of(const Blueprint& bp, int64_t tokens) {
   return static_cast<double>(bp.embedding.width) * static_cast<double>(tokens) * kActivationBytes;

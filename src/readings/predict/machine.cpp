@@ -94,29 +94,108 @@ Machine load_machine(const std::string& name_or_file) {
 
 namespace {
 
-/// Members of a JSON object with errors that say where they are.
+// Which keys the structs have in files, for reading and for writing.
+
+template <class V>
+void fields(V& v, Machine::Cache& c) {
+  v("name", c.name);
+  v("bytes", c.bytes);
+  v("count", c.count);
+}
+template <class V>
+void fields(V& v, Machine::Bandwidth& b) {
+  v("threads", b.threads);
+  v("working_set", b.working_set);
+  v("bytes_per_second", b.bytes_per_second);
+}
+template <class V>
+void fields(V& v, Machine::Rate& r) {
+  v("arithmetic", r.arithmetic);
+  v("instruction_set", r.instruction_set);
+  v("threads", r.threads);
+  v("operations_per_second", r.operations_per_second);
+}
+template <class V>
+void fields(V& v, Machine::Link& l) {
+  v("name", l.name);
+  v("bytes_per_second", l.bytes_per_second);
+  v("seconds", l.seconds);
+  v("devices", l.devices);
+}
+template <class V>
+void fields(V& v, Machine::Kernels::Product& p) {
+  v("format", p.format);
+  v("tokens", p.tokens);
+  v("cols", p.cols);
+  v("seconds_per_weight", p.seconds_per_weight);
+}
+template <class V>
+void fields(V& v, Machine::Kernels::Attention& a) {
+  v("tokens", a.tokens);
+  v("context", a.context);
+  v("group", a.group);
+  v("k_dim", a.k_dim);
+  v("v_dim", a.v_dim);
+  v("operations_per_second", a.operations_per_second);
+}
+template <class V>
+void fields(V& v, Machine::Kernels& k) {
+  v("table", k.table);
+  v("step_seconds", k.step_seconds);
+  v("products", k.products);
+  v("attention", k.attention);
+  v("row_seconds", k.row_seconds);
+}
+template <class V>
+void fields(V& v, Machine& m) {
+  v("name", m.name);
+  v("kind", m.kind);
+  v("source", m.source);
+  v("date", m.date);
+  v("note", m.note);
+  v("threads", m.threads);
+  v("memory_bytes", m.memory_bytes);
+  v("step_seconds", m.step_seconds);
+  if (v.wants(m.reserve_bytes > 0)) v("reserve_bytes", m.reserve_bytes);
+  if (v.wants(!m.sources.empty())) v("sources", m.sources);
+  if (v.wants(m.link.bytes_per_second > 0)) v("link", m.link);
+  if (v.wants(m.host_bytes_per_second > 0)) v("host_bytes_per_second", m.host_bytes_per_second);
+  v("caches", m.caches);
+  v("read", m.read);
+  v("matrix", m.matrix);
+  v("kernels", m.kernels);
+}
+
+/// Takes the members that an object has; errors say where they are.
 class Reader {
  public:
   Reader(const Json& json, std::string where) : json_(json), where_(std::move(where)) {
     if (!json.is_object()) fail(ErrorKind::format, "{}: expected an object", where_);
   }
+  bool wants(bool) const { return true; }
+  const Json* find(const char* key) const {
+    const auto it = json_.find(key);
+    return it == json_.end() ? nullptr : &*it;
+  }
   void operator()(const char* key, std::string& value) const {
-    if (const Json* j = find(key, j_string)) value = j->get<std::string>();
+    const Json* j = find(key);
+    if (j == nullptr) return;
+    if (!j->is_string()) wrong(key, "a string");
+    value = j->get<std::string>();
   }
   void operator()(const char* key, double& value) const {
-    const Json* j = find(key, j_number);
+    const Json* j = find(key);
     if (j == nullptr) return;
+    if (!j->is_number()) wrong(key, "a number");
     value = j->get<double>();
-    if (!std::isfinite(value) || value < 0)
-      fail(ErrorKind::format, "{}.{}: expected a number of at least 0", where_, key);
+    if (!std::isfinite(value) || value < 0) wrong(key, "a number of at least 0");
   }
   template <class Int>
   requires std::is_integral_v<Int>
   void operator()(const char* key, Int& value) const {
     double number = static_cast<double>(value);
     (*this)(key, number);
-    if (number != std::floor(number) || number > 2e9)
-      fail(ErrorKind::format, "{}.{}: expected a whole number", where_, key);
+    if (number != std::floor(number) || number > 2e9) wrong(key, "a whole number");
     value = static_cast<Int>(number);
   }
   void operator()(const char* key, Format& value) const {
@@ -126,56 +205,69 @@ class Reader {
     if (!format) fail(ErrorKind::format, "{}.{}: no format is called {}", where_, key, name);
     value = *format;
   }
-  template <class F>
-  void list(const char* key, F each) const {
-    const Json* j = find(key, j_array);
-    for (size_t i = 0; j != nullptr && i < j->size(); ++i)
-      each(Reader((*j)[i], fmt::format("{}.{}[{}]", where_, key, i)));
+  template <class T>
+  void operator()(const char* key, std::vector<T>& list) const {
+    const Json* j = find(key);
+    if (j == nullptr) return;
+    if (!j->is_array()) wrong(key, "a list");
+    for (size_t i = 0; i < j->size(); ++i) {
+      const Reader item((*j)[i], fmt::format("{}.{}[{}]", where_, key, i));
+      fields(item, list.emplace_back());
+    }
   }
-  const Json* object(const char* key) const { return find(key, j_object); }
-  const std::string& where() const { return where_; }
+  template <class T>
+  void operator()(const char* key, std::map<std::string, T>& map) const {
+    if (const auto members = object(key)) {
+      for (const auto& [name, value] : members->json_.items()) (*members)(name.c_str(), map[name]);
+    }
+  }
+  void operator()(const char* key, Machine::Link& link) const {
+    if (const auto members = object(key)) fields(*members, link);
+  }
+  template <class T>
+  void operator()(const char* key, std::optional<T>& value) const {
+    if (const auto members = object(key)) fields(*members, value.emplace());
+  }
 
  private:
-  enum Type { j_string, j_number, j_array, j_object };
-  const Json* find(const char* key, Type type) const {
-    const auto it = json_.find(key);
-    if (it == json_.end()) return nullptr;
-    const bool right = type == j_string   ? it->is_string()
-                       : type == j_number ? it->is_number()
-                       : type == j_array  ? it->is_array()
-                                          : it->is_object();
-    constexpr const char* kNames[] = {"a string", "a number", "a list", "an object"};
-    if (!right) fail(ErrorKind::format, "{}.{}: expected {}", where_, key, kNames[type]);
-    return &*it;
+  [[noreturn]] void wrong(const char* key, std::string_view expected) const {
+    fail(ErrorKind::format, "{}.{}: expected {}", where_, key, expected);
+  }
+  std::optional<Reader> object(const char* key) const {
+    const Json* j = find(key);
+    if (j == nullptr) return std::nullopt;
+    if (!j->is_object()) wrong(key, "an object");
+    return Reader(*j, fmt::format("{}.{}", where_, key));
   }
   const Json& json_;
   std::string where_;
 };
 
-void read_kernels(const Reader& r, Machine::Kernels& k) {
-  r("table", k.table);
-  r("step_seconds", k.step_seconds);
-  r.list("products", [&](const Reader& p) {
-    Machine::Kernels::Product& out = k.products.emplace_back();
-    p("format", out.format);
-    p("tokens", out.tokens);
-    p("seconds_per_weight", out.seconds_per_weight);
-    p("cols", out.cols);
-  });
-  r.list("attention", [&](const Reader& a) {
-    Machine::Kernels::Attention& out = k.attention.emplace_back();
-    a("tokens", out.tokens);
-    a("context", out.context);
-    a("group", out.group);
-    a("k_dim", out.k_dim);
-    a("v_dim", out.v_dim);
-    a("operations_per_second", out.operations_per_second);
-  });
-  if (const Json* rows = r.object("row_seconds")) {
-    const Reader members(*rows, r.where() + ".row_seconds");
-    for (const auto& [name, value] : rows->items()) members(name.c_str(), k.row_seconds[name]);
+class Writer {
+ public:
+  Json json = Json::object();
+  bool wants(bool there) const { return there; }
+  void operator()(const char* key, const auto& value) { json[key] = value; }
+  void operator()(const char* key, Format& format) { json[key] = info(format).name; }
+  void operator()(const char* key, Machine::Link& link) { json[key] = written(link); }
+  template <class T>
+  void operator()(const char* key, std::vector<T>& list) {
+    json[key] = Json::array();
+    for (T& item : list) json[key].push_back(written(item));
   }
-}
+  template <class T>
+  void operator()(const char* key, std::optional<T>& value) {
+    if (value) json[key] = written(*value);
+  }
+
+ private:
+  template <class T>
+  static Json written(T& value) {
+    Writer inner;
+    fields(inner, value);
+    return std::move(inner.json);
+  }
+};
 
 /// A missing or zero figure would make a speed infinite.
 void check_machine(const Machine& m, std::string_view where) {
@@ -212,110 +304,21 @@ void check_machine(const Machine& m, std::string_view where) {
 
 Machine machine_from_json(std::string_view text, std::string_view where) {
   const Json json = parse_json(text, where);
-  const Reader r(json, std::string(where));
+  const Reader reader(json, std::string(where));
   Machine m;
-  r("name", m.name);
-  r("kind", m.kind);
-  r("source", m.source);
-  r("date", m.date);
-  r("note", m.note);
-  r("threads", m.threads);
-  r("memory_bytes", m.memory_bytes);
-  r("reserve_bytes", m.reserve_bytes);
-  r("host_bytes_per_second", m.host_bytes_per_second);
-  if (const Json* sources = r.object("sources")) {
-    const Reader members(*sources, std::string(where) + ".sources");
-    for (const auto& [name, value] : sources->items()) members(name.c_str(), m.sources[name]);
-  }
-  if (const Json* link = r.object("link")) {
-    const Reader members(*link, std::string(where) + ".link");
-    members("name", m.link.name);
-    members("bytes_per_second", m.link.bytes_per_second);
-    members("seconds", m.link.seconds);
-    members("devices", m.link.devices);
-    if (m.link.bytes_per_second <= 0 || m.link.devices < 1)
-      fail(ErrorKind::format, "{}.link: expected bytes_per_second above 0 and at least 1 device",
-           where);
-  }
-  r("step_seconds", m.step_seconds);
-  r.list("caches", [&](const Reader& c) {
-    Machine::Cache& out = m.caches.emplace_back();
-    c("name", out.name);
-    c("bytes", out.bytes);
-    c("count", out.count);
-  });
-  r.list("read", [&](const Reader& b) {
-    Machine::Bandwidth& out = m.read.emplace_back();
-    b("threads", out.threads);
-    b("working_set", out.working_set);
-    b("bytes_per_second", out.bytes_per_second);
-  });
-  r.list("matrix", [&](const Reader& x) {
-    Machine::Rate& out = m.matrix.emplace_back();
-    x("arithmetic", out.arithmetic);
-    x("instruction_set", out.instruction_set);
-    x("threads", out.threads);
-    x("operations_per_second", out.operations_per_second);
-  });
-  if (const Json* kernels = r.object("kernels"))
-    read_kernels(Reader(*kernels, std::string(where) + ".kernels"), m.kernels.emplace());
+  fields(reader, m);
+  if (reader.find("link") != nullptr && (m.link.bytes_per_second <= 0 || m.link.devices < 1))
+    fail(ErrorKind::format, "{}.link: expected bytes_per_second above 0 and at least 1 device",
+         where);
   check_machine(m, where);
   return m;
 }
 
-std::string machine_json(const Machine& m) {
-  Json json{{"name", m.name},
-            {"kind", m.kind},
-            {"source", m.source},
-            {"date", m.date},
-            {"note", m.note},
-            {"threads", m.threads},
-            {"memory_bytes", m.memory_bytes},
-            {"step_seconds", m.step_seconds}};
-  if (m.reserve_bytes > 0) json["reserve_bytes"] = m.reserve_bytes;
-  if (!m.sources.empty()) json["sources"] = m.sources;
-  if (m.link.bytes_per_second > 0) {
-    json["link"] = {{"name", m.link.name},
-                    {"bytes_per_second", m.link.bytes_per_second},
-                    {"seconds", m.link.seconds},
-                    {"devices", m.link.devices}};
-  }
-  if (m.host_bytes_per_second > 0) json["host_bytes_per_second"] = m.host_bytes_per_second;
-  for (const char* list : {"caches", "read", "matrix"}) json[list] = Json::array();
-  for (const Machine::Cache& c : m.caches)
-    json["caches"].push_back({{"name", c.name}, {"bytes", c.bytes}, {"count", c.count}});
-  for (const Machine::Bandwidth& b : m.read) {
-    json["read"].push_back({{"threads", b.threads},
-                            {"working_set", b.working_set},
-                            {"bytes_per_second", b.bytes_per_second}});
-  }
-  for (const Machine::Rate& r : m.matrix) {
-    json["matrix"].push_back({{"arithmetic", r.arithmetic},
-                              {"instruction_set", r.instruction_set},
-                              {"threads", r.threads},
-                              {"operations_per_second", r.operations_per_second}});
-  }
-  if (m.kernels) {
-    Json k{{"table", m.kernels->table}, {"step_seconds", m.kernels->step_seconds}};
-    k["products"] = k["attention"] = Json::array();
-    for (const auto& p : m.kernels->products) {
-      k["products"].push_back({{"format", info(p.format).name},
-                               {"tokens", p.tokens},
-                               {"cols", p.cols},
-                               {"seconds_per_weight", p.seconds_per_weight}});
-    }
-    for (const auto& a : m.kernels->attention) {
-      k["attention"].push_back({{"tokens", a.tokens},
-                                {"context", a.context},
-                                {"group", a.group},
-                                {"k_dim", a.k_dim},
-                                {"v_dim", a.v_dim},
-                                {"operations_per_second", a.operations_per_second}});
-    }
-    k["row_seconds"] = m.kernels->row_seconds;
-    json["kernels"] = std::move(k);
-  }
-  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+std::string machine_json(const Machine& machine) {
+  Machine m = machine;
+  Writer writer;
+  fields(writer, m);
+  return writer.json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace ashlar

@@ -79,10 +79,7 @@ class Page {
   }
 
   void head() {
-    add("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-        "<title>{}</title>\n<style>\n{}{}</style>\n</head>\n<body>\n<main>\n<h1>{}</h1>\n",
-        html(title()), report_style(), svg_style(), html(title()));
+    add("{}<h1>{}</h1>\n", page_head(title(), svg_style()), html(title()));
     introduction();
     add("<nav>");
     if (o_.comparison) add("<a href=\"#differences\">Differences</a>");

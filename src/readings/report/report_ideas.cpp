@@ -3,55 +3,53 @@
 
 #include <algorithm>
 
-#include "base/overloaded.h"
+#include "blueprint/wiring.h"
 
 namespace ashlar {
 namespace {
 
+/// For any_...: whatever its options.
+template <class Part>
+constexpr auto kAny = [](const Part&) { return true; };
+
+/// Whether some layer's mixer, or feed-forward, is a Part of which `f` holds.
+template <class Part, class F>
+bool any_part(const auto& variants, F f) {
+  return std::any_of(variants.begin(), variants.end(), [&](const auto& v) {
+    const auto* p = std::get_if<Part>(&v.part);
+    return p != nullptr && f(*p);
+  });
+}
 template <class F>
 bool any_attention(const Anatomy& a, F f) {
-  return std::any_of(a.mixers.begin(), a.mixers.end(), [&](const MixerVariant& v) {
-    const auto* p = std::get_if<AttentionPart>(&v.part);
-    return p != nullptr && f(*p);
-  });
+  return any_part<AttentionPart>(a.mixers, f);
+}
+template <class F>
+bool any_experts(const Anatomy& a, F f) {
+  return any_part<ExpertFfnPart>(a.ffns, f);
 }
 
 template <class F>
-bool any_experts(const Anatomy& a, F f) {
-  return std::any_of(a.ffns.begin(), a.ffns.end(), [&](const FfnVariant& v) {
-    const auto* p = std::get_if<ExpertFfnPart>(&v.part);
-    return p != nullptr && f(*p);
-  });
+bool any_panel(const Anatomy& a, F f) {
+  return std::any_of(a.panels.begin(), a.panels.end(), [&](const Panel& p) { return f(p.wiring); });
 }
-
 template <class T>
 bool wired(const Anatomy& a) {
-  return std::any_of(a.panels.begin(), a.panels.end(),
-                     [](const Panel& p) { return std::holds_alternative<T>(p.wiring); });
+  return any_panel(a, [](const Wiring& w) { return std::holds_alternative<T>(w); });
 }
 
-/// Null where positions do not rotate.
-const RopePart* rope_of(const Mixer& mixer) {
-  return std::visit(
-      Overloaded{[](const AttentionPart& p) { return p.rope ? &*p.rope : nullptr; },
-                 [](const LatentAttentionPart& p) { return &p.rope; },
-                 [](const GatedDeltaNetPart&) { return static_cast<const RopePart*>(nullptr); }},
-      mixer);
-}
-
-bool rotates(const Anatomy& a) {
-  return std::any_of(a.mixers.begin(), a.mixers.end(),
-                     [](const MixerVariant& v) { return rope_of(v.part) != nullptr; });
+template <class F>
+bool any_rope(const Anatomy& a, F f) {
+  return std::any_of(a.mixers.begin(), a.mixers.end(), [&](const MixerVariant& v) {
+    const RopePart* rope = rope_of(v.part);
+    return rope != nullptr && f(*rope);
+  });
 }
 
 bool gated(const Anatomy& a) {
   return std::any_of(a.ffns.begin(), a.ffns.end(), [](const FfnVariant& v) {
     return has_gate(std::visit([](const auto& f) { return f.activation; }, v.part));
   });
-}
-
-bool has_experts(const Anatomy& a) {
-  return any_experts(a, [](const ExpertFfnPart&) { return true; });
 }
 
 constexpr Idea kIdeas[] = {
@@ -63,7 +61,8 @@ constexpr Idea kIdeas[] = {
     {IdeaKind::feed_forward, "mixture of experts", 2017,
      "Many feed-forwards, of which each token passes through a few: parameters grow, the work per "
      "token does not.",
-     "Shazeer et al., Outrageously Large Neural Networks, section 2", has_experts},
+     "Shazeer et al., Outrageously Large Neural Networks, section 2",
+     [](const Anatomy& a) { return any_experts(a, kAny<ExpertFfnPart>); }},
     {IdeaKind::ends, "tied head", 2017,
      "The embedding’s table is the output head’s matrix too, which saves vocabulary times width "
      "parameters.",
@@ -78,15 +77,13 @@ constexpr Idea kIdeas[] = {
      "Deep models train without tricks.",
      "Radford et al., GPT-2, section 2.3; Xiong et al. 2020",
      [](const Anatomy& a) {
-       return std::any_of(a.panels.begin(), a.panels.end(),
-                          [](const Panel& p) { return norm_places(p.wiring).before; });
+       return any_panel(a, [](const Wiring& w) { return form_of(w).norms.before; });
      }},
     {IdeaKind::norms, "RMSNorm", 2019,
      "Divides by the root mean square: no mean, no bias, as good and cheaper.",
      "Zhang and Sennrich, Root Mean Square Layer Normalization, section 4",
      [](const Anatomy& a) {
-       return std::any_of(a.panels.begin(), a.panels.end(),
-                          [](const Panel& p) { return norm_of(p.wiring).kind == NormKind::rms; });
+       return any_panel(a, [](const Wiring& w) { return norm_of(w).kind == NormKind::rms; });
      }},
     {IdeaKind::feed_forward, "gated feed-forward", 2020,
      "A second projection decides how much of each number passes: SwiGLU, GeGLU.",
@@ -106,7 +103,8 @@ constexpr Idea kIdeas[] = {
      }},
     {IdeaKind::positions, "rotated positions", 2021,
      "Queries and keys are turned by an angle that grows with position: scores depend on distance.",
-     "Su et al., RoFormer, section 3.2", rotates},
+     "Su et al., RoFormer, section 3.2",
+     [](const Anatomy& a) { return any_rope(a, kAny<RopePart>); }},
     {IdeaKind::norms, "parallel block", 2021,
      "Attention and feed-forward read the same normalised stream and are added together: one norm "
      "and one wait less per layer.",
@@ -128,10 +126,7 @@ constexpr Idea kIdeas[] = {
      "on.",
      "Chen et al., Position Interpolation; Peng et al., YaRN",
      [](const Anatomy& a) {
-       return std::any_of(a.mixers.begin(), a.mixers.end(), [](const MixerVariant& v) {
-         const RopePart* r = rope_of(v.part);
-         return r != nullptr && r->scaling != RotationScaling::none;
-       });
+       return any_rope(a, [](const RopePart& r) { return r.scaling != RotationScaling::none; });
      }},
     {IdeaKind::positions, "layers without positions", 2023,
      "Some layers know no positions and find what they look for by content, at any distance.",
@@ -165,18 +160,14 @@ constexpr Idea kIdeas[] = {
      "Keys and values are made from one narrow vector per token, and that is all that is kept.",
      "DeepSeek-AI, DeepSeek-V2, section 2.1",
      [](const Anatomy& a) {
-       return std::any_of(a.mixers.begin(), a.mixers.end(), [](const MixerVariant& v) {
-         return std::holds_alternative<LatentAttentionPart>(v.part);
-       });
+       return any_part<LatentAttentionPart>(a.mixers, kAny<LatentAttentionPart>);
      }},
     {IdeaKind::attention, "gated delta rule", 2024,
      "A matrix per head stands for all earlier tokens: each token lets it fade, corrects what it "
      "says of its key, and reads it. It does not grow with the text.",
      "Yang et al., Gated Delta Networks, section 3.1",
      [](const Anatomy& a) {
-       return std::any_of(a.mixers.begin(), a.mixers.end(), [](const MixerVariant& v) {
-         return std::holds_alternative<GatedDeltaNetPart>(v.part);
-       });
+       return any_part<GatedDeltaNetPart>(a.mixers, kAny<GatedDeltaNetPart>);
      }},
     {IdeaKind::ends, "capped logits", 2024, "A tanh bounds scores or logits softly.",
      "Gemma Team, Gemma 2, section 2",
