@@ -16,10 +16,15 @@ inline constexpr int64_t kQ8Pad = 256;
 /// Runs whose largest value is below this are zeros: 127 / largest would overflow.
 inline constexpr float kQ8Smallest = 1e-36f;
 
+/// Sums of a row stand this many times as high: they are then what signed bytes, shifted by as much,
+/// are too high by. A power of two, so that nothing is rounded.
+inline constexpr float kSumFactor = 128;
+
 /// A row of n activations as int8: x[c] ~ scale[c / 32] * q[c].
 ///   int8  q[padded]              -127 .. 127
 ///   float scale[padded / 32]
-///   float sum[padded / 32]       scale * (sum of the block's q): what a weight's minimum needs
+///   float sum[padded / 32]       kSumFactor scale (sum of the block's q): what a weight's minimum
+///                                needs
 ///   float half_sum[padded / 16]  the same per 16 columns
 struct Q8Layout {
   int64_t padded, scale, sum, half_sum, bytes;  // columns, then byte offsets

@@ -40,9 +40,10 @@ void prepare_q8(const float* x, std::byte* out, int64_t cols) {
       q[32 * b + i] = static_cast<int8_t>(v);
       sums[i / 16] += v;
     }
-    sum[b] = scale[b] * static_cast<float>(sums[0] + sums[1]);
-    half_sum[2 * b] = scale[b] * static_cast<float>(sums[0]);
-    half_sum[2 * b + 1] = scale[b] * static_cast<float>(sums[1]);
+    const float times = kSumFactor * scale[b];
+    sum[b] = times * static_cast<float>(sums[0] + sums[1]);
+    half_sum[2 * b] = times * static_cast<float>(sums[0]);
+    half_sum[2 * b + 1] = times * static_cast<float>(sums[1]);
   }
 }
 

@@ -73,9 +73,10 @@ void dot_tokens_q8(const MatMul& m, int64_t token) {
       for (int i = 0; i < C::kBytes; i += 64) __builtin_prefetch(p + ahead + i, 0, 3);
       dot_chunk<f, T>(p, x, col, at, acc, lows, low);
     }
+    constexpr float kPart = 1.0f / kSumFactor;
     for (int t = 0; t < T; ++t)
       m.y[(token + t) * m.y_stride + r] =
-          sum(add(acc[t], lows[t])) + low[t] + (m.bias ? m.bias[r] : 0.0f);
+          sum(fma(lows[t], set1(kPart), acc[t])) + low[t] * kPart + (m.bias ? m.bias[r] : 0.0f);
   }
 }
 

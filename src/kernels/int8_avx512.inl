@@ -3,8 +3,8 @@
 //
 // With value[c] = scale q + low and x[c] = xs xq, a run of kSub columns contributes
 //   scale xs (sum of q xq) + low (xs sum of xq),
-// the second factor being what a prepared row stores as sum / half_sum. Signed q are shifted by
-// 128.
+// the second factor being what a prepared row stores, kSumFactor times, as sum / half_sum. Signed q
+// are shifted by kSumFactor = 128.
 
 // ---- Few tokens.
 
@@ -20,13 +20,15 @@ ASHLAR_INLINE __m512i scale_lanes(int i) {
 template <Format f>
 using ChunkOf = Chunk<Code<f>::kCols>;
 
-/// A chunk with unsigned q.
+/// A chunk with unsigned q, and `low` in parts of kSumFactor.
 template <Format f>
 ASHLAR_INLINE void unpack_unsigned(const uint8_t* p, int64_t blocks, ChunkOf<f>& c) {
   Code<f>::unpack(p, blocks, c);
   if (Code<f>::kSigned) {
     for (__m512i& q : c.q) q = _mm512_xor_si512(q, _mm512_set1_epi8(static_cast<char>(0x80)));
-    c.low = mul(c.scale, set1(-128.0f));
+    c.low = sub(zero(), c.scale);
+  } else {
+    c.low = mul(c.low, set1(1.0f / kSumFactor));
   }
 }
 
@@ -110,9 +112,35 @@ void dot_all_q8(const MatMul& m) {
   }
 }
 
-// ---- Many tokens: a panel of kPanelRows rows, all columns,
-//   q[padded / 4][kPanelRows] words of 4 columns, and per kSub columns scale[kPanelRows],
-//   low[kPanelRows].
+// ---- Many tokens: a panel of kPanelRows rows, at most kPanelCols columns,
+//   q[cols / 4][kPanelRows] words of 4 columns, and per kSub columns scale[kPanelRows] and, unless
+//   values are scale (q - 128), low[kPanelRows].
+
+/// Formats whose values are scale (q - offset); 0: others.
+template <Format f>
+constexpr int kOffset = 0;
+template <>
+constexpr int kOffset<Format::q4_0> = 8;
+template <>
+constexpr int kOffset<Format::q5_0> = 16;
+template <>
+constexpr int kOffset<Format::q8_0> = 128;
+template <>
+constexpr int kOffset<Format::q3_k> = 4;
+template <>
+constexpr int kOffset<Format::q6_k> = 32;
+template <>
+constexpr int kOffset<Format::iq4_nl> = 128;
+template <>
+constexpr int kOffset<Format::iq4_xs> = 128;
+template <>
+constexpr int kOffset<Format::mxfp4> = 12;
+template <>
+constexpr int kOffset<Format::int4_g32> = 8;
+
+/// Floats that a panel has per kSub columns.
+template <Format f>
+constexpr int64_t kRunFloats = (kOffset<f> == 0 ? 2 : 1) * kPanelRows;
 
 /// Sixteen rows as they come, kStageCols columns of them.
 struct Stage {
@@ -135,6 +163,8 @@ ASHLAR_INLINE void stage_row(const uint8_t* row, int64_t cols, int64_t col, int6
       for (__m512i& q : c.q) q = _mm512_setzero_si512();
       c.scale = c.low = zero();
     }
+    if (kOffset<f> != 0 && kOffset<f> != 128)
+      for (__m512i& q : c.q) q = _mm512_add_epi8(q, _mm512_set1_epi8(128 - kOffset<f>));
     for (int j = 0; j < C::kCols / 64; ++j)
       _mm512_store_si512(s->q[i] + part * C::kCols + 64 * j, c.q[j]);
     store_n(s->scale[i] + part * kLanes, c.scale, kLanes);
@@ -142,13 +172,16 @@ ASHLAR_INLINE void stage_row(const uint8_t* row, int64_t cols, int64_t col, int6
   }
 }
 
+/// Columns [begin, end), whole stages, of kPanelRows rows.
 template <Format f>
-void pack_q8(const MatMul& m, int64_t row, std::byte* panel_q, float* panel_s, Stage* stage) {
+void pack_q8(const MatMul& m, int64_t row, int64_t begin, int64_t end, std::byte* panel_q,
+             float* panel_s, Stage* stage) {
   constexpr int kRuns = kStageCols / Code<f>::kSub;  // per stage
-  const int64_t padded = q8_layout(m.cols).padded;
   alignas(64) float turned[2][16 * 16];
   for (int64_t g = 0; g < 2; ++g) {
-    for (int64_t col = 0; col < padded; col += kStageCols) {
+    auto* words = reinterpret_cast<float*>(panel_q) + g * 16;
+    float* s = panel_s + g * 16;
+    for (int64_t col = begin; col < end; col += kStageCols) {
       for (int64_t i = 0; i < 16; ++i) {
         const int64_t r = row + g * 16 + i;
         if (r < m.row_end) {
@@ -162,32 +195,33 @@ void pack_q8(const MatMul& m, int64_t row, std::byte* panel_q, float* panel_s, S
           __builtin_memset(stage->low[i], 0, 64);
         }
       }
-      auto* words = reinterpret_cast<float*>(panel_q) + col / 4 * kPanelRows + g * 16;
-      for (int64_t k = 0; k < kStageCols / 4; k += 16)
-        transpose(reinterpret_cast<const float*>(stage->q[0]) + k, kStageCols / 4,
-                  words + k * kPanelRows, kPanelRows);
+      for (int64_t k = 0; k < kStageCols / 4; k += 16, words += 16 * kPanelRows)
+        transpose(reinterpret_cast<const float*>(stage->q[0]) + k, kStageCols / 4, words,
+                  kPanelRows);
       transpose(stage->scale[0], 16, turned[0], 16);
-      transpose(stage->low[0], 16, turned[1], 16);
-      float* s = panel_s + col / Code<f>::kSub * 2 * kPanelRows + g * 16;
-      for (int64_t j = 0; j < kRuns; ++j, s += 2 * kPanelRows) {
+      if (kOffset<f> == 0) transpose(stage->low[0], 16, turned[1], 16);
+      for (int64_t j = 0; j < kRuns; ++j, s += kRunFloats<f>) {
         store(s, load(turned[0] + 16 * j));
-        store(s + kPanelRows, load(turned[1] + 16 * j));
+        if (kOffset<f> == 0) store(s + kPanelRows, load(turned[1] + 16 * j));
       }
     }
   }
 }
 
-template <int kSub, int T>
-void panel_tile_q8(const MatMul& m, int64_t row, int64_t token, const std::byte* panel_q,
-                   const float* panel_s) {
+/// Columns [begin, end) of a panel with T tokens.
+template <Format f, int T>
+void panel_tile_q8(const MatMul& m, int64_t row, int64_t token, int64_t begin, int64_t end,
+                   const std::byte* panel_q, const float* panel_s) {
+  constexpr int kSub = Code<f>::kSub;
+  constexpr bool kSigned = kOffset<f> != 0;
   const Q8Layout at = q8_layout(m.cols);
   const int64_t sums_at = kSub == 32 ? at.sum : at.half_sum;
   const std::byte* x[T];
   for (int t = 0; t < T; ++t) x[t] = token_row(m, token + t);
   F acc[T][2];
   for (int t = 0; t < T; ++t) acc[t][0] = acc[t][1] = zero();
-  const int64_t runs = (m.cols + kSub - 1) / kSub;
-  for (int64_t b = 0; b < runs; ++b, panel_s += 2 * kPanelRows) {
+  const int64_t runs_end = (at_most(m.cols, end) + kSub - 1) / kSub;
+  for (int64_t b = begin / kSub; b < runs_end; ++b, panel_s += kRunFloats<f>) {
     __m512i product[T][2];
     for (int t = 0; t < T; ++t) product[t][0] = product[t][1] = _mm512_setzero_si512();
 #pragma GCC unroll 8
@@ -202,51 +236,60 @@ void panel_tile_q8(const MatMul& m, int64_t row, int64_t token, const std::byte*
       }
     }
     const F s0 = load(panel_s), s1 = load(panel_s + 16);
-    const F l0 = load(panel_s + 32), l1 = load(panel_s + 48);
     for (int t = 0; t < T; ++t) {
       const F xs = set1(reinterpret_cast<const float*>(x[t] + at.scale)[b * kSub / 32]);
       const F sums = set1(reinterpret_cast<const float*>(x[t] + sums_at)[b]);
-      acc[t][0] = fma(_mm512_cvtepi32_ps(product[t][0]), mul(s0, xs), fma(l0, sums, acc[t][0]));
-      acc[t][1] = fma(_mm512_cvtepi32_ps(product[t][1]), mul(s1, xs), fma(l1, sums, acc[t][1]));
+      const F p0 = _mm512_cvtepi32_ps(product[t][0]), p1 = _mm512_cvtepi32_ps(product[t][1]);
+      if (kSigned) {  // scale (xs p - 128 xs (sum of xq))
+        acc[t][0] = fma(_mm512_fmsub_ps(p0, xs, sums), s0, acc[t][0]);
+        acc[t][1] = fma(_mm512_fmsub_ps(p1, xs, sums), s1, acc[t][1]);
+      } else {
+        acc[t][0] = fma(p0, mul(s0, xs), fma(load(panel_s + 32), sums, acc[t][0]));
+        acc[t][1] = fma(p1, mul(s1, xs), fma(load(panel_s + 48), sums, acc[t][1]));
+      }
     }
   }
-  put_tile<T>(m, row, token, true, acc);
+  put_tile<T>(m, row, token, begin == 0, acc);
 }
 
 ASHLAR_INLINE int64_t q8_panel_bytes(int64_t padded) {
-  return padded * kPanelRows + padded / 16 * 2 * kPanelRows * 4;  // room for runs of 16
+  const int64_t cols = at_most(padded, kPanelCols);
+  return cols * kPanelRows + cols / 16 * 2 * kPanelRows * 4;  // room for runs of 16
 }
 
+/// A panel stays in L1 with the tokens of a tile, and its part of all tokens in L2.
 template <Format f>
 void matmul_panels_q8(const MatMul& m, std::byte* scratch) {
-  constexpr int kSub = Code<f>::kSub;
-  const int64_t padded = q8_layout(m.cols).padded;
-  auto* panel_s = reinterpret_cast<float*>(scratch + padded * kPanelRows);
+  const int64_t padded = q8_layout(m.cols).padded, widest = at_most(padded, kPanelCols);
+  auto* panel_s = reinterpret_cast<float*>(scratch + widest * kPanelRows);
   auto* stage = reinterpret_cast<Stage*>(scratch + q8_panel_bytes(padded));
   const int64_t tiles = (m.tokens + kTile - 1) / kTile;
   for (int64_t row = m.row_begin; row < m.row_end; row += kPanelRows) {
-    pack_q8<f>(m, row, scratch, panel_s, stage);
-    for (int64_t tile = 0; tile < tiles; ++tile) {
-      const int64_t t0 = tile_begin(m.tokens, tiles, tile);
-      switch (tile_begin(m.tokens, tiles, tile + 1) - t0) {
-        case 1:
-          panel_tile_q8<kSub, 1>(m, row, t0, scratch, panel_s);
-          break;
-        case 2:
-          panel_tile_q8<kSub, 2>(m, row, t0, scratch, panel_s);
-          break;
-        case 3:
-          panel_tile_q8<kSub, 3>(m, row, t0, scratch, panel_s);
-          break;
-        case 4:
-          panel_tile_q8<kSub, 4>(m, row, t0, scratch, panel_s);
-          break;
-        case 5:
-          panel_tile_q8<kSub, 5>(m, row, t0, scratch, panel_s);
-          break;
-        default:
-          panel_tile_q8<kSub, 6>(m, row, t0, scratch, panel_s);
-          break;
+    for (int64_t col = 0; col < padded; col += kPanelCols) {
+      const int64_t end = at_most(padded, col + kPanelCols);
+      pack_q8<f>(m, row, col, end, scratch, panel_s, stage);
+      for (int64_t tile = 0; tile < tiles; ++tile) {
+        const int64_t t0 = tile_begin(m.tokens, tiles, tile);
+        switch (tile_begin(m.tokens, tiles, tile + 1) - t0) {
+          case 1:
+            panel_tile_q8<f, 1>(m, row, t0, col, end, scratch, panel_s);
+            break;
+          case 2:
+            panel_tile_q8<f, 2>(m, row, t0, col, end, scratch, panel_s);
+            break;
+          case 3:
+            panel_tile_q8<f, 3>(m, row, t0, col, end, scratch, panel_s);
+            break;
+          case 4:
+            panel_tile_q8<f, 4>(m, row, t0, col, end, scratch, panel_s);
+            break;
+          case 5:
+            panel_tile_q8<f, 5>(m, row, t0, col, end, scratch, panel_s);
+            break;
+          default:
+            panel_tile_q8<f, 6>(m, row, t0, col, end, scratch, panel_s);
+            break;
+        }
       }
     }
   }

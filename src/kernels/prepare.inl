@@ -21,9 +21,10 @@ ASHLAR_INLINE void prepare_run(const float* x, int64_t n, int8_t* q, float* scal
     sums[i * kW / 16] += sum(v[i]);  // whole numbers below 2^24: exact
   }
   *scale = d;
-  *sum_out = d * (sums[0] + sums[1]);
-  half_sum[0] = d * sums[0];
-  half_sum[1] = d * sums[1];
+  const float times = kSumFactor * d;
+  *sum_out = times * (sums[0] + sums[1]);
+  half_sum[0] = times * sums[0];
+  half_sum[1] = times * sums[1];
 }
 
 void prepare(Activation form, const float* x, std::byte* out, int64_t cols) {

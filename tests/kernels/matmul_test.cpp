@@ -322,8 +322,8 @@ TEST_P(PrepareTest, RoundsToTheNearest) {
       }
       ASSERT_NEAR(scale[b], largest / 127, largest * 1e-7f);
       for (int i = 0; i < 2; ++i)
-        ASSERT_FLOAT_EQ(half_sum[2 * b + i], scale[b] * static_cast<float>(sums[i]));
-      ASSERT_FLOAT_EQ(sum[b], scale[b] * static_cast<float>(sums[0] + sums[1]));
+        ASSERT_FLOAT_EQ(half_sum[2 * b + i], kSumFactor * scale[b] * static_cast<float>(sums[i]));
+      ASSERT_FLOAT_EQ(sum[b], kSumFactor * scale[b] * static_cast<float>(sums[0] + sums[1]));
     }
   }
 }
