@@ -55,9 +55,9 @@ std::string sizes_of(const Type& type) {
   return text + (type.kind == Kind::index ? "] of indices" : "]");
 }
 
-class Layout {
+class Arrangement {
  public:
-  explicit Layout(const Graph& graph)
+  explicit Arrangement(const Graph& graph)
       : graph_(graph), maker_(graph.types().size()), readers_(graph.types().size()) {
     for (const NodeId i : graph_.nodes().ids()) {
       const Node& node = graph_.nodes()[i];
@@ -343,6 +343,6 @@ std::span<const std::string_view> enum_names(Pass) {
   return kNames;
 }
 
-GraphLayout layout_of(const Graph& graph) { return Layout(graph).run(); }
+GraphLayout layout_of(const Graph& graph) { return Arrangement(graph).run(); }
 
 }  // namespace ashlar
