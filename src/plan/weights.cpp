@@ -1,10 +1,11 @@
 // Checks of names and sizes, float copies of vectors, transposes of latent projections.
 #include "plan/weights.h"
 
-#include <cstring>
+#include <algorithm>
 
 #include "base/error.h"
 #include "base/round_up.h"
+#include "base/thread_pool.h"
 
 namespace ashlar {
 
@@ -57,6 +58,24 @@ const float* BoundWeights::floats(ParamId id) {
   return reinterpret_cast<const float*>(it->second.data);
 }
 
+namespace {
+
+/// n rows of r numbers become r rows of n, in another format without blocks.
+void turn_head(Format from, const std::byte* in, int64_t n, int64_t r, Format to, std::byte* out) {
+  constexpr int64_t kBand = 16;  // a cache line of each row at a time
+  std::vector<float> values(static_cast<size_t>(n * r)), turned(static_cast<size_t>(kBand * n));
+  info(from).to_f32(in, values.data(), n * r);
+  for (int64_t j = 0; j < r; j += kBand) {
+    const int64_t count = std::min(kBand, r - j);
+    for (int64_t i = 0; i < n; ++i)
+      for (int64_t k = 0; k < count; ++k)
+        turned[static_cast<size_t>(k * n + i)] = values[static_cast<size_t>(i * r + j + k)];
+    info(to).from_f32(turned.data(), out + j * row_bytes(to, n), count * n);
+  }
+}
+
+}  // namespace
+
 Matrix BoundWeights::transposed_heads(ParamId id, bool f32) {
   const Param& p = param(id);
   const int64_t heads = p.axes[0].size, n = p.axes[1].size, r = p.axes[2].size;
@@ -66,18 +85,17 @@ Matrix BoundWeights::transposed_heads(ParamId id, bool f32) {
     // Blocks run along the other axis, so quantised values become bfloat16 where float32 is not
     // asked for: finer than they are.
     const Format format = f32 ? Format::f32 : info(t.format).exact ? t.format : Format::bf16;
-    std::byte* out = nullptr;
-    Tensor turned = weightless(id) ? Tensor{.format = format, .sizes = {heads * r, n}}
-                                   : make_tensor(Format::f32, {heads * r, n}, &out);
-    std::vector<float> row(static_cast<size_t>(r));
-    for (int64_t h = 0; h < heads && !weightless(id); ++h) {
-      for (int64_t i = 0; i < n; ++i) {
-        info(t.format).to_f32(t.data + (h * n + i) * row_bytes(t.format, r), row.data(), r);
-        for (int64_t j = 0; j < r; ++j)
-          std::memcpy(out + ((h * r + j) * n + i) * 4, &row[static_cast<size_t>(j)], 4);
-      }
+    const Sizes sizes{heads * r, n};
+    if (weightless(id)) {
+      it->second = {.format = format, .sizes = sizes};
+    } else {
+      std::byte* out = nullptr;
+      it->second = make_tensor(format, sizes, &out);
+      parallel_for(heads, [&](int64_t h, int) {
+        turn_head(t.format, t.data + h * n * row_bytes(t.format, r), n, r, format,
+                  out + h * r * row_bytes(format, n));
+      });
     }
-    it->second = turned.format == format ? turned : convert(turned, format);
   }
   const Tensor& turned = it->second;
   return {turned.format, turned.data, heads * r, n, row_bytes(turned.format, n)};
