@@ -1,6 +1,7 @@
 // An open hash table over one block of text.
 #include "text/token_map.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/error.h"
@@ -55,13 +56,38 @@ void TokenMap::set(std::string_view text, TokenId id) {
 }
 
 TokenId TokenMap::find(std::string_view text) const {
-  const auto hash = static_cast<uint32_t>(text_hash(text));
+  return find(text, static_cast<uint32_t>(text_hash(text)));
+}
+
+TokenId TokenMap::find(std::string_view text, uint32_t hash) const {
   const size_t mask = slots_.size() - 1;
   for (size_t slot = hash & mask; slots_[slot] != kFree; slot = (slot + 1) & mask) {
     const Entry& e = entries_[slots_[slot]];
     if (e.hash == hash && text_of(e) == text) return e.id;
   }
   return -1;
+}
+
+void TokenMap::find_all(std::span<const std::string_view> texts, TokenId* ids) const {
+  constexpr size_t kTogether = 64;
+  const size_t mask = slots_.size() - 1;
+  uint32_t hashes[kTogether];
+  for (size_t begin = 0; begin < texts.size(); begin += kTogether) {
+    const size_t n = std::min(kTogether, texts.size() - begin);
+    for (size_t i = 0; i < n; ++i) {
+      hashes[i] = static_cast<uint32_t>(text_hash(texts[begin + i]));
+      __builtin_prefetch(&slots_[hashes[i] & mask]);
+    }
+    const auto entry_of = [&](size_t i) -> const Entry* {
+      const uint32_t entry = slots_[hashes[i] & mask];
+      return entry == kFree ? nullptr : &entries_[entry];
+    };
+    for (size_t i = 0; i < n; ++i)
+      if (const Entry* e = entry_of(i)) __builtin_prefetch(e);
+    for (size_t i = 0; i < n; ++i)
+      if (const Entry* e = entry_of(i)) __builtin_prefetch(text_.data() + e->offset);
+    for (size_t i = 0; i < n; ++i) ids[begin + i] = find(texts[begin + i], hashes[i]);
+  }
 }
 
 }  // namespace ashlar

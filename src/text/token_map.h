@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,9 @@ class TokenMap {
   void set(std::string_view text, TokenId id);
   /// The id, or -1.
   TokenId find(std::string_view text) const;
+  /// ids[i] is find(texts[i]); memory is asked for ahead, so that many cost a third of as many
+  /// find().
+  void find_all(std::span<const std::string_view> texts, TokenId* ids) const;
 
   size_t size() const { return entries_.size(); }
   /// Names in the order in which they were added.
@@ -35,6 +39,7 @@ class TokenMap {
   std::string_view text_of(const Entry& e) const {
     return std::string_view(text_).substr(e.offset, e.size);
   }
+  TokenId find(std::string_view text, uint32_t hash) const;
   void grow();
 
   std::vector<uint32_t> slots_;  // into entries_

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/thread_pool.h"
 #include "base/utf8.h"
 #include "formats/gguf.h"
 #include "text/known_patterns.h"
@@ -98,18 +99,21 @@ void read_byte_level(const GgufTokenizerData& data, TokenizerSpec& spec, bool& a
   add_bos = known->add_bos;
 }
 
-// Merges of a SentencePiece model in the order Hugging Face's conversion gives them: by the
-// outcome's score, then by the length of the parts.
-void merges_from_scores(const GgufTokenizerData& data, BpeModel& model) {
-  struct Candidate {
-    float score;
-    uint32_t left_size, right_size;
-    BpeModel::Merge merge;
-  };
+struct Candidate {
+  float score;
+  uint32_t left_size, right_size;  // characters
+  BpeModel::Merge merge;
+};
+
+/// The ways to make the tokens [begin, end) of the vocabulary from two.
+std::vector<Candidate> candidates(const GgufTokenizerData& data, const TokenMap& vocab,
+                                  size_t begin, size_t end) {
   std::vector<Candidate> all;
-  for (size_t t = 0; t < model.vocab.size(); ++t) {
-    const std::string_view text = model.vocab.name(t);
-    const TokenId id = model.vocab.id(t);
+  std::vector<std::string_view> parts;
+  std::vector<TokenId> ids;
+  for (size_t t = begin; t < end; ++t) {
+    const std::string_view text = vocab.name(t);
+    const TokenId id = vocab.id(t);
     if (text.size() > 4096) continue;
     const size_t first = all.size();
     // What the user defined stands first, as in the model file; GGUF writes some low number there.
@@ -118,17 +122,20 @@ void merges_from_scores(const GgufTokenizerData& data, BpeModel& model) {
     const float score = scored ? data.scores[place_of] : 0.0f;
     if (std::isnan(score))
       fail(ErrorKind::format, "{}: tokenizer.ggml.scores[{}] is not a number", data.where, id);
-    uint32_t left_size = 0, size = 0;
-    for (size_t i = 0; i < text.size(); ++size)
-      i += utf8::length(static_cast<unsigned char>(text[i]));
+    parts.clear();
     for (size_t cut = 0; cut < text.size();) {
       cut += utf8::length(static_cast<unsigned char>(text[cut]));
-      ++left_size;
       if (cut >= text.size()) break;
-      const TokenId left = model.vocab.find(text.substr(0, cut));
-      if (left < 0) continue;
-      const TokenId right = model.vocab.find(text.substr(cut));
-      if (right >= 0) all.push_back({score, left_size, size - left_size, {left, right, id}});
+      parts.push_back(text.substr(0, cut));
+      parts.push_back(text.substr(cut));
+    }
+    ids.resize(parts.size());
+    vocab.find_all(parts, ids.data());
+    const auto size = static_cast<uint32_t>(parts.size() / 2 + 1);
+    for (uint32_t left_size = 1; left_size < size; ++left_size) {
+      const TokenId left = ids[2 * left_size - 2], right = ids[2 * left_size - 1];
+      if (left >= 0 && right >= 0)
+        all.push_back({score, left_size, size - left_size, {left, right, id}});
     }
     std::sort(all.begin() + static_cast<std::ptrdiff_t>(first), all.end(),
               [](const auto& a, const auto& b) {
@@ -136,6 +143,21 @@ void merges_from_scores(const GgufTokenizerData& data, BpeModel& model) {
                        std::pair(b.merge.left, b.merge.right);
               });
   }
+  return all;
+}
+
+// Merges of a SentencePiece model in the order Hugging Face's conversion gives them: by the
+// outcome's score, then by the length of the parts.
+void merges_from_scores(const GgufTokenizerData& data, BpeModel& model) {
+  constexpr size_t kSlice = 8192;
+  std::vector<std::vector<Candidate>> slices((model.vocab.size() + kSlice - 1) / kSlice);
+  parallel_for(static_cast<int64_t>(slices.size()), [&](int64_t i, int) {
+    const size_t begin = static_cast<size_t>(i) * kSlice;
+    slices[static_cast<size_t>(i)] =
+        candidates(data, model.vocab, begin, std::min(begin + kSlice, model.vocab.size()));
+  });
+  std::vector<Candidate> all;
+  for (const auto& slice : slices) all.insert(all.end(), slice.begin(), slice.end());
   std::stable_sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) {
     if (a.score != b.score) return a.score > b.score;
     if (a.left_size != b.left_size) return a.left_size > b.left_size;
