@@ -168,8 +168,11 @@ Bpe::Bpe(const BpeModel& model, std::string_view where)
   pairs_.assign(size_t{1} << bits, {kNoKey, kNoRank, -1});
   pair_shift_ = 64 - bits;
   const size_t mask = pairs_.size() - 1;
+  constexpr size_t kAhead = 16;  // the table is larger than caches: its slots are asked for
   for (size_t rank = 0; rank < model.merges.size(); ++rank) {
     const auto& m = model.merges[rank];
+    const auto& later = model.merges[std::min(rank + kAhead, model.merges.size() - 1)];
+    __builtin_prefetch(&pairs_[pair_key(later.left, later.right) * kMix >> pair_shift_], 1);
     if (m.left < 0 || m.right < 0 || m.result < 0) {
       fail(ErrorKind::format, "{}: merge {} names a negative id", where, rank);
     }
