@@ -3,6 +3,8 @@
 //
 //   bench_kernels [TABLE] [FORMAT]     one thread; GB/s and GOP/s with their share of the measured
 //   limits
+//   bench_kernels --check RATIOS.json  shares of the limits against those stored for this kind of CPU:
+//   1 if one fell by 15 % or more
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -15,6 +17,11 @@
 #include <string>
 #include <vector>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#include "base/json.h"
 #include "kernels/activations.h"
 #include "kernels/table.h"
 #include "measure/limits.h"
@@ -43,14 +50,21 @@ struct Buffer {
   std::byte* data;
 };
 
-Limits measure_limits() {
-  Limits l;
+/// The best rates so far, of one more round.
+void measure_compute(Limits* l) {
   for (const ComputeLoop& loop : compute_loops()) {
     const double rate = loop.operations_per_round * 1e5 / seconds([&] { loop.run(100000); }) * 1e-9;
-    double& best = loop.arithmetic == "f32" ? l.f32 : loop.arithmetic == "bf16" ? l.bf16 : l.int8;
+    double& best = loop.arithmetic == "f32"    ? l->f32
+                   : loop.arithmetic == "bf16" ? l->bf16
+                                               : l->int8;
     best = std::max(best, rate);
-    if (loop.instruction_set == "amx_l2") l.tiles_from_l2 = rate;
+    if (loop.instruction_set == "amx_l2") l->tiles_from_l2 = std::max(l->tiles_from_l2, rate);
   }
+}
+
+Limits measure_limits() {
+  Limits l;
+  measure_compute(&l);
   const Memory memory(256 << 20);
   l.memory = static_cast<double>(memory.bytes()) /
              seconds([&] { read_all(memory.data(), memory.bytes()); }) * 1e-9;
@@ -133,55 +147,65 @@ void bench_products(const Table& table, const Limits& limits, std::string_view o
   }
 }
 
+struct Shape {
+  const char* name;
+  int64_t heads, tokens, first, k_dim, v_dim, window;
+};
+
+struct AttentionSpeed {
+  double seconds = 0, gflops = 0, gbytes = 0;  // of one call; per second
+};
+
+/// Attention of one shape on keys and values in bfloat16.
+AttentionSpeed attend(const Table& table, const Shape& s) {
+  const int64_t context = s.first + s.tokens, page = 64, pages = (context + page - 1) / page;
+  const Buffer state(pages * page * (s.k_dim + s.v_dim) * 2);
+  Buffer q(s.heads * s.tokens * s.k_dim * 4), out(s.heads * s.tokens * s.v_dim * 4);
+  std::vector<const std::byte*> k_pages, v_pages;
+  for (int64_t p = 0; p < pages; ++p) {
+    k_pages.push_back(state.data + p * page * s.k_dim * 2);
+    v_pages.push_back(state.data + (pages * s.k_dim + p * s.v_dim) * page * 2);
+  }
+  Attention a;
+  a.q = reinterpret_cast<const float*>(q.data);
+  a.q_head_stride = s.k_dim;
+  a.q_token_stride = s.k_dim * s.heads;
+  a.heads = s.heads;
+  a.tokens = s.tokens;
+  a.first = s.first;
+  a.k_dim = s.k_dim;
+  a.v_dim = s.v_dim;
+  a.state = Format::bf16;
+  a.k_pages = k_pages.data();
+  a.v_pages = v_pages.data();
+  a.page_tokens = page;
+  a.k_row_bytes = s.k_dim * 2;
+  a.v_row_bytes = s.v_dim * 2;
+  a.window = s.window;
+  a.scale = 0.1f;
+  a.out = reinterpret_cast<float*>(out.data);
+  a.out_head_stride = s.v_dim;
+  a.out_token_stride = s.v_dim * s.heads;
+  const Buffer scratch(table.attention_scratch(a));
+  const double time = seconds([&] { table.attention(a, scratch.data); });
+  double pairs = 0;
+  for (int64_t t = 0; t < s.tokens; ++t)
+    pairs += static_cast<double>(s.first + t + 1 - first_visible(a, s.first + t));
+  const double flops = pairs * 2 * static_cast<double>(s.heads * (s.k_dim + s.v_dim));
+  const auto bytes = static_cast<double>(context * (s.k_dim + s.v_dim) * 2);
+  return {time, flops / time * 1e-9, bytes / time * 1e-9};
+}
+
 void bench_attention(const Table& table, const Limits& limits) {
   fmt::print("\n{}: attention, one thread, bf16 keys and values\n", table.name);
-  struct Shape {
-    const char* name;
-    int64_t heads, tokens, first, k_dim, v_dim, window;
-  };
   for (const Shape& s : {Shape{"Gemma 3 270M prefill, window 512", 4, 512, 0, 256, 256, 512},
                          Shape{"Gemma 3 270M decode at 512", 4, 1, 511, 256, 256, 0},
                          Shape{"Qwen3 prefill 512", 2, 512, 0, 128, 128, 0},
                          Shape{"Qwen3 decode at 4096", 2, 1, 4095, 128, 128, 0},
                          Shape{"DeepSeek latent decode at 1024", 16, 1, 1023, 576, 512, 0}}) {
-    const int64_t context = s.first + s.tokens, page = 64, pages = (context + page - 1) / page;
-    const Buffer state(pages * page * (s.k_dim + s.v_dim) * 2);
-    Buffer q(s.heads * s.tokens * s.k_dim * 4), out(s.heads * s.tokens * s.v_dim * 4);
-    std::vector<const std::byte*> k_pages, v_pages;
-    for (int64_t p = 0; p < pages; ++p) {
-      k_pages.push_back(state.data + p * page * s.k_dim * 2);
-      v_pages.push_back(state.data + (pages * s.k_dim + p * s.v_dim) * page * 2);
-    }
-    Attention a;
-    a.q = reinterpret_cast<const float*>(q.data);
-    a.q_head_stride = s.k_dim;
-    a.q_token_stride = s.k_dim * s.heads;
-    a.heads = s.heads;
-    a.tokens = s.tokens;
-    a.first = s.first;
-    a.k_dim = s.k_dim;
-    a.v_dim = s.v_dim;
-    a.state = Format::bf16;
-    a.k_pages = k_pages.data();
-    a.v_pages = v_pages.data();
-    a.page_tokens = page;
-    a.k_row_bytes = s.k_dim * 2;
-    a.v_row_bytes = s.v_dim * 2;
-    a.window = s.window;
-    a.scale = 0.1f;
-    a.out = reinterpret_cast<float*>(out.data);
-    a.out_head_stride = s.v_dim;
-    a.out_token_stride = s.v_dim * s.heads;
-    const Buffer scratch(table.attention_scratch(a));
-    const double time = seconds([&] { table.attention(a, scratch.data); });
-    double pairs = 0;
-    for (int64_t t = 0; t < s.tokens; ++t)
-      pairs += static_cast<double>(s.first + t + 1 - first_visible(a, s.first + t));
-    const double flops =
-        pairs * 2 * static_cast<double>(s.heads * (s.k_dim + s.v_dim)) / time * 1e-9;
-    const double bytes = static_cast<double>(context * (s.k_dim + s.v_dim) * 2) / time * 1e-9;
+    const AttentionSpeed speed = attend(table, s);
     fmt::print("{:34} {:9.1f} us {:8.1f} GFLOP/s {:4.0f} % of f32 {:8.1f} GB/s of state\n", s.name,
-               time * 1e6, flops, share(flops, limits.f32), bytes);
+               speed.seconds * 1e6, speed.gflops, share(speed.gflops, limits.f32), speed.gbytes);
   }
 }
 
@@ -203,7 +227,83 @@ void bench_rows(const Table& table) {
   line("to bf16", [&] { table.prepare(Activation::bf16, x.data(), prepared.data, n); });
 }
 
+/// What speeds are compared for: the same kind of CPU with the same kernels.
+std::string cpu_class(const Table& table) {
+#if defined(__x86_64__)
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid(1, &a, &b, &c, &d)) {
+    const unsigned family = (a >> 8 & 15) + ((a >> 8 & 15) == 15 ? a >> 20 & 255 : 0);
+    const unsigned model = (a >> 4 & 15) | (a >> 12 & 0xf0);
+    return fmt::format("x86 family {} model {} {}", family, model, table.name);
+  }
+#endif
+  return fmt::format("unknown {}", table.name);
+}
+
+/// Shares of the limits, all of them of kernels that work from the cache: memory differs from hour
+/// to hour. The best of several rounds, limits too, for others may use the machine.
+Json measure_shares(const Table& table) {
+  Json best = Json::object();
+  Limits top;
+  const auto keep = [&](const std::string& name, double rate) {
+    best[name] = std::max(best.value(name, 0.0), rate);
+  };
+  for (int round = 0; round < 3; ++round) {
+    for (const Format format :
+         {Format::q8_0, Format::q4_k, Format::q6_k, Format::q4_0, Format::bf16}) {
+      measure_compute(&top);
+      for (const int64_t tokens : {1, 4, 8, 512}) {
+        const int64_t rows = 192, cols = 1024;
+        keep(fmt::format("{} {} tokens", info(format).name, tokens),
+             static_cast<double>(2 * rows * cols * tokens) /
+                 product(table, format, rows, cols, tokens) * 1e-9);
+      }
+    }
+    keep("attention 512 tokens", attend(table, {"", 2, 512, 0, 128, 128, 0}).gflops);
+    keep("attention 1 token", attend(table, {"", 2, 1, 511, 128, 128, 0}).gflops);
+  }
+  for (auto& [name, value] : best.items()) {
+    const bool floats = name.starts_with("bf16") || name.starts_with("attention");
+    value = std::round(1000 * value.get<double>() / (floats ? top.f32 : top.int8)) / 1000;
+  }
+  return best;
+}
+
+int check_shares(const std::string& file) {
+  constexpr double kLeast = 0.85;
+  const Table& best = table();
+  const std::string cpu = cpu_class(best);
+  const Json stored = read_json(file);
+  Json found = measure_shares(best);
+  if (!stored.contains(cpu)) {
+    fmt::print("skipped: {} has no shares of {}; these were found:\n{}\n", file, cpu,
+               Json{{cpu, found}}.dump(2));
+    return 0;
+  }
+  const auto fell = [&](const std::string& name, const Json& before) {
+    return found.value(name, 0.0) < kLeast * before.get<double>();
+  };
+  // What seems to have fallen is measured again: a busy machine slows one kernel and not the next.
+  for (int again = 0; again < 2; ++again) {
+    const auto& all = stored[cpu].items();
+    if (std::none_of(all.begin(), all.end(), [&](auto& i) { return fell(i.key(), i.value()); }))
+      break;
+    const Json more = measure_shares(best);
+    for (auto& [name, value] : found.items())
+      value = std::max(value.get<double>(), more.value(name, 0.0));
+  }
+  int result = 0;
+  for (const auto& [name, before] : stored[cpu].items()) {
+    const bool bad = fell(name, before);
+    if (bad) result = 1;
+    fmt::print("{:24} {:6.3f} of the limit, stored {:6.3f}{}\n", name, found.value(name, 0.0),
+               before.get<double>(), bad ? "   FELL" : "");
+  }
+  return result;
+}
+
 int run(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "--check") return check_shares(argv[2]);
   const std::string wanted = argc > 1 ? argv[1] : "", format = argc > 2 ? argv[2] : "";
   const Limits limits = measure_limits();
   fmt::print(
