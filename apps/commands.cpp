@@ -59,6 +59,9 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool runs) {
       ->type_name("DIR");
   if (!runs) return;
   add_threads_option(command, options.threads);
+  command.add_flag("--deterministic", options.deterministic,
+                   "a token's logits depend neither on what is evaluated with it nor on how a text "
+                   "is cut into steps, to the bit; long prompts take longer");
   command.add_flag("--no-pin", options.no_pin, "let the system move threads between CPUs");
   add_kernels_option(command, options.kernels);
   command.add_option("--context", options.context, "tokens a sequence can hold")
@@ -141,6 +144,7 @@ EngineOptions engine_options(const ModelOptions& options, const Model& model, in
   EngineOptions engine;
   engine.threads = usable_threads(options.threads);
   engine.pinned = !options.no_pin;
+  engine.deterministic = options.deterministic;
   engine.kernels = options.kernels;
   engine.f32_activations = options.activations == "f32";
   const int64_t made_for = model.blueprint.context;

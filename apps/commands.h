@@ -30,6 +30,7 @@ struct ModelOptions {
   std::string adapter;             // --adapter DIR
   int threads = 0;                 // --threads N; 0: one per core
   bool no_pin = false;             // --no-pin
+  bool deterministic = false;      // --deterministic
   std::string kernels;             // --kernels NAME; empty: the best of this CPU
   int64_t context = 0;             // --context N; 0: what the command finds sensible
   std::string state;               // --state FORMAT of keys and values; empty: the engine's choice
@@ -37,7 +38,7 @@ struct ModelOptions {
 };
 
 /// MODEL and --random, --weights; with `runs` also --threads, --kernels, --context, --state,
-/// --activations.
+/// --activations, --deterministic.
 void add_model_options(CLI::App& command, ModelOptions& options, bool runs);
 void add_threads_option(CLI::App& command, int& threads);
 void add_kernels_option(CLI::App& command, std::string& kernels);

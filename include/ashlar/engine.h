@@ -33,6 +33,8 @@ struct EngineOptions {
   int64_t held_tokens = 0;       // tokens of all sequences together for which there is memory;
                                  // 0: sequences * context
   bool f32_activations = false;  // rounds nothing but sums, also with quantised weights
+  bool deterministic = false;    // a token's logits do not depend on what is evaluated with it:
+                                 // not on other sequences, not on how a text is cut into steps
   bool pinned = true;            // threads stay on CPUs of their own, but for the caller's
   std::optional<Format> state;   // f32, f16, bf16 or q8_0 keys and values; default: f32
                                  // for float32 weights or activations, else f16

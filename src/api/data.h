@@ -29,6 +29,10 @@ struct Model::Data {
   std::optional<ChatPrompt> prompt;    // of `model`; none: no chat template
 };
 
+ashlar::EngineOptions options_of(const EngineOptions& options);
+/// The model. Throws Error(invalid) where it has no weights.
+const Model& with_weights(const Model& model);
+
 struct Engine::Impl {
   Model model;  // keeps the weights
   ashlar::Engine engine;

@@ -5,7 +5,6 @@
 #include "base/error.h"
 
 namespace ashlar::v1 {
-namespace {
 
 ashlar::EngineOptions options_of(const EngineOptions& o) {
   ashlar::EngineOptions options;
@@ -16,10 +15,13 @@ ashlar::EngineOptions options_of(const EngineOptions& o) {
   options.chunk = o.chunk;
   options.held_tokens = o.held_tokens;
   options.f32_activations = o.f32_activations;
+  options.deterministic = o.deterministic;
   options.pinned = o.pinned;
   options.state = o.state;
   return options;
 }
+
+namespace {
 
 ashlar::Run run_of(const Run& run) {
   const auto rows = run.logits == Run::Logits::none   ? ashlar::Run::Logits::none
@@ -28,6 +30,8 @@ ashlar::Run run_of(const Run& run) {
   return {run.sequence, run.tokens, rows};
 }
 
+}  // namespace
+
 const Model& with_weights(const Model& model) {
   if (!model.has_weights())
     fail(ErrorKind::invalid,
@@ -35,8 +39,6 @@ const Model& with_weights(const Model& model) {
          model.source());
   return model;
 }
-
-}  // namespace
 
 Engine::Engine(const Model& model, const EngineOptions& options)
     : impl_(new Impl{model, ashlar::Engine(with_weights(model).data()->model.graph,

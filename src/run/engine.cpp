@@ -212,6 +212,7 @@ struct Engine::Impl {
     batch.positions.clear();
     batch.part_of.clear();
     batch.wanted.clear();
+    batch.alone = options.deterministic;
   }
 
   /// Adds up to the chunk's room of the run's tokens from `at` on; gives how many.
@@ -220,6 +221,7 @@ struct Engine::Impl {
     const int64_t count = std::min(length - at, options.chunk - batch.size());
     const int64_t first = state.length(run.sequence);
     const auto part = static_cast<int32_t>(batch.parts.size());
+    batch.alone = batch.alone || run.alone;
     batch.parts.push_back(
         {run.sequence, first, batch.size(), count, run.given, run.tokens.data(), at, length});
     for (int64_t i = 0; i < count; ++i) {
@@ -325,6 +327,12 @@ bool Engine::can_truncate(SequenceId sequence, int64_t length, GraphId graph) co
   return impl_->is_open(sequence) && impl_->at(graph).state.can_truncate(sequence, length);
 }
 
+bool Engine::can_go_back(GraphId graph) const {
+  const std::vector<StatePlan>& states = impl_->at(graph).plan.states;
+  return std::none_of(states.begin(), states.end(),
+                      [](const StatePlan& s) { return s.spec.fixed > 0; });
+}
+
 void Engine::truncate(SequenceId sequence, int64_t length, GraphId graph) {
   if (!can_truncate(sequence, length, graph)) {
     fail(ErrorKind::invalid, "engine: sequence {} cannot go back to {} tokens{}", sequence, length,
@@ -366,6 +374,7 @@ std::string Engine::first_not_finite(std::span<const TokenId> tokens) {
 
 int64_t Engine::vocab() const { return plan().outputs[0].width; }
 int64_t Engine::context() const { return impl_->options.context; }
+int64_t Engine::chunk() const { return impl_->options.chunk; }
 int Engine::threads() const { return impl_->pool.size(); }
 std::string_view Engine::kernels() const { return plan().table->name; }
 int64_t Engine::state_bytes() const {

@@ -28,6 +28,7 @@ struct EngineOptions {
   int64_t held_tokens = 0;       // tokens for which there are pages, of all sequences together;
                                  // 0: sequences * context
   bool f32_activations = false;  // exact products (plan/plan.h), also with quantised weights
+  bool deterministic = false;    // every step as Run::alone has it
   LatentForm latents = LatentForm::absorbed;  // plan/plan.h
   bool packed_weights = false;                // plan/plan.h
   bool pinned = true;           // threads stay on CPUs of their own, but for the caller's
@@ -56,6 +57,9 @@ struct Run {
   enum class Logits : uint8_t { none, last, all } logits = Logits::last;  // rows of all outputs
   /// What the graph asks for from outside, in the order of Plan::given: a row for each token.
   std::span<const std::span<const float>> given = {};
+  /// Every token of the step gets the bits that a step of that token alone gives, whoever else is
+  /// in it: kernels for one token, so many tokens take longer. One run that asks for it is enough.
+  bool alone = false;
 };
 
 /// Several graphs may share an engine: its threads, its weights and its sequences, of which each
@@ -83,6 +87,9 @@ class Engine {
   void truncate(SequenceId sequence, int64_t length, GraphId graph = 0);
   /// False where a window has already let go, and for a state of fixed size but to 0 and all.
   bool can_truncate(SequenceId sequence, int64_t length, GraphId graph = 0) const;
+  /// Can every sequence go back to where it was before its last `chunk` tokens? Not where a state
+  /// of fixed size has taken them in.
+  bool can_go_back(GraphId graph = 0) const;
 
   /// Evaluates all runs in one pass (in chunks of options.chunk tokens) and returns the wanted rows
   /// of the graph's first output in order, [rows, vocab]; valid until the next call for the graph.
@@ -105,6 +112,7 @@ class Engine {
 
   int64_t vocab() const;
   int64_t context() const;  // longest sequence, tokens
+  int64_t chunk() const;    // most tokens of one step
   int threads() const;
   std::string_view kernels() const;
   int64_t state_bytes() const;       // allocated for keys and values

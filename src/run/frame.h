@@ -25,10 +25,13 @@ struct StepBatch {
   std::vector<Part> parts;
   std::vector<int32_t> tokens, positions, part_of;
   std::vector<int32_t> wanted;  // rows whose output is wanted, ascending
+  bool alone = false;           // each token as if it were the only one (Run::alone)
   int64_t size() const { return static_cast<int64_t>(tokens.size()); }
   int64_t rows(RowSet set) const {
     return set == RowSet::all ? size() : static_cast<int64_t>(wanted.size());
   }
+  /// Tokens by which products choose their form.
+  int64_t form_tokens(int64_t rows) const { return alone ? 1 : rows; }
   /// Row of the batch behind row `row` of a set.
   int64_t token(RowSet set, int64_t row) const {
     return set == RowSet::all ? row : wanted[static_cast<size_t>(row)];

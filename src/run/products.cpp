@@ -1,6 +1,7 @@
 // Matrix products of plans: which rows a task computes, and what follows while they are in cache.
 #include <algorithm>
 
+#include "kernels/activations.h"
 #include "plan/tasks.h"
 #include "run/frame.h"
 
@@ -13,6 +14,31 @@ void finish(const Frame& f, const Epilogue& e, float* gate, const float* up, int
   if (e.kind == Epilogue::Kind::unary) table.unary(e.unary, gate, gate, n);
 }
 
+/// Most tokens of a call that each get the sums of a call with that token alone, in every kernel
+/// table: dots of int8 keep one sum per token, those of floats several, the fewer the more tokens
+/// there are; quantised weights meet floats in panels, whatever the tokens.
+int64_t tokens_alike(Format weight, kernels::Activation form) {
+  if (form == kernels::Activation::q8) return 4;
+  return kernels::is_float(weight) ? 1 : INT64_MAX;
+}
+
+/// A product with rows of activations, a few at a time where each token is to be as if alone.
+void multiply(const Frame& f, Format format, kernels::Activation form, kernels::MatMul m,
+              std::byte* scratch) {
+  const kernels::Table& table = *f.plan.table;
+  if (!f.batch.alone) return table.matmul(format, form, m, scratch);
+  const int64_t all = m.tokens, most = std::min(all, tokens_alike(format, form));
+  for (int64_t t = 0; t < all; t += most) {
+    m.tokens = std::min(most, all - t);
+    table.matmul(format, form, m, scratch);
+    m.y += most * m.y_stride;
+    if (m.x_rows != nullptr)
+      m.x_rows += most;
+    else
+      m.x += most * m.x_row_bytes;
+  }
+}
+
 }  // namespace
 
 int64_t tasks(const Frame& f, const MatMulStep& s, RowSet set) {
@@ -20,7 +46,6 @@ int64_t tasks(const Frame& f, const MatMulStep& s, RowSet set) {
 }
 
 void run_task(const Frame& f, const MatMulStep& s, RowSet set, int64_t task, std::byte* scratch) {
-  const kernels::Table& table = *f.plan.table;
   const int64_t all = f.batch.rows(set);
   const ProductTasks cut = tasks_of(s, all, f.threads);
   const int64_t first = cut.token_begin(all, task % cut.token_blocks);
@@ -38,23 +63,23 @@ void run_task(const Frame& f, const MatMulStep& s, RowSet set, int64_t task, std
   const size_t unit_end = unit == 0 ? together : unit + 1;
   for (size_t i = unit; i < unit_end; ++i) {
     const MatMulStep::Product& p = s.products[i];
-    const kernels::ProductForm& stated = p.forms.at(all);
+    const kernels::ProductForm& stated = p.forms.at(f.batch.form_tokens(all));
     const kernels::Activation form = stated.activation;
     const BufferId in = form == kernels::Activation::f32 ? s.in : s.prepared;
-    table.matmul(p.w.format, form,
-                 {.w = p.w.data,
-                  .w_row_bytes = p.w.row_bytes,
-                  .panels = stated.packing == kernels::Packing::panels ? p.panels : nullptr,
-                  .cols = p.w.cols,
-                  .row_begin = begin,
-                  .row_end = end,
-                  .x = f.row(in, first),
-                  .x_row_bytes = f.buffer(in).row_bytes,
-                  .tokens = tokens,
-                  .y = f.floats(p.out, first),
-                  .y_stride = f.buffer(p.out).row_bytes / 4,
-                  .bias = p.bias},
-                 scratch);
+    multiply(f, p.w.format, form,
+             {.w = p.w.data,
+              .w_row_bytes = p.w.row_bytes,
+              .panels = stated.packing == kernels::Packing::panels ? p.panels : nullptr,
+              .cols = p.w.cols,
+              .row_begin = begin,
+              .row_end = end,
+              .x = f.row(in, first),
+              .x_row_bytes = f.buffer(in).row_bytes,
+              .tokens = tokens,
+              .y = f.floats(p.out, first),
+              .y_stride = f.buffer(p.out).row_bytes / 4,
+              .bias = p.bias},
+             scratch);
   }
   if (unit != 0 || s.epilogue.kind == Epilogue::Kind::none) return;
   for (int64_t t = first; t < first + tokens; ++t) {
@@ -70,24 +95,23 @@ int64_t tasks(const Frame& f, const HeadMatMulStep& s, RowSet set) {
 
 void run_task(const Frame& f, const HeadMatMulStep& s, RowSet set, int64_t task,
               std::byte* scratch) {
-  const kernels::Table& table = *f.plan.table;
   const int64_t all = f.batch.rows(set), rows = s.w.rows / s.heads;
   const ProductTasks cut = tasks_of(s, all, f.threads);
   const int64_t head = task / cut.token_blocks, block = task % cut.token_blocks;
   const int64_t first = cut.token_begin(all, block);
   const int64_t x_bytes = f.buffer(s.prepared).row_bytes;
-  table.matmul(s.w.format, s.forms.activation(all),
-               {.w = s.w.data + head * rows * s.w.row_bytes,
-                .w_row_bytes = s.w.row_bytes,
-                .cols = s.w.cols,
-                .row_begin = 0,
-                .row_end = rows,
-                .x = f.row(s.prepared, first) + head * (x_bytes / s.heads),
-                .x_row_bytes = x_bytes,
-                .tokens = cut.token_begin(all, block + 1) - first,
-                .y = f.floats(s.out, first) + head * s.out_step,
-                .y_stride = f.buffer(s.out).row_bytes / 4},
-               scratch);
+  multiply(f, s.w.format, s.forms.activation(f.batch.form_tokens(all)),
+           {.w = s.w.data + head * rows * s.w.row_bytes,
+            .w_row_bytes = s.w.row_bytes,
+            .cols = s.w.cols,
+            .row_begin = 0,
+            .row_end = rows,
+            .x = f.row(s.prepared, first) + head * (x_bytes / s.heads),
+            .x_row_bytes = x_bytes,
+            .tokens = cut.token_begin(all, block + 1) - first,
+            .y = f.floats(s.out, first) + head * s.out_step,
+            .y_stride = f.buffer(s.out).row_bytes / 4},
+           scratch);
 }
 
 int64_t tasks(const Frame&, const GroupStep&, RowSet) { return 1; }
@@ -128,7 +152,6 @@ int64_t tasks(const Frame& f, const ExpertStep& s, RowSet set) {
 }
 
 void run_task(const Frame& f, const ExpertStep& s, RowSet set, int64_t task, std::byte* scratch) {
-  const kernels::Table& table = *f.plan.table;
   const int64_t tokens = f.batch.rows(set), rows = s.products[0].w.rows / s.experts;
   const ProductTasks cut = tasks_of(s, tokens, f.groups.active_count, f.threads);
   const int64_t blocks = cut.row_blocks(rows);
@@ -139,22 +162,22 @@ void run_task(const Frame& f, const ExpertStep& s, RowSet set, int64_t task, std
   const int64_t x_bytes = f.buffer(s.prepared).row_bytes / s.rows_per_token;
   for (const MatMulStep::Product& p : s.products) {
     // The form was chosen for all tokens of the step, when their rows were prepared.
-    const auto form = p.forms.activation(tokens);
+    const auto form = p.forms.activation(f.batch.form_tokens(tokens));
     const int64_t y_stride = f.buffer(p.out).row_bytes / 4 / s.chosen;
-    table.matmul(p.w.format, form,
-                 {.w = p.w.data + expert * rows * p.w.row_bytes,
-                  .w_row_bytes = p.w.row_bytes,
-                  .cols = p.w.cols,
-                  .row_begin = begin,
-                  .row_end = end,
-                  .x = f.row(s.prepared, 0) + (s.rows == kNoBuffer ? slot * x_bytes : 0),
-                  .x_row_bytes = x_bytes,
-                  .x_rows = s.rows == kNoBuffer ? nullptr : f.indices(s.rows, 0) + slot,
-                  .tokens = count,
-                  .y = f.floats(p.out, 0) + slot * y_stride,
-                  .y_stride = y_stride,
-                  .bias = p.bias == nullptr ? nullptr : p.bias + expert * rows},
-                 scratch);
+    multiply(f, p.w.format, form,
+             {.w = p.w.data + expert * rows * p.w.row_bytes,
+              .w_row_bytes = p.w.row_bytes,
+              .cols = p.w.cols,
+              .row_begin = begin,
+              .row_end = end,
+              .x = f.row(s.prepared, 0) + (s.rows == kNoBuffer ? slot * x_bytes : 0),
+              .x_row_bytes = x_bytes,
+              .x_rows = s.rows == kNoBuffer ? nullptr : f.indices(s.rows, 0) + slot,
+              .tokens = count,
+              .y = f.floats(p.out, 0) + slot * y_stride,
+              .y_stride = y_stride,
+              .bias = p.bias == nullptr ? nullptr : p.bias + expert * rows},
+             scratch);
   }
   if (s.epilogue.kind == Epilogue::Kind::none) return;
   const int64_t y_stride = f.buffer(s.products[0].out).row_bytes / 4 / s.chosen;
