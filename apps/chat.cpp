@@ -130,6 +130,7 @@ class Chat {
     for (const std::string& item : o.variables) request.set_variable(item);
     engine_.emplace(model_.graph, model_.weights,
                     engine_options(o.model, model_, roomy_context(o.model, model_)));
+    options_.drafter = drafter_of(o.generation, o.model, model_, *engine_);
     dialogue_.emplace(*engine_, model_, std::move(request));
     if (o.resume || !o.load.empty()) load_messages(o.load);
   }
@@ -251,7 +252,7 @@ class Chat {
     const Generation& g = last_.generation;
     std::string text = fmt::format("[{} tokens", g.ids.size());
     if (g.decode_tokens_per_second() > 0)
-      text += fmt::format(" at {:.1f}/s", g.decode_tokens_per_second());
+      text += fmt::format(" at {:.1f}/s{}", g.decode_tokens_per_second(), drafting_text(g));
     return text + fmt::format("; prompt {}, {} of it new at {:.0f}/s]", grouped(g.prompt_tokens),
                               grouped(g.evaluated_tokens), g.prefill_tokens_per_second());
   }

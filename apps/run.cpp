@@ -91,6 +91,8 @@ void print(const RunOptions& o, const std::vector<TokenId>& prompt, const Genera
                               {"ids", result.ids},
                               {"text", result.text},
                               {"stop", std::string(to_string(result.stop))},
+                              {"drafted_tokens", result.drafted_tokens},
+                              {"accepted_tokens", result.accepted_tokens},
                               {"prefill_tokens_per_second", result.prefill_tokens_per_second()},
                               {"decode_tokens_per_second", result.decode_tokens_per_second()}})
                             .dump(-1, ' ', false, Json::error_handler_t::replace)
@@ -106,10 +108,10 @@ void print(const RunOptions& o, const std::vector<TokenId>& prompt, const Genera
   std::fflush(stdout);
   std::fprintf(
       stderr,
-      "[%s; prompt %lld tokens at %.0f/s, %zu generated at %.1f/s; %s kernels, %d threads]\n",
+      "[%s; prompt %lld tokens at %.0f/s, %zu generated at %.1f/s%s; %s kernels, %d threads]\n",
       std::string(to_string(result.stop)).c_str(), static_cast<long long>(result.prompt_tokens),
       result.prefill_tokens_per_second(), result.ids.size(), result.decode_tokens_per_second(),
-      std::string(engine.kernels()).c_str(), engine.threads());
+      drafting_text(result).c_str(), std::string(engine.kernels()).c_str(), engine.threads());
   if (result.stop == StopReason::max_tokens && !o.generation.options.ignore_end &&
       o.generation.command->get_option("--max-tokens")->count() == 0) {
     std::fprintf(stderr, "[cut at %s tokens: --max-tokens allows more]\n",
@@ -130,6 +132,7 @@ void run(const RunOptions& o) {
   const int64_t needed = static_cast<int64_t>(prompt.size()) + options.max_tokens;
   Engine engine(model.graph, model.weights,
                 engine_options(o.model, model, std::max<int64_t>(needed, 1)));
+  options.drafter = drafter_of(o.generation, o.model, model, engine);
   Generator generator(engine, model.tokenizer.get(), model.end_tokens);
   // In a terminal reasoning is told apart; a program gets the text with its marks.
   const ReasoningMarks marks(model);

@@ -7,6 +7,7 @@
 
 #include "apps/commands.h"
 #include "base/error.h"
+#include "generate/drafting.h"
 
 namespace ashlar::app {
 
@@ -62,6 +63,20 @@ void add_generation_options(CLI::App& command, GenerationFlags& flags) {
   command.add_option("--stop", o.stop, "text that ends the answer; may be given several times")
       ->type_name("TEXT")
       ->group(group);
+  command
+      .add_option(
+          "--draft", flags.draft,
+          "guess several tokens ahead, which the model then evaluates in one step; the text "
+          "stays the same: lookup (copy what followed the last tokens before), a smaller "
+          "MODEL of the same vocabulary, or off")
+      ->type_name("lookup|MODEL|off")
+      ->capture_default_str()
+      ->group(group);
+  command.add_option("--draft-tokens", o.draft_tokens, "most tokens guessed in a row")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 64))
+      ->group(group);
   command.add_flag("--ignore-end", o.ignore_end, "go on after the model's end token")->group(group);
 }
 
@@ -101,6 +116,31 @@ void take_recommendations(const std::map<std::string, double>& sampling,
     said += fmt::format("{}{} {:g}", said.empty() ? "" : ", ", name, value);
   }
   if (!said.empty() && !quiet) say_note("sampling as the model's publisher recommends: " + said);
+}
+
+std::shared_ptr<Drafter> drafter_of(const GenerationFlags& flags, const ModelOptions& options,
+                                    const Model& model, const Engine& engine) {
+  if (flags.draft == "off") return nullptr;
+  if (!engine.can_go_back()) {
+    say_note("this model's recurrent layers cannot go back to an earlier token: it runs without "
+             "--draft");
+    return nullptr;
+  }
+  if (flags.draft == "lookup") return lookup_drafter();
+  ModelOptions drafting = options;
+  drafting.model = flags.draft;
+  drafting.adapter.clear();
+  drafting.context = 0;
+  if (has_weights(flags.draft)) drafting.random.reset();
+  auto draft = std::make_shared<const Model>(load(drafting));
+  const EngineOptions made = engine_options(drafting, *draft, engine.context());
+  return model_drafter(std::move(draft), model, made);
+}
+
+std::string drafting_text(const Generation& result) {
+  if (result.drafted_tokens == 0) return "";
+  return fmt::format(", {} of {} drafted tokens accepted", result.accepted_tokens,
+                     result.drafted_tokens);
 }
 
 CLI::Option* add_variable_option(CLI::App& command, std::vector<std::string>& variables) {

@@ -19,12 +19,30 @@
 
 namespace ashlar {
 
+/// Guesses how a sequence goes on (speculative decoding: Leviathan et al. 2023). The model then
+/// evaluates several tokens in one step and keeps those that it would have chosen itself: drafting
+/// changes the speed of a generation, never its tokens. One drafter serves one generation at a
+/// time.
+class Drafter {
+ public:
+  virtual ~Drafter() = default;
+  /// Up to `most` tokens that may follow `tokens`, all of the sequence so far; fewer or none where
+  /// there is no good guess.
+  virtual std::vector<TokenId> guess(std::span<const TokenId> tokens, int64_t most) = 0;
+};
+
+/// Copies what followed the last tokens where they stood before (prompt lookup: Saxena 2023): for
+/// texts that repeat what they were given, such as edits and summaries. Costs next to nothing.
+std::shared_ptr<Drafter> lookup_drafter();
+
 struct GenerateOptions {
   int64_t max_tokens = 256;
   SamplingOptions sampling;
   std::vector<std::string> stop;      // text that ends the generation; it is not part of the result
   bool ignore_end = false;            // goes on after end tokens
   std::function<bool()> interrupted;  // asked between chunks of the prompt and between tokens
+  std::shared_ptr<Drafter> drafter;   // none: one token at a time
+  int64_t draft_tokens = 3;           // most that are guessed in a row
 };
 
 enum class StopReason { end_token, stop_text, max_tokens, context_full, interrupted };
@@ -38,6 +56,8 @@ struct Generation {
   int64_t evaluated_tokens = 0;  // of them, not remembered from before
   double prefill_seconds = 0;    // of the evaluated ones, to the first token's logits
   double decode_seconds = 0;     // of all further tokens
+  int64_t drafted_tokens = 0;    // guessed by the drafter
+  int64_t accepted_tokens = 0;   // of them, those that the model chose too
   double prefill_tokens_per_second() const;
   double decode_tokens_per_second() const;
 };
@@ -49,6 +69,13 @@ using OnText = std::function<bool(std::string_view text)>;
 }  // namespace ashlar
 
 namespace ASHLAR_V1 {
+
+/// Drafts with a model of the same vocabulary, the smaller the better: its likeliest tokens are the
+/// guesses. `options` are those of its engine; a sequence longer than its context gets no guesses.
+/// Throws Error(invalid) where `draft` has no weights or another vocabulary than `target`, and
+/// Error(unsupported) where it cannot go back to an earlier token (recurrent layers).
+std::shared_ptr<Drafter> model_drafter(const Model& draft, const Model& target,
+                                       const EngineOptions& options = {});
 
 /// From logits to token ids by the options' rules. Same seed, options and logits: same tokens, on
 /// every machine. One per sequence; not safe to call from two threads at once.
@@ -85,9 +112,9 @@ class Stream {
   Stream(Stream&&) noexcept;
   Stream& operator=(Stream&&) noexcept;
 
-  /// Evaluates what the sequence has not yet (at first the prompt), chooses one token, and returns
-  /// the text that has become certain: it may be empty; all of them together are result().text.
-  /// Nothing once the generation has ended. Throws Error(resource) when the context is too small
+  /// Evaluates what the sequence has not yet (at first the prompt), chooses one token (with a drafter
+  /// also those after it that were guessed), and returns the text that has become certain: it may be
+  /// empty; all of them together are result().text. Nothing once the generation has ended. Throws Error(resource) when the context is too small
   /// for the prompt, Error(invalid) for logits that are not finite; then the stream has ended.
   std::optional<std::string> next();
   /// The same for several streams of one engine in one evaluation, which costs little more than

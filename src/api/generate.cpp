@@ -7,6 +7,7 @@
 #include "api/data.h"
 #include "base/error.h"
 #include "generate/continuation.h"
+#include "generate/drafting.h"
 #include "generate/generator.h"
 #include "run/finite.h"
 
@@ -35,10 +36,11 @@ TokenId Sampler::next(std::span<const float> logits, std::span<const TokenId> hi
 }
 
 /// What a stream has to evaluate is `tokens` from `begin` on: the rest of its prompt, later the
-/// token chosen last.
+/// token chosen last, and what is guessed to follow it.
 struct Stream::Impl {
   ashlar::Engine& engine;
   Continuation continuation;
+  Draft draft;
   std::function<bool()> interrupted;
   std::vector<TokenId> tokens;  // all of the sequence
   size_t begin = 0;             // how many of them it holds
@@ -50,6 +52,7 @@ struct Stream::Impl {
       : engine(of.impl().engine),
         continuation(of.model().data()->model.tokenizer.get(), of.model().end_tokens(), prompt,
                      options),
+        draft(engine, options),
         interrupted(options.interrupted),
         tokens(prompt.begin(), prompt.end()) {
     if (prompt.empty())
@@ -88,7 +91,15 @@ struct Stream::Impl {
     close();
     return continuation.finish().value_or("");
   }
-  std::span<const TokenId> pending() const { return std::span(tokens).subspan(begin); }
+  /// With guesses behind the last token where its logits choose a further one.
+  std::vector<TokenId> pending(size_t most) {
+    std::vector<TokenId> next(tokens.begin() + static_cast<ptrdiff_t>(begin), tokens.end());
+    if (next.size() > most) next.resize(most);
+    if (continuation.result().ids.empty()) return next;
+    draft.guess(tokens, continuation.result());
+    next.insert(next.end(), draft.tokens().begin(), draft.tokens().end());
+    return next;
+  }
 
   /// Its sequence holds so many tokens now, after a step of so many seconds.
   void evaluated(int64_t length, double seconds = 0) {
@@ -111,6 +122,22 @@ struct Stream::Impl {
     if (continuation.ended()) return text + end(result.stop);
     if (static_cast<int64_t>(begin) == engine.context())
       return text + end(StopReason::context_full);
+    return text;
+  }
+
+  /// The same, and of the guesses after it as many as the model chooses too: `rows` are those after
+  /// the last token and after each guess.
+  std::string accept_all(std::span<const float> rows) {
+    const auto vocab = static_cast<size_t>(engine.vocab());
+    begin -= draft.tokens().size();
+    std::string text = accept(rows.first(vocab));
+    while (!ended() && draft.follows(tokens.back(), continuation.result())) {
+      ++begin;
+      rows = rows.subspan(vocab);
+      text += accept(rows.first(vocab));
+    }
+    const auto held = static_cast<int64_t>(begin);
+    if (open && engine.length(sequence) > held) engine.truncate(sequence, held);
     return text;
   }
 };
@@ -147,12 +174,19 @@ std::vector<std::optional<std::string>> Stream::advance(std::span<Stream* const>
   // One alone may be interrupted between chunks of its prompt. Where there are others, a long
   // prompt takes several steps, so that nobody waits for it.
   const size_t most = going.size() > 1 ? kPart : SIZE_MAX;
+  std::vector<std::vector<TokenId>> tokens;
+  for (Impl* s : going) tokens.push_back(s->pending(most));
   std::vector<ashlar::Run> runs;
-  for (const Impl* s : going) {
-    const auto all = s->pending(), part = all.first(std::min(all.size(), most));
-    runs.push_back(
-        {s->sequence, part,
-         part.size() == all.size() ? ashlar::Run::Logits::last : ashlar::Run::Logits::none});
+  for (size_t i = 0; i < going.size(); ++i) {
+    const Impl& s = *going[i];
+    const bool part = s.begin + tokens[i].size() < s.tokens.size();
+    const bool guesses = !s.draft.tokens().empty();
+    runs.push_back({.sequence = s.sequence,
+                    .tokens = tokens[i],
+                    .logits = part      ? ashlar::Run::Logits::none
+                              : guesses ? ashlar::Run::Logits::all
+                                        : ashlar::Run::Logits::last,
+                    .alone = guesses && going.size() == 1});
   }
   ashlar::Engine& engine = going[0]->engine;
   const auto begin = std::chrono::steady_clock::now();
@@ -176,7 +210,9 @@ std::vector<std::optional<std::string>> Stream::advance(std::span<Stream* const>
       continue;
     }
     try {
-      texts[index[i]] = going[i]->accept(std::span(rows).subspan(row++ * vocab, vocab));
+      const size_t first = row * vocab, n = going[i]->draft.tokens().size() + 1;
+      row += n;
+      texts[index[i]] = going[i]->accept_all(std::span(rows).subspan(first, n * vocab));
     } catch (const Error& e) {
       if (!failed) failed = e;
     }
@@ -226,6 +262,13 @@ std::vector<Generation> generate(Engine& engine, std::span<const std::vector<Tok
     });
   }
   return results;
+}
+
+std::shared_ptr<Drafter> model_drafter(const Model& draft, const Model& target,
+                                       const EngineOptions& options) {
+  const auto& data = with_weights(draft).data();
+  return ashlar::model_drafter(std::shared_ptr<const ashlar::Model>(data, &data->model),
+                               target.data()->model, options_of(options));
 }
 
 struct Generator::Impl {

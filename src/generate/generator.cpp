@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "generate/continuation.h"
+#include "generate/drafting.h"
 #include "run/finite.h"
 
 namespace ashlar {
@@ -88,6 +89,7 @@ Generation Generator::generate(std::span<const TokenId> prompt, const GenerateOp
                                const OnText& on_text, const GenerateHooks& hooks) {
   Continuation continuation(tokenizer_, end_tokens_, prompt, options, hooks.shown, hooks.after);
   Generation& result = continuation.result();
+  Draft draft(engine_, options);
   bool wanted = true;
   const auto give = [&](const std::string& text) {
     if (on_text && !on_text(text)) wanted = false;
@@ -99,6 +101,8 @@ Generation Generator::generate(std::span<const TokenId> prompt, const GenerateOp
     return result;
   }
   const auto begin = std::chrono::steady_clock::now();
+  const auto vocab = static_cast<size_t>(engine_.vocab());
+  std::span<const float> guessed;  // rows of logits after guesses, from the next one on
   while (!continuation.ended()) {
     check_logits(logits);
     const std::string text = continuation.accept(logits);
@@ -107,7 +111,17 @@ Generation Generator::generate(std::span<const TokenId> prompt, const GenerateOp
     if (options.interrupted && options.interrupted()) wanted = false;
     if (!wanted) continuation.end(StopReason::interrupted);
     if (continuation.ended()) break;
-    if (engine_.length(*sequence_) == engine_.context()) {
+    const TokenId last = result.ids.back();
+    if (draft.follows(last, result)) {
+      held_.push_back(last);
+      logits = guessed.first(vocab);
+      guessed = guessed.subspan(vocab);
+      result.decode_seconds = seconds_since(begin);
+      continue;
+    }
+    const auto held = static_cast<int64_t>(held_.size());
+    if (engine_.length(*sequence_) > held) engine_.truncate(*sequence_, held);
+    if (held == engine_.context()) {
       StopReason reason = StopReason::context_full;
       logits = with_less(options, hooks, result, reason);
       if (logits.empty()) {
@@ -115,9 +129,17 @@ Generation Generator::generate(std::span<const TokenId> prompt, const GenerateOp
         break;
       }
     } else {
-      const Run run{*sequence_, {&result.ids.back(), 1}, Run::Logits::last};
-      logits = engine_.step({&run, 1});
-      held_.push_back(result.ids.back());
+      held_.push_back(last);
+      draft.guess(held_, result);
+      std::vector<TokenId> next{last};
+      next.insert(next.end(), draft.tokens().begin(), draft.tokens().end());
+      const Run run{.sequence = *sequence_,
+                    .tokens = next,
+                    .logits = Run::Logits::all,
+                    .alone = next.size() > 1};
+      const auto rows = engine_.step({&run, 1});
+      logits = rows.first(vocab);
+      guessed = rows.subspan(vocab);
     }
     result.decode_seconds = seconds_since(begin);
   }

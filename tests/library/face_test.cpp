@@ -176,6 +176,50 @@ TEST(Face, StreamsAloneAndTogether) {
   EXPECT_TRUE(engine.open() && engine.open()) << "ended streams have given their sequences back";
 }
 
+TEST(Face, DraftingStreamsGiveTheSameTokens) {
+  const Golden g = golden(kName);
+  const Model model = Model::load(g.model);
+  const std::vector<TokenId> prompt(g.ids.begin(), g.ids.begin() + 9);
+  Engine engine(model, {.context = 64, .sequences = 2});
+  for (const float temperature : {0.0f, 1.0f}) {
+    ashlar::GenerateOptions options{.max_tokens = 30, .ignore_end = true};
+    options.sampling.temperature = temperature;
+    const auto expected = ashlar::generate(engine, prompt, options);
+    for (const auto& drafter : {ashlar::lookup_drafter(), ashlar::model_drafter(model, model)}) {
+      options.drafter = drafter;
+      Stream stream(engine, prompt, options);
+      std::string text;
+      while (const auto piece = stream.next()) text += *piece;
+      EXPECT_EQ(stream.result().ids, expected.ids);
+      EXPECT_EQ(text, expected.text);
+      EXPECT_EQ(ashlar::generate(engine, prompt, options).ids, expected.ids);
+      EXPECT_LE(stream.result().accepted_tokens, stream.result().drafted_tokens);
+    }
+    // The model that drafts for itself is right where the most likely token is chosen.
+    Stream stream(engine, prompt, options);
+    while (stream.next()) {
+    }
+    if (temperature == 0) {
+      EXPECT_GT(stream.result().accepted_tokens, 15);
+    }
+  }
+  // Beside another, with guesses in the same steps, and no token depends on the company.
+  Engine fixed(model, {.context = 64, .sequences = 2, .deterministic = true});
+  ashlar::GenerateOptions options{.max_tokens = 20, .ignore_end = true};
+  const auto expected = ashlar::generate(fixed, prompt, options);
+  options.drafter = ashlar::model_drafter(model, model);
+  Stream first(fixed, prompt, options);
+  options.drafter = ashlar::lookup_drafter();
+  Stream second(fixed, std::vector<TokenId>{g.ids[3]}, options);
+  Stream* const both[] = {&first, &second};
+  while (!first.ended() || !second.ended()) Stream::advance(both);
+  EXPECT_EQ(first.result().ids, expected.ids);
+  EXPECT_GT(first.result().accepted_tokens, 8);
+  options.drafter = nullptr;
+  EXPECT_EQ(second.result().ids,
+            ashlar::generate(fixed, std::vector<TokenId>{g.ids[3]}, options).ids);
+}
+
 TEST(Face, ALongPromptDoesNotStopTheOthers) {
   const Golden g = golden(kName);
   const Model model = Model::load(g.model);
