@@ -33,6 +33,7 @@ void run(BenchCommand o) {
   const EngineOptions engine = engine_options(o.model, model, 512);
   o.options.state = engine.state;
   o.options.f32_activations = engine.f32_activations;
+  o.options.deterministic = engine.deterministic;
   Progress progress("measuring");
   o.options.progress = [&](double done) { progress.update(static_cast<int64_t>(done * 100), 100); };
   BenchResult result = bench(model, o.options);
@@ -56,6 +57,8 @@ void add_bench(CLI::App& app) {
   number("--generate", o->options.generate, "tokens decoded (default 128)");
   number("--depth", o->options.depth, "tokens that sequences hold before either (default 0)");
   number("--sequences", o->options.sequences, "sequences decoded together (default 1)");
+  number("--draft-tokens", o->options.draft_tokens,
+         "also steps that evaluate so many guesses: when drafting pays (default 0: none)");
   command->add_option("--repeat", o->options.repeat, "measurements of each (default 3)")
       ->type_name("R");
   command->add_flag("--speed-only", o->options.speed_only,

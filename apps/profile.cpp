@@ -23,6 +23,7 @@ void run(ProfileCommand o) {
   const EngineOptions engine = engine_options(o.model, model, 512);
   o.options.state = engine.state;
   o.options.f32_activations = engine.f32_activations;
+  o.options.deterministic = engine.deterministic;
   const RunProfile profile = profile_steps(model, o.options);
   if (!o.trace.empty()) {
     write_file(o.trace, profile_trace(profile));

@@ -127,6 +127,8 @@ struct PhaseShare {
   double weight_bytes = 0, state_bytes = 0, activation_bytes = 0, operations = 0;
   double steps = 0;
   double limit_seconds = 0, today_seconds = 0;
+  double bandwidth_seconds = 0, compute_seconds = 0;  // of limit_seconds, by what bounds; the rest:
+                                                      // barriers
 };
 
 struct Speed {

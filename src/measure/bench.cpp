@@ -57,6 +57,25 @@ class Runner {
     }
     return std::chrono::duration<double>(Clock::now() - start).count();
   }
+  /// Seconds of a step that evaluates a token and so many guesses, all of which are wrong.
+  double verify(uint64_t seed, int64_t guesses) {
+    open(o_.sequences, seed);
+    engine_.profile(false);
+    const auto tokens = made_up_tokens(guesses + 1, engine_.vocab(), seed + 3);
+    const auto start = Clock::now();
+    for (int64_t i = 0; i < o_.generate; ++i) {
+      std::vector<Run> runs;
+      for (const SequenceId s : sequences_)
+        runs.push_back({.sequence = s,
+                        .tokens = tokens,
+                        .logits = Run::Logits::all,
+                        .alone = o_.sequences == 1});
+      engine_.step(runs);
+      for (const SequenceId s : sequences_) engine_.truncate(s, engine_.length(s) - guesses);
+    }
+    return std::chrono::duration<double>(Clock::now() - start).count() /
+           static_cast<double>(o_.generate);
+  }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -103,6 +122,11 @@ std::vector<BenchPart> parts_of(Runner& runner, double calls, const Phase& plann
     BenchPart& part = parts[name];
     part.limit_seconds = p.limit_seconds;
     part.today_seconds = p.today_seconds;
+    const double barriers = p.limit_seconds - p.bandwidth_seconds - p.compute_seconds;
+    const double most = std::max({p.bandwidth_seconds, p.compute_seconds, barriers});
+    part.bound_by = most == barriers            ? "steps"
+                    : most == p.compute_seconds ? "compute"
+                                                : "bandwidth";
   }
   std::vector<BenchPart> list;
   for (auto& [name, part] : parts) {
@@ -114,14 +138,18 @@ std::vector<BenchPart> parts_of(Runner& runner, double calls, const Phase& plann
   return list;
 }
 
+double median_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
 /// Median seconds.
 double summarise(BenchPhase& phase) {
-  std::vector<double> sorted = phase.seconds;
-  std::sort(sorted.begin(), sorted.end());
-  const double median = sorted[sorted.size() / 2], tokens = static_cast<double>(phase.tokens);
+  const auto [first, last] = std::minmax_element(phase.seconds.begin(), phase.seconds.end());
+  const double median = median_of(phase.seconds), tokens = static_cast<double>(phase.tokens);
   phase.tokens_per_second = tokens / median;
-  phase.least = tokens / sorted.back();
-  phase.most = tokens / sorted.front();
+  phase.least = tokens / *last;
+  phase.most = tokens / *first;
   return median;
 }
 
@@ -136,10 +164,6 @@ void summarise(BenchPhase& phase, const Phase& planned, double steps, const Mach
   phase.planned_today = planned.today ? planned.today->tokens_per_second : 0;
 }
 
-}  // namespace
-
-namespace {
-
 EngineOptions engine_for(const BenchOptions& o) {
   constexpr int64_t kMost = int64_t{1} << 24;
   check_range(o.prompt, 1, kMost, "prompt");
@@ -147,14 +171,32 @@ EngineOptions engine_for(const BenchOptions& o) {
   check_range(o.depth, 0, kMost, "depth");
   check_range(o.sequences, 1, 4096, "sequences");
   check_range(o.repeat, 1, 1000, "repeat");
+  check_range(o.draft_tokens, 0, 1000, "draft_tokens");
   EngineOptions engine;
   engine.threads = o.threads;
   engine.kernels = o.kernels;
-  engine.context = o.depth + std::max(o.prompt, o.generate);
+  engine.context = o.depth + std::max(o.prompt, o.generate + o.draft_tokens);
   engine.sequences = o.sequences;
   engine.state = o.state;
   engine.f32_activations = o.f32_activations;
+  engine.deterministic = o.deterministic;
   return engine;
+}
+
+BenchDrafting drafting(Runner& runner, const BenchOptions& o, const BenchPhase& decode) {
+  if (!runner.engine().can_go_back()) {
+    fail(
+        ErrorKind::unsupported,
+        "`draft_tokens`: this model's recurrent layers cannot go back to an earlier token, so that "
+        "it cannot draft");
+  }
+  std::vector<double> seconds;
+  for (int i = 0; i < o.repeat; ++i)
+    seconds.push_back(runner.verify(static_cast<uint64_t>(i) * 31, o.draft_tokens));
+  BenchDrafting d{.tokens = o.draft_tokens, .seconds = median_of(std::move(seconds))};
+  const double step = median_of(decode.seconds) / static_cast<double>(o.generate);
+  d.break_even = d.seconds / step - 1;
+  return d;
 }
 
 }  // namespace
@@ -219,6 +261,7 @@ BenchResult bench(const Model& model, const BenchOptions& o) {
     progress(0.2 + 0.6 * (i + 1) / o.repeat);
   }
 
+  if (o.draft_tokens > 0) r.drafting = drafting(runner, o, r.decode);
   if (o.speed_only) {
     summarise(r.prefill);
     summarise(r.decode);

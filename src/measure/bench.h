@@ -20,6 +20,8 @@ struct BenchOptions {
   std::string kernels;     // table name; empty: the best
   std::optional<Format> state;
   bool f32_activations = false;  // as EngineOptions has it
+  bool deterministic = false;    // as EngineOptions has it
+  int64_t draft_tokens = 0;      // also steps that evaluate so many guesses behind a token
   int repeat = 3;
   bool speed_only = false;  // no limits, no plan, no profile: only tokens per second
   std::function<void(double done)> progress;  // 0 to 1
@@ -30,6 +32,16 @@ struct BenchPart {
   std::string name;  // "ffn products", "scores", "rows", ...
   double seconds = 0, limit_seconds = 0, today_seconds = 0;
   double weight_bytes = 0, operations = 0;
+  std::string bound_by;  // what the limit is: bandwidth, compute or steps (barriers)
+  double of_limit() const { return seconds > 0 ? limit_seconds / seconds : 0; }
+};
+
+/// A step that evaluates guesses (GenerateOptions::drafter) behind the last token.
+struct BenchDrafting {
+  int64_t tokens = 0;     // guesses
+  double seconds = 0;     // of a step, median
+  double break_even = 0;  // guesses accepted per step from which on drafting is faster, where they
+                          // cost nothing, as lookup's
 };
 
 struct BenchPhase {
@@ -52,6 +64,7 @@ struct BenchResult {
   Machine machine;  // probed in this run: limits, and the kernels for this model's formats
   int64_t weight_bytes = 0, state_bytes = 0, activation_bytes = 0;  // allocated by the engine
   BenchPhase prefill, decode;
+  std::optional<BenchDrafting> drafting;  // if asked for
 };
 
 /// Runs the model's engine on made-up token ids. Throws Error(invalid) for options out of range.

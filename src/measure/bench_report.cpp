@@ -15,6 +15,8 @@ Json phase_json(const BenchPhase& p) {
     parts.push_back({{"name", part.name},
                      {"seconds", part.seconds},
                      {"planned_limit_seconds", part.limit_seconds},
+                     {"of_limit", part.of_limit()},
+                     {"bound_by", part.bound_by},
                      {"planned_today_seconds", part.today_seconds},
                      {"weight_bytes", part.weight_bytes},
                      {"operations", part.operations}});
@@ -36,6 +38,12 @@ Json phase_json(const BenchPhase& p) {
 }  // namespace
 
 std::string bench_json(const BenchResult& r) {
+  Json drafting;  // null: not asked for
+  if (r.drafting) {
+    drafting = {{"tokens", r.drafting->tokens},
+                {"seconds", r.drafting->seconds},
+                {"break_even", r.drafting->break_even}};
+  }
   const Json json{{"model", r.model},
                   {"weights", r.weights},
                   {"options",
@@ -59,7 +67,8 @@ std::string bench_json(const BenchResult& r) {
                   {"state_bytes", r.state_bytes},
                   {"activation_bytes", r.activation_bytes},
                   {"prefill", phase_json(r.prefill)},
-                  {"decode", phase_json(r.decode)}};
+                  {"decode", phase_json(r.decode)},
+                  {"drafting", drafting}};
   return json.dump(1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -77,14 +86,15 @@ void phase_text(Text out, const BenchPhase& p, const std::string& title) {
                  100 * p.of_compute);
   fmt::format_to(out, "  planned: {:.1f} tokens/s at the limit, {:.1f} with today's kernels\n",
                  p.planned_limit, p.planned_today);
-  fmt::format_to(out, "  {:26} {:>10} {:>6} {:>14} {:>14}\n", "", "measured", "", "planned: limit",
-                 "today");
+  fmt::format_to(out, "  {:26} {:>10} {:>6} {:>10} {:>10} {:>7}  bound by\n", "", "measured", "",
+                 "planned", "limit", "of it");
   double all = 0;
   for (const BenchPart& part : p.parts) all += part.seconds;
   for (const BenchPart& part : p.parts) {
-    fmt::format_to(out, "  {:26} {:>10} {:>4.0f} % {:>14} {:>14}\n", part.name,
+    fmt::format_to(out, "  {:26} {:>10} {:>4.0f} % {:>10} {:>10} {:>5.0f} %  {}\n", part.name,
                    short_seconds(part.seconds), all > 0 ? 100 * part.seconds / all : 0,
-                   short_seconds(part.limit_seconds), short_seconds(part.today_seconds));
+                   short_seconds(part.today_seconds), short_seconds(part.limit_seconds),
+                   100 * part.of_limit(), part.bound_by);
   }
 }
 
@@ -109,6 +119,12 @@ std::string bench_text(const BenchResult& r) {
   phase_text(out, r.decode,
              fmt::format("Decode of {} tokens{}, {} sequence{}", grouped(r.options.generate), depth,
                          r.options.sequences, r.options.sequences == 1 ? "" : "s"));
+  if (r.drafting) {
+    fmt::format_to(out,
+                   "\nA step with {} guesses: {}; drafting is faster from {:.2f} accepted per step "
+                   "on, and the draft model's own time\n",
+                   r.drafting->tokens, short_seconds(r.drafting->seconds), r.drafting->break_even);
+  }
   return text;
 }
 

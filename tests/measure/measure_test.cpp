@@ -59,8 +59,13 @@ TEST(Bench, TinyModel) {
   std::ofstream(file) << to_json(bp);
   Model model = load_model(file, {.random = 1, .weights = "f32"});
   std::remove(file.c_str());
-  const BenchResult r = bench(
-      model, {.prompt = 20, .generate = 5, .depth = 3, .sequences = 2, .threads = 1, .repeat = 2});
+  const BenchResult r = bench(model, {.prompt = 20,
+                                      .generate = 5,
+                                      .depth = 3,
+                                      .sequences = 2,
+                                      .threads = 1,
+                                      .draft_tokens = 3,
+                                      .repeat = 2});
   EXPECT_EQ(r.prefill.seconds.size(), 2u);
   EXPECT_GT(r.decode.tokens_per_second, 0);
   EXPECT_LE(r.decode.least, r.decode.most);
@@ -69,6 +74,24 @@ TEST(Bench, TinyModel) {
   double seconds = 0;
   for (const BenchPart& part : r.decode.parts) seconds += part.seconds;
   EXPECT_GT(seconds, 0);
+  // Every part has a bound, and the limits of all are the plan's.
+  for (const BenchPhase* phase : {&r.prefill, &r.decode}) {
+    double limit = 0;
+    for (const BenchPart& part : phase->parts) {
+      EXPECT_TRUE(part.bound_by == "bandwidth" || part.bound_by == "compute" ||
+                  part.bound_by == "steps")
+          << part.name;
+      EXPECT_DOUBLE_EQ(part.of_limit() * part.seconds, part.limit_seconds);
+      limit += part.limit_seconds;
+    }
+    const double tokens = phase == &r.prefill ? 20 : 2;
+    EXPECT_NEAR(tokens / limit, phase->planned_limit, 1e-6 * phase->planned_limit);
+  }
+  ASSERT_TRUE(r.drafting);
+  EXPECT_EQ(r.drafting->tokens, 3);
+  EXPECT_NEAR(r.drafting->seconds / (2 / r.decode.tokens_per_second) - 1, r.drafting->break_even,
+              1e-9);
+  EXPECT_NE(bench_text(r).find("A step with 3 guesses"), std::string::npos);
   EXPECT_EQ(schema_differences(bench_json(r), "bench"), std::vector<std::string>{});
   EXPECT_NE(bench_text(r).find("attention scores"), std::string::npos);
   // Exact activations change what the engine prepares.

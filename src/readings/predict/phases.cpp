@@ -37,6 +37,8 @@ void add_step(Phase& phase, const Plan& plan, const Step& step, const StepWork& 
       share->operations += times * static_cast<double>(w.operations);
       share->limit_seconds += limit;
       share->today_seconds += now;
+      const bool reads = seconds.of_bandwidth(w) >= seconds.of_compute(w);
+      (reads ? share->bandwidth_seconds : share->compute_seconds) += limit;
     }
     add_speed(phase.limit, limit, seconds.of_bandwidth(w), seconds.of_compute(w));
     if (today) add_speed(*phase.today, now, seconds.of_bandwidth(w), seconds.of_compute(w));
