@@ -147,6 +147,37 @@ class Running(Case):
         self.assertEqual(out["text"], whole[:whole.index(stop)])
         self.assertEqual(out["stop"], "stop_text")
 
+    def test_drafting_changes_no_token(self):
+        prompt = "one two three one two three one two three one"
+        small = ROOT / "tests/golden/models/llama_tied_wide_heads/model"
+        for sampling in ([], ["--temperature", 1, "--seed", 5]):
+            def run(*more):
+                return ashlar_json("run", SMOL, prompt, "--max-tokens", 30, "--ignore-end", "--json", *sampling, *more)
+            plain = run()
+            self.assertEqual((plain["drafted_tokens"], plain["accepted_tokens"]), (0, 0))
+            for draft in ("lookup", SMOL):
+                found = run("--draft", draft, "--draft-tokens", 5)
+                self.assertEqual(found["ids"], plain["ids"])
+                self.assertEqual(found["text"], plain["text"])
+                self.assertLessEqual(found["accepted_tokens"], found["drafted_tokens"])
+            if not sampling:
+                self.assertGreater(found["accepted_tokens"], 15)  # the model drafts for itself
+        said = ashlar("run", SMOL, prompt, "--max-tokens", 30, "--draft", "lookup").stderr
+        self.assertRegex(said, r"\d+ of \d+ drafted tokens accepted")
+        self.fails("run", SMOL, prompt, "--draft", GEMMA, says='same vocabulary, but token 0 is "<pad>" there')
+        self.fails("run", SMOL, prompt, "--draft", small, says="same vocabulary")
+        talk = ashlar("chat", SMOL, "--temperature", 0, "--max-tokens", 12, stdin="Hi\n").stdout
+        self.assertEqual(ashlar("chat", SMOL, "--temperature", 0, "--max-tokens", 12, "--draft", "lookup",
+                                stdin="Hi\n").stdout, talk)
+
+    def test_deterministic(self):
+        def run(*more):
+            return ashlar_json("run", SMOL, "One, two, three, four, five", "--max-tokens", 12, "--json", *more)["ids"]
+        self.assertEqual(run("--deterministic"), run("--deterministic", "--threads", 1))
+        self.assertEqual(ashlar_json("run", SMOL, "1 2 1 2 1", "--deterministic", "--draft", "lookup", "--max-tokens", 12,
+                                     "--json")["ids"],
+                         ashlar_json("run", SMOL, "1 2 1 2 1", "--deterministic", "--max-tokens", 12, "--json")["ids"])
+
     def test_conversation(self):
         out = ashlar("chat", SMOL, "--temperature", 0, "--max-tokens", 12,
                      stdin="My name is Ada.\n/stats\n/nonsense\nWhat is 1+1?\n/undo\n/quit\n")
@@ -353,7 +384,7 @@ class JsonFields(Case):
         self.holds("explain", "explain", "deepseek-v3")
         self.holds("compare", "compare", "olmo-2-7b", "qwen3-8b")
         self.holds("claims", "claims")
-        self.holds("bench", "bench", SMOL, "--prompt", "8", "--generate", "2", "--repeat", "1")
+        self.holds("bench", "bench", SMOL, "--prompt", "8", "--generate", "2", "--repeat", "1", "--draft-tokens", "3")
 
     def test_a_profile_is_a_trace(self):
         trace = self.tmp / "trace.json"
