@@ -73,7 +73,7 @@ struct Count {
 
   struct Parameters {
     int64_t total = 0;
-    int64_t active = 0;                    // a token's forward pass owns: chosen experts only
+    int64_t active = 0;                    // that one token's forward pass uses
     int64_t active_without_embedding = 0;  // without the input table where the head is its own
     int64_t embedding = 0;                 // the input table
     int64_t mtp = 0;  // of multi-token prediction layers; in none of the other figures

@@ -4,7 +4,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
+#include <utility>
 #include <vector>
 
 namespace ashlar {

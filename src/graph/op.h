@@ -165,6 +165,22 @@ Axes last_axes(const Type& type, size_t n, std::string_view what);
 
 }  // namespace ashlar
 
+/// In the struct of a primitive, what its .cpp file defines as the list above has it; `free`: it
+/// moves, compares or chooses, which counts as no operation.
+#define ASHLAR_PRIMITIVE                                               \
+  std::vector<Type> types(std::span<const Type> in) const;             \
+  int64_t flops(std::span<const Type> in, const Workload& load) const; \
+  template <class F>                                                   \
+  void meaning(const In<F>& in, Out<F>& out) const
+#define ASHLAR_FREE_PRIMITIVE                                               \
+  std::vector<Type> types(std::span<const Type> in) const;                  \
+  int64_t flops(std::span<const Type>, const Workload&) const { return 0; } \
+  template <class F>                                                        \
+  void meaning(const In<F>& in, Out<F>& out) const
+#define ASHLAR_DERIVATIVE                                                                          \
+  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out, \
+                                std::span<const Value> dy) const
+
 /// Follows the struct of each op in its header: Op(RmsNorm{}) is defined in one .cpp file only.
 #define ASHLAR_DECLARE_OP(Type) \
   template <>                   \

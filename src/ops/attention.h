@@ -29,12 +29,8 @@ struct Attention {
     v("log_length", log_length);
   }
   bool mixes_tokens() const { return true; }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
   double score_factor(int64_t position) const;  // 1 unless log_length
   /// Whether a query at `position` sees a key of its sequence at `key`.
   bool sees(int64_t position, int64_t key) const {
@@ -62,8 +58,7 @@ struct LatentAttention {
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> expand(Builder& b, std::span<const Value> in) const;
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(LatentAttention);
 

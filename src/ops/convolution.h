@@ -15,12 +15,8 @@ struct CausalConvolution {
   template <class V>
   void attributes(V&) {}
   bool mixes_tokens() const { return true; }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 
   /// One token of one channel: `past` holds the width - 1 inputs before x, oldest first, and gets
   /// x. What a sequence remembers of a channel is its past.
@@ -45,10 +41,7 @@ struct CausalConvolutionGrad {
   template <class V>
   void attributes(V&) {}
   bool mixes_tokens() const { return true; }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(CausalConvolutionGrad);
 

@@ -16,10 +16,7 @@ struct LogDecayGrad {
   template <class V>
   void attributes(V&) {}
   bool mixes_tokens() const { return true; }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(LogDecayGrad);
 
@@ -38,10 +35,7 @@ struct GatedDeltaRuleGrad {
     forward.attributes(v);
   }
   bool mixes_tokens() const { return true; }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(GatedDeltaRuleGrad);
 

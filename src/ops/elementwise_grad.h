@@ -17,10 +17,7 @@ struct ClampGrad {
     v("low", low);
     v("high", high);
   }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_FREE_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(ClampGrad);
 
@@ -31,10 +28,7 @@ struct SoftcapGrad {
   void attributes(V& v) {
     v("cap", cap);
   }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(SoftcapGrad);
 
@@ -45,10 +39,7 @@ struct ActivateGrad {
   void attributes(V& v) {
     v("kind", kind);
   }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(ActivateGrad);
 
@@ -65,12 +56,8 @@ struct Pad {
     v("axis", axis);
     v("size", size);
   }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_FREE_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(Pad);
 
@@ -83,10 +70,7 @@ struct GatedGrad {
   void attributes(V& v) {
     forward.attributes(v);
   }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(GatedGrad);
 

@@ -25,8 +25,7 @@ struct Gated {
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> expand(Builder& b, std::span<const Value> in) const;
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(Gated);
 
@@ -77,12 +76,8 @@ struct Route {
     v("keep_groups", keep_groups);
     v("group_score", group_score);
   }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(Route);
 
@@ -91,12 +86,8 @@ struct WeightedSum {
   static constexpr OpDoc doc{"weighted_sum", "y = sum_k w_k x_k", "weights x", "y", ""};
   template <class V>
   void attributes(V&) {}
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(WeightedSum);
 
@@ -106,12 +97,8 @@ struct WeightedCopies {
   static constexpr OpDoc doc{"weighted_copies", "y_k = w_k x", "weights x", "y", ""};
   template <class V>
   void attributes(V&) {}
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(WeightedCopies);
 
@@ -120,12 +107,8 @@ struct ExpertSum {
   static constexpr OpDoc doc{"expert_sum", "y = sum_k x_k", "x", "y", ""};
   template <class V>
   void attributes(V&) {}
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(ExpertSum);
 
@@ -150,8 +133,7 @@ struct ExpertFfn {
   std::vector<Type> types(std::span<const Type> in) const;
   int64_t flops(std::span<const Type> in, const Workload& load) const;
   std::vector<Value> expand(Builder& b, std::span<const Value> in) const;
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(ExpertFfn);
 

@@ -16,10 +16,7 @@ struct RouteGrad {
   void attributes(V& v) {
     forward.attributes(v);
   }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(RouteGrad);
 
@@ -28,12 +25,8 @@ struct ChosenDot {
   static constexpr OpDoc doc{"chosen_dot", "w_k = x_k . y", "x y", "w", ""};
   template <class V>
   void attributes(V&) {}
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(ChosenDot);
 

@@ -17,12 +17,8 @@ struct TokenIds {
     if (ahead != 0 || v.reading) v("ahead", ahead);
   }
   bool mixes_tokens() const { return ahead > 0; }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_FREE_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(TokenIds);
 
@@ -39,12 +35,8 @@ struct Given {
     v("axis", axis);
     v("size", size);
   }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_FREE_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(Given);
 
@@ -53,12 +45,8 @@ struct Embed {
   static constexpr OpDoc doc{"embed", "y = E[t]", "ids table", "y", ""};
   template <class V>
   void attributes(V&) {}
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_FREE_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(Embed);
 
@@ -68,12 +56,8 @@ struct LearnedPosition {
                              "Radford et al. 2018, Improving Language Understanding, section 3.1"};
   template <class V>
   void attributes(V&) {}
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_FREE_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(LearnedPosition);
 
@@ -87,12 +71,8 @@ struct SinusoidalPosition {
   void attributes(V& v) {
     v("d_model", d_model);
   }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_FREE_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(SinusoidalPosition);
 

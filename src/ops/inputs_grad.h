@@ -17,10 +17,7 @@ struct EmbedGrad {
     v("count", count);
   }
   bool mixes_tokens() const { return true; }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(EmbedGrad);
 
@@ -36,10 +33,7 @@ struct LearnedPositionGrad {
     v("count", count);
   }
   bool mixes_tokens() const { return true; }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(LearnedPositionGrad);
 

@@ -14,12 +14,8 @@ struct Linear {
   void attributes(V& v) {
     v("in_axes", in_axes);
   }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(Linear);
 
@@ -30,12 +26,8 @@ struct ExpertLinear {
                              "Shazeer et al. 2017, Outrageously Large Neural Networks, section 2"};
   template <class V>
   void attributes(V&) {}
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(ExpertLinear);
 

@@ -17,12 +17,8 @@ struct CrossEntropy {
     if (ahead != 1 || v.reading) v("ahead", ahead);
   }
   bool mixes_tokens() const { return true; }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(CrossEntropy);
 
@@ -36,10 +32,7 @@ struct CrossEntropyGrad {
     if (ahead != 1 || v.reading) v("ahead", ahead);
   }
   bool mixes_tokens() const { return true; }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(CrossEntropyGrad);
 
@@ -49,12 +42,8 @@ struct LogSumExp {
                              "Chowdhery et al. 2022, PaLM, section 5 (z-loss)"};
   template <class V>
   void attributes(V&) {}
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(LogSumExp);
 
@@ -63,10 +52,7 @@ struct LogSumExpGrad {
   static constexpr OpDoc doc{"log_sum_exp_grad", "dz = softmax(z) dy", "logits dy", "dz", ""};
   template <class V>
   void attributes(V&) {}
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(LogSumExpGrad);
 
@@ -82,12 +68,8 @@ struct ScoredMean {
     if (ahead != 1 || v.reading) v("ahead", ahead);
   }
   bool mixes_tokens() const { return true; }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(ScoredMean);
 
@@ -102,10 +84,7 @@ struct ScoredMeanGrad {
     if (ahead != 1 || v.reading) v("ahead", ahead);
   }
   bool mixes_tokens() const { return true; }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(ScoredMeanGrad);
 

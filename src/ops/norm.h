@@ -18,12 +18,8 @@ struct RmsNorm {
     v("eps", eps);
     v("axes", axes);
   }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(RmsNorm);
 
@@ -36,12 +32,8 @@ struct LayerNorm {
   void attributes(V& v) {
     v("eps", eps);
   }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(LayerNorm);
 

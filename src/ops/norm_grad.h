@@ -18,10 +18,7 @@ struct RmsNormGrad {
     v("axes", axes);
   }
   bool mixes_tokens() const { return true; }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(RmsNormGrad);
 
@@ -37,10 +34,7 @@ struct LayerNormGrad {
     v("eps", eps);
   }
   bool mixes_tokens() const { return true; }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(LayerNormGrad);
 

@@ -61,12 +61,8 @@ struct Rope {
     if (scaling == RotationScaling::yarn || longrope || v.reading)
       v("attention_factor", attention_factor);
   }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
 
   /// Angle per position of each pair where sequences of up to `context` tokens are asked for:
   /// dim / 2 numbers, in radians. Computed as the reference does, in double.
@@ -88,12 +84,8 @@ struct PositionScale {
     v("length", length);
     v("offset", offset);
   }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_PRIMITIVE;
+  ASHLAR_DERIVATIVE;
   double factor(int64_t position) const;
 };
 ASHLAR_DECLARE_OP(PositionScale);
