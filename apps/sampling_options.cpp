@@ -122,8 +122,9 @@ std::shared_ptr<Drafter> drafter_of(const GenerationFlags& flags, const ModelOpt
                                     const Model& model, const Engine& engine) {
   if (flags.draft == "off") return nullptr;
   if (!engine.can_go_back()) {
-    say_note("this model's recurrent layers cannot go back to an earlier token: it runs without "
-             "--draft");
+    say_note(
+        "this model's recurrent layers cannot go back to an earlier token: it runs without "
+        "--draft");
     return nullptr;
   }
   if (flags.draft == "lookup") return lookup_drafter();
