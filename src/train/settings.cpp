@@ -49,10 +49,11 @@ bool DecayOn::covers(const Param& p) const {
 double schedule_factor(const ScheduleSettings& s, int64_t step, int64_t steps) {
   const auto t = static_cast<double>(step), total = static_cast<double>(steps),
              warmup = static_cast<double>(s.warmup);
-  if (step < s.warmup) return t / warmup;
+  const auto between = [&](double share) { return s.final + (1 - s.final) * share; };
+  // Transformers' get_wsd_schedule begins at the rate it ends with, the others at 0.
+  if (step < s.warmup) return s.kind == ScheduleKind::wsd ? between(t / warmup) : t / warmup;
   const double done = std::clamp((t - warmup) / std::max(1.0, total - warmup), 0.0, 1.0);
   const auto cosine = [](double r) { return 0.5 * (1 + std::cos(std::numbers::pi * r)); };
-  const auto between = [&](double share) { return s.final + (1 - s.final) * share; };
   switch (s.kind) {
     case ScheduleKind::constant:
       return 1;

@@ -96,7 +96,8 @@ void visit_settings(V& v, P& p) {
 }
 
 /// Share of the peak rate at a step, counted from 0, of a run of `steps`:
-///   t < warmup    t / warmup (so that the first step of a warm-up has the rate 0)
+///   t < warmup    t / warmup (so that the first step of a warm-up has the rate 0); wsd: final +
+///                 (1 - final) t / warmup
 ///   constant      1
 ///   cosine        final + (1 - final) (1 + cos(pi q)) / 2, q = (t - warmup) / (steps - warmup)
 ///   linear        final + (1 - final) (1 - q)
