@@ -40,9 +40,15 @@ std::string tick_text(double v, PlotAxis::Unit unit) {
       return v >= 1024 && std::fmod(v, 1024) == 0 ? fmt::format("{:.0f}K", v / 1024)
                                                   : fmt::format("{:g}", v);
     case PlotAxis::Unit::number:
-      return v < 1 ? fmt::format("{:g}", v) : without_zeros(short_number(v));
+      return v < 1000 ? fmt::format("{:g}", v) : without_zeros(short_number(v));
   }
   return {};
+}
+
+/// A round number near `raw`: 1, 2 or 5 of its power of ten.
+double round_step(double raw) {
+  const double power = std::pow(10.0, std::floor(std::log10(raw)));
+  return power * (raw / power < 1.5 ? 1 : raw / power < 3.5 ? 2 : 5);
 }
 
 /// One dimension: values to pixels, and where its ticks are.
@@ -83,10 +89,16 @@ class Scale {
           }
         }
       }
+      // A range of a few per cent has them at equal distances.
+      const double from = std::pow(base, low_), to = std::pow(base, high_);
+      if (ticks_.size() < 3 && !binary) {
+        ticks_.clear();
+        const double each = round_step((to - from) / 4);
+        for (double n = std::ceil(from / each - 1e-9); n * each <= to * (1 + 1e-9); ++n)
+          ticks_.push_back(n * each);
+      }
     } else {
-      const double span = std::max(most, 1e-12), raw = span / 5;
-      const double power = std::pow(10.0, std::floor(std::log10(raw)));
-      const double step = power * (raw / power < 1.5 ? 1 : raw / power < 3.5 ? 2 : 5);
+      const double span = std::max(most, 1e-12), step = round_step(span / 5);
       low_ = 0;
       high_ = std::ceil(span / step - 1e-9) * step;
       for (double t = 0; t <= high_ + step / 2; t += step) ticks_.push_back(t);
