@@ -33,7 +33,7 @@ fs::path program(std::string_view name) {
   std::string_view rest = path == nullptr ? "" : path;
   while (!rest.empty()) {
     const size_t end = std::min(rest.find(':'), rest.size());
-    const fs::path file = fs::path(rest.substr(0, end)) / name;
+    fs::path file = fs::path(rest.substr(0, end)) / name;
     std::error_code code;
     if (fs::is_regular_file(file, code) && access(file.c_str(), X_OK) == 0) return file;
     rest.remove_prefix(std::min(end + 1, rest.size()));
@@ -42,7 +42,7 @@ fs::path program(std::string_view name) {
 }
 
 fs::path drawing_tool() {
-  const fs::path tool = program("rsvg-convert");
+  fs::path tool = program("rsvg-convert");
   if (tool.empty())
     fail(ErrorKind::unsupported,
          "PNG and PDF of drawings are made by rsvg-convert, which is not installed "

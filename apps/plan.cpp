@@ -1,4 +1,5 @@
 // ashlar plan: does a model fit a machine, how fast would it be, and what bounds it.
+#include <cmath>
 #include <cstdio>
 
 #include "apps/blueprints.h"
@@ -99,7 +100,7 @@ void compare_machines(const std::vector<Prediction>& all) {
     if (!p.memory.fits)
       return p.devices_needed > 0 ? fmt::format("needs {} x", p.devices_needed) : std::string("-");
     const auto rate = [](double n) {
-      return n >= 100 ? grouped(static_cast<int64_t>(n + 0.5)) : fmt::format("{:.3g}", n);
+      return n >= 100 ? grouped(std::llround(n)) : fmt::format("{:.3g}", n);
     };
     return rate(phase.expected->low) + " to " + rate(phase.expected->high);
   };

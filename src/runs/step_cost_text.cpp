@@ -1,6 +1,8 @@
 // Costs of a step as text and JSON.
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "base/json.h"
 #include "base/units.h"
 #include "runs/step_cost.h"
@@ -51,7 +53,7 @@ std::string measurement_text(const StepMeasurement& m) {
   text += fmt::format(
       "\n{} tokens/s, a step in {}; products at {:.0f} GFLOP/s, {:.0f}% of the {:.0f} that a large "
       "one reaches\nactivations {} (planned {}), packed operands {}\n\n",
-      grouped(static_cast<int64_t>(m.tokens_per_second + 0.5)), short_seconds(m.seconds),
+      grouped(std::llround(m.tokens_per_second)), short_seconds(m.seconds),
       m.products_per_second * 1e-9, 100 * m.products_per_second / m.limit_per_second,
       m.limit_per_second * 1e-9, bytes(m.arena_bytes), bytes(m.planned_bytes),
       bytes(m.space_bytes));
@@ -96,7 +98,7 @@ std::string step_plan_text(const StepPlan& p) {
   memory("packed operands", &StepMemory::space);
   row("together", bytes(p.kept.total()), bytes(p.recomputed.total()));
   row("a step", short_seconds(p.seconds), short_seconds(p.recomputed_seconds));
-  const auto rate = [](double n) { return grouped(static_cast<int64_t>(n + 0.5)); };
+  const auto rate = [](double n) { return grouped(std::llround(n)); };
   row("tokens/s", rate(p.tokens_per_second), rate(p.recomputed_tokens_per_second));
   row(fmt::format("sequences that fit in {}", bytes(p.available)), grouped(p.largest),
       grouped(p.largest_recomputed));

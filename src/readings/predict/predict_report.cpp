@@ -1,6 +1,7 @@
 // Predictions as JSON and as text.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <iterator>
 
 #include "base/json.h"
@@ -140,7 +141,7 @@ std::string bytes(int64_t n) { return short_bytes(static_cast<double>(n)); }
 
 std::string rate(double tokens_per_second) {
   if (tokens_per_second <= 0) return "-";
-  return tokens_per_second >= 100 ? grouped(static_cast<int64_t>(tokens_per_second + 0.5))
+  return tokens_per_second >= 100 ? grouped(std::llround(tokens_per_second))
                                   : fmt::format("{:.1f}", tokens_per_second);
 }
 
