@@ -37,24 +37,18 @@ class Training(Case):
             time.sleep(0.01)
         self.fail(f"{folder}: no {steps} steps")
 
-    def test_killed_at_any_time(self):
-        """As often as $ASHLAR_KILLS says (30 in the long tests); losses and weights are those of a run left alone."""
-        steps, kills = 300, int(os.environ.get("ASHLAR_KILLS", "3"))
-        whole, part = self.tmp / "whole", self.tmp / "part"
-        ashlar(*self.arguments(whole, "--steps", steps, "--quiet"))
-        expected = self.log(whole)
-        seconds = sum(r["seconds"] for r in expected)
-        chance = random.Random(1)
+    def killed_run(self, part, steps, most, seconds, chance):
+        """A run that is killed up to `most` times and goes on each time; how many kills hit it."""
         process = start(*self.arguments(part, "--steps", steps, "--quiet"))
-        done = 0
-        for _ in range(kills):
+        done = hits = 0
+        while hits < most:
             try:
-                process.wait(timeout=0.3 + chance.random() * seconds / 4)
+                process.wait(timeout=0.1 + chance.random() * seconds / 2)
+                break
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
-            if (part / "model/config.json").exists():
-                break
+                hits += 1
             checkpoints = [int(p.parent.name[5:]) for p in part.glob("checkpoints/*/state.json")]
             if checkpoints:  # no more is lost than the steps since the last checkpoint
                 reached = len((part / "log.jsonl").read_bytes().splitlines())
@@ -66,10 +60,26 @@ class Training(Case):
                 again = self.arguments(part, "--steps", steps, "--quiet")
             process = start(*again)
         self.assertEqual(process.wait(timeout=300), 0, process.stderr.read())
-        found = self.log(part)
-        self.assertEqual([r["loss"] for r in found], [r["loss"] for r in expected])
-        self.assertEqual([r["gradient_norm"] for r in found], [r["gradient_norm"] for r in expected])
-        self.assertEqual((part / "model/model.safetensors").read_bytes(), (whole / "model/model.safetensors").read_bytes())
+        return hits
+
+    def test_killed_at_any_time(self):
+        """As often as $ASHLAR_KILLS says (30 in the long tests); losses and weights are those of a run left alone."""
+        steps, kills = 300, int(os.environ.get("ASHLAR_KILLS", "3"))
+        whole, part = self.tmp / "whole", self.tmp / "part"
+        ashlar(*self.arguments(whole, "--steps", steps, "--quiet"))
+        expected = self.log(whole)
+        seconds = sum(r["seconds"] for r in expected)
+        chance = random.Random(1)
+        while kills > 0:
+            shutil.rmtree(part, ignore_errors=True)
+            hits = self.killed_run(part, steps, kills, seconds, chance)
+            self.assertGreater(hits, 0, "no kill came in the middle of the run")
+            kills -= hits
+            found = self.log(part)
+            self.assertEqual([r["loss"] for r in found], [r["loss"] for r in expected])
+            self.assertEqual([r["gradient_norm"] for r in found], [r["gradient_norm"] for r in expected])
+            self.assertEqual((part / "model/model.safetensors").read_bytes(),
+                             (whole / "model/model.safetensors").read_bytes())
 
     def test_signals_write_a_checkpoint(self):
         for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
