@@ -14,6 +14,11 @@
 namespace ashlar {
 namespace {
 
+/// A value whatever its texts are: those that are no UTF-8 get replacement characters.
+std::string json_text(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 constexpr int kDeepest = 64;  // levels of parentheses
 
 bool is_name(char c) {
@@ -56,7 +61,7 @@ class Evaluator {
 
   double number(const Json& value) const {
     if (value.is_boolean()) return value.get<bool>() ? 1 : 0;
-    if (!value.is_number()) wrong("expected a number, found " + value.dump().substr(0, 60));
+    if (!value.is_number()) wrong("expected a number, found " + json_text(value).substr(0, 60));
     return value.get<double>();
   }
   bool truth(const Json& value) const { return number(value) != 0; }
@@ -278,7 +283,7 @@ class Evaluator {
 
 std::string printed(const Json& value, int digits) {
   if (value.is_string()) return value.get<std::string>();
-  if (!value.is_number()) return value.dump();
+  if (!value.is_number()) return json_text(value);
   const double x = value.get<double>();
   if (digits >= 0) return fmt::format("{:.{}f}", x, digits);
   if (x == std::floor(x) && std::abs(x) < 1e15) return grouped(static_cast<int64_t>(x));
