@@ -38,5 +38,5 @@ cd "$build"
   exit 255  # ends xargs
 }
 echo "fuzz_$target: $seconds seconds," \
-  "$(sed -n 's/^stat:number_of_executed_units: *//p' "fuzz_$target.log") inputs," \
-  "$(sed -n 's/^stat:new_units_added: *//p' "fuzz_$target.log") kept"
+  "$(sed -n 's/^stat::number_of_executed_units: *//p' "fuzz_$target.log") inputs," \
+  "$(sed -n 's/^stat::new_units_added: *//p' "fuzz_$target.log") kept"
