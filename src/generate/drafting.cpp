@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "generate/held_sequence.h"
 
 namespace ashlar {
 namespace {
@@ -54,31 +55,18 @@ class ModelDrafter : public Drafter {
  private:
   /// The sequence holds `tokens` after this, and was evaluated from where it differed.
   std::span<const float> catch_up(std::span<const TokenId> tokens) {
-    size_t same = 0;
-    while (same < held_.size() && same + 1 < tokens.size() && held_[same] == tokens[same]) ++same;
-    if (sequence_ && !engine_.can_truncate(*sequence_, static_cast<int64_t>(same))) {
-      engine_.close(*sequence_);
-      sequence_.reset();
-    }
-    if (!sequence_) {
-      same = 0;
-      sequence_ = engine_.open();
-    }
-    engine_.truncate(*sequence_, static_cast<int64_t>(same));
-    held_.resize(same);
-    return evaluate(tokens.subspan(same));
+    return evaluate(tokens.subspan(held_.go_back_to(tokens)));
   }
   std::span<const float> evaluate(std::span<const TokenId> tokens) {
-    const Run run{*sequence_, tokens, Run::Logits::last};
+    const Run run{held_.id(), tokens, Run::Logits::last};
     const auto logits = engine_.step({&run, 1});
-    held_.insert(held_.end(), tokens.begin(), tokens.end());
+    held_.tokens.insert(held_.tokens.end(), tokens.begin(), tokens.end());
     return logits;
   }
 
   std::shared_ptr<const Model> model_;  // keeps the weights
   Engine engine_;
-  std::optional<SequenceId> sequence_;
-  std::vector<TokenId> held_;
+  HeldSequence held_{engine_};
 };
 
 /// The first id that the two spell differently, as a sentence; empty: none. What one has more at

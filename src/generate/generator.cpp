@@ -18,11 +18,7 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 }  // namespace
 
 Generator::Generator(Engine& engine, const Tokenizer* tokenizer, std::vector<TokenId> end_tokens)
-    : engine_(engine), tokenizer_(tokenizer), end_tokens_(std::move(end_tokens)) {}
-
-Generator::~Generator() {
-  if (sequence_) engine_.close(*sequence_);
-}
+    : engine_(engine), tokenizer_(tokenizer), end_tokens_(std::move(end_tokens)), held_(engine) {}
 
 std::span<const float> Generator::evaluate(std::span<const TokenId> prompt,
                                            const GenerateOptions& options,
@@ -32,43 +28,29 @@ std::span<const float> Generator::evaluate(std::span<const TokenId> prompt,
          "the prompt has no tokens: give some text (this tokenizer adds no beginning-of-text "
          "token)");
   }
-  // The last token is evaluated in any case: its logits choose the next one.
-  size_t same = 0;
-  while (same < held_.size() && same + 1 < prompt.size() && held_[same] == prompt[same]) ++same;
-  if (sequence_ && !engine_.can_truncate(*sequence_, static_cast<int64_t>(same))) {
-    engine_.close(*sequence_);
-    sequence_.reset();
-  }
-  if (!sequence_) {
-    same = 0;
-    sequence_ = engine_.open();
-    if (!sequence_) fail(ErrorKind::resource, "the engine has no free sequence");
-  } else {
-    engine_.truncate(*sequence_, static_cast<int64_t>(same));
-  }
-  held_.resize(same);
+  const size_t same = held_.go_back_to(prompt);
   const auto begin = std::chrono::steady_clock::now();
-  const Run run{*sequence_, prompt.subspan(same), Run::Logits::last};
+  const Run run{held_.id(), prompt.subspan(same), Run::Logits::last};
   const auto logits = engine_.step({&run, 1}, [&] {
     if (hooks.progress) {
-      hooks.progress(engine_.length(*sequence_) - static_cast<int64_t>(same),
+      hooks.progress(engine_.length(held_.id()) - static_cast<int64_t>(same),
                      static_cast<int64_t>(prompt.size() - same));
     }
     return options.interrupted && options.interrupted();
   });
-  const int64_t length = engine_.length(*sequence_);
+  const int64_t length = engine_.length(held_.id());
   result.prefill_seconds = seconds_since(begin);
   result.prompt_tokens = static_cast<int64_t>(prompt.size());
   result.evaluated_tokens = length - static_cast<int64_t>(same);
-  held_.assign(prompt.begin(), prompt.begin() + length);
+  held_.tokens.assign(prompt.begin(), prompt.begin() + length);
   return logits;
 }
 
 void Generator::check_logits(std::span<const float> logits) {
   if (all_finite(logits)) return;
-  engine_.close(*sequence_);
-  sequence_.reset();
-  fail_not_finite(engine_, std::exchange(held_, {}));
+  const std::vector<TokenId> tokens = std::move(held_.tokens);
+  held_.close();
+  fail_not_finite(engine_, tokens);
 }
 
 std::span<const float> Generator::with_less(const GenerateOptions& options,
@@ -113,14 +95,14 @@ Generation Generator::generate(std::span<const TokenId> prompt, const GenerateOp
     if (continuation.ended()) break;
     const TokenId last = result.ids.back();
     if (draft.follows(last, result)) {
-      held_.push_back(last);
+      held_.tokens.push_back(last);
       logits = guessed.first(vocab);
       guessed = guessed.subspan(vocab);
       result.decode_seconds = seconds_since(begin);
       continue;
     }
-    const auto held = static_cast<int64_t>(held_.size());
-    if (engine_.length(*sequence_) > held) engine_.truncate(*sequence_, held);
+    const auto held = static_cast<int64_t>(held_.tokens.size());
+    if (engine_.length(held_.id()) > held) engine_.truncate(held_.id(), held);
     if (held == engine_.context()) {
       StopReason reason = StopReason::context_full;
       logits = with_less(options, hooks, result, reason);
@@ -129,11 +111,11 @@ Generation Generator::generate(std::span<const TokenId> prompt, const GenerateOp
         break;
       }
     } else {
-      held_.push_back(last);
-      draft.guess(held_, result);
+      held_.tokens.push_back(last);
+      draft.guess(held_.tokens, result);
       std::vector<TokenId> next{last};
       next.insert(next.end(), draft.tokens().begin(), draft.tokens().end());
-      const Run run{.sequence = *sequence_,
+      const Run run{.sequence = held_.id(),
                     .tokens = next,
                     .logits = Run::Logits::all,
                     .alone = next.size() > 1};

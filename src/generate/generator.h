@@ -2,11 +2,11 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "ashlar/generate.h"
+#include "generate/held_sequence.h"
 #include "model/model.h"
 #include "run/engine.h"
 #include "run/sampler.h"
@@ -32,9 +32,6 @@ class Generator {
   /// `engine` and `tokenizer` must outlive this; without a tokenizer there is no text and no stop
   /// text.
   Generator(Engine& engine, const Tokenizer* tokenizer, std::vector<TokenId> end_tokens);
-  ~Generator();
-  Generator(const Generator&) = delete;
-  Generator& operator=(const Generator&) = delete;
 
   /// `prompt` is the whole sequence so far. Throws Error(invalid) for an empty prompt or one that
   /// does not fit, or logits that are not finite.
@@ -54,8 +51,7 @@ class Generator {
   Engine& engine_;
   const Tokenizer* tokenizer_;
   std::vector<TokenId> end_tokens_;
-  std::optional<SequenceId> sequence_;
-  std::vector<TokenId> held_;  // what the sequence remembers
+  HeldSequence held_;
 };
 
 }  // namespace ashlar
