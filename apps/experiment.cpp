@@ -9,11 +9,11 @@
 #include "apps/terminal.h"
 #include "base/cpus.h"
 #include "base/error.h"
+#include "base/temporary_folder.h"
 #include "lab/campaign.h"
 #include "lab/report.h"
 #include "lab/results.h"
 #include "lab/text.h"
-#include "verify/temporary_folder.h"
 
 namespace ashlar::app {
 namespace {

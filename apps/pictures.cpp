@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "verify/temporary_folder.h"
+#include "base/temporary_folder.h"
 
 namespace ashlar::app {
 namespace fs = std::filesystem;

@@ -8,12 +8,12 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/temporary_folder.h"
 #include "blueprint/rounding.h"
 #include "kernels/table.h"
 #include "model/convert.h"
 #include "readings/count/count.h"
 #include "run/reference.h"
-#include "verify/temporary_folder.h"
 
 namespace ashlar {
 namespace {

@@ -6,13 +6,13 @@
 #include <cmath>
 
 #include "base/output_file.h"
+#include "base/temporary_folder.h"
 #include "formats/npy.h"
 #include "lab/campaign.h"
 #include "lab/numbers.h"
 #include "lab/plan.h"
 #include "readings/count/count.h"
 #include "support/errors.h"
-#include "verify/temporary_folder.h"
 
 namespace ashlar::lab {
 namespace {

@@ -5,10 +5,10 @@
 
 #include <cmath>
 
+#include "base/temporary_folder.h"
 #include "lab/campaign.h"
 #include "lab/results.h"
 #include "support/errors.h"
-#include "verify/temporary_folder.h"
 
 namespace ashlar::lab {
 namespace {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "ashlar/train.h"
+#include "base/temporary_folder.h"
 #include "formats/safetensors.h"
 #include "graph/evaluate.h"
 #include "lab/arms.h"
@@ -15,7 +16,6 @@
 #include "ops/attention.h"
 #include "runs/start.h"
 #include "train/checkpoint.h"
-#include "verify/temporary_folder.h"
 
 namespace ashlar::lab {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <set>
 
+#include "base/temporary_folder.h"
 #include "model/convert.h"
 #include "support/golden.h"
-#include "verify/temporary_folder.h"
 
 namespace ashlar {
 namespace {

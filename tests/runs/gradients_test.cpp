@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/temporary_folder.h"
 #include "families/family.h"
 #include "formats/safetensors.h"
 #include "model/assemble.h"
@@ -14,7 +15,6 @@
 #include "model/convert.h"
 #include "model/random_weights.h"
 #include "support/samples.h"
-#include "verify/temporary_folder.h"
 
 namespace ashlar::testing {
 namespace {

@@ -7,10 +7,10 @@
 
 #include "ashlar/train.h"
 #include "base/json.h"
+#include "base/temporary_folder.h"
 #include "model/model.h"
 #include "support/errors.h"
 #include "support/paths.h"
-#include "verify/temporary_folder.h"
 
 namespace ashlar::testing {
 namespace {

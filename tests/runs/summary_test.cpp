@@ -6,12 +6,12 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/temporary_folder.h"
 #include "runs/event_file.h"
 #include "runs/log.h"
 #include "runs/report.h"
 #include "runs/summary.h"
 #include "support/errors.h"
-#include "verify/temporary_folder.h"
 
 namespace ashlar::testing {
 namespace {

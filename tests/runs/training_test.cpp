@@ -6,12 +6,12 @@
 
 #include "ashlar/train.h"
 #include "base/json.h"
+#include "base/temporary_folder.h"
 #include "formats/safetensors.h"
 #include "model/model.h"
 #include "runs/start.h"
 #include "support/errors.h"
 #include "support/paths.h"
-#include "verify/temporary_folder.h"
 
 namespace ashlar::testing {
 namespace {

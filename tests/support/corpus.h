@@ -8,10 +8,10 @@
 #include <string>
 
 #include "base/json.h"
+#include "base/temporary_folder.h"
 #include "data/build.h"
 #include "data/folder.h"
 #include "data/train_tokenizer.h"
-#include "verify/temporary_folder.h"
 
 namespace ashlar::testing {
 

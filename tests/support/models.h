@@ -12,12 +12,12 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/temporary_folder.h"
 #include "formats/safetensors.h"
 #include "model/convert.h"
 #include "model/model.h"
 #include "support/names.h"
 #include "support/paths.h"
-#include "verify/temporary_folder.h"
 
 namespace ashlar::testing {
 

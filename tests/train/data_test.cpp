@@ -7,9 +7,9 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/temporary_folder.h"
 #include "train/data.h"
 #include "train/init.h"
-#include "verify/temporary_folder.h"
 
 namespace ashlar::testing {
 namespace {
