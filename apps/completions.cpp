@@ -7,7 +7,6 @@
 #include "apps/describe.h"
 #include "base/error.h"
 #include "blueprint/blueprint.h"
-#include "readings/draw/words.h"
 #include "readings/predict/predict.h"
 
 namespace ashlar::app {
@@ -28,7 +27,9 @@ Kind kind_of(const Described& d) {
   return Kind::other;
 }
 
-std::string words(const std::vector<std::string>& all) { return join(all, " "); }
+std::string words(const std::vector<std::string>& all) {
+  return fmt::format("{}", fmt::join(all, " "));
+}
 
 /// In single quotes for a shell.
 std::string quoted(const std::string& text, const char* quote_inside) {

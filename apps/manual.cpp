@@ -8,7 +8,6 @@
 #include "apps/describe.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "readings/draw/words.h"
 
 namespace ashlar::app {
 
@@ -84,12 +83,16 @@ std::string roff(const std::string& text) {
   return out;
 }
 
+std::string joined(const std::vector<std::string>& words, const char* between) {
+  return fmt::format("{}", fmt::join(words, between));
+}
+
 void add_options(const CLI::App& command, std::string& page) {
   page += ".SH OPTIONS\n";
   for (const Described& d : described(command)) {
-    const std::string value = d.values.empty() ? d.value : join(d.values, "|");
+    const std::string value = d.values.empty() ? d.value : joined(d.values, "|");
     page += ".TP\n";
-    if (!d.flags.empty()) page += "\\fB" + roff(join(d.flags, ", ")) + "\\fR ";
+    if (!d.flags.empty()) page += "\\fB" + roff(joined(d.flags, ", ")) + "\\fR ";
     if (!value.empty()) page += "\\fI" + roff(value) + "\\fR";
     page += "\n" + roff(d.about) + "\n";
   }

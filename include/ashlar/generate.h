@@ -112,10 +112,11 @@ class Stream {
   Stream(Stream&&) noexcept;
   Stream& operator=(Stream&&) noexcept;
 
-  /// Evaluates what the sequence has not yet (at first the prompt), chooses one token (with a drafter
-  /// also those after it that were guessed), and returns the text that has become certain: it may be
-  /// empty; all of them together are result().text. Nothing once the generation has ended. Throws Error(resource) when the context is too small
-  /// for the prompt, Error(invalid) for logits that are not finite; then the stream has ended.
+  /// Evaluates what the sequence has not yet (at first the prompt), chooses one token (with a
+  /// drafter also those after it that were guessed right), and returns the text that has become
+  /// certain: it may be empty; all of them together are result().text. Nothing once the generation
+  /// has ended. Throws Error(resource) when the context is too small for the prompt, Error(invalid)
+  /// for logits that are not finite; then the stream has ended.
   std::optional<std::string> next();
   /// The same for several streams of one engine in one evaluation, which costs little more than
   /// that of one. result[i] is what streams[i]->next() would return; but a long prompt takes

@@ -6,8 +6,9 @@
 
 namespace ashlar {
 
-/// Places parts one after another. Without memory (null) the parts are null and only bytes() counts: so that one
-/// function says how much is needed and where everything lies. No part is aligned beyond what the sizes before it make.
+/// Places parts one after another. Without memory (null) the parts are null and only bytes() counts,
+/// so that one function says both how much is needed and where everything lies. A part begins where
+/// the one before it ends: sizes that are whole cache lines keep all of them aligned.
 class PartsOfMemory {
  public:
   explicit PartsOfMemory(std::byte* memory) : memory_(memory) {}

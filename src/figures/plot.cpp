@@ -90,9 +90,9 @@ class Scale {
         }
       }
       // A range of a few per cent has them at equal distances.
-      const double from = std::pow(base, low_), to = std::pow(base, high_);
       if (ticks_.size() < 3 && !binary) {
         ticks_.clear();
+        const double from = std::pow(base, low_), to = std::pow(base, high_);
         const double each = round_step((to - from) / 4);
         for (double n = std::ceil(from / each - 1e-9); n * each <= to * (1 + 1e-9); ++n)
           ticks_.push_back(n * each);

@@ -59,6 +59,14 @@ static inline bool is_plain(Format f) {
 /// Formats with a float of their own per value: products take float activations.
 static inline bool is_float(Format f) { return is_plain(f) || f == Format::fp8_b128; }
 
+/// Most tokens of a product that each get, to the bit, the sums of a product with that token alone;
+/// every kernel table keeps to it. Dots of int8 keep one sum per token, those of floats several, the
+/// fewer the more tokens there are; quantised weights meet floats in panels, whatever the tokens.
+static inline int64_t tokens_alike(Format weight, Activation form) {
+  if (form == Activation::q8) return 4;
+  return is_float(weight) ? 1 : INT64_MAX;
+}
+
 /// Every other format: small integers with scales, whose products take int8 activations.
 // clang-format off
 #define ASHLAR_QUANTISED(X)                                                                    \

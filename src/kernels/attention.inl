@@ -9,7 +9,7 @@
 // with the dimension across lanes; kW dot products end in one vector of sums.
 
 constexpr int64_t kKeys = 64;
-constexpr int64_t kRowBlock = 128;  // for half as many, keys are turned round twice as often
+constexpr int64_t kRowBlock = 128;  // for half as many, keys are transposed twice as often
 constexpr int64_t kFewRows = kW == 16 ? 8 : 12;  // up to here, where they lie
 static_assert(kKeys % kPanelRows == 0);
 
@@ -19,7 +19,7 @@ struct AttentionScratch {
   float* scores;         // [kRowBlock][kKeys]
   float* out;            // [kRowBlock][v_pad]
   float* stage;          // [kW][k_pad]
-  float* turned;         // [k_pad][kW]: queries
+  float* transposed;     // [k_pad][kW]: queries
   int64_t k_pad, v_pad;  // rows padded to whole tiles, with zeros
   int64_t v_step;        // from a row of v to the next
   int64_t bytes;
@@ -36,7 +36,7 @@ ASHLAR_INLINE AttentionScratch attention_layout(const Attention& a, std::byte* s
   parts.place(s.scores, kRowBlock * kKeys);
   parts.place(s.out, kRowBlock * s.v_pad);
   parts.place(s.stage, kW * s.k_pad);
-  parts.place(s.turned, kW * s.k_pad);
+  parts.place(s.transposed, kW * s.k_pad);
   s.bytes = parts.bytes();
   return s;
 }
@@ -348,7 +348,7 @@ void value_tile(const Attention& a, const AttentionScratch& s, int64_t row, int6
   }
 }
 
-// Rows that fit into one vector's lanes meet keys as they lie: no key is turned round. (16 heads on
+// Rows that fit into one vector's lanes meet keys as they lie: no key is transposed round. (16 heads on
 // a latent, one core of Emerald Rapids: 2.3 -> 2.9 GB/s of float16.)
 
 /// Queries of at most kW rows side by side; lanes without one are zeros.
@@ -359,7 +359,8 @@ void turn_queries(const Attention& a, const AttentionScratch& s, int64_t row, in
     if (n > 0) __builtin_memcpy(out, query(a, row + r), static_cast<size_t>(n) * 4);
     __builtin_memset(out + n, 0, static_cast<size_t>(s.k_pad - n) * 4);
   }
-  for (int64_t c = 0; c < s.k_pad; c += kW) transpose(s.stage + c, s.k_pad, s.turned + c * kW, kW);
+  for (int64_t c = 0; c < s.k_pad; c += kW)
+    transpose(s.stage + c, s.k_pad, s.transposed + c * kW, kW);
 }
 
 /// Scores of kW keys from j on, those past n like the last. Half of them at a time, for sixteen
@@ -375,7 +376,7 @@ void score_lanes(const AttentionScratch& s, int64_t j, int64_t n) {
       acc[i][0] = acc[i][1] = zero();
     }
     for (int64_t c = 0; c < s.k_pad; c += 2) {
-      const F even = load(s.turned + c * kW), odd = load(s.turned + (c + 1) * kW);
+      const F even = load(s.transposed + c * kW), odd = load(s.transposed + (c + 1) * kW);
       for (int64_t i = 0; i < kHalf; ++i) acc[i][0] = fma(set1(k[i][c]), even, acc[i][0]);
       for (int64_t i = 0; i < kHalf; ++i) acc[i][1] = fma(set1(k[i][c + 1]), odd, acc[i][1]);
     }

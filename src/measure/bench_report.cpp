@@ -120,10 +120,11 @@ std::string bench_text(const BenchResult& r) {
              fmt::format("Decode of {} tokens{}, {} sequence{}", grouped(r.options.generate), depth,
                          r.options.sequences, r.options.sequences == 1 ? "" : "s"));
   if (r.drafting) {
-    fmt::format_to(out,
-                   "\nA step with {} guesses: {}; drafting is faster from {:.2f} accepted per step "
-                   "on, and the draft model's own time\n",
-                   r.drafting->tokens, short_seconds(r.drafting->seconds), r.drafting->break_even);
+    fmt::format_to(
+        out,
+        "\nA step with {} guesses: {}; drafting is faster from {:.2f} accepted guesses per "
+        "step on, a draft model's own time not counted\n",
+        r.drafting->tokens, short_seconds(r.drafting->seconds), r.drafting->break_even);
   }
   return text;
 }

@@ -61,16 +61,17 @@ const float* BoundWeights::floats(ParamId id) {
 namespace {
 
 /// n rows of r numbers become r rows of n, in another format without blocks.
-void turn_head(Format from, const std::byte* in, int64_t n, int64_t r, Format to, std::byte* out) {
+void transpose_head(Format from, const std::byte* in, int64_t n, int64_t r, Format to,
+                    std::byte* out) {
   constexpr int64_t kBand = 16;  // a cache line of each row at a time
-  std::vector<float> values(static_cast<size_t>(n * r)), turned(static_cast<size_t>(kBand * n));
+  std::vector<float> values(static_cast<size_t>(n * r)), transposed(static_cast<size_t>(kBand * n));
   info(from).to_f32(in, values.data(), n * r);
   for (int64_t j = 0; j < r; j += kBand) {
     const int64_t count = std::min(kBand, r - j);
     for (int64_t i = 0; i < n; ++i)
       for (int64_t k = 0; k < count; ++k)
-        turned[static_cast<size_t>(k * n + i)] = values[static_cast<size_t>(i * r + j + k)];
-    info(to).from_f32(turned.data(), out + j * row_bytes(to, n), count * n);
+        transposed[static_cast<size_t>(k * n + i)] = values[static_cast<size_t>(i * r + j + k)];
+    info(to).from_f32(transposed.data(), out + j * row_bytes(to, n), count * n);
   }
 }
 
@@ -92,13 +93,13 @@ Matrix BoundWeights::transposed_heads(ParamId id, bool f32) {
       std::byte* out = nullptr;
       it->second = make_tensor(format, sizes, &out);
       parallel_for(heads, [&](int64_t h, int) {
-        turn_head(t.format, t.data + h * n * row_bytes(t.format, r), n, r, format,
-                  out + h * r * row_bytes(format, n));
+        transpose_head(t.format, t.data + h * n * row_bytes(t.format, r), n, r, format,
+                       out + h * r * row_bytes(format, n));
       });
     }
   }
-  const Tensor& turned = it->second;
-  return {turned.format, turned.data, heads * r, n, row_bytes(turned.format, n)};
+  const Tensor& transposed = it->second;
+  return {transposed.format, transposed.data, heads * r, n, row_bytes(transposed.format, n)};
 }
 
 const std::byte* BoundWeights::panels(ParamId id, const Matrix& w, const kernels::Table& table) {

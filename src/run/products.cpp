@@ -14,20 +14,12 @@ void finish(const Frame& f, const Epilogue& e, float* gate, const float* up, int
   if (e.kind == Epilogue::Kind::unary) table.unary(e.unary, gate, gate, n);
 }
 
-/// Most tokens of a call that each get the sums of a call with that token alone, in every kernel
-/// table: dots of int8 keep one sum per token, those of floats several, the fewer the more tokens
-/// there are; quantised weights meet floats in panels, whatever the tokens.
-int64_t tokens_alike(Format weight, kernels::Activation form) {
-  if (form == kernels::Activation::q8) return 4;
-  return kernels::is_float(weight) ? 1 : INT64_MAX;
-}
-
 /// A product with rows of activations, a few at a time where each token is to be as if alone.
 void multiply(const Frame& f, Format format, kernels::Activation form, kernels::MatMul m,
               std::byte* scratch) {
   const kernels::Table& table = *f.plan.table;
   if (!f.batch.alone) return table.matmul(format, form, m, scratch);
-  const int64_t all = m.tokens, most = std::min(all, tokens_alike(format, form));
+  const int64_t all = m.tokens, most = std::min(all, kernels::tokens_alike(format, form));
   for (int64_t t = 0; t < all; t += most) {
     m.tokens = std::min(most, all - t);
     table.matmul(format, form, m, scratch);

@@ -104,13 +104,13 @@ std::string reach(const Anatomy& a) {
 std::string positions(const Anatomy& a) {
   const std::string none = "none (NoPE)", added = position_words(a.blueprint.embedding),
                     sum = added.empty() ? "" : added + " added to the embedding";
-  const std::string turned = of_parts(
+  const std::string rotated = of_parts(
       a, a.mixers,
       Overloaded{
           [&](const AttentionPart& p) { return p.rope ? rope_words(*p.rope) : none; },
           [](const LatentAttentionPart& p) { return rope_words(p.rope); },
           [](const GatedDeltaNetPart&) { return std::string("by the order of the recurrence"); }});
-  return a.absolute && turned == none ? sum : join({sum, turned}, "; ");
+  return a.absolute && rotated == none ? sum : join({sum, rotated}, "; ");
 }
 
 std::string qk_norm(const Anatomy& a) {

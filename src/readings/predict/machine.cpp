@@ -246,7 +246,7 @@ class Reader {
 class Writer {
  public:
   Json json = Json::object();
-  bool wants(bool there) const { return there; }
+  bool wants(bool given) const { return given; }
   void operator()(const char* key, const auto& value) { json[key] = value; }
   void operator()(const char* key, Format& format) { json[key] = info(format).name; }
   void operator()(const char* key, Machine::Link& link) { json[key] = written(link); }
