@@ -11,6 +11,7 @@
 #include "support/models.h"
 #include "support/random_model.h"
 #include "support/samples.h"
+#include "support/small_text_model.h"
 
 namespace ashlar {
 namespace {
@@ -79,17 +80,8 @@ TEST(Drafting, ChangesNoTokenOfAnyFamily) {
   EXPECT_GT(accepted, 10 * families);  // some models go round in circles, each drafts for itself
 }
 
-class Guessing : public ::testing::Test {
+class Guessing : public testing::SmallTextModel {
  protected:
-  Guessing() {
-    const Json file =
-        read_json(std::filesystem::path(source_dir()) / "tests/text/tokenizers/gpt2.json");
-    tokenizer_ = Tokenizer::from_json(file.at("tokenizer").dump(), "gpt2");
-    Blueprint bp = ashlar::testing::sample_blueprints().at(0);
-    bp.embedding.vocab = tokenizer_->size();
-    graph_ = graph_of(bp);
-    weights_ = ashlar::testing::random_weights(graph_, 7);
-  }
   Generation generate(GenerateOptions options, int64_t context = 64,
                       std::vector<TokenId> end_tokens = {}) const {
     Engine e(graph_, weights_, {.threads = 1, .context = context});
@@ -131,9 +123,6 @@ class Guessing : public ::testing::Test {
     }
   }
 
-  std::unique_ptr<Tokenizer> tokenizer_;
-  Graph graph_;
-  Weights weights_;
   const std::vector<TokenId> prompt_ = {5, 9, 2, 40};
 };
 

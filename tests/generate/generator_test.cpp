@@ -12,21 +12,13 @@
 #include "support/paths.h"
 #include "support/random_model.h"
 #include "support/samples.h"
+#include "support/small_text_model.h"
 
 namespace ashlar {
 namespace {
 
-class Generating : public ::testing::Test {
+class Generating : public testing::SmallTextModel {
  protected:
-  Generating() {
-    const Json file =
-        read_json(std::filesystem::path(source_dir()) / "tests/text/tokenizers/gpt2.json");
-    tokenizer_ = Tokenizer::from_json(file.at("tokenizer").dump(), "gpt2");
-    Blueprint bp = ashlar::testing::sample_blueprints().at(0);
-    bp.embedding.vocab = tokenizer_->size();
-    graph_ = graph_of(bp);
-    weights_ = ashlar::testing::random_weights(graph_, 7);
-  }
   Engine engine(int64_t context = 64) const {
     return Engine(graph_, weights_, {.threads = 1, .context = context});
   }
@@ -42,9 +34,6 @@ class Generating : public ::testing::Test {
     return made;
   }
 
-  std::unique_ptr<Tokenizer> tokenizer_;
-  Graph graph_;
-  Weights weights_;
   const std::vector<TokenId> prompt_ = {5, 9, 2, 40};
 };
 
