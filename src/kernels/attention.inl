@@ -348,7 +348,7 @@ void value_tile(const Attention& a, const AttentionScratch& s, int64_t row, int6
   }
 }
 
-// Rows that fit into one vector's lanes meet keys as they lie: no key is transposed round. (16 heads on
+// Rows that fit into one vector's lanes meet keys as they lie: no key is transposed. (16 heads on
 // a latent, one core of Emerald Rapids: 2.3 -> 2.9 GB/s of float16.)
 
 /// Queries of at most kW rows side by side; lanes without one are zeros.
