@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "model/text_export.h"
 #include "text/known_patterns.h"
+#include "text/scored_merges.h"
 
 namespace ashlar {
 namespace {
@@ -121,7 +122,7 @@ std::string tokenizer_json_of(const GgufTokenizerData& data) {
   }
   text += R"(},"merges":[)";
   comma = "";
-  for (const BpeModel::Merge& m : model.merges) {
+  for (const BpeModel::Merge& m : model.scores.empty() ? model.merges : merges_from_scores(model)) {
     text +=
         fmt::format("{}[{},{}]", comma, json_text(names.at(m.left)), json_text(names.at(m.right)));
     comma = ",";

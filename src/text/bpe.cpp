@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "text/scored_merges.h"
 
 namespace ashlar {
 namespace {
@@ -111,14 +112,14 @@ Bpe::Bpe(const BpeModel& model, std::string_view where)
       fuse_unk_(model.fuse_unk),
       ignore_merges_(model.ignore_merges),
       continuing_prefix_(model.continuing_prefix),
-      end_suffix_(model.end_suffix) {
+      end_suffix_(model.end_suffix),
+      never_(model.never) {
   byte_ids_.fill(-1);
   ascii_ids_.fill(-1);
   const bool by_text = ignore_merges_ || !continuing_prefix_.empty() || !end_suffix_.empty();
-  std::vector<TokenId> never = model.never;
-  std::sort(never.begin(), never.end());
+  std::sort(never_.begin(), never_.end());
   const auto barred = [&](TokenId id) {
-    return std::binary_search(never.begin(), never.end(), id);
+    return std::binary_search(never_.begin(), never_.end(), id);
   };
   bool unk_found = model.unk_token.empty();
   for (size_t token = 0; token < model.vocab.size(); ++token) {
@@ -160,6 +161,10 @@ Bpe::Bpe(const BpeModel& model, std::string_view where)
     fail(ErrorKind::format, "{}: the unknown token \"{}\" is not in the vocabulary", where,
          model.unk_token);
   }
+  if (!model.scores.empty()) {
+    scored_ = std::make_unique<ScoredMerges>(model);
+    return;
+  }
   if (model.merges.size() >= (size_t{1} << 31)) {
     fail(ErrorKind::resource, "{}: {} merges", where, model.merges.size());
   }
@@ -185,7 +190,23 @@ Bpe::Bpe(const BpeModel& model, std::string_view where)
   }
 }
 
-const Bpe::Pair* Bpe::find_pair(TokenId left, TokenId right) const {
+Bpe::~Bpe() = default;
+
+const Bpe::Pair* Bpe::find_scored(TokenId left, TokenId right, BpeScratch& scratch) const {
+  if (scratch.pairs_.empty()) scratch.pairs_.assign(BpeScratch::kPairs, {kNoKey, kNoRank, -1});
+  const uint64_t key = pair_key(left, right);
+  Pair& pair = scratch.pairs_[key * kMix >> 50];
+  static_assert(BpeScratch::kPairs == size_t{1} << 14);
+  if (pair.key != key) {
+    const ScoredMerges::Merge merge = scored_->find(left, right, scratch.room_);
+    const bool barred = std::binary_search(never_.begin(), never_.end(), merge.result);
+    pair = {key, merge.rank, barred ? -1 : merge.result};
+  }
+  return pair.result < 0 ? nullptr : &pair;
+}
+
+const Bpe::Pair* Bpe::find_pair(TokenId left, TokenId right, BpeScratch& scratch) const {
+  if (scored_) return find_scored(left, right, scratch);
   const uint64_t key = pair_key(left, right);
   const size_t mask = pairs_.size() - 1;
   for (size_t slot = key * kMix >> pair_shift_;; slot = (slot + 1) & mask) {
@@ -300,12 +321,12 @@ void Bpe::spell(std::string_view word, std::vector<TokenId>& ids) const {
   if (pending >= 0) ids.push_back(pending);
 }
 
-void Bpe::merge_short(std::vector<TokenId>& ids, BpeScratch&) const {
+void Bpe::merge_short(std::vector<TokenId>& ids, BpeScratch& scratch) const {
   size_t n = ids.size();
   uint32_t ranks[kShort];
   TokenId merged[kShort];
   const auto look = [&](size_t i) {
-    const Pair* pair = find_pair(ids[i], ids[i + 1]);
+    const Pair* pair = find_pair(ids[i], ids[i + 1], scratch);
     ranks[i] = pair ? pair->rank : kNoRank;
     merged[i] = pair ? pair->result : -1;
   };
@@ -341,7 +362,7 @@ void Bpe::merge_long(std::vector<TokenId>& ids, BpeScratch& scratch) const {
   const auto later = std::greater<uint64_t>();
   const auto look = [&](uint32_t i) {
     BpeScratch::Symbol& s = symbols[i];
-    const Pair* pair = s.next == kEnd ? nullptr : find_pair(s.id, symbols[s.next].id);
+    const Pair* pair = s.next == kEnd ? nullptr : find_pair(s.id, symbols[s.next].id, scratch);
     s.rank = pair ? pair->rank : kNoRank;
     s.merged = pair ? pair->result : -1;
     return pair != nullptr;

@@ -22,6 +22,9 @@ struct BpeModel {
   };
   TokenMap vocab;
   std::vector<Merge> merges;   // first = most urgent
+  /// By id, instead of merges: what together spells a token is merged, the highest score first
+  /// (SentencePiece); see ScoredMerges.
+  std::vector<float> scores;
   std::string unk_token;       // empty: unknown characters vanish
   bool fuse_unk = false;       // one unk token for a run of unknown characters
   bool byte_fallback = false;  // unknown characters become <0xXX> tokens
@@ -44,6 +47,8 @@ std::string bytes_to_alphabet(std::string_view bytes);
 std::vector<BpeModel::Merge> merges_from_ranks(const TokenMap& vocab);
 
 /// Memory one encoding needs, and the words it has met. Kept between calls; one thread at a time.
+class ScoredMerges;
+
 class BpeScratch {
  public:
   BpeScratch();
@@ -63,8 +68,15 @@ class BpeScratch {
     TokenId merged;  // the outcome
     uint32_t previous, next;
   };
-  static constexpr size_t kEntries = size_t{1} << 15;
+  struct Pair {
+    uint64_t key;  // left << 32 | right, kNoKey if the slot is free
+    uint32_t rank;
+    TokenId result;
+  };
+  static constexpr size_t kEntries = size_t{1} << 15, kPairs = size_t{1} << 14;
   std::unique_ptr<Entry[]> entries_;
+  std::vector<Pair> pairs_;  // of a vocabulary with scores, as they were found; result -1: none
+  std::string room_;
   std::vector<TokenId> ids_;
   std::vector<Symbol> symbols_;
   std::vector<uint64_t> queue_;
@@ -72,8 +84,9 @@ class BpeScratch {
 
 class Bpe {
  public:
-  /// Throws Error if the parts do not fit together.
+  /// Throws Error if the parts do not fit together. A model with scores must outlive this.
   Bpe(const BpeModel& model, std::string_view where);
+  ~Bpe();
 
   void encode(std::string_view word, BpeScratch& scratch, std::vector<TokenId>& out) const;
 
@@ -87,12 +100,10 @@ class Bpe {
   void merge_short(std::vector<TokenId>& ids, BpeScratch& scratch) const;
   void merge_long(std::vector<TokenId>& ids, BpeScratch& scratch) const;
 
-  struct Pair {
-    uint64_t key;  // left << 32 | right, kNoKey if the slot is free
-    uint32_t rank;
-    TokenId result;
-  };
-  const Pair* find_pair(TokenId left, TokenId right) const;
+  using Pair = BpeScratch::Pair;
+  /// Null if the two are not merged. Valid until the next call.
+  const Pair* find_pair(TokenId left, TokenId right, BpeScratch& scratch) const;
+  const Pair* find_scored(TokenId left, TokenId right, BpeScratch& scratch) const;
 
   bool byte_level_, byte_fallback_, fuse_unk_, ignore_merges_;
   TokenId unk_ = -1;
@@ -101,6 +112,8 @@ class Bpe {
   std::array<TokenId, 128> ascii_ids_;
   std::unordered_map<uint32_t, TokenId> char_ids_;
   std::vector<Pair> pairs_;
+  std::unique_ptr<const ScoredMerges> scored_;
+  std::vector<TokenId> never_;  // in order
   uint32_t pair_shift_ = 0;
   TokenMap words_;  // by text: for ignore_merges, and for symbols with a prefix or suffix
 };

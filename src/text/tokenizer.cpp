@@ -72,17 +72,30 @@ PreTokenizerPtr cut_at_marks(const BpeModel& model) {
     if (id >= names.size()) return nullptr;
     names[id] = model.vocab.name(i);
   }
-  std::vector<uint32_t> joins;
+  std::vector<uint32_t> joins;  // characters before a mark that a merge may take along
+  const auto found = [&](TokenId id, std::string_view left) {
+    size_t at = utf8::previous(left, left.size());
+    const uint32_t last = utf8::next(left, at);
+    if (last == 0x2581) return true;
+    if (byte_ids.count(id) != 0) return false;
+    if (std::find(joins.begin(), joins.end(), last) == joins.end()) joins.push_back(last);
+    return joins.size() <= 16;
+  };
   for (const BpeModel::Merge& m : model.merges) {
     const std::string_view left = names[static_cast<size_t>(m.left)],
                            right = names[static_cast<size_t>(m.right)];
     if (left.empty() || !right.starts_with(kMark)) continue;
-    size_t at = utf8::previous(left, left.size());
-    const uint32_t last = utf8::next(left, at);
-    if (last == 0x2581) continue;
-    if (byte_ids.count(m.left) != 0) return nullptr;
-    if (std::find(joins.begin(), joins.end(), last) == joins.end()) joins.push_back(last);
-    if (joins.size() > 16) return nullptr;
+    if (!found(m.left, left)) return nullptr;
+  }
+  if (!model.scores.empty()) {
+    for (size_t i = 0; i < model.vocab.size(); ++i) {
+      const std::string_view text = model.vocab.name(i);
+      for (size_t at = text.find(kMark, 1); at < text.size(); at = text.find(kMark, at + 1)) {
+        const TokenId left = model.vocab.find(text.substr(0, at));
+        if (left < 0 || model.vocab.find(text.substr(at)) < 0) continue;
+        if (!found(left, text.substr(0, at))) return nullptr;
+      }
+    }
   }
   return mark_pre_tokenizer(std::string(kMark), std::move(joins));
 }

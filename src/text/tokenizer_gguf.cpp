@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "base/thread_pool.h"
 #include "base/utf8.h"
 #include "formats/gguf.h"
 #include "text/known_patterns.h"
@@ -99,72 +98,16 @@ void read_byte_level(const GgufTokenizerData& data, TokenizerSpec& spec, bool& a
   add_bos = known->add_bos;
 }
 
-struct Candidate {
-  float score;
-  uint32_t left_size, right_size;  // characters
-  BpeModel::Merge merge;
-};
-
-/// The ways to make the tokens [begin, end) of the vocabulary from two.
-std::vector<Candidate> candidates(const GgufTokenizerData& data, const TokenMap& vocab,
-                                  size_t begin, size_t end) {
-  std::vector<Candidate> all;
-  std::vector<std::string_view> parts;
-  std::vector<TokenId> ids;
-  for (size_t t = begin; t < end; ++t) {
-    const std::string_view text = vocab.name(t);
-    const TokenId id = vocab.id(t);
-    if (text.size() > 4096) continue;
-    const size_t first = all.size();
-    // What the user defined stands first, as in the model file; GGUF writes some low number there.
-    const auto place_of = static_cast<size_t>(id);
-    const bool scored = type_of(data, place_of) != user_defined && place_of < data.scores.size();
-    const float score = scored ? data.scores[place_of] : 0.0f;
-    if (std::isnan(score))
-      fail(ErrorKind::format, "{}: tokenizer.ggml.scores[{}] is not a number", data.where, id);
-    parts.clear();
-    for (size_t cut = 0; cut < text.size();) {
-      cut += utf8::length(static_cast<unsigned char>(text[cut]));
-      if (cut >= text.size()) break;
-      parts.push_back(text.substr(0, cut));
-      parts.push_back(text.substr(cut));
-    }
-    ids.resize(parts.size());
-    vocab.find_all(parts, ids.data());
-    const auto size = static_cast<uint32_t>(parts.size() / 2 + 1);
-    for (uint32_t left_size = 1; left_size < size; ++left_size) {
-      const TokenId left = ids[2 * left_size - 2], right = ids[2 * left_size - 1];
-      if (left >= 0 && right >= 0)
-        all.push_back({score, left_size, size - left_size, {left, right, id}});
-    }
-    std::sort(all.begin() + static_cast<std::ptrdiff_t>(first), all.end(),
-              [](const auto& a, const auto& b) {
-                return std::pair(a.merge.left, a.merge.right) <
-                       std::pair(b.merge.left, b.merge.right);
-              });
+/// Scores as the model file has them: what the user defined stands first there; GGUF writes some low
+/// number.
+std::vector<float> scores_of(const GgufTokenizerData& data) {
+  std::vector<float> scores(data.tokens.size());
+  for (size_t i = 0; i < data.scores.size(); ++i) {
+    if (std::isnan(data.scores[i]))
+      fail(ErrorKind::format, "{}: tokenizer.ggml.scores[{}] is not a number", data.where, i);
+    if (type_of(data, i) != user_defined) scores[i] = data.scores[i];
   }
-  return all;
-}
-
-// Merges of a SentencePiece model in the order Hugging Face's conversion gives them: by the
-// outcome's score, then by the length of the parts.
-void merges_from_scores(const GgufTokenizerData& data, BpeModel& model) {
-  constexpr size_t kSlice = 8192;
-  std::vector<std::vector<Candidate>> slices((model.vocab.size() + kSlice - 1) / kSlice);
-  parallel_for(static_cast<int64_t>(slices.size()), [&](int64_t i, int) {
-    const size_t begin = static_cast<size_t>(i) * kSlice;
-    slices[static_cast<size_t>(i)] =
-        candidates(data, model.vocab, begin, std::min(begin + kSlice, model.vocab.size()));
-  });
-  std::vector<Candidate> all;
-  for (const auto& slice : slices) all.insert(all.end(), slice.begin(), slice.end());
-  std::stable_sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) {
-    if (a.score != b.score) return a.score > b.score;
-    if (a.left_size != b.left_size) return a.left_size > b.left_size;
-    return a.right_size > b.right_size;
-  });
-  model.merges.reserve(all.size());
-  for (const Candidate& c : all) model.merges.push_back(c.merge);
+  return scores;
 }
 
 void read_sentencepiece(const GgufTokenizerData& data, TokenizerSpec& spec) {
@@ -194,7 +137,7 @@ void read_sentencepiece(const GgufTokenizerData& data, TokenizerSpec& spec) {
     model.unk_token = text_of(data.tokens[static_cast<size_t>(*unk)]);
   }
   model.fuse_unk = model.byte_fallback = true;
-  merges_from_scores(data, model);
+  model.scores = scores_of(data);
   std::vector<NormalizerPtr> steps;
   const bool prefix = data.add_space_prefix.value_or(true);
   if (prefix) steps.push_back(prepend_normalizer(kMark));
