@@ -24,8 +24,8 @@ uint64_t text_hash(std::string_view text) {
   return h ^ h >> 32;
 }
 
-void TokenMap::grow() {
-  slots_.assign(slots_.size() * 2, kFree);
+void TokenMap::set_slots(size_t slots) {
+  slots_.assign(slots, kFree);
   const size_t mask = slots_.size() - 1;
   for (size_t e = 0; e < entries_.size(); ++e) {
     size_t slot = entries_[e].hash & mask;
@@ -34,16 +34,21 @@ void TokenMap::grow() {
   }
 }
 
-void TokenMap::set(std::string_view text, TokenId id) {
+void TokenMap::reserve(size_t tokens) {
+  size_t slots = slots_.size();
+  while (slots < tokens * 2) slots *= 2;
+  if (slots > slots_.size()) set_slots(slots);
+  entries_.reserve(tokens);
+  text_.reserve(tokens * 10);
+}
+
+std::pair<TokenMap::Entry&, bool> TokenMap::place(std::string_view text, TokenId id) {
   const auto hash = static_cast<uint32_t>(text_hash(text));
   const size_t mask = slots_.size() - 1;
   size_t slot = hash & mask;
   for (; slots_[slot] != kFree; slot = (slot + 1) & mask) {
     Entry& e = entries_[slots_[slot]];
-    if (e.hash == hash && text_of(e) == text) {
-      e.id = id;
-      return;
-    }
+    if (e.hash == hash && text_of(e) == text) return {e, false};
   }
   if (text_.size() + text.size() > UINT32_MAX || entries_.size() + 1 >= kFree) {
     fail(ErrorKind::resource, "vocabulary: more than 4 GiB of text");
@@ -52,8 +57,13 @@ void TokenMap::set(std::string_view text, TokenId id) {
   entries_.push_back(
       {hash, static_cast<uint32_t>(text_.size()), static_cast<uint32_t>(text.size()), id});
   text_ += text;
-  if (entries_.size() * 2 > slots_.size()) grow();
+  if (entries_.size() * 2 > slots_.size()) set_slots(slots_.size() * 2);
+  return {entries_.back(), true};
 }
+
+void TokenMap::set(std::string_view text, TokenId id) { place(text, id).first.id = id; }
+
+bool TokenMap::add(std::string_view text, TokenId id) { return place(text, id).second; }
 
 TokenId TokenMap::find(std::string_view text) const {
   return find(text, static_cast<uint32_t>(text_hash(text)));

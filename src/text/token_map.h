@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ashlar {
@@ -19,6 +20,10 @@ class TokenMap {
   TokenMap() : slots_(16, kFree) {}
   /// Adds `text` or changes its id. Throws Error(resource) beyond 4 GiB of text.
   void set(std::string_view text, TokenId id);
+  /// Adds `text` unless it is there; whether it was added.
+  bool add(std::string_view text, TokenId id);
+  /// Room for `tokens` of some ten bytes.
+  void reserve(size_t tokens);
   /// The id, or -1.
   TokenId find(std::string_view text) const;
   /// ids[i] is find(texts[i]); memory is asked for ahead, so that many cost a third of as many
@@ -40,7 +45,9 @@ class TokenMap {
     return std::string_view(text_).substr(e.offset, e.size);
   }
   TokenId find(std::string_view text, uint32_t hash) const;
-  void grow();
+  /// The entry of `text`, new with `id` if there was none.
+  std::pair<Entry&, bool> place(std::string_view text, TokenId id);
+  void set_slots(size_t slots);
 
   std::vector<uint32_t> slots_;  // into entries_
   std::vector<Entry> entries_;

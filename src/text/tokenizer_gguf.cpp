@@ -58,6 +58,7 @@ void read_byte_level(const GgufTokenizerData& data, TokenizerSpec& spec, bool& a
   }
   BpeModel& model = spec.model;
   TokenMap mergeable;
+  model.vocab.reserve(data.tokens.size());
   for (size_t i = 0; i < data.tokens.size(); ++i) {
     const std::string text = text_of(data.tokens[i]);
     const auto id = static_cast<TokenId>(i);
@@ -67,7 +68,7 @@ void read_byte_level(const GgufTokenizerData& data, TokenizerSpec& spec, bool& a
       continue;
     }
     model.vocab.set(text, id);
-    if (type == normal) mergeable.set(text, id);
+    if (type == normal && data.merges.empty()) mergeable.set(text, id);
   }
   if (data.merges.empty() && data.pre != "kimi-k2") {
     fail(ErrorKind::format, "{}: a vocabulary of the kind \"gpt2\" without tokenizer.ggml.merges",
@@ -117,6 +118,7 @@ void read_sentencepiece(const GgufTokenizerData& data, TokenizerSpec& spec) {
          data.scores.size());
   }
   BpeModel& model = spec.model;
+  model.vocab.reserve(data.tokens.size());
   for (size_t i = 0; i < data.tokens.size(); ++i) {
     std::string text = text_of(data.tokens[i]);
     const auto id = static_cast<TokenId>(i);
@@ -128,7 +130,7 @@ void read_sentencepiece(const GgufTokenizerData& data, TokenizerSpec& spec) {
       for (size_t n = 0; n < text.size(); ++n) marks += kMark;
       text = std::move(marks);
     }
-    if (model.vocab.find(text) < 0) model.vocab.set(text, id);
+    model.vocab.add(text, id);
     if (type == control || type == user_defined || type == unknown) {
       place(spec, text, id, type != user_defined);
     }
