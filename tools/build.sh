@@ -8,8 +8,9 @@ shift
 cmake --preset "$preset" || exit 1
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
-cmake --build --preset "$preset" "$@" >"$output" 2>&1 && exec cat "$output"
+cmake --build --preset "$preset" "$@" >"$output" 2>&1
+status=$?
 cat "$output"
-grep -q 'PCH allocation failure' "$output" || exit 1
+grep -q 'PCH allocation failure' "$output" || exit $status
 sed -n 's/.* -include \([^ ]*cmake_pch\.hxx\) .*/\1.gch/p' "$output" | sort -u | xargs rm -fv
 CCACHE_RECACHE=1 cmake --build --preset "$preset" "$@"
