@@ -25,7 +25,7 @@ void run_train(BenchCommand& o) {
   std::printf("%s\n", (o.json ? measurement_json(m) : measurement_text(m)).c_str());
 }
 
-void run(BenchCommand o) {
+void run_bench(BenchCommand o) {
   if (o.train) return run_train(o);
   const Model model = load(o.model);
   o.options.threads = o.model.threads;
@@ -70,7 +70,7 @@ void add_bench(CLI::App& app) {
   command->footer(
       "Prefill and decode are measured apart, each after --depth tokens. The limits and the rates "
       "of the kernels\nthat plans use are probed in the same run; --context is set by the rest.");
-  command->callback([o] { run(*o); });
+  command->callback([o] { run_bench(*o); });
 }
 
 }  // namespace ashlar::app

@@ -74,7 +74,7 @@ void rerun(const std::vector<std::string>& ids) {
     lab::write_results(lab::results_of(e, store), own_results_folder());
 }
 
-void run(const ClaimsCommand& o) {
+void run_claims(const ClaimsCommand& o) {
   if (!o.output.empty()) check_ending(o.output, {".html"}, "a page");
   if (o.list) {
     for (const std::string& id : claim_ids()) std::printf("%s\n", id.c_str());
@@ -115,7 +115,7 @@ void add_claims(CLI::App& app) {
       "(trained, and too little to tell); open (with the experiment that would settle it). Each "
       "claim is a file claims/<id>.json: "
       "docs/claims.md.");
-  command->callback([o] { run(*o); });
+  command->callback([o] { run_claims(*o); });
 }
 
 }  // namespace ashlar::app

@@ -20,7 +20,7 @@ struct CompareCommand {
   bool json = false;
 };
 
-void run(CompareCommand o) {
+void run_compare(CompareCommand o) {
   std::vector<Blueprint> blueprints;
   for (const std::string& m : o.models) blueprints.push_back(load_named_blueprint(m));
   o.options.machine = machine_for(o.machine);
@@ -79,7 +79,7 @@ void add_compare(CLI::App& app) {
       "\nExamples:\n"
       "  ashlar compare olmo-2-7b qwen3-8b\n"
       "  ashlar compare deepseek-v3 kimi-k2 llama-4-maverick --machine h100-sxm -o three.html");
-  command->callback([o] { run(*o); });
+  command->callback([o] { run_compare(*o); });
 }
 
 }  // namespace ashlar::app

@@ -24,7 +24,7 @@ bool is_file_ending(const std::string& ending) {
   return false;
 }
 
-void run(ConvertCommand& o) {
+void run_convert(ConvertCommand& o) {
   const std::filesystem::path out(o.out);
   if (o.options.to.empty() && out.extension() != ".gguf" && !out.extension().empty() &&
       is_file_ending(out.extension().string())) {
@@ -68,7 +68,7 @@ void add_convert(CLI::App& app) {
       "  ashlar convert ./Qwen3-0.6B qwen3-0.6b-q4_k_m.gguf --weights q4_k_m\n"
       "  ashlar convert model.gguf ./folder --weights bf16\n"
       "  ashlar convert ./base merged --adapter ./lora");
-  command->callback([o] { run(*o); });
+  command->callback([o] { run_convert(*o); });
 }
 
 }  // namespace ashlar::app

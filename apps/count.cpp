@@ -15,7 +15,7 @@ struct CountCommand {
   bool json = false;
 };
 
-void run(CountCommand o) {
+void run_count(CountCommand o) {
   const Model model = load_to_count(o.model, o.weights, o.options);
   Count c = count(model.blueprint, o.options);
   if (c.model.empty()) c.model = model.source;
@@ -51,7 +51,7 @@ void add_count(CLI::App& app) {
       "  ashlar count model.gguf --sequences 8\n"
       "  ashlar count ./my-config --weights q4_k_m --json\n\n" +
       std::string(counting_conventions()));
-  command->callback([o] { run(*o); });
+  command->callback([o] { run_count(*o); });
 }
 
 }  // namespace ashlar::app

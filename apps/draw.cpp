@@ -30,7 +30,7 @@ std::string drawn_graph(const DrawCommand& o, const std::vector<Blueprint>& blue
   return draw_graph(differentiate(graph, {.recompute_layers = o.recompute}), o.options);
 }
 
-void run(DrawCommand o) {
+void run_draw(DrawCommand o) {
   if (o.output.empty() && !o.columns_given) {
     if (const int there = columns(stdout); there > 0) o.options.columns = there;
   }
@@ -95,7 +95,7 @@ void add_draw(CLI::App& app) {
       "  ashlar draw qwen3-0.6b --gradient -o step.svg");
   command->callback([o, columns] {
     o->columns_given = columns->count() > 0;
-    run(*o);
+    run_draw(*o);
   });
 }
 

@@ -68,7 +68,7 @@ void print(const DataLoss& r) {
   }
 }
 
-void run(Options& o) {
+void run_evaluate(Options& o) {
   EvaluateOptions options;
   options.split = o.split == "train" ? DataSplit::train : DataSplit::validation;
   const auto data = DataFolder::open(o.data);
@@ -112,7 +112,7 @@ void add_evaluate(CLI::App& app) {
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 50));
   command->add_flag("--mask", o->mask, "documents of a row do not see each other");
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
-  command->callback([o] { run(*o); });
+  command->callback([o] { run_evaluate(*o); });
 }
 
 }  // namespace ashlar::app

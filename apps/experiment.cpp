@@ -75,7 +75,7 @@ void write_report(const ExperimentCommand& o, const std::vector<Json>& results) 
     print_text(lab::report_text(results));
 }
 
-void run(const ExperimentCommand& o) {
+void run_experiment(const ExperimentCommand& o) {
   const fs::path folder = o.store.empty() ? fs::path("experiments.store") : fs::path(o.store);
   lab::Store store(folder);
   const std::vector<lab::Experiment> all = experiments_of(o.files);
@@ -170,7 +170,7 @@ void add_experiment(CLI::App& app) {
       ->type_name("STORE");
   c->add_flag("--quiet", o->quiet, "no line for each run");
   pages(c, "--page");
-  c->callback([o] { run(*o); });
+  c->callback([o] { run_experiment(*o); });
 
   c = command->add_subcommand("status", "what ran, what is left, time left");
   c->add_option("store", o->store, "folder of `run`")->type_name("STORE")->required();

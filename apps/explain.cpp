@@ -15,7 +15,7 @@ struct ExplainCommand {
   bool json = false;
 };
 
-void run(const ExplainCommand& o) {
+void run_explain(const ExplainCommand& o) {
   const Explanation e = explain(load_named_blueprint(o.model), o.scope, o.options);
   if (o.json)
     std::printf("%s\n", explanation_json(e).c_str());
@@ -41,7 +41,7 @@ void add_explain(CLI::App& app) {
       "Examples:\n"
       "  ashlar explain gemma-3-1b\n"
       "  ashlar explain deepseek-v3 layers.3.attn --context 32k");
-  command->callback([o] { run(*o); });
+  command->callback([o] { run_explain(*o); });
 }
 
 }  // namespace ashlar::app

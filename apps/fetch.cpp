@@ -13,7 +13,7 @@ struct FetchCommand {
   FetchOptions options;
 };
 
-void run(FetchCommand& o) {
+void run_fetch(FetchCommand& o) {
   std::unique_ptr<Progress> progress;
   std::string current;
   o.options.progress = [&](const std::string& file, int64_t done, int64_t total) {
@@ -47,7 +47,7 @@ void add_fetch(CLI::App& app) {
       "Examples:\n"
       "  ashlar fetch Qwen/Qwen3-0.6B\n"
       "  HF_ENDPOINT=http://mirror.example ashlar fetch org/name --revision v1.0");
-  command->callback([o] { run(*o); });
+  command->callback([o] { run_fetch(*o); });
 }
 
 }  // namespace ashlar::app

@@ -17,7 +17,7 @@ struct PerplexityOptions {
   bool json = false;
 };
 
-void run(const PerplexityOptions& o) {
+void run_perplexity(const PerplexityOptions& o) {
   const std::string text = read_file(o.file);
   const Model model = load(o.model);
   tokenizer_of(model);
@@ -63,7 +63,7 @@ void add_perplexity(CLI::App& app) {
   add_model_options(*command, o->model, true);
   command->add_option("--file", o->file, "text file (UTF-8)")->required()->type_name("F");
   command->add_flag("--json", o->json, "print {\"perplexity\", \"tokens\", ...}");
-  command->callback([o] { run(*o); });
+  command->callback([o] { run_perplexity(*o); });
 }
 
 }  // namespace ashlar::app

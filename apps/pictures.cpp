@@ -60,7 +60,8 @@ fs::path page_tool() {
 }
 
 /// Runs a program to its end; what it prints goes to `output`. Throws Error(io) unless it succeeds.
-void run(const fs::path& tool, const std::vector<std::string>& arguments, const fs::path& output) {
+void run_tool(const fs::path& tool, const std::vector<std::string>& arguments,
+              const fs::path& output) {
   std::vector<std::string> words{tool.string()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
@@ -119,7 +120,7 @@ int page_height(const fs::path& tool, const fs::path& folder, std::string_view h
   words.push_back("--window-size=" + std::to_string(kPageWidth) + ",800");
   words.emplace_back("--dump-dom");
   words.push_back("file://" + (folder / "ask.html").string());
-  run(tool, words, folder / "dom");
+  run_tool(tool, words, folder / "dom");
   const std::string dom = read_file(folder / "dom", kMostBytes);
   constexpr std::string_view kName = "data-height=\"";
   const size_t at = dom.find(kName);
@@ -149,7 +150,7 @@ void write_drawing(const fs::path& file, std::string_view svg) {
                                  (folder / "made").string()};
   if (png) words.insert(words.end(), {"--zoom", "2"});  // sharp on dense screens and in print
   words.push_back((folder / "drawing.svg").string());
-  run(tool, words, folder / "log");
+  run_tool(tool, words, folder / "log");
   deliver(folder / "made", file, tool);
 }
 
@@ -175,7 +176,7 @@ void write_page(const fs::path& file, std::string_view html) {
     words.push_back("--print-to-pdf=" + made.string());
   }
   words.push_back("file://" + (folder / "page.html").string());
-  run(tool, words, folder / "log");
+  run_tool(tool, words, folder / "log");
   deliver(made, file, tool);
 }
 

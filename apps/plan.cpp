@@ -132,7 +132,7 @@ void compare_machines(const std::vector<Prediction>& all) {
   print_fitted(text);
 }
 
-void run(PlanCommand o) {
+void run_plan(PlanCommand o) {
   if (o.list) return list_machines();
   if (o.model.empty()) fail(ErrorKind::invalid, "expected MODEL or --list");
   if (o.train) {
@@ -204,7 +204,7 @@ void add_plan(CLI::App& app) {
       "  ashlar plan deepseek-v3 --machine h200-sxm,b200,apple-m3-ultra\n"
       "  ashlar plan llama-3.1-70b --machine rtx-3090 --devices 2 --weights q4_k_m --context 8k\n"
       "  ashlar plan ./model.gguf --sequences 16");
-  command->callback([o] { run(*o); });
+  command->callback([o] { run_plan(*o); });
 }
 
 }  // namespace ashlar::app

@@ -18,7 +18,7 @@ struct ProbeCommand {
   bool json = false, quick = false;
 };
 
-void run(ProbeCommand o) {
+void run_probe(ProbeCommand o) {
   // A quick probe lacks the kernels, so it never takes the place of a whole one.
   const bool keep = !o.output.empty() || !o.quick;
   const std::filesystem::path file =
@@ -60,7 +60,7 @@ void add_probe(CLI::App& app) {
       ->type_name("F.json");
   command->add_flag("--quick", o->quick, "memory and arithmetic only, in half a second");
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
-  command->callback([o] { run(*o); });
+  command->callback([o] { run_probe(*o); });
 }
 
 }  // namespace ashlar::app

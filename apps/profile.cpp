@@ -15,7 +15,7 @@ struct ProfileCommand {
   std::string trace;
 };
 
-void run(ProfileCommand o) {
+void run_profile(ProfileCommand o) {
   if (!o.trace.empty()) check_output(o.trace);
   const Model model = load(o.model);
   o.options.threads = o.model.threads;
@@ -48,7 +48,7 @@ void add_profile(CLI::App& app) {
   number("--sequences", o->options.sequences, "sequences decoded together (default 1)");
   command->add_option("--trace", o->trace, "file for a trace, which ui.perfetto.dev opens")
       ->type_name("F.json");
-  command->callback([o] { run(*o); });
+  command->callback([o] { run_profile(*o); });
 }
 
 }  // namespace ashlar::app

@@ -18,7 +18,7 @@ struct ReportCommand {
   ReportOptions options;
 };
 
-void run(ReportCommand o) {
+void run_report(ReportCommand o) {
   check_output(o.output);
   const std::string extension = std::filesystem::path(o.output).extension().string();
   const bool picture = is_picture(o.output);
@@ -66,7 +66,7 @@ void add_report(CLI::App& app) {
       "Examples:\n"
       "  ashlar report -o models.html\n"
       "  ashlar report qwen3-8b llama-3.1-8b gemma-3-12b --context 32k -o three.html");
-  command->callback([o] { run(*o); });
+  command->callback([o] { run_report(*o); });
 }
 
 }  // namespace ashlar::app

@@ -119,7 +119,7 @@ void print(const RunOptions& o, const std::vector<TokenId>& prompt, const Genera
   }
 }
 
-void run(const RunOptions& o) {
+void run_model(const RunOptions& o) {
   const Model model = load(o.model);
   GenerateOptions options = generation_options(o.generation);
   // A greedy answer is the default where nobody recommends to sample.
@@ -215,7 +215,7 @@ void add_run(CLI::App& app) {
       fail(ErrorKind::invalid, "expected either PROMPT or --prompt-file, found both");
     for (const CLI::Option* option : {system, messages, tools, variables})
       o->chat = o->chat || option->count() > 0;
-    run(*o);
+    run_model(*o);
   });
 }
 

@@ -37,7 +37,7 @@ void print(const std::vector<RunSummary>& runs) {
   }
 }
 
-void run(const RunsOptions& o) {
+void list_runs(const RunsOptions& o) {
   if (o.report != !o.out.empty()) fail(ErrorKind::invalid, "--report and -o FILE.html go together");
   std::vector<RunSummary> runs;
   for (const std::string& folder : o.folders) {
@@ -74,7 +74,7 @@ void add_runs(CLI::App& app) {
   command->add_flag("--report", o->report, "write the curves of all of them as one page");
   command->add_option("-o,--out", o->out, "file of the page")->type_name("FILE.html");
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
-  command->callback([o] { run(*o); });
+  command->callback([o] { list_runs(*o); });
 }
 
 }  // namespace ashlar::app

@@ -20,7 +20,7 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::string& source) {
   return std::move(text.tokenizer);
 }
 
-std::string dump(const Json& json) {
+std::string spelled(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -36,10 +36,10 @@ void tokenize(const TextOptions& o) {
     Json all = Json::array();
     for (const Json& line : lines) {
       if (!line.is_string())
-        fail(ErrorKind::invalid, "{}: expected strings, found {}", o.lines, dump(line));
+        fail(ErrorKind::invalid, "{}: expected strings, found {}", o.lines, spelled(line));
       all.push_back(tokenizer->encode(line.get_ref<const std::string&>(), options));
     }
-    std::printf("%s\n", dump(all).c_str());
+    std::printf("%s\n", spelled(all).c_str());
     return;
   }
   const std::vector<TokenId> ids =
@@ -47,7 +47,7 @@ void tokenize(const TextOptions& o) {
   if (o.json) {
     Json pieces = Json::array();
     for (const TokenId id : ids) pieces.push_back(tokenizer->piece(id));
-    std::printf("%s\n", dump({{"ids", ids}, {"pieces", std::move(pieces)}}).c_str());
+    std::printf("%s\n", spelled({{"ids", ids}, {"pieces", std::move(pieces)}}).c_str());
     return;
   }
   for (const TokenId id : ids) std::printf("%8d  %s\n", id, tokenizer->piece(id).c_str());
@@ -72,7 +72,7 @@ void detokenize(const TextOptions& o) {
   if (o.lines.empty()) {
     const std::string text = decoded(*tokenizer, parse_ids(o.ids, "--ids"), o.no_special);
     if (o.json)
-      std::printf("%s\n", dump({{"text", text}}).c_str());
+      std::printf("%s\n", spelled({{"text", text}}).c_str());
     else
       print_text(text);
     return;
@@ -83,7 +83,7 @@ void detokenize(const TextOptions& o) {
   Json all = Json::array();
   for (const Json& list : lists)
     all.push_back(decoded(*tokenizer, ids_of(list, o.lines), o.no_special));
-  std::printf("%s\n", dump(all).c_str());
+  std::printf("%s\n", spelled(all).c_str());
 }
 
 CLI::App* text_command(CLI::App& app, const std::shared_ptr<TextOptions>& o, const char* name,

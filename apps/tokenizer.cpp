@@ -21,7 +21,7 @@ struct TokenizerOptions {
   bool json = false;
 };
 
-void run(TokenizerOptions& o) {
+void learn_tokenizer(TokenizerOptions& o) {
   WordCounts words;
   {
     Progress progress("counting words");
@@ -80,7 +80,7 @@ void add_tokenizer(CLI::App& app) {
       ->capture_default_str()
       ->type_name("N");
   train->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
-  train->callback([o] { run(*o); });
+  train->callback([o] { learn_tokenizer(*o); });
 }
 
 }  // namespace ashlar::app

@@ -19,7 +19,7 @@ struct VerifyCommand {
   bool json = false;
 };
 
-void run(const VerifyCommand& o) {
+void run_verify(const VerifyCommand& o) {
   const Model model = load(o.model);
   VerifyOptions options;
   options.threads = usable_threads(o.model.threads);
@@ -69,7 +69,7 @@ void add_verify(CLI::App& app) {
       "Examples:\n"
       "  ashlar verify model.gguf\n"
       "  ashlar verify qwen3-0.6b --random 1");
-  command->callback([o] { run(*o); });
+  command->callback([o] { run_verify(*o); });
 }
 
 }  // namespace ashlar::app

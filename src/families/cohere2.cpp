@@ -7,7 +7,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace cohere2 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_shape(v, f, {40, 8192, 256000, 8192, 64, 0, 22528});
@@ -40,15 +40,15 @@ void names(Names& n, const Fields& f) {
   norm_name(n, "norm", "input_layernorm", {"attn_norm"});
 }
 
-}  // namespace
+}  // namespace cohere2
 
 const Family kCohere2{.name = "cohere2",
                       .model_types = {"cohere2"},
                       .architectures = {"Cohere2ForCausalLM"},
                       .gguf = "cohere2",
                       .pre = "command-r",
-                      .visit = visit,
-                      .blueprint = blueprint,
-                      .names = names};
+                      .visit = cohere2::visit,
+                      .blueprint = cohere2::blueprint,
+                      .names = cohere2::names};
 
 }  // namespace ashlar

@@ -3,7 +3,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace deepseek_v2 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_sizes(v, f);
@@ -38,16 +38,16 @@ bool claims(const GgufKeys& keys) {
   return !has_correction(keys);
 }
 
-}  // namespace
+}  // namespace deepseek_v2
 
 const Family kDeepSeekV2{.name = "deepseek_v2",
                          .model_types = {"deepseek_v2"},
                          .architectures = {"DeepseekV2ForCausalLM"},
                          .gguf = "deepseek2",
-                         .claims = claims,
+                         .claims = deepseek_v2::claims,
                          .pre = "deepseek-llm",
-                         .visit = visit,
-                         .blueprint = blueprint,
-                         .names = names};
+                         .visit = deepseek_v2::visit,
+                         .blueprint = deepseek_v2::blueprint,
+                         .names = deepseek_v2::names};
 
 }  // namespace ashlar

@@ -36,9 +36,9 @@ void names(Names& n, const Fields& f) {
 
 }  // namespace deepseek_v3
 
-namespace {
+namespace deepseek_v3 {
 Blueprint blueprint(const Fields& f) { return decoder(f, "deepseek_v3", deepseek_v3::block); }
-}  // namespace
+}  // namespace deepseek_v3
 
 const Family kDeepSeekV3{.name = "deepseek_v3",
                          .model_types = {"deepseek_v3"},
@@ -46,7 +46,7 @@ const Family kDeepSeekV3{.name = "deepseek_v3",
                          .gguf = "deepseek2",
                          .pre = "deepseek-v3",
                          .visit = deepseek_v3::visit,
-                         .blueprint = blueprint,
+                         .blueprint = deepseek_v3::blueprint,
                          .names = deepseek_v3::names};
 
 }  // namespace ashlar

@@ -2,7 +2,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace ernie4_5 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_shape(v, f, {18, 1024, 103424, 131072, 16, 2, 3072});
@@ -24,15 +24,15 @@ Blueprint blueprint(const Fields& f) { return decoder(f, "ernie4_5", block); }
 
 void names(Names& n, const Fields& f) { decoder_names(n, f); }
 
-}  // namespace
+}  // namespace ernie4_5
 
 const Family kErnie45{.name = "ernie4_5",
                       .model_types = {"ernie4_5"},
                       .architectures = {"Ernie4_5ForCausalLM", "Ernie4_5_ForCausalLM"},
                       .gguf = "ernie4_5",
                       .pre = "default",
-                      .visit = visit,
-                      .blueprint = blueprint,
-                      .names = names};
+                      .visit = ernie4_5::visit,
+                      .blueprint = ernie4_5::blueprint,
+                      .names = ernie4_5::names};
 
 }  // namespace ashlar

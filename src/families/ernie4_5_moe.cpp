@@ -6,7 +6,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace ernie4_5_moe {
 
 // moe_layer_start_index, _end_index and _interval.
 void visit_expert_range(FieldVisitor& v, Fields& f) {
@@ -74,15 +74,15 @@ void names(Names& n, const Fields& f) {
   dense_names(n, "ffn.shared", "mlp.shared_experts", "_shexp");
 }
 
-}  // namespace
+}  // namespace ernie4_5_moe
 
 const Family kErnie45Moe{.name = "ernie4_5_moe",
                          .model_types = {"ernie4_5_moe"},
                          .architectures = {"Ernie4_5_MoeForCausalLM"},
                          .gguf = "ernie4_5-moe",
                          .pre = "default",
-                         .visit = visit,
-                         .blueprint = blueprint,
-                         .names = names};
+                         .visit = ernie4_5_moe::visit,
+                         .blueprint = ernie4_5_moe::blueprint,
+                         .names = ernie4_5_moe::names};
 
 }  // namespace ashlar

@@ -5,7 +5,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace gemma2 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_shape(v, f, {26, 2304, 256000, 8192, 8, 4, 9216});
@@ -36,15 +36,15 @@ void names(Names& n, const Fields& f) {
   norms_minus_one(n);
 }
 
-}  // namespace
+}  // namespace gemma2
 
 const Family kGemma2{.name = "gemma2",
                      .model_types = {"gemma2"},
                      .architectures = {"Gemma2ForCausalLM"},
                      .gguf = "gemma2",
                      .pre = "default",
-                     .visit = visit,
-                     .blueprint = blueprint,
-                     .names = names};
+                     .visit = gemma2::visit,
+                     .blueprint = gemma2::blueprint,
+                     .names = gemma2::names};
 
 }  // namespace ashlar

@@ -5,7 +5,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace gemma3 {
 
 void visit(FieldVisitor& v, Fields& f) {
   v(f.layers, "num_hidden_layers", "block_count", 26);
@@ -45,15 +45,15 @@ void names(Names& n, const Fields& f) {
   norms_minus_one(n);
 }
 
-}  // namespace
+}  // namespace gemma3
 
 const Family kGemma3{.name = "gemma3",
                      .model_types = {"gemma3_text", "gemma3"},
                      .architectures = {"Gemma3ForCausalLM", "Gemma3ForConditionalGeneration"},
                      .gguf = "gemma3",
                      .pre = "default",
-                     .visit = visit,
-                     .blueprint = blueprint,
-                     .names = names};
+                     .visit = gemma3::visit,
+                     .blueprint = gemma3::blueprint,
+                     .names = gemma3::names};
 
 }  // namespace ashlar

@@ -5,7 +5,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace glm4 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_shape(v, f, {40, 4096, 151552, 131072, 32, 2, 13696});
@@ -33,15 +33,15 @@ void names(Names& n, const Fields& f) {
   fused_gate_up_names(n, f);
 }
 
-}  // namespace
+}  // namespace glm4
 
 const Family kGlm4{.name = "glm4",
                    .model_types = {"glm4"},
                    .architectures = {"Glm4ForCausalLM"},
                    .gguf = "glm4",
                    .pre = "glm4",
-                   .visit = visit,
-                   .blueprint = blueprint,
-                   .names = names};
+                   .visit = glm4::visit,
+                   .blueprint = glm4::blueprint,
+                   .names = glm4::names};
 
 }  // namespace ashlar

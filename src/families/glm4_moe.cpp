@@ -3,7 +3,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace glm4_moe {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, false, 1e-5);
@@ -32,15 +32,15 @@ void names(Names& n, const Fields& f) {
   mtp_names(n);
 }
 
-}  // namespace
+}  // namespace glm4_moe
 
 const Family kGlm4Moe{.name = "glm4_moe",
                       .model_types = {"glm4_moe"},
                       .architectures = {"Glm4MoeForCausalLM"},
                       .gguf = "glm4moe",
                       .pre = "glm4",
-                      .visit = visit,
-                      .blueprint = blueprint,
-                      .names = names};
+                      .visit = glm4_moe::visit,
+                      .blueprint = glm4_moe::blueprint,
+                      .names = glm4_moe::names};
 
 }  // namespace ashlar

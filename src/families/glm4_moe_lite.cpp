@@ -3,7 +3,7 @@
 #include "families/deepseek_v3.h"
 
 namespace ashlar {
-namespace {
+namespace glm4_moe_lite {
 
 // mlp_layer_types: dense or sparse; absent: the first layer dense.
 void visit_ffn_types(FieldVisitor& v, Fields& f) {
@@ -63,16 +63,16 @@ Blueprint blueprint(const Fields& f) { return decoder(f, "glm4_moe_lite", deepse
 // are alike.
 bool claims(const GgufKeys& keys) { return keys.keys.contains("nextn_predict_layers"); }
 
-}  // namespace
+}  // namespace glm4_moe_lite
 
 const Family kGlm4MoeLite{.name = "glm4_moe_lite",
                           .model_types = {"glm4_moe_lite"},
                           .architectures = {"Glm4MoeLiteForCausalLM"},
                           .gguf = "deepseek2",
-                          .claims = claims,
+                          .claims = glm4_moe_lite::claims,
                           .pre = "glm4",
-                          .visit = visit,
-                          .blueprint = blueprint,
+                          .visit = glm4_moe_lite::visit,
+                          .blueprint = glm4_moe_lite::blueprint,
                           .names = deepseek_v3::names};
 
 }  // namespace ashlar

@@ -3,7 +3,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace gpt2 {
 
 void visit_gpt2_scale(FieldVisitor& v, Fields& f) {
   bool by_head_dim = v.reading() || f.attention.query_scalar == static_cast<double>(f.head_dim);
@@ -61,7 +61,7 @@ void names(Names& n, const Fields& f) {
   add("layers.{i}.ffn.down", "h.{i}.mlp.c_proj", "blk.{i}.ffn_down", true);
 }
 
-}  // namespace
+}  // namespace gpt2
 
 const Family kGpt2{.name = "gpt2",
                    .model_types = {"gpt2"},
@@ -69,8 +69,8 @@ const Family kGpt2{.name = "gpt2",
                    .gguf = "gpt2",
                    .pre = "gpt-2",
                    .root = "transformer.",
-                   .visit = visit,
-                   .blueprint = blueprint,
-                   .names = names};
+                   .visit = gpt2::visit,
+                   .blueprint = gpt2::blueprint,
+                   .names = gpt2::names};
 
 }  // namespace ashlar

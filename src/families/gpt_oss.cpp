@@ -4,7 +4,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace gpt_oss {
 
 void visit_gpt_oss_rope(FieldVisitor& v, Fields& f) {
   if (v.reading() && (v.gguf() || !v.has("rope_parameters|rope_scaling"))) {
@@ -70,15 +70,15 @@ void names(Names& n, const Fields& f) {
         {"blk.{i}.ffn_down_exps.bias"});
 }
 
-}  // namespace
+}  // namespace gpt_oss
 
 const Family kGptOss{.name = "gpt_oss",
                      .model_types = {"gpt_oss"},
                      .architectures = {"GptOssForCausalLM"},
                      .gguf = "gpt-oss",
                      .pre = "gpt-4o",
-                     .visit = visit,
-                     .blueprint = blueprint,
-                     .names = names};
+                     .visit = gpt_oss::visit,
+                     .blueprint = gpt_oss::blueprint,
+                     .names = gpt_oss::names};
 
 }  // namespace ashlar

@@ -3,7 +3,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace granite {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_shape(v, f, {32, 4096, 32000, 2048, 32, 0, 11008});
@@ -26,15 +26,15 @@ Blueprint blueprint(const Fields& f) { return decoder(f, "granite", block); }
 
 void names(Names& n, const Fields& f) { decoder_names(n, f, true); }
 
-}  // namespace
+}  // namespace granite
 
 const Family kGranite{.name = "granite",
                       .model_types = {"granite"},
                       .architectures = {"GraniteForCausalLM"},
                       .gguf = "granite",
                       .pre = "refact",
-                      .visit = visit,
-                      .blueprint = blueprint,
-                      .names = names};
+                      .visit = granite::visit,
+                      .blueprint = granite::blueprint,
+                      .names = granite::names};
 
 }  // namespace ashlar

@@ -6,7 +6,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace granite4 {
 
 // layer_types of a hybrid family whose layers all attend.
 void visit_attention_only(FieldVisitor& v, Fields& f) {
@@ -59,15 +59,15 @@ void names(Names& n, const Fields& f) {
   n.add("layers.{i}.ffn.down", {mlp + "output_linear.weight"}, {"blk.{i}.ffn_down.weight"});
 }
 
-}  // namespace
+}  // namespace granite4
 
 const Family kGranite4{.name = "granite4",
                        .model_types = {"granitemoehybrid"},
                        .architectures = {"GraniteMoeHybridForCausalLM"},
                        .gguf = "granite",
                        .pre = "dbrx",
-                       .visit = visit,
-                       .blueprint = blueprint,
-                       .names = names};
+                       .visit = granite4::visit,
+                       .blueprint = granite4::blueprint,
+                       .names = granite4::names};
 
 }  // namespace ashlar

@@ -4,7 +4,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace grok2 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_sizes(v, f, 1e-5);
@@ -51,7 +51,7 @@ void names(Names& n, const Fields& f) {
   expert_names(n, "block_sparse_moe.gate", "block_sparse_moe.experts", "w1", "w3", "w2");
 }
 
-}  // namespace
+}  // namespace grok2
 
 const Family kGrok2{.name = "grok2",
                     .model_types = {"grok2"},
@@ -59,8 +59,8 @@ const Family kGrok2{.name = "grok2",
                     .gguf = "grok",
                     .written_type = "git",  // as published
                     .pre = "grok-2",
-                    .visit = visit,
-                    .blueprint = blueprint,
-                    .names = names};
+                    .visit = grok2::visit,
+                    .blueprint = grok2::blueprint,
+                    .names = grok2::names};
 
 }  // namespace ashlar

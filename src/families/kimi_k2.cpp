@@ -3,24 +3,24 @@
 #include "families/deepseek_v3.h"
 
 namespace ashlar {
-namespace {
+namespace kimi_k2 {
 
 Blueprint blueprint(const Fields& f) { return decoder(f, "kimi_k2", deepseek_v3::block); }
 
 // GGUF files do not tell them apart from DeepSeek-V3's.
 bool claims(const GgufKeys&) { return false; }
 
-}  // namespace
+}  // namespace kimi_k2
 
 const Family kKimiK2{.name = "kimi_k2",
                      .model_types = {"kimi_k2", "kimi_k25"},
                      .architectures = {"DeepseekV3ForCausalLM"},
                      .gguf = "deepseek2",
-                     .claims = claims,
+                     .claims = kimi_k2::claims,
                      .written_type = "deepseek_v3",
                      .pre = "kimi-k2",
                      .visit = deepseek_v3::visit,
-                     .blueprint = blueprint,
+                     .blueprint = kimi_k2::blueprint,
                      .names = deepseek_v3::names};
 
 }  // namespace ashlar

@@ -4,7 +4,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace llama {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, false);
@@ -21,15 +21,15 @@ Blueprint blueprint(const Fields& f) { return decoder(f, "llama", block); }
 
 void names(Names& n, const Fields& f) { decoder_names(n, f, true); }
 
-}  // namespace
+}  // namespace llama
 
 const Family kLlama{.name = "llama",
                     .model_types = {"llama"},
                     .architectures = {"LlamaForCausalLM"},
                     .gguf = "llama",
                     .pre = "llama-bpe",
-                    .visit = visit,
-                    .blueprint = blueprint,
-                    .names = names};
+                    .visit = llama::visit,
+                    .blueprint = llama::blueprint,
+                    .names = llama::names};
 
 }  // namespace ashlar

@@ -4,7 +4,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace llama4 {
 
 // Llama 4's moe_layers
 void visit_expert_list(FieldVisitor& v, Fields& f) {
@@ -104,15 +104,15 @@ void names(Names& n, const Fields& f) {
         {"blk.{i}.ffn_down_exps.weight"});
 }
 
-}  // namespace
+}  // namespace llama4
 
 const Family kLlama4{.name = "llama4",
                      .model_types = {"llama4_text", "llama4"},
                      .architectures = {"Llama4ForCausalLM", "Llama4ForConditionalGeneration"},
                      .gguf = "llama4",
                      .pre = "llama4",
-                     .visit = visit,
-                     .blueprint = blueprint,
-                     .names = names};
+                     .visit = llama4::visit,
+                     .blueprint = llama4::blueprint,
+                     .names = llama4::names};
 
 }  // namespace ashlar

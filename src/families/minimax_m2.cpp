@@ -3,7 +3,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace minimax_m2 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_shape(v, f, {62, 3072, 200064, 196608, 48, 8, 1536});
@@ -43,15 +43,15 @@ void names(Names& n, const Fields& f) {
   correction_name(n, "model.layers.{i}.block_sparse_moe.e_score_correction_bias");
 }
 
-}  // namespace
+}  // namespace minimax_m2
 
 const Family kMiniMaxM2{.name = "minimax_m2",
                         .model_types = {"minimax_m2"},
                         .architectures = {"MiniMaxM2ForCausalLM"},
                         .gguf = "minimax-m2",
                         .pre = "minimax-m2",
-                        .visit = visit,
-                        .blueprint = blueprint,
-                        .names = names};
+                        .visit = minimax_m2::visit,
+                        .blueprint = minimax_m2::blueprint,
+                        .names = minimax_m2::names};
 
 }  // namespace ashlar

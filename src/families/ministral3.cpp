@@ -3,7 +3,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace ministral3 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_shape(v, f, {34, 4096, 131072, 262144, 32, 8, 14336});
@@ -30,16 +30,16 @@ void names(Names& n, const Fields& f) { decoder_names(n, f, true); }
 // Mistral Small 3.1 shares the architecture's name.
 bool claims(const GgufKeys& keys) { return keys.keys.contains("attention.temperature_scale"); }
 
-}  // namespace
+}  // namespace ministral3
 
 const Family kMinistral3{.name = "ministral3",
                          .model_types = {"ministral3"},
                          .architectures = {"Ministral3ForCausalLM"},
                          .gguf = "mistral3",
-                         .claims = claims,
+                         .claims = ministral3::claims,
                          .pre = "tekken",
-                         .visit = visit,
-                         .blueprint = blueprint,
-                         .names = names};
+                         .visit = ministral3::visit,
+                         .blueprint = ministral3::blueprint,
+                         .names = ministral3::names};
 
 }  // namespace ashlar

@@ -3,7 +3,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace mistral {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, false);
@@ -22,17 +22,17 @@ void names(Names& n, const Fields& f) { decoder_names(n, f, true); }
 
 bool claims(const GgufKeys& keys) { return keys.keys.contains("attention.sliding_window"); }
 
-}  // namespace
+}  // namespace mistral
 
 const Family kMistral{.name = "mistral",
                       .model_types = {"mistral", "mistral3"},
                       .architectures = {"MistralForCausalLM", "Mistral3ForConditionalGeneration"},
                       .gguf = "llama",
-                      .claims = claims,
+                      .claims = mistral::claims,
                       .gguf_also = "mistral3",
                       .pre = "tekken",
-                      .visit = visit,
-                      .blueprint = blueprint,
-                      .names = names};
+                      .visit = mistral::visit,
+                      .blueprint = mistral::blueprint,
+                      .names = mistral::names};
 
 }  // namespace ashlar

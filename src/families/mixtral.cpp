@@ -3,7 +3,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace mixtral {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_shape(v, f, {32, 4096, 32000, 131072, 32, 8, 14336});
@@ -34,16 +34,16 @@ bool claims(const GgufKeys& keys) {
   return keys.keys.contains("expert_count") && keys.keys["expert_count"] != 0;
 }
 
-}  // namespace
+}  // namespace mixtral
 
 const Family kMixtral{.name = "mixtral",
                       .model_types = {"mixtral"},
                       .architectures = {"MixtralForCausalLM"},
                       .gguf = "llama",
-                      .claims = claims,
+                      .claims = mixtral::claims,
                       .pre = "default",
-                      .visit = visit,
-                      .blueprint = blueprint,
-                      .names = names};
+                      .visit = mixtral::visit,
+                      .blueprint = mixtral::blueprint,
+                      .names = mixtral::names};
 
 }  // namespace ashlar

@@ -5,7 +5,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace olmo2 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, false, 1e-5);
@@ -28,15 +28,15 @@ void names(Names& n, const Fields& f) {
   post_norm_names(n);
 }
 
-}  // namespace
+}  // namespace olmo2
 
 const Family kOlmo2{.name = "olmo2",
                     .model_types = {"olmo2"},
                     .architectures = {"Olmo2ForCausalLM"},
                     .gguf = "olmo2",
                     .pre = "dbrx",
-                    .visit = visit,
-                    .blueprint = blueprint,
-                    .names = names};
+                    .visit = olmo2::visit,
+                    .blueprint = olmo2::blueprint,
+                    .names = olmo2::names};
 
 }  // namespace ashlar

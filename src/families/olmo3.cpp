@@ -2,7 +2,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace olmo3 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_shape(v, f, {32, 4096, 50304, 2048, 32, 0, 11008});
@@ -34,16 +34,16 @@ void names(Names& n, const Fields& f) {
 
 bool claims(const GgufKeys& keys) { return keys.keys.contains("attention.sliding_window"); }
 
-}  // namespace
+}  // namespace olmo3
 
 const Family kOlmo3{.name = "olmo3",
                     .model_types = {"olmo3"},
                     .architectures = {"Olmo3ForCausalLM"},
                     .gguf = "olmo2",
-                    .claims = claims,
+                    .claims = olmo3::claims,
                     .pre = "dbrx",
-                    .visit = visit,
-                    .blueprint = blueprint,
-                    .names = names};
+                    .visit = olmo3::visit,
+                    .blueprint = olmo3::blueprint,
+                    .names = olmo3::names};
 
 }  // namespace ashlar

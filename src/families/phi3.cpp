@@ -3,7 +3,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace phi3 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_shape(v, f, {32, 3072, 32064, 4096, 32, 0, 8192});
@@ -31,15 +31,15 @@ void names(Names& n, const Fields& f) {
   fused_gate_up_names(n, f);
 }
 
-}  // namespace
+}  // namespace phi3
 
 const Family kPhi3{.name = "phi3",
                    .model_types = {"phi3"},
                    .architectures = {"Phi3ForCausalLM"},
                    .gguf = "phi3",
                    .pre = "default",
-                   .visit = visit,
-                   .blueprint = blueprint,
-                   .names = names};
+                   .visit = phi3::visit,
+                   .blueprint = phi3::blueprint,
+                   .names = phi3::names};
 
 }  // namespace ashlar

@@ -6,7 +6,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace phimoe {
 
 // The factor of cos and sin stands beside the tables as two, for contexts up to the original one
 // and for longer ones; published ones are equal.
@@ -65,15 +65,15 @@ void names(Names& n, const Fields& f) {
   expert_names(n, "block_sparse_moe.gate", "block_sparse_moe.experts", "w1", "w3", "w2");
 }
 
-}  // namespace
+}  // namespace phimoe
 
 const Family kPhimoe{.name = "phimoe",
                      .model_types = {"phimoe"},
                      .architectures = {"PhimoeForCausalLM", "PhiMoEForCausalLM"},
                      .gguf = "phimoe",
                      .pre = "default",
-                     .visit = visit,
-                     .blueprint = blueprint,
-                     .names = names};
+                     .visit = phimoe::visit,
+                     .blueprint = phimoe::blueprint,
+                     .names = phimoe::names};
 
 }  // namespace ashlar

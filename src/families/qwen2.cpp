@@ -3,7 +3,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace qwen2 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_shape(v, f, {32, 4096, 151936, 32768, 32, 32, 22016});
@@ -26,15 +26,15 @@ Blueprint blueprint(const Fields& f) { return decoder(f, "qwen2", block); }
 
 void names(Names& n, const Fields& f) { decoder_names(n, f); }
 
-}  // namespace
+}  // namespace qwen2
 
 const Family kQwen2{.name = "qwen2",
                     .model_types = {"qwen2"},
                     .architectures = {"Qwen2ForCausalLM"},
                     .gguf = "qwen2",
                     .pre = "qwen2",
-                    .visit = visit,
-                    .blueprint = blueprint,
-                    .names = names};
+                    .visit = qwen2::visit,
+                    .blueprint = qwen2::blueprint,
+                    .names = qwen2::names};
 
 }  // namespace ashlar

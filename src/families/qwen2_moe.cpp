@@ -5,7 +5,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace qwen2_moe {
 
 // Qwen2-MoE's: of the first max_window_layers, every second slides.
 void visit_qwen2_moe_windows(FieldVisitor& v, Fields& f) {
@@ -48,15 +48,15 @@ void names(Names& n, const Fields& f) {
   gated_shared_names(n);
 }
 
-}  // namespace
+}  // namespace qwen2_moe
 
 const Family kQwen2Moe{.name = "qwen2_moe",
                        .model_types = {"qwen2_moe"},
                        .architectures = {"Qwen2MoeForCausalLM"},
                        .gguf = "qwen2moe",
                        .pre = "qwen2",
-                       .visit = visit,
-                       .blueprint = blueprint,
-                       .names = names};
+                       .visit = qwen2_moe::visit,
+                       .blueprint = qwen2_moe::blueprint,
+                       .names = qwen2_moe::names};
 
 }  // namespace ashlar

@@ -2,7 +2,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace qwen3 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, false, 1e-6, 128);
@@ -25,15 +25,15 @@ void names(Names& n, const Fields& f) {
   qk_norm_names(n);
 }
 
-}  // namespace
+}  // namespace qwen3
 
 const Family kQwen3{.name = "qwen3",
                     .model_types = {"qwen3"},
                     .architectures = {"Qwen3ForCausalLM"},
                     .gguf = "qwen3",
                     .pre = "qwen2",
-                    .visit = visit,
-                    .blueprint = blueprint,
-                    .names = names};
+                    .visit = qwen3::visit,
+                    .blueprint = qwen3::blueprint,
+                    .names = qwen3::names};
 
 }  // namespace ashlar

@@ -37,7 +37,7 @@ void names(Names& n, const Fields& f) {
 
 }  // namespace qwen3_5
 
-namespace {
+namespace qwen3_5 {
 
 void visit(FieldVisitor& v, Fields& f) {
   qwen3_5::visit(v, f, {32, 4096, 248320, 32768, 16, 4, 12288});
@@ -49,15 +49,15 @@ Block block(const Fields& f, int64_t layer) {
 
 Blueprint blueprint(const Fields& f) { return decoder(f, "qwen3_5", block); }
 
-}  // namespace
+}  // namespace qwen3_5
 
 const Family kQwen35{.name = "qwen3_5",
                      .model_types = {"qwen3_5_text", "qwen3_5"},
                      .architectures = {"Qwen3_5ForCausalLM", "Qwen3_5ForConditionalGeneration"},
                      .gguf = "qwen35",
                      .pre = "qwen35",
-                     .visit = visit,
-                     .blueprint = blueprint,
+                     .visit = qwen3_5::visit,
+                     .blueprint = qwen3_5::blueprint,
                      .names = qwen3_5::names};
 
 }  // namespace ashlar

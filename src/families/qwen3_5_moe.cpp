@@ -3,7 +3,7 @@
 #include "families/qwen3_5.h"
 
 namespace ashlar {
-namespace {
+namespace qwen3_5_moe {
 
 void visit(FieldVisitor& v, Fields& f) {
   qwen3_5::visit(v, f, {40, 2048, 248320, 32768, 16, 2, 0});
@@ -37,7 +37,7 @@ void names(Names& n, const Fields& f) {
   stack("down", "model.layers.{i}.mlp.experts.down_proj");
 }
 
-}  // namespace
+}  // namespace qwen3_5_moe
 
 const Family kQwen35Moe{
     .name = "qwen3_5_moe",
@@ -45,8 +45,8 @@ const Family kQwen35Moe{
     .architectures = {"Qwen3_5MoeForCausalLM", "Qwen3_5MoeForConditionalGeneration"},
     .gguf = "qwen35moe",
     .pre = "qwen35",
-    .visit = visit,
-    .blueprint = blueprint,
-    .names = names};
+    .visit = qwen3_5_moe::visit,
+    .blueprint = qwen3_5_moe::blueprint,
+    .names = qwen3_5_moe::names};
 
 }  // namespace ashlar

@@ -3,7 +3,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace qwen3_moe {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, false, 1e-6);
@@ -26,15 +26,15 @@ void names(Names& n, const Fields& f) {
   expert_names(n);
 }
 
-}  // namespace
+}  // namespace qwen3_moe
 
 const Family kQwen3Moe{.name = "qwen3_moe",
                        .model_types = {"qwen3_moe"},
                        .architectures = {"Qwen3MoeForCausalLM"},
                        .gguf = "qwen3moe",
                        .pre = "qwen2",
-                       .visit = visit,
-                       .blueprint = blueprint,
-                       .names = names};
+                       .visit = qwen3_moe::visit,
+                       .blueprint = qwen3_moe::blueprint,
+                       .names = qwen3_moe::names};
 
 }  // namespace ashlar

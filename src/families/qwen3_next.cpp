@@ -4,7 +4,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace qwen3_next {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_shape(v, f, {48, 2048, 151936, 32768, 16, 2, 5632});
@@ -69,15 +69,15 @@ void names(Names& n, const Fields& f) {
   n.add(layer + "alpha", {rows(ba, 2 * each, each, each)}, {rows(gguf_ba, 2 * each, each, each)});
 }
 
-}  // namespace
+}  // namespace qwen3_next
 
 const Family kQwen3Next{.name = "qwen3_next",
                         .model_types = {"qwen3_next"},
                         .architectures = {"Qwen3NextForCausalLM"},
                         .gguf = "qwen3next",
                         .pre = "qwen2",
-                        .visit = visit,
-                        .blueprint = blueprint,
-                        .names = names};
+                        .visit = qwen3_next::visit,
+                        .blueprint = qwen3_next::blueprint,
+                        .names = qwen3_next::names};
 
 }  // namespace ashlar

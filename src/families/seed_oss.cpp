@@ -2,7 +2,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace seed_oss {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_shape(v, f, {64, 4096, 155136, 524288, 80, 8, 27648});
@@ -27,15 +27,15 @@ void names(Names& n, const Fields& f) {
   norm_name(n, "ffn_norm", "post_attention_layernorm", {"post_attention_norm", "ffn_norm"});
 }
 
-}  // namespace
+}  // namespace seed_oss
 
 const Family kSeedOss{.name = "seed_oss",
                       .model_types = {"seed_oss"},
                       .architectures = {"SeedOssForCausalLM"},
                       .gguf = "seed_oss",
                       .pre = "seed-coder",
-                      .visit = visit,
-                      .blueprint = blueprint,
-                      .names = names};
+                      .visit = seed_oss::visit,
+                      .blueprint = seed_oss::blueprint,
+                      .names = seed_oss::names};
 
 }  // namespace ashlar

@@ -3,7 +3,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace smollm3 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, true);
@@ -26,15 +26,15 @@ Blueprint blueprint(const Fields& f) { return decoder(f, "smollm3", block); }
 
 void names(Names& n, const Fields& f) { decoder_names(n, f, true); }
 
-}  // namespace
+}  // namespace smollm3
 
 const Family kSmolLm3{.name = "smollm3",
                       .model_types = {"smollm3"},
                       .architectures = {"SmolLM3ForCausalLM"},
                       .gguf = "smollm3",
                       .pre = "smollm3",
-                      .visit = visit,
-                      .blueprint = blueprint,
-                      .names = names};
+                      .visit = smollm3::visit,
+                      .blueprint = smollm3::blueprint,
+                      .names = smollm3::names};
 
 }  // namespace ashlar

@@ -2,7 +2,7 @@
 #include "families/decoder.h"
 
 namespace ashlar {
-namespace {
+namespace starcoder2 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_shape(v, f, {30, 3072, 49152, 4096, 24, 2, 12288});
@@ -32,15 +32,15 @@ void names(Names& n, const Fields& f) {
   projection_names(n, "ffn.down", "mlp.c_proj", "ffn_down");
 }
 
-}  // namespace
+}  // namespace starcoder2
 
 const Family kStarCoder2{.name = "starcoder2",
                          .model_types = {"starcoder2"},
                          .architectures = {"Starcoder2ForCausalLM"},
                          .gguf = "starcoder2",
                          .pre = "starcoder",
-                         .visit = visit,
-                         .blueprint = blueprint,
-                         .names = names};
+                         .visit = starcoder2::visit,
+                         .blueprint = starcoder2::blueprint,
+                         .names = starcoder2::names};
 
 }  // namespace ashlar

@@ -21,7 +21,7 @@ struct BpeModel {
     TokenId left, right, result;
   };
   TokenMap vocab;
-  std::vector<Merge> merges;   // first = most urgent
+  std::vector<Merge> merges;  // first = most urgent
   /// By id, instead of merges: what together spells a token is merged, the highest score first
   /// (SentencePiece); see ScoredMerges.
   std::vector<float> scores;

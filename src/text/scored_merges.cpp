@@ -1,3 +1,4 @@
+// Merges by score: the list of all, and those that are asked for.
 #include "text/scored_merges.h"
 
 #include <algorithm>
@@ -46,8 +47,8 @@ std::vector<Candidate> candidates(const BpeModel& model, std::span<const uint32_
     for (uint32_t left_size = 1; left_size < size; ++left_size) {
       const TokenId left = ids[2 * left_size - 2], right = ids[2 * left_size - 1];
       if (left < 0 || right < 0) continue;
-      all.push_back({model.scores[static_cast<size_t>(id)], left_size, size - left_size,
-                     {left, right, id}});
+      all.push_back(
+          {model.scores[static_cast<size_t>(id)], left_size, size - left_size, {left, right, id}});
     }
   }
   return all;
@@ -113,9 +114,8 @@ ScoredMerges::ScoredMerges(const BpeModel& model)
 }
 
 std::string_view ScoredMerges::text_of(TokenId id) const {
-  const uint32_t name = static_cast<size_t>(id) < tokens_.size()
-                            ? tokens_[static_cast<size_t>(id)].name
-                            : UINT32_MAX;
+  const uint32_t name =
+      static_cast<size_t>(id) < tokens_.size() ? tokens_[static_cast<size_t>(id)].name : UINT32_MAX;
   return name == UINT32_MAX ? std::string_view() : vocab_.name(name);
 }
 
