@@ -201,6 +201,7 @@ struct LineEditor::Impl {
   TypedLine read_typed(const std::string& shown) {
     prompt = shown;
     interrupted = false;
+    el_set(editor, EL_PREP_TERM, 1);  // before the prompt shows: what is typed at it comes as it is
     std::fputs("\033[?2004h", stdout);  // pastes come between marks
     std::fflush(stdout);
     int count = 0;
