@@ -195,8 +195,8 @@ Bpe::~Bpe() = default;
 const Bpe::Pair* Bpe::find_scored(TokenId left, TokenId right, BpeScratch& scratch) const {
   if (scratch.pairs_.empty()) scratch.pairs_.assign(BpeScratch::kPairs, {kNoKey, kNoRank, -1});
   const uint64_t key = pair_key(left, right);
-  Pair& pair = scratch.pairs_[key * kMix >> 50];
-  static_assert(BpeScratch::kPairs == size_t{1} << 14);
+  Pair& pair = scratch.pairs_[key * kMix >> 48];
+  static_assert(BpeScratch::kPairs == size_t{1} << 16);
   if (pair.key != key) {
     const ScoredMerges::Merge merge = scored_->find(left, right, scratch.room_);
     const bool barred = std::binary_search(never_.begin(), never_.end(), merge.result);

@@ -73,7 +73,7 @@ class BpeScratch {
     uint32_t rank;
     TokenId result;
   };
-  static constexpr size_t kEntries = size_t{1} << 15, kPairs = size_t{1} << 14;
+  static constexpr size_t kEntries = size_t{1} << 15, kPairs = size_t{1} << 16;
   std::unique_ptr<Entry[]> entries_;
   std::vector<Pair> pairs_;  // of a vocabulary with scores, as they were found; result -1: none
   std::string room_;
