@@ -67,6 +67,12 @@ std::vector<BufferId> buffers_of(const Step& step) {
   return ids;
 }
 
+size_t tail_of(const Plan& plan) {
+  const auto tail = std::find_if(plan.steps.begin(), plan.steps.end(),
+                                 [](const Step& s) { return s.rows == RowSet::wanted; });
+  return static_cast<size_t>(tail - plan.steps.begin());
+}
+
 void place_buffers(Plan& plan) {
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     for (const BufferId id : buffers_of(plan.steps[i])) {
@@ -75,6 +81,11 @@ void place_buffers(Plan& plan) {
       b.last = static_cast<int32_t>(i);
     }
   }
+  // The tail of a plan with several outputs may run twice (run/lowered.h): what it reads stays.
+  const auto steps = static_cast<int32_t>(plan.steps.size());
+  const auto tail = static_cast<int32_t>(tail_of(plan));
+  for (Buffer& b : plan.buffers)
+    if (plan.outputs.size() > 1 && b.first < tail && b.last >= tail) b.last = steps - 1;
   const auto bytes = [&](const Buffer& b) {
     int64_t n = 0;
     const int64_t rows = b.fixed ? 1 : round_up(plan.max_tokens, b.rows_together);

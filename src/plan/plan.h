@@ -336,6 +336,9 @@ Plan make_plan(const Graph& graph, const Weights& weights, const kernels::Table&
 /// Gives buffers their place in the arena: two may share memory if no step needs both.
 void place_buffers(Plan& plan);
 
+/// The first step that works on the wanted rows only; from there on all do.
+size_t tail_of(const Plan& plan);
+
 /// Buffers that a step reads or writes.
 std::vector<BufferId> buffers_of(const Step& step);
 

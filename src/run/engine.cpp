@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <memory>
-#include <new>
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "run/lowered.h"
 #include "run/state_format.h"
 
 namespace ashlar {
@@ -42,17 +42,6 @@ EngineOptions checked(EngineOptions o, const Weights& weights) {
   return o;
 }
 
-PlanOptions plan_options(const EngineOptions& o) {
-  return {.f32_activations = o.f32_activations,
-          .latents = o.latents,
-          .packed_weights = o.packed_weights};
-}
-
-/// Room for outputs of one row per sequence of a step; more are made where more are wanted.
-int64_t output_room(const RowsOutside& output, const EngineOptions& o) {
-  return std::min(o.sequences, o.chunk) * output.width;
-}
-
 }  // namespace
 
 EngineBytes engine_bytes(const Graph& graph, const Weights& weights, const EngineOptions& options) {
@@ -64,55 +53,11 @@ EngineBytes engine_bytes(const Graph& graph, const Weights& weights, const Engin
 EngineBytes engine_bytes(const Plan& plan, const EngineOptions& options) {
   const EngineOptions o = checked(options, {});
   int64_t outputs = 0;
-  for (const RowsOutside& output : plan.outputs) outputs += output_room(output, o);
+  for (const RowsOutside& output : plan.outputs) outputs += first_rows(o) * output.width;
   return {.activations = executor_bytes(plan, *o.state, o.context, o.sequences).all(o.threads) +
                          outputs * static_cast<int64_t>(sizeof(float)),
           .copies = plan.weights.made_bytes()};
 }
-
-/// One of the graphs, and what it remembers of the sequences.
-struct Lowered {
-  Plan plan;
-  StatePool state;
-  Executor executor;
-  std::vector<std::vector<float>> outputs;
-  std::vector<float*> rows;  // of outputs, that the executor writes next
-  int64_t given_rows = 0;    // by the last step
-
-  Lowered(const Graph& graph, const Weights& weights, const EngineOptions& options,
-          ThreadPool& pool)
-      : plan(make_plan(graph, weights, kernels::table(options.kernels), options.chunk,
-                       plan_options(options))),
-        state(plan.states, *options.state,
-              {options.context, options.chunk, options.sequences, options.held_tokens},
-              *plan.table),
-        executor(plan, pool, state, options.context, options.sequences) {
-    for (const Output& o : plan.graph.outputs()) {
-      if (!plan.graph.type(o.value).per_token())
-        fail(ErrorKind::invalid, "engine: the graph's output {} has no row per token", o.name);
-    }
-    for (const RowsOutside& o : plan.outputs)
-      outputs.emplace_back(static_cast<size_t>(output_room(o, options)));
-    rows.resize(outputs.size());
-  }
-
-  void make_room(int64_t wanted) {
-    for (size_t i = 0; i < outputs.size(); ++i) {
-      const auto floats = static_cast<size_t>(wanted * plan.outputs[i].width);
-      try {
-        if (outputs[i].size() < floats) outputs[i].resize(floats);
-      } catch (const std::exception&) {
-        fail(ErrorKind::resource,
-             "outputs of {} tokens need {} bytes of memory, which are not available: ask for fewer "
-             "at once",
-             wanted, floats * sizeof(float));
-      }
-    }
-  }
-  std::span<const float> output(size_t index, int64_t n) const {
-    return std::span(outputs[index]).first(static_cast<size_t>(n * plan.outputs[index].width));
-  }
-};
 
 struct Engine::Impl {
   EngineOptions options;
@@ -213,6 +158,7 @@ struct Engine::Impl {
     batch.part_of.clear();
     batch.wanted.clear();
     batch.alone = options.deterministic;
+    batch.every_row = false;
   }
 
   /// Adds up to the chunk's room of the run's tokens from `at` on; gives how many.
@@ -222,6 +168,7 @@ struct Engine::Impl {
     const int64_t first = state.length(run.sequence);
     const auto part = static_cast<int32_t>(batch.parts.size());
     batch.alone = batch.alone || run.alone;
+    batch.every_row = batch.every_row || run.every_row;
     batch.parts.push_back(
         {run.sequence, first, batch.size(), count, run.given, run.tokens.data(), at, length});
     for (int64_t i = 0; i < count; ++i) {
@@ -238,16 +185,13 @@ struct Engine::Impl {
   void evaluate(Lowered& g) {
     if (batch.size() == 0) return;
     for (const StepBatch::Part& p : batch.parts) g.state.prepare(p.sequence, p.count);
-    for (size_t i = 0; i < g.rows.size(); ++i)
-      g.rows[i] = g.outputs[i].data() + g.given_rows * g.plan.outputs[i].width;
     try {
-      g.executor.run(batch, g.rows.data());
+      g.run(batch);
     } catch (...) {
       for (const StepBatch::Part& p : batch.parts) g.state.abandon(p.sequence);
       throw;
     }
     for (const StepBatch::Part& p : batch.parts) g.state.extend(p.sequence, p.count);
-    g.given_rows += batch.rows(RowSet::wanted);
     clear_batch();
   }
 
@@ -256,14 +200,13 @@ struct Engine::Impl {
     const Run run{.sequence = sequence, .tokens = tokens};
     check({&run, 1}, g);
     reserve({&run, 1}, g.state);
-    g.make_room(1);
-    for (size_t i = 0; i < g.rows.size(); ++i) g.rows[i] = g.outputs[i].data();
+    g.begin(1, 1);
     clear_batch();
     int32_t found = -1;
     for (int64_t at = 0; at < static_cast<int64_t>(tokens.size()) && found < 0;) {
       at += add_part(run, at, g.state);
       g.state.prepare(sequence, batch.size());
-      found = g.executor.run_until_not_finite(batch, g.rows.data());
+      found = g.executor.run_until_not_finite(batch, g.place().data());
       g.state.extend(sequence, batch.size());
       clear_batch();
     }
@@ -273,11 +216,15 @@ struct Engine::Impl {
   std::span<const float> step(std::span<const Run> runs, const std::function<bool()>& interrupted,
                               Lowered& g) {
     check(runs, g);
-    int64_t rows = 0;
-    for (const Run& run : runs) rows += wanted_rows(run);
-    g.make_room(rows);
+    int64_t rows = 0, tokens = 0;
+    bool every = false;
+    for (const Run& run : runs) {
+      rows += wanted_rows(run);
+      tokens += static_cast<int64_t>(run.tokens.size());
+      every = every || run.every_row;
+    }
+    g.begin(rows, every ? tokens : rows);
     reserve(runs, g.state);
-    g.given_rows = 0;
     clear_batch();
     for (const Run& run : runs) {
       for (int64_t at = 0; at < static_cast<int64_t>(run.tokens.size());) {
@@ -289,7 +236,7 @@ struct Engine::Impl {
     }
     if (interrupted && interrupted()) return {};
     evaluate(g);
-    return g.output(0, rows);
+    return g.output(0);
   }
 };
 
@@ -349,18 +296,11 @@ std::span<const float> Engine::step(std::span<const Run> runs,
 std::span<const float> Engine::output(std::string_view name, GraphId graph) const {
   const Lowered& g = impl_->at(graph);
   for (size_t i = 0; i < g.plan.outputs.size(); ++i)
-    if (g.plan.outputs[i].name == name) return g.output(i, g.given_rows);
+    if (g.plan.outputs[i].name == name) return g.output(i);
   fail(ErrorKind::invalid, "engine: graph {} has no output {}", graph, name);
 }
 
-std::vector<float> Engine::take_rows(GraphId graph) {
-  Lowered& g = impl_->at(graph);
-  std::vector<float> rows = std::move(g.outputs[0]);
-  rows.resize(static_cast<size_t>(g.given_rows * g.plan.outputs[0].width));
-  g.outputs[0].clear();
-  g.given_rows = 0;
-  return rows;
-}
+std::vector<float> Engine::take_rows(GraphId graph) { return impl_->at(graph).take(0); }
 
 std::string Engine::first_not_finite(std::span<const TokenId> tokens) {
   Lowered& g = impl_->at(0);
@@ -385,9 +325,7 @@ int64_t Engine::state_bytes() const {
 int64_t Engine::activation_bytes() const {
   int64_t bytes = 0;
   for (const auto& g : impl_->graphs) {
-    bytes += g->executor.bytes();
-    for (const auto& output : g->outputs)
-      bytes += static_cast<int64_t>(output.capacity() * sizeof(float));
+    bytes += g->executor.bytes() + g->output_bytes();
   }
   return bytes;
 }

@@ -60,6 +60,9 @@ struct Run {
   /// Every token of the step gets the bits that a step of that token alone gives, whoever else is
   /// in it: kernels for one token, so many tokens take longer. One run that asks for it is enough.
   bool alone = false;
+  /// The outputs after the first have a row for each token of the step, whatever rows of logits are
+  /// wanted; logits stay the same to the bit. One run that asks for it is enough.
+  bool every_row = false;
 };
 
 /// Several graphs may share an engine: its threads, its weights and its sequences, of which each

@@ -63,9 +63,9 @@ Frame Executor::frame_of(const StepBatch& batch, float* const* outputs) {
           pool_.size(),   context_, {reinterpret_cast<float*>(partials), done_.get()}};
 }
 
-void Executor::run(const StepBatch& batch, float* const* outputs) {
+void Executor::run(const StepBatch& batch, float* const* outputs, size_t begin, size_t end) {
   const Frame frame = frame_of(batch, outputs);
-  run_steps(frame, 0, plan_.steps.size());
+  run_steps(frame, begin, end);
 }
 
 int32_t Executor::run_until_not_finite(const StepBatch& batch, float* const* outputs) {

@@ -43,7 +43,11 @@ class Executor {
 
   /// Evaluates the batch; `outputs` take its wanted rows, one for each of the plan's. Throws only
   /// what an op without a lowering throws.
-  void run(const StepBatch& batch, float* const* outputs);
+  void run(const StepBatch& batch, float* const* outputs) {
+    run(batch, outputs, 0, plan_.steps.size());
+  }
+  /// Of the plan's steps those from `begin` to `end`.
+  void run(const StepBatch& batch, float* const* outputs, size_t begin, size_t end);
   /// As run(), step by step, up to the first step whose result is not finite: its index; -1: none.
   int32_t run_until_not_finite(const StepBatch& batch, float* const* outputs);
 

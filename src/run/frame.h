@@ -26,6 +26,7 @@ struct StepBatch {
   std::vector<int32_t> tokens, positions, part_of;
   std::vector<int32_t> wanted;  // rows whose output is wanted, ascending
   bool alone = false;           // each token as if it were the only one (Run::alone)
+  bool every_row = false;       // further outputs have rows of all tokens (Run::every_row)
   int64_t size() const { return static_cast<int64_t>(tokens.size()); }
   int64_t rows(RowSet set) const {
     return set == RowSet::all ? size() : static_cast<int64_t>(wanted.size());
