@@ -2,7 +2,9 @@
 #include <cstdio>
 
 #include "apps/commands.h"
+#include "apps/sampling_options.h"
 #include "apps/step_options.h"
+#include "blueprint/mtp.h"
 #include "measure/bench.h"
 
 namespace ashlar::app {
@@ -11,6 +13,7 @@ namespace {
 struct BenchCommand {
   ModelOptions model;
   BenchOptions options;
+  std::string draft = "off";
   bool train = false;
   StepCostOptions step;
   bool json = false;
@@ -20,7 +23,7 @@ void run_train(BenchCommand& o) {
   const Model model = load(o.model, false);
   o.step.threads = o.model.threads;
   o.step.kernels = o.model.kernels;
-  StepMeasurement m = measure_step(model.graph, o.step);
+  StepMeasurement m = measure_step(trained_graph(model.blueprint, o.step.mtp), o.step);
   m.model = model.blueprint.name.empty() ? model.source : model.blueprint.name;
   std::printf("%s\n", (o.json ? measurement_json(m) : measurement_text(m)).c_str());
 }
@@ -34,6 +37,10 @@ void run_bench(BenchCommand o) {
   o.options.state = engine.state;
   o.options.f32_activations = engine.f32_activations;
   o.options.deterministic = engine.deterministic;
+  if (o.draft != "off") {
+    o.options.draft = o.draft;
+    o.options.drafter = [&](Engine& e) { return drafter_of(o.draft, o.model, model, e); };
+  }
   Progress progress("measuring");
   o.options.progress = [&](double done) { progress.update(static_cast<int64_t>(done * 100), 100); };
   BenchResult result = bench(model, o.options);
@@ -59,6 +66,12 @@ void add_bench(CLI::App& app) {
   number("--sequences", o->options.sequences, "sequences decoded together (default 1)");
   number("--draft-tokens", o->options.draft_tokens,
          "also steps that evaluate so many guesses: when drafting pays (default 0: none)");
+  command
+      ->add_option("--draft", o->draft,
+                   "also generate with guesses as `run --draft` makes them: how many are accepted, "
+                   "and the speed with and without")
+      ->type_name("lookup|mtp|MODEL|off")
+      ->capture_default_str();
   command->add_option("--repeat", o->options.repeat, "measurements of each (default 3)")
       ->type_name("R");
   command->add_flag("--speed-only", o->options.speed_only,

@@ -18,6 +18,7 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "generate/dialogue.h"
+#include "generate/mtp_drafter.h"
 
 namespace ashlar::app {
 namespace {
@@ -128,9 +129,10 @@ class Chat {
     ChatRequest request;
     request.system = o.system;
     for (const std::string& item : o.variables) request.set_variable(item);
-    engine_.emplace(model_.graph, model_.weights,
-                    engine_options(o.model, model_, roomy_context(o.model, model_)));
-    options_.drafter = drafter_of(o.generation, o.model, model_, *engine_);
+    const std::string& draft = o.generation.draft;
+    engine_.emplace(engine_of(
+        model_, engine_options(o.model, model_, roomy_context(o.model, model_)), draft == "mtp"));
+    options_.drafter = drafter_of(draft, o.model, model_, *engine_);
     dialogue_.emplace(*engine_, model_, std::move(request));
     if (o.resume || !o.load.empty()) load_messages(o.load);
   }

@@ -3,6 +3,7 @@
 
 #include "apps/blueprints.h"
 #include "apps/commands.h"
+#include "apps/step_options.h"
 #include "apps/terminal.h"
 #include "readings/count/count.h"
 
@@ -44,6 +45,7 @@ void add_count(CLI::App& app) {
                    "bf16 for a blueprint)")
       ->type_name("FORMAT");
   add_state_option(*command, o->options.state);
+  add_mtp_option(*command, o->options.mtp);
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   command->footer(
       "Examples:\n"

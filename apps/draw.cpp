@@ -4,9 +4,11 @@
 #include "apps/blueprints.h"
 #include "apps/commands.h"
 #include "apps/pictures.h"
+#include "apps/step_options.h"
 #include "apps/terminal.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "blueprint/mtp.h"
 #include "readings/draw/draw.h"
 #include "readings/draw/draw_graph.h"
 #include "transform/differentiate.h"
@@ -18,16 +20,18 @@ struct DrawCommand {
   std::vector<std::string> models;
   std::string output;
   DrawOptions options;
-  bool graph = false, gradient = false, recompute = false, columns_given = false;
+  bool graph = false, gradient = false, recompute = false, mtp = false, columns_given = false;
 };
 
 std::string drawn_graph(const DrawCommand& o, const std::vector<Blueprint>& blueprints) {
   if (blueprints.size() != 1)
     fail(ErrorKind::invalid, "--graph and --gradient: expected one model, found {}",
          blueprints.size());
-  const Graph graph = graph_of(blueprints[0]);
+  const Graph graph = trained_graph(blueprints[0], o.mtp);
   if (!o.gradient) return draw_graph(graph, o.options);
-  return draw_graph(differentiate(graph, {.recompute_layers = o.recompute}), o.options);
+  return draw_graph(
+      differentiate(graph, {.recompute_layers = o.recompute, .losses = {.mtp = o.mtp ? 1.0 : 0.0}}),
+      o.options);
 }
 
 void run_draw(DrawCommand o) {
@@ -83,6 +87,7 @@ void add_draw(CLI::App& app) {
       ->add_flag("--recompute", o->recompute,
                  "with --gradient: each layer is computed again from its input")
       ->needs(gradient);
+  add_mtp_option(*command, o->mtp, "--gradient");
   command->footer(
       "Equal layers are drawn once, with how many there are; where layers differ, each way "
       "stands\n"

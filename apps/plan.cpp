@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/units.h"
+#include "blueprint/mtp.h"
 #include "measure/probe.h"
 #include "readings/predict/predict.h"
 
@@ -137,7 +138,7 @@ void run_plan(PlanCommand o) {
   if (o.model.empty()) fail(ErrorKind::invalid, "expected MODEL or --list");
   if (o.train) {
     const Model model = load_model(o.model, {.need_weights = false});
-    StepPlan p = plan_step(model.graph, o.step);
+    StepPlan p = plan_step(trained_graph(model.blueprint, o.step.mtp), o.step);
     p.model = model.blueprint.name.empty() ? model.source : model.blueprint.name;
     std::printf("%s\n", (o.json ? step_plan_json(p) : step_plan_text(p)).c_str());
     return;

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/units.h"
+#include "generate/mtp_drafter.h"
 #include "generate/prompt.h"
 #include "jinja/exact_json.h"
 
@@ -130,9 +131,10 @@ void run_model(const RunOptions& o) {
   const CatchInterrupt guard(CatchInterrupt::Second::ends_the_process);
   options.interrupted = CatchInterrupt::caught;
   const int64_t needed = static_cast<int64_t>(prompt.size()) + options.max_tokens;
-  Engine engine(model.graph, model.weights,
-                engine_options(o.model, model, std::max<int64_t>(needed, 1)));
-  options.drafter = drafter_of(o.generation, o.model, model, engine);
+  const std::string& draft = o.generation.draft;
+  Engine engine = engine_of(model, engine_options(o.model, model, std::max<int64_t>(needed, 1)),
+                            draft == "mtp");
+  options.drafter = drafter_of(draft, o.model, model, engine);
   Generator generator(engine, model.tokenizer.get(), model.end_tokens);
   // In a terminal reasoning is told apart; a program gets the text with its marks.
   const ReasoningMarks marks(model);

@@ -8,6 +8,7 @@
 #include "apps/commands.h"
 #include "base/error.h"
 #include "generate/drafting.h"
+#include "generate/mtp_drafter.h"
 
 namespace ashlar::app {
 
@@ -67,9 +68,9 @@ void add_generation_options(CLI::App& command, GenerationFlags& flags) {
       .add_option(
           "--draft", flags.draft,
           "guess several tokens ahead, which the model then evaluates in one step; the text "
-          "stays the same: lookup (copy what followed the last tokens before), a smaller "
-          "MODEL of the same vocabulary, or off")
-      ->type_name("lookup|MODEL|off")
+          "stays the same: lookup (copy what followed the last tokens before), mtp (the model's "
+          "own layer for multi-token prediction), a smaller MODEL of the same vocabulary, or off")
+      ->type_name("lookup|mtp|MODEL|off")
       ->capture_default_str()
       ->group(group);
   command.add_option("--draft-tokens", o.draft_tokens, "most tokens guessed in a row")
@@ -118,21 +119,22 @@ void take_recommendations(const std::map<std::string, double>& sampling,
   if (!said.empty() && !quiet) say_note("sampling as the model's publisher recommends: " + said);
 }
 
-std::shared_ptr<Drafter> drafter_of(const GenerationFlags& flags, const ModelOptions& options,
-                                    const Model& model, const Engine& engine) {
-  if (flags.draft == "off") return nullptr;
+std::shared_ptr<Drafter> drafter_of(const std::string& name, const ModelOptions& options,
+                                    const Model& model, Engine& engine) {
+  if (name == "off") return nullptr;
   if (!engine.can_go_back()) {
     say_note(
         "this model's recurrent layers cannot go back to an earlier token: it runs without "
         "--draft");
     return nullptr;
   }
-  if (flags.draft == "lookup") return lookup_drafter();
+  if (name == "lookup") return lookup_drafter();
+  if (name == "mtp") return mtp_drafter(engine);
   ModelOptions drafting = options;
-  drafting.model = flags.draft;
+  drafting.model = name;
   drafting.adapter.clear();
   drafting.context = 0;
-  if (has_weights(flags.draft)) drafting.random.reset();
+  if (has_weights(name)) drafting.random.reset();
   auto draft = std::make_shared<const Model>(load(drafting));
   const EngineOptions made = engine_options(drafting, *draft, engine.context());
   return model_drafter(std::move(draft), model, made);

@@ -12,7 +12,7 @@ struct GenerationFlags {
   GenerateOptions options;
   CLI::App* command = nullptr;    // which of the options the user gave
   std::vector<std::string> bias;  // "ID=VALUE"
-  std::string draft = "off";      // or lookup, or a model
+  std::string draft = "off";      // or lookup, mtp, or a model
 };
 
 /// Declares --max-tokens, --temperature and so on, with the defaults that `flags` holds.
@@ -23,10 +23,10 @@ GenerateOptions generation_options(const GenerationFlags& flags);  // throws Err
 void take_recommendations(const std::map<std::string, double>& sampling,
                           const GenerationFlags& flags, bool quiet, SamplingOptions& options);
 
-/// What --draft names for an engine of the model, none for off. Where the model's sequences cannot go
-/// back a note says so.
-std::shared_ptr<Drafter> drafter_of(const GenerationFlags& flags, const ModelOptions& options,
-                                    const Model& model, const Engine& engine);
+/// What --draft names for an engine of engine_of(model, ..., name == "mtp"), none for off. Where the
+/// model's sequences cannot go back a note says so.
+std::shared_ptr<Drafter> drafter_of(const std::string& name, const ModelOptions& options,
+                                    const Model& model, Engine& engine);
 /// ", 12 of 30 drafted tokens accepted"; empty where none were drafted.
 std::string drafting_text(const Generation& result);
 

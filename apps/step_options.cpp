@@ -15,6 +15,15 @@ void add_step_options(CLI::App& command, StepCostOptions& options) {
                   "with --train: f32 or bf16 (default: the faster one here)")
       ->type_name("P")
       ->needs("--train");
+  add_mtp_option(command, options.mtp, "--train");
+}
+
+void add_mtp_option(CLI::App& command, bool& mtp, const std::string& needed) {
+  const std::string with = needed.empty() ? "" : "with " + needed + ": ";
+  auto* option = command.add_flag(
+      "--mtp", mtp,
+      with + "train the layer for multi-token prediction too, with its loss (`losses.mtp`)");
+  if (!needed.empty()) option->needs(needed);
 }
 
 }  // namespace ashlar::app

@@ -7,7 +7,9 @@
 
 namespace ashlar::app {
 
-/// --batch, --length and --precision, which need --train.
+/// --batch, --length, --precision and --mtp, which need --train.
 void add_step_options(CLI::App& command, StepCostOptions& options);
+/// --mtp, which needs the option that asks for a step of training; none: always there.
+void add_mtp_option(CLI::App& command, bool& mtp, const std::string& needed = "");
 
 }  // namespace ashlar::app

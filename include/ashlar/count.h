@@ -34,6 +34,7 @@ struct CountOptions {
   WeightFormats formats;  // instead of `weights` (then only a label), e.g. those of a loaded model
   Format state = Format::f16;
   bool training = true;  // also count a step of training (differentiates the graph)
+  bool mtp = false;      // ... that trains the layer for multi-token prediction too, with its loss
   // Of the engine, for activations.allocated_bytes.
   int threads = 0;      // 0: one per core
   std::string kernels;  // name of a table; empty: the best this CPU runs

@@ -35,6 +35,8 @@ struct EngineOptions {
   bool f32_activations = false;  // rounds nothing but sums, also with quantised weights
   bool deterministic = false;    // a token's logits do not depend on what is evaluated with it:
                                  // not on other sequences, not on how a text is cut into steps
+  bool mtp = false;              // also the model's layer for multi-token prediction, from which
+                                 // mtp_drafter drafts; more state and memory for rows
   bool pinned = true;            // threads stay on CPUs of their own, but for the caller's
   std::optional<Format> state;   // f32, f16, bf16 or q8_0 keys and values; default: f32
                                  // for float32 weights or activations, else f16
@@ -52,8 +54,8 @@ struct Run {
 /// first.
 class Engine {
  public:
-  /// Throws Error(invalid) for a model without weights or options out of range, Error(resource)
-  /// when memory does not suffice.
+  /// Throws Error(invalid) for a model without weights or options out of range, Error(unsupported)
+  /// for `mtp` of a model without such a layer, Error(resource) when memory does not suffice.
   explicit Engine(const Model& model, const EngineOptions& options = {});
   ~Engine();
   Engine(Engine&&) noexcept;

@@ -77,6 +77,14 @@ namespace ASHLAR_V1 {
 std::shared_ptr<Drafter> model_drafter(const Model& draft, const Model& target,
                                        const EngineOptions& options = {});
 
+/// Drafts with the model's own layer for multi-token prediction (DeepSeek-V3, section 2.2): from what
+/// the last layer made of the last token, and from the token that was chosen after it; further
+/// guesses from its own. For sequences of `engine`, which must outlive it and was made with
+/// EngineOptions::mtp; one whose beginning was evaluated without the drafter gets no guesses. Throws
+/// Error(invalid) for an engine made without, Error(unsupported) where its sequences cannot go back
+/// to an earlier token (recurrent layers).
+std::shared_ptr<Drafter> mtp_drafter(Engine& engine);
+
 /// From logits to token ids by the options' rules. Same seed, options and logits: same tokens, on
 /// every machine. One per sequence; not safe to call from two threads at once.
 class Sampler {

@@ -3,6 +3,7 @@
 
 #include "api/data.h"
 #include "base/error.h"
+#include "generate/mtp_drafter.h"
 
 namespace ashlar::v1 {
 
@@ -41,8 +42,8 @@ const Model& with_weights(const Model& model) {
 }
 
 Engine::Engine(const Model& model, const EngineOptions& options)
-    : impl_(new Impl{model, ashlar::Engine(with_weights(model).data()->model.graph,
-                                           model.data()->model.weights, options_of(options))}) {}
+    : impl_(new Impl{
+          model, engine_of(with_weights(model).data()->model, options_of(options), options.mtp)}) {}
 Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
 

@@ -9,6 +9,7 @@
 #include "generate/continuation.h"
 #include "generate/drafting.h"
 #include "generate/generator.h"
+#include "generate/mtp_drafter.h"
 #include "run/finite.h"
 
 namespace ashlar::v1 {
@@ -101,9 +102,11 @@ struct Stream::Impl {
     return next;
   }
 
-  /// Its sequence holds so many tokens now, after a step of so many seconds.
-  void evaluated(int64_t length, double seconds = 0) {
+  /// Its sequence holds so many tokens now, after a step of so many seconds; `hidden`: as Draft has
+  /// it.
+  void evaluated(int64_t length, std::span<const float> hidden, double seconds = 0) {
     Generation& result = continuation.result();
+    draft.evaluated(sequence, tokens, static_cast<int64_t>(begin), hidden);
     (result.ids.empty() ? result.prefill_seconds : result.decode_seconds) += seconds;
     if (result.ids.empty()) result.evaluated_tokens += length - static_cast<int64_t>(begin);
     begin = static_cast<size_t>(length);
@@ -173,7 +176,11 @@ std::vector<std::optional<std::string>> Stream::advance(std::span<Stream* const>
   if (going.empty()) return texts;
   // One alone may be interrupted between chunks of its prompt. Where there are others, a long
   // prompt takes several steps, so that nobody waits for it.
-  const size_t most = going.size() > 1 ? kPart : SIZE_MAX;
+  ashlar::Engine& engine = going[0]->engine;
+  const bool hidden = std::any_of(going.begin(), going.end(),
+                                  [](const Impl* s) { return s->draft.reads_hidden(); });
+  const size_t most = std::min(going.size() > 1 ? kPart : SIZE_MAX,
+                               hidden ? static_cast<size_t>(engine.chunk()) : SIZE_MAX);
   std::vector<std::vector<TokenId>> tokens;
   for (Impl* s : going) tokens.push_back(s->pending(most));
   std::vector<ashlar::Run> runs;
@@ -186,15 +193,16 @@ std::vector<std::optional<std::string>> Stream::advance(std::span<Stream* const>
                     .logits = part      ? ashlar::Run::Logits::none
                               : guesses ? ashlar::Run::Logits::all
                                         : ashlar::Run::Logits::last,
-                    .alone = guesses && going.size() == 1});
+                    .alone = guesses && going.size() == 1,
+                    .every_row = hidden});
   }
-  ashlar::Engine& engine = going[0]->engine;
   const auto begin = std::chrono::steady_clock::now();
   const auto logits =
       engine.step(runs, going.size() == 1 ? going[0]->interrupted : std::function<bool()>());
   const double seconds = seconds_since(begin);
-  if (going.size() == 1 && logits.empty()) {
-    going[0]->evaluated(engine.length(going[0]->sequence));
+  const int64_t held = engine.length(going[0]->sequence);
+  if (held < static_cast<int64_t>(going[0]->begin + tokens[0].size())) {
+    going[0]->evaluated(held, {});
     texts[index[0]] = going[0]->end(StopReason::interrupted);
     return texts;
   }
@@ -203,8 +211,13 @@ std::vector<std::optional<std::string>> Stream::advance(std::span<Stream* const>
   const auto vocab = static_cast<size_t>(engine.vocab());
   std::optional<Error> failed;
   size_t row = 0;
+  std::span<const float> states;  // rows of all tokens, from those of stream i on
+  if (hidden) states = engine.output("hidden");
+  const size_t width = hidden ? width_of_hidden(engine) : 0;
   for (size_t i = 0; i < going.size(); ++i) {
-    going[i]->evaluated(engine.length(going[i]->sequence), seconds);
+    const size_t own = tokens[i].size() * width;
+    going[i]->evaluated(engine.length(going[i]->sequence), states.first(own), seconds);
+    states = states.subspan(own);
     if (runs[i].logits == ashlar::Run::Logits::none) {
       texts[index[i]] = "";
       continue;
@@ -269,6 +282,10 @@ std::shared_ptr<Drafter> model_drafter(const Model& draft, const Model& target,
   const auto& data = with_weights(draft).data();
   return ashlar::model_drafter(std::shared_ptr<const ashlar::Model>(data, &data->model),
                                target.data()->model, options_of(options));
+}
+
+std::shared_ptr<Drafter> mtp_drafter(Engine& engine) {
+  return ashlar::mtp_drafter(engine.impl().engine);
 }
 
 struct Generator::Impl {

@@ -137,11 +137,15 @@ void check_mtp(const Blueprint& bp, size_t layer) {
     fail(ErrorKind::invalid, "{}: has no multi-token prediction layer {}", bp.name, layer);
 }
 
+struct Ahead {
+  Value logits, hidden;
+};
+
 // DeepSeek-V3, section 2.2: h' = M [norm(embed(next token)); norm(h)], one block, norm, the main
 // head.
-Value write_mtp(Builder& b, const Blueprint& bp, size_t layer, Value h, Value next) {
+Ahead write_mtp(Builder& b, const Blueprint& bp, size_t layer, Value h, Value next) {
   const Norm norm = bp.final_norm.value_or(Norm{});
-  Value x;
+  Value x, hidden;
   {
     Scope scope(b, "mtp.0");
     const Value e = write_norm(b, norm, next, "embedding_norm");
@@ -150,10 +154,10 @@ Value write_mtp(Builder& b, const Blueprint& bp, size_t layer, Value h, Value ne
     const Axis d = h.type().axes.back();
     x = b.add1(Linear{}, {both, b.param("project", {d, both.type().axes.back()}, Role::projection)},
                "project");
-    x = write_block(b, bp.mtp[layer], x);
-    x = write_norm(b, norm, x, "final_norm");
+    hidden = write_block(b, bp.mtp[layer], x);
+    x = write_norm(b, norm, hidden, "final_norm");
   }
-  return write_head(b, bp, x);
+  return {write_head(b, bp, x), hidden};
 }
 
 }  // namespace
@@ -162,7 +166,7 @@ Graph mtp_graph_of(const Blueprint& bp, size_t layer) {
   check_mtp(bp, layer);
   Builder b;
   const Value h = write_blocks(b, bp);
-  return b.finish(write_mtp(b, bp, layer, h, embed(b, bp.embedding, 1)));
+  return b.finish(write_mtp(b, bp, layer, h, embed(b, bp.embedding, 1)).logits);
 }
 
 Graph trunk_graph_of(const Blueprint& bp) {
@@ -176,15 +180,20 @@ Graph graph_with_mtp(const Blueprint& bp) {
   check_mtp(bp, 0);
   Builder b;
   const Value h = write_blocks(b, bp), logits = write_logits(b, bp, h);
-  return b.finish({{"logits", logits},
-                   {std::string(kMtpLogits), write_mtp(b, bp, 0, h, embed(b, bp.embedding, 1))}});
+  const Value ahead = write_mtp(b, bp, 0, h, embed(b, bp.embedding, 1)).logits;
+  return b.finish({{"logits", logits}, {std::string(kMtpLogits), ahead}});
+}
+
+Graph trained_graph(const Blueprint& bp, bool with_mtp) {
+  return with_mtp ? graph_with_mtp(bp) : graph_of(bp);
 }
 
 Graph mtp_layer_of(const Blueprint& bp, size_t layer) {
   check_mtp(bp, layer);
   Builder b;
   const Value h = b.add1(Given{.name = "hidden", .size = bp.embedding.width}, {}, "hidden");
-  return b.finish(write_mtp(b, bp, layer, h, embed(b, bp.embedding, 0)));
+  const Ahead ahead = write_mtp(b, bp, layer, h, embed(b, bp.embedding, 0));
+  return b.finish({{"logits", ahead.logits}, {"hidden", ahead.hidden}});
 }
 
 }  // namespace ashlar

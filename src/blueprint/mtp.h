@@ -10,4 +10,7 @@ namespace ashlar {
 /// the blueprint has no such layer.
 Graph graph_with_mtp(const Blueprint& blueprint);
 
+/// What a step of training differentiates: graph_with_mtp where that layer is trained, else graph_of.
+Graph trained_graph(const Blueprint& blueprint, bool with_mtp);
+
 }  // namespace ashlar

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "generate/held_sequence.h"
+#include "generate/mtp_drafter.h"
 
 namespace ashlar {
 namespace {
@@ -123,6 +124,16 @@ Draft::Draft(const Engine& engine, const GenerateOptions& options)
       length_(most_) {
   if (options.drafter && most_ < 1)
     fail(ErrorKind::invalid, "`draft_tokens`: expected 1 or more, found {}", most_);
+  mtp_ = dynamic_cast<MtpDrafter*>(drafter_.get());
+  if (mtp_ != nullptr && !mtp_->serves(engine))
+    fail(ErrorKind::invalid, "the drafter was made for another engine: make one for this");
+}
+
+void Draft::evaluated(SequenceId sequence, std::span<const TokenId> tokens, int64_t first,
+                      std::span<const float> hidden) {
+  if (mtp_ == nullptr) return;
+  sequence_ = sequence;
+  mtp_->evaluated(sequence, tokens, first, hidden);
 }
 
 void Draft::guess(std::span<const TokenId> tokens, Generation& result) {
@@ -134,6 +145,7 @@ void Draft::guess(std::span<const TokenId> tokens, Generation& result) {
   const int64_t wanted = max_tokens_ - static_cast<int64_t>(result.ids.size()) - 1;
   const int64_t most = std::min({length_, room, wanted, engine_.chunk() - 1});
   if (most < 1) return;
+  if (mtp_ != nullptr) mtp_->serve(sequence_);
   tokens_ = drafter_->guess(tokens, most);
   tokens_.resize(std::min(tokens_.size(), static_cast<size_t>(most)));
   const auto foreign = std::find_if(tokens_.begin(), tokens_.end(),

@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "generate/continuation.h"
-#include "generate/drafting.h"
 #include "run/finite.h"
 
 namespace ashlar {
@@ -22,7 +21,8 @@ Generator::Generator(Engine& engine, const Tokenizer* tokenizer, std::vector<Tok
 
 std::span<const float> Generator::evaluate(std::span<const TokenId> prompt,
                                            const GenerateOptions& options,
-                                           const GenerateHooks& hooks, Generation& result) {
+                                           const GenerateHooks& hooks, Draft& draft,
+                                           Generation& result) {
   if (prompt.empty()) {
     fail(ErrorKind::invalid,
          "the prompt has no tokens: give some text (this tokenizer adds no beginning-of-text "
@@ -30,14 +30,27 @@ std::span<const float> Generator::evaluate(std::span<const TokenId> prompt,
   }
   const size_t same = held_.go_back_to(prompt);
   const auto begin = std::chrono::steady_clock::now();
-  const Run run{held_.id(), prompt.subspan(same), Run::Logits::last};
-  const auto logits = engine_.step({&run, 1}, [&] {
+  const auto interrupted = [&] {
     if (hooks.progress) {
       hooks.progress(engine_.length(held_.id()) - static_cast<int64_t>(same),
                      static_cast<int64_t>(prompt.size() - same));
     }
     return options.interrupted && options.interrupted();
-  });
+  };
+  // At once, or in its chunks where a drafter reads what each leaves.
+  const size_t most = draft.reads_hidden() ? static_cast<size_t>(engine_.chunk()) : prompt.size();
+  std::span<const float> logits;
+  for (size_t at = same; at < prompt.size(); at += most) {
+    const Run run{.sequence = held_.id(),
+                  .tokens = prompt.subspan(at, std::min(most, prompt.size() - at)),
+                  .logits = at + most < prompt.size() ? Run::Logits::none : Run::Logits::last,
+                  .every_row = draft.reads_hidden()};
+    logits = engine_.step({&run, 1}, interrupted);
+    const auto end = static_cast<int64_t>(at + run.tokens.size());
+    if (draft.reads_hidden())
+      draft.evaluated(held_.id(), prompt, static_cast<int64_t>(at), engine_.output("hidden"));
+    if (engine_.length(held_.id()) < end) break;
+  }
   const int64_t length = engine_.length(held_.id());
   result.prefill_seconds = seconds_since(begin);
   result.prompt_tokens = static_cast<int64_t>(prompt.size());
@@ -54,8 +67,8 @@ void Generator::check_logits(std::span<const float> logits) {
 }
 
 std::span<const float> Generator::with_less(const GenerateOptions& options,
-                                            const GenerateHooks& hooks, const Generation& result,
-                                            StopReason& reason) {
+                                            const GenerateHooks& hooks, Draft& draft,
+                                            const Generation& result, StopReason& reason) {
   reason = StopReason::context_full;
   std::vector<TokenId> shorter;
   if (hooks.shorten) shorter = hooks.shorten(static_cast<int64_t>(result.ids.size()));
@@ -64,7 +77,7 @@ std::span<const float> Generator::with_less(const GenerateOptions& options,
   if (static_cast<int64_t>(shorter.size()) >= engine_.context()) return {};
   reason = StopReason::interrupted;
   Generation again;  // its speed is not that of the first prompt
-  return evaluate(shorter, options, hooks, again);
+  return evaluate(shorter, options, hooks, draft, again);
 }
 
 Generation Generator::generate(std::span<const TokenId> prompt, const GenerateOptions& options,
@@ -77,7 +90,7 @@ Generation Generator::generate(std::span<const TokenId> prompt, const GenerateOp
     if (on_text && !on_text(text)) wanted = false;
   };
 
-  std::span<const float> logits = evaluate(prompt, options, hooks, result);
+  std::span<const float> logits = evaluate(prompt, options, hooks, draft, result);
   if (logits.empty()) {
     result.stop = StopReason::interrupted;
     return result;
@@ -105,7 +118,7 @@ Generation Generator::generate(std::span<const TokenId> prompt, const GenerateOp
     if (engine_.length(held_.id()) > held) engine_.truncate(held_.id(), held);
     if (held == engine_.context()) {
       StopReason reason = StopReason::context_full;
-      logits = with_less(options, hooks, result, reason);
+      logits = with_less(options, hooks, draft, result, reason);
       if (logits.empty()) {
         continuation.end(reason);
         break;
@@ -118,8 +131,11 @@ Generation Generator::generate(std::span<const TokenId> prompt, const GenerateOp
       const Run run{.sequence = held_.id(),
                     .tokens = next,
                     .logits = Run::Logits::all,
-                    .alone = next.size() > 1};
+                    .alone = next.size() > 1,
+                    .every_row = draft.reads_hidden()};
       const auto rows = engine_.step({&run, 1});
+      if (draft.reads_hidden())
+        draft.evaluated(held_.id(), held_.tokens, held, engine_.output("hidden"));
       logits = rows.first(vocab);
       guessed = rows.subspan(vocab);
     }

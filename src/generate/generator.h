@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ashlar/generate.h"
+#include "generate/drafting.h"
 #include "generate/held_sequence.h"
 #include "model/model.h"
 #include "run/engine.h"
@@ -40,11 +41,11 @@ class Generator {
 
  private:
   std::span<const float> evaluate(std::span<const TokenId> prompt, const GenerateOptions& options,
-                                  const GenerateHooks& hooks, Generation& result);
+                                  const GenerateHooks& hooks, Draft& draft, Generation& result);
   /// When the context is full: logits after what was generated behind a shorter prompt; none where
   /// there is none, and then `reason` says why it ends.
   std::span<const float> with_less(const GenerateOptions& options, const GenerateHooks& hooks,
-                                   const Generation& result, StopReason& reason);
+                                   Draft& draft, const Generation& result, StopReason& reason);
   /// Error for logits that are not finite; the sequence is given back first.
   void check_logits(std::span<const float> logits);
 

@@ -7,6 +7,8 @@
 #include <set>
 
 #include "base/error.h"
+#include "generate/generator.h"
+#include "generate/mtp_drafter.h"
 #include "measure/probe.h"
 #include "plan/work.h"
 
@@ -199,6 +201,31 @@ BenchDrafting drafting(Runner& runner, const BenchOptions& o, const BenchPhase& 
   return d;
 }
 
+BenchDrafts drafts(const Model& model, const BenchOptions& o, EngineOptions made) {
+  made.context = o.prompt + o.generate;
+  made.sequences = 1;
+  Engine engine = engine_of(model, made, o.draft == "mtp");
+  const std::shared_ptr<Drafter> drafter = o.drafter(engine);
+  GenerateOptions options{.max_tokens = o.generate, .ignore_end = true};
+  if (o.draft_tokens > 0) options.draft_tokens = o.draft_tokens;
+  BenchDrafts d{.drafter = o.draft, .tokens = options.draft_tokens};
+  std::vector<double> with, without;
+  for (int i = 0; i < o.repeat; ++i) {
+    const auto prompt = made_up_tokens(o.prompt, engine.vocab(), static_cast<uint64_t>(i) * 31 + 1);
+    for (const bool drafting : {false, true}) {
+      options.drafter = drafting ? drafter : nullptr;
+      Generator generator(engine, nullptr, {});
+      const Generation g = generator.generate(prompt, options);
+      (drafting ? with : without).push_back(g.decode_tokens_per_second());
+      d.drafted += g.drafted_tokens;
+      d.accepted += g.accepted_tokens;
+    }
+  }
+  d.tokens_per_second = median_of(std::move(with));
+  d.without_per_second = median_of(std::move(without));
+  return d;
+}
+
 }  // namespace
 
 RunProfile profile_steps(const Model& model, const BenchOptions& o) {
@@ -262,6 +289,7 @@ BenchResult bench(const Model& model, const BenchOptions& o) {
   }
 
   if (o.draft_tokens > 0) r.drafting = drafting(runner, o, r.decode);
+  if (o.drafter) r.drafts = drafts(model, o, engine);
   if (o.speed_only) {
     summarise(r.prefill);
     summarise(r.decode);

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "ashlar/generate.h"
 #include "model/model.h"
 #include "readings/predict/predict.h"
 #include "run/engine.h"
@@ -22,6 +25,9 @@ struct BenchOptions {
   bool f32_activations = false;  // as EngineOptions has it
   bool deterministic = false;    // as EngineOptions has it
   int64_t draft_tokens = 0;      // also steps that evaluate so many guesses behind a token
+  std::string draft;             // also greedy generation with a drafter, "mtp" or another name
+  /// The drafter for an engine of engine_of(model, ..., draft == "mtp").
+  std::function<std::shared_ptr<Drafter>(Engine&)> drafter;
   int repeat = 3;
   bool speed_only = false;  // no limits, no plan, no profile: only tokens per second
   std::function<void(double done)> progress;  // 0 to 1
@@ -42,6 +48,16 @@ struct BenchDrafting {
   double seconds = 0;     // of a step, median
   double break_even = 0;  // guesses accepted per step from which on drafting is faster, where they
                           // cost nothing, as lookup's
+};
+
+/// The model's likeliest tokens after a made-up prompt, with a drafter and without.
+struct BenchDrafts {
+  std::string drafter;
+  int64_t tokens = 0;             // guessed in a row, at most
+  int64_t drafted = 0;            // tokens guessed
+  int64_t accepted = 0;           // of them, those that the model chose too
+  double tokens_per_second = 0;   // median
+  double without_per_second = 0;  // the same without a drafter
 };
 
 struct BenchPhase {
@@ -65,6 +81,7 @@ struct BenchResult {
   int64_t weight_bytes = 0, state_bytes = 0, activation_bytes = 0;  // allocated by the engine
   BenchPhase prefill, decode;
   std::optional<BenchDrafting> drafting;  // if asked for
+  std::optional<BenchDrafts> drafts;      // if asked for
 };
 
 /// Runs the model's engine on made-up token ids. Throws Error(invalid) for options out of range.

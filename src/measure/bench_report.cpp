@@ -44,6 +44,15 @@ std::string bench_json(const BenchResult& r) {
                 {"seconds", r.drafting->seconds},
                 {"break_even", r.drafting->break_even}};
   }
+  Json drafts;
+  if (r.drafts) {
+    drafts = {{"drafter", r.drafts->drafter},
+              {"tokens", r.drafts->tokens},
+              {"drafted_tokens", r.drafts->drafted},
+              {"accepted_tokens", r.drafts->accepted},
+              {"tokens_per_second", r.drafts->tokens_per_second},
+              {"without_per_second", r.drafts->without_per_second}};
+  }
   const Json json{{"model", r.model},
                   {"weights", r.weights},
                   {"options",
@@ -68,7 +77,8 @@ std::string bench_json(const BenchResult& r) {
                   {"activation_bytes", r.activation_bytes},
                   {"prefill", phase_json(r.prefill)},
                   {"decode", phase_json(r.decode)},
-                  {"drafting", drafting}};
+                  {"drafting", drafting},
+                  {"drafts", drafts}};
   return json.dump(1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -125,6 +135,17 @@ std::string bench_text(const BenchResult& r) {
         "\nA step with {} guesses: {}; drafting is faster from {:.2f} accepted guesses per "
         "step on, a draft model's own time not counted\n",
         r.drafting->tokens, short_seconds(r.drafting->seconds), r.drafting->break_even);
+  }
+  if (r.drafts) {
+    fmt::format_to(
+        out,
+        "\nDrafting with {}, up to {} tokens: {} of {} guesses accepted ({:.0f} %), {:.1f} "
+        "tokens/s, {:.1f} without\n",
+        r.drafts->drafter, r.drafts->tokens, r.drafts->accepted, r.drafts->drafted,
+        r.drafts->drafted == 0 ? 0
+                               : 100 * static_cast<double>(r.drafts->accepted) /
+                                     static_cast<double>(r.drafts->drafted),
+        r.drafts->tokens_per_second, r.drafts->without_per_second);
   }
   return text;
 }

@@ -58,12 +58,11 @@ void fill_in(RunFile& run, const TrainingRequest& request, const TokenRows& data
 }
 
 Graph trained_graph(const Blueprint& bp, const LossSettings& losses) {
-  if (losses.mtp <= 0) return graph_of(bp);
-  if (bp.mtp.empty()) {
+  if (losses.mtp > 0 && bp.mtp.empty()) {
     fail(ErrorKind::invalid,
          "losses.mtp: the model has no layer for multi-token prediction (a block in \"mtp\")");
   }
-  return graph_with_mtp(bp);
+  return trained_graph(bp, losses.mtp > 0);
 }
 
 /// Of the graph, and of layers that a file has beside it.

@@ -48,6 +48,10 @@ Numbers numbers_of(const StepCostOptions& o) {
   return o.precision == "bf16" ? Numbers::bf16 : Numbers::f32;
 }
 
+DifferentiateOptions step_of(const StepCostOptions& o, bool recompute) {
+  return {.recompute_layers = recompute, .losses = {.mtp = o.mtp ? 1.0 : 0.0}};
+}
+
 TokenBatch made_up(const StepCostOptions& o, int64_t vocab) {
   TokenBatch b;
   uint64_t state = 1;
@@ -179,7 +183,7 @@ StepMeasurement measure_step(const Graph& forward, const StepCostOptions& option
                                    {.threads = o.threads,
                                     .kernels = o.kernels,
                                     .numbers = numbers_of(o),
-                                    .differentiate = {.recompute_layers = o.recompute}});
+                                    .differentiate = step_of(o, o.recompute)});
   Optimiser optimiser(forward.params(), steps->trained(), {}, {});
   const TokenBatch batch = made_up(o, forward.type(forward.output()).axes[1].size);
   m.planned_bytes = steps->executor().bytes(batch.size()).arena;
@@ -233,7 +237,7 @@ StepPlan plan_step(const Graph& forward, const StepCostOptions& options) {
   p.available = available_memory();
   const int64_t elements = forward.parameter_count(), arrays = elements * int64_t{sizeof(float)};
   for (const bool recompute : {false, true}) {
-    const TrainingLowering lowering(differentiate(forward, {.recompute_layers = recompute}),
+    const TrainingLowering lowering(differentiate(forward, step_of(p.options, recompute)),
                                     {.exact = false});
     const auto memory = [&](int64_t sequences) {
       const int64_t tokens = sequences * p.options.length;

@@ -16,6 +16,7 @@ struct StepCostOptions {
   int64_t sequences = 8, length = 256;  // of a step, computed at once
   std::string precision;                // f32, bf16; empty: the faster one here
   bool recompute = false;
+  bool mtp = false;     // with the loss of the token after the next, of trained_graph(..., true)
   int threads = 0;      // 0: one per core
   std::string kernels;  // name of a table; empty: the best
   int64_t steps = 5;    // measured, after one that is not; the fastest counts

@@ -11,14 +11,16 @@ namespace ashlar {
 namespace {
 
 Json options_json(const StepCostOptions& o) {
-  return {{"sequences", o.sequences}, {"length", o.length},   {"precision", o.precision},
-          {"recompute", o.recompute}, {"threads", o.threads}, {"kernels", o.kernels}};
+  return {{"sequences", o.sequences}, {"length", o.length}, {"precision", o.precision},
+          {"recompute", o.recompute}, {"mtp", o.mtp},       {"threads", o.threads},
+          {"kernels", o.kernels}};
 }
 
 std::string headline(const std::string& model, const StepCostOptions& o) {
-  return fmt::format("{}: {} sequences of {} tokens, {}, {} threads, {}{}\n", model, o.sequences,
+  return fmt::format("{}: {} sequences of {} tokens, {}, {} threads, {}{}{}\n", model, o.sequences,
                      o.length, o.precision, o.threads, o.kernels,
-                     o.recompute ? ", layers computed again" : "");
+                     o.recompute ? ", layers computed again" : "",
+                     o.mtp ? ", with multi-token prediction" : "");
 }
 
 std::string bytes(int64_t n) { return short_bytes(static_cast<double>(n)); }

@@ -220,6 +220,50 @@ TEST(Face, DraftingStreamsGiveTheSameTokens) {
             ashlar::generate(fixed, std::vector<TokenId>{g.ids[3]}, options).ids);
 }
 
+/// One drafter of the model's own layer for all streams of its engine, prompts in several steps.
+TEST(Face, AModelDraftsForItsStreams) {
+  const Golden g = golden("deepseek_v3_mtp");
+  const Model model = Model::load(g.model);
+  const std::vector<TokenId> a(g.ids.begin(), g.ids.begin() + 9), b(g.ids.begin() + 3, g.ids.end());
+  for (const int64_t chunk : {4, 64}) {
+    const ashlar::EngineOptions made{
+        .context = 96, .sequences = 2, .chunk = chunk, .deterministic = true};
+    ashlar::EngineOptions with = made;
+    with.mtp = true;
+    Engine plain(model, made), engine(model, with);
+    ashlar::GenerateOptions options{.max_tokens = 20, .ignore_end = true};
+    const auto one = ashlar::generate(plain, a, options), two = ashlar::generate(plain, b, options);
+    options.drafter = ashlar::mtp_drafter(engine);
+    EXPECT_EQ(ashlar::generate(engine, a, options).ids, one.ids);
+    Stream alone(engine, b, options);
+    while (alone.next()) {
+    }
+    EXPECT_EQ(alone.result().ids, two.ids);
+    EXPECT_GT(alone.result().drafted_tokens, 10);
+    // The guesses of two that share steps are those of each alone.
+    Stream first(engine, a, options), second(engine, b, options);
+    Stream* const both[] = {&first, &second};
+    while (!first.ended() || !second.ended()) Stream::advance(both);
+    EXPECT_EQ(first.result().ids, one.ids);
+    EXPECT_EQ(second.result().ids, two.ids);
+    EXPECT_EQ(second.result().drafted_tokens, alone.result().drafted_tokens);
+    EXPECT_EQ(second.result().accepted_tokens, alone.result().accepted_tokens);
+    // A beginning that nobody drafted for: no guesses, and the same tokens.
+    const auto sequence = engine.open().value();
+    const ashlar::Run run{sequence, std::span(a).first(5), ashlar::Run::Logits::none};
+    engine.step({&run, 1});
+    Stream taken(engine, a, options, sequence);
+    while (taken.next()) {
+    }
+    EXPECT_EQ(taken.result().ids, one.ids);
+    EXPECT_EQ(taken.result().drafted_tokens, 0);
+  }
+  Engine plain(model, {.context = 64});
+  EXPECT_THROW(ashlar::mtp_drafter(plain), ashlar::Error);
+  EXPECT_THROW(Engine(Model::load(golden(kName).model), {.context = 64, .mtp = true}),
+               ashlar::Error);
+}
+
 TEST(Face, ALongPromptDoesNotStopTheOthers) {
   const Golden g = golden(kName);
   const Model model = Model::load(g.model);

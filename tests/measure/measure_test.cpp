@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "generate/mtp_drafter.h"
 #include "measure/bench.h"
 #include "measure/limits.h"
 #include "measure/probe.h"
@@ -94,6 +95,18 @@ TEST(Bench, TinyModel) {
   EXPECT_NE(bench_text(r).find("A step with 3 guesses"), std::string::npos);
   EXPECT_EQ(schema_differences(bench_json(r), "bench"), std::vector<std::string>{});
   EXPECT_NE(bench_text(r).find("attention scores"), std::string::npos);
+  // With drafts of the model's own layer.
+  BenchOptions drafting{
+      .prompt = 9, .generate = 8, .threads = 1, .draft = "mtp", .repeat = 2, .speed_only = true};
+  drafting.drafter = [](Engine& e) { return mtp_drafter(e); };
+  const BenchResult d = bench(model, drafting);
+  ASSERT_TRUE(d.drafts);
+  EXPECT_GT(d.drafts->drafted, 0);
+  EXPECT_LE(d.drafts->accepted, d.drafts->drafted);
+  EXPECT_GT(d.drafts->tokens_per_second, 0);
+  EXPECT_GT(d.drafts->without_per_second, 0);
+  EXPECT_NE(bench_text(d).find("Drafting with mtp, up to 3 tokens: "), std::string::npos);
+  EXPECT_EQ(schema_differences(bench_json(d), "bench"), std::vector<std::string>{});
   // Exact activations change what the engine prepares.
   Model packed = load_model("smollm2-135m", {.random = 1, .weights = "q8_0"});
   const BenchOptions fast{

@@ -7,11 +7,13 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "blueprint/mtp.h"
 #include "graph/evaluate.h"
 #include "ops/state.h"
 #include "readings/count/count.h"
 #include "support/samples.h"
 #include "support/schema.h"
+#include "transform/differentiate.h"
 
 namespace ashlar::testing {
 namespace {
@@ -163,6 +165,22 @@ TEST(Count, OptionsOutOfRange) {
   EXPECT_THROW(count(qwen_like(), {.sequences = 0}), Error);
   EXPECT_THROW(count(qwen_like(), {.weights = "q9"}), Error);
   EXPECT_THROW(count(qwen_like(), {.state = Format::q8_0}), Error);  // rows of 12 numbers
+}
+
+// A step that trains the layer for multi-token prediction, its loss and its gradients among the
+// operations that the plain loops perform.
+TEST(Count, TrainingWithTheLayerForMultiTokenPrediction) {
+  const Blueprint bp = deepseek_like();
+  const Count usual = count(bp, {.tokens = 9}), c = count(bp, {.tokens = 9, .mtp = true});
+  EXPECT_EQ(std::llround(usual.training.flops), performed(differentiate(graph_of(bp)), 9));
+  EXPECT_EQ(std::llround(c.training.flops),
+            performed(differentiate(trained_graph(bp, true), {.losses = {.mtp = 0.3}}), 9));
+  EXPECT_GT(c.training.flops, 1.2 * usual.training.flops);
+  EXPECT_EQ(c.training.weight_bytes - usual.training.weight_bytes, 4 * c.parameters.mtp);
+  EXPECT_GT(c.training.activation_bytes, usual.training.activation_bytes);
+  EXPECT_EQ(c.parameters.total, usual.parameters.total);
+  EXPECT_NE(count_text(c).find("multi-token prediction with it"), std::string::npos);
+  EXPECT_THROW(count(qwen_like(), {.mtp = true}), Error);
 }
 
 // Programs outside read these fields.

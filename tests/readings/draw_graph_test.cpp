@@ -9,6 +9,7 @@
 #include <regex>
 #include <set>
 
+#include "blueprint/mtp.h"
 #include "readings/draw/graph_layout.h"
 #include "support/samples.h"
 #include "support/xml.h"
@@ -19,8 +20,12 @@ namespace {
 
 std::vector<Graph> graphs_of(const Blueprint& bp) {
   const Graph forward = graph_of(bp);
-  return {forward, differentiate(forward), differentiate(forward, {.recompute_layers = true}),
-          differentiate(forward).expanded()};
+  std::vector<Graph> all{forward, differentiate(forward),
+                         differentiate(forward, {.recompute_layers = true}),
+                         differentiate(forward).expanded()};
+  if (!bp.mtp.empty())
+    all.push_back(differentiate(trained_graph(bp, true), {.losses = {.mtp = 0.3}}));
+  return all;
 }
 
 std::vector<Blueprint> all_blueprints() {
@@ -46,6 +51,19 @@ TEST(DrawGraph, HasEveryNode) {
       EXPECT_EQ(layers, bp.blocks.size()) << bp.name;
       EXPECT_LE(layout.drawn, layout.nodes);
     }
+  }
+}
+
+// The layer for multi-token prediction and its loss, where they are trained.
+TEST(DrawGraph, HasTheLayerForMultiTokenPrediction) {
+  const Blueprint bp = deepseek_like();
+  const auto drawn = [&](bool mtp) {
+    return draw_graph(differentiate(trained_graph(bp, mtp), {.losses = {.mtp = mtp ? 0.3 : 0.0}}),
+                      {.format = DrawFormat::text, .columns = 200});
+  };
+  for (const char* word : {"mtp", "mtp_loss"}) {
+    EXPECT_NE(drawn(true).find(word), std::string::npos) << drawn(true);
+    EXPECT_EQ(drawn(false).find(word), std::string::npos);
   }
 }
 

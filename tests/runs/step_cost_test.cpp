@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "blueprint/mtp.h"
+#include "readings/count/count.h"
 #include "runs/fit.h"
 #include "support/errors.h"
 #include "support/samples.h"
@@ -29,6 +31,27 @@ TEST(StepCost, PlansWhatIsAllocated) {
     for (const OpCost& op : m.ops) operations += op.operations;
     EXPECT_DOUBLE_EQ(operations, m.operations);
   }
+}
+
+// The layer for multi-token prediction and its loss are part of the step that trains them.
+TEST(StepCost, HasTheLayerForMultiTokenPrediction) {
+  const Blueprint bp = deepseek_like();
+  const Graph plain = trained_graph(bp, false), graph = trained_graph(bp, true);
+  const StepCostOptions without{.sequences = 3, .length = 20, .precision = "f32", .steps = 1};
+  StepCostOptions with = without;
+  with.mtp = true;
+  const StepMeasurement m = measure_step(graph, with), usual = measure_step(plain, without);
+  const StepPlan p = plan_step(graph, with);
+  EXPECT_EQ(p.kept.activations, m.arena_bytes);
+  EXPECT_EQ(p.kept.weights - plan_step(plain, without).kept.weights, 4 * count(bp).parameters.mtp);
+  // What is counted is what the step performs, with it and without; ops that are lowered otherwise
+  // than they are counted are the same in both.
+  const auto counted = [&](bool mtp) {
+    return count(bp, {.tokens = 20, .context = 20, .sequences = 3, .mtp = mtp}).training.flops;
+  };
+  EXPECT_GT(m.operations, 1.2 * usual.operations);
+  EXPECT_NEAR(m.operations / usual.operations, counted(true) / counted(false), 0.02);
+  EXPECT_NE(measurement_text(m).find("with multi-token prediction"), std::string::npos);
 }
 
 // What a run asks before it takes memory: as the executor then takes it, recomputed where memory

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "blueprint/mtp.h"
 #include "ops/inputs.h"
 #include "ops/kinds.h"
 #include "ops/state.h"
@@ -170,10 +171,12 @@ int64_t peak_activation_bytes(const Graph& graph, int64_t tokens) {
   return peak;
 }
 
-void count_training(const Graph& graph, Count& c) {
+void count_training(const Blueprint& bp, Count& c) {
+  const Graph graph = trained_graph(bp, c.options.mtp);
+  DifferentiateOptions how{.losses = {.mtp = c.options.mtp ? 1.0 : 0.0}};
   Workload load;
   load.runs = {{0, c.options.tokens}};
-  const Graph step = differentiate(graph);
+  const Graph step = differentiate(graph, how);
   for (const Node& node : step.nodes()) {
     c.training.flops += static_cast<double>(c.options.sequences) *
                         static_cast<double>(node.op.flops(step.input_types(node), load));
@@ -181,11 +184,12 @@ void count_training(const Graph& graph, Count& c) {
   const int64_t tokens = c.options.sequences * c.options.tokens;
   c.training.flops_per_token = c.training.flops / static_cast<double>(tokens);
   c.training.activation_bytes = peak_activation_bytes(step.expanded(), tokens);
+  how.recompute_layers = true;
   c.training.recomputed_activation_bytes =
-      peak_activation_bytes(differentiate(graph, {.recompute_layers = true}).expanded(), tokens);
-  c.training.weight_bytes = 4 * c.parameters.total;
-  c.training.gradient_bytes = 4 * c.parameters.total;
-  c.training.optimizer_bytes = 8 * c.parameters.total;
+      peak_activation_bytes(differentiate(graph, how).expanded(), tokens);
+  c.training.weight_bytes = 4 * graph.parameter_count();
+  c.training.gradient_bytes = c.training.weight_bytes;
+  c.training.optimizer_bytes = 2 * c.training.weight_bytes;
 }
 
 void count_state(const Graph& graph, Count& c) {
@@ -311,7 +315,7 @@ Count count(const Blueprint& bp, const CountOptions& options) {
                                            .state = kept ? options.state : Format::f16});
   c.activations.allocated_bytes = engine.activations;
   c.activations.copied_bytes = engine.copies;
-  if (options.training) count_training(graph, c);
+  if (options.training) count_training(bp, c);
   return c;
 }
 

@@ -102,7 +102,8 @@ std::string count_json(const Count& c) {
                          {"allocated_bytes", c.activations.allocated_bytes},
                          {"copied_bytes", c.activations.copied_bytes}};
   const Count::Training& t = c.training;
-  json["training"] = {{"flops", number(t.flops)},
+  json["training"] = {{"mtp", c.options.mtp},
+                      {"flops", number(t.flops)},
                       {"flops_per_token", number(t.flops_per_token)},
                       {"weight_bytes", t.weight_bytes},
                       {"gradient_bytes", t.gradient_bytes},
@@ -266,8 +267,9 @@ std::string count_text(const Count& c) {
   fmt::format_to(out, "  {:28} {:>20}  by the engine, all its working memory\n", "allocated",
                  short_bytes(static_cast<double>(c.activations.allocated_bytes)));
   const Count::Training& t = c.training;
-  fmt::format_to(out, "\nTraining (float32, AdamW, a step of {} x {} tokens)\n",
-                 c.options.sequences, grouped(c.options.tokens));
+  fmt::format_to(out, "\nTraining (float32, AdamW, a step of {} x {} tokens{})\n",
+                 c.options.sequences, grouped(c.options.tokens),
+                 c.options.mtp ? ", multi-token prediction with it" : "");
   fmt::format_to(out, "  {:28} {:>20}  {} per token\n", "operations", short_number(t.flops),
                  short_number(t.flops_per_token));
   const auto bytes = [](int64_t n) { return short_bytes(static_cast<double>(n)); };
@@ -283,7 +285,7 @@ std::string_view counting_conventions() {
   return R"(Conventions (docs/counting.md):
   parameters  Every number of the checkpoint's graph, biases, norms and sinks included; a tied head
               counts once. Multi-token prediction layers and vision towers are in no figure (mtp
-              says how large the former are).
+              says how large the former are; --mtp takes them into the step of training).
   active      Parameters that one token's forward pass uses: all but the experts it is not routed
               to; shared experts, the whole embedding table and the head included. "Without
               embedding" leaves the input table out where the head is a matrix of its own.
