@@ -52,6 +52,25 @@ struct SharedEngine {
   SharedEngine(const Model& model, const EngineOptions& options) : engine(model, options) {}
 };
 
+/// Of a name, or of a model that drafts; none for "".
+std::shared_ptr<Drafter> drafter_of(SharedEngine& shared, const std::string& name,
+                                    const Model* model) {
+  const py::gil_scoped_release release;
+  const std::lock_guard lock(shared.mutex);
+  Engine& engine = shared.engine;
+  if (model != nullptr) {
+    EngineOptions options;
+    options.context = engine.context();
+    options.threads = engine.threads();
+    return model_drafter(*model, engine.model(), options);
+  }
+  if (name.empty() || name == "off") return nullptr;
+  if (name == "lookup") return lookup_drafter();
+  if (name == "mtp") return mtp_drafter(engine);
+  throw Error(ErrorKind::invalid,
+              "`draft`: expected lookup, mtp, off or a Model, found \"" + name + "\"");
+}
+
 struct SharedStream {
   std::shared_ptr<SharedEngine> engine;
   std::shared_ptr<Signals> signals = std::make_shared<Signals>();
@@ -373,8 +392,8 @@ void add_engine(py::module_& m) {
   using namespace pybind11::literals;
   py::class_<SharedEngine, std::shared_ptr<SharedEngine>>(m, "Engine")
       .def(py::init([](const Model& model, int threads, const std::string& kernels, int64_t context,
-                       int64_t sequences, int64_t chunk, bool f32_activations, bool pinned,
-                       const std::string& state) {
+                       int64_t sequences, int64_t chunk, bool f32_activations, bool deterministic,
+                       bool mtp, bool pinned, const std::string& state) {
              EngineOptions options;
              options.threads = threads;
              options.kernels = kernels;
@@ -382,13 +401,15 @@ void add_engine(py::module_& m) {
              options.sequences = sequences;
              options.chunk = chunk;
              options.f32_activations = f32_activations;
+             options.deterministic = deterministic;
+             options.mtp = mtp;
              options.pinned = pinned;
              if (!state.empty()) options.state = format_of(state, "state");
              const py::gil_scoped_release release;
              return std::make_shared<SharedEngine>(model, options);
            }),
            "model"_a, py::kw_only(), "threads"_a, "kernels"_a, "context"_a, "sequences"_a,
-           "chunk"_a, "f32_activations"_a, "pinned"_a, "state"_a)
+           "chunk"_a, "f32_activations"_a, "deterministic"_a, "mtp"_a, "pinned"_a, "state"_a)
       .def(
           "logits",
           [](SharedEngine& e, const std::vector<TokenId>& ids, bool last) {
@@ -416,7 +437,8 @@ void add_engine(py::module_& m) {
                        int64_t max_tokens, std::vector<std::string> stop, bool ignore_end,
                        float temperature, int top_k, float top_p, float min_p,
                        float repetition_penalty, float presence_penalty, float frequency_penalty,
-                       std::map<int32_t, float> logit_bias, uint64_t seed) {
+                       std::map<int32_t, float> logit_bias, uint64_t seed, const std::string& draft,
+                       const Model* draft_model, int64_t draft_tokens) {
              GenerateOptions options;
              options.max_tokens = max_tokens;
              options.stop = std::move(stop);
@@ -430,11 +452,14 @@ void add_engine(py::module_& m) {
                                  .frequency_penalty = frequency_penalty,
                                  .logit_bias = std::move(logit_bias),
                                  .seed = seed};
+             options.drafter = drafter_of(*engine, draft, draft_model);
+             options.draft_tokens = draft_tokens;
              return std::make_unique<SharedStream>(std::move(engine), prompt, options);
            }),
            "engine"_a, "prompt"_a, py::kw_only(), "max_tokens"_a, "stop"_a, "ignore_end"_a,
            "temperature"_a, "top_k"_a, "top_p"_a, "min_p"_a, "repetition_penalty"_a,
-           "presence_penalty"_a, "frequency_penalty"_a, "logit_bias"_a, "seed"_a)
+           "presence_penalty"_a, "frequency_penalty"_a, "logit_bias"_a, "seed"_a, "draft"_a,
+           "draft_model"_a, "draft_tokens"_a)
       .def("__iter__", [](py::object self) { return self; })
       .def("__next__",
            [](SharedStream& s) {
@@ -453,8 +478,13 @@ void add_engine(py::module_& m) {
                                if (!s.stream->ended()) return std::nullopt;
                                return std::string(to_string(s.stream->result().stop));
                              })
+      .def_property_readonly("prompt_tokens",
+                             [](const SharedStream& s) { return s.stream->result().prompt_tokens; })
       .def_property_readonly(
-          "prompt_tokens", [](const SharedStream& s) { return s.stream->result().prompt_tokens; });
+          "drafted_tokens", [](const SharedStream& s) { return s.stream->result().drafted_tokens; })
+      .def_property_readonly("accepted_tokens", [](const SharedStream& s) {
+        return s.stream->result().accepted_tokens;
+      });
 }
 
 }  // namespace

@@ -306,20 +306,33 @@ class Stream:
     def prompt_tokens(self):
         return self._core.prompt_tokens
 
+    @property
+    def drafted_tokens(self):
+        """Guesses so far."""
+        return self._core.drafted_tokens
+
+    @property
+    def accepted_tokens(self):
+        """Of them, those that the model chose too."""
+        return self._core.accepted_tokens
+
 
 class Engine:
     """A model on this CPU, ready to evaluate tokens. Calls of several threads wait for each other; other Python threads
     run meanwhile.
 
     context: longest sequence in tokens; sequences: how many streams at once; chunk: most tokens of one step;
-    f32_activations: exact products; state: f32, f16, bf16 or q8_0 keys, values; kernels: instruction set.
+    f32_activations: exact products; deterministic: a token's logits do not depend on what is evaluated with it;
+    mtp: also the model's layer for multi-token prediction, for `draft="mtp"`; state: f32, f16, bf16 or q8_0 keys,
+    values; kernels: instruction set.
     """
 
     def __init__(self, model, *, threads=0, kernels="", context=4096, sequences=1, chunk=512, f32_activations=False,
-                 pinned=True, state=""):
+                 deterministic=False, mtp=False, pinned=True, state=""):
         self._model = model
         self._core = _core.Engine(model._core, threads=threads, kernels=kernels, context=context, sequences=sequences,
-                                  chunk=chunk, f32_activations=f32_activations, pinned=pinned, state=state)
+                                  chunk=chunk, f32_activations=f32_activations, deterministic=deterministic, mtp=mtp,
+                                  pinned=pinned, state=state)
 
     def logits(self, ids, *, last=False):
         """float32 [tokens, vocab] of a sequence of its own, or with `last` [1, vocab]. A view of the engine's own
@@ -328,9 +341,12 @@ class Engine:
 
     def generate(self, prompt, *, max_tokens=256, stop=(), ignore_end=False, temperature=0.0, top_k=0, top_p=1.0,
                  min_p=0.0, repetition_penalty=1.0, presence_penalty=0.0, frequency_penalty=0.0, logit_bias=None,
-                 seed=0):
+                 seed=0, draft=None, draft_tokens=3):
         """A Stream that goes on from a prompt: text, a list of ids, or a list of messages for the chat template.
-        Greedy unless `temperature` says otherwise. Raises InvalidError, ResourceError."""
+        Greedy unless `temperature` says otherwise. `draft` guesses up to `draft_tokens` tokens ahead, which are then
+        evaluated in one step, and changes no token: "lookup" (what followed the last tokens before), "mtp" (the
+        model's own layer, of an engine with `mtp`), or a Model of the same vocabulary, the smaller the better. Raises
+        InvalidError, ResourceError, and UnsupportedError for a draft model that cannot go back to an earlier token."""
         if isinstance(prompt, str):
             ids = self._model.tokenize(prompt)
         else:
@@ -338,10 +354,13 @@ class Engine:
             ids = self._model.chat_ids(prompt) if prompt and isinstance(prompt[0], dict) else prompt
         if isinstance(stop, str):
             stop = [stop]
+        drafts = isinstance(draft, Model)
         return Stream(self, _core.Stream(self._core, ids, max_tokens=max_tokens, stop=list(stop), ignore_end=ignore_end,
                                          temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p,
                                          repetition_penalty=repetition_penalty, presence_penalty=presence_penalty,
-                                         frequency_penalty=frequency_penalty, logit_bias=logit_bias or {}, seed=seed))
+                                         frequency_penalty=frequency_penalty, logit_bias=logit_bias or {}, seed=seed,
+                                         draft="" if drafts or draft is None else draft,
+                                         draft_model=draft._core if drafts else None, draft_tokens=draft_tokens))
 
     @property
     def model(self):

@@ -130,6 +130,42 @@ def test_sampling_repeats_by_its_seed(model):
         engine.generate(IDS[:4], temperature=-1.0)
 
 
+def test_drafting_changes_no_token(model):
+    own = ashlar.Model.load(ROOT / "tests/golden/models/deepseek_v3_mtp/model")
+    for drafting, of, options in (("lookup", model, {}), (model, model, {}), ("mtp", own, {"mtp": True})):
+        for temperature in (0.0, 1.0):
+            def generated(engine, **more):
+                stream = engine.generate(IDS[:9], max_tokens=24, ignore_end=True, temperature=temperature, seed=3, **more)
+                assert len("".join(stream)) == len(stream.text)
+                return stream
+
+            plain = generated(ashlar.Engine(of, context=64))
+            assert (plain.drafted_tokens, plain.accepted_tokens) == (0, 0)
+            stream = generated(ashlar.Engine(of, context=64, **options), draft=drafting, draft_tokens=4)
+            assert stream.ids == plain.ids
+            assert 0 <= stream.accepted_tokens <= stream.drafted_tokens
+            if drafting != "lookup":
+                assert stream.drafted_tokens > 0
+            if drafting is model and temperature == 0:
+                assert stream.accepted_tokens > 10  # the model drafts for itself
+    engine = ashlar.Engine(model, context=64)
+    with pytest.raises(ashlar.InvalidError, match="`mtp`"):
+        engine.generate(IDS[:3], draft="mtp")
+    with pytest.raises(ashlar.InvalidError, match="expected lookup, mtp, off or a Model"):
+        engine.generate(IDS[:3], draft="other")
+    with pytest.raises(ashlar.InvalidError, match="`draft_tokens`"):
+        engine.generate(IDS[:3], draft="lookup", draft_tokens=0)
+    with pytest.raises(ashlar.UnsupportedError, match="no layer for multi-token prediction"):
+        ashlar.Engine(model, mtp=True)
+
+
+def test_deterministic_logits_do_not_depend_on_the_steps(model):
+    engines = [ashlar.Engine(model, context=64, chunk=chunk, deterministic=True) for chunk in (1, 7, 64)]
+    first, *others = [engine.logits(IDS) for engine in engines]
+    for other in others:
+        assert np.array_equal(first, other)
+
+
 def test_threads_of_python_share_an_engine(model):
     engine, found = exact(model), [None] * 4
 
