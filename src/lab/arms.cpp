@@ -16,17 +16,18 @@ namespace {
 
 constexpr int64_t kMostKnob = int64_t{1} << 20;
 
-Count counted(const Blueprint& bp, int64_t length, int64_t sequences, bool training) {
+Count counted(const Blueprint& bp, int64_t length, int64_t sequences, bool training, bool mtp) {
   return count(bp, {.tokens = length,
                     .context = length,
                     .sequences = sequences,
                     .training = training,
+                    .mtp = mtp,
                     .threads = 1});
 }
 
 /// What is held equal, of a blueprint.
-double held(const Blueprint& bp, Held what, int64_t length) {
-  const Count c = counted(bp, length, 1, what == Held::flops_per_token);
+double held(const Blueprint& bp, Held what, int64_t length, bool mtp) {
+  const Count c = counted(bp, length, 1, what == Held::flops_per_token, mtp);
   switch (what) {
     case Held::total:
       return static_cast<double>(c.parameters.total);
@@ -78,6 +79,11 @@ Json merged(Json settings, const Json& more) {
   return settings;
 }
 
+/// Whether runs of these settings train the layer for multi-token prediction.
+bool trains_ahead(const Json& settings) {
+  return run_file_from_json(settings).train.losses.mtp > 0;
+}
+
 Blueprint bare(Blueprint bp) {
   bp.name.clear();
   bp.family.clear();
@@ -86,8 +92,8 @@ Blueprint bare(Blueprint bp) {
 
 }  // namespace
 
-ArmCost cost_of(const Blueprint& bp, int64_t length, int64_t sequences) {
-  const Count c = counted(bp, length, sequences, true);
+ArmCost cost_of(const Blueprint& bp, int64_t length, int64_t sequences, bool mtp) {
+  const Count c = counted(bp, length, sequences, true, mtp);
   ArmCost cost{.total = c.parameters.total,
                .active = c.parameters.active,
                .flops_per_token = c.training.flops_per_token};
@@ -124,12 +130,12 @@ std::optional<std::vector<ExpandedArm>> expand(const Experiment& e, const Data& 
         const ExpandedArm* to = of(equal.to);
         const double wanted =
             held(to != nullptr ? to->blueprint : blueprint_at(e.arm(equal.to), "", 0), equal.what,
-                 length);
+                 length, trains_ahead(merged(e.run, e.arm(equal.to).run)));
         x.knob = arm.knob.empty() ? equal.knob : arm.knob;
         std::tie(x.value, x.off) = solved(
             [&](int64_t k) -> std::optional<double> {
               try {
-                return held(blueprint_at(arm, x.knob, k), equal.what, length);
+                return held(blueprint_at(arm, x.knob, k), equal.what, length, trains_ahead(x.run));
               } catch (const Error& error) {
                 if (error.kind() != ErrorKind::invalid) throw;
                 return std::nullopt;
@@ -150,7 +156,7 @@ std::optional<std::vector<ExpandedArm>> expand(const Experiment& e, const Data& 
     x.model = parse_json(to_json(x.blueprint), arm.name);
     const RunFile settings = run_file_from_json(x.run);
     x.sequences = settings.train.batch.sequences;
-    x.cost = cost_of(x.blueprint, length, x.sequences);
+    x.cost = cost_of(x.blueprint, length, x.sequences, trains_ahead(x.run));
     arms.push_back(std::move(x));
   }
   // Tokens: the same for all, or what makes operations or seconds the same.

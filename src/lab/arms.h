@@ -39,7 +39,7 @@ using SpeedOf = std::function<std::optional<double>(const Arm&)>;
 /// seconds need all speeds: nothing is returned while one is missing.
 std::optional<std::vector<ExpandedArm>> expand(const Experiment& experiment, const Data& data,
                                                const SpeedOf& speed);
-/// Of one blueprint.
-ArmCost cost_of(const Blueprint& blueprint, int64_t length, int64_t sequences);
+/// Of one blueprint; `mtp`: its layer for multi-token prediction is trained too.
+ArmCost cost_of(const Blueprint& blueprint, int64_t length, int64_t sequences, bool mtp = false);
 
 }  // namespace ashlar::lab

@@ -139,6 +139,8 @@ const std::vector<MetricAbout>& metrics() {
       {"beyond_rise", "that less the loss on rows of the trained length"},
       {"loss_without_shared", "held-out loss with the shared experts silent"},
       {"shared_dependence", "what silencing the shared experts costs, nats"},
+      {"ahead_loss", "held-out loss of the token after the next, by the layer that predicts it"},
+      {"draft_acceptance", "share of that layer's likeliest tokens that the model finds likeliest"},
       {"accuracy", "share of right answers"},
       {"accuracy_easiest", "share of right answers at the least difficulty"},
       {"accuracy_hardest", "share of right answers at the greatest difficulty"},
@@ -219,6 +221,10 @@ Json metrics_of(const fs::path& file, const Json& score, const RunFacts& facts, 
   if (score.contains("decode")) {
     m["decode_tokens_per_second"] = score["decode"]["tokens_per_second"];
     m["decode_state_bytes"] = score["decode"]["state_bytes"];
+  }
+  if (score.contains("ahead")) {
+    m["ahead_loss"] = score["ahead"]["loss"];
+    m["draft_acceptance"] = score["ahead"]["acceptance"];
   }
   m["train_loss"] =
       mean(std::span(log.loss).subspan(log.size() - std::max<size_t>(log.size() / 10, 1)));

@@ -15,10 +15,12 @@
 #include "formats/npy.h"
 #include "formats/safetensors.h"
 #include "graph/builder.h"
+#include "lab/ahead.h"
 #include "lab/decode.h"
 #include "ops/attention.h"
 #include "ops/experts.h"
 #include "ops/inputs.h"
+#include "ops/kinds.h"
 #include "ops/loss.h"
 #include "ops/router_losses.h"
 #include "runs/start.h"
@@ -292,6 +294,8 @@ Graph scoring_graph(const Graph& forward, bool logits, bool attention) {
     const std::vector<Value> out = b.add_node(graph, node, values);
     const auto* tokens = node.op.as<TokenIds>();
     if (tokens != nullptr && tokens->ahead == 0) ids = out[0];
+    // A layer that is trained beside the model is none of it.
+    if (kind_of(node) == "mtp") continue;
     if (node.op.as<Route>() != nullptr && !attention) {
       more.push_back({"load." + node.scope,
                       b.add1(ExpertLoad{.experts = in[0].type().axes[1].size}, {out[1]}, "load")});
@@ -317,16 +321,25 @@ Json score(const ScoreRequest& request) {
   scorer.run(weights);
   Json json = scorer.json();
   json["max_logit"] = largest_scores(start, weights);
-  json["decode"] = decode_speed(start.graph, weights, start.validation->length());
+  const TokenRows& rows = *start.validation;
+  const bool ahead = start.graph.outputs().size() > 1;
+  json["decode"] =
+      decode_speed(ahead ? graph_of(start.blueprint) : start.graph, weights, rows.length());
+  if (ahead) {
+    json["ahead"] =
+        score_ahead(start.graph, weights, rows,
+                    request.rows > 0 ? std::min(request.rows, rows.rows()) : rows.rows(),
+                    std::max<int64_t>(1, start.file.train.batch.micro));
+  }
   ScoreRequest loss_only = request;
   loss_only.answers.clear();
   if (!request.beyond.empty()) {
-    const std::unique_ptr<TokenRows> rows = npy_rows(request.beyond);
-    loss_only.buckets = request.buckets * rows->length() / start.validation->length();
-    Scorer longer(loss_only, start, *rows);
+    const std::unique_ptr<TokenRows> far = npy_rows(request.beyond);
+    loss_only.buckets = request.buckets * far->length() / rows.length();
+    Scorer longer(loss_only, start, *far);
     longer.run(weights);
-    json["beyond"] = {{"length", rows->length()},
-                      {"loss", longer.loss_from(start.validation->length())},
+    json["beyond"] = {{"length", far->length()},
+                      {"loss", longer.loss_from(rows.length())},
                       {"by_position", longer.json()["by_position"]}};
   }
   if (const std::optional<Weights> silent = without_shared(weights)) {

@@ -35,6 +35,7 @@ struct ScoreRequest {
 ///   beyond {length, loss, by_position}    of the longer rows; loss: of what lies beyond the length
 ///                                         of the trained ones
 ///   decode {context, tokens_per_second, state_bytes}   lab/decode.h, at the rows' length
+///   ahead {predicted, loss, acceptance}   lab/ahead.h, of runs that train that layer
 ///   loss_without_shared             with shared experts silent
 /// Throws Error.
 Json score(const ScoreRequest& request);

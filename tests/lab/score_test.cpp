@@ -14,6 +14,7 @@
 #include "lab/metrics.h"
 #include "lab/tasks/task.h"
 #include "ops/attention.h"
+#include "run/reference.h"
 #include "runs/start.h"
 #include "train/checkpoint.h"
 
@@ -80,6 +81,70 @@ TEST_F(Score, EqualsTheTrainersEvaluation) {
   EXPECT_EQ(s["predicted"], 10 * 11);
   EXPECT_NEAR(s["bits_per_byte"].get<double>(), *last_.validation_loss / std::log(2.0), 1e-6);
   EXPECT_FALSE(std::filesystem::exists(run_folder() / "model"));
+}
+
+/// A run that trains a layer for multi-token prediction too: its loss against the sum of the plain
+/// loops, its guesses against theirs, and the model's own numbers without it.
+TEST_F(Score, TellsWhatTheLayerAheadGuesses) {
+  Json run = read_json((folder_.path() / "request.json").string());
+  run["model"]["change"]["mtp"] = Json::parse(R"([{"wiring": {"pre_norm": {"eps": 1e-05}},
+      "mixer": {"attention": {"heads": 2, "kv_heads": 1, "head_dim": 8, "rope": {"theta": 10000}}},
+      "ffn": {"experts": {"experts": 4, "top_k": 2, "width": 8, "router": {}}}}])");
+  run["losses"] = {{"mtp", 0.3}};
+  write_file(folder_.path() / "ahead.json", run.dump());
+  const auto folder = folder_.path() / "ahead";
+  const auto training = start_training({.file = (folder_.path() / "ahead.json").string(),
+                                        .changes = {"out=" + folder.string()},
+                                        .threads = 1});
+  StepRecord last;
+  while (!training->finished()) last = training->step();
+  training->finish();
+  const Json s = score({.run = folder});
+  EXPECT_NEAR(s["loss"], *last.validation_loss, 1e-6);
+  EXPECT_EQ(s["loads"].size(), 1u);  // the model's router
+
+  const RunStart start = read_start({.file = (folder / "run.json").string()});
+  Weights weights;
+  const auto checkpoint = checkpoints_in(folder / "checkpoints").at(0);
+  const auto file = SafetensorsFolder::open(checkpoint / "weights.safetensors");
+  for (const Param& p : start.graph.params()) weights[p.name] = file->tensor(p.name);
+  double loss = 0;
+  int64_t accepted = 0, predicted = 0;
+  for (int64_t r = 0; r < rows_.rows; ++r) {
+    const std::vector<int32_t> ids(rows_.ids.begin() + r * rows_.length,
+                                   rows_.ids.begin() + (r + 1) * rows_.length);
+    const auto model = reference_logits(graph_of(start.blueprint), weights, ids);
+    const auto layer = reference_logits(mtp_graph_of(start.blueprint), weights, ids);
+    const auto row = [&](const std::vector<float>& of, int64_t t) {
+      constexpr int64_t kVocab = 13;
+      return std::span(of).subspan(static_cast<size_t>(t * kVocab), kVocab);
+    };
+    const auto best = [](std::span<const float> z) {
+      return std::max_element(z.begin(), z.end()) - z.begin();
+    };
+    for (int64_t t = 0; t + 2 < rows_.length; ++t) {
+      double sum = 0;
+      for (const float z : row(layer, t)) sum += std::exp(static_cast<double>(z));
+      loss += std::log(sum) - static_cast<double>(row(
+                                  layer, t)[static_cast<size_t>(ids[static_cast<size_t>(t + 2)])]);
+      accepted += best(row(layer, t)) == best(row(model, t + 1)) ? 1 : 0;
+      ++predicted;
+    }
+  }
+  EXPECT_EQ(s["ahead"]["predicted"], predicted);
+  EXPECT_NEAR(s["ahead"]["loss"], loss / static_cast<double>(predicted), 1e-5);
+  EXPECT_NEAR(s["ahead"]["acceptance"],
+              static_cast<double>(accepted) / static_cast<double>(predicted), 1e-9);
+  const Json m = metrics_of(folder / "log.jsonl", s, {}, false);
+  EXPECT_EQ(m["draft_acceptance"], s["ahead"]["acceptance"]);
+  EXPECT_EQ(m["ahead_loss"], s["ahead"]["loss"]);
+  EXPECT_FALSE(scored().contains("ahead"));
+  // Training it costs operations; what the model is stays.
+  const ArmCost with = cost_of(start.blueprint, 12, 8, true),
+                without = cost_of(start.blueprint, 12, 8);
+  EXPECT_GT(with.flops_per_token, without.flops_per_token);
+  EXPECT_GT(with.memory_bytes, without.memory_bytes);
+  EXPECT_EQ(with.total, without.total);
 }
 
 TEST_F(Score, TellsDomainsAndLongerRowsApart) {
