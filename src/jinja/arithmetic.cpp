@@ -7,24 +7,8 @@
 namespace ashlar::jinja {
 namespace {
 
-const char* symbol(Op op) {
-  switch (op) {
-    case Op::add:
-      return "+";
-    case Op::subtract:
-      return "-";
-    case Op::multiply:
-      return "*";
-    case Op::divide:
-      return "/";
-    case Op::floor_divide:
-      return "//";
-    case Op::modulo:
-      return "%";
-    default:
-      return "** or pow()";
-  }
-}
+// What errors call the operators from Op::add on.
+constexpr const char* kSymbols[] = {"+", "-", "*", "/", "//", "%", "** or pow()"};
 
 // Python's float division: the quotient rounded down and the remainder with the divisor's sign.
 void float_divide(double a, double b, double& quotient, double& remainder) {
@@ -142,7 +126,7 @@ Value repeated(const Value& sequence, const Value& count) {
   if (!items.empty()) {
     for (int64_t i = 0; i < n; ++i) out.insert(out.end(), items.begin(), items.end());
   }
-  return sequence.is(Kind::list) ? Value::list(std::move(out)) : Value::tuple(std::move(out));
+  return Value::like(sequence, std::move(out));
 }
 
 Value joined(const Value& a, const Value& b) {
@@ -150,7 +134,7 @@ Value joined(const Value& a, const Value& b) {
   charge.take((a.items().size() + b.items().size()) * sizeof(Value));
   std::vector<Value> out = a.items();
   out.insert(out.end(), b.items().begin(), b.items().end());
-  return a.is(Kind::list) ? Value::list(std::move(out)) : Value::tuple(std::move(out));
+  return Value::like(a, std::move(out));
 }
 
 bool repeats(const Value& value) { return value.is(Kind::string) || value.is_sequence(); }
@@ -180,14 +164,18 @@ Value arithmetic(Op op, const Value& a, const Value& b) {
     if (repeats(b)) raise("can't multiply sequence by non-int of type '{}'", type_name(a));
   }
   if (a.as<DictView>() && b.as<DictView>() && op == Op::subtract) refuse("sets are");
-  raise("unsupported operand type(s) for {}: '{}' and '{}'", symbol(op), type_name(a),
+  raise("unsupported operand type(s) for {}: '{}' and '{}'",
+        kSymbols[static_cast<size_t>(op) - static_cast<size_t>(Op::add)], type_name(a),
         type_name(b));
 }
 
-Value negated(const Value& value) {
+Value signed_number(Op sign, const Value& value) {
   if (value.is(Kind::undefined)) raise_undefined(value);
+  if (!value.is_number()) {
+    raise("bad operand type for unary {}: '{}'", sign == Op::negate ? '-' : '+', type_name(value));
+  }
+  if (sign == Op::plus) return value.is(Kind::boolean) ? Value::integer(value.as_int64()) : value;
   if (value.is(Kind::floating)) return Value::floating(-value.as_double());
-  if (!value.is_int_like()) raise("bad operand type for unary -: '{}'", type_name(value));
   return int_arithmetic(Op::subtract, 0, to_int64(value));
 }
 
@@ -234,21 +222,16 @@ Value slice(Interpreter& interpreter, const Value& value, const Value& start, co
       const size_t begin = text.offset(static_cast<size_t>(from));
       return slice_bytes(value, begin, text.offset(static_cast<size_t>(to)));
     }
-    std::vector<size_t> offsets;
+    std::vector<size_t> offsets;  // of characters
     Charge charge;
-    if (!text.ascii() && count > 0) {
-      charge.take(sizeof(size_t) * text.length);
-      for (size_t at = 0; at < text.bytes.size(); at += char_size(text.bytes, at))
-        offsets.push_back(at);
-      offsets.push_back(text.bytes.size());
-    }
+    charge.take_many(sizeof(size_t), count == 0 ? 0 : text.length + 1);
+    for (size_t at = 0; count > 0 && at < text.bytes.size(); at += char_size(text.bytes, at))
+      offsets.push_back(at);
+    offsets.push_back(text.bytes.size());
     Text out;
     for (int64_t i = 0; i < count; ++i) {
       const auto at = static_cast<size_t>(from + i * by);
-      if (offsets.empty())
-        out.append(text, at, at + 1);
-      else
-        out.append(text, offsets[at], offsets[at + 1]);
+      out.append(text, offsets[at], offsets[at + 1]);
     }
     return out.finish(text.markup);
   }
@@ -256,7 +239,7 @@ Value slice(Interpreter& interpreter, const Value& value, const Value& start, co
   Budget::current()->step(static_cast<uint64_t>(count));
   for (int64_t i = 0; i < count; ++i)
     out.push_back(value.items()[static_cast<size_t>(from + i * by)]);
-  return value.is(Kind::list) ? Value::list(std::move(out)) : Value::tuple(std::move(out));
+  return Value::like(value, std::move(out));
 }
 
 }  // namespace ashlar::jinja

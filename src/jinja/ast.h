@@ -64,7 +64,7 @@ struct Expr {
   Op op;
   int line;
   int depth = 1;
-  Value value;       // literal
+  Value value;       // literal; attribute, namespace_ref: the attribute's name
   int name = -1;     // name, namespace_ref: number of the name
   std::string text;  // name, attribute, filter, test: as written
   std::vector<ExprPtr> children;

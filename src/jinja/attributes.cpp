@@ -70,6 +70,10 @@ Value same(Interpreter&, const Value& self, Args& args) {
   return self;
 }
 
+void no_keywords(std::string_view function, const Args& args) {
+  if (!args.named.empty()) raise("{}() got an unexpected keyword argument", function);
+}
+
 std::optional<Value> loop_attribute(Interpreter& interpreter, Loop& loop, std::string_view name) {
   if (name == "index") return Value::integer(loop.index0 + 1);
   if (name == "index0") return Value::integer(loop.index0);
@@ -87,14 +91,14 @@ std::optional<Value> loop_attribute(Interpreter& interpreter, Loop& loop, std::s
     return loop.peek() ? loop.ahead.back() : Value::undefined("there is no next item");
   if (name == "cycle") {
     return interpreter.function("cycle", [&loop](Interpreter&, Args& args) {
-      if (!args.named.empty()) raise("cycle() got an unexpected keyword argument");
+      no_keywords("cycle", args);
       if (args.positional.empty()) raise("no items for cycling given");
       return args.positional[static_cast<size_t>(loop.index0) % args.positional.size()];
     });
   }
   if (name == "changed") {
     return interpreter.function("changed", [&loop](Interpreter&, Args& args) {
-      if (!args.named.empty()) raise("changed() got an unexpected keyword argument");
+      no_keywords("changed", args);
       const Value now = Value::tuple(args.positional);
       if (loop.last_changed && equal(*loop.last_changed, now)) return Value::boolean(false);
       loop.last_changed = now;
@@ -105,11 +109,12 @@ std::optional<Value> loop_attribute(Interpreter& interpreter, Loop& loop, std::s
 }
 
 std::optional<Value> object_attribute(Interpreter& interpreter, const Value& object,
-                                      std::string_view name) {
-  if (auto* ns = object.as<Namespace>()) {
-    const Value* found = ns->find(name);
+                                      const Value& key) {
+  if (const auto* ns = object.as<Namespace>()) {
+    const Value* found = ns->attributes.find(key);
     return found ? std::optional(*found) : std::nullopt;
   }
+  const std::string& name = key.bytes();
   if (auto* loop = object.as<Loop>()) return loop_attribute(interpreter, *loop, name);
   if (const auto* macro = object.as<Macro>(); macro && name == "name")
     return macro->signature->name.empty() ? Value() : Value::string(macro->signature->name);
@@ -125,25 +130,24 @@ std::optional<Value> object_attribute(Interpreter& interpreter, const Value& obj
 }  // namespace
 
 Method container_method(const Value& object, std::string_view name) {
-  if (object.is(Kind::dict)) {
-    if (name == "get") return dict_get;
-    if (name == "copy") return same;
-    if (name == "fromkeys") return dict_from_keys;
-    if (name == "keys") return view<DictView::Part::keys>;
-    if (name == "values") return view<DictView::Part::values>;
-    if (name == "items") return view<DictView::Part::items>;
-    return nullptr;
-  }
-  if (object.is_sequence() || object.as<Range>()) {
-    if (name == "count") return count_items;
-    if (name == "index") return index_of_item;
-    if (name == "copy" && object.is(Kind::list)) return same;
-  }
-  return nullptr;
+  static constexpr Entry<Method> kOfDicts[] = {
+      {"get", dict_get},
+      {"copy", same},
+      {"fromkeys", dict_from_keys},
+      {"keys", view<DictView::Part::keys>},
+      {"values", view<DictView::Part::values>},
+      {"items", view<DictView::Part::items>},
+  };
+  static constexpr Entry<Method> kOfSequences[] = {{"count", count_items},
+                                                   {"index", index_of_item}};
+  if (object.is(Kind::dict)) return look_up(kOfDicts, name);
+  if (object.is(Kind::list) && name == "copy") return same;
+  return object.is_sequence() || object.as<Range>() ? look_up(kOfSequences, name) : nullptr;
 }
 
 std::optional<Value> python_attribute(Interpreter& interpreter, const Value& object,
-                                      std::string_view name) {
+                                      const Value& key) {
+  const std::string& name = key.bytes();
   static constexpr const char* kListChanges[] = {"append", "clear", "pop",    "reverse",
                                                  "insert", "sort",  "extend", "remove"};
   static constexpr const char* kDictChanges[] = {"clear", "pop", "popitem", "setdefault", "update"};
@@ -163,7 +167,7 @@ std::optional<Value> python_attribute(Interpreter& interpreter, const Value& obj
       return method(self, object, args);
     });
   }
-  if (object.is(Kind::object)) return object_attribute(interpreter, object, name);
+  if (object.is(Kind::object)) return object_attribute(interpreter, object, key);
   return std::nullopt;
 }
 

@@ -67,11 +67,10 @@ int64_t int_of_double(double value) {
 
 namespace {
 
-// The text without white space around it, its digits those of ASCII and single underscores between
-// digits gone. Nothing where a number cannot be spelled so.
-std::optional<std::string> plain_number(std::string_view text) {
+// The text without white space around it, its digits those of ASCII, without the underscores that
+// stand between characters which `may_be_beside` one. Nothing where a number cannot be spelled so.
+std::optional<std::string> plain_number(std::string_view text, int (*may_be_beside)(int)) {
   std::string out;
-  bool underscore = false;
   for (size_t at = 0; at < text.size(); at += char_size(text, at)) {
     const uint32_t c = char_at(text, at);
     if (is_space(c))
@@ -85,65 +84,45 @@ std::optional<std::string> plain_number(std::string_view text) {
   }
   out.erase(0, out.find_first_not_of(' '));
   out.erase(out.find_last_not_of(' ') + 1);
-  std::string packed;
   for (size_t i = 0; i < out.size(); ++i) {
-    if (out[i] != '_') {
-      packed += out[i];
-      continue;
-    }
-    const auto alnum = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
-    if (i == 0 || i + 1 == out.size() || !alnum(out[i - 1]) || !alnum(out[i + 1]))
+    if (out[i] != '_') continue;
+    if (i == 0 || i + 1 == out.size() || !may_be_beside(out[i - 1]) || !may_be_beside(out[i + 1]))
       return std::nullopt;
-    underscore = true;
   }
-  if (underscore) packed += '_';  // only digits may be beside one: told to the caller
-  return packed;
+  std::erase(out, '_');
+  return out;
+}
+
+// Takes the sign off a number: is it negative?
+bool take_sign(std::string_view& number) {
+  const bool negative = number.starts_with('-');
+  if (negative || number.starts_with('+')) number.remove_prefix(1);
+  return negative;
 }
 
 }  // namespace
 
 std::optional<double> parse_float(std::string_view text) {
-  auto plain = plain_number(text);
+  const auto plain = plain_number(text, std::isdigit);
   if (!plain) return std::nullopt;
-  const bool underscore = !plain->empty() && plain->back() == '_';
-  if (underscore) {
-    plain->pop_back();
-    for (size_t i = 0; i < text.size(); ++i) {
-      const auto digit = [&](size_t at) { return text[at] >= '0' && text[at] <= '9'; };
-      if (text[i] == '_' && (!digit(i - 1) || !digit(i + 1))) return std::nullopt;
-    }
-  }
   std::string_view rest = *plain;
-  const bool negative = rest.starts_with('-');
-  if (negative || rest.starts_with('+')) rest.remove_prefix(1);
-  std::string lower(rest);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
+  const bool negative = take_sign(rest);
+  // from_chars knows a second sign, and nan(...).
+  if (rest.starts_with('-') || rest.find('(') != std::string_view::npos) return std::nullopt;
   double value = 0;
-  if (lower == "inf" || lower == "infinity") {
-    value = HUGE_VAL;
-  } else if (lower == "nan") {
-    value = NAN;
-  } else {
-    if (rest.empty() || !(std::isdigit(static_cast<unsigned char>(rest[0])) || rest[0] == '.'))
-      return std::nullopt;
-    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
-    if (end != rest.data() + rest.size() || error == std::errc::invalid_argument)
-      return std::nullopt;
-    if (error == std::errc::result_out_of_range)
-      value = std::strtod(std::string(rest).c_str(), nullptr);
-  }
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
+  if (end != rest.data() + rest.size() || error == std::errc::invalid_argument) return std::nullopt;
+  if (error == std::errc::result_out_of_range)
+    value = std::strtod(std::string(rest).c_str(), nullptr);
   return negative ? -value : value;
 }
 
 std::optional<int64_t> parse_int(std::string_view text, int base) {
   if (base != 0 && (base < 2 || base > 36)) return std::nullopt;
-  auto plain = plain_number(text);
+  const auto plain = plain_number(text, std::isalnum);
   if (!plain) return std::nullopt;
-  if (!plain->empty() && plain->back() == '_') plain->pop_back();
   std::string_view rest = *plain;
-  const bool negative = rest.starts_with('-');
-  if (negative || rest.starts_with('+')) rest.remove_prefix(1);
+  const bool negative = take_sign(rest);
   if (rest.size() > 1 && rest[0] == '0') {
     const char mark = static_cast<char>(rest[1] | 0x20);
     const int marked = mark == 'x' ? 16 : mark == 'o' ? 8 : mark == 'b' ? 2 : 0;
@@ -155,9 +134,9 @@ std::optional<int64_t> parse_int(std::string_view text, int base) {
     }
   }
   if (base == 0) base = 10;
+  if (rest.empty() || rest[0] == '-') return std::nullopt;
   int64_t value = 0;
   const std::string digits = (negative ? "-" : "") + std::string(rest);
-  if (rest.empty() || rest[0] == '-') return std::nullopt;
   const auto [end, error] =
       std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
   if (end != digits.data() + digits.size()) return std::nullopt;

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <functional>
 
-#include "jinja/string.h"
+#include "jinja/interpreter.h"
 
 namespace ashlar::jinja {
 namespace {
@@ -33,8 +33,8 @@ bool equal_objects(const Value& a, const Value& b) {
   }
   const auto *v = a.as<DictView>(), *w = b.as<DictView>();
   if (v && w && v->part == w->part && v->part != DictView::Part::values) {
-    if (length(a) != length(b)) return false;
-    for (size_t i = 0; i < length(a); ++i) {
+    if (v->size() != w->size()) return false;
+    for (size_t i = 0; i < v->size(); ++i) {
       if (!contains(b, v->at(i))) return false;
     }
     return true;
@@ -42,10 +42,7 @@ bool equal_objects(const Value& a, const Value& b) {
   return false;
 }
 
-template <class T>
-int order_of(const T& a, const T& b) {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
+int order_of(const auto& a, const auto& b) { return a < b ? -1 : a > b ? 1 : 0; }
 
 int order_of_integers(const Value& a, const Value& b) {
   if (!a.is(Kind::big) && !b.is(Kind::big)) return order_of(a.as_int64(), b.as_int64());
@@ -145,25 +142,38 @@ bool ordered(const Value& a, const Value& b, bool or_equal) {
   return or_equal ? !less(b, a) : less(a, b);
 }
 
-bool contains(const Value& container, const Value& item) {
-  switch (container.kind()) {
-    case Kind::string: {
-      if (!item.is(Kind::string)) {
-        raise("'in <string>' requires string as left operand, not {}", type_name(item));
-      }
-      if (Budget* budget = Budget::current()) budget->step(container.bytes().size() / 64);
-      return container.bytes().find(item.bytes()) != std::string::npos;
-    }
-    case Kind::dict:
-      return container.as_dict().find(item) != nullptr;
-    case Kind::object:
-      if (const auto* view = container.as<DictView>(); view && view->part == DictView::Part::keys) {
-        return view->dict.as_dict().find(item) != nullptr;
-      }
-      break;
-    default:
-      break;
+bool compare(Comparison how, const Value& a, const Value& b) {
+  switch (how) {
+    case Comparison::eq:
+      return equal(a, b);
+    case Comparison::ne:
+      return !equal(a, b);
+    case Comparison::lt:
+      return ordered(a, b, false);
+    case Comparison::le:
+      return ordered(a, b, true);
+    case Comparison::gt:
+      return ordered(b, a, false);
+    case Comparison::ge:
+      return ordered(b, a, true);
+    case Comparison::in:
+      return contains(b, a);
+    case Comparison::not_in:
+      return !contains(b, a);
   }
+  return false;
+}
+
+bool contains(const Value& container, const Value& item) {
+  if (container.is(Kind::string)) {
+    if (!item.is(Kind::string))
+      raise("'in <string>' requires string as left operand, not {}", type_name(item));
+    if (Budget* budget = Budget::current()) budget->step(container.bytes().size() / 64);
+    return container.bytes().find(item.bytes()) != std::string::npos;
+  }
+  const auto* view = container.as<DictView>();
+  if (view && view->part == DictView::Part::keys) return contains(view->dict, item);
+  if (container.is(Kind::dict)) return container.as_dict().find(item) != nullptr;
   if (!Cursor::possible(container)) {
     raise("argument of type '{}' is not iterable", type_name(container));
   }

@@ -94,17 +94,11 @@ Value Interpreter::eval(const Expr& expr) {
       Value left = eval(*expr.children[0]);
       return truthy(left) ? left : eval(*expr.children[1]);
     }
-    case Op::negate: {
-      const Value value = eval(*expr.children[0]);
-      line_ = expr.line;
-      return negated(value);
-    }
+    case Op::negate:
     case Op::plus: {
       const Value value = eval(*expr.children[0]);
       line_ = expr.line;
-      if (value.is(Kind::undefined)) raise_undefined(value);
-      if (!value.is_number()) raise("bad operand type for unary +: '{}'", type_name(value));
-      return value.is(Kind::boolean) ? Value::integer(value.as_int64()) : value;
+      return signed_number(expr.op, value);
     }
     case Op::compare:
       return eval_compare(expr);
@@ -155,34 +149,7 @@ Value Interpreter::eval_compare(const Expr& expr) {
   for (size_t i = 0; i < expr.comparisons.size(); ++i) {
     Value right = eval(*expr.children[i + 1]);
     line_ = expr.line;
-    bool holds = false;
-    switch (expr.comparisons[i]) {
-      case Comparison::eq:
-        holds = equal(left, right);
-        break;
-      case Comparison::ne:
-        holds = !equal(left, right);
-        break;
-      case Comparison::lt:
-        holds = ordered(left, right, false);
-        break;
-      case Comparison::gt:
-        holds = ordered(right, left, false);
-        break;
-      case Comparison::le:
-        holds = ordered(left, right, true);
-        break;
-      case Comparison::ge:
-        holds = ordered(right, left, true);
-        break;
-      case Comparison::in:
-        holds = contains(right, left);
-        break;
-      case Comparison::not_in:
-        holds = !contains(right, left);
-        break;
-    }
-    if (!holds) return Value::boolean(false);
+    if (!compare(expr.comparisons[i], left, right)) return Value::boolean(false);
     left = std::move(right);
   }
   return Value::boolean(true);
@@ -210,7 +177,7 @@ Value Interpreter::eval_item(const Expr& expr) {
   return slice(*this, object, parts[0], parts[1], parts[2]);
 }
 
-Args Interpreter::eval_args(const CallArgs& args) {
+Args Interpreter::eval_args(const CallArgs& args, const Value* caller) {
   Args out;
   out.positional = eval_all(args.positional);
   for (const auto& [name, expr] : args.named) out.named.emplace_back(name, eval(*expr));
@@ -218,52 +185,40 @@ Args Interpreter::eval_args(const CallArgs& args) {
     for (auto& value : to_vector(eval(*args.dynamic_positional)))
       out.positional.push_back(std::move(value));
   }
+  const auto add = [&out](const std::string& name, const Value& value) {
+    for (const auto& [other, given] : out.named) {
+      if (other == name) raise("got multiple values for keyword argument '{}'", name);
+    }
+    out.named.emplace_back(name, value);
+  };
   if (args.dynamic_named) {
     const Value more = eval(*args.dynamic_named);
     if (more.is(Kind::undefined)) raise_undefined(more);
     if (!more.is(Kind::dict)) raise("argument after ** must be a mapping, not {}", type_name(more));
     for (const auto& [key, value] : more.as_dict().entries) {
       if (!key.is(Kind::string)) raise("keywords must be strings");
-      for (const auto& [name, other] : out.named) {
-        if (name == key.bytes()) raise("got multiple values for keyword argument '{}'", name);
-      }
-      out.named.emplace_back(key.bytes(), value);
+      add(key.bytes(), value);
     }
   }
+  if (caller) add("caller", *caller);
   return out;
 }
 
 Value Interpreter::eval_call(const Expr& expr, const Value* caller) {
   const Expr& callee = *expr.children[0];
-  const auto add_caller = [&](Args& args) {
-    if (!caller) return;
-    for (const auto& [name, value] : args.named) {
-      if (name == "caller") raise("got multiple values for keyword argument 'caller'");
-    }
-    args.named.emplace_back("caller", *caller);
-  };
+  Value target;             // what is called
+  Method method = nullptr;  // or this method of `target`, a string
   if (callee.op == Op::attribute) {
-    const Value object = eval(*callee.children[0]);
-    if (object.is(Kind::string)) {
-      if (const Method method = string_method(callee.text)) {
-        Args args = eval_args(*expr.args);
-        add_caller(args);
-        line_ = expr.line;
-        return method(*this, object, args);
-      }
-    }
+    target = eval(*callee.children[0]);
     line_ = callee.line;
-    const Value method = attribute(object, callee.value);
-    Args args = eval_args(*expr.args);
-    add_caller(args);
-    line_ = expr.line;
-    return call(method, args);
+    if (target.is(Kind::string)) method = string_method(callee.text);
+    if (!method) target = attribute(target, callee.value);
+  } else {
+    target = eval(callee);
   }
-  const Value target = eval(callee);
-  Args args = eval_args(*expr.args);
-  add_caller(args);
+  Args args = eval_args(*expr.args, caller);
   line_ = expr.line;
-  return call(target, args);
+  return method ? method(*this, target, args) : call(target, args);
 }
 
 Value Interpreter::call(const Value& callee, Args& args) {
@@ -310,52 +265,49 @@ bool Interpreter::test(std::string_view name, const Value& value, Args& args) {
   return found(*this, value, args);
 }
 
-Value Interpreter::attribute(const Value& object, const Value& name) {
-  if (object.is(Kind::undefined) && !name.bytes().starts_with("__")) raise_undefined(object);
-  if (auto found = python_attribute(*this, object, name.bytes())) return *found;
-  if (object.is(Kind::dict)) {
-    if (const Value* value = object.as_dict().find(name)) return *value;
-  }
-  if (object.is(Kind::undefined)) raise_undefined(object);
+namespace {
+
+Value no_attribute(const Value& object, const Value& name) {
   return Value::undefined(fmt::format("'{}{}' has no attribute '{}'", type_name(object),
                                       object.is(Kind::none) ? "" : " object", name.bytes()));
 }
 
+// The item of a string, list, tuple or range at an index, from the end where it is negative.
+std::optional<Value> item_at(const Value& sequence, int64_t index) {
+  const auto size = static_cast<int64_t>(length(sequence));
+  if (index < 0) index += size;
+  if (index < 0 || index >= size) return std::nullopt;
+  const auto at = static_cast<size_t>(index);
+  if (const auto* range = sequence.as<Range>()) return range->at(at);
+  if (sequence.is_sequence()) return sequence.items()[at];
+  const Str& text = sequence.as_str();
+  const size_t begin = text.offset(at);
+  return slice_bytes(sequence, begin, text.offset(at + 1));
+}
+
+}  // namespace
+
+Value Interpreter::attribute(const Value& object, const Value& name) {
+  if (object.is(Kind::undefined) && !name.bytes().starts_with("__")) raise_undefined(object);
+  if (auto found = python_attribute(*this, object, name)) return *found;
+  if (object.is(Kind::dict)) {
+    if (const Value* value = object.as_dict().find(name)) return *value;
+  }
+  if (object.is(Kind::undefined)) raise_undefined(object);
+  return no_attribute(object, name);
+}
+
 Value Interpreter::item(const Value& object, const Value& key) {
-  switch (object.kind()) {
-    case Kind::undefined:
-      raise_undefined(object);
-    case Kind::dict:
-      if (!key.is_sequence() && !key.is(Kind::dict)) {
-        if (const Value* value = object.as_dict().find(key)) return *value;
-      } else if (key.is(Kind::tuple)) {
-        if (const Value* value = object.as_dict().find(key)) return *value;
-      }
-      break;
-    case Kind::string:
-    case Kind::list:
-    case Kind::tuple:
-    case Kind::object:
-      if (key.is(Kind::integer) || key.is(Kind::boolean)) {
-        const auto* range = object.as<Range>();
-        if (object.is(Kind::object) && !range) break;
-        const auto size = static_cast<int64_t>(length(object));
-        const int64_t index = key.as_int64() < 0 ? key.as_int64() + size : key.as_int64();
-        if (index < 0 || index >= size) break;
-        if (range) return range->at(index);
-        if (!object.is(Kind::string)) return object.items()[static_cast<size_t>(index)];
-        const Str& text = object.as_str();
-        const size_t begin = text.offset(static_cast<size_t>(index));
-        return slice_bytes(object, begin, text.offset(static_cast<size_t>(index) + 1));
-      }
-      break;
-    default:
-      break;
+  if (object.is(Kind::undefined)) raise_undefined(object);
+  const bool index = key.is(Kind::integer) || key.is(Kind::boolean);
+  if (object.is(Kind::dict) && !key.is(Kind::list) && !key.is(Kind::dict)) {
+    if (const Value* value = object.as_dict().find(key)) return *value;
+  } else if (index && (object.is(Kind::string) || object.is_sequence() || object.as<Range>())) {
+    if (const auto value = item_at(object, key.as_int64())) return *value;
   }
   if (key.is(Kind::string)) {
-    if (auto found = python_attribute(*this, object, key.bytes())) return *found;
-    return Value::undefined(fmt::format("'{}{}' has no attribute '{}'", type_name(object),
-                                        object.is(Kind::none) ? "" : " object", key.bytes()));
+    const auto found = python_attribute(*this, object, key);
+    return found ? *found : no_attribute(object, key);
   }
   return Value::undefined(fmt::format("{}{} has no element {}", type_name(object),
                                       object.is(Kind::none) ? "" : " object", repr(key)));

@@ -60,7 +60,7 @@ Value make_namespace(Interpreter& interpreter, Args& args) {
   const auto values = make_dict("namespace", args);
   auto* out = interpreter.make<Namespace>();
   for (const auto& [key, value] : values->entries) {
-    if (key.is(Kind::string)) out->set(key.bytes(), value);
+    if (key.is(Kind::string)) out->set(key, value);
   }
   return Value::object(out);
 }

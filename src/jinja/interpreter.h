@@ -60,21 +60,22 @@ class Interpreter {
   Value eval_test(const Expr& expr);
   Value eval_dict(const Expr& expr);
   std::vector<Value> eval_all(const std::vector<ExprPtr>& exprs);
-  Args eval_args(const CallArgs& args);
+  /// `caller`: the body of a call block, handed on under that name.
+  Args eval_args(const CallArgs& args, const Value* caller = nullptr);
   Value load(int name);
   void assign(const Expr& target, const Value& value);
   void assign_name(int name, const Value& value);
   void unset(const std::vector<int>& names);
-  static void check_namespaces(Interpreter& self, const Expr& target);
+  void check_namespaces(const Expr& target);
 
   Flow exec(const Body& body);
   Flow exec(const Node& node);
   void output(const Node& node);
   Flow exec_for(const Node& node);
-  void run_loop(const Node& node, Loop& loop, Flow& flow);
+  Flow run_loop(const Node& node, Loop& loop);
   Flow exec_if(const Node& node);
   Flow exec_captured(const Node& node);
-  void exec_with(const Node& node, Flow& flow);
+  Flow exec_with(const Node& node);
   void exec_call_block(const Node& node);
   Value make_macro(const Node& node);
   void open_loop(Loop& loop, const Node& node, const Value& iterable, Scope* scope);
@@ -100,15 +101,17 @@ std::optional<Value> global_function(Interpreter& interpreter, std::string_view 
 /// A method or attribute of a value that is not in a dict; nothing where Python has no such
 /// attribute. What the sandbox forbids is undefined.
 std::optional<Value> python_attribute(Interpreter& interpreter, const Value& object,
-                                      std::string_view name);
-/// Calls a method of a string, or says that there is none.
+                                      const Value& name);
+/// Null where there is no such method.
 using Method = Value (*)(Interpreter&, const Value& self, Args& args);
 Method string_method(std::string_view name);
 Method container_method(const Value& object, std::string_view name);
 
-/// Arithmetic as Python has it; both operands may be anything.
+/// Comparison and arithmetic as Python has them; operands may be anything.
+bool compare(Comparison how, const Value& a, const Value& b);
 Value arithmetic(Op op, const Value& a, const Value& b);
-Value negated(const Value& value);
+/// -value and +value
+Value signed_number(Op sign, const Value& value);
 
 /// text % arguments
 Value format_percent(const Value& text, const Value& arguments);

@@ -112,24 +112,9 @@ class Writer {
   }
 
   std::string escaped(uint32_t c) const {
-    switch (c) {
-      case '"':
-        return "\\\"";
-      case '\\':
-        return "\\\\";
-      case '\n':
-        return "\\n";
-      case '\r':
-        return "\\r";
-      case '\t':
-        return "\\t";
-      case '\f':
-        return "\\f";
-      case '\b':
-        return "\\b";
-      default:
-        break;
-    }
+    constexpr std::string_view kSpecial = "\"\\\n\r\t\f\b", kLetters = "\"\\nrtfb";
+    const size_t special = c < 0x80 ? kSpecial.find(static_cast<char>(c)) : std::string_view::npos;
+    if (special != std::string_view::npos) return {'\\', kLetters[special]};
     if (c >= 0x20 && (c < 0x7f || !ascii)) return "";
     if (c < 0x10000) return fmt::format("\\u{:04x}", c);
     return fmt::format("\\u{:04x}\\u{:04x}", 0xd800 + ((c - 0x10000) >> 10), 0xdc00 + (c & 0x3ff));

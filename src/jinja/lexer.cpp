@@ -43,7 +43,7 @@ class Lexer {
   enum class Tag { none, raw, block, variable, comment };
 
   bool starts(size_t at, std::string_view what) const {
-    return text_.compare(at, what.size(), what) == 0;
+    return at < text_.size() && text_.compare(at, what.size(), what) == 0;
   }
 
   size_t skip_space(size_t at) const {
@@ -51,11 +51,14 @@ class Lexer {
     return at;
   }
 
+  // The - or + of the tag that begins at `at`, or a space.
+  char sign_of(size_t at) const {
+    return starts(at + 2, "-") || starts(at + 2, "+") ? text_[at + 2] : ' ';
+  }
+
   // `{%- raw -%}` from `at`: where it ends, or 0.
   size_t raw_begin(size_t at) const {
-    size_t i = at + 2;
-    if (i < text_.size() && (text_[i] == '-' || text_[i] == '+')) ++i;
-    i = skip_space(i);
+    size_t i = skip_space(at + (sign_of(at) == ' ' ? 2 : 3));
     if (!starts(i, "raw")) return 0;
     i = skip_space(i + 3);
     if (starts(i, "-%}")) return skip_space(i + 3);
@@ -124,10 +127,8 @@ class Lexer {
       pass(text_.size());
       return;
     }
-    size_t end = at + 2;
-    const char sign =
-        end < text_.size() && (text_[end] == '-' || text_[end] == '+') ? text_[end] : ' ';
-    end = tag == Tag::raw ? raw_end : sign == ' ' ? end : end + 1;
+    const char sign = sign_of(at);
+    const size_t end = tag == Tag::raw ? raw_end : at + (sign == ' ' ? 2 : 3);
     data(at, sign, tag == Tag::variable);
     pass(at);
     const int line = line_;
@@ -150,9 +151,8 @@ class Lexer {
 
   void raw() {
     for (size_t at = at_; (at = text_.find("{%", at)) != std::string::npos; ++at) {
-      size_t i = at + 2;
-      const char sign = i < text_.size() && (text_[i] == '-' || text_[i] == '+') ? text_[i] : ' ';
-      i = skip_space(sign == ' ' ? i : i + 1);
+      const char sign = sign_of(at);
+      const size_t i = skip_space(at + (sign == ' ' ? 2 : 3));
       if (!starts(i, "endraw")) continue;
       const size_t end = tag_end(skip_space(i + 6), "%}", true);
       if (!end) continue;
@@ -188,67 +188,55 @@ class Lexer {
     }
   }
 
-  // Digits with single underscores between them, from `at`: where they end, or `at`.
-  size_t digits(size_t at) const {
-    size_t end = at;
-    while (end < text_.size()) {
-      size_t next = end;
-      if (end > at && text_[next] == '_') ++next;
-      if (next >= text_.size() || text_[next] < '0' || text_[next] > '9') break;
-      end = next + 1;
+  // Where the characters from `at` that `belong` end; single underscores may stand between them, and
+  // before the first where `led`.
+  size_t run(size_t at, auto&& belong, bool led = false) const {
+    for (bool may = led;; may = true) {
+      const size_t next = may && starts(at, "_") ? at + 1 : at;
+      if (next >= text_.size() || !belong(text_[next])) return at;
+      at = next + 1;
     }
-    return end;
+  }
+  size_t digits(size_t at) const {
+    return run(at, [](char c) { return c >= '0' && c <= '9'; });
   }
 
+  // The end of a number with a point or an exponent, or `at_`.
   size_t float_end() const {
-    if (at_ > 0 && text_[at_ - 1] == '.') return 0;
-    const size_t whole = digits(at_);
-    if (whole == at_) return 0;
-    size_t end = whole;
+    const size_t integer = digits(at_);
+    if (integer == at_ || (at_ > 0 && text_[at_ - 1] == '.')) return at_;
+    size_t end = integer;
     if (starts(end, ".") && digits(end + 1) > end + 1) end = digits(end + 1);
-    if (end < text_.size() && (text_[end] | 0x20) == 'e') {
-      size_t exponent = end + 1;
-      if (exponent < text_.size() && (text_[exponent] == '+' || text_[exponent] == '-')) ++exponent;
+    if (starts(end, "e") || starts(end, "E")) {
+      const size_t exponent = end + (starts(end + 1, "+") || starts(end + 1, "-") ? 2 : 1);
       if (digits(exponent) > exponent) return digits(exponent);
     }
-    return end > whole ? end : 0;
+    return end > integer ? end : at_;
   }
 
-  size_t based_end(auto&& belongs) const {
-    size_t end = at_ + 2;
-    while (end < text_.size()) {
-      const size_t next = text_[end] == '_' ? end + 1 : end;
-      if (next >= text_.size() || !belongs(text_[next])) break;
-      end = next + 1;
-    }
-    return end > at_ + 2 ? end : 0;
+  // Zeros alone begin no other digits: 0777 is no number.
+  size_t integer_end() const {
+    if (text_[at_] != '0') return digits(at_);
+    const char mark = at_ + 1 < text_.size() ? static_cast<char>(text_[at_ + 1] | 0x20) : ' ';
+    const size_t first = at_ + 2;
+    size_t end = first;
+    if (mark == 'b')
+      end = run(
+          first, [](char c) { return c == '0' || c == '1'; }, true);
+    if (mark == 'o')
+      end = run(
+          first, [](char c) { return c >= '0' && c <= '7'; }, true);
+    if (mark == 'x') end = run(first, hex_digit, true);
+    return end > first ? end : run(at_, [](char c) { return c == '0'; });
   }
 
   void number() {
-    TokenType type = TokenType::floating;
-    size_t end = float_end();
-    if (!end) {
-      type = TokenType::integer;
-      const char second = at_ + 1 < text_.size() ? static_cast<char>(text_[at_ + 1] | 0x20) : ' ';
-      if (text_[at_] == '0') {
-        if (second == 'b') end = based_end([](char c) { return c == '0' || c == '1'; });
-        if (second == 'o') end = based_end([](char c) { return c >= '0' && c <= '7'; });
-        if (second == 'x') end = based_end(hex_digit);
-        if (!end) {
-          end = at_ + 1;
-          while (end < text_.size() &&
-                 (text_[end] == '0' || (text_[end] == '_' && starts(end + 1, "0")))) {
-            end += text_[end] == '_' ? 2 : 1;
-          }
-        }
-      } else {
-        end = digits(at_);
-      }
-    }
-    if (end == at_ || end == 0) return name();  // digits of other scripts
+    const size_t floating = float_end();
+    const size_t end = floating > at_ ? floating : integer_end();
+    if (end == at_) return name();  // digits of other scripts
     std::string text = text_.substr(at_, end - at_);
     std::erase(text, '_');
-    add(type, std::move(text));
+    add(floating > at_ ? TokenType::floating : TokenType::integer, std::move(text));
     pass(end);
   }
 

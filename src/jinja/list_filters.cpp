@@ -6,14 +6,10 @@
 namespace ashlar::jinja {
 namespace {
 
-int64_t measure(const Value& value) {
-  if (auto* loop = value.as<Loop>()) return loop->length();
-  return static_cast<int64_t>(length(value));
-}
-
 Value filter_length(Interpreter&, const Value& value, Args& args) {
   no_arguments("length", args);
-  return Value::integer(measure(value));
+  auto* loop = value.as<Loop>();
+  return Value::integer(loop ? loop->length() : static_cast<int64_t>(length(value)));
 }
 
 Value filter_default(Interpreter&, const Value& value, Args& args) {
@@ -27,6 +23,32 @@ Value filter_first(Interpreter&, const Value& value, Args& args) {
   Cursor cursor(value);
   Value out;
   return cursor.next(out) ? out : Value::undefined("No first item, sequence was empty.");
+}
+
+// What a lazy filter gives: a generator that goes through `value` when the first item is asked for.
+// `next` takes from the cursor until it has an item to give.
+Value lazily(Interpreter& interpreter, const Value& value,
+             std::function<bool(Cursor&, Value&)> next) {
+  return interpreter.generator(
+      [value, next = std::move(next), cursor = std::shared_ptr<Cursor>()](Value& out) mutable {
+        if (!cursor) cursor = std::make_shared<Cursor>(value);
+        return next(*cursor, out);
+      });
+}
+
+bool all_items(Cursor& cursor, Value& out) { return cursor.next(out); }
+
+// The filter or test that map, select and their like are given: its name at `at`, then its own
+// arguments.
+std::string_view name_of(std::string_view what, const Args& args, size_t at) {
+  const Value& name = args.positional[at];
+  if (!name.is(Kind::string)) raise("No {} named {}.", what, repr(name));
+  return name.bytes();
+}
+
+Args after(const Args& args, size_t count) {
+  return {{args.positional.begin() + static_cast<std::ptrdiff_t>(count), args.positional.end()},
+          args.named};
 }
 
 bool reversible(const Value& value) { return Cursor::possible(value) && !value.as<Generator>(); }
@@ -48,12 +70,7 @@ Value filter_reverse(Interpreter& interpreter, const Value& value, Args& args) {
   std::vector<Value> items = to_vector(value);
   std::reverse(items.begin(), items.end());
   if (!reversible(value)) return Value::list(std::move(items));
-  return interpreter.generator(
-      [list = Value::list(std::move(items)), at = size_t{0}](Value& out) mutable {
-        if (at >= list.items().size()) return false;
-        out = list.items()[at++];
-        return true;
-      });
+  return lazily(interpreter, Value::list(std::move(items)), all_items);
 }
 
 Value filter_join(Interpreter& interpreter, const Value& value, Args& args) {
@@ -69,71 +86,46 @@ Value filter_join(Interpreter& interpreter, const Value& value, Args& args) {
 }
 
 Value filter_map(Interpreter& interpreter, const Value& value, Args& args) {
-  return interpreter.generator([&interpreter, value, args, cursor = std::shared_ptr<Cursor>(),
-                                started = false](Value& out) mutable {
-    if (!started) {
-      started = true;
-      if (truthy(value)) {
-        const bool attribute = args.positional.empty() &&
-                               std::any_of(args.named.begin(), args.named.end(),
-                                           [](const auto& a) { return a.first == "attribute"; });
-        if (attribute)
-          Bound("map", args, {"attribute", "default"}, 1);
-        else if (args.positional.empty())
-          raise("map requires a filter argument");
-        cursor = std::make_shared<Cursor>(value);
-      }
-    }
-    Value item;
-    if (!cursor || !cursor->next(item)) return false;
+  if (!truthy(value)) return lazily(interpreter, Value::list({}), all_items);
+  return lazily(interpreter, value, [&interpreter, args](Cursor& cursor, Value& out) {
     if (args.positional.empty()) {
+      const bool attribute = std::any_of(args.named.begin(), args.named.end(),
+                                         [](const auto& a) { return a.first == "attribute"; });
+      if (!attribute) raise("map requires a filter argument");
       const Bound bound("map", args, {"attribute", "default"}, 1);
       const Value otherwise = bound.at(1);
-      out = attribute_path(interpreter, item, bound.at(0), bound.is_none(1) ? nullptr : &otherwise);
+      if (!cursor.next(out)) return false;
+      out = attribute_path(interpreter, out, bound.at(0), bound.is_none(1) ? nullptr : &otherwise);
       return true;
     }
-    const Value& name = args.positional[0];
-    if (!name.is(Kind::string)) raise("No filter named {}.", repr(name));
-    Args rest{{args.positional.begin() + 1, args.positional.end()}, args.named};
-    out = interpreter.filter(name.bytes(), item, rest);
+    if (!cursor.next(out)) return false;
+    Args rest = after(args, 1);
+    out = interpreter.filter(name_of("filter", args, 0), out, rest);
     return true;
   });
 }
 
 Value choose(Interpreter& interpreter, const Value& value, const Args& args, bool keep,
              bool by_attribute) {
-  return interpreter.generator([&interpreter, value, args, keep, by_attribute,
-                                cursor = std::shared_ptr<Cursor>(),
-                                started = false](Value& out) mutable {
-    const size_t used = by_attribute ? 1 : 0;
-    if (!started) {
-      started = true;
-      if (truthy(value)) {
-        if (by_attribute && args.positional.empty()) raise("Missing parameter for attribute name");
-        cursor = std::make_shared<Cursor>(value);
-      }
-    }
-    for (Value item; cursor && cursor->next(item);) {
-      const Value subject =
-          by_attribute ? attribute_path(interpreter, item, args.positional[0]) : item;
-      bool holds;
-      if (args.positional.size() > used) {
-        const Value& name = args.positional[used];
-        if (!name.is(Kind::string)) raise("No test named {}.", repr(name));
-        Args rest{{args.positional.begin() + static_cast<std::ptrdiff_t>(used) + 1,
-                   args.positional.end()},
-                  args.named};
-        holds = interpreter.test(name.bytes(), subject, rest);
-      } else {
-        holds = truthy(subject);
-      }
-      if (holds == keep) {
-        out = item;
-        return true;
-      }
-    }
-    return false;
-  });
+  if (!truthy(value)) return lazily(interpreter, Value::list({}), all_items);
+  return lazily(interpreter, value,
+                [&interpreter, args, keep, by_attribute](Cursor& cursor, Value& out) {
+                  const size_t used = by_attribute ? 1 : 0;
+                  if (args.positional.size() < used) raise("Missing parameter for attribute name");
+                  while (cursor.next(out)) {
+                    const Value subject =
+                        by_attribute ? attribute_path(interpreter, out, args.positional[0]) : out;
+                    bool holds;
+                    if (args.positional.size() > used) {
+                      Args rest = after(args, used + 1);
+                      holds = interpreter.test(name_of("test", args, used), subject, rest);
+                    } else {
+                      holds = truthy(subject);
+                    }
+                    if (holds == keep) return true;
+                  }
+                  return false;
+                });
 }
 
 Value filter_sort(Interpreter& interpreter, const Value& value, Args& args) {
@@ -165,20 +157,18 @@ Value filter_sort(Interpreter& interpreter, const Value& value, Args& args) {
 
 Value filter_unique(Interpreter& interpreter, const Value& value, Args& args) {
   const Bound bound("unique", args, {"case_sensitive", "attribute"});
-  return interpreter.generator([&interpreter, value, sensitive = bound.truth(0, false),
-                                path = bound.at(1), seen = std::make_shared<Dict>(),
-                                cursor = std::shared_ptr<Cursor>()](Value& out) mutable {
-    if (!cursor) cursor = std::make_shared<Cursor>(value);
-    for (Value item; cursor->next(item);) {
-      Value key = attribute_path(interpreter, item, path);
-      if (!sensitive) key = ignore_case(key);
-      if (seen->find(key)) continue;
-      seen->set(key, Value());
-      out = item;
-      return true;
-    }
-    return false;
-  });
+  return lazily(interpreter, value,
+                [&interpreter, sensitive = bound.truth(0, false), path = bound.at(1),
+                 seen = std::make_shared<Dict>()](Cursor& cursor, Value& out) {
+                  while (cursor.next(out)) {
+                    Value key = attribute_path(interpreter, out, path);
+                    if (!sensitive) key = ignore_case(key);
+                    if (seen->find(key)) continue;
+                    seen->set(key, Value());
+                    return true;
+                  }
+                  return false;
+                });
 }
 
 Value extreme(Interpreter& interpreter, const Value& value, const Args& args, bool largest) {
@@ -210,31 +200,29 @@ Value filter_sum(Interpreter& interpreter, const Value& value, Args& args) {
 
 Value filter_batch(Interpreter& interpreter, const Value& value, Args& args) {
   const Bound bound("batch", args, {"linecount", "fill_with"}, 1);
-  return interpreter.generator([value, count = bound.at(0), fill = bound.at(1),
-                                cursor = std::shared_ptr<Cursor>(), held = std::vector<Value>(),
-                                done = false](Value& out) mutable {
-    if (!cursor) cursor = std::make_shared<Cursor>(value);
-    if (done) return false;
-    for (Value item; cursor->next(item);) {
-      const bool full = equal(Value::integer(static_cast<int64_t>(held.size())), count);
-      if (full) {
-        out = Value::list(std::move(held));
-        held = {item};
-        return true;
-      }
-      held.push_back(item);
-    }
-    done = true;
-    if (held.empty()) return false;
-    if (!fill.is(Kind::none) && less(Value::integer(static_cast<int64_t>(held.size())), count)) {
-      const int64_t wanted = to_index(count);
-      Charge charge;
-      charge.take_many(sizeof(Value), static_cast<uint64_t>(wanted));
-      held.resize(static_cast<size_t>(wanted), fill);
-    }
-    out = Value::list(std::move(held));
-    return true;
-  });
+  return lazily(interpreter, value,
+                [count = bound.at(0), fill = bound.at(1), held = std::vector<Value>(),
+                 done = false](Cursor& cursor, Value& out) mutable {
+                  if (done) return false;
+                  for (Value item; cursor.next(item);) {
+                    if (equal(Value::integer(static_cast<int64_t>(held.size())), count)) {
+                      out = Value::list(std::exchange(held, {item}));
+                      return true;
+                    }
+                    held.push_back(item);
+                  }
+                  done = true;
+                  if (held.empty()) return false;
+                  const auto size = static_cast<int64_t>(held.size());
+                  if (!fill.is(Kind::none) && less(Value::integer(size), count)) {
+                    const auto wanted = static_cast<size_t>(to_index(count));
+                    Charge charge;
+                    charge.take_many(sizeof(Value), wanted);
+                    held.resize(wanted, fill);
+                  }
+                  out = Value::list(std::move(held));
+                  return true;
+                });
 }
 
 std::vector<Value> dict_items(const Value& value) {
@@ -281,9 +269,9 @@ Value filter_attr(Interpreter& interpreter, const Value& value, Args& args) {
   if (!bound.at(0).is(Kind::string))
     raise("attribute name must be string, not '{}'", type_name(bound.at(0)));
   if (value.is(Kind::undefined)) raise_undefined(value);
-  const std::string& name = bound.at(0).bytes();
-  if (auto found = python_attribute(interpreter, value, name)) return *found;
-  return Value::undefined(fmt::format("'{}' has no attribute '{}'", type_name(value), name));
+  if (auto found = python_attribute(interpreter, value, bound.at(0))) return *found;
+  return Value::undefined(
+      fmt::format("'{}' has no attribute '{}'", type_name(value), bound.at(0).bytes()));
 }
 
 constexpr Entry<FilterFunction> kFilters[] = {

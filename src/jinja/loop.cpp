@@ -53,9 +53,7 @@ void Interpreter::open_loop(Loop& loop, const Node& node, const Value& iterable,
   const Expr* condition = node.exprs[2].get();
   if (!condition) {
     loop.source = [cursor](Value& out) { return cursor->next(out); };
-    const bool sized =
-        !iterable.is(Kind::object) || iterable.as<Range>() || iterable.as<DictView>();
-    if (sized) loop.known_length = jinja::length(iterable);
+    loop.known_length = size_of(iterable);
     return;
   }
   const Expr* target = node.exprs[0].get();
@@ -70,10 +68,9 @@ void Interpreter::open_loop(Loop& loop, const Node& node, const Value& iterable,
 }
 
 // The rounds of a loop; then its else if no round came to its end.
-void Interpreter::run_loop(const Node& node, Loop& loop, Flow& flow) {
+Interpreter::Flow Interpreter::run_loop(const Node& node, Loop& loop) {
   const Value variable = Value::object(&loop);
   bool finished_one = false;
-  flow = Flow::normal;
   for (Value item; loop.next(item);) {
     const Inner inner(*this, loop.scope);
     scope_->set(kLoop, variable);
@@ -84,11 +81,10 @@ void Interpreter::run_loop(const Node& node, Loop& loop, Flow& flow) {
     if (round == Flow::break_loop) break;
     if (round == Flow::normal) finished_one = true;
   }
-  if (!finished_one && node.branches.size() > 1) {
-    const Inner inner(*this, loop.scope);
-    unset(node.unset_else);
-    flow = exec(node.branches[1]);
-  }
+  if (finished_one || node.branches.size() == 1) return Flow::normal;
+  const Inner inner(*this, loop.scope);
+  unset(node.unset_else);
+  return exec(node.branches[1]);
 }
 
 Interpreter::Flow Interpreter::exec_for(const Node& node) {
@@ -96,9 +92,7 @@ Interpreter::Flow Interpreter::exec_for(const Node& node) {
   line_ = node.line;
   auto* loop = make<Loop>();
   open_loop(*loop, node, iterable, scope_);
-  Flow flow = Flow::normal;
-  run_loop(node, *loop, flow);
-  return flow;
+  return run_loop(node, *loop);
 }
 
 Value Interpreter::call_loop(Loop& loop, const Value& iterable) {
@@ -108,8 +102,7 @@ Value Interpreter::call_loop(Loop& loop, const Value& iterable) {
   inner->depth0 = loop.depth0 + 1;
   Text text;
   const Restored<Text*> restored(out_, &text);
-  Flow flow = Flow::normal;
-  run_loop(*loop.node, *inner, flow);
+  run_loop(*loop.node, *inner);
   return text.finish();
 }
 
@@ -126,8 +119,7 @@ Value Interpreter::make_macro(const Node& node) {
 
 void Interpreter::exec_call_block(const Node& node) {
   const Value caller = make_macro(node);
-  const Value value = eval_call(*node.exprs[0], &caller);
-  out_->append(value);
+  out_->append(eval_call(*node.exprs[0], &caller));
 }
 
 namespace {

@@ -15,6 +15,26 @@ constexpr std::pair<std::string_view, Comparison> kComparisons[] = {
     {"==", Comparison::eq}, {"!=", Comparison::ne}, {"<=", Comparison::le},
     {">=", Comparison::ge}, {"<", Comparison::lt},  {">", Comparison::gt}};
 
+// Operators of two values that bind to the left; those of one level bind equally.
+enum class Level { either, both, sum, product, power };
+struct Binary {
+  Level level;
+  TokenType type;
+  std::string_view text;
+  Op op;
+};
+constexpr Binary kBinaries[] = {
+    {Level::either, TokenType::name, "or", Op::logical_or},
+    {Level::both, TokenType::name, "and", Op::logical_and},
+    {Level::sum, TokenType::op, "+", Op::add},
+    {Level::sum, TokenType::op, "-", Op::subtract},
+    {Level::product, TokenType::op, "*", Op::multiply},
+    {Level::product, TokenType::op, "/", Op::divide},
+    {Level::product, TokenType::op, "//", Op::floor_divide},
+    {Level::product, TokenType::op, "%", Op::modulo},
+    {Level::power, TokenType::op, "**", Op::power},
+};
+
 }  // namespace
 
 bool constant_name(std::string_view name) {
@@ -24,7 +44,7 @@ bool constant_name(std::string_view name) {
   return false;
 }
 
-ExprPtr Parser::make(Op op, int line, std::vector<ExprPtr> children) {
+ExprPtr Parser::make_of(Op op, int line, std::vector<ExprPtr> children) {
   Budget::current()->take(sizeof(Expr));
   auto expr = std::make_unique<Expr>();
   expr->op = op;
@@ -47,6 +67,22 @@ Value Parser::literal_string(const std::string& text) {
   return strings_.emplace(text, Value::string(text)).first->second;
 }
 
+// One level of binary operators over `operand`, the level that binds more tightly.
+template <auto level>
+ExprPtr Parser::binary(auto&& operand) {
+  auto left = operand();
+  for (;;) {
+    const auto* found =
+        std::find_if(std::begin(kBinaries), std::end(kBinaries), [this](const Binary& known) {
+          return known.level == level && known.type == now().type && known.text == now().text;
+        });
+    if (found == std::end(kBinaries)) return left;
+    const int line = take().line;
+    auto right = operand();
+    left = make(found->op, line, std::move(left), std::move(right));
+  }
+}
+
 ExprPtr Parser::expression(bool with_conditional) {
   return with_conditional ? conditional() : logical_or();
 }
@@ -57,48 +93,24 @@ ExprPtr Parser::conditional() {
   const size_t unknown = unknown_.size();
   auto out = logical_or();
   while (skip_name("if")) {
-    std::vector<ExprPtr> children;
-    children.push_back(logical_or());
-    children.push_back(std::move(out));
-    children.push_back(skip_name("else") ? conditional() : nullptr);
-    out = make(Op::conditional, line, std::move(children));
+    auto condition = logical_or();
+    auto otherwise = skip_name("else") ? conditional() : nullptr;
+    out = make(Op::conditional, line, std::move(condition), std::move(out), std::move(otherwise));
     unknown_.resize(unknown);
   }
   return out;
 }
 
-ExprPtr Parser::binary(Op op, int line, ExprPtr left, ExprPtr right) {
-  std::vector<ExprPtr> children;
-  children.push_back(std::move(left));
-  children.push_back(std::move(right));
-  return make(op, line, std::move(children));
-}
-
 ExprPtr Parser::logical_or() {
-  auto left = logical_and();
-  while (is_name("or")) {
-    const int line = take().line;
-    left = binary(Op::logical_or, line, std::move(left), logical_and());
-  }
-  return left;
-}
-
-ExprPtr Parser::logical_and() {
-  auto left = logical_not();
-  while (is_name("and")) {
-    const int line = take().line;
-    left = binary(Op::logical_and, line, std::move(left), logical_not());
-  }
-  return left;
+  const auto both = [this] { return binary<Level::both>([this] { return logical_not(); }); };
+  return binary<Level::either>(both);
 }
 
 ExprPtr Parser::logical_not() {
   const Deeper deeper;
   if (!is_name("not")) return comparison();
   const int line = take().line;
-  std::vector<ExprPtr> children;
-  children.push_back(logical_not());
-  return make(Op::logical_not, line, std::move(children));
+  return make(Op::logical_not, line, logical_not());
 }
 
 ExprPtr Parser::comparison() {
@@ -124,50 +136,24 @@ ExprPtr Parser::comparison() {
     children.push_back(sum());
   }
   if (comparisons.empty()) return std::move(children[0]);
-  auto out = make(Op::compare, line, std::move(children));
+  auto out = make_of(Op::compare, line, std::move(children));
   out->comparisons = std::move(comparisons);
   return out;
 }
 
 ExprPtr Parser::sum() {
-  auto left = concat();
-  while (is_op("+") || is_op("-")) {
-    const Token& token = take();
-    left =
-        binary(token.text == "+" ? Op::add : Op::subtract, token.line, std::move(left), concat());
-  }
-  return left;
+  return binary<Level::sum>([this] { return concat(); });
 }
 
 ExprPtr Parser::concat() {
+  const auto power = [this] { return binary<Level::power>([this] { return unary(); }); };
   const int line = now().line;
   std::vector<ExprPtr> children;
-  children.push_back(product());
-  while (skip_op("~")) children.push_back(product());
+  do {
+    children.push_back(binary<Level::product>(power));
+  } while (skip_op("~"));
   return children.size() == 1 ? std::move(children[0])
-                              : make(Op::concat, line, std::move(children));
-}
-
-ExprPtr Parser::product() {
-  auto left = power();
-  while (is_op("*") || is_op("/") || is_op("//") || is_op("%")) {
-    const Token& token = take();
-    const Op op = token.text == "*"    ? Op::multiply
-                  : token.text == "/"  ? Op::divide
-                  : token.text == "//" ? Op::floor_divide
-                                       : Op::modulo;
-    left = binary(op, token.line, std::move(left), power());
-  }
-  return left;
-}
-
-ExprPtr Parser::power() {
-  auto left = unary();
-  while (is_op("**")) {
-    const int line = take().line;
-    left = binary(Op::power, line, std::move(left), unary());
-  }
-  return left;
+                              : make_of(Op::concat, line, std::move(children));
 }
 
 ExprPtr Parser::unary(bool with_filter) {
@@ -175,9 +161,7 @@ ExprPtr Parser::unary(bool with_filter) {
   ExprPtr out;
   if (is_op("-") || is_op("+")) {
     const Token& token = take();
-    std::vector<ExprPtr> children;
-    children.push_back(unary(false));
-    out = make(token.text == "-" ? Op::negate : Op::plus, token.line, std::move(children));
+    out = make(token.text == "-" ? Op::negate : Op::plus, token.line, unary(false));
   } else {
     out = primary();
   }
@@ -197,7 +181,7 @@ ExprPtr Parser::primary(bool with_namespace) {
     } else if (with_namespace && skip_op(".")) {
       out->op = Op::namespace_ref;
       out->name = name_id(token.text);
-      out->text = expect_any_name();
+      out->value = literal_string(expect_any_name());
     } else {
       out->op = Op::name;
       out->name = name_id(token.text);
@@ -261,33 +245,36 @@ ExprPtr Parser::tuple(bool simplified, bool with_conditional, const Names& ends,
     if (!items.empty()) return std::move(items[0]);
     if (!parentheses) raise("Expected an expression, got '{}'", describe(now()));
   }
-  return make(Op::tuple, line, std::move(items));
+  return make_of(Op::tuple, line, std::move(items));
+}
+
+// The items of a list or dict up to `end`, with a comma after each but perhaps the last.
+template <class Item>
+void Parser::separated(std::string_view end, Item item) {
+  for (bool first = true; !is_op(end); first = false) {
+    if (!first) expect_op(",");
+    if (is_op(end)) break;
+    item();
+  }
+  expect_op(end);
 }
 
 ExprPtr Parser::list() {
   const int line = take().line;
-  std::vector<ExprPtr> items;
-  while (!is_op("]")) {
-    if (!items.empty()) expect_op(",");
-    if (is_op("]")) break;
-    items.push_back(expression());
-  }
-  expect_op("]");
-  return make(Op::list, line, std::move(items));
+  std::vector<ExprPtr> children;
+  separated("]", [&] { children.push_back(expression()); });
+  return make_of(Op::list, line, std::move(children));
 }
 
 ExprPtr Parser::dict() {
   const int line = take().line;
-  std::vector<ExprPtr> items;
-  while (!is_op("}")) {
-    if (!items.empty()) expect_op(",");
-    if (is_op("}")) break;
-    items.push_back(expression());
+  std::vector<ExprPtr> children;
+  separated("}", [&] {
+    children.push_back(expression());
     expect_op(":");
-    items.push_back(expression());
-  }
-  expect_op("}");
-  return make(Op::dict, line, std::move(items));
+    children.push_back(expression());
+  });
+  return make_of(Op::dict, line, std::move(children));
 }
 
 ExprPtr Parser::postfix(ExprPtr node) {
@@ -316,18 +303,14 @@ ExprPtr Parser::filters_and_tests(ExprPtr node) {
 
 ExprPtr Parser::subscript(ExprPtr node) {
   const Token& token = take();
-  std::vector<ExprPtr> children;
-  children.push_back(std::move(node));
   if (token.text == ".") {
-    if (now().type == TokenType::name) {
-      auto out = make(Op::attribute, token.line, std::move(children));
-      out->text = take().text;
-      out->value = literal_string(out->text);
-      return out;
-    }
-    if (now().type != TokenType::integer) raise("expected name or number");
-    children.push_back(number());
-    return make(Op::item, token.line, std::move(children));
+    if (now().type == TokenType::integer)
+      return make(Op::item, token.line, std::move(node), number());
+    if (now().type != TokenType::name) raise("expected name or number");
+    auto out = make(Op::attribute, token.line, std::move(node));
+    out->text = take().text;
+    out->value = literal_string(out->text);
+    return out;
   }
   std::vector<ExprPtr> items;
   while (!is_op("]")) {
@@ -335,9 +318,9 @@ ExprPtr Parser::subscript(ExprPtr node) {
     items.push_back(subscribed());
   }
   expect_op("]");
-  children.push_back(items.size() == 1 ? std::move(items[0])
-                                       : make(Op::tuple, token.line, std::move(items)));
-  return make(Op::item, token.line, std::move(children));
+  auto key =
+      items.size() == 1 ? std::move(items[0]) : make_of(Op::tuple, token.line, std::move(items));
+  return make(Op::item, token.line, std::move(node), std::move(key));
 }
 
 ExprPtr Parser::subscribed() {
@@ -351,14 +334,11 @@ ExprPtr Parser::subscribed() {
   take();
   if (!part_ends()) parts[1] = expression();
   if (skip_op(":") && !part_ends()) parts[2] = expression();
-  return make(Op::slice, line, std::move(parts));
+  return make_of(Op::slice, line, std::move(parts));
 }
 
 ExprPtr Parser::call(ExprPtr node) {
-  const int line = now().line;
-  std::vector<ExprPtr> children;
-  children.push_back(std::move(node));
-  auto out = make(Op::call, line, std::move(children));
+  auto out = make(Op::call, now().line, std::move(node));
   out->args = call_args(*out);
   return out;
 }
@@ -368,37 +348,33 @@ std::unique_ptr<CallArgs> Parser::call_args(Expr& owner) {
   const auto ensure = [](bool ok) {
     if (!ok) raise("invalid syntax for function call expression");
   };
+  const auto value = [&] {
+    auto out = expression();
+    deepen(owner, out.get());
+    return out;
+  };
   expect_op("(");
-  for (bool comma = false; !is_op(")"); comma = true) {
-    if (comma) {
-      expect_op(",");
-      if (is_op(")")) break;
-    }
+  separated(")", [&] {
     if (skip_op("*")) {
       ensure(!args->dynamic_positional && !args->dynamic_named);
-      args->dynamic_positional = expression();
-      deepen(owner, args->dynamic_positional.get());
+      args->dynamic_positional = value();
     } else if (skip_op("**")) {
       ensure(!args->dynamic_named);
-      args->dynamic_named = expression();
-      deepen(owner, args->dynamic_named.get());
+      args->dynamic_named = value();
     } else if (now().type == TokenType::name && ahead().type == TokenType::op &&
                ahead().text == "=") {
       ensure(!args->dynamic_named);
       const std::string name = take().text;
       take();
-      for (const auto& [other, value] : args->named) {
+      for (const auto& [other, given] : args->named) {
         if (other == name) raise("keyword argument repeated: {}", name);
       }
-      args->named.emplace_back(name, expression());
-      deepen(owner, args->named.back().second.get());
+      args->named.emplace_back(name, value());
     } else {
       ensure(!args->dynamic_positional && !args->dynamic_named && args->named.empty());
-      args->positional.push_back(expression());
-      deepen(owner, args->positional.back().get());
+      args->positional.push_back(value());
     }
-  }
-  expect_op(")");
+  });
   return args;
 }
 
@@ -412,9 +388,7 @@ ExprPtr Parser::filter(ExprPtr node, bool inline_start) {
   while (is_op("|") || inline_start) {
     if (!inline_start) take();
     inline_start = false;
-    std::vector<ExprPtr> children;
-    children.push_back(std::move(node));
-    auto out = make(Op::filter, now().line, std::move(children));
+    auto out = make(Op::filter, now().line, std::move(node));
     out->text = dotted_name();
     out->filter = find_filter(out->text);
     if (!out->filter && !soft_ && !refused_filter(out->text))
@@ -428,9 +402,7 @@ ExprPtr Parser::filter(ExprPtr node, bool inline_start) {
 ExprPtr Parser::test(ExprPtr node) {
   const int line = take().line;
   const bool negated = skip_name("not");
-  std::vector<ExprPtr> children;
-  children.push_back(std::move(node));
-  auto out = make(Op::test, line, std::move(children));
+  auto out = make(Op::test, line, std::move(node));
   out->text = dotted_name();
   out->test = find_test(out->text);
   if (!out->test && !soft_) unknown_.push_back(fmt::format("No test named '{}'.", out->text));
@@ -448,10 +420,7 @@ ExprPtr Parser::test(ExprPtr node) {
       deepen(*out, out->args->positional.back().get());
     }
   }
-  if (!negated) return out;
-  children.clear();
-  children.push_back(std::move(out));
-  return make(Op::logical_not, line, std::move(children));
+  return negated ? make(Op::logical_not, line, std::move(out)) : std::move(out);
 }
 
 }  // namespace ashlar::jinja

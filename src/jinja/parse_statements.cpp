@@ -98,9 +98,8 @@ Body Parser::statements(const Names& ends) {
       flush();
       break;
     }
-    if (now().type == TokenType::data || now().type == TokenType::variable_begin) {
-      if (!output) output = make_node(Statement::output, line);
-    }
+    const bool prints = now().type == TokenType::data || now().type == TokenType::variable_begin;
+    if (prints && !output) output = make_node(Statement::output, line);
     if (now().type == TokenType::data) {
       auto data = make(Op::literal, line);
       data->text = "data";
@@ -133,10 +132,18 @@ Body Parser::statements(const Names& ends) {
   return body;
 }
 
+NodePtr Parser::begin(Statement kind) { return make_node(kind, take().line); }
+
 Body Parser::body_of(const Names& ends) {
   skip_op(":");
   expect(TokenType::block_end);
   return statements(ends);
+}
+
+Body Parser::body_to(std::string_view end) {
+  Body body = body_of({end});
+  take();
+  return body;
 }
 
 // Filters and tests that do not exist, seen outside of conditions since the last check.
@@ -164,8 +171,7 @@ NodePtr Parser::statement() {
     if (std::find(ends->begin(), ends->end(), tag) != ends->end()) {
       raise(
           "Encountered unknown tag '{}'. You probably made a nesting mistake. Jinja is expecting "
-          "this tag, "
-          "but currently looking for '{}'.",
+          "this tag, but currently looking for '{}'.",
           tag, fmt::join(*open_ends_.back(), "' or '"));
     }
   }
@@ -173,27 +179,21 @@ NodePtr Parser::statement() {
 }
 
 NodePtr Parser::parse_set() {
-  const int line = now().line;
-  take();
-  auto variable = target(true);
+  auto node = begin(Statement::set);
+  node->exprs.push_back(target(true));
   if (skip_op("=")) {
-    auto node = make_node(Statement::set, line);
-    node->exprs.push_back(std::move(variable));
     node->exprs.push_back(tuple(false, true, {}, false));
     return node;
   }
-  auto node = make_node(Statement::set_block, line);
-  node->exprs.push_back(std::move(variable));
+  node->kind = Statement::set_block;
   const Restored<int> soft(soft_, 0);
   node->exprs.push_back(is_op("|") ? filter(nullptr, false) : nullptr);
-  node->branches.push_back(body_of({"endset"}));
-  take();
+  node->branches.push_back(body_to("endset"));
   return node;
 }
 
 NodePtr Parser::parse_for() {
-  auto node = make_node(Statement::loop, now().line);
-  take();
+  auto node = begin(Statement::loop);
   const int stores_before = loop_stores_;
   auto variable = target(false, {"in"});
   expect_name("in");
@@ -208,11 +208,9 @@ NodePtr Parser::parse_for() {
     const Restored<int> loops(loops_, node->recursive ? 1 : loops_ + 1);
     node->branches.push_back(body_of({"endfor", "else"}));
   }
-  const bool has_else = take().text == "else";
-  if (has_else) {
+  if (take().text == "else") {
     const Restored<int> loops(loops_, node->recursive ? 0 : loops_);
-    node->branches.push_back(body_of({"endfor"}));
-    take();
+    node->branches.push_back(body_to("endfor"));
   }
   if (loop_stores_ != stores_before)
     raise("Can't assign to special loop variable in for-loop target");
@@ -220,8 +218,7 @@ NodePtr Parser::parse_for() {
 }
 
 NodePtr Parser::parse_if() {
-  auto node = make_node(Statement::condition, now().line);
-  take();
+  auto node = begin(Statement::condition);
   const Restored<int> soft(soft_, soft_ + 1);
   for (;;) {
     node->exprs.push_back(tuple(false, false, {}, false));
@@ -229,16 +226,14 @@ NodePtr Parser::parse_if() {
     const std::string tag = take().text;
     if (tag == "elif") continue;
     if (tag == "else") {
-      node->branches.push_back(body_of({"endif"}));
-      take();
+      node->branches.push_back(body_to("endif"));
     }
     return node;
   }
 }
 
 NodePtr Parser::parse_with() {
-  auto node = make_node(Statement::with, now().line);
-  take();
+  auto node = begin(Statement::with);
   const Restored<int> soft(soft_, 0);
   while (now().type != TokenType::block_end) {
     if (!node->exprs.empty()) expect_op(",");
@@ -246,14 +241,12 @@ NodePtr Parser::parse_with() {
     expect_op("=");
     node->exprs.push_back(expression());
   }
-  node->branches.push_back(body_of({"endwith"}));
-  take();
+  node->branches.push_back(body_to("endwith"));
   return node;
 }
 
 NodePtr Parser::parse_print() {
-  auto node = make_node(Statement::output, now().line);
-  take();
+  auto node = begin(Statement::output);
   while (now().type != TokenType::block_end) {
     if (!node->exprs.empty()) expect_op(",");
     node->exprs.push_back(expression());
@@ -284,8 +277,7 @@ void Parser::callable_body(Node& node, std::string_view end) {
   const size_t first_use = uses_.size();
   {
     const Restored<int> loops(loops_, 0);
-    node.branches.push_back(body_of({end}));
-    take();
+    node.branches.push_back(body_to(end));
   }
   Signature& out = *node.signature;
   bool named_kwargs = false, named_varargs = false;
@@ -312,14 +304,12 @@ void Parser::callable_body(Node& node, std::string_view end) {
       caller_at < out.parameters.size() - out.defaults.size()) {
     raise(
         "When defining macros or call blocks the special \"caller\" argument must be omitted or be "
-        "given a "
-        "default.");
+        "given a default.");
   }
 }
 
 NodePtr Parser::parse_macro() {
-  auto node = make_node(Statement::macro, now().line);
-  take();
+  auto node = begin(Statement::macro);
   node->signature = std::make_unique<Signature>();
   node->signature->name = expect_any_name();
   if (constant_name(node->signature->name)) raise("can't assign to '{}'", node->signature->name);
@@ -331,8 +321,7 @@ NodePtr Parser::parse_macro() {
 }
 
 NodePtr Parser::parse_call_block() {
-  auto node = make_node(Statement::call_block, now().line);
-  take();
+  auto node = begin(Statement::call_block);
   node->signature = std::make_unique<Signature>();
   if (is_op("(")) signature(*node->signature);
   node->exprs.push_back(expression());
@@ -343,29 +332,23 @@ NodePtr Parser::parse_call_block() {
 }
 
 NodePtr Parser::parse_generation() {
-  auto node = make_node(Statement::scope, now().line);
-  take();
+  auto node = begin(Statement::scope);
   const Restored<int> soft(soft_, 0), loops(loops_, 0);
-  node->branches.push_back(body_of({"endgeneration"}));
-  take();
+  node->branches.push_back(body_to("endgeneration"));
   return node;
 }
 
 NodePtr Parser::parse_filter_block() {
-  auto node = make_node(Statement::filter_block, now().line);
-  take();
+  auto node = begin(Statement::filter_block);
   const Restored<int> soft(soft_, 0);
   node->exprs.push_back(filter(nullptr, true));
-  node->branches.push_back(body_of({"endfilter"}));
-  take();
+  node->branches.push_back(body_to("endfilter"));
   return node;
 }
 
 NodePtr Parser::parse_loop_control() {
   const std::string tag = now().text;
-  auto node =
-      make_node(tag == "break" ? Statement::break_loop : Statement::continue_loop, now().line);
-  take();
+  auto node = begin(tag == "break" ? Statement::break_loop : Statement::continue_loop);
   if (!loops_) raise("'{}' outside loop", tag);
   return node;
 }

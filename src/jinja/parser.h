@@ -41,14 +41,25 @@ class Parser {
   [[noreturn]] void unexpected(std::string_view wanted) const;
 
   int name_id(const std::string& name);
-  ExprPtr make(Op op, int line, std::vector<ExprPtr> children = {});
+  static ExprPtr make_of(Op op, int line, std::vector<ExprPtr> children);
+  template <class... Children>
+  static ExprPtr make(Op op, int line, Children... children) {
+    std::vector<ExprPtr> list;
+    (list.push_back(std::move(children)), ...);
+    return make_of(op, line, std::move(list));
+  }
   static void deepen(Expr& expr, const Expr* child);
   Value literal_string(const std::string& text);
 
   // Statements (parse_statements.cpp).
-  Body statements(
-      const Names& ends);  // up to a tag that begins with one of `ends`, which is then current
-  Body body_of(const Names& ends);  // as above, from the end of the opening tag
+  /// A node of the tag whose name is current.
+  NodePtr begin(Statement kind);
+  /// Up to a tag that begins with one of `ends`, which is then current.
+  Body statements(const Names& ends);
+  /// The same, from the end of the opening tag.
+  Body body_of(const Names& ends);
+  /// The same, and past `end`.
+  Body body_to(std::string_view end);
   NodePtr statement();
   NodePtr parse_set();
   NodePtr parse_for();
@@ -70,20 +81,20 @@ class Parser {
   // Expressions (parse_expressions.cpp).
   ExprPtr expression(bool with_conditional = true);
   ExprPtr conditional();
-  ExprPtr binary(Op op, int line, ExprPtr left, ExprPtr right);
+  template <auto level>
+  ExprPtr binary(auto&& operand);
   ExprPtr logical_or();
-  ExprPtr logical_and();
   ExprPtr logical_not();
   ExprPtr comparison();
   ExprPtr sum();
   ExprPtr concat();
-  ExprPtr product();
-  ExprPtr power();
   ExprPtr unary(bool with_filter = true);
   ExprPtr primary(bool with_namespace = false);
   ExprPtr number();
   ExprPtr tuple(bool simplified, bool with_conditional, const Names& ends, bool parentheses,
                 bool with_namespace = false);
+  template <class Item>
+  void separated(std::string_view end, Item item);
   ExprPtr list();
   ExprPtr dict();
   ExprPtr postfix(ExprPtr node);
@@ -101,14 +112,18 @@ class Parser {
   size_t at_ = 0;
   std::unique_ptr<Program> program_ = std::make_unique<Program>();
   std::unordered_map<std::string, int> ids_;
-  std::unordered_map<std::string, Value>
-      strings_;  // equal literals are one object, as in Python's constants
+  // Equal literals are one object, as in Python's constants.
+  std::unordered_map<std::string, Value> strings_;
   std::vector<const Names*> open_ends_;
-  std::vector<std::pair<int, bool>> uses_;  // names in order: number, stored (else loaded)
-  int loops_ = 0;                           // loops that break and continue could leave
-  int soft_ = 0;  // directly in an if: unknown filters fail only when reached
+  // Names in order: number, stored (else loaded).
+  std::vector<std::pair<int, bool>> uses_;
+  // How many loops break and continue could leave.
+  int loops_ = 0;
+  // Not 0 directly in an if, where unknown filters fail only when they are reached.
+  int soft_ = 0;
   std::vector<std::string> unknown_;
-  int loop_stores_ = 0;  // assignments to `loop` so far
+  // Assignments to `loop` so far.
+  int loop_stores_ = 0;
 };
 
 }  // namespace ashlar::jinja

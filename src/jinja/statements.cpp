@@ -69,17 +69,14 @@ Interpreter::Flow Interpreter::exec(const Node& node) {
     case Statement::set_block:
       return exec_captured(node);
     case Statement::set: {
-      check_namespaces(*this, *node.exprs[0]);
+      check_namespaces(*node.exprs[0]);
       const Value value = eval(*node.exprs[1]);
       line_ = node.line;
       assign(*node.exprs[0], value);
       return Flow::normal;
     }
-    case Statement::with: {
-      Flow flow = Flow::normal;
-      exec_with(node, flow);
-      return flow;
-    }
+    case Statement::with:
+      return exec_with(node);
     case Statement::scope: {
       const Inner inner(*this, scope_);
       unset(node.unset);
@@ -111,7 +108,7 @@ Interpreter::Flow Interpreter::exec_if(const Node& node) {
   return Flow::normal;
 }
 
-void Interpreter::exec_with(const Node& node, Flow& flow) {
+Interpreter::Flow Interpreter::exec_with(const Node& node) {
   Scope* const outer = scope_;
   const Inner inner(*this, outer);
   Scope* const mine = scope_;
@@ -122,7 +119,7 @@ void Interpreter::exec_with(const Node& node, Flow& flow) {
     scope_ = mine;
     assign(*node.exprs[i], value);
   }
-  flow = exec(node.branches[0]);
+  return exec(node.branches[0]);
 }
 
 Interpreter::Flow Interpreter::exec_captured(const Node& node) {
@@ -144,20 +141,20 @@ Interpreter::Flow Interpreter::exec_captured(const Node& node) {
   if (node.kind == Statement::filter_block) {
     out_->append(value);
   } else {
-    check_namespaces(*this, *node.exprs[0]);
+    check_namespaces(*node.exprs[0]);
     assign(*node.exprs[0], value);
   }
   return Flow::normal;
 }
 
 // Before the value of an assignment is made: does it go to namespaces?
-void Interpreter::check_namespaces(Interpreter& self, const Expr& target) {
+void Interpreter::check_namespaces(const Expr& target) {
   if (target.op == Op::namespace_ref) {
-    const Value ns = self.load(target.name);
-    if (!ns.as<Namespace>()) raise("cannot assign attribute on non-namespace object");
+    if (!load(target.name).as<Namespace>())
+      raise("cannot assign attribute on non-namespace object");
   }
   if (target.op == Op::tuple) {
-    for (const auto& child : target.children) check_namespaces(self, *child);
+    for (const auto& child : target.children) check_namespaces(*child);
   }
 }
 
@@ -186,7 +183,7 @@ void Interpreter::assign(const Expr& target, const Value& value) {
       const Value ns = load(target.name);
       auto* object = ns.as<Namespace>();
       if (!object) raise("cannot assign attribute on non-namespace object");
-      object->set(target.text, value);
+      object->set(target.value, value);
       return;
     }
     case Op::tuple: {

@@ -27,18 +27,13 @@ void append_items(const std::vector<Value>& items, std::string& out, Repr& state
   }
 }
 
-template <class Entries>
-void append_entries(const Entries& entries, std::string& out, Repr& state) {
+void append_dict(const Dict& dict, std::string& out, Repr& state) {
   out += '{';
-  for (size_t i = 0; i < entries.size(); ++i) {
+  for (size_t i = 0; i < dict.entries.size(); ++i) {
     if (i) out += ", ";
-    if constexpr (std::is_same_v<Entries, std::vector<std::pair<std::string, Value>>>) {
-      out += repr_string(entries[i].first);
-    } else {
-      append_repr(entries[i].first, out, state);
-    }
+    append_repr(dict.entries[i].first, out, state);
     out += ": ";
-    append_repr(entries[i].second, out, state);
+    append_repr(dict.entries[i].second, out, state);
   }
   out += '}';
 }
@@ -51,7 +46,7 @@ void append_object(const Value& value, std::string& out, Repr& state) {
     }
     state.open.push_back(ns);
     out += "<Namespace ";
-    append_entries(ns->attributes, out, state);
+    append_dict(ns->attributes, out, state);
     out += '>';
     state.open.pop_back();
   } else if (const auto* range = value.as<Range>()) {
@@ -61,10 +56,7 @@ void append_object(const Value& value, std::string& out, Repr& state) {
   } else if (const auto* view = value.as<DictView>()) {
     out += view->type_name();
     out += "([";
-    for (size_t i = 0; i < length(value); ++i) {
-      if (i) out += ", ";
-      append_repr(view->at(i), out, state);
-    }
+    append_items(to_vector(value), out, state);
     out += "])";
   } else if (const auto* macro = value.as<Macro>()) {
     out += macro->description();
@@ -114,7 +106,7 @@ void append_repr(const Value& value, std::string& out, Repr& state) {
       out += value.items().size() == 1 ? ",)" : ")";
       break;
     case Kind::dict:
-      append_entries(value.as_dict().entries, out, state);
+      append_dict(value.as_dict(), out, state);
       break;
     case Kind::object:
       append_object(value, out, state);
@@ -178,16 +170,7 @@ void Text::append(const Str& text, size_t begin, size_t end) {
 }
 
 void Text::append(const Value& value) {
-  switch (value.kind()) {
-    case Kind::undefined:
-      break;
-    case Kind::string:
-      append(value.as_str());
-      break;
-    default:
-      append(to_str(value).as_str());
-      break;
-  }
+  if (!value.is(Kind::undefined)) append(to_str(value).as_str());
 }
 
 void Text::repeat(const Str& text, size_t count) {
@@ -311,29 +294,14 @@ Value escape_html(const Value& text) {
   Text out;
   size_t done = 0;
   for (size_t i = 0; i < in.bytes.size(); ++i) {
-    const char* entity = nullptr;
-    switch (in.bytes[i]) {
-      case '&':
-        entity = "&amp;";
-        break;
-      case '<':
-        entity = "&lt;";
-        break;
-      case '>':
-        entity = "&gt;";
-        break;
-      case '\'':
-        entity = "&#39;";
-        break;
-      case '"':
-        entity = "&#34;";
-        break;
-      default:
-        break;
-    }
-    if (!entity) continue;
+    static constexpr std::pair<char, const char*> kEntities[] = {
+        {'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'\'', "&#39;"}, {'"', "&#34;"}};
+    const auto* entity =
+        std::find_if(std::begin(kEntities), std::end(kEntities),
+                     [&](const auto& known) { return known.first == in.bytes[i]; });
+    if (entity == std::end(kEntities)) continue;
     out.append(in, done, i);
-    out.append(entity, !in.from_values.empty());
+    out.append(entity->second, !in.from_values.empty());
     done = i + 1;
   }
   out.append(in, done, in.bytes.size());

@@ -7,74 +7,52 @@
 namespace ashlar::jinja {
 namespace {
 
-struct Bounds {
-  size_t begin = 0, end = 0;
-  bool empty = false;  // begins behind the end
-};
-
-// Byte offsets of start and stop, arguments 1 and 2.
-Bounds bounds(const Str& text, const Bound& args) {
+// The bytes from argument 1 to argument 2; nothing where they begin behind their end.
+std::optional<Span> part_of(const Str& text, const Bound& args) {
   const auto size = static_cast<int64_t>(text.length);
   const auto place = [&](size_t i, int64_t otherwise) {
     if (args.is_none(i)) return otherwise;
-    const Value value = args.at(i);
-    if (!value.is_int_like())
+    if (!args.at(i).is_int_like())
       raise("slice indices must be integers or None or have an __index__ method");
-    const int64_t at = to_index(value);
+    const int64_t at = to_index(args.at(i));
     return at < 0 ? std::max<int64_t>(at < -size ? 0 : at + size, 0) : at;
   };
   const int64_t start = place(1, 0), stop = std::min(place(2, size), size);
-  Bounds out;
-  if (start > size || start > stop) {
-    out.empty = true;
-    return out;
-  }
-  out.begin = text.offset(static_cast<size_t>(start));
-  out.end = text.offset(static_cast<size_t>(stop));
-  return out;
+  if (start > stop) return std::nullopt;
+  return Span{text.offset(static_cast<size_t>(start)), text.offset(static_cast<size_t>(stop))};
 }
 
-size_t find_from(const std::string& text, std::string_view what, size_t begin, size_t end) {
-  Budget::current()->step((end - begin) / 64);
-  const size_t at = std::string_view(text).substr(0, end).find(what, begin);
-  return at;
+std::string_view view(const Str& text, const Span& part) {
+  return std::string_view(text.bytes).substr(part.begin, part.end - part.begin);
 }
 
 template <bool last, bool must>
 Value find_in(Interpreter&, const Value& self, Args& args) {
   const Bound bound("find", args, {"", "", ""}, 1);
-  const Str& text = self.as_str();
-  const Str& what = bound.text(0);
-  const Bounds b = bounds(text, bound);
-  size_t at = std::string::npos;
-  if (!b.empty && b.end - b.begin >= what.bytes.size()) {
-    if (last) {
-      at = std::string_view(text.bytes).substr(0, b.end).rfind(what.bytes);
-      if (at != std::string::npos && at < b.begin) at = std::string::npos;
-    } else {
-      at = find_from(text.bytes, what.bytes, b.begin, b.end);
+  const Str &text = self.as_str(), &what = bound.text(0);
+  if (const auto part = part_of(text, bound)) {
+    const std::string_view in = view(text, *part);
+    Budget::current()->step(in.size() / 64);
+    const size_t at = last ? in.rfind(what.bytes) : in.find(what.bytes);
+    if (at != std::string::npos) {
+      const size_t before = count_chars(view(text, {0, part->begin + at}));
+      return Value::integer(static_cast<int64_t>(before));
     }
   }
-  if (at == std::string::npos) {
-    if (must) raise("substring not found");
-    return Value::integer(-1);
-  }
-  return Value::integer(
-      static_cast<int64_t>(count_chars(std::string_view(text.bytes).substr(0, at))));
+  if (must) raise("substring not found");
+  return Value::integer(-1);
 }
 
 Value count_in(Interpreter&, const Value& self, Args& args) {
   const Bound bound("count", args, {"", "", ""}, 1);
-  const Str& text = self.as_str();
-  const Str& what = bound.text(0);
-  const Bounds b = bounds(text, bound);
-  if (b.empty) return Value::integer(0);
-  const std::string_view part = std::string_view(text.bytes).substr(b.begin, b.end - b.begin);
-  Budget::current()->step(part.size() / 16);
-  if (what.bytes.empty()) return Value::integer(static_cast<int64_t>(count_chars(part)) + 1);
+  const std::string& what = bound.text(0).bytes;
+  const auto part = part_of(self.as_str(), bound);
+  if (!part) return Value::integer(0);
+  const std::string_view in = view(self.as_str(), *part);
+  Budget::current()->step(in.size() / 16);
+  if (what.empty()) return Value::integer(static_cast<int64_t>(count_chars(in)) + 1);
   int64_t count = 0;
-  for (size_t at = 0; (at = part.find(what.bytes, at)) != std::string_view::npos;
-       at += what.bytes.size())
+  for (size_t at = 0; (at = in.find(what, at)) != std::string_view::npos; at += what.size())
     ++count;
   return Value::integer(count);
 }
@@ -83,24 +61,21 @@ template <bool at_end>
 Value affix(Interpreter&, const Value& self, Args& args) {
   const char* const name = at_end ? "endswith" : "startswith";
   const Bound bound(name, args, {"", "", ""}, 1);
-  const Str& text = self.as_str();
   const Value given = bound.at(0);
   if (given.is(Kind::undefined)) raise_undefined(given);
-  std::vector<Value> options{given};
-  if (given.is(Kind::tuple)) options = given.items();
+  const std::vector<Value> options =
+      given.is(Kind::tuple) ? given.items() : std::vector<Value>{given};
   for (const auto& option : options) {
     if (!option.is(Kind::string)) {
       raise("{} first arg must be str or a tuple of str, not {}", name, type_name(option));
     }
   }
-  const Bounds b = bounds(text, bound);
-  if (b.empty) return Value::boolean(false);
-  const std::string_view part = std::string_view(text.bytes).substr(b.begin, b.end - b.begin);
-  for (const auto& option : options) {
-    if (at_end ? part.ends_with(option.bytes()) : part.starts_with(option.bytes()))
-      return Value::boolean(true);
-  }
-  return Value::boolean(false);
+  const auto part = part_of(self.as_str(), bound);
+  const auto holds = [&](const Value& option) {
+    const std::string_view in = view(self.as_str(), *part);
+    return at_end ? in.ends_with(option.bytes()) : in.starts_with(option.bytes());
+  };
+  return Value::boolean(part && std::any_of(options.begin(), options.end(), holds));
 }
 
 template <bool from_right>

@@ -10,25 +10,12 @@ bool modulo_is(const Value& value, const Value& by, int64_t rest) {
   return equal(arithmetic(Op::modulo, value, by), Value::integer(rest));
 }
 
-Value other(const char* name, const Args& args) { return Bound(name, args, {""}, 1).at(0); }
-
 bool callable(const Value& value) {
   if (value.is(Kind::undefined)) return true;
   return value.as<Function>() || value.as<Macro>() || value.as<Loop>();
 }
 
-bool is_sequence(const Value& value) {
-  switch (value.kind()) {
-    case Kind::undefined:
-    case Kind::string:
-    case Kind::list:
-    case Kind::tuple:
-    case Kind::dict:
-      return true;
-    default:
-      return value.as<Range>() != nullptr;
-  }
-}
+bool is_sequence(const Value& value) { return size_of(value) && !value.as<DictView>(); }
 
 // Is it the name of a filter or test? Jinja looks it up in a dict.
 template <auto find>
@@ -44,12 +31,10 @@ bool simple(Interpreter&, const Value& value, Args& args) {
   return holds(value);
 }
 
-bool eq(Interpreter&, const Value& a, Args& args) { return equal(a, other("eq", args)); }
-bool ne(Interpreter&, const Value& a, Args& args) { return !equal(a, other("ne", args)); }
-bool gt(Interpreter&, const Value& a, Args& args) { return ordered(other("gt", args), a, false); }
-bool ge(Interpreter&, const Value& a, Args& args) { return ordered(other("ge", args), a, true); }
-bool lt(Interpreter&, const Value& a, Args& args) { return ordered(a, other("lt", args), false); }
-bool le(Interpreter&, const Value& a, Args& args) { return ordered(a, other("le", args), true); }
+template <Comparison how>
+bool compares(Interpreter&, const Value& value, Args& args) {
+  return compare(how, value, Bound("test", args, {""}, 1).at(0));
+}
 
 constexpr Entry<TestFunction> kTests[] = {
     {"odd", simple<[](const Value& v) { return modulo_is(v, Value::integer(2), 1); }>},
@@ -81,21 +66,21 @@ constexpr Entry<TestFunction> kTests[] = {
     {"escaped", simple<[](const Value& v) { return v.is(Kind::string) && v.as_str().markup; }>},
     {"in", [](Interpreter&, const Value& v,
               Args& a) { return contains(Bound("in", a, {"seq"}, 1).at(0), v); }},
-    {"==", eq},
-    {"eq", eq},
-    {"equalto", eq},
-    {"!=", ne},
-    {"ne", ne},
-    {">", gt},
-    {"gt", gt},
-    {"greaterthan", gt},
-    {">=", ge},
-    {"ge", ge},
-    {"<", lt},
-    {"lt", lt},
-    {"lessthan", lt},
-    {"<=", le},
-    {"le", le},
+    {"==", compares<Comparison::eq>},
+    {"eq", compares<Comparison::eq>},
+    {"equalto", compares<Comparison::eq>},
+    {"!=", compares<Comparison::ne>},
+    {"ne", compares<Comparison::ne>},
+    {">", compares<Comparison::gt>},
+    {"gt", compares<Comparison::gt>},
+    {"greaterthan", compares<Comparison::gt>},
+    {">=", compares<Comparison::ge>},
+    {"ge", compares<Comparison::ge>},
+    {"<", compares<Comparison::lt>},
+    {"lt", compares<Comparison::lt>},
+    {"lessthan", compares<Comparison::lt>},
+    {"<=", compares<Comparison::le>},
+    {"le", compares<Comparison::le>},
 };
 
 }  // namespace

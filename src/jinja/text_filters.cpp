@@ -110,7 +110,7 @@ Value filter_abs(Interpreter&, const Value& value, Args& args) {
   no_arguments("abs", args);
   if (value.is(Kind::floating)) return Value::floating(std::fabs(value.as_double()));
   if (!value.is_int_like()) raise("bad operand type for abs(): '{}'", type_name(value));
-  return to_int64(value) < 0 ? negated(value) : Value::integer(to_int64(value));
+  return to_int64(value) < 0 ? signed_number(Op::negate, value) : Value::integer(to_int64(value));
 }
 
 Value filter_round(Interpreter&, const Value& value, Args& args) {

@@ -11,8 +11,6 @@ namespace {
 
 thread_local Budget* current_budget = nullptr;
 
-int depth_of(const Value& value) { return value.container_depth(); }
-
 void check_depth(int depth) {
   const Budget* budget = Budget::current();
   if (depth > (budget ? budget->max_depth() : 256) || depth > 256) {
@@ -48,31 +46,11 @@ void Budget::too_deep() {
   throw Failure{fmt::format("nested deeper than {} levels", max_depth_), ErrorKind::resource};
 }
 
-Value Value::boolean(bool value) {
-  Value out(Kind::boolean);
-  out.integer_ = value;
-  return out;
-}
-
-Value Value::integer(int64_t value) {
-  Value out(Kind::integer);
-  out.integer_ = value;
-  return out;
-}
-
 Value Value::big(std::string digits) {
   auto heap = std::make_shared<Big>();
   heap->charge.take(sizeof(Big) + digits.size());
   heap->digits = std::move(digits);
-  Value out(Kind::big);
-  out.heap_ = std::move(heap);
-  return out;
-}
-
-Value Value::floating(double value) {
-  Value out(Kind::floating);
-  out.floating_ = value;
-  return out;
+  return Value(Kind::big, std::move(heap));
 }
 
 Value Value::string(std::string_view text) {
@@ -81,17 +59,11 @@ Value Value::string(std::string_view text) {
   return out.finish();
 }
 
-Value Value::string(std::shared_ptr<const Str> text) {
-  Value out(Kind::string);
-  out.heap_ = std::move(text);
-  return out;
-}
-
 namespace {
 std::shared_ptr<Items> make_items(std::vector<Value> items) {
   auto heap = std::make_shared<Items>();
   heap->charge.take(sizeof(Items) + items.size() * sizeof(Value));
-  for (const auto& item : items) heap->depth = std::max(heap->depth, depth_of(item) + 1);
+  for (const auto& item : items) heap->depth = std::max(heap->depth, item.container_depth() + 1);
   check_depth(heap->depth);
   heap->values = std::move(items);
   return heap;
@@ -99,36 +71,22 @@ std::shared_ptr<Items> make_items(std::vector<Value> items) {
 }  // namespace
 
 Value Value::list(std::vector<Value> items) {
-  Value out(Kind::list);
-  out.heap_ = make_items(std::move(items));
-  return out;
+  return Value(Kind::list, make_items(std::move(items)));
 }
 
 Value Value::tuple(std::vector<Value> items) {
-  Value out(Kind::tuple);
-  out.heap_ = make_items(std::move(items));
-  return out;
+  return Value(Kind::tuple, make_items(std::move(items)));
 }
 
-Value Value::dict(std::shared_ptr<const Dict> dict) {
-  Value out(Kind::dict);
-  out.heap_ = std::move(dict);
-  return out;
-}
-
-Value Value::object(Object* object) {
-  Value out(Kind::object);
-  out.object_ = object;
-  return out;
+Value Value::like(const Value& sequence, std::vector<Value> items) {
+  return Value(sequence.kind(), make_items(std::move(items)));
 }
 
 Value Value::undefined(std::string message) {
   auto heap = std::make_shared<Undefined>();
   heap->charge.take(sizeof(Undefined) + message.size());
   heap->message = std::move(message);
-  Value out(Kind::undefined);
-  out.heap_ = std::move(heap);
-  return out;
+  return Value(Kind::undefined, std::move(heap));
 }
 
 const std::string& Value::as_digits() const {
@@ -179,14 +137,6 @@ const Value* Dict::find(const Value& key) const {
   return nullptr;
 }
 
-const Value* Dict::find(std::string_view key) const {
-  if (!slots_.empty()) return find(Value::string(key));
-  for (const auto& [k, v] : entries) {
-    if (k.is(Kind::string) && k.bytes() == key) return &v;
-  }
-  return nullptr;
-}
-
 void Dict::set(const Value& key, const Value& value) {
   if (const Value* old = find(key)) {
     *const_cast<Value*>(old) = value;
@@ -194,7 +144,6 @@ void Dict::set(const Value& key, const Value& value) {
     charge.take(2 * sizeof(Value) + 16);
     entries.emplace_back(key, value);
     if (entries.size() > 8 && entries.size() * 2 > slots_.size()) {
-      slots_.assign(64, 0);
       size_t size = 64;
       while (size < entries.size() * 4) size *= 2;
       slots_.assign(size, 0);
@@ -205,31 +154,18 @@ void Dict::set(const Value& key, const Value& value) {
       slots_[slot_of(key, hash(key))] = static_cast<uint32_t>(entries.size());
     }
   }
-  depth = std::max({depth, depth_of(key) + 1, depth_of(value) + 1});
+  depth = std::max({depth, key.container_depth() + 1, value.container_depth() + 1});
   check_depth(depth);
 }
 
-Value* Namespace::find(std::string_view name) {
-  for (auto& [key, value] : attributes) {
-    if (key == name) return &value;
-  }
-  return nullptr;
-}
-
-void Namespace::set(std::string_view name, const Value& value) {
-  if (name.starts_with('_')) {
+void Namespace::set(const Value& name, const Value& value) {
+  if (name.bytes().starts_with('_')) {
     raise(
         "Chat templates cannot store underscore-prefixed attributes on a namespace, but got '{}'. "
-        "Please rename "
-        "the attribute.",
-        name);
+        "Please rename the attribute.",
+        name.bytes());
   }
-  if (Value* old = find(name)) {
-    *old = value;
-  } else {
-    if (Budget* budget = Budget::current()) budget->take(sizeof(Value) + name.size() + 32);
-    attributes.emplace_back(name, value);
-  }
+  attributes.set(name, value);
 }
 
 const char* DictView::type_name() const {
@@ -243,20 +179,7 @@ Value DictView::at(size_t index) const {
   return Value::tuple({key, value});
 }
 
-bool Cursor::possible(const Value& value) {
-  switch (value.kind()) {
-    case Kind::undefined:
-    case Kind::string:
-    case Kind::list:
-    case Kind::tuple:
-    case Kind::dict:
-      return true;
-    case Kind::object:
-      return value.as<Generator>() || value.as<Range>() || value.as<DictView>();
-    default:
-      return false;
-  }
-}
+bool Cursor::possible(const Value& value) { return size_of(value) || value.as<Generator>(); }
 
 Cursor::Cursor(Value source) : source_(std::move(source)) {
   if (!possible(source_)) raise("'{}' object is not iterable", type_name(source_));
@@ -291,14 +214,9 @@ bool Cursor::next(Value& out) {
     const Deeper deeper;  // one generator may go through another
     return generator->next(out);
   }
-  if (const auto* range = source_.as<Range>()) {
-    if (index_ >= static_cast<size_t>(range->length)) return false;
-    out = range->at(static_cast<int64_t>(index_++));
-    return true;
-  }
-  const auto* view = source_.as<DictView>();
-  if (index_ >= view->dict.as_dict().entries.size()) return false;
-  out = view->at(index_++);
+  const auto* indexed = source_.as<Indexed>();
+  if (index_ >= indexed->size()) return false;
+  out = indexed->at(index_++);
   return true;
 }
 
@@ -315,61 +233,24 @@ std::vector<Value> to_vector(const Value& iterable) {
 }
 
 const char* type_name(const Value& value) {
-  switch (value.kind()) {
-    case Kind::undefined:
-      return "Undefined";
-    case Kind::none:
-      return "NoneType";
-    case Kind::boolean:
-      return "bool";
-    case Kind::integer:
-    case Kind::big:
-      return "int";
-    case Kind::floating:
-      return "float";
-    case Kind::string:
-      return value.as_str().markup ? "Markup" : "str";
-    case Kind::list:
-      return "list";
-    case Kind::tuple:
-      return "tuple";
-    case Kind::dict:
-      return "dict";
-    case Kind::object:
-      return value.as_object()->type_name();
-  }
-  return "object";
+  if (value.is(Kind::object)) return value.as_object()->type_name();
+  if (value.is(Kind::string) && value.as_str().markup) return "Markup";
+  constexpr const char* kNames[] = {"Undefined", "NoneType", "bool", "int",   "int",
+                                    "float",     "str",      "list", "tuple", "dict"};
+  static_assert(std::size(kNames) == static_cast<size_t>(Kind::object));
+  return kNames[static_cast<size_t>(value.kind())];
 }
 
 void raise_undefined(const Value& value) { raise("{}", value.undefined_message()); }
 
 bool truthy(const Value& value) {
-  switch (value.kind()) {
-    case Kind::undefined:
-    case Kind::none:
-      return false;
-    case Kind::boolean:
-    case Kind::integer:
-      return value.as_int64() != 0;
-    case Kind::big:
-      return true;
-    case Kind::floating:
-      return value.as_double() != 0;
-    case Kind::string:
-      return !value.bytes().empty();
-    case Kind::list:
-    case Kind::tuple:
-      return !value.items().empty();
-    case Kind::dict:
-      return !value.as_dict().entries.empty();
-    case Kind::object:
-      break;
-  }
-  if (value.as<Range>() || value.as<DictView>()) return length(value) != 0;
-  return true;
+  if (value.is(Kind::none)) return false;
+  if (value.is(Kind::floating)) return value.as_double() != 0;
+  if (value.is(Kind::boolean) || value.is(Kind::integer)) return value.as_int64() != 0;
+  return size_of(value) != 0;
 }
 
-size_t length(const Value& value) {
+std::optional<size_t> size_of(const Value& value) {
   switch (value.kind()) {
     case Kind::undefined:
       return 0;
@@ -380,14 +261,17 @@ size_t length(const Value& value) {
       return value.items().size();
     case Kind::dict:
       return value.as_dict().entries.size();
-    case Kind::object:
-      if (const auto* range = value.as<Range>()) return static_cast<size_t>(range->length);
-      if (const auto* view = value.as<DictView>()) return view->dict.as_dict().entries.size();
-      break;
     default:
       break;
   }
-  raise("object of type '{}' has no len()", type_name(value));
+  const auto* indexed = value.as<Indexed>();
+  return indexed ? std::optional(indexed->size()) : std::nullopt;
+}
+
+size_t length(const Value& value) {
+  const auto size = size_of(value);
+  if (!size) raise("object of type '{}' has no len()", type_name(value));
+  return *size;
 }
 
 bool holds_text_of_values(const Value& value) {

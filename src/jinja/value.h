@@ -12,6 +12,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -160,19 +161,31 @@ enum class Kind : uint8_t {
 
 class Value {
  public:
-  Value() : kind_(Kind::none), integer_(0) {}
-  static Value boolean(bool value);
-  static Value integer(int64_t value);
+  Value() : Value(Kind::none, 0) {}
+  static Value boolean(bool value) { return Value(Kind::boolean, value); }
+  static Value integer(int64_t value) { return Value(Kind::integer, value); }
   /// Decimal digits, perhaps with a minus in front.
   static Value big(std::string digits);
-  static Value floating(double value);
+  static Value floating(double value) {
+    Value out(Kind::floating, 0);
+    out.floating_ = value;
+    return out;
+  }
   /// A string of the template's own making.
   static Value string(std::string_view text);
-  static Value string(std::shared_ptr<const Str> text);
+  static Value string(std::shared_ptr<const Str> text) {
+    return Value(Kind::string, std::move(text));
+  }
   static Value list(std::vector<Value> items);
   static Value tuple(std::vector<Value> items);
+  /// A list or tuple, as `sequence` is one.
+  static Value like(const Value& sequence, std::vector<Value> items);
   static Value dict(std::shared_ptr<const Dict> dict);
-  static Value object(Object* object);
+  static Value object(Object* object) {
+    Value out(Kind::object, 0);
+    out.object_ = object;
+    return out;
+  }
   /// `message` is what using it any further fails with.
   static Value undefined(std::string message);
 
@@ -200,7 +213,9 @@ class Value {
   int container_depth() const;
 
  private:
-  explicit Value(Kind kind) : kind_(kind), integer_(0) {}
+  Value(Kind kind, int64_t integer) : kind_(kind), integer_(integer) {}
+  Value(Kind kind, std::shared_ptr<const Heap> heap)
+      : kind_(kind), integer_(0), heap_(std::move(heap)) {}
   Kind kind_;
   union {
     int64_t integer_;
@@ -230,8 +245,7 @@ struct Dict : Heap {
 
   /// Null where there is none. Raises for a key that cannot be hashed.
   const Value* find(const Value& key) const;
-  const Value* find(std::string_view key) const;
-  /// Only while the dict is being made.
+  /// Of a dict that a template sees: only while it is being made.
   void set(const Value& key, const Value& value);
 
  private:
@@ -244,6 +258,10 @@ struct Args {
   std::vector<Value> positional;
   std::vector<std::pair<std::string, Value>> named;
 };
+
+inline Value Value::dict(std::shared_ptr<const Dict> dict) {
+  return Value(Kind::dict, std::move(dict));
+}
 
 class Interpreter;
 
@@ -258,10 +276,9 @@ T* Value::as() const {
 }
 
 struct Namespace : Object {
-  std::vector<std::pair<std::string, Value>> attributes;
+  Dict attributes;
   const char* type_name() const override { return "Namespace"; }
-  Value* find(std::string_view name);
-  void set(std::string_view name, const Value& value);
+  void set(const Value& name, const Value& value);
 };
 
 /// A function of the environment or a method bound to its value.
@@ -277,17 +294,27 @@ struct Generator : Object {
   const char* type_name() const override { return "generator"; }
 };
 
-struct Range : Object {
-  int64_t start = 0, stop = 0, step = 1, length = 0;
-  const char* type_name() const override { return "range"; }
-  Value at(int64_t index) const { return Value::integer(start + index * step); }
+/// Has a length and items by number.
+struct Indexed : Object {
+  virtual size_t size() const = 0;
+  virtual Value at(size_t index) const = 0;
 };
 
-struct DictView : Object {
+struct Range : Indexed {
+  int64_t start = 0, stop = 0, step = 1, length = 0;
+  const char* type_name() const override { return "range"; }
+  size_t size() const override { return static_cast<size_t>(length); }
+  Value at(size_t index) const override {
+    return Value::integer(start + static_cast<int64_t>(index) * step);
+  }
+};
+
+struct DictView : Indexed {
   enum class Part { keys, values, items } part = Part::keys;
   Value dict;
   const char* type_name() const override;
-  Value at(size_t index) const;
+  size_t size() const override { return dict.as_dict().entries.size(); }
+  Value at(size_t index) const override;
 };
 
 /// Goes through a value as Python's iter() does.
@@ -320,7 +347,9 @@ int compare_numbers(const Value& a, const Value& b);
 bool contains(const Value& container, const Value& item);
 bool identical(const Value& a, const Value& b);
 size_t hash(const Value& value);
-/// len(value); raises where there is none.
+/// len(value); nothing where there is none.
+std::optional<size_t> size_of(const Value& value);
+/// The same; raises where there is none.
 size_t length(const Value& value);
 /// Does any string in it come from messages, tools or variables?
 bool holds_text_of_values(const Value& value);
