@@ -33,8 +33,6 @@ Block block(const Fields& f, int64_t layer) {
   return {Parallel{layer_norm(f.eps, false)}, grouped_attention(f, layer), dense(f)};
 }
 
-Blueprint blueprint(const Fields& f) { return decoder(f, "cohere2", block); }
-
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
   norm_name(n, "norm", "input_layernorm", {"attn_norm"});
@@ -43,12 +41,10 @@ void names(Names& n, const Fields& f) {
 }  // namespace cohere2
 
 const Family kCohere2{.name = "cohere2",
-                      .model_types = {"cohere2"},
                       .architectures = {"Cohere2ForCausalLM"},
-                      .gguf = "cohere2",
                       .pre = "command-r",
                       .visit = cohere2::visit,
-                      .blueprint = cohere2::blueprint,
+                      .block = cohere2::block,
                       .names = cohere2::names};
 
 }  // namespace ashlar

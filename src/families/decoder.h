@@ -32,6 +32,9 @@ struct FallbackShape {
 };
 /// The sizes of a decoder, each with its usual value; GGUF files must have them.
 void visit_shape(FieldVisitor& v, Fields& f, const FallbackShape& fallback);
+/// visit_decoder for configs whose class has usual sizes.
+void visit_decoder(FieldVisitor& v, Fields& f, const FallbackShape& fallback, bool tied, double eps,
+                   int64_t head_dim = 0);
 /// sliding_window and layer_types of families whose sliding layers alone rotate.
 void visit_windows_that_rotate(FieldVisitor& v, Fields& f, int64_t window, int64_t pattern);
 /// rotary_dim or partial_rotary_factor: how much of head_dim rotates; usually all.
@@ -111,11 +114,12 @@ Norm rms(double eps);
 Norm layer_norm(double eps, bool bias = true);
 /// Blocks 0 .. layers - 1 (and those of multi-token prediction after them), embedding, head; the
 /// final norm is the blocks' kind of norm. Throws Error on sizes that cannot be.
-Blueprint decoder(const Fields& f, std::string_view family,
-                  Block (*block)(const Fields&, int64_t layer));
+Blueprint decoder(const Fields& f, const Family& family);
 /// With the rope, window and chunk of that layer; `norm` where the fields say qk_norm.
 AttentionPart grouped_attention(const Fields& f, int64_t layer, QkNorm norm = QkNorm::per_head);
 LatentAttentionPart latent_attention(const Fields& f);
+/// Norms before and after attention and a dense feed-forward.
+Block sandwich_block(const Fields& f, int64_t layer);
 GatedDeltaNetPart gated_delta_net(const Fields& f);
 DenseFfn dense(const Fields& f);
 DenseFfn without_gate(DenseFfn ffn);

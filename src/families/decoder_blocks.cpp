@@ -22,14 +22,13 @@ FfnActivation activation_of(const Fields& f) {
 
 }  // namespace
 
-Blueprint decoder(const Fields& f, std::string_view family,
-                  Block (*block)(const Fields&, int64_t layer)) {
+Blueprint decoder(const Fields& f, const Family& family) {
   Blueprint bp;
-  bp.family = family;
+  bp.family = family.name;
   bp.embedding = {
       .vocab = f.vocab, .width = f.d_model, .scale = f.embedding_scale, .positions = f.positions};
-  for (int64_t i = 0; i < f.layers; ++i) bp.blocks.push_back(block(f, i));
-  for (int64_t i = 0; i < f.mtp_layers; ++i) bp.mtp.push_back(block(f, f.layers + i));
+  for (int64_t i = 0; i < f.layers; ++i) bp.blocks.push_back(family.block(f, i));
+  for (int64_t i = 0; i < f.mtp_layers; ++i) bp.mtp.push_back(family.block(f, f.layers + i));
   bp.final_norm = std::visit([](const auto& w) { return w.norm; }, bp.blocks[0].wiring);
   bp.head = {
       .tied = f.tied, .bias = f.head_bias, .scale = f.logit_scale, .softcap = f.logit_softcap};
@@ -124,6 +123,15 @@ ExpertFfnPart experts(const Fields& f) {
 Ffn feed_forward(const Fields& f, int64_t layer) {
   if (f.has_experts(layer)) return experts(f);
   return dense(f);
+}
+
+Block pre_norm_block(const Fields& f, int64_t layer) {
+  return {PreNorm{rms(f.eps), f.residual_scale}, grouped_attention(f, layer),
+          feed_forward(f, layer)};
+}
+
+Block sandwich_block(const Fields& f, int64_t layer) {
+  return {Sandwich{rms(f.eps)}, grouped_attention(f, layer), dense(f)};
 }
 
 }  // namespace ashlar

@@ -41,6 +41,8 @@ void decoder_names(Names& n, const Fields& f, bool interleaved) {
   dense_names(n, "ffn", "mlp", "");
 }
 
+void usual_names(Names& n, const Fields& f) { decoder_names(n, f); }
+
 void post_norm_names(Names& n, bool before) {
   norm_name(n, "attn_post_norm", "post_attention_layernorm", {"post_attention_norm"});
   norm_name(n, "ffn_post_norm", "post_feedforward_layernorm", {"post_ffw_norm"});
@@ -134,7 +136,7 @@ void latent_names(Names& n, const Fields& f) {
   norm_name(n, "attn.q_a_norm", "self_attn.q_a_layernorm", {"attn_q_a_norm"});
   norm_name(n, "attn.kv_a_norm", "self_attn.kv_a_layernorm", {"attn_kv_a_norm"});
   // kv_b: per head qk_nope rows of keys, then value_dim rows of values. Newer GGUF files hold them
-  // apart, the keys' half turned round.
+  // apart, the keys' half transposed.
   const int64_t head = f.latent.qk_nope + f.latent.value_dim;
   const std::string kv_b = "model.layers.{i}.self_attn.kv_b_proj.weight";
   const std::string gguf_kv_b = "blk.{i}.attn_kv_b.weight";

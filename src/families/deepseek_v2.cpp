@@ -1,6 +1,6 @@
 // DeepSeek-V2 and V2-Lite: latent attention, experts by softmax (V2: within the best groups) beside
 // shared ones. The scores' scale takes YaRN's mscale squared.
-#include "families/decoder.h"
+#include "families/deepseek_v3.h"
 
 namespace ashlar {
 namespace deepseek_v2 {
@@ -17,12 +17,6 @@ void visit(FieldVisitor& v, Fields& f) {
   v.refuse_unless("mlp_bias", {false});
   f.rotary.interleaved = true;
 }
-
-Block block(const Fields& f, int64_t layer) {
-  return {PreNorm{rms(f.eps)}, latent_attention(f), feed_forward(f, layer)};
-}
-
-Blueprint blueprint(const Fields& f) { return decoder(f, "deepseek_v2", block); }
 
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
@@ -41,13 +35,12 @@ bool claims(const GgufKeys& keys) {
 }  // namespace deepseek_v2
 
 const Family kDeepSeekV2{.name = "deepseek_v2",
-                         .model_types = {"deepseek_v2"},
                          .architectures = {"DeepseekV2ForCausalLM"},
                          .gguf = "deepseek2",
                          .claims = deepseek_v2::claims,
                          .pre = "deepseek-llm",
                          .visit = deepseek_v2::visit,
-                         .blueprint = deepseek_v2::blueprint,
+                         .block = deepseek_v3::block,
                          .names = deepseek_v2::names};
 
 }  // namespace ashlar

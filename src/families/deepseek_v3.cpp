@@ -36,17 +36,12 @@ void names(Names& n, const Fields& f) {
 
 }  // namespace deepseek_v3
 
-namespace deepseek_v3 {
-Blueprint blueprint(const Fields& f) { return decoder(f, "deepseek_v3", deepseek_v3::block); }
-}  // namespace deepseek_v3
-
 const Family kDeepSeekV3{.name = "deepseek_v3",
-                         .model_types = {"deepseek_v3"},
                          .architectures = {"DeepseekV3ForCausalLM"},
                          .gguf = "deepseek2",
                          .pre = "deepseek-v3",
                          .visit = deepseek_v3::visit,
-                         .blueprint = deepseek_v3::blueprint,
+                         .block = deepseek_v3::block,
                          .names = deepseek_v3::names};
 
 }  // namespace ashlar

@@ -1,4 +1,4 @@
-// What Kimi K2 takes from DeepSeek-V3: all but the name.
+// What DeepSeek-V2, Kimi K2 and GLM-4.7-Flash take from DeepSeek-V3.
 #pragma once
 
 #include "families/decoder.h"

@@ -40,11 +40,7 @@ void visit_expert_range(FieldVisitor& v, Fields& f) {
 }
 
 void visit(FieldVisitor& v, Fields& f) {
-  visit_shape(v, f, {28, 2560, 103424, 131072, 20, 4, 12288});
-  v(f.eps, "rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-5);
-  visit_head_dim(v, f);
-  visit_activation(v, f, "hidden_act", "silu");
-  visit_head(v, f, true);
+  visit_decoder(v, f, {28, 2560, 103424, 131072, 20, 4, 12288}, true, 1e-5);
   visit_rope(v, f.rope, f, 5e5);
   v(f.experts.count, "moe_num_experts|num_experts", "expert_count", 64);
   v(f.experts.top_k, "moe_k|num_experts_per_tok", "expert_used_count", 6);
@@ -60,12 +56,6 @@ void visit(FieldVisitor& v, Fields& f) {
   f.experts.normalize = f.experts.correction = true;
 }
 
-Block block(const Fields& f, int64_t layer) {
-  return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), feed_forward(f, layer)};
-}
-
-Blueprint blueprint(const Fields& f) { return decoder(f, "ernie4_5_moe", block); }
-
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
   n.add("head_bias", {"lm_head.bias"}, {"output.bias"});
@@ -77,12 +67,10 @@ void names(Names& n, const Fields& f) {
 }  // namespace ernie4_5_moe
 
 const Family kErnie45Moe{.name = "ernie4_5_moe",
-                         .model_types = {"ernie4_5_moe"},
                          .architectures = {"Ernie4_5_MoeForCausalLM"},
                          .gguf = "ernie4_5-moe",
                          .pre = "default",
                          .visit = ernie4_5_moe::visit,
-                         .blueprint = ernie4_5_moe::blueprint,
                          .names = ernie4_5_moe::names};
 
 }  // namespace ashlar

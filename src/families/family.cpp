@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "families/all.h"
 #include "families/config_defaults.h"
+#include "families/decoder.h"
 #include "families/fields_check.h"
 #include "families/own.h"
 
@@ -81,7 +82,7 @@ Read finish(FieldVisitor& v, const Family& family, const std::string& where) {
   family.visit(v, read.fields);
   check_fields(read.fields, v);
   try {
-    read.blueprint = family.blueprint(read.fields);
+    read.blueprint = decoder(read.fields, family);
   } catch (const Error& e) {
     throw Error(e.kind(), where + ": " + e.what());
   }

@@ -13,11 +13,17 @@
 
 namespace ashlar {
 
+/// The usual layer: x + attention(norm(x)), then x + ffn(norm(x)), dense or of experts.
+Block pre_norm_block(const Fields& f, int64_t layer);
+/// decoder_names (families/decoder.h), nothing else.
+void usual_names(Names& n, const Fields& f);
+
 struct Family {
-  std::string_view name;                        // "qwen3"
-  std::vector<std::string_view> model_types;    // of config.json; the first is written
+  std::string_view name;  // "qwen3"
+  /// model_type of config.json; the first is written.
+  std::vector<std::string_view> model_types = {name};
   std::vector<std::string_view> architectures;  // of config.json; the first is written
-  std::string_view gguf;                        // general.architecture
+  std::string_view gguf = name;                 // general.architecture
   /// Where several families share `gguf`: whether these keys are this one's. Null: what remains.
   bool (*claims)(const GgufKeys&) = nullptr;
   /// Another general.architecture that llama.cpp's converter writes for this family.
@@ -28,8 +34,8 @@ struct Family {
   /// checkpoints is found by looking (src/model/bind.h).
   std::string_view root = "model.";
   void (*visit)(FieldVisitor&, Fields&) = nullptr;
-  Blueprint (*blueprint)(const Fields&) = nullptr;
-  void (*names)(Names&, const Fields&) = nullptr;
+  Block (*block)(const Fields&, int64_t layer) = pre_norm_block;
+  void (*names)(Names&, const Fields&) = usual_names;
 };
 
 const std::vector<const Family*>& families();

@@ -24,12 +24,6 @@ void visit(FieldVisitor& v, Fields& f) {
   f.embedding_scale = square_root(f.d_model);
 }
 
-Block block(const Fields& f, int64_t layer) {
-  return {Sandwich{rms(f.eps)}, grouped_attention(f, layer), dense(f)};
-}
-
-Blueprint blueprint(const Fields& f) { return decoder(f, "gemma2", block); }
-
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
   post_norm_names(n, true);
@@ -39,12 +33,10 @@ void names(Names& n, const Fields& f) {
 }  // namespace gemma2
 
 const Family kGemma2{.name = "gemma2",
-                     .model_types = {"gemma2"},
                      .architectures = {"Gemma2ForCausalLM"},
-                     .gguf = "gemma2",
                      .pre = "default",
                      .visit = gemma2::visit,
-                     .blueprint = gemma2::blueprint,
+                     .block = sandwich_block,
                      .names = gemma2::names};
 
 }  // namespace ashlar

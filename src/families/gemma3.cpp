@@ -32,12 +32,6 @@ void visit(FieldVisitor& v, Fields& f) {
   f.embedding_scale = square_root(f.d_model);
 }
 
-Block block(const Fields& f, int64_t layer) {
-  return {Sandwich{rms(f.eps)}, grouped_attention(f, layer), dense(f)};
-}
-
-Blueprint blueprint(const Fields& f) { return decoder(f, "gemma3", block); }
-
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
   qk_norm_names(n);
@@ -50,10 +44,9 @@ void names(Names& n, const Fields& f) {
 const Family kGemma3{.name = "gemma3",
                      .model_types = {"gemma3_text", "gemma3"},
                      .architectures = {"Gemma3ForCausalLM", "Gemma3ForConditionalGeneration"},
-                     .gguf = "gemma3",
                      .pre = "default",
                      .visit = gemma3::visit,
-                     .blueprint = gemma3::blueprint,
+                     .block = sandwich_block,
                      .names = gemma3::names};
 
 }  // namespace ashlar

@@ -16,12 +16,6 @@ void visit(FieldVisitor& v, Fields& f) {
   f.experts.correction = true;
 }
 
-Block block(const Fields& f, int64_t layer) {
-  return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), feed_forward(f, layer)};
-}
-
-Blueprint blueprint(const Fields& f) { return decoder(f, "glm4_moe", block); }
-
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
   qk_norm_names(n);
@@ -35,12 +29,10 @@ void names(Names& n, const Fields& f) {
 }  // namespace glm4_moe
 
 const Family kGlm4Moe{.name = "glm4_moe",
-                      .model_types = {"glm4_moe"},
                       .architectures = {"Glm4MoeForCausalLM"},
                       .gguf = "glm4moe",
                       .pre = "glm4",
                       .visit = glm4_moe::visit,
-                      .blueprint = glm4_moe::blueprint,
                       .names = glm4_moe::names};
 
 }  // namespace ashlar

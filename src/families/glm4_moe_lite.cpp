@@ -57,8 +57,6 @@ void visit(FieldVisitor& v, Fields& f) {
   f.experts.correction = true;
 }
 
-Blueprint blueprint(const Fields& f) { return decoder(f, "glm4_moe_lite", deepseek_v3::block); }
-
 // Its files count the layer of multi-token prediction, which DeepSeek-V3's leave out; the others
 // are alike.
 bool claims(const GgufKeys& keys) { return keys.keys.contains("nextn_predict_layers"); }
@@ -66,13 +64,12 @@ bool claims(const GgufKeys& keys) { return keys.keys.contains("nextn_predict_lay
 }  // namespace glm4_moe_lite
 
 const Family kGlm4MoeLite{.name = "glm4_moe_lite",
-                          .model_types = {"glm4_moe_lite"},
                           .architectures = {"Glm4MoeLiteForCausalLM"},
                           .gguf = "deepseek2",
                           .claims = glm4_moe_lite::claims,
                           .pre = "glm4",
                           .visit = glm4_moe_lite::visit,
-                          .blueprint = glm4_moe_lite::blueprint,
+                          .block = deepseek_v3::block,
                           .names = deepseek_v3::names};
 
 }  // namespace ashlar

@@ -1,5 +1,5 @@
 // GPT-2: layer norms, learned positions, biases everywhere, no gate. Checkpoints keep matrices
-// turned round (Conv1D), with q, k and v in one.
+// transposed (Conv1D), with q, k and v in one.
 #include "families/decoder.h"
 
 namespace ashlar {
@@ -34,17 +34,15 @@ Block block(const Fields& f, int64_t layer) {
   return {PreNorm{layer_norm(f.eps)}, grouped_attention(f, layer), without_gate(dense(f))};
 }
 
-Blueprint blueprint(const Fields& f) { return decoder(f, "gpt2", block); }
-
 void names(Names& n, const Fields& f) {
   n.add("embedding", {"transformer.wte.weight"}, {"token_embd.weight"});
   n.add("positions", {"transformer.wpe.weight"}, {"position_embd.weight"});
   n.add("head", {"lm_head.weight"}, {"output.weight"});
   const auto add = [&](const std::string& canonical, const std::string& config,
-                       const std::string& gguf, bool turned, int64_t begin = -1) {
+                       const std::string& gguf, bool is_transposed, int64_t begin = -1) {
     for (const auto& [suffix, end] : {std::pair{"", ".weight"}, std::pair{"_bias", ".bias"}}) {
       Source c("transformer." + config + end), g(gguf + end);
-      if (turned && *suffix == '\0') c = transposed(c);
+      if (is_transposed && *suffix == '\0') c = transposed(c);
       if (begin >= 0) c = rows(c, 3 * f.d_model, begin, f.d_model);
       if (begin >= 0) g = rows(g, 3 * f.d_model, begin, f.d_model);
       n.add(canonical + suffix, {c}, {g});
@@ -64,13 +62,11 @@ void names(Names& n, const Fields& f) {
 }  // namespace gpt2
 
 const Family kGpt2{.name = "gpt2",
-                   .model_types = {"gpt2"},
                    .architectures = {"GPT2LMHeadModel"},
-                   .gguf = "gpt2",
                    .pre = "gpt-2",
                    .root = "transformer.",
                    .visit = gpt2::visit,
-                   .blueprint = gpt2::blueprint,
+                   .block = gpt2::block,
                    .names = gpt2::names};
 
 }  // namespace ashlar

@@ -46,8 +46,6 @@ Block block(const Fields& f, int64_t layer) {
   return {PreNorm{rms(f.eps)}, attention, mixture};
 }
 
-Blueprint blueprint(const Fields& f) { return decoder(f, "gpt_oss", block); }
-
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
   norm_name(n, "ffn_norm", "post_attention_layernorm", {"post_attention_norm", "ffn_norm"});
@@ -73,12 +71,11 @@ void names(Names& n, const Fields& f) {
 }  // namespace gpt_oss
 
 const Family kGptOss{.name = "gpt_oss",
-                     .model_types = {"gpt_oss"},
                      .architectures = {"GptOssForCausalLM"},
                      .gguf = "gpt-oss",
                      .pre = "gpt-4o",
                      .visit = gpt_oss::visit,
-                     .blueprint = gpt_oss::blueprint,
+                     .block = gpt_oss::block,
                      .names = gpt_oss::names};
 
 }  // namespace ashlar

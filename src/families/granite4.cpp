@@ -45,12 +45,6 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_multipliers(v, f);
 }
 
-Block block(const Fields& f, int64_t layer) {
-  return {PreNorm{rms(f.eps), f.residual_scale}, grouped_attention(f, layer), dense(f)};
-}
-
-Blueprint blueprint(const Fields& f) { return decoder(f, "granite4", block); }
-
 void names(Names& n, const Fields& f) {
   decoder_names(n, f, true);
   const std::string mlp = "model.layers.{i}.shared_mlp.", both = mlp + "input_linear.weight";
@@ -67,7 +61,6 @@ const Family kGranite4{.name = "granite4",
                        .gguf = "granite",
                        .pre = "dbrx",
                        .visit = granite4::visit,
-                       .blueprint = granite4::blueprint,
                        .names = granite4::names};
 
 }  // namespace ashlar

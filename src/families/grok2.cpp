@@ -39,8 +39,6 @@ Block block(const Fields& f, int64_t layer) {
   return {Sandwich{rms(f.eps)}, grouped_attention(f, layer), mixture};
 }
 
-Blueprint blueprint(const Fields& f) { return decoder(f, "grok2", block); }
-
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
   norm_name(n, "attn_norm", "pre_attn_norm", {"attn_norm"});
@@ -54,13 +52,12 @@ void names(Names& n, const Fields& f) {
 }  // namespace grok2
 
 const Family kGrok2{.name = "grok2",
-                    .model_types = {"grok2"},
                     .architectures = {"Grok1ForCausalLM", "GrokForCausalLM"},
                     .gguf = "grok",
                     .written_type = "git",  // as published
                     .pre = "grok-2",
                     .visit = grok2::visit,
-                    .blueprint = grok2::blueprint,
+                    .block = grok2::block,
                     .names = grok2::names};
 
 }  // namespace ashlar

@@ -5,8 +5,6 @@
 namespace ashlar {
 namespace kimi_k2 {
 
-Blueprint blueprint(const Fields& f) { return decoder(f, "kimi_k2", deepseek_v3::block); }
-
 // GGUF files do not tell them apart from DeepSeek-V3's.
 bool claims(const GgufKeys&) { return false; }
 
@@ -20,7 +18,7 @@ const Family kKimiK2{.name = "kimi_k2",
                      .written_type = "deepseek_v3",
                      .pre = "kimi-k2",
                      .visit = deepseek_v3::visit,
-                     .blueprint = kimi_k2::blueprint,
+                     .block = deepseek_v3::block,
                      .names = deepseek_v3::names};
 
 }  // namespace ashlar

@@ -28,6 +28,15 @@ void visit_shape(FieldVisitor& v, Fields& f, const FallbackShape& fallback) {
   size(f.ffn, "intermediate_size", "feed_forward_length", fallback.ffn);
 }
 
+void visit_decoder(FieldVisitor& v, Fields& f, const FallbackShape& fallback, bool tied, double eps,
+                   int64_t head_dim) {
+  visit_shape(v, f, fallback);
+  v(f.eps, "rms_norm_eps", "attention.layer_norm_rms_epsilon", eps);
+  visit_head_dim(v, f, head_dim);
+  visit_activation(v, f, "hidden_act", "silu");
+  visit_head(v, f, tied);
+}
+
 void visit_windows_that_rotate(FieldVisitor& v, Fields& f, int64_t window, int64_t pattern) {
   visit_sliding_window(v, f, window, window);
   visit_layer_types(v, f, pattern);

@@ -13,23 +13,14 @@ void visit(FieldVisitor& v, Fields& f) {
   v(f.ffn_bias, "mlp_bias", "?blk.0.ffn_gate.bias", false);
 }
 
-Block block(const Fields& f, int64_t layer) {
-  return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), dense(f)};
-}
-
-Blueprint blueprint(const Fields& f) { return decoder(f, "llama", block); }
-
 void names(Names& n, const Fields& f) { decoder_names(n, f, true); }
 
 }  // namespace llama
 
 const Family kLlama{.name = "llama",
-                    .model_types = {"llama"},
                     .architectures = {"LlamaForCausalLM"},
-                    .gguf = "llama",
                     .pre = "llama-bpe",
                     .visit = llama::visit,
-                    .blueprint = llama::blueprint,
                     .names = llama::names};
 
 }  // namespace ashlar

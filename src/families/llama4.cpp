@@ -84,8 +84,6 @@ Block block(const Fields& f, int64_t layer) {
   return {PreNorm{rms(f.eps)}, attention, mixture};
 }
 
-Blueprint blueprint(const Fields& f) { return decoder(f, "llama4", block); }
-
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
   dense_names(n, "ffn", "feed_forward", "");
@@ -109,10 +107,9 @@ void names(Names& n, const Fields& f) {
 const Family kLlama4{.name = "llama4",
                      .model_types = {"llama4_text", "llama4"},
                      .architectures = {"Llama4ForCausalLM", "Llama4ForConditionalGeneration"},
-                     .gguf = "llama4",
                      .pre = "llama4",
                      .visit = llama4::visit,
-                     .blueprint = llama4::blueprint,
+                     .block = llama4::block,
                      .names = llama4::names};
 
 }  // namespace ashlar

@@ -6,11 +6,7 @@ namespace ashlar {
 namespace minimax_m2 {
 
 void visit(FieldVisitor& v, Fields& f) {
-  visit_shape(v, f, {62, 3072, 200064, 196608, 48, 8, 1536});
-  v(f.eps, "rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-6);
-  visit_head_dim(v, f, 128);
-  visit_activation(v, f, "hidden_act", "silu");
-  visit_head(v, f, false);
+  visit_decoder(v, f, {62, 3072, 200064, 196608, 48, 8, 1536}, false, 1e-6, 128);
   visit_rotary_dim(v, f);
   visit_rope(v, f.rope, f, 5e6);
   v(f.experts.count, "num_local_experts|num_experts", "expert_count", 256);
@@ -25,16 +21,12 @@ void visit(FieldVisitor& v, Fields& f) {
   v.refuse_unless("shared_intermediate_size", {0});
   visit_every(v, "attn_type_list", f.layers, 1);
   f.experts.normalize = f.experts.correction = true;
+  f.qk_norm = true;
 }
 
 Block block(const Fields& f, int64_t layer) {
-  AttentionPart attention = grouped_attention(f, layer);
-  attention.qk_norm = QkNorm::projection;
-  attention.qk_norm_eps = f.eps;
-  return {PreNorm{rms(f.eps)}, attention, experts(f)};
+  return {PreNorm{rms(f.eps)}, grouped_attention(f, layer, QkNorm::projection), experts(f)};
 }
-
-Blueprint blueprint(const Fields& f) { return decoder(f, "minimax_m2", block); }
 
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
@@ -46,12 +38,11 @@ void names(Names& n, const Fields& f) {
 }  // namespace minimax_m2
 
 const Family kMiniMaxM2{.name = "minimax_m2",
-                        .model_types = {"minimax_m2"},
                         .architectures = {"MiniMaxM2ForCausalLM"},
                         .gguf = "minimax-m2",
                         .pre = "minimax-m2",
                         .visit = minimax_m2::visit,
-                        .blueprint = minimax_m2::blueprint,
+                        .block = minimax_m2::block,
                         .names = minimax_m2::names};
 
 }  // namespace ashlar

@@ -6,11 +6,7 @@ namespace ashlar {
 namespace ministral3 {
 
 void visit(FieldVisitor& v, Fields& f) {
-  visit_shape(v, f, {34, 4096, 131072, 262144, 32, 8, 14336});
-  v(f.eps, "rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-5);
-  visit_head_dim(v, f, 128);
-  visit_activation(v, f, "hidden_act", "silu");
-  visit_head(v, f, false);
+  visit_decoder(v, f, {34, 4096, 131072, 262144, 32, 8, 14336}, false, 1e-5, 128);
   visit_tempered_rope(v, f, 10000);
   v.nullable(f.window.size, "sliding_window", "attention.sliding_window", 0);
 }
@@ -23,8 +19,6 @@ Block block(const Fields& f, int64_t layer) {
   return {PreNorm{rms(f.eps)}, attention, dense(f)};
 }
 
-Blueprint blueprint(const Fields& f) { return decoder(f, "ministral3", block); }
-
 void names(Names& n, const Fields& f) { decoder_names(n, f, true); }
 
 // Mistral Small 3.1 shares the architecture's name.
@@ -33,13 +27,12 @@ bool claims(const GgufKeys& keys) { return keys.keys.contains("attention.tempera
 }  // namespace ministral3
 
 const Family kMinistral3{.name = "ministral3",
-                         .model_types = {"ministral3"},
                          .architectures = {"Ministral3ForCausalLM"},
                          .gguf = "mistral3",
                          .claims = ministral3::claims,
                          .pre = "tekken",
                          .visit = ministral3::visit,
-                         .blueprint = ministral3::blueprint,
+                         .block = ministral3::block,
                          .names = ministral3::names};
 
 }  // namespace ashlar

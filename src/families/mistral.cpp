@@ -12,12 +12,6 @@ void visit(FieldVisitor& v, Fields& f) {
     v.nullable(f.window.size, "sliding_window", "attention.sliding_window", 4096, 0);
 }
 
-Block block(const Fields& f, int64_t layer) {
-  return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), dense(f)};
-}
-
-Blueprint blueprint(const Fields& f) { return decoder(f, "mistral", block); }
-
 void names(Names& n, const Fields& f) { decoder_names(n, f, true); }
 
 bool claims(const GgufKeys& keys) { return keys.keys.contains("attention.sliding_window"); }
@@ -32,7 +26,6 @@ const Family kMistral{.name = "mistral",
                       .gguf_also = "mistral3",
                       .pre = "tekken",
                       .visit = mistral::visit,
-                      .blueprint = mistral::blueprint,
                       .names = mistral::names};
 
 }  // namespace ashlar

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <numeric>
+#include <utility>
+
+#include "base/lower_case.h"
 
 namespace ashlar {
 namespace {
@@ -39,10 +41,6 @@ int layer_of(std::string_view name) {
   return layer;
 }
 
-bool ends_with(std::string_view name, std::string_view tail) {
-  return name.size() >= tail.size() && name.substr(name.size() - tail.size()) == tail;
-}
-
 // Vectors, norms and routers are small and matter: they stay float32.
 bool is_quantised(const MixTensor& tensor) {
   int axes = 0;
@@ -50,7 +48,7 @@ bool is_quantised(const MixTensor& tensor) {
     // Leading axes of size 1 do not make a matrix.
     if (tensor.sizes[i] != 1 || axes > 0) ++axes;
   }
-  if (axes < 2 || !ends_with(tensor.name, "weight")) return false;
+  if (axes < 2 || !tensor.name.ends_with("weight")) return false;
   for (const char* kept : {"_norm.weight", "ffn_gate_inp.weight", "position_embd.weight",
                            "token_types.weight", "ssm_conv1d.weight"}) {
     if (contains(tensor.name, kept)) return false;
@@ -63,28 +61,13 @@ bool is_block_format(Format format) { return !info(format).exact; }
 Format fallback(Format format, int64_t cols) {
   const auto fits = [cols](Format f) { return cols % info(f).block_len == 0; };
   if (fits(format)) return format;
-  Format other = format;
-  switch (format) {
-    case Format::q2_k:
-    case Format::q3_k:
-      other = Format::q4_0;
-      break;
-    case Format::q4_k:
-      other = Format::q5_0;
-      break;
-    case Format::q5_k:
-      other = Format::q5_1;
-      break;
-    case Format::q6_k:
-      other = Format::q8_0;
-      break;
-    case Format::iq4_xs:
-      other = Format::iq4_nl;
-      break;
-    default:
-      break;
+  constexpr std::pair<Format, Format> kOthers[] = {
+      {Format::q2_k, Format::q4_0}, {Format::q3_k, Format::q4_0}, {Format::q4_k, Format::q5_0},
+      {Format::q5_k, Format::q5_1}, {Format::q6_k, Format::q8_0}, {Format::iq4_xs, Format::iq4_nl}};
+  for (const auto& [from, to] : kOthers) {
+    if (from == format && fits(to)) return to;
   }
-  return fits(other) ? other : Format::f16;
+  return Format::f16;
 }
 
 // Counts what llama.cpp counts while it walks the tensors in the order of layers.
@@ -186,11 +169,10 @@ class Chooser {
 }  // namespace
 
 std::optional<Mix> mix_named(std::string_view name) {
-  std::string lower(name);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  std::string lower = lower_case(std::string(name));
   Mix mix;
-  if (ends_with(lower, "_k_m") || ends_with(lower, "_k_s")) {
-    mix.rules = ends_with(lower, "_m") ? Mix::Rules::medium : Mix::Rules::small;
+  if (lower.ends_with("_k_m") || lower.ends_with("_k_s")) {
+    mix.rules = lower.ends_with("_m") ? Mix::Rules::medium : Mix::Rules::small;
     lower.resize(lower.size() - 2);
   }
   const auto format = format_named(lower);
@@ -218,41 +200,21 @@ std::vector<Format> mix_formats(const Mix& mix, const std::vector<MixTensor>& te
 }
 
 uint32_t mix_file_type(const Mix& mix) {
-  const bool medium = mix.rules == Mix::Rules::medium;
-  switch (mix.format) {
-    case Format::f16:
-      return 1;
-    case Format::q4_0:
-      return 2;
-    case Format::q4_1:
-      return 3;
-    case Format::q8_0:
-      return 7;
-    case Format::q5_0:
-      return 8;
-    case Format::q5_1:
-      return 9;
-    case Format::q2_k:
-      return 10;
-    case Format::q3_k:
-      return medium ? 12 : 11;
-    case Format::q4_k:
-      return medium ? 15 : 14;
-    case Format::q5_k:
-      return medium ? 17 : 16;
-    case Format::q6_k:
-      return 18;
-    case Format::iq4_nl:
-      return 25;
-    case Format::iq4_xs:
-      return 30;
-    case Format::bf16:
-      return 32;
-    case Format::mxfp4:
-      return 38;
-    default:
-      return 0;
+  struct FileType {
+    Format format;
+    uint32_t number, medium;
+  };
+  constexpr FileType kTypes[] = {
+      {Format::f16, 1, 1},      {Format::q4_0, 2, 2},   {Format::q4_1, 3, 3},
+      {Format::q8_0, 7, 7},     {Format::q5_0, 8, 8},   {Format::q5_1, 9, 9},
+      {Format::q2_k, 10, 10},   {Format::q3_k, 11, 12}, {Format::q4_k, 14, 15},
+      {Format::q5_k, 16, 17},   {Format::q6_k, 18, 18}, {Format::iq4_nl, 25, 25},
+      {Format::iq4_xs, 30, 30}, {Format::bf16, 32, 32}, {Format::mxfp4, 38, 38}};
+  for (const FileType& type : kTypes) {
+    if (type.format == mix.format)
+      return mix.rules == Mix::Rules::medium ? type.medium : type.number;
   }
+  return 0;
 }
 
 }  // namespace ashlar

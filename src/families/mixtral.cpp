@@ -6,11 +6,7 @@ namespace ashlar {
 namespace mixtral {
 
 void visit(FieldVisitor& v, Fields& f) {
-  visit_shape(v, f, {32, 4096, 32000, 131072, 32, 8, 14336});
-  v(f.eps, "rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-5);
-  visit_head_dim(v, f);
-  visit_activation(v, f, "hidden_act", "silu");
-  visit_head(v, f, false);
+  visit_decoder(v, f, {32, 4096, 32000, 131072, 32, 8, 14336}, false, 1e-5);
   visit_rope(v, f.rope, f, 1e6);
   v.nullable(f.window.size, "sliding_window", "attention.sliding_window", 0);
   v(f.experts.count, "num_local_experts|num_experts", "expert_count", 8);
@@ -22,8 +18,6 @@ void visit(FieldVisitor& v, Fields& f) {
 Block block(const Fields& f, int64_t layer) {
   return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), experts(f)};
 }
-
-Blueprint blueprint(const Fields& f) { return decoder(f, "mixtral", block); }
 
 void names(Names& n, const Fields& f) {
   decoder_names(n, f, true);
@@ -37,13 +31,12 @@ bool claims(const GgufKeys& keys) {
 }  // namespace mixtral
 
 const Family kMixtral{.name = "mixtral",
-                      .model_types = {"mixtral"},
                       .architectures = {"MixtralForCausalLM"},
                       .gguf = "llama",
                       .claims = mixtral::claims,
                       .pre = "default",
                       .visit = mixtral::visit,
-                      .blueprint = mixtral::blueprint,
+                      .block = mixtral::block,
                       .names = mixtral::names};
 
 }  // namespace ashlar

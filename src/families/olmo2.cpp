@@ -11,16 +11,12 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, false, 1e-5);
   visit_rope(v, f.rope, f, 10000);
   visit_attention_bias(v, f);
+  f.qk_norm = true;
 }
 
 Block block(const Fields& f, int64_t layer) {
-  AttentionPart attention = grouped_attention(f, layer);
-  attention.qk_norm = QkNorm::projection;
-  attention.qk_norm_eps = f.eps;
-  return {InnerPostNorm{rms(f.eps)}, attention, dense(f)};
+  return {InnerPostNorm{rms(f.eps)}, grouped_attention(f, layer, QkNorm::projection), dense(f)};
 }
-
-Blueprint blueprint(const Fields& f) { return decoder(f, "olmo2", block); }
 
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
@@ -31,12 +27,10 @@ void names(Names& n, const Fields& f) {
 }  // namespace olmo2
 
 const Family kOlmo2{.name = "olmo2",
-                    .model_types = {"olmo2"},
                     .architectures = {"Olmo2ForCausalLM"},
-                    .gguf = "olmo2",
                     .pre = "dbrx",
                     .visit = olmo2::visit,
-                    .blueprint = olmo2::blueprint,
+                    .block = olmo2::block,
                     .names = olmo2::names};
 
 }  // namespace ashlar

@@ -26,12 +26,8 @@ std::string gguf_name(const std::string& canonical) {
 }  // namespace
 
 const Family& own_family() {
-  static const Family kOwn{.name = "ashlar",
-                           .model_types = {"ashlar"},
-                           .architectures = {"AshlarForCausalLM"},
-                           .gguf = "ashlar",
-                           .pre = "gpt-2",
-                           .root = ""};
+  static const Family kOwn{
+      .name = "ashlar", .architectures = {"AshlarForCausalLM"}, .pre = "gpt-2", .root = ""};
   return kOwn;
 }
 

@@ -6,11 +6,7 @@ namespace ashlar {
 namespace phi3 {
 
 void visit(FieldVisitor& v, Fields& f) {
-  visit_shape(v, f, {32, 3072, 32064, 4096, 32, 0, 8192});
-  v(f.eps, "rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-5);
-  visit_head_dim(v, f);
-  visit_activation(v, f, "hidden_act", "silu");
-  visit_head(v, f, false);
+  visit_decoder(v, f, {32, 3072, 32064, 4096, 32, 0, 8192}, false, 1e-5);
   visit_rotary_fraction(v, f, 1);
   if (v.reading()) v(f.rope.original, "original_max_position_embeddings", "", 4096);
   visit_rope(v, f.rope, f, 10000);
@@ -18,12 +14,6 @@ void visit(FieldVisitor& v, Fields& f) {
   for (const char* bias : {"attention_bias", "mlp_bias", "lm_head_bias"})
     v.refuse_unless(bias, {false});
 }
-
-Block block(const Fields& f, int64_t layer) {
-  return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), dense(f)};
-}
-
-Blueprint blueprint(const Fields& f) { return decoder(f, "phi3", block); }
 
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
@@ -34,12 +24,9 @@ void names(Names& n, const Fields& f) {
 }  // namespace phi3
 
 const Family kPhi3{.name = "phi3",
-                   .model_types = {"phi3"},
                    .architectures = {"Phi3ForCausalLM"},
-                   .gguf = "phi3",
                    .pre = "default",
                    .visit = phi3::visit,
-                   .blueprint = phi3::blueprint,
                    .names = phi3::names};
 
 }  // namespace ashlar

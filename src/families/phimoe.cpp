@@ -56,8 +56,6 @@ Block block(const Fields& f, int64_t layer) {
   return {PreNorm{layer_norm(f.eps)}, grouped_attention(f, layer), experts(f)};
 }
 
-Blueprint blueprint(const Fields& f) { return decoder(f, "phimoe", block); }
-
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
   norm_bias_names(n);
@@ -68,12 +66,10 @@ void names(Names& n, const Fields& f) {
 }  // namespace phimoe
 
 const Family kPhimoe{.name = "phimoe",
-                     .model_types = {"phimoe"},
                      .architectures = {"PhimoeForCausalLM", "PhiMoEForCausalLM"},
-                     .gguf = "phimoe",
                      .pre = "default",
                      .visit = phimoe::visit,
-                     .blueprint = phimoe::blueprint,
+                     .block = phimoe::block,
                      .names = phimoe::names};
 
 }  // namespace ashlar

@@ -20,11 +20,7 @@ void visit_qwen2_moe_windows(FieldVisitor& v, Fields& f) {
 }
 
 void visit(FieldVisitor& v, Fields& f) {
-  visit_shape(v, f, {24, 2048, 151936, 32768, 16, 16, 5632});
-  v(f.eps, "rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-6);
-  visit_head_dim(v, f);
-  visit_activation(v, f, "hidden_act", "silu");
-  visit_head(v, f, false);
+  visit_decoder(v, f, {24, 2048, 151936, 32768, 16, 16, 5632}, false, 1e-6);
   visit_rope(v, f.rope, f, 10000);
   v(f.qkv_bias, "qkv_bias", "?blk.0.attn_q.bias", true);
   visit_qwen2_moe_windows(v, f);
@@ -40,8 +36,6 @@ Block block(const Fields& f, int64_t layer) {
   return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), mixture};
 }
 
-Blueprint blueprint(const Fields& f) { return decoder(f, "qwen2_moe", block); }
-
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
   expert_names(n);
@@ -51,12 +45,11 @@ void names(Names& n, const Fields& f) {
 }  // namespace qwen2_moe
 
 const Family kQwen2Moe{.name = "qwen2_moe",
-                       .model_types = {"qwen2_moe"},
                        .architectures = {"Qwen2MoeForCausalLM"},
                        .gguf = "qwen2moe",
                        .pre = "qwen2",
                        .visit = qwen2_moe::visit,
-                       .blueprint = qwen2_moe::blueprint,
+                       .block = qwen2_moe::block,
                        .names = qwen2_moe::names};
 
 }  // namespace ashlar

@@ -14,12 +14,6 @@ void visit(FieldVisitor& v, Fields& f) {
   f.qk_norm = true;
 }
 
-Block block(const Fields& f, int64_t layer) {
-  return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), dense(f)};
-}
-
-Blueprint blueprint(const Fields& f) { return decoder(f, "qwen3", block); }
-
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
   qk_norm_names(n);
@@ -28,12 +22,9 @@ void names(Names& n, const Fields& f) {
 }  // namespace qwen3
 
 const Family kQwen3{.name = "qwen3",
-                    .model_types = {"qwen3"},
                     .architectures = {"Qwen3ForCausalLM"},
-                    .gguf = "qwen3",
                     .pre = "qwen2",
                     .visit = qwen3::visit,
-                    .blueprint = qwen3::blueprint,
                     .names = qwen3::names};
 
 }  // namespace ashlar

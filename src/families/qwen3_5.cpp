@@ -6,11 +6,7 @@ namespace ashlar {
 namespace qwen3_5 {
 
 void visit(FieldVisitor& v, Fields& f, const FallbackShape& fallback) {
-  visit_shape(v, f, fallback);
-  v(f.eps, "rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-6);
-  visit_head_dim(v, f, 256);
-  visit_activation(v, f, "hidden_act", "silu");
-  visit_head(v, f, false);
+  visit_decoder(v, f, fallback, false, 1e-6, 256);
   visit_layers_left_aside(v, f);
   visit_attention_bias(v, f);
   visit_rotary_fraction(v, f, 0.25);
@@ -47,8 +43,6 @@ Block block(const Fields& f, int64_t layer) {
   return {PreNorm{rms(f.eps)}, qwen3_5::mixer(f, layer), dense(f)};
 }
 
-Blueprint blueprint(const Fields& f) { return decoder(f, "qwen3_5", block); }
-
 }  // namespace qwen3_5
 
 const Family kQwen35{.name = "qwen3_5",
@@ -57,7 +51,7 @@ const Family kQwen35{.name = "qwen3_5",
                      .gguf = "qwen35",
                      .pre = "qwen35",
                      .visit = qwen3_5::visit,
-                     .blueprint = qwen3_5::blueprint,
+                     .block = qwen3_5::block,
                      .names = qwen3_5::names};
 
 }  // namespace ashlar

@@ -19,8 +19,6 @@ Block block(const Fields& f, int64_t layer) {
   return {PreNorm{rms(f.eps)}, qwen3_5::mixer(f, layer), mixture};
 }
 
-Blueprint blueprint(const Fields& f) { return decoder(f, "qwen3_5_moe", block); }
-
 void names(Names& n, const Fields& f) {
   qwen3_5::names(n, f);
   expert_names(n);
@@ -46,7 +44,7 @@ const Family kQwen35Moe{
     .gguf = "qwen35moe",
     .pre = "qwen35",
     .visit = qwen3_5_moe::visit,
-    .blueprint = qwen3_5_moe::blueprint,
+    .block = qwen3_5_moe::block,
     .names = qwen3_5_moe::names};
 
 }  // namespace ashlar

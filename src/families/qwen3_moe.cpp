@@ -14,12 +14,6 @@ void visit(FieldVisitor& v, Fields& f) {
   f.qk_norm = true;
 }
 
-Block block(const Fields& f, int64_t layer) {
-  return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), feed_forward(f, layer)};
-}
-
-Blueprint blueprint(const Fields& f) { return decoder(f, "qwen3_moe", block); }
-
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
   qk_norm_names(n);
@@ -29,12 +23,10 @@ void names(Names& n, const Fields& f) {
 }  // namespace qwen3_moe
 
 const Family kQwen3Moe{.name = "qwen3_moe",
-                       .model_types = {"qwen3_moe"},
                        .architectures = {"Qwen3MoeForCausalLM"},
                        .gguf = "qwen3moe",
                        .pre = "qwen2",
                        .visit = qwen3_moe::visit,
-                       .blueprint = qwen3_moe::blueprint,
                        .names = qwen3_moe::names};
 
 }  // namespace ashlar

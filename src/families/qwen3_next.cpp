@@ -7,11 +7,7 @@ namespace ashlar {
 namespace qwen3_next {
 
 void visit(FieldVisitor& v, Fields& f) {
-  visit_shape(v, f, {48, 2048, 151936, 32768, 16, 2, 5632});
-  v(f.eps, "rms_norm_eps", "attention.layer_norm_rms_epsilon", 1e-6);
-  visit_head_dim(v, f, 256);
-  visit_activation(v, f, "hidden_act", "silu");
-  visit_head(v, f, false);
+  visit_decoder(v, f, {48, 2048, 151936, 32768, 16, 2, 5632}, false, 1e-6, 256);
   visit_layers_left_aside(v, f);
   visit_attention_bias(v, f);
   visit_rotary_fraction(v, f, 0.25);
@@ -34,8 +30,6 @@ Block block(const Fields& f, int64_t layer) {
     b.mixer = grouped_attention(f, layer);
   return b;
 }
-
-Blueprint blueprint(const Fields& f) { return decoder(f, "qwen3_next", block); }
 
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
@@ -72,12 +66,11 @@ void names(Names& n, const Fields& f) {
 }  // namespace qwen3_next
 
 const Family kQwen3Next{.name = "qwen3_next",
-                        .model_types = {"qwen3_next"},
                         .architectures = {"Qwen3NextForCausalLM"},
                         .gguf = "qwen3next",
                         .pre = "qwen2",
                         .visit = qwen3_next::visit,
-                        .blueprint = qwen3_next::blueprint,
+                        .block = qwen3_next::block,
                         .names = qwen3_next::names};
 
 }  // namespace ashlar

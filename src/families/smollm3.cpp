@@ -18,23 +18,14 @@ void visit(FieldVisitor& v, Fields& f) {
   f.window.without_rope = true;
 }
 
-Block block(const Fields& f, int64_t layer) {
-  return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), dense(f)};
-}
-
-Blueprint blueprint(const Fields& f) { return decoder(f, "smollm3", block); }
-
 void names(Names& n, const Fields& f) { decoder_names(n, f, true); }
 
 }  // namespace smollm3
 
 const Family kSmolLm3{.name = "smollm3",
-                      .model_types = {"smollm3"},
                       .architectures = {"SmolLM3ForCausalLM"},
-                      .gguf = "smollm3",
                       .pre = "smollm3",
                       .visit = smollm3::visit,
-                      .blueprint = smollm3::blueprint,
                       .names = smollm3::names};
 
 }  // namespace ashlar

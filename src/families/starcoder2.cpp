@@ -23,8 +23,6 @@ Block block(const Fields& f, int64_t layer) {
   return {PreNorm{layer_norm(f.eps)}, grouped_attention(f, layer), without_gate(dense(f))};
 }
 
-Blueprint blueprint(const Fields& f) { return decoder(f, "starcoder2", block); }
-
 void names(Names& n, const Fields& f) {
   decoder_names(n, f);
   norm_bias_names(n);
@@ -35,12 +33,10 @@ void names(Names& n, const Fields& f) {
 }  // namespace starcoder2
 
 const Family kStarCoder2{.name = "starcoder2",
-                         .model_types = {"starcoder2"},
                          .architectures = {"Starcoder2ForCausalLM"},
-                         .gguf = "starcoder2",
                          .pre = "starcoder",
                          .visit = starcoder2::visit,
-                         .blueprint = starcoder2::blueprint,
+                         .block = starcoder2::block,
                          .names = starcoder2::names};
 
 }  // namespace ashlar
