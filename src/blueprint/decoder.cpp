@@ -185,6 +185,11 @@ Graph graph_with_mtp(const Blueprint& bp) {
 }
 
 Graph trained_graph(const Blueprint& bp, bool with_mtp) {
+  if (with_mtp && bp.mtp.empty()) {
+    fail(ErrorKind::invalid,
+         "the model has no layer for multi-token prediction (a block in \"mtp\"), so that none can "
+         "be trained");
+  }
   return with_mtp ? graph_with_mtp(bp) : graph_of(bp);
 }
 

@@ -36,8 +36,10 @@ void MtpDrafter::evaluated(SequenceId sequence, std::span<const TokenId> tokens,
                            std::span<const float> hidden) {
   sequence_ = sequence;
   if (hidden.empty()) return;
-  std::vector<float>& rows = hidden_[sequence];
+  Waiting& waiting = waiting_[sequence];
+  std::vector<float>& rows = waiting.rows;
   int64_t length = engine_.length(sequence, kLayer);
+  if (waiting.first != length) rows.clear();
   // Where the sequence has gone back, the last row that stays may have been made of another next
   // token: guesses may be the worse for it, never the text.
   if (length > first) {
@@ -45,6 +47,7 @@ void MtpDrafter::evaluated(SequenceId sequence, std::span<const TokenId> tokens,
     engine_.truncate(sequence, length, kLayer);
     rows.clear();
   }
+  waiting.first = length;
   const auto kept = static_cast<size_t>(first - length) * width_;
   if (rows.size() < kept) {  // evaluated without this drafter: there is no past to guess from
     rows.clear();
@@ -58,34 +61,35 @@ void MtpDrafter::evaluated(SequenceId sequence, std::span<const TokenId> tokens,
 }
 
 int64_t MtpDrafter::ready(std::span<const TokenId> tokens) const {
-  const auto found = hidden_.find(sequence_);
-  if (found == hidden_.end()) return 0;
-  const auto rows = static_cast<int64_t>(found->second.size() / width_);
-  return std::min(rows,
-                  static_cast<int64_t>(tokens.size()) - 1 - engine_.length(sequence_, kLayer));
+  const auto found = waiting_.find(sequence_);
+  if (found == waiting_.end()) return 0;
+  const Waiting& waiting = found->second;
+  return std::min(static_cast<int64_t>(waiting.rows.size() / width_),
+                  static_cast<int64_t>(tokens.size()) - 1 - waiting.first);
 }
 
 std::span<const float> MtpDrafter::evaluate(std::span<const TokenId> tokens, int64_t count,
                                             Run::Logits logits) {
-  std::vector<float>& rows = hidden_[sequence_];
-  const auto next = static_cast<size_t>(engine_.length(sequence_, kLayer)) + 1;
+  Waiting& waiting = waiting_[sequence_];
   const auto n = static_cast<size_t>(count);
-  const std::span<const float> given = std::span(rows).first(n * width_);
+  const std::span<const float> given = std::span(waiting.rows).first(n * width_);
   const Run run{.sequence = sequence_,
-                .tokens = tokens.subspan(next, n),
+                .tokens = tokens.subspan(static_cast<size_t>(waiting.first) + 1, n),
                 .logits = logits,
                 .given = {&given, 1}};
   const auto out = engine_.step({&run, 1}, {}, kLayer);
-  rows.erase(rows.begin(), rows.begin() + static_cast<ptrdiff_t>(n * width_));
+  waiting.rows.erase(waiting.rows.begin(),
+                     waiting.rows.begin() + static_cast<ptrdiff_t>(n * width_));
+  waiting.first += count;
   return out;
 }
 
 std::vector<TokenId> MtpDrafter::guess(std::span<const TokenId> tokens, int64_t most) {
   const int64_t count = ready(tokens);
   const int64_t end = static_cast<int64_t>(tokens.size()) - 1;  // that graph 1 is to hold
-  if (most < 1 || count < 1 || engine_.length(sequence_, kLayer) + count != end) return {};
+  if (most < 1 || count < 1 || waiting_[sequence_].first + count != end) return {};
   std::span<const float> logits = evaluate(tokens, count, Run::Logits::last);
-  hidden_[sequence_].clear();  // of guesses that were wrong
+  waiting_[sequence_].rows.clear();  // of guesses that were wrong
   std::vector<TokenId> guessed;
   while (true) {
     guessed.push_back(

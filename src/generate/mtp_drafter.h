@@ -36,7 +36,7 @@ class MtpDrafter : public Drafter {
   void serve(SequenceId sequence) { sequence_ = sequence; }
 
  private:
-  /// Rows from graph 1's length on that are at hand, and whose next token is one of `tokens`.
+  /// Of the rows that wait, those whose next token is one of `tokens`.
   int64_t ready(std::span<const TokenId> tokens) const;
   /// Evaluates so many of them.
   std::span<const float> evaluate(std::span<const TokenId> tokens, int64_t count,
@@ -45,8 +45,13 @@ class MtpDrafter : public Drafter {
   Engine& engine_;
   size_t width_;
   SequenceId sequence_ = 0;
-  /// Of each sequence: hidden states of the tokens after those that graph 1 holds.
-  std::map<SequenceId, std::vector<float>> hidden_;
+  /// Hidden states of the tokens after those that graph 1 holds, which are `first`; another length
+  /// than that is of another sequence of the same number.
+  struct Waiting {
+    int64_t first = 0;
+    std::vector<float> rows;
+  };
+  std::map<SequenceId, Waiting> waiting_;
 };
 
 /// Throws as the public mtp_drafter does.

@@ -53,6 +53,39 @@ class Files(Case):
                 **TOKENIZER, "added_tokens": ends, "model": {**TOKENIZER["model"], "vocab": vocab, "merges": merges}}))
         return to
 
+    def test_a_model_drafts_for_itself(self):
+        model = self.model("deepseek_v3_mtp", text=True)
+        (model / "tokenizer_config.json").write_text(json.dumps({
+            "chat_template": "{% for m in messages %}{{ m['content'] }}{% endfor %}"}))
+
+        def run(*more):
+            return ashlar_json("run", model, "abc defg", "--max-tokens", 24, "--ignore-end", "--json", *more)
+        for sampling in ([], ["--temperature", 1, "--seed", 5]):
+            plain, found = run(*sampling), run("--draft", "mtp", "--draft-tokens", 2, *sampling)
+            self.assertEqual(found["ids"], plain["ids"])
+            self.assertGreater(found["drafted_tokens"], 0)
+            self.assertLessEqual(found["accepted_tokens"], found["drafted_tokens"])
+        options = ["--temperature", 0, "--max-tokens", 8]
+        talk = ashlar("chat", model, *options, stdin="abc\nd e f\n").stdout
+        self.assertEqual(ashlar("chat", model, *options, "--draft", "mtp", stdin="abc\nd e f\n").stdout, talk)
+        bench = ashlar_json("bench", model, "--prompt", 9, "--generate", 8, "--repeat", 1, "--speed-only", "--draft", "mtp",
+                            "--json")["drafts"]
+        self.assertEqual(bench["drafter"], "mtp")
+        self.assertTrue(0 <= bench["accepted_tokens"] <= bench["drafted_tokens"] > 0)
+        # The step that trains the layer.
+        step = ["--train", "--batch", 2, "--length", 16, "--json"]
+        for command in ("plan", "bench"):
+            more, less = (ashlar_json(command, model, *step, *mtp) for mtp in (["--mtp"], []))
+            self.assertTrue(more["options"]["mtp"] and not less["options"]["mtp"])
+        self.assertGreater(more["operations"], 1.2 * less["operations"])
+        more, less = (ashlar_json("count", model, *mtp, "--json") for mtp in (["--mtp"], []))
+        self.assertEqual(more["training"]["weight_bytes"] - less["training"]["weight_bytes"], 4 * less["parameters"]["mtp"])
+        self.assertGreater(more["training"]["flops"], less["training"]["flops"])
+        self.assertIn("mtp_loss", ashlar("draw", model, "--gradient", "--mtp").stdout)
+        without = self.model(folder="without", text=True)
+        self.fails("run", without, "abc", "--draft", "mtp", says="no layer for multi-token prediction")
+        self.fails("count", without, "--mtp", says="multi-token prediction")
+
     def test_end_tokens_survive_conversion(self):
         model = self.model(text=True)
         (model / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<|endoftext|>"}))
