@@ -1,6 +1,5 @@
 // Attributes and methods of values other than strings, and what the sandbox forbids.
 #include <algorithm>
-#include <cmath>
 
 #include "jinja/builtin.h"
 

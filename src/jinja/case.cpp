@@ -45,27 +45,14 @@ Value map_case(const Value& value, char how) {
   for (size_t at = 0; at < text.size(); at += char_size(text, at)) {
     const uint32_t c = char_at(text, at);
     mapped.clear();
-    switch (how) {
-      case 'u':
-        append_upper(c, mapped);
-        break;
-      case 'l':
-        append_lower_at(text, at, mapped);
-        break;
-      case 'c':
-        if (at == 0)
-          append_title(c, mapped);
-        else
-          append_lower_at(text, at, mapped);
-        break;
-      default:
-        if (previous_cased)
-          append_lower_at(text, at, mapped);
-        else
-          append_title(c, mapped);
-        previous_cased = is_cased(c);
-        break;
-    }
+    const bool title = how == 't' ? !previous_cased : how == 'c' && at == 0;
+    if (how == 'u')
+      append_upper(c, mapped);
+    else if (title)
+      append_title(c, mapped);
+    else
+      append_lower_at(text, at, mapped);
+    previous_cased = is_cased(c);
     const size_t size = char_size(text, at);
     if (mapped.compare(0, mapped.size(), text, at, size) == 0)
       out.append(in, at, at + size);

@@ -1,5 +1,4 @@
 // The functions that every template has.
-#include <algorithm>
 #include <chrono>
 
 #include "jinja/builtin.h"

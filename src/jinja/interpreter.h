@@ -7,13 +7,75 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "jinja/ast.h"
-#include "jinja/macro.h"
 #include "jinja/string.h"
 
 namespace ashlar::jinja {
+
+/// The variables of one block. A macro keeps the scopes around it.
+struct Scope {
+  Scope* parent = nullptr;
+  std::vector<std::pair<int, Value>> variables;
+  bool captured = false;
+
+  Value* find(int name) {
+    for (auto& [id, value] : variables) {
+      if (id == name) return &value;
+    }
+    return nullptr;
+  }
+  void set(int name, const Value& value) {
+    if (Value* old = find(name))
+      *old = value;
+    else
+      variables.emplace_back(name, value);
+  }
+};
+
+struct Macro : Object {
+  const Signature* signature = nullptr;
+  const Body* body = nullptr;
+  const std::vector<int>* unset = nullptr;
+  Scope* scope = nullptr;
+  const char* type_name() const override { return "Macro"; }
+  std::string description() const;
+};
+
+/// The variable `loop`.
+struct Loop : Object {
+  std::function<bool(Value&)> source;
+  std::optional<size_t> known_length;  // of what is gone through
+  const Node* node = nullptr;          // of a recursive loop
+  Scope* scope = nullptr;              // around it
+  int64_t index0 = -1;
+  int64_t depth0 = 0;
+  std::vector<Value> ahead;  // taken from the source, last first
+  Value previous, current;
+  std::optional<Value> last_changed;
+
+  const char* type_name() const override { return "LoopContext"; }
+  std::string description();
+  bool next(Value& item);
+  bool peek();
+  int64_t length();
+};
+
+/// Sets a variable for as long as this lives.
+template <class T>
+class Restored {
+ public:
+  Restored(T& variable, T value) : variable_(variable), old_(variable) { variable = value; }
+  ~Restored() { variable_ = old_; }
+  Restored(const Restored&) = delete;
+  Restored& operator=(const Restored&) = delete;
+
+ private:
+  T& variable_;
+  T old_;
+};
 
 class Interpreter {
  public:
@@ -92,6 +154,20 @@ class Interpreter {
   Scope* scope_ = nullptr;                  // null: the outermost
   Text* out_ = nullptr;
   int line_ = 1;
+};
+
+/// A scope of its own for as long as this lives.
+class Interpreter::Inner {
+ public:
+  Inner(Interpreter& self, Scope* parent);
+  ~Inner();
+  Inner(const Inner&) = delete;
+  Inner& operator=(const Inner&) = delete;
+
+ private:
+  Interpreter& self_;
+  Scope* old_;
+  Scope* mine_;
 };
 
 /// The functions that every template has: range, dict, namespace, ...; nothing where there is no

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/character_runs.h"
 #include "base/utf8.h"
 #include "jinja/unicode.h"
 #include "jinja/value.h"
@@ -46,10 +47,7 @@ class Lexer {
     return at < text_.size() && text_.compare(at, what.size(), what) == 0;
   }
 
-  size_t skip_space(size_t at) const {
-    while (at < text_.size() && is_space(char_at(text_, at))) at += char_size(text_, at);
-    return at;
-  }
+  size_t skip_space(size_t at) const { return utf8::end_of_run(text_, at, is_space); }
 
   // The - or + of the tag that begins at `at`, or a space.
   char sign_of(size_t at) const {
@@ -92,20 +90,12 @@ class Lexer {
   void data(size_t end, char sign, bool variable) {
     std::string_view data(text_.data() + at_, end - at_);
     if (sign == '-') {
-      size_t size = data.size();
-      while (size > 0) {
-        const size_t begin = utf8::previous(data, size);
-        if (!is_space(char_at(data, begin))) break;
-        size = begin;
-      }
-      data = data.substr(0, size);
+      data = data.substr(0, utf8::begin_of_run(data, 0, data.size(), is_space));
     } else if (sign != '+' && !variable) {
       const size_t line_begin = data.rfind('\n') + 1;  // 0 where there is none
-      if ((line_begin > 0 || line_starting_) && line_begin < data.size()) {
-        size_t i = line_begin;
-        while (i < data.size() && is_space(char_at(data, i))) i += char_size(data, i);
-        if (i >= data.size()) data = data.substr(0, line_begin);
-      }
+      if ((line_begin > 0 || line_starting_) &&
+          utf8::end_of_run(data, line_begin, is_space) == data.size())
+        data = data.substr(0, line_begin);
     }
     if (!data.empty()) add(TokenType::data, std::string(data));
   }
@@ -360,28 +350,21 @@ std::vector<Token> tokenize(std::string_view source, int& line) {
 }
 
 std::string describe(const Token& token) {
-  switch (token.type) {
-    case TokenType::data:
-      return "template data / text";
-    case TokenType::block_begin:
-      return "begin of statement block";
-    case TokenType::block_end:
-      return "end of statement block";
-    case TokenType::variable_begin:
-      return "begin of print statement";
-    case TokenType::variable_end:
-      return "end of print statement";
-    case TokenType::string:
-      return "string";
-    case TokenType::integer:
-      return "integer";
-    case TokenType::floating:
-      return "float";
-    case TokenType::end:
-      return "end of template";
-    default:
-      return token.text;
-  }
+  // Names and operators are called by their text.
+  static constexpr const char* kNames[] = {"template data / text",
+                                           "begin of statement block",
+                                           "end of statement block",
+                                           "begin of print statement",
+                                           "end of print statement",
+                                           nullptr,
+                                           "string",
+                                           "integer",
+                                           "float",
+                                           nullptr,
+                                           "end of template"};
+  static_assert(std::size(kNames) == static_cast<size_t>(TokenType::end) + 1);
+  const char* name = kNames[static_cast<size_t>(token.type)];
+  return name ? name : token.text;
 }
 
 }  // namespace ashlar::jinja

@@ -128,6 +128,12 @@ Value choose(Interpreter& interpreter, const Value& value, const Args& args, boo
                 });
 }
 
+// What sorting and comparing filters go by: an attribute, without its case.
+Value sort_key(Interpreter& interpreter, const Value& item, const Value& path, bool sensitive) {
+  const Value key = attribute_path(interpreter, item, path);
+  return sensitive ? key : ignore_case(key);
+}
+
 Value filter_sort(Interpreter& interpreter, const Value& value, Args& args) {
   const Bound bound("sort", args, {"reverse", "case_sensitive", "attribute"});
   const bool sensitive = bound.truth(1, false);
@@ -146,10 +152,7 @@ Value filter_sort(Interpreter& interpreter, const Value& value, Args& args) {
   }
   const auto key = [&](const Value& item) {
     std::vector<Value> parts;
-    for (const auto& path : paths) {
-      const Value part = attribute_path(interpreter, item, path);
-      parts.push_back(sensitive ? part : ignore_case(part));
-    }
+    for (const auto& path : paths) parts.push_back(sort_key(interpreter, item, path, sensitive));
     return Value::list(std::move(parts));
   };
   return Value::list(sorted(to_vector(value), key, bound.truth(0, false)));
@@ -161,8 +164,7 @@ Value filter_unique(Interpreter& interpreter, const Value& value, Args& args) {
                 [&interpreter, sensitive = bound.truth(0, false), path = bound.at(1),
                  seen = std::make_shared<Dict>()](Cursor& cursor, Value& out) {
                   while (cursor.next(out)) {
-                    Value key = attribute_path(interpreter, out, path);
-                    if (!sensitive) key = ignore_case(key);
+                    const Value key = sort_key(interpreter, out, path, sensitive);
                     if (seen->find(key)) continue;
                     seen->set(key, Value());
                     return true;
@@ -178,8 +180,7 @@ Value extreme(Interpreter& interpreter, const Value& value, const Args& args, bo
   Value best, best_key;
   bool any = false;
   for (Value item; cursor.next(item); any = true) {
-    Value key = attribute_path(interpreter, item, bound.at(1));
-    if (!sensitive) key = ignore_case(key);
+    const Value key = sort_key(interpreter, item, bound.at(1), sensitive);
     if (any && !(largest ? less(best_key, key) : less(key, best_key))) continue;
     best = item;
     best_key = key;
@@ -225,43 +226,32 @@ Value filter_batch(Interpreter& interpreter, const Value& value, Args& args) {
                 });
 }
 
-std::vector<Value> dict_items(const Value& value) {
-  std::vector<Value> out;
-  for (const auto& [key, item] : value.as_dict().entries) out.push_back(Value::tuple({key, item}));
-  return out;
+// (key, value) of every entry.
+Value items_of(Interpreter& interpreter, const Value& dict) {
+  Args none;
+  return container_method(dict, "items")(interpreter, dict, none);
 }
 
-Value filter_dictsort(Interpreter&, const Value& value, Args& args) {
+Value filter_dictsort(Interpreter& interpreter, const Value& value, Args& args) {
   const Bound bound("dictsort", args, {"case_sensitive", "by", "reverse"});
   const bool sensitive = bound.truth(0, false);
-  size_t part = 0;
-  if (bound.has(1)) {
-    const Value by = bound.at(1);
-    const bool is_value = by.is(Kind::string) && by.bytes() == "value";
-    if (!is_value && !(by.is(Kind::string) && by.bytes() == "key")) {
-      raise("You can only sort by either \"key\" or \"value\"");
-    }
-    part = is_value ? 1 : 0;
-  }
+  const Value by = bound.has(1) ? bound.at(1) : Value::string("key");
+  const bool by_value = by.is(Kind::string) && by.bytes() == "value";
+  if (!by_value && !(by.is(Kind::string) && by.bytes() == "key"))
+    raise("You can only sort by either \"key\" or \"value\"");
   if (value.is(Kind::undefined)) raise_undefined(value);
   if (!value.is(Kind::dict)) raise("'{}' object has no attribute 'items'", type_name(value));
-  const auto key = [&](const Value& item) {
-    const Value& sorted_by = item.items()[part];
-    return sensitive ? sorted_by : ignore_case(sorted_by);
-  };
-  return Value::list(sorted(dict_items(value), key, bound.truth(2, false)));
+  const Value path = Value::integer(by_value ? 1 : 0);
+  const auto key = [&](const Value& item) { return sort_key(interpreter, item, path, sensitive); };
+  return Value::list(sorted(to_vector(items_of(interpreter, value)), key, bound.truth(2, false)));
 }
 
 Value filter_items(Interpreter& interpreter, const Value& value, Args& args) {
   no_arguments("items", args);
-  return interpreter.generator([value, at = size_t{0}](Value& out) mutable {
-    if (value.is(Kind::undefined)) return false;
-    if (!value.is(Kind::dict)) raise("Can only get item pairs from a mapping.");
-    if (at >= value.as_dict().entries.size()) return false;
-    const auto& [key, item] = value.as_dict().entries[at++];
-    out = Value::tuple({key, item});
-    return true;
-  });
+  if (value.is(Kind::undefined)) return lazily(interpreter, value, all_items);
+  if (value.is(Kind::dict)) return lazily(interpreter, items_of(interpreter, value), all_items);
+  return interpreter.generator(
+      [](Value&) -> bool { raise("Can only get item pairs from a mapping."); });
 }
 
 Value filter_attr(Interpreter& interpreter, const Value& value, Args& args) {

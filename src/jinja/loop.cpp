@@ -1,6 +1,5 @@
 // Loops, macros and what a template sees of them.
 #include "jinja/interpreter.h"
-#include "jinja/scope.h"
 
 namespace ashlar::jinja {
 

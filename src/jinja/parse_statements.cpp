@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "jinja/interpreter.h"
 #include "jinja/parser.h"
-#include "jinja/scope.h"
 #include "jinja/string.h"
 
 namespace ashlar::jinja {
@@ -280,26 +280,24 @@ void Parser::callable_body(Node& node, std::string_view end) {
     node.branches.push_back(body_to(end));
   }
   Signature& out = *node.signature;
-  bool named_kwargs = false, named_varargs = false;
-  size_t caller_at = SIZE_MAX;
-  for (size_t i = 0; i < out.parameters.size(); ++i) {
-    if (out.parameters[i].second == kCaller) caller_at = i;
-    named_kwargs |= out.parameters[i].second == kKwargs;
-    named_varargs |= out.parameters[i].second == kVarargs;
-  }
-  out.explicit_caller = caller_at != SIZE_MAX;
-  bool stored[kFirstFree] = {}, loaded[kFirstFree] = {};
+  // Which of the special names are read before the body gives them a value.
+  bool stored[kFirstFree] = {}, loaded[kFirstFree] = {}, named[kFirstFree] = {};
   for (size_t i = first_use; i < uses_.size(); ++i) {
     const auto [id, store] = uses_[i];
     if (id >= kFirstFree) continue;
-    if (store)
-      stored[id] = true;
-    else
-      loaded[id] |= !stored[id];
+    stored[id] |= store;
+    loaded[id] |= !store && !stored[id];
   }
+  size_t caller_at = 0;
+  for (size_t i = 0; i < out.parameters.size(); ++i) {
+    const int id = out.parameters[i].second;
+    if (id < kFirstFree) named[id] = true;
+    if (id == kCaller) caller_at = i;
+  }
+  out.explicit_caller = named[kCaller];
   out.takes_caller = loaded[kCaller];
-  out.takes_kwargs = loaded[kKwargs] && !named_kwargs;
-  out.takes_varargs = loaded[kVarargs] && !named_varargs;
+  out.takes_kwargs = loaded[kKwargs] && !named[kKwargs];
+  out.takes_varargs = loaded[kVarargs] && !named[kVarargs];
   if (out.takes_caller && out.explicit_caller &&
       caller_at < out.parameters.size() - out.defaults.size()) {
     raise(

@@ -1,6 +1,5 @@
 // Runs statements.
 #include "jinja/interpreter.h"
-#include "jinja/scope.h"
 
 namespace ashlar::jinja {
 

@@ -5,7 +5,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "jinja/macro.h"
+#include "jinja/interpreter.h"
 #include "jinja/unicode.h"
 
 namespace ashlar::jinja {
@@ -138,16 +138,20 @@ size_t count_chars(std::string_view bytes) {
   return count;
 }
 
+void Text::mark(size_t begin, size_t end) {
+  if (!from_values_.empty() && from_values_.back().end == begin) {
+    from_values_.back().end = end;
+  } else {
+    grow(sizeof(Span));
+    from_values_.push_back({begin, end});
+  }
+}
+
 void Text::append(std::string_view bytes, bool from_value) {
   if (bytes.empty()) return;
   grow(bytes.size());
-  const size_t begin = bytes_.size();
   bytes_ += bytes;
-  if (!from_value) return;
-  if (!from_values_.empty() && from_values_.back().end == begin)
-    from_values_.back().end = bytes_.size();
-  else
-    from_values_.push_back({begin, bytes_.size()});
+  if (from_value) mark(bytes_.size() - bytes.size(), bytes_.size());
 }
 
 void Text::append(const Str& text, size_t begin, size_t end) {
@@ -157,16 +161,8 @@ void Text::append(const Str& text, size_t begin, size_t end) {
   bytes_.append(text.bytes, begin, end - begin);
   auto span = std::lower_bound(text.from_values.begin(), text.from_values.end(), begin,
                                [](const Span& s, size_t at) { return s.end <= at; });
-  for (; span != text.from_values.end() && span->begin < end; ++span) {
-    const size_t from = base + std::max(span->begin, begin) - begin;
-    const size_t to = base + std::min(span->end, end) - begin;
-    if (!from_values_.empty() && from_values_.back().end == from) {
-      from_values_.back().end = to;
-    } else {
-      grow(sizeof(Span));
-      from_values_.push_back({from, to});
-    }
-  }
+  for (; span != text.from_values.end() && span->begin < end; ++span)
+    mark(base + std::max(span->begin, begin) - begin, base + std::min(span->end, end) - begin);
 }
 
 void Text::append(const Value& value) {

@@ -36,6 +36,8 @@ class Text {
   Value finish(bool markup = false);
 
  private:
+  /// Bytes [begin, end), the last ones, come from a value.
+  void mark(size_t begin, size_t end);
   void grow(size_t count) {
     if (Budget::current()) charge_.take(count);
   }

@@ -1,6 +1,8 @@
 // The methods of strings.
 #include <algorithm>
+#include <functional>
 
+#include "base/character_runs.h"
 #include "jinja/builtin.h"
 #include "jinja/unicode.h"
 
@@ -83,58 +85,48 @@ Value split_method(Interpreter&, const Value& self, Args& args) {
   const Bound bound("split", args, {"sep", "maxsplit"});
   const Str& text = self.as_str();
   const std::string& bytes = text.bytes;
-  int64_t left = bound.integer(1, -1);
-  if (left < 0) left = INT64_MAX;
+  const int64_t left = bound.integer(1, -1);
+  Budget::current()->step(bytes.size() / 16);
+  std::vector<Span> pieces;
+  if (bound.is_none(0)) {  // words between white space
+    for (size_t at = 0; at < bytes.size();) {
+      const size_t begin = utf8::end_of_run(bytes, at, is_space);
+      at = utf8::end_of_run(bytes, begin, std::not_fn(is_space));
+      if (begin < at) pieces.push_back({begin, at});
+    }
+  } else {
+    const std::string& separator = bound.text(0).bytes;
+    if (separator.empty()) raise("empty separator");
+    size_t begin = 0, end = bytes.size(), at;
+    if (!from_right) {
+      for (; (at = bytes.find(separator, begin)) != std::string::npos;
+           begin = at + separator.size())
+        pieces.push_back({begin, at});
+      pieces.push_back({begin, end});
+    } else {
+      for (; end >= separator.size() &&
+             (at = bytes.rfind(separator, end - separator.size())) != std::string::npos;
+           end = at)
+        pieces.push_back({at + separator.size(), end});
+      pieces.push_back({0, end});
+      std::reverse(pieces.begin(), pieces.end());
+    }
+  }
+  // Where it is cut fewer times, the rest is one piece, with the white space at its end.
+  if (left >= 0 && static_cast<size_t>(left) < pieces.size()) {
+    if (!from_right) {
+      pieces.resize(static_cast<size_t>(left) + 1);
+      pieces.back().end = bytes.size();
+    } else {
+      pieces.erase(pieces.begin(), pieces.end() - static_cast<std::ptrdiff_t>(left) - 1);
+      pieces.front().begin = 0;
+    }
+  }
   std::vector<Value> out;
   Charge charge;
-  const auto add = [&](size_t begin, size_t end) {
+  for (const Span& piece : pieces) {
     charge.take(sizeof(Value));
-    out.push_back(slice_bytes(self, begin, end));
-  };
-  Budget::current()->step(bytes.size() / 16);
-  if (bound.is_none(0)) {
-    // Words between white space.
-    std::vector<Span> words;
-    for (size_t at = 0; at < bytes.size();) {
-      while (at < bytes.size() && is_space(char_at(bytes, at))) at += char_size(bytes, at);
-      const size_t begin = at;
-      while (at < bytes.size() && !is_space(char_at(bytes, at))) at += char_size(bytes, at);
-      if (begin < at) words.push_back({begin, at});
-    }
-    const auto few =
-        static_cast<size_t>(std::min<int64_t>(left, static_cast<int64_t>(words.size())));
-    if (few == words.size()) {
-      for (const Span& word : words) add(word.begin, word.end);
-    } else if (!from_right) {
-      for (size_t i = 0; i < few; ++i) add(words[i].begin, words[i].end);
-      // What remains keeps the white space at its end.
-      add(words[few].begin, bytes.size());
-    } else {
-      const size_t rest = words.size() - few;
-      add(0, words[rest - 1].end);
-      for (size_t i = rest; i < words.size(); ++i) add(words[i].begin, words[i].end);
-    }
-    return Value::list(std::move(out));
-  }
-  const std::string& separator = bound.text(0).bytes;
-  if (separator.empty()) raise("empty separator");
-  if (!from_right) {
-    size_t begin = 0;
-    for (size_t at; left > 0 && (at = bytes.find(separator, begin)) != std::string::npos; --left) {
-      add(begin, at);
-      begin = at + separator.size();
-    }
-    add(begin, bytes.size());
-  } else {
-    size_t end = bytes.size();
-    for (size_t at; left > 0 && end >= separator.size() &&
-                    (at = bytes.rfind(separator, end - separator.size())) != std::string::npos;
-         --left) {
-      add(at + separator.size(), end);
-      end = at;
-    }
-    add(0, end);
-    std::reverse(out.begin(), out.end());
+    out.push_back(slice_bytes(self, piece.begin, piece.end));
   }
   return Value::list(std::move(out));
 }

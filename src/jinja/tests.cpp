@@ -1,5 +1,4 @@
 // The tests: value is ...
-#include <algorithm>
 
 #include "jinja/builtin.h"
 

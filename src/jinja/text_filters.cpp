@@ -1,7 +1,7 @@
 // Filters of text and numbers.
-#include <algorithm>
 #include <cmath>
 
+#include "base/character_runs.h"
 #include "jinja/builtin.h"
 #include "jinja/unicode.h"
 
@@ -26,8 +26,7 @@ Value filter_title(Interpreter&, const Value& value, Args& args) {
   for (size_t at = 0; at < bytes.size();) {
     const size_t begin = at;
     const bool separator = separates(char_at(bytes, at));
-    while (at < bytes.size() && separates(char_at(bytes, at)) == separator)
-      at += char_size(bytes, at);
+    at = utf8::end_of_run(bytes, at, [&](uint32_t c) { return separates(c) == separator; });
     const size_t second = begin + char_size(bytes, begin);
     out.append(map_case(slice_bytes(text, begin, second), 'u').as_str());
     out.append(map_case(slice_bytes(text, second, at), 'l').as_str());

@@ -1,6 +1,7 @@
 // What string methods and filters share: cutting, stripping, replacing, joining.
 #include <algorithm>
 
+#include "base/character_runs.h"
 #include "base/utf8.h"
 #include "jinja/builtin.h"
 #include "jinja/unicode.h"
@@ -39,18 +40,13 @@ Value strip(const Value& text, const Value& chars, bool left, bool right) {
       set.push_back(char_at(given, at));
     std::sort(set.begin(), set.end());
   }
-  const auto goes = [&](size_t at) {
-    const uint32_t c = char_at(bytes, at);
+  const auto goes = [&](uint32_t c) {
     return space ? is_space(c) : std::binary_search(set.begin(), set.end(), c);
   };
   size_t begin = 0, end = bytes.size();
   Budget::current()->step(bytes.size() / 64);
-  while (left && begin < end && goes(begin)) begin += char_size(bytes, begin);
-  while (right && begin < end) {
-    const size_t last = utf8::previous(bytes, end);
-    if (!goes(last)) break;
-    end = last;
-  }
+  if (left) begin = utf8::end_of_run(bytes, begin, goes);
+  if (right) end = utf8::begin_of_run(bytes, begin, end, goes);
   return slice_bytes(text, begin, end);
 }
 

@@ -1,8 +1,6 @@
 // Values: making, comparing, hashing and going through them.
 #include "jinja/value.h"
 
-#include <cmath>
-
 #include "jinja/string.h"
 #include "jinja/unicode.h"
 

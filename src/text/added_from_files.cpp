@@ -159,14 +159,14 @@ void add_tokens_of_files(const fs::path& folder, TokenizerSpec& spec, const Spec
         [&, &listed_token = token](const AddedToken& t) { return same(t, listed_token); });
     if (!known && !token.content.empty()) fresh.push_back(token);
   }
-  const auto there = [&](const std::string& content) {
+  const auto has = [&](const std::string& content) {
     if (spec.added_index.contains(content) || holds(fresh, content)) return true;
     return std::any_of(listed.begin(), listed.end(),
                        [&](const auto& item) { return item.second.content == content; });
   };
   for (const std::vector<AddedToken>* tokens : {&named, &extra}) {
     for (const AddedToken& token : *tokens) {
-      if (!there(token.content)) fresh.push_back(token);
+      if (!has(token.content)) fresh.push_back(token);
     }
   }
   for (AddedToken& token : fresh) {

@@ -2,8 +2,8 @@
 #include "text/added_tokens.h"
 
 #include <algorithm>
-#include <map>
 
+#include "base/character_runs.h"
 #include "base/utf8.h"
 #include "text/unicode.h"
 
@@ -13,8 +13,7 @@ bool ControlWords::contain(const AddedToken& token) const {
   if (token.special) return true;
   const auto [found, added] = known_.try_emplace(token.id, false);
   if (added && text_.find(token.content) != std::string_view::npos) {
-    for (size_t at = 0; at < token.content.size() && !found->second;)
-      found->second = !unicode::is_space(utf8::next(token.content, at));
+    found->second = utf8::end_of_run(token.content, 0, unicode::is_space) < token.content.size();
   }
   return found->second;
 }
@@ -142,21 +141,9 @@ void AddedTokenFinder::split(std::string_view text, const Trust& trust, size_t o
       if (end < text.size() && unicode::is_rust_word(utf8::next(text, at))) continue;
     }
     if (token->lstrip) {
-      while (begin > done) {
-        const size_t before = utf8::previous(text, begin);
-        size_t at = before;
-        if (!unicode::is_space(utf8::next(text, at))) break;
-        begin = before;
-      }
-      begin = std::max(begin, done);
+      begin = std::max(utf8::begin_of_run(text, done, begin, unicode::is_space), done);
     }
-    if (token->rstrip) {
-      while (end < text.size()) {
-        size_t at = end;
-        if (!unicode::is_space(utf8::next(text, at))) break;
-        end = at;
-      }
-    }
+    if (token->rstrip) end = utf8::end_of_run(text, end, unicode::is_space);
     if (done < begin) parts.push_back({done, begin, nullptr});
     parts.push_back({begin, end, guarded ? nullptr : token});
     done = end;

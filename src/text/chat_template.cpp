@@ -6,6 +6,7 @@
 #include <array>
 #include <ctime>
 
+#include "base/character_runs.h"
 #include "base/error.h"
 #include "base/utf8.h"
 #include "jinja/template.h"
@@ -32,19 +33,11 @@ bool plain_word(std::string_view text) {
 }
 
 std::string_view without_space_behind(std::string_view text) {
-  while (!text.empty()) {
-    const size_t last = utf8::previous(text, text.size());
-    if (!jinja::is_space(jinja::char_at(text, last))) break;
-    text = text.substr(0, last);
-  }
-  return text;
+  return text.substr(0, utf8::begin_of_run(text, 0, text.size(), jinja::is_space));
 }
 
 std::string_view stripped(std::string_view text) {
-  text = without_space_behind(text);
-  while (!text.empty() && jinja::is_space(jinja::char_at(text, 0)))
-    text.remove_prefix(jinja::char_size(text, 0));
-  return text;
+  return without_space_behind(text.substr(utf8::end_of_run(text, 0, jinja::is_space)));
 }
 
 void check_objects(const char* name, const Json& list) {

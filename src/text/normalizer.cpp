@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <utility>
 
+#include "base/character_runs.h"
 #include "base/error.h"
 #include "base/utf8.h"
 #include "text/bpe.h"
@@ -171,17 +171,8 @@ NormalizerPtr lowercase_normalizer() {
 NormalizerPtr strip_normalizer(bool left, bool right) {
   return mapping([left, right](std::string& text) {
     size_t begin = 0, end = text.size();
-    while (left && begin < end) {
-      size_t at = begin;
-      if (!unicode::is_space(utf8::next(text, at))) break;
-      begin = at;
-    }
-    while (right && end > begin) {
-      const size_t before = utf8::previous(text, end);
-      size_t at = before;
-      if (!unicode::is_space(utf8::next(text, at))) break;
-      end = before;
-    }
+    if (left) begin = utf8::end_of_run(text, begin, unicode::is_space);
+    if (right) end = utf8::begin_of_run(text, begin, end, unicode::is_space);
     text = text.substr(begin, end - begin);
   });
 }

@@ -229,11 +229,6 @@ class DfaBuilder {
         if (seen[pc]) continue;
         seen[pc] = true;
         const Instruction& i = compiler_.program[pc];
-        if (i.op == Instruction::match) {  // later threads have no say any more
-          matched = true;
-          stack.clear();
-          break;
-        }
         switch (i.op) {
           case Instruction::take:
             if (c != end && members_[i.set].test(c) && !queued[pc + 1]) {
@@ -252,7 +247,9 @@ class DfaBuilder {
             if (c == end ? i.at_end : members_[i.set].test(c) != i.negative)
               stack.push_back(pc + 1);
             break;
-          case Instruction::match:
+          case Instruction::match:  // later threads do not count any more
+            matched = true;
+            stack.clear();
             break;
         }
       }

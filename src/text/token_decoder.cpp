@@ -1,7 +1,6 @@
 // Decoder components of tokenizer.json as stages that hold back no more than they must.
 #include "text/token_decoder.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
@@ -257,6 +256,16 @@ class Suffix final : public DecodeStage {
   bool held_ = false;
 };
 
+// A stage that `step` describes, before `next`.
+template <class Stage>
+std::unique_ptr<DecodeStage> make_stage(const DecoderStep& step,
+                                        std::unique_ptr<DecodeStage> next) {
+  if constexpr (std::is_constructible_v<Stage, const DecoderStep&, std::unique_ptr<DecodeStage>>)
+    return std::make_unique<Stage>(step, std::move(next));
+  else
+    return std::make_unique<Stage>(std::move(next));
+}
+
 }  // namespace
 
 void DecodeStage::put(std::string_view text, bool ends) {
@@ -271,32 +280,12 @@ std::unique_ptr<DecodeStage> decode_stages(const std::vector<DecoderStep>& steps
                                            std::string& out) {
   std::unique_ptr<DecodeStage> stage = std::make_unique<Sink>(out);
   for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
-    switch (step->kind) {
-      case DecoderStep::join:
-        stage = std::make_unique<Join>(std::move(stage));
-        break;
-      case DecoderStep::byte_level:
-        stage = std::make_unique<ByteLevel>(std::move(stage));
-        break;
-      case DecoderStep::byte_fallback:
-        stage = std::make_unique<ByteFallback>(std::move(stage));
-        break;
-      case DecoderStep::fuse:
-        stage = std::make_unique<Fuse>(std::move(stage));
-        break;
-      case DecoderStep::strip:
-        stage = std::make_unique<Strip>(*step, std::move(stage));
-        break;
-      case DecoderStep::replace:
-        stage = std::make_unique<Replace>(*step, std::move(stage));
-        break;
-      case DecoderStep::metaspace:
-        stage = std::make_unique<Metaspace>(*step, std::move(stage));
-        break;
-      case DecoderStep::suffix:
-        stage = std::make_unique<Suffix>(*step, std::move(stage));
-        break;
-    }
+    // In the order of DecoderStep::Kind.
+    constexpr decltype(&make_stage<Join>) kMakers[] = {
+        make_stage<Join>,  make_stage<ByteLevel>, make_stage<ByteFallback>, make_stage<Fuse>,
+        make_stage<Strip>, make_stage<Replace>,   make_stage<Metaspace>,    make_stage<Suffix>};
+    static_assert(std::size(kMakers) == DecoderStep::suffix + 1);
+    stage = kMakers[step->kind](*step, std::move(stage));
   }
   return stage;
 }

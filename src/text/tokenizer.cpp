@@ -3,10 +3,10 @@
 #include "text/tokenizer.h"
 
 #include <algorithm>
-#include <array>
 #include <mutex>
 #include <unordered_map>
 
+#include "base/character_runs.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/placeholder.h"
@@ -32,12 +32,8 @@ bool is_marker(const AddedToken& token, const TokenMap& vocab) {
   // White space and HTML tags that the model's own vocabulary holds are text like any other.
   if (vocab.find(token.content) < 0) return true;
   std::string_view text = token.content;
-  bool blank = true;
-  for (size_t i = 0; i < text.size() && blank;) {
-    const uint32_t c = utf8::next(text, i);
-    blank = unicode::is_space(c) || c == 0x2581;
-  }
-  if (blank) return false;
+  const auto blank = [](uint32_t c) { return unicode::is_space(c) || c == 0x2581; };
+  if (utf8::end_of_run(text, 0, blank) == text.size()) return false;
   if (!text.starts_with('<') || !text.ends_with('>')) return true;
   text = text.substr(1, text.size() - 2);
   if (text.starts_with('/')) text.remove_prefix(1);
@@ -365,6 +361,12 @@ std::string StreamDecoder::finish() {
   impl_->stages->finish();
   impl_->stages = decode_stages(impl_->tokenizer.spec.decoder, impl_->out);
   return impl_->take();
+}
+
+void place_token(TokenizerSpec& spec, AddedToken token) {
+  if (token.content.empty()) return;
+  if (spec.added_index.emplace(token.content, spec.added.size()).second)
+    spec.added.push_back(std::move(token));
 }
 
 void add_token(TokenizerSpec& spec, AddedToken token) {

@@ -2,9 +2,6 @@
 // of BOS and EOS.
 #include <array>
 #include <charconv>
-#include <cstring>
-#include <functional>
-#include <map>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -43,12 +40,6 @@ std::optional<std::string> decode_base64(std::string_view text) {
     out.push_back(static_cast<char>(bits >> count & 255));
   }
   return out;
-}
-
-void place(TokenizerSpec& spec, AddedToken token) {
-  if (token.content.empty()) return;
-  if (spec.added_index.emplace(token.content, spec.added.size()).second)
-    spec.added.push_back(std::move(token));
 }
 
 void split_by(TokenizerSpec& spec, std::string_view pattern) {
@@ -126,7 +117,7 @@ TokenizerSpec read_tekken(std::string_view text, std::string_view where) {
     token.content = names[i];
     token.id = static_cast<TokenId>(i);
     token.special = true;
-    place(spec, std::move(token));
+    place_token(spec, std::move(token));
     if (names[i] == "<s>") spec.bos = static_cast<TokenId>(i);
     if (names[i] == "</s>") spec.eos = static_cast<TokenId>(i);
   }
@@ -181,7 +172,7 @@ TokenizerSpec read_kimi_files(const fs::path& folder) {
                  specials[static_cast<size_t>(id - count)] = std::move(token);
                });
   }
-  for (AddedToken& token : specials) place(spec, std::move(token));
+  for (AddedToken& token : specials) place_token(spec, std::move(token));
   split_by(spec, kKimiPattern);
   spec.slices = true;
   return spec;

@@ -41,15 +41,6 @@ std::optional<TokenId> checked(const GgufTokenizerData& data, std::optional<int6
   return static_cast<TokenId>(*id);
 }
 
-void place(TokenizerSpec& spec, std::string content, TokenId id, bool special) {
-  if (content.empty() || !spec.added_index.emplace(content, spec.added.size()).second) return;
-  AddedToken token;
-  token.content = std::move(content);
-  token.id = id;
-  token.special = special;
-  spec.added.push_back(std::move(token));
-}
-
 void read_byte_level(const GgufTokenizerData& data, TokenizerSpec& spec, bool& add_bos) {
   const KnownPatterns* known = known_patterns(data.pre);
   if (known == nullptr) {
@@ -64,7 +55,7 @@ void read_byte_level(const GgufTokenizerData& data, TokenizerSpec& spec, bool& a
     const auto id = static_cast<TokenId>(i);
     const int32_t type = type_of(data, i);
     if (type == control || type == user_defined || type == unknown) {
-      place(spec, text, id, type != user_defined);
+      place_token(spec, {.content = text, .id = id, .special = type != user_defined});
       continue;
     }
     model.vocab.set(text, id);
@@ -132,7 +123,7 @@ void read_sentencepiece(const GgufTokenizerData& data, TokenizerSpec& spec) {
     }
     model.vocab.add(text, id);
     if (type == control || type == user_defined || type == unknown) {
-      place(spec, text, id, type != user_defined);
+      place_token(spec, {.content = text, .id = id, .special = type != user_defined});
     }
   }
   if (const auto unk = checked(data, data.unk, "unknown_token_id")) {

@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <limits>
+#include <functional>
 #include <utility>
 
 #include "base/error.h"
@@ -27,10 +27,10 @@ class Reader : public nlohmann::json_sax<Json> {
 
   bool null() override { return value(nullptr); }
   bool boolean(bool v) override { return value(v); }
-  bool number_integer(number_integer_t v) override { return number(v, static_cast<double>(v)); }
+  bool number_integer(number_integer_t v) override { return in_vocab() ? token(-1) : value(v); }
   bool number_unsigned(number_unsigned_t v) override {
-    return number(v <= static_cast<uint64_t>(kMaxTokenId) ? static_cast<int64_t>(v) : -1,
-                  static_cast<double>(v), v);
+    if (!in_vocab()) return value(v);
+    return token(v <= static_cast<uint64_t>(kMaxTokenId) ? static_cast<TokenId>(v) : -1);
   }
   bool number_float(number_float_t v, const string_t&) override { return value(v); }
   bool binary(binary_t&) override { return broken("binary data"); }
@@ -107,20 +107,11 @@ class Reader : public nlohmann::json_sax<Json> {
   bool at_model_key(const char* name) const {
     return stack_.size() == 2 && path_[1] == "model" && stack_[1]->is_object() && key_ == name;
   }
-  template <class... Exact>
-  bool number(int64_t v, double approximate, Exact... exact) {
-    if (in_ == vocab_object && skip_ == 0) {
-      if (v < 0 || v > kMaxTokenId)
-        return broken("token \"" + key_.substr(0, 80) + "\" has an absurd id");
-      vocab.set(key_, static_cast<TokenId>(v));
-      return true;
-    }
-    if constexpr (sizeof...(exact) > 0) {
-      return value(exact...);
-    } else {
-      (void)approximate;
-      return value(v);
-    }
+  bool in_vocab() const { return in_ == vocab_object && skip_ == 0; }
+  bool token(TokenId id) {
+    if (id < 0) return broken("token \"" + key_.substr(0, 80) + "\" has an absurd id");
+    vocab.set(key_, id);
+    return true;
   }
   bool value(Json v) {
     if (skip_ > 0) return true;
@@ -229,10 +220,14 @@ class Part {
 
 constexpr int kMaxNesting = 16;
 
-Part element(const Part& parent, const char* key, size_t i, int depth) {
-  if (depth > kMaxNesting)
+// The objects of a list, one after the other.
+void each(const Part& parent, const char* key, int depth,
+          const std::function<void(const Part&)>& use) {
+  const auto& list = parent.list(key);
+  if (depth > kMaxNesting && !list.empty())
     fail(ErrorKind::format, "{}: sequences nested too deeply", parent.path());
-  return Part(parent.list(key)[i], fmt::format("{}.{}[{}]", parent.path(), key, i));
+  for (size_t i = 0; i < list.size(); ++i)
+    use(Part(list[i], fmt::format("{}.{}[{}]", parent.path(), key, i)));
 }
 
 Pattern read_pattern(const Part& part, bool* one_char = nullptr, std::string* literal = nullptr) {
@@ -281,9 +276,8 @@ NormalizerPtr read_normalizer(const Part& part, int depth = 0) {
   }
   if (type == "Sequence") {
     std::vector<NormalizerPtr> parts;
-    for (size_t i = 0; i < part.list("normalizers").size(); ++i) {
-      parts.push_back(read_normalizer(element(part, "normalizers", i, depth), depth + 1));
-    }
+    each(part, "normalizers", depth,
+         [&](const Part& inner) { parts.push_back(read_normalizer(inner, depth + 1)); });
     return parts.empty() ? nullptr : normalizer_sequence(std::move(parts));
   }
   part.unsupported();
@@ -316,10 +310,8 @@ void read_pre_tokenizer(const Part& part, TokenizerSpec& spec, int depth = 0) {
   const std::string type = part.type();
   auto& steps = spec.pre_tokenizers;
   if (type == "Sequence") {
-    for (size_t i = 0; i < part.list("pretokenizers").size(); ++i) {
-      read_pre_tokenizer(element(part, "pretokenizers", i, depth), spec, depth + 1);
-    }
-    return;
+    return each(part, "pretokenizers", depth,
+                [&](const Part& inner) { read_pre_tokenizer(inner, spec, depth + 1); });
   }
   if (spec.bytes_last) {  // something follows a byte-level step: the spelling has to happen there
     steps.push_back(alphabet_pre_tokenizer());
@@ -369,10 +361,8 @@ void read_decoder(const Part& part, std::vector<DecoderStep>& steps, int depth =
   const std::string type = part.type();
   DecoderStep step;
   if (type == "Sequence") {
-    for (size_t i = 0; i < part.list("decoders").size(); ++i) {
-      read_decoder(element(part, "decoders", i, depth), steps, depth + 1);
-    }
-    return;
+    return each(part, "decoders", depth,
+                [&](const Part& inner) { read_decoder(inner, steps, depth + 1); });
   }
   if (type == "ByteLevel") {
     step.kind = DecoderStep::byte_level;
@@ -428,10 +418,9 @@ std::vector<TokenId> read_post_processor(const Part& part, std::vector<TokenId> 
   if (type == "ByteLevel") return frame;
   std::vector<TokenId> out;
   if (type == "Sequence") {
-    for (size_t i = 0; i < part.list("processors").size(); ++i) {
-      frame =
-          read_post_processor(element(part, "processors", i, depth), std::move(frame), depth + 1);
-    }
+    each(part, "processors", depth, [&](const Part& inner) {
+      frame = read_post_processor(inner, std::move(frame), depth + 1);
+    });
     return frame;
   }
   if (type == "BertProcessing" || type == "RobertaProcessing") {
@@ -441,15 +430,14 @@ std::vector<TokenId> read_post_processor(const Part& part, std::vector<TokenId> 
     return out;
   }
   if (type != "TemplateProcessing") part.unsupported();
-  for (size_t i = 0; i < part.list("single").size(); ++i) {
-    const Part item = element(part, "single", i, depth);
+  each(part, "single", depth, [&](const Part& item) {
     if (item.find("Sequence") != nullptr) {
       out.insert(out.end(), frame.begin(), frame.end());
     } else {
       append_special(part.part("special_tokens"), item.part("SpecialToken").text("id"), out);
     }
     if (out.size() > 4096) fail(ErrorKind::format, "{}: too many special tokens", part.path());
-  }
+  });
   return out;
 }
 
@@ -515,8 +503,7 @@ TokenizerSpec read_tokenizer_json(std::string_view text, std::string_view where)
   } else {
     spec.decoder.push_back({.kind = DecoderStep::join});
   }
-  for (size_t i = 0; i < root.list("added_tokens").size(); ++i) {
-    const Part token = element(root, "added_tokens", i, 0);
+  each(root, "added_tokens", 0, [&](const Part& token) {
     AddedToken added;
     added.content = token.text("content");
     added.special = token.flag("special", false);
@@ -525,7 +512,7 @@ TokenizerSpec read_tokenizer_json(std::string_view text, std::string_view where)
     added.rstrip = token.flag("rstrip", false);
     added.single_word = token.flag("single_word", false);
     add_token(spec, std::move(added));
-  }
+  });
   return spec;
 }
 

@@ -38,6 +38,9 @@ struct TokenizerSpec {
 /// The highest id a file may name; a file that names more is broken.
 inline constexpr TokenId kMaxTokenId = (1 << 24) - 1;
 
+/// Appends `token` with the id that it has to spec.added, if no token of this spelling is there.
+void place_token(TokenizerSpec& spec, AddedToken token);
+
 /// Gives `token` the id it has in the vocabulary, or the next free one, as the reference does,
 /// whatever id the file says; appends it to spec.added.
 void add_token(TokenizerSpec& spec, AddedToken token);
