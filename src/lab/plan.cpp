@@ -2,7 +2,6 @@
 #include "lab/plan.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/hash.h"
 #include "lab/forecast.h"

@@ -13,8 +13,6 @@
 namespace ashlar::lab {
 namespace {
 
-std::string n(double v) { return svg_number(v); }
-
 /// The range that a row shows: seeds, interval, zero and the sizes.
 std::pair<double, double> range_of(const Json& c) {
   double low = 0, high = 0;
@@ -56,9 +54,9 @@ void paint_row(Svg& svg, const Json& c, double y, double width) {
            fmt::format("{} by {:g}: {}", c["direction"].get<std::string>(), c["size"].get<double>(),
                        c["verdict"].get<std::string>()),
            {.size = 11.5, .classes = "s", .anchor = Anchor::start});
-  svg.path(fmt::format("M{} {}H{}", n(kLeft), n(y + kAxis), n(right)), "axis");
+  svg.path(svg_path("M{} {}H{}", kLeft, y + kAxis, right), "axis");
   const auto mark = [&](double v, const std::string& text, const char* classes) {
-    svg.path(fmt::format("M{} {}V{}", n(x(v)), n(y + kAxis - 14), n(y + kAxis + 14)), classes);
+    svg.path(svg_path("M{} {}V{}", x(v), y + kAxis - 14, y + kAxis + 14), classes);
     const double half = text_width(text, 10.5) / 2;
     svg.text(std::clamp(x(v), kLeft + half, right - half), y + kAxis + 27, text,
              {.size = 10.5, .classes = "s"});
@@ -72,11 +70,11 @@ void paint_row(Svg& svg, const Json& c, double y, double width) {
   }
   const Json& d = c["difference"];
   if (!d["low"].is_null()) {
-    svg.path(fmt::format("M{} {}H{}", n(x(d["low"])), n(y + kAxis), n(x(d["high"]))), "l0");
+    svg.path(svg_path("M{} {}H{}", x(d["low"]), y + kAxis, x(d["high"])), "l0");
     for (const char* end : {"low", "high"}) {
       const double v = d[end];
       if (v < low || v > high) continue;  // goes on beyond the picture
-      svg.path(fmt::format("M{} {}V{}", n(x(v)), n(y + kAxis - 5), n(y + kAxis + 5)), "l0");
+      svg.path(svg_path("M{} {}V{}", x(v), y + kAxis - 5, y + kAxis + 5), "l0");
     }
   }
   for (const Json& s : c["seeds"]) svg.circle(x(s["difference"]), y + kAxis - 9, 3, "s1");

@@ -122,7 +122,7 @@ Json arm_json(const Prepared& p, const ArmRuns& a) {
 /// `number` stands in place of another arm.
 Json criterion_json(const Criterion& c, const Experiment& e, const ArmRuns& arm,
                     const ArmRuns* against, std::optional<double> number, Verdict& verdict) {
-  std::vector<double> differences, here, there;
+  std::vector<double> differences, of_arm, of_other;
   Json pairs = Json::array();
   for (const uint64_t seed : e.seeds) {
     const std::optional<double> a = arm.value(c.metric, seed, c.rate);
@@ -130,8 +130,8 @@ Json criterion_json(const Criterion& c, const Experiment& e, const ArmRuns& arm,
         against != nullptr ? against->value(c.metric, seed, c.rate) : number;
     if (!a || !b) continue;
     differences.push_back(*a - *b);
-    here.push_back(*a);
-    there.push_back(*b);
+    of_arm.push_back(*a);
+    of_other.push_back(*b);
     pairs.push_back({{"seed", seed}, {"arm", *a}, {"against", *b}, {"difference", *a - *b}});
   }
   const Interval interval = interval_of(differences);
@@ -147,8 +147,8 @@ Json criterion_json(const Criterion& c, const Experiment& e, const ArmRuns& arm,
                {"direction", to_string(c.direction)},
                {"size", c.size},
                {"rate", c.rate ? Json(*c.rate) : Json()},
-               {"arm_mean", mean(here)},
-               {"against_mean", mean(there)},
+               {"arm_mean", mean(of_arm)},
+               {"against_mean", mean(of_other)},
                {"difference", numbers(interval)},
                {"seeds", pairs},
                {"verdict", to_string(verdict)}};

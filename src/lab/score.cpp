@@ -1,8 +1,6 @@
 // The forward graph with more outputs, run over the rows of the held-out set.
 #include "lab/score.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <map>

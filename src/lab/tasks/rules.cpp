@@ -1,6 +1,4 @@
 // Sums modulo p, brackets, facts, and a Markov source.
-#include "lab/tasks/rules.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +6,7 @@
 
 #include "base/error.h"
 #include "lab/tasks/parameters.h"
+#include "lab/tasks/task.h"
 
 namespace ashlar::lab {
 namespace {
@@ -25,8 +24,7 @@ class Arithmetic : public Task {
   }
   int64_t vocab() const override { return modulus_ + operations_ + 1; }
   int64_t length() const override { return 5 * equations_; }
-  void make(Random& random, bool held_out, std::span<int32_t> ids,
-            std::span<int32_t> answers) const override {
+  void make(Random& random, bool held_out, Ids ids, Ids answers) const override {
     size_t at = 0;
     for (int64_t e = 0; e < equations_; ++e) {
       int64_t a = 0, b = 0, op = 0;
@@ -75,8 +73,7 @@ class Nested : public Task {
   }
   int64_t vocab() const override { return 2 * kinds_; }
   int64_t length() const override { return length_; }
-  void make(Random& random, bool, std::span<int32_t> ids,
-            std::span<int32_t> answers) const override {
+  void make(Random& random, bool, Ids ids, Ids answers) const override {
     std::vector<std::pair<int32_t, size_t>> stack;
     for (size_t at = 0; at < ids.size(); ++at) {
       const auto depth = std::ssize(stack);
@@ -146,8 +143,7 @@ class Knowledge : public Task {
   }
   int64_t vocab() const override { return symbols_ + values_; }
   int64_t length() const override { return 3 * in_a_row_; }
-  void make(Random& random, bool, std::span<int32_t> ids,
-            std::span<int32_t> answers) const override {
+  void make(Random& random, bool, Ids ids, Ids answers) const override {
     size_t at = 0;
     for (int64_t i = 0; i < in_a_row_; ++i) {
       const auto& [key, value] = all_[static_cast<size_t>(random.below(facts_))];
@@ -201,9 +197,7 @@ class Markov : public Task {
   }
   int64_t vocab() const override { return symbols_; }
   int64_t length() const override { return length_; }
-  void make(Random& random, bool, std::span<int32_t> ids,
-            std::span<int32_t> answers) const override {
-    static_cast<void>(answers);
+  void make(Random& random, bool, Ids ids, Ids) const override {
     int64_t state = random.below(states_);
     constexpr int kBefore = 32;  // what state a row begins in is forgotten by then
     for (int64_t t = -kBefore; t < std::ssize(ids); ++t) {
@@ -232,15 +226,12 @@ class Markov : public Task {
 
 }  // namespace
 
-std::unique_ptr<Task> arithmetic_task(const Json& p, uint64_t seed) {
-  return std::make_unique<Arithmetic>(p, seed);
-}
-std::unique_ptr<Task> nested_task(const Json& p) { return std::make_unique<Nested>(p); }
-std::unique_ptr<Task> knowledge_task(const Json& p, uint64_t seed) {
-  return std::make_unique<Knowledge>(p, seed);
-}
-std::unique_ptr<Task> markov_task(const Json& p, uint64_t seed) {
-  return std::make_unique<Markov>(p, seed);
+std::span<const TaskKind> rule_tasks() {
+  static constexpr TaskKind kTasks[] = {{"arithmetic", make_of<Arithmetic>},
+                                        {"nested", make_of<Nested>},
+                                        {"knowledge", make_of<Knowledge>},
+                                        {"markov", make_of<Markov>}};
+  return kTasks;
 }
 
 }  // namespace ashlar::lab

@@ -1,12 +1,11 @@
 // Rows that repeat, pair and chain symbols.
-#include "lab/tasks/sequences.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "base/error.h"
 #include "lab/tasks/parameters.h"
+#include "lab/tasks/task.h"
 
 namespace ashlar::lab {
 namespace {
@@ -24,8 +23,7 @@ class Copy : public Task {
   }
   int64_t vocab() const override { return 2 * symbols_ + 1; }
   int64_t length() const override { return 2 * string_ + 1 + most_; }
-  void make(Random& random, bool, std::span<int32_t> ids,
-            std::span<int32_t> answers) const override {
+  void make(Random& random, bool, Ids ids, Ids answers) const override {
     const int64_t gap = gaps_[static_cast<size_t>(random.below(std::ssize(gaps_)))];
     const auto filler = [&] { return static_cast<int32_t>(symbols_ + random.below(symbols_)); };
     size_t at = 0;
@@ -67,8 +65,7 @@ class Recall : public Task {
   }
   int64_t vocab() const override { return keys_ + values_ + 1; }
   int64_t length() const override { return 2 * (most_ + queries_) + 1; }
-  void make(Random& random, bool, std::span<int32_t> ids,
-            std::span<int32_t> answers) const override {
+  void make(Random& random, bool, Ids ids, Ids answers) const override {
     const int64_t pairs = pairs_[static_cast<size_t>(random.below(std::ssize(pairs_)))];
     const std::vector<int32_t> keys = random.some(pairs, keys_);
     std::vector<int32_t> of(keys.size());
@@ -114,8 +111,7 @@ class Induction : public Task {
   }
   int64_t vocab() const override { return symbols_ + 1; }
   int64_t length() const override { return shown_ + 1 + 2 * queries_; }
-  void make(Random& random, bool, std::span<int32_t> ids,
-            std::span<int32_t> answers) const override {
+  void make(Random& random, bool, Ids ids, Ids answers) const override {
     const std::vector<int32_t> shown = random.some(shown_, symbols_);
     std::copy(shown.begin(), shown.end(), ids.begin());
     size_t at = shown.size();
@@ -158,8 +154,7 @@ class Lookup : public Task {
   }
   int64_t vocab() const override { return symbols_ + most_; }
   int64_t length() const override { return 2 * chains_ * most_ + 3 * queries_; }
-  void make(Random& random, bool, std::span<int32_t> ids,
-            std::span<int32_t> answers) const override {
+  void make(Random& random, bool, Ids ids, Ids answers) const override {
     const std::vector<int32_t> all = random.some(chains_ * (most_ + 1), symbols_);
     const auto symbol = [&](int64_t chain, int64_t hop) {
       return all[static_cast<size_t>(chain * (most_ + 1) + hop)];
@@ -199,9 +194,12 @@ class Lookup : public Task {
 
 }  // namespace
 
-std::unique_ptr<Task> copy_task(const Json& p) { return std::make_unique<Copy>(p); }
-std::unique_ptr<Task> recall_task(const Json& p) { return std::make_unique<Recall>(p); }
-std::unique_ptr<Task> induction_task(const Json& p) { return std::make_unique<Induction>(p); }
-std::unique_ptr<Task> lookup_task(const Json& p) { return std::make_unique<Lookup>(p); }
+std::span<const TaskKind> sequence_tasks() {
+  static constexpr TaskKind kTasks[] = {{"copy", make_of<Copy>},
+                                        {"recall", make_of<Recall>},
+                                        {"induction", make_of<Induction>},
+                                        {"lookup", make_of<Lookup>}};
+  return kTasks;
+}
 
 }  // namespace ashlar::lab

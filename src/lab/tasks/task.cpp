@@ -1,12 +1,8 @@
 // The tasks by name, and rows by their numbers.
 #include "lab/tasks/task.h"
 
-#include <algorithm>
-
 #include "base/edit_distance.h"
 #include "base/error.h"
-#include "lab/tasks/rules.h"
-#include "lab/tasks/sequences.h"
 
 namespace ashlar::lab {
 
@@ -20,18 +16,19 @@ std::vector<int32_t> Random::some(int64_t n, int64_t count) {
 }
 
 std::vector<std::string> task_names() {
-  return {"copy", "recall", "induction", "lookup", "arithmetic", "nested", "knowledge", "markov"};
+  std::vector<std::string> names;
+  for (const auto& kinds : {sequence_tasks(), rule_tasks()}) {
+    for (const TaskKind& kind : kinds) names.emplace_back(kind.name);
+  }
+  return names;
 }
 
 std::unique_ptr<Task> make_task(const std::string& name, const Json& parameters, uint64_t seed) {
-  if (name == "copy") return copy_task(parameters);
-  if (name == "recall") return recall_task(parameters);
-  if (name == "induction") return induction_task(parameters);
-  if (name == "lookup") return lookup_task(parameters);
-  if (name == "arithmetic") return arithmetic_task(parameters, seed);
-  if (name == "nested") return nested_task(parameters);
-  if (name == "knowledge") return knowledge_task(parameters, seed);
-  if (name == "markov") return markov_task(parameters, seed);
+  for (const auto& kinds : {sequence_tasks(), rule_tasks()}) {
+    for (const TaskKind& kind : kinds) {
+      if (name == kind.name) return kind.make(parameters, seed);
+    }
+  }
   fail(ErrorKind::invalid, "data.task: there is no task {}; did you mean {}?", name,
        nearest(name, task_names(), 1).at(0));
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "base/hash.h"
@@ -33,6 +34,8 @@ class Random {
   uint64_t key_, count_ = 0;
 };
 
+using Ids = std::span<int32_t>;
+
 /// One kind of rows. What stands in `answers` at a position is 0 where the token there need not
 /// follow from what stands before it, else the difficulty of knowing it, from 1.
 class Task {
@@ -41,8 +44,7 @@ class Task {
   virtual int64_t vocab() const = 0;
   virtual int64_t length() const = 0;
   /// `ids` and `answers` have length() places. `held_out`: a row that is not trained on.
-  virtual void make(Random& random, bool held_out, std::span<int32_t> ids,
-                    std::span<int32_t> answers) const = 0;
+  virtual void make(Random& random, bool held_out, Ids ids, Ids answers) const = 0;
   /// What the best predictor loses, in nats per token of a row but its first; below 0: not known.
   virtual double entropy() const { return -1; }
   /// Tokens among which an answer is chosen: [first, second).
@@ -52,6 +54,25 @@ class Task {
   /// Facts that a model can know by heart, and bits of each; 0: none.
   virtual std::pair<int64_t, double> facts() const { return {0, 0}; }
 };
+
+/// What makes a task of its parameters.
+struct TaskKind {
+  const char* name;
+  std::unique_ptr<Task> (*make)(const Json& parameters, uint64_t seed);
+};
+/// Of looking back: what stands somewhere before is needed again (sequences.cpp).
+std::span<const TaskKind> sequence_tasks();
+/// Of rules and facts: what follows is computed, nested or known by heart; and sources whose entropy
+/// is known (rules.cpp).
+std::span<const TaskKind> rule_tasks();
+
+template <class Made>
+std::unique_ptr<Task> make_of(const Json& parameters, uint64_t seed) {
+  if constexpr (std::is_constructible_v<Made, const Json&, uint64_t>)
+    return std::make_unique<Made>(parameters, seed);
+  else
+    return std::make_unique<Made>(parameters);
+}
 
 /// copy, recall, induction, lookup, arithmetic, nested, knowledge, markov; docs/lab.md has their
 /// parameters. Throws Error(invalid) naming what is wrong, with the nearest for unknown names.
