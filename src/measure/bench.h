@@ -84,7 +84,7 @@ struct BenchResult {
   std::optional<BenchDrafts> drafts;      // if asked for
 };
 
-/// Runs the model's engine on made-up token ids. Throws Error(invalid) for options out of range.
+/// Runs the model's engine on random token ids. Throws Error(invalid) for options out of range.
 BenchResult bench(const Model& model, const BenchOptions& options = {});
 
 /// What each step of the engine's plan took, in their order: of one prompt, and of all steps of a

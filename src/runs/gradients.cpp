@@ -108,7 +108,7 @@ Gradients gradients(const Model& model, std::span<const TokenId> ids,
     Source source = placement.source;
     source.minus_one = false;  // w and w - 1 have one gradient
     source.minus_exp = false;  // that of w, which is what safetensors files hold
-    // Packed experts are turned round; without the suffix of what packs them their name means the
+    // Packed experts are transposed; without the suffix of what packs them their name means the
     // layout of unpacked ones.
     if (source.unless_packed) source.transposed = true;
     const Layout layout = layout_of(*param, source);

@@ -159,7 +159,7 @@ void write_adapter(const std::filesystem::path& folder, const Blueprint& bp, con
   SafetensorsWriter writer;
   std::set<std::string> targets;
   Json ranks = Json::object(), alphas = Json::object();
-  bool turned = false;
+  bool transposed = false;
   for (const auto& [module, parts] : parts_of(names, bp, params, pairs, parameters)) {
     const std::string target = module.substr(module.rfind('.') + 1);
     targets.insert(target);
@@ -176,7 +176,7 @@ void write_adapter(const std::filesystem::path& folder, const Blueprint& bp, con
                  of_b = matrix(parts[0].place.layout.file_rows, all, &b);
     for (int64_t p = 0; p < n; ++p) {
       const Part& part = parts[static_cast<size_t>(p)];
-      turned = turned || part.place.source.transposed;
+      transposed = transposed || part.place.source.transposed;
       std::copy(part.a.begin(), part.a.end(), a + p * rank * cols);
       const int64_t rows = static_cast<int64_t>(part.b.size()) / rank;
       for (int64_t r = 0; r < rows; ++r) {
@@ -196,7 +196,7 @@ void write_adapter(const std::filesystem::path& folder, const Blueprint& bp, con
                        {"bias", "none"},
                        {"rank_pattern", ranks},
                        {"alpha_pattern", alphas},
-                       {"fan_in_fan_out", turned},
+                       {"fan_in_fan_out", transposed},
                        {"inference_mode", true},
                        {"use_rslora", false},
                        {"use_dora", false},

@@ -1,8 +1,6 @@
 // From a request to everything a run needs.
 #include "runs/start.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "base/error.h"

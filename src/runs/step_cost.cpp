@@ -1,4 +1,4 @@
-// Steps measured on made-up ids; planned from the lowered graph and two probed rates.
+// Steps measured on random ids; planned from the lowered graph and two probed rates.
 #include "runs/step_cost.h"
 
 #include <algorithm>
@@ -97,7 +97,7 @@ double product_rate(Products& products, Numbers numbers) {
                        .n = kN,
                        .k = kK,
                        .a = rows_of(a.data(), kK),
-                       .b = turned(b.data(), kK),
+                       .b = transposed(b.data(), kK),
                        .c = c.data()},
                       numbers);
     best = std::min(best, now() - begin);

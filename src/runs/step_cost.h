@@ -42,7 +42,7 @@ struct StepMeasurement {
   int64_t arena_bytes = 0, space_bytes = 0;  // allocated: arena, packed operands
 };
 
-/// Trains a few steps on made-up ids. Throws Error(invalid) where they do not fit the graph.
+/// Trains a few steps on random ids. Throws Error(invalid) where they do not fit the graph.
 StepMeasurement measure_step(const Graph& forward, const StepCostOptions& options);
 
 /// Bytes by what they are for.

@@ -40,7 +40,7 @@ class Task {
     // magnify: at the size of a cap, and where a result is to be exact.
     in_double_ =
         call.numbers == Numbers::f64 || op_.softcap != 0 || op_.log_length != 0 || op_.scale <= 0;
-    keys_ = products_.pack(turned(keys(call_.k, call_.d), key_row(call_.d)), call_.d, n_,
+    keys_ = products_.pack(transposed(keys(call_.k, call_.d), key_row(call_.d)), call_.d, n_,
                            call_.numbers, space_, kTurnedKeys);
   }
 
@@ -64,7 +64,7 @@ class Task {
     const int64_t d = call_.d, dv = call_.dv;
     const Packed plain_keys =
         products_.pack(rows_of(keys(call_.k, d), key_row(d)), n_, d, call_.numbers, space_, kKeys);
-    const Packed values = products_.pack(turned(keys(call_.v, dv), key_row(dv)), dv, n_,
+    const Packed values = products_.pack(transposed(keys(call_.v, dv), key_row(dv)), dv, n_,
                                          call_.numbers, space_, kValues);
     for (int64_t j = 0; j < n_; ++j) {
       std::fill_n(keys(to.k, d) + j * key_row(d), d, 0.0f);
@@ -222,7 +222,7 @@ class Task {
     products_.multiply({.m = width_,
                         .n = cols,
                         .k = n,
-                        .a = turned(a, stride_),
+                        .a = transposed(a, stride_),
                         .b = b,
                         .c = to,
                         .c_row = key_row(cols),

@@ -303,95 +303,34 @@ ASHLAR_INLINE void rotate_body(const float* x, const float* cos, const float* si
   }
 }
 
-#define ASHLAR_FLOAT_ROWS(suffix, attributes)                                                      \
-  attributes void rms_norm_##suffix(const float* x, const float* w, float* y, int64_t n,           \
-                                    double eps) {                                                  \
-    rms_norm_body(x, w, y, n, eps);                                                                \
-  }                                                                                                \
-  attributes void rms_norm_grad_##suffix(const float* x, const float* dy, const float* w,          \
-                                         float* dx, float* dw, int64_t n, double eps) {            \
-    rms_norm_grad_body(x, dy, w, dx, dw, n, eps);                                                  \
-  }                                                                                                \
-  attributes void layer_norm_##suffix(const float* x, const float* w, const float* b, float* y,    \
-                                      int64_t n, double eps) {                                     \
-    layer_norm_body(x, w, b, y, n, eps);                                                           \
-  }                                                                                                \
-  attributes void layer_norm_grad_##suffix(const float* x, const float* dy, const float* w,        \
-                                           float* dx, float* dw, float* db, int64_t n,             \
-                                           double eps) {                                           \
-    layer_norm_grad_body(x, dy, w, dx, dw, db, n, eps);                                            \
-  }                                                                                                \
-  attributes void silu_##suffix(const float* x, float* y, int64_t n) { silu_body(x, y, n); }       \
-  attributes void silu_grad_##suffix(const float* x, const float* dy, float* dx, int64_t n) {      \
-    silu_grad_body(x, dy, dx, n);                                                                  \
-  }                                                                                                \
-  attributes void gelu_tanh_##suffix(const float* x, float* y, int64_t n) {                        \
-    gelu_tanh_body(x, y, n);                                                                       \
-  }                                                                                                \
-  attributes void gelu_tanh_grad_##suffix(const float* x, const float* dy, float* dx, int64_t n) { \
-    gelu_tanh_grad_body(x, dy, dx, n);                                                             \
-  }                                                                                                \
-  attributes void silu_gated_##suffix(const float* gate, const float* up, float* y, int64_t n) {   \
-    silu_gated_body(gate, up, y, n);                                                               \
-  }                                                                                                \
-  attributes void silu_gated_grad_##suffix(const float* gate, const float* up, const float* dy,    \
-                                           float* dgate, float* dup, int64_t n) {                  \
-    silu_gated_grad_body(gate, up, dy, dgate, dup, n);                                             \
-  }                                                                                                \
-  attributes void gelu_tanh_gated_##suffix(const float* gate, const float* up, float* y,           \
-                                           int64_t n) {                                            \
-    gelu_tanh_gated_body(gate, up, y, n);                                                          \
-  }                                                                                                \
-  attributes void gelu_tanh_gated_grad_##suffix(                                                   \
-      const float* gate, const float* up, const float* dy, float* dgate, float* dup, int64_t n) {  \
-    gelu_tanh_gated_grad_body(gate, up, dy, dgate, dup, n);                                        \
-  }                                                                                                \
-  attributes double dot_##suffix(const float* x, const float* y, int64_t n) {                      \
-    return dot_body(x, y, n);                                                                      \
-  }                                                                                                \
-  attributes double squares_##suffix(const float* x, int64_t n) { return squares_body(x, n); }     \
-  attributes void adamw_##suffix(const AdamwFactors& f, float* w, float* m, float* v,              \
-                                 const float* g, int64_t n) {                                      \
-    adamw_body(f, w, m, v, g, n);                                                                  \
-  }                                                                                                \
-  attributes double cross_entropy_##suffix(const float* z, int64_t n, int64_t target) {            \
-    return cross_entropy_body(z, n, target);                                                       \
-  }                                                                                                \
-  attributes void cross_entropy_grad_##suffix(const float* z, int64_t n, int64_t target, float dl, \
-                                              float* dz) {                                         \
-    cross_entropy_grad_body(z, n, target, dl, dz);                                                 \
-  }                                                                                                \
-  attributes float softmax_##suffix(float* x, int64_t n, float scale, const float* sink) {         \
-    return softmax_body(x, n, scale, sink);                                                        \
-  }                                                                                                \
-  attributes double softmax_grad_##suffix(const float* p, float* dp, int64_t n, float scale,       \
-                                          float share) {                                           \
-    return softmax_grad_body(p, dp, n, scale, share);                                              \
-  }                                                                                                \
-  attributes void rotate_##suffix(const float* x, const float* cos, const float* sin, float* y,    \
-                                  int64_t pairs) {                                                 \
-    rotate_body(x, cos, sin, y, pairs);                                                            \
-  }                                                                                                \
-  constexpr FloatRows kRows_##suffix{rms_norm_##suffix,                                            \
-                                     rms_norm_grad_##suffix,                                       \
-                                     layer_norm_##suffix,                                          \
-                                     layer_norm_grad_##suffix,                                     \
-                                     silu_##suffix,                                                \
-                                     silu_grad_##suffix,                                           \
-                                     gelu_tanh_##suffix,                                           \
-                                     gelu_tanh_grad_##suffix,                                      \
-                                     silu_gated_##suffix,                                          \
-                                     silu_gated_grad_##suffix,                                     \
-                                     gelu_tanh_gated_##suffix,                                     \
-                                     gelu_tanh_gated_grad_##suffix,                                \
-                                     dot_##suffix,                                                 \
-                                     squares_##suffix,                                             \
-                                     adamw_##suffix,                                               \
-                                     cross_entropy_##suffix,                                       \
-                                     cross_entropy_grad_##suffix,                                  \
-                                     softmax_##suffix,                                             \
-                                     softmax_grad_##suffix,                                        \
-                                     rotate_##suffix};
+// A function of an instruction set for each of the loops, which it takes in; all of them as a table.
+#define ASHLAR_FLOAT_ROWS(suffix, attributes)                                      \
+  template <auto body, class F = decltype(body)>                                   \
+  struct Row_##suffix;                                                             \
+  template <auto body, class R, class... A>                                        \
+  struct Row_##suffix<body, R (*)(A...)> {                                         \
+    attributes static R run(A... arguments) { return body(arguments...); }         \
+  };                                                                               \
+  constexpr FloatRows kRows_##suffix{Row_##suffix<rms_norm_body>::run,             \
+                                     Row_##suffix<rms_norm_grad_body>::run,        \
+                                     Row_##suffix<layer_norm_body>::run,           \
+                                     Row_##suffix<layer_norm_grad_body>::run,      \
+                                     Row_##suffix<silu_body>::run,                 \
+                                     Row_##suffix<silu_grad_body>::run,            \
+                                     Row_##suffix<gelu_tanh_body>::run,            \
+                                     Row_##suffix<gelu_tanh_grad_body>::run,       \
+                                     Row_##suffix<silu_gated_body>::run,           \
+                                     Row_##suffix<silu_gated_grad_body>::run,      \
+                                     Row_##suffix<gelu_tanh_gated_body>::run,      \
+                                     Row_##suffix<gelu_tanh_gated_grad_body>::run, \
+                                     Row_##suffix<dot_body>::run,                  \
+                                     Row_##suffix<squares_body>::run,              \
+                                     Row_##suffix<adamw_body>::run,                \
+                                     Row_##suffix<cross_entropy_body>::run,        \
+                                     Row_##suffix<cross_entropy_grad_body>::run,   \
+                                     Row_##suffix<softmax_body>::run,              \
+                                     Row_##suffix<softmax_grad_body>::run,         \
+                                     Row_##suffix<rotate_body>::run};
 
 ASHLAR_FLOAT_ROWS(generic, )
 #if defined(__x86_64__)

@@ -21,7 +21,7 @@ struct Strided {
   int64_t row = 0, col = 1;
 };
 inline Strided rows_of(const float* at, int64_t width) { return {at, width, 1}; }
-inline Strided turned(const float* at, int64_t width) { return {at, 1, width}; }
+inline Strided transposed(const float* at, int64_t width) { return {at, 1, width}; }
 
 /// c[i, j] = start[i, j] + bias[j] + sum over k of a[i, k] b[k, j].
 struct Product {
