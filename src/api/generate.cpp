@@ -1,7 +1,6 @@
 // Public generation: streams that share the steps of an engine.
 #include "ashlar/generate.h"
 
-#include <algorithm>
 #include <chrono>
 
 #include "api/data.h"

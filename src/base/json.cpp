@@ -2,7 +2,6 @@
 #include "base/json.h"
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <limits>

@@ -1,7 +1,6 @@
 // The .npy format, version 1, of lists.
 #include "data/npy_list.h"
 
-#include <cstdio>
 #include <cstring>
 
 #include "base/error.h"

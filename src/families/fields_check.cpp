@@ -1,8 +1,6 @@
 // Sizes, lists and how they fit together, by the names of the file's keys.
 #include "families/fields_check.h"
 
-#include <algorithm>
-#include <cmath>
 #include <variant>
 
 #include "base/error.h"

@@ -1,6 +1,5 @@
 // Granite 4, dense (micro, 1b, 350m): Granite's block, published in the names of the hybrid with
 // state spaces and experts, of which it has neither. Gate and up are fused in files.
-#include <algorithm>
 
 #include "base/error.h"
 #include "families/decoder.h"

@@ -1,5 +1,4 @@
 // Keys of sizes with their usual values, and keys that say which layers slide or have experts.
-#include <algorithm>
 
 #include <fmt/format.h>
 

@@ -3,7 +3,6 @@
 #include "families/mix.h"
 
 #include <algorithm>
-#include <array>
 #include <numeric>
 #include <utility>
 

@@ -1,5 +1,4 @@
 // Keys of what layers see and which of them rotate: windows, chunks, layer types.
-#include <algorithm>
 
 #include "base/error.h"
 #include "families/decoder.h"

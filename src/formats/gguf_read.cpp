@@ -1,7 +1,6 @@
 // Reading GGUF: header, metadata, tensor table. Nothing in the file is believed before it is
 // checked.
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
 #include "base/error.h"

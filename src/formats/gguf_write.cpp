@@ -1,7 +1,5 @@
 // Writing GGUF version 3.
-#include <algorithm>
 #include <cstring>
-#include <limits>
 #include <set>
 
 #include "base/error.h"

@@ -1,8 +1,6 @@
 // Node by node, values freed after their last use.
 #include "graph/evaluate.h"
 
-#include <optional>
-
 #include "base/error.h"
 
 namespace ashlar {

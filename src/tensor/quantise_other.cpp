@@ -1,6 +1,5 @@
 // From float32 to the table formats iq4_nl, iq4_xs and mxfp4, value for value as ggml's quantisers.
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "tensor/blocks.h"
