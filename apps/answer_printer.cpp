@@ -5,6 +5,7 @@
 
 #include <cstdio>
 
+#include "apps/commands.h"
 #include "apps/terminal.h"
 
 namespace ashlar::app {
@@ -24,11 +25,9 @@ long words_of(std::string_view text) {
 }  // namespace
 
 void add_reasoning_option(CLI::App& command, std::string& how) {
-  command
-      .add_option("--reasoning", how,
-                  "what a model thinks before it answers: show (dimmed), fold (one line that says "
-                  "how much) or hide; only a terminal gets it")
-      ->type_name("HOW")
+  add_value(command, "--reasoning", how, "HOW",
+            "what a model thinks before it answers: show (dimmed), fold (one line that says "
+            "how much) or hide; only a terminal gets it")
       ->capture_default_str()
       ->check(CLI::IsMember({"show", "fold", "hide"}))
       ->group("Generation");

@@ -31,12 +31,7 @@ void run_train(BenchCommand& o) {
 void run_bench(BenchCommand o) {
   if (o.train) return run_train(o);
   const Model model = load(o.model);
-  o.options.threads = o.model.threads;
-  o.options.kernels = o.model.kernels;
-  const EngineOptions engine = engine_options(o.model, model, 512);
-  o.options.state = engine.state;
-  o.options.f32_activations = engine.f32_activations;
-  o.options.deterministic = engine.deterministic;
+  take_engine_options(o.model, model, o.options);
   if (o.draft != "off") {
     o.options.draft = o.draft;
     o.options.drafter = [&](Engine& e) { return drafter_of(o.draft, o.model, model, e); };
@@ -57,26 +52,17 @@ void add_bench(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "bench", "measure a model's speed beside this machine's limits and what was planned");
   add_model_options(*command, o->model, true);
-  const auto number = [&](const char* name, int64_t& value, const char* what) {
-    command->add_option(name, value, what)->type_name("N");
-  };
-  number("--prompt", o->options.prompt, "tokens of the prompt (default 512)");
-  number("--generate", o->options.generate, "tokens decoded (default 128)");
-  number("--depth", o->options.depth, "tokens that sequences hold before either (default 0)");
-  number("--sequences", o->options.sequences, "sequences decoded together (default 1)");
-  number("--draft-tokens", o->options.draft_tokens,
-         "also steps that evaluate so many guesses: when drafting pays (default 0: none)");
-  command
-      ->add_option("--draft", o->draft,
-                   "also generate with guesses as `run --draft` makes them: how many are accepted, "
-                   "and the speed with and without")
-      ->type_name("lookup|mtp|MODEL|off")
+  add_bench_sizes(*command, o->options);
+  add_value(*command, "--draft-tokens", o->options.draft_tokens, "N",
+            "also steps that evaluate so many guesses: when drafting pays (default 0: none)");
+  add_value(*command, "--draft", o->draft, "lookup|mtp|MODEL|off",
+            "also generate with guesses as `run --draft` makes them: how many are accepted, and "
+            "the speed with and without")
       ->capture_default_str();
-  command->add_option("--repeat", o->options.repeat, "measurements of each (default 3)")
-      ->type_name("R");
+  add_value(*command, "--repeat", o->options.repeat, "R", "measurements of each (default 3)");
   command->add_flag("--speed-only", o->options.speed_only,
                     "measure tokens per second alone: no limits, no plan, no profile");
-  command->add_flag("--train", o->train, "steps of training instead, on made-up ids, op by op");
+  command->add_flag("--train", o->train, "steps of training instead, on random ids, op by op");
   add_step_options(*command, o->step);
   command->add_flag("--recompute", o->step.recompute, "with --train: compute layers again");
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");

@@ -2,7 +2,6 @@
 #include "apps/blueprints.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 
 #include "apps/commands.h"
@@ -26,10 +25,8 @@ Blueprint load_named_blueprint(const std::string& model) {
 }
 
 CLI::Option* add_blueprint_argument(CLI::App& command, std::string& model) {
-  return command
-      .add_option("model", model,
-                  "Hugging Face folder (config.json will do), .gguf file, blueprint file or name")
-      ->type_name("MODEL");
+  return add_value(command, "model", model, "MODEL",
+                   "Hugging Face folder (config.json will do), .gguf file, blueprint file or name");
 }
 
 void add_state_option(CLI::App& command, Format& state) {
@@ -48,11 +45,9 @@ void add_state_option(CLI::App& command, Format& state) {
 }
 
 void add_machine_option(CLI::App& command, std::string& machine) {
-  command
-      .add_option("--machine", machine,
-                  "whose speed is planned: a file, a name from `ashlar plan --list`, or none "
-                  "(default: this machine if `ashlar probe` has measured it, else h100-sxm)")
-      ->type_name("NAME");
+  add_value(command, "--machine", machine, "NAME",
+            "whose speed is planned: a file, a name from `ashlar plan --list`, or none "
+            "(default: this machine if `ashlar probe` has measured it, else h100-sxm)");
 }
 
 std::optional<Machine> probed_machine() {

@@ -4,7 +4,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 #include "apps/answer_printer.h"
 #include "apps/commands.h"
@@ -397,9 +396,8 @@ void add_chat(CLI::App& app) {
       "  ashlar chat qwen3-8b-q4_k_m.gguf --system \"Answer in French.\" --context 32k\n"
       "  ashlar chat ./Qwen3-0.6B --var enable_thinking=false --temperature 0.2");
   add_model_options(*command, o->model, true);
-  command->add_option("--system", o->system, "system message")->type_name("TEXT");
-  command->add_option("--load", o->load, "begin with the messages of a JSON file")
-      ->type_name("F.json");
+  add_value(*command, "--system", o->system, "TEXT", "system message");
+  add_value(*command, "--load", o->load, "F.json", "begin with the messages of a JSON file");
   command->add_flag("--resume", o->resume, "go on with the conversation that was kept last");
   command->add_flag("--quiet", o->quiet, "no lines about sampling and speed on stderr");
   add_variable_option(*command, o->variables);

@@ -23,7 +23,7 @@ struct ClaimsCommand {
   bool json = false, list = false, measure = false, rerun = false;
 };
 
-/// Runs the speeds that the claims ask for on made-up weights, and keeps them.
+/// Runs the speeds that the claims ask for on random weights, and keeps them.
 void measure(const std::vector<std::string>& ids) {
   std::vector<Measurement> all = stored_measurements();
   Progress progress("measuring");
@@ -99,13 +99,13 @@ void add_claims(CLI::App& app) {
   auto o = std::make_shared<ClaimsCommand>();
   CLI::App* command = app.add_subcommand(
       "claims", "claims about these architectures, settled by computing what they say");
-  command->add_option("id", o->ids, "claims to settle (default: all)")->type_name("ID");
+  add_value(*command, "id", o->ids, "ID", "claims to settle (default: all)");
   command->add_flag("--list", o->list, "list the ids");
   command->add_flag("--measure", o->measure,
                     "take measured speeds anew on this machine (some minutes)");
   command->add_flag("--rerun", o->rerun,
                     "run the experiments of these claims anew (minutes to hours; docs/lab.md)");
-  command->add_option("-o,--output", o->output, "write a page")->type_name("F.html");
+  add_value(*command, "-o,--output", o->output, "F.html", "write a page");
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   command->footer(
       "Examples:\n"

@@ -25,38 +25,28 @@
 namespace ashlar::app {
 
 void add_threads_option(CLI::App& command, int& threads) {
-  command.add_option("--threads", threads, "threads (default: one per core)")
-      ->type_name("N")
+  add_value(command, "--threads", threads, "N", "threads (default: one per core)")
       ->check(CLI::Range(0, 4096));
 }
 
 void add_kernels_option(CLI::App& command, std::string& kernels) {
-  command
-      .add_option("--kernels", kernels,
-                  "instruction set: generic avx2 avx512 ... (default: $ASHLAR_KERNELS, or the best "
-                  "this CPU runs)")
-      ->type_name("NAME");
+  add_value(command, "--kernels", kernels, "NAME",
+            "instruction set: generic avx2 avx512 ... (default: $ASHLAR_KERNELS, or the best "
+            "this CPU runs)");
 }
 
 void add_model_options(CLI::App& command, ModelOptions& options, bool runs) {
-  command
-      .add_option(
-          "model", options.model,
-          "Hugging Face folder, .gguf file, blueprint file (.json), name of a released model, or "
-          "org/name of the Hugging Face hub (fetched if it is not in the cache)")
-      ->required()
-      ->type_name("MODEL");
-  command.add_option("--random", options.random, "make up weights for a blueprint from this seed")
-      ->type_name("SEED");
-  command
-      .add_option(
-          "--weights", options.weights,
-          "format of made-up weights: f32 bf16 f16 q8_0 q4_0 q4_k_m q5_k_m q6_k ... (default f32)")
-      ->type_name("FORMAT");
-  command
-      .add_option("--adapter", options.adapter,
-                  "folder of a LoRA adapter (PEFT) that is added to the model's weights")
-      ->type_name("DIR");
+  add_value(command, "model", options.model, "MODEL",
+            "Hugging Face folder, .gguf file, blueprint file (.json), name of a released model, or "
+            "org/name of the Hugging Face hub (fetched if it is not in the cache)")
+      ->required();
+  add_value(command, "--random", options.random, "SEED",
+            "random weights for a blueprint, from this seed");
+  add_value(
+      command, "--weights", options.weights, "FORMAT",
+      "format of random weights: f32 bf16 f16 q8_0 q4_0 q4_k_m q5_k_m q6_k ... (default f32)");
+  add_value(command, "--adapter", options.adapter, "DIR",
+            "folder of a LoRA adapter (PEFT) that is added to the model's weights");
   if (!runs) return;
   add_threads_option(command, options.threads);
   command.add_flag("--deterministic", options.deterministic,
@@ -64,11 +54,10 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool runs) {
                    "is cut into steps, to the bit; long prompts take longer");
   command.add_flag("--no-pin", options.no_pin, "let the system move threads between CPUs");
   add_kernels_option(command, options.kernels);
-  command.add_option("--context", options.context, "tokens a sequence can hold")
-      ->type_name("N")
+  add_value(command, "--context", options.context, "N", "tokens a sequence can hold")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 32));
-  command.add_option("--state", options.state, "format of keys and values: f32 f16 bf16 q8_0")
-      ->type_name("FORMAT");
+  add_value(command, "--state", options.state, "FORMAT",
+            "format of keys and values: f32 f16 bf16 q8_0");
   command
       .add_option("--activations", options.activations,
                   "what products with stored weights take: fast (int8 or bf16 where this CPU gains "
@@ -195,10 +184,8 @@ int64_t roomy_context(const ModelOptions& options, const Model& model) {
 }
 
 void add_id_options(CLI::App& command, IdOptions& options) {
-  auto* list = command.add_option("--ids", options.list, "token ids, separated by commas")
-                   ->type_name("1,2,3");
-  command.add_option("--ids-file", options.file, "JSON file with a list of token ids")
-      ->type_name("F")
+  auto* list = add_value(command, "--ids", options.list, "1,2,3", "token ids, separated by commas");
+  add_value(command, "--ids-file", options.file, "F", "JSON file with a list of token ids")
       ->excludes(list);
 }
 

@@ -22,6 +22,13 @@ struct Exit {
   int code = 0;
 };
 
+/// An option, or a positional argument, whose value is called `type` in the help.
+template <class T>
+CLI::Option* add_value(CLI::App& command, const std::string& name, T& value,
+                       const std::string& type, const std::string& about) {
+  return command.add_option(name, value, about)->type_name(type);
+}
+
 /// What commands that touch a model have in common; add_model_options declares them.
 struct ModelOptions {
   std::string model;  // MODEL: Hugging Face folder, .gguf file, blueprint file or released name

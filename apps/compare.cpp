@@ -60,21 +60,16 @@ void add_compare(CLI::App& app) {
   auto o = std::make_shared<CompareCommand>();
   CLI::App* command =
       app.add_subcommand("compare", "how models differ, in words and numbers; needs no weights");
-  command
-      ->add_option("models", o->models,
-                   "two or more Hugging Face folders, .gguf files, blueprint files or names")
+  add_value(*command, "models", o->models, "MODEL...",
+            "two or more Hugging Face folders, .gguf files, blueprint files or names")
       ->required()
-      ->expected(2, 64)
-      ->type_name("MODEL...");
+      ->expected(2, 64);
   add_size_options(*command, o->options);
   add_machine_option(*command, o->machine);
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md), with the curves");
-  command
-      ->add_option(
-          "-o,--output", o->output,
-          "F.svg, F.png: curves over context and batch; F.csv: their points; F.html, F.pdf: "
-          "a page with words, tables, diagrams and curves")
-      ->type_name("F");
+  add_value(*command, "-o,--output", o->output, "F",
+            "F.svg, F.png: curves over context and batch; F.csv: their points; F.html, F.pdf: "
+            "a page with words, tables, diagrams and curves");
   command->footer(
       "\nExamples:\n"
       "  ashlar compare olmo-2-7b qwen3-8b\n"

@@ -1,8 +1,6 @@
 // ashlar convert: a model written as safetensors or GGUF, in other number formats.
 #include "model/convert.h"
 
-#include <cstdio>
-
 #include "apps/commands.h"
 #include "base/error.h"
 
@@ -33,7 +31,7 @@ void run_convert(ConvertCommand& o) {
          "by themselves); --to says which is meant",
          o.out);
   }
-  // For made-up weights --weights is what they are made in, for others what they become.
+  // For random weights --weights is what they are made in, for others what they become.
   if (!o.model.random) o.options.weights = std::exchange(o.model.weights, "");
   const Model model = load(o.model);
   o.options.notice = say_note;
@@ -58,9 +56,8 @@ void add_convert(CLI::App& app) {
           "format of the matrices: f32 bf16 f16 q8_0 q4_0 q4_1 q5_0 q5_1 q2_k ... q6_k iq4_nl "
           "iq4_xs mxfp4, or a mix: "
           "q4_k_s q4_k_m q5_k_s q5_k_m; safetensors: f32 bf16 f16 (default: as they are)");
-  command->add_option("out", o->out, "folder (safetensors) or .gguf file to write")
-      ->required()
-      ->type_name("OUT");
+  add_value(*command, "out", o->out, "OUT", "folder (safetensors) or .gguf file to write")
+      ->required();
   command->add_option("--to", o->options.to, "safetensors or gguf (default: by OUT's name)")
       ->check(CLI::IsMember({"safetensors", "gguf"}));
   command->footer(

@@ -33,17 +33,12 @@ void add_count(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("count", "parameters, operations and bytes of a model; needs no weights");
   add_blueprint_argument(*command, o->model)->required();
-  command->add_option("--tokens", o->options.tokens, "tokens of one step (default 512)")
-      ->type_name("N");
-  command->add_option("--context", o->options.context, "tokens remembered (default 4096)")
-      ->type_name("N");
-  command->add_option("--sequences", o->options.sequences, "decoded together (default 1)")
-      ->type_name("N");
-  command
-      ->add_option("--weights", o->weights,
-                   "format or mix of the weights: bf16 q8_0 q4_k_m ... (default: as in the file, "
-                   "bf16 for a blueprint)")
-      ->type_name("FORMAT");
+  add_value(*command, "--tokens", o->options.tokens, "N", "tokens of one step (default 512)");
+  add_value(*command, "--context", o->options.context, "N", "tokens remembered (default 4096)");
+  add_value(*command, "--sequences", o->options.sequences, "N", "decoded together (default 1)");
+  add_value(*command, "--weights", o->weights, "FORMAT",
+            "format or mix of the weights: bf16 q8_0 q4_k_m ... (default: as in the file, "
+            "bf16 for a blueprint)");
   add_state_option(*command, o->options.state);
   add_mtp_option(*command, o->options.mtp);
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");

@@ -1,5 +1,4 @@
 // ashlar data: corpora to token shards, and what is in them.
-#include <fmt/format.h>
 
 #include <cstdio>
 
@@ -158,34 +157,24 @@ void run_show(const DataOptions& o) {
 }  // namespace
 
 void add_corpus_options(CLI::App& command, BuildOptions& o) {
-  command
-      .add_option("corpus", o.corpora,
-                  "texts, lines of JSON (.jsonl) or folders of them, also as .gz or .zst; "
-                  "NAME=PATH labels the documents of PATH with NAME")
-      ->required()
-      ->type_name("CORPUS");
-  command.add_option("--text-field", o.documents.text_field, "of lines of JSON")
-      ->capture_default_str()
-      ->type_name("KEY");
-  command.add_option("--domain-field", o.documents.domain_field, "label of lines of JSON")
-      ->capture_default_str()
-      ->type_name("KEY");
-  command
-      .add_option("--separator", o.documents.separator,
-                  "a line that stands between the documents of a text")
-      ->type_name("LINE");
-  command
-      .add_option("--piece-bytes", o.documents.piece_bytes,
-                  "cut longer texts into documents of about so many bytes")
-      ->type_name("N")
+  add_value(command, "corpus", o.corpora, "CORPUS",
+            "texts, lines of JSON (.jsonl) or folders of them, also as .gz or .zst; "
+            "NAME=PATH labels the documents of PATH with NAME")
+      ->required();
+  add_value(command, "--text-field", o.documents.text_field, "KEY", "of lines of JSON")
+      ->capture_default_str();
+  add_value(command, "--domain-field", o.documents.domain_field, "KEY", "label of lines of JSON")
+      ->capture_default_str();
+  add_value(command, "--separator", o.documents.separator, "LINE",
+            "a line that stands between the documents of a text");
+  add_value(command, "--piece-bytes", o.documents.piece_bytes, "N",
+            "cut longer texts into documents of about so many bytes")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 30));
-  command
-      .add_option("--validation", o.validation,
-                  "share of documents, chosen by their hash, that are never trained on")
+  add_value(command, "--validation", o.validation, "SHARE",
+            "share of documents, chosen by their hash, that are never trained on")
       ->capture_default_str()
-      ->type_name("SHARE")
       ->check(CLI::Range(0.0, 0.99));
-  command.add_option("--seed", o.seed, "of that choice")->capture_default_str()->type_name("N");
+  add_value(command, "--seed", o.seed, "N", "of that choice")->capture_default_str();
   add_threads_option(command, o.threads);
 }
 
@@ -201,28 +190,21 @@ void add_data(CLI::App& app) {
       "documents to token shards: exact duplicates dropped, train and validation split by "
       "each document's hash, a manifest with the tokenizer's fingerprint");
   add_corpus_options(*build, o->build);
-  build->add_option("-o,--out", o->out, "folder that is made")->required()->type_name("DATA");
-  build
-      ->add_option("--tokenizer", o->tokenizer,
-                   "MODEL whose tokenizer is taken (default: bytes are tokens)")
-      ->type_name("MODEL");
-  build
-      ->add_option("--vocab", o->vocab,
-                   "train a byte-level BPE of so many tokens on the training documents")
-      ->type_name("N")
+  add_value(*build, "-o,--out", o->out, "DATA", "folder that is made")->required();
+  add_value(*build, "--tokenizer", o->tokenizer, "MODEL",
+            "MODEL whose tokenizer is taken (default: bytes are tokens)");
+  add_value(*build, "--vocab", o->vocab, "N",
+            "train a byte-level BPE of so many tokens on the training documents")
       ->check(CLI::Range(int64_t{257}, int64_t{1} << 22));
-  build
-      ->add_option("--end", o->build.end,
-                   "token after each document (default: the tokenizer's end of text)")
-      ->type_name("TOKEN");
+  add_value(*build, "--end", o->build.end, "TOKEN",
+            "token after each document (default: the tokenizer's end of text)");
   build->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   build->callback([o] { run_build(*o); });
   CLI::App* show = data->add_subcommand(
       "show", "documents, tokens, bytes per token and samples of a data folder");
-  show->add_option("data", o->folder, "folder of ashlar data build")->required()->type_name("DATA");
-  show->add_option("--samples", o->samples, "documents whose beginnings are shown")
+  add_value(*show, "data", o->folder, "DATA", "folder of ashlar data build")->required();
+  add_value(*show, "--samples", o->samples, "N", "documents whose beginnings are shown")
       ->capture_default_str()
-      ->type_name("N")
       ->check(CLI::Range(0, 10000));
   show->add_flag("--check", o->check, "read all shards and compare their hashes");
   show->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");

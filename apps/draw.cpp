@@ -36,7 +36,7 @@ std::string drawn_graph(const DrawCommand& o, const std::vector<Blueprint>& blue
 
 void run_draw(DrawCommand o) {
   if (o.output.empty() && !o.columns_given) {
-    if (const int there = columns(stdout); there > 0) o.options.columns = there;
+    if (const int width = columns(stdout); width > 0) o.options.columns = width;
   }
   if (!o.output.empty() && !is_picture(o.output)) draw_format_of(o.output);  // before any work
   std::vector<Blueprint> blueprints;
@@ -64,16 +64,12 @@ void add_draw(CLI::App& app) {
   auto o = std::make_shared<DrawCommand>();
   CLI::App* command = app.add_subcommand(
       "draw", "the architecture of one model, or of several side by side, as a diagram");
-  command
-      ->add_option("models", o->models,
-                   "Hugging Face folders, .gguf files, blueprint files or names of released models")
-      ->required()
-      ->type_name("MODEL...");
-  command
-      ->add_option("-o,--output", o->output,
-                   "F.svg (for a browser, light and dark), F.png, F.pdf (where rsvg-convert is "
-                   "installed), F.mmd (Mermaid) or F.txt; without it, text for the terminal")
-      ->type_name("F");
+  add_value(*command, "models", o->models, "MODEL...",
+            "Hugging Face folders, .gguf files, blueprint files or names of released models")
+      ->required();
+  add_value(*command, "-o,--output", o->output, "F",
+            "F.svg (for a browser, light and dark), F.png, F.pdf (where rsvg-convert is "
+            "installed), F.mmd (Mermaid) or F.txt; without it, text for the terminal");
   command->add_flag("--tall", o->options.tall, "SVG: details below the layers, for narrow pages");
   auto* columns = command->add_option("--columns", o->options.columns,
                                       "text: columns (default: the terminal's, else 100)");

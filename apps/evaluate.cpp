@@ -97,18 +97,17 @@ void add_evaluate(CLI::App& app) {
       "loss and bits per byte of a model on a data folder's validation set, by position "
       "and by domain, with a confidence interval");
   add_model_options(*command, o->model, true);
-  command->add_option("--data", o->data, "folder of ashlar data build, of the model's tokenizer")
-      ->required()
-      ->type_name("DATA");
+  add_value(*command, "--data", o->data, "DATA",
+            "folder of ashlar data build, of the model's tokenizer")
+      ->required();
   command->add_option("--split", o->split, "validation or train")
       ->capture_default_str()
       ->check(CLI::IsMember({"validation", "train"}));
-  command->add_option("--length", o->length, "tokens of a row, as batch.length of a run")
+  add_value(*command, "--length", o->length, "N", "tokens of a row, as batch.length of a run")
       ->capture_default_str()
-      ->type_name("N")
       ->check(CLI::Range(int64_t{2}, int64_t{1} << 24));
-  command->add_option("--tokens", o->tokens, "evaluate about so many, evenly spaced (default: all)")
-      ->type_name("N")
+  add_value(*command, "--tokens", o->tokens, "N",
+            "evaluate about so many, evenly spaced (default: all)")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 50));
   command->add_flag("--mask", o->mask, "documents of a row do not see each other");
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");

@@ -139,54 +139,50 @@ void add_experiment(CLI::App& app) {
                                          "own learning rates, seeds, a verdict");
   command->require_subcommand(1);
   const auto files = [&](CLI::App* c) {
-    c->add_option(
-         "file", o->files,
-         "files of experiments, their ids, or a campaign of those that come with Ashlar: quick, "
-         "default")
-        ->type_name("FILE.json")
+    add_value(
+        *c, "file", o->files, "FILE.json",
+        "files of experiments, their ids, or a campaign of those that come with Ashlar: quick, "
+        "default")
         ->required();
   };
   const auto jobs = [&](CLI::App* c) {
-    c->add_option("--jobs", o->jobs, "processes at once (default: one per core)")
-        ->type_name("N")
+    add_value(*c, "--jobs", o->jobs, "N", "processes at once (default: one per core)")
         ->check(CLI::Range(0, 1024));
   };
   const auto pages = [&](CLI::App* c, const char* option) {
-    c->add_option(option, o->output, "write a page")->type_name("F.html");
-    c->add_option("--results", o->results, "write what was found as FOLDER/<id>.json")
-        ->type_name("FOLDER");
+    add_value(*c, option, o->output, "F.html", "write a page");
+    add_value(*c, "--results", o->results, "FOLDER", "write what was found as FOLDER/<id>.json");
     c->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   };
   CLI::App* c = command->add_subcommand("check", "arms expanded, what they cost; nothing runs");
   files(c);
   jobs(c);
-  c->add_option("--store", o->store, "take the speed from runs of this store")->type_name("STORE");
+  add_value(*c, "--store", o->store, "STORE", "take the speed from runs of this store");
   c->callback([o] { check(*o); });
 
   c = command->add_subcommand("run", "run what is not finished yet; may be killed at any time");
   files(c);
   jobs(c);
-  c->add_option("-o,--store", o->store, "folder of runs and results (default: experiments.store)")
-      ->type_name("STORE");
+  add_value(*c, "-o,--store", o->store, "STORE",
+            "folder of runs and results (default: experiments.store)");
   c->add_flag("--quiet", o->quiet, "no line for each run");
   pages(c, "--page");
   c->callback([o] { run_experiment(*o); });
 
   c = command->add_subcommand("status", "what ran, what is left, time left");
-  c->add_option("store", o->store, "folder of `run`")->type_name("STORE")->required();
+  add_value(*c, "store", o->store, "STORE", "folder of `run`")->required();
   jobs(c);
   c->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   c->callback([o] { status(*o); });
 
   c = command->add_subcommand("report", "verdicts, tables, curves");
-  c->add_option("store", o->files, "folder of `run`, or files of results")
-      ->type_name("STORE|FILE...")
+  add_value(*c, "store", o->files, "STORE|FILE...", "folder of `run`, or files of results")
       ->required();
   pages(c, "-o,--output");
   c->callback([o] { report(*o); });
 
   c = command->add_subcommand("score", "read the held-out set with a run of a store (used by run)");
-  c->add_option("folder", o->store, "folder of the run")->type_name("FOLDER")->required();
+  add_value(*c, "folder", o->store, "FOLDER", "folder of the run")->required();
   c->group("");
   c->callback([o] { lab::score_run(o->store); });
 }

@@ -30,11 +30,9 @@ void add_explain(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "explain", "formulas with this model's numbers, cost, state, where weights lie, sources");
   add_blueprint_argument(*command, o->model)->required();
-  command
-      ->add_option("scope", o->scope,
-                   "a part in detail: layers.3, layers.3.attn, layers.3.attn.q, embedding, logits, "
-                   "mtp.0 (default: the whole model, equal layers once)")
-      ->type_name("SCOPE");
+  add_value(*command, "scope", o->scope, "SCOPE",
+            "a part in detail: layers.3, layers.3.attn, layers.3.attn.q, embedding, logits, "
+            "mtp.0 (default: the whole model, equal layers once)");
   add_size_options(*command, o->options);
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   command->footer(

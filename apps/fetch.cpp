@@ -35,13 +35,10 @@ void add_fetch(CLI::App& app) {
       "fetch",
       "fetch a model of the Hugging Face hub into the local cache and print where it lies; "
       "HF_ENDPOINT names a mirror, HF_HOME the cache, HF_TOKEN who asks");
-  command->add_option("repository", o->repository, "org/name")->required()->type_name("ORG/NAME");
-  command
-      ->add_option("files", o->options.files,
-                   "files of it (default: config, tokenizer and one form of the weights)")
-      ->type_name("FILE");
-  command->add_option("--revision", o->options.revision, "branch, tag or commit")
-      ->type_name("NAME")
+  add_value(*command, "repository", o->repository, "ORG/NAME", "org/name")->required();
+  add_value(*command, "files", o->options.files, "FILE",
+            "files of it (default: config, tokenizer and one form of the weights)");
+  add_value(*command, "--revision", o->options.revision, "NAME", "branch, tag or commit")
       ->capture_default_str();
   command->footer(
       "Examples:\n"

@@ -1,7 +1,6 @@
 // ashlar gradients: the gradient of the loss on given token ids, for every parameter.
 #include "runs/gradients.h"
 
-#include <algorithm>
 #include <cstdio>
 
 #include "apps/commands.h"
@@ -53,9 +52,7 @@ void add_gradients(CLI::App& app) {
   add_threads_option(*command, o->model.threads);
   add_kernels_option(*command, o->model.kernels);
   add_id_options(*command, o->ids);
-  command->add_option("-o,--output", o->output, "file to write")
-      ->required()
-      ->type_name("F.safetensors");
+  add_value(*command, "-o,--output", o->output, "F.safetensors", "file to write")->required();
   command->add_flag("--recompute", o->recompute,
                     "keep only what passes between layers and compute the rest twice: less memory, "
                     "the same gradients");

@@ -10,7 +10,6 @@
 #include <clocale>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <cwchar>
 #include <fstream>
 #include <iostream>

@@ -1,6 +1,5 @@
 // ashlar logits: float32 logits of given token ids, as a NumPy file.
 #include <algorithm>
-#include <cstdio>
 
 #include "apps/commands.h"
 #include "base/error.h"
@@ -62,11 +61,9 @@ void add_logits(CLI::App& app) {
       "logits", "write the logits of token ids as float32 [tokens, vocab] (.npy)");
   add_model_options(*command, o->model, true);
   add_id_options(*command, o->ids);
-  command->add_option("-o,--output", o->output, "file to write")->required()->type_name("F.npy");
-  command
-      ->add_option("--chunk", o->chunk,
-                   "evaluate N tokens at a time through the state (default: 512)")
-      ->type_name("N")
+  add_value(*command, "-o,--output", o->output, "F.npy", "file to write")->required();
+  add_value(*command, "--chunk", o->chunk, "N",
+            "evaluate N tokens at a time through the state (default: 512)")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
   command->footer(
       "Examples:\n"

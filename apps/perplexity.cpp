@@ -61,7 +61,7 @@ void add_perplexity(CLI::App& app) {
                                          "perplexity of a text: windows of --context tokens "
                                          "(default 512), their second halves scored");
   add_model_options(*command, o->model, true);
-  command->add_option("--file", o->file, "text file (UTF-8)")->required()->type_name("F");
+  add_value(*command, "--file", o->file, "F", "text file (UTF-8)")->required();
   command->add_flag("--json", o->json, "print {\"perplexity\", \"tokens\", ...}");
   command->callback([o] { run_perplexity(*o); });
 }

@@ -106,9 +106,9 @@ void compare_machines(const std::vector<Prediction>& all) {
     return rate(phase.expected->low) + " to " + rate(phase.expected->high);
   };
   const Prediction& first = all.front();
-  const int there = columns(stdout);
+  const int width = columns(stdout);
   // Where it is narrow, what matters least goes.
-  const bool memory = there == 0 || there >= 88, prefill = there == 0 || there >= 66;
+  const bool memory = width == 0 || width >= 88, prefill = width == 0 || width >= 66;
   std::string text =
       fmt::format("{} ({} weights, {}), {} sequence(s) of {} tokens", first.model,
                   first.options.weights, short_bytes(static_cast<double>(first.memory.weights)),
@@ -172,15 +172,13 @@ void add_plan(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "plan", "does a model fit a machine, how fast is it there, what bounds it; needs no weights");
   add_blueprint_argument(*command, o->model);
-  command
-      ->add_option("--machine", o->machines,
-                   "machine file or name from --list, or several (a,b,c), or all (default: this "
-                   "machine, as `ashlar probe` measured it)")
-      ->delimiter(',')
-      ->type_name("FILE|NAME");
+  add_value(*command, "--machine", o->machines, "FILE|NAME",
+            "machine file or name from --list, or several (a,b,c), or all (default: this "
+            "machine, as `ashlar probe` measured it)")
+      ->delimiter(',');
   command->add_flag("--list", o->list, "list the known machines (published figures)");
   const auto number = [&](const char* name, int64_t& value, const char* what) {
-    command->add_option(name, value, what)->type_name("N");
+    add_value(*command, name, value, "N", what);
   };
   number("--devices", o->options.devices,
          "such machines that hold it between them (default: the fewest that do)");
@@ -189,12 +187,9 @@ void add_plan(CLI::App& app) {
   number("--prompt", o->options.prompt, "tokens of the prompt (default 512)");
   number("--generate", o->options.generate, "tokens generated after it (default 128)");
   number("--depth", o->options.depth, "tokens remembered before the prompt (default 0)");
-  command
-      ->add_option(
-          "--weights", o->weights,
-          "native or a format or mix: bf16 fp8 int4 mxfp4 nvfp4 q8_0 q4_k_m ... (default: as "
-          "in the file; of a blueprint native, as the model was released)")
-      ->type_name("FORMAT");
+  add_value(*command, "--weights", o->weights, "FORMAT",
+            "native or a format or mix: bf16 fp8 int4 mxfp4 nvfp4 q8_0 q4_k_m ... (default: as "
+            "in the file; of a blueprint native, as the model was released)");
   add_state_option(*command, o->options.state);
   command->add_flag("--train", o->train, "a step of training on this machine instead");
   add_step_options(*command, o->step);

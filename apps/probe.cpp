@@ -54,10 +54,8 @@ void add_probe(CLI::App& app) {
       "probe", "measure this machine's memory, arithmetic and kernels, in under a minute");
   add_threads_option(*command, o->options.threads);
   add_kernels_option(*command, o->options.kernels);
-  command
-      ->add_option("-o,--output", o->output,
-                   "file to write (default: machine.json in the user's cache folder)")
-      ->type_name("F.json");
+  add_value(*command, "-o,--output", o->output, "F.json",
+            "file to write (default: machine.json in the user's cache folder)");
   command->add_flag("--quick", o->quick, "memory and arithmetic only, in half a second");
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   command->callback([o] { run_probe(*o); });

@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "apps/commands.h"
+#include "apps/step_options.h"
 #include "apps/terminal.h"
 #include "base/output_file.h"
 #include "measure/bench.h"
@@ -18,12 +19,7 @@ struct ProfileCommand {
 void run_profile(ProfileCommand o) {
   if (!o.trace.empty()) check_output(o.trace);
   const Model model = load(o.model);
-  o.options.threads = o.model.threads;
-  o.options.kernels = o.model.kernels;
-  const EngineOptions engine = engine_options(o.model, model, 512);
-  o.options.state = engine.state;
-  o.options.f32_activations = engine.f32_activations;
-  o.options.deterministic = engine.deterministic;
+  take_engine_options(o.model, model, o.options);
   const RunProfile profile = profile_steps(model, o.options);
   if (!o.trace.empty()) {
     write_file(o.trace, profile_trace(profile));
@@ -39,15 +35,9 @@ void add_profile(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("profile", "run a model step by step: the time of each, and a trace");
   add_model_options(*command, o->model, true);
-  const auto number = [&](const char* name, int64_t& value, const char* what) {
-    command->add_option(name, value, what)->type_name("N");
-  };
-  number("--prompt", o->options.prompt, "tokens of the prompt (default 512)");
-  number("--generate", o->options.generate, "tokens decoded (default 128)");
-  number("--depth", o->options.depth, "tokens that sequences hold before either (default 0)");
-  number("--sequences", o->options.sequences, "sequences decoded together (default 1)");
-  command->add_option("--trace", o->trace, "file for a trace, which ui.perfetto.dev opens")
-      ->type_name("F.json");
+  add_bench_sizes(*command, o->options);
+  add_value(*command, "--trace", o->trace, "F.json",
+            "file for a trace, which ui.perfetto.dev opens");
   command->callback([o] { run_profile(*o); });
 }
 

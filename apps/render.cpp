@@ -47,15 +47,14 @@ void add_render(CLI::App& app) {
   auto o = std::make_shared<RenderOptions>();
   CLI::App* command = app.add_subcommand(
       "render", "print messages as the model's chat template writes them, and nothing else");
-  command->add_option("model", o->model, "model, or a folder that holds only tokenizer files")
-      ->required()
-      ->type_name("MODEL");
-  command->add_option("--messages", o->messages, "JSON list of {\"role\", \"content\"}")
-      ->required()
-      ->type_name("F.json");
-  command->add_option("--tools", o->tools, "JSON list of tools")->type_name("F.json");
-  command->add_option("--template", o->file, "template to use instead of the model's own")
-      ->type_name("F.jinja");
+  add_value(*command, "model", o->model, "MODEL",
+            "model, or a folder that holds only tokenizer files")
+      ->required();
+  add_value(*command, "--messages", o->messages, "F.json", "JSON list of {\"role\", \"content\"}")
+      ->required();
+  add_value(*command, "--tools", o->tools, "F.json", "JSON list of tools");
+  add_value(*command, "--template", o->file, "F.jinja",
+            "template to use instead of the model's own");
   add_variable_option(*command, o->variables);
   command->add_flag("--no-generation-prompt", o->no_generation_prompt,
                     "do not open the assistant's turn");

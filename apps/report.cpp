@@ -1,13 +1,12 @@
 // ashlar report: a page about a set of models.
-#include <cstdio>
 
+#include "readings/report/report.h"
 #include "apps/blueprints.h"
 #include "apps/commands.h"
 #include "apps/pictures.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/output_file.h"
-#include "readings/report/report.h"
 
 namespace ashlar::app {
 namespace {
@@ -48,18 +47,14 @@ void add_report(CLI::App& app) {
   auto o = std::make_shared<ReportCommand>();
   CLI::App* command = app.add_subcommand(
       "report", "one page about a set of models: diagrams, table, plots; needs no weights");
-  command
-      ->add_option("models", o->models,
-                   "Hugging Face folders, .gguf files, blueprint files or names (default: the "
-                   "largest released model of each family)")
-      ->type_name("MODEL...");
-  command
-      ->add_option("-o,--output", o->output,
-                   "F.html: the page, without any other file; F.pdf, F.png: the same where "
-                   "Chromium is installed")
-      ->required()
-      ->type_name("F");
-  command->add_option("--title", o->options.title, "of the page")->type_name("TEXT");
+  add_value(*command, "models", o->models, "MODEL...",
+            "Hugging Face folders, .gguf files, blueprint files or names (default: the "
+            "largest released model of each family)");
+  add_value(*command, "-o,--output", o->output, "F",
+            "F.html: the page, without any other file; F.pdf, F.png: the same where "
+            "Chromium is installed")
+      ->required();
+  add_value(*command, "--title", o->options.title, "TEXT", "of the page");
   add_size_options(*command, o->options.compare);
   add_machine_option(*command, o->machine);
   command->footer(

@@ -181,8 +181,8 @@ void add_run(CLI::App& app) {
       "text to go on from, special tokens written in it are recognised; - or nothing: standard "
       "input");
   prompt->type_name("PROMPT");
-  command->add_option("--prompt-file", o->prompt_file, "read the prompt from a file (-: stdin)")
-      ->type_name("F");
+  add_value(*command, "--prompt-file", o->prompt_file, "F",
+            "read the prompt from a file (-: stdin)");
   CLI::Option* chat = command->add_flag(
       "--chat", o->chat, "the prompt is a user's message: apply the model's chat template");
   CLI::Option* system = command->add_option("--system", o->system, "system message");

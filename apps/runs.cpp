@@ -28,8 +28,7 @@ void print(const std::vector<RunSummary>& runs) {
               "steps", "loss", "validation", "bits/B", "tokens/s", "model");
   for (const RunSummary& r : runs) {
     std::printf("%-*s  %-8s  %20s  %8s  %10s  %8s  %10s  %s\n", static_cast<int>(width),
-                r.folder.c_str(),
-                std::string(enum_names(r.state)[static_cast<size_t>(r.state)]).c_str(),
+                r.folder.c_str(), enum_name(r.state).c_str(),
                 fmt::format("{}/{}", grouped(r.last ? r.last->step : 0), grouped(r.steps)).c_str(),
                 r.last ? fmt::format("{:.4f}", r.loss).c_str() : "-",
                 number(r.validation_loss).c_str(), number(r.bits_per_byte).c_str(),
@@ -68,11 +67,10 @@ void add_runs(CLI::App& app) {
       "runs",
       "runs of `ashlar train` below a folder: state, loss, speed; with --report a page with "
       "their curves");
-  command->add_option("folder", o->folders, "folders of runs, or of folders of runs")
-      ->required()
-      ->type_name("FOLDER");
+  add_value(*command, "folder", o->folders, "FOLDER", "folders of runs, or of folders of runs")
+      ->required();
   command->add_flag("--report", o->report, "write the curves of all of them as one page");
-  command->add_option("-o,--out", o->out, "file of the page")->type_name("FILE.html");
+  add_value(*command, "-o,--out", o->out, "FILE.html", "file of the page");
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   command->callback([o] { list_runs(*o); });
 }

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 
 #include "apps/commands.h"
 #include "base/error.h"
@@ -16,69 +15,39 @@ void add_generation_options(CLI::App& command, GenerationFlags& flags) {
   flags.command = &command;
   GenerateOptions& o = flags.options;
   SamplingOptions& s = o.sampling;
-  const char* group = "Generation";
-  command.add_option("-n,--max-tokens", o.max_tokens, "most tokens generated")
-      ->type_name("N")
+  const std::string group = command.option_defaults()->get_group();
+  command.option_defaults()->group("Generation");
+  add_value(command, "-n,--max-tokens", o.max_tokens, "N", "most tokens generated")
       ->capture_default_str()
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 32))
-      ->group(group);
-  command.add_option("--temperature", s.temperature, "0 takes the most likely token (greedy)")
-      ->type_name("X")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 32));
+  add_value(command, "--temperature", s.temperature, "X", "0 takes the most likely token (greedy)")
+      ->capture_default_str();
+  add_value(command, "--top-k", s.top_k, "K", "only the K most likely tokens; 0: all");
+  add_value(command, "--top-p", s.top_p, "P",
+            "only the most likely tokens that together reach this probability")
+      ->capture_default_str();
+  add_value(command, "--min-p", s.min_p, "P",
+            "only tokens with at least this share of the best one's probability");
+  add_value(command, "--repetition-penalty", s.repetition_penalty, "X",
+            "divides the logits of tokens seen; 1: none");
+  add_value(command, "--presence-penalty", s.presence_penalty, "X",
+            "subtracted from the logits of tokens generated");
+  add_value(command, "--frequency-penalty", s.frequency_penalty, "X", "the same, times how often");
+  add_value(command, "--logit-bias", flags.bias, "ID=X",
+            "added to the logit of a token; may be given several times");
+  add_value(command, "--seed", s.seed, "N", "of the sampling: same seed, same output");
+  add_value(command, "--stop", o.stop, "TEXT",
+            "text that ends the answer; may be given several times");
+  add_value(command, "--draft", flags.draft, "lookup|mtp|MODEL|off",
+            "guess several tokens ahead, which the model then evaluates in one step; the text "
+            "stays the same: lookup (copy what followed the last tokens before), mtp (the model's "
+            "own layer for multi-token prediction), a smaller MODEL of the same vocabulary, or off")
+      ->capture_default_str();
+  add_value(command, "--draft-tokens", o.draft_tokens, "N", "most tokens guessed in a row")
       ->capture_default_str()
-      ->group(group);
-  command.add_option("--top-k", s.top_k, "only the K most likely tokens; 0: all")
-      ->type_name("K")
-      ->group(group);
-  command
-      .add_option("--top-p", s.top_p,
-                  "only the most likely tokens that together reach this probability")
-      ->type_name("P")
-      ->capture_default_str()
-      ->group(group);
-  command
-      .add_option("--min-p", s.min_p,
-                  "only tokens with at least this share of the best one's probability")
-      ->type_name("P")
-      ->group(group);
-  command
-      .add_option("--repetition-penalty", s.repetition_penalty,
-                  "divides the logits of tokens seen; 1: none")
-      ->type_name("X")
-      ->group(group);
-  command
-      .add_option("--presence-penalty", s.presence_penalty,
-                  "subtracted from the logits of tokens generated")
-      ->type_name("X")
-      ->group(group);
-  command.add_option("--frequency-penalty", s.frequency_penalty, "the same, times how often")
-      ->type_name("X")
-      ->group(group);
-  command
-      .add_option("--logit-bias", flags.bias,
-                  "added to the logit of a token; may be given several times")
-      ->type_name("ID=X")
-      ->group(group);
-  command.add_option("--seed", s.seed, "of the sampling: same seed, same output")
-      ->type_name("N")
-      ->group(group);
-  command.add_option("--stop", o.stop, "text that ends the answer; may be given several times")
-      ->type_name("TEXT")
-      ->group(group);
-  command
-      .add_option(
-          "--draft", flags.draft,
-          "guess several tokens ahead, which the model then evaluates in one step; the text "
-          "stays the same: lookup (copy what followed the last tokens before), mtp (the model's "
-          "own layer for multi-token prediction), a smaller MODEL of the same vocabulary, or off")
-      ->type_name("lookup|mtp|MODEL|off")
-      ->capture_default_str()
-      ->group(group);
-  command.add_option("--draft-tokens", o.draft_tokens, "most tokens guessed in a row")
-      ->type_name("N")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 64))
-      ->group(group);
-  command.add_flag("--ignore-end", o.ignore_end, "go on after the model's end token")->group(group);
+      ->check(CLI::Range(1, 64));
+  command.add_flag("--ignore-end", o.ignore_end, "go on after the model's end token");
+  command.option_defaults()->group(group);
 }
 
 GenerateOptions generation_options(const GenerationFlags& flags) {
@@ -147,11 +116,9 @@ std::string drafting_text(const Generation& result) {
 }
 
 CLI::Option* add_variable_option(CLI::App& command, std::vector<std::string>& variables) {
-  return command
-      .add_option("--var", variables,
-                  "a further variable of the chat template, such as enable_thinking=false; may be "
-                  "given several times")
-      ->type_name("NAME=JSON");
+  return add_value(command, "--var", variables, "NAME=JSON",
+                   "a further variable of the chat template, such as enable_thinking=false; may be "
+                   "given several times");
 }
 
 }  // namespace ashlar::app

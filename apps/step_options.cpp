@@ -1,19 +1,35 @@
-// Options of a step of training.
+// Options of steps that are measured.
 #include "apps/step_options.h"
 
 namespace ashlar::app {
 
+void add_bench_sizes(CLI::App& command, BenchOptions& options) {
+  const auto number = [&](const char* name, int64_t& value, const char* what) {
+    add_value(command, name, value, "N", what);
+  };
+  number("--prompt", options.prompt, "tokens of the prompt (default 512)");
+  number("--generate", options.generate, "tokens decoded (default 128)");
+  number("--depth", options.depth, "tokens that sequences hold before either (default 0)");
+  number("--sequences", options.sequences, "sequences decoded together (default 1)");
+}
+
+void take_engine_options(const ModelOptions& from, const Model& model, BenchOptions& options) {
+  const EngineOptions engine = engine_options(from, model, 512);
+  options.threads = from.threads;
+  options.kernels = from.kernels;
+  options.state = engine.state;
+  options.f32_activations = engine.f32_activations;
+  options.deterministic = engine.deterministic;
+}
+
 void add_step_options(CLI::App& command, StepCostOptions& options) {
-  command.add_option("--batch", options.sequences, "with --train: sequences at once (default 8)")
-      ->type_name("N")
+  add_value(command, "--batch", options.sequences, "N",
+            "with --train: sequences at once (default 8)")
       ->needs("--train");
-  command.add_option("--length", options.length, "with --train: tokens of each (default 256)")
-      ->type_name("N")
+  add_value(command, "--length", options.length, "N", "with --train: tokens of each (default 256)")
       ->needs("--train");
-  command
-      .add_option("--precision", options.precision,
-                  "with --train: f32 or bf16 (default: the faster one here)")
-      ->type_name("P")
+  add_value(command, "--precision", options.precision, "P",
+            "with --train: f32 or bf16 (default: the faster one here)")
       ->needs("--train");
   add_mtp_option(command, options.mtp, "--train");
 }

@@ -89,9 +89,9 @@ void detokenize(const TextOptions& o) {
 CLI::App* text_command(CLI::App& app, const std::shared_ptr<TextOptions>& o, const char* name,
                        const char* about) {
   CLI::App* command = app.add_subcommand(name, about);
-  command->add_option("model", o->model, "model, or a folder that holds only tokenizer files")
-      ->required()
-      ->type_name("MODEL");
+  add_value(*command, "model", o->model, "MODEL",
+            "model, or a folder that holds only tokenizer files")
+      ->required();
   command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   return command;
 }
@@ -105,10 +105,9 @@ void add_tokenize(CLI::App& app) {
   CLI::Option* text =
       command->add_option("text", o->text, "text; special tokens in it are recognised");
   text->type_name("TEXT");
-  command->add_option("--file", o->file, "text file")->type_name("F");
-  command
-      ->add_option("--lines-json", o->lines, "JSON list of strings; prints a JSON list of id lists")
-      ->type_name("F");
+  add_value(*command, "--file", o->file, "F", "text file");
+  add_value(*command, "--lines-json", o->lines, "F",
+            "JSON list of strings; prints a JSON list of id lists");
   command->add_flag("--no-special", o->no_special, "leave out beginning- and end-of-text tokens");
   command->callback([o, text] {
     o->has_text = text->count() > 0;
@@ -119,10 +118,9 @@ void add_tokenize(CLI::App& app) {
 void add_detokenize(CLI::App& app) {
   auto o = std::make_shared<TextOptions>();
   CLI::App* command = text_command(app, o, "detokenize", "token ids to text");
-  command->add_option("--ids", o->ids, "token ids")->type_name("1,2,3");
-  command
-      ->add_option("--lines-json", o->lines, "JSON list of id lists; prints a JSON list of strings")
-      ->type_name("F");
+  add_value(*command, "--ids", o->ids, "1,2,3", "token ids");
+  add_value(*command, "--lines-json", o->lines, "F",
+            "JSON list of id lists; prints a JSON list of strings");
   command->add_flag("--no-special", o->no_special, "leave out special tokens");
   command->callback([o] { detokenize(*o); });
 }

@@ -64,21 +64,16 @@ void add_tokenizer(CLI::App& app) {
       "byte-level BPE: writes tokenizer.json, which Hugging Face's tokenizers read with "
       "equal ids");
   add_corpus_options(*train, o->corpus);
-  train->add_option("-o,--out", o->out, "folder that is written")->required()->type_name("FOLDER");
-  train->add_option("--vocab", o->trainer.vocab, "tokens in all")
+  add_value(*train, "-o,--out", o->out, "FOLDER", "folder that is written")->required();
+  add_value(*train, "--vocab", o->trainer.vocab, "N", "tokens in all")
       ->capture_default_str()
-      ->type_name("N")
       ->check(CLI::Range(int64_t{257}, int64_t{1} << 22));
-  train
-      ->add_option("--special", o->trainer.special,
-                   "special tokens, ids from 0; the first ends documents")
-      ->capture_default_str()
-      ->type_name("TOKEN");
-  train
-      ->add_option("--min-frequency", o->trainer.min_frequency,
-                   "how often a pair must occur to become a token")
-      ->capture_default_str()
-      ->type_name("N");
+  add_value(*train, "--special", o->trainer.special, "TOKEN",
+            "special tokens, ids from 0; the first ends documents")
+      ->capture_default_str();
+  add_value(*train, "--min-frequency", o->trainer.min_frequency, "N",
+            "how often a pair must occur to become a token")
+      ->capture_default_str();
   train->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
   train->callback([o] { learn_tokenizer(*o); });
 }

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -204,46 +203,36 @@ void add_train(CLI::App& app) {
                          "schedule (docs/training.md); options and key=value go before it. Writes "
                          "run.json, log.jsonl, "
                          "checkpoints/ and model/, which Transformers and `ashlar run` read");
-  command->add_option("run", o->words, "RUN.json, and key=value such as optimiser.rate=1e-3")
-      ->type_name("RUN.json");
-  command->add_option("--model", o->model, "name, blueprint file or folder of the architecture")
-      ->type_name("BLUEPRINT");
-  command
-      ->add_option("--data", o->data,
-                   "folder of ashlar data build, or .npy of token ids, int32 [sequences, length]")
-      ->type_name("DATA");
-  command->add_option("--init", o->init, "begin with the weights of this folder or GGUF file")
-      ->type_name("MODEL");
-  command
-      ->add_option("--lora", o->lora,
-                   "train low-rank adapters of this rank beside the weights of --init, which stay: "
-                   "adapter/ is what PEFT reads, model/ the sum")
-      ->type_name("RANK");
-  command->add_option("--out", o->out, "folder of the run")->type_name("FOLDER");
-  auto* steps = command->add_option("--steps", o->steps, "steps of the run")->type_name("N");
-  auto* tokens = command->add_option("--tokens", o->tokens, "tokens of the run")
-                     ->type_name("N")
-                     ->excludes(steps);
-  command->add_option("--time", o->time, "about so long: 90s, 30m, 2h")
-      ->type_name("T")
+  add_value(*command, "run", o->words, "RUN.json",
+            "RUN.json, and key=value such as optimiser.rate=1e-3");
+  add_value(*command, "--model", o->model, "BLUEPRINT",
+            "name, blueprint file or folder of the architecture");
+  add_value(*command, "--data", o->data, "DATA",
+            "folder of ashlar data build, or .npy of token ids, int32 [sequences, length]");
+  add_value(*command, "--init", o->init, "MODEL",
+            "begin with the weights of this folder or GGUF file");
+  add_value(*command, "--lora", o->lora, "RANK",
+            "train low-rank adapters of this rank beside the weights of --init, which stay: "
+            "adapter/ is what PEFT reads, model/ the sum");
+  add_value(*command, "--out", o->out, "FOLDER", "folder of the run");
+  auto* steps = add_value(*command, "--steps", o->steps, "N", "steps of the run");
+  auto* tokens =
+      add_value(*command, "--tokens", o->tokens, "N", "tokens of the run")->excludes(steps);
+  add_value(*command, "--time", o->time, "T", "about so long: 90s, 30m, 2h")
       ->excludes(steps)
       ->excludes(tokens);
   command->add_flag("--resume", o->resume,
                     "go on from the newest checkpoint of --out, bit for bit");
-  command
-      ->add_option("--replay", o->replay,
-                   "run a step of --out again, from the checkpoint before it, and say what it was "
-                   "like: gradients by tensor, activations, the loss of every sequence")
-      ->type_name("STEP");
+  add_value(*command, "--replay", o->replay, "STEP",
+            "run a step of --out again, from the checkpoint before it, and say what it was "
+            "like: gradients by tensor, activations, the loss of every sequence");
   auto* branch = command->add_option("--branch", o->branch,
                                      "begin where this run, or its checkpoint, stands: weights, "
                                      "moments, schedule and place in the "
                                      "data; its run.json holds unless another is given");
   branch->type_name("RUN")->excludes("--init");
-  command
-      ->add_option("--decay", o->decay,
-                   "with --branch: N more steps in which the rate falls (schedule wsd)")
-      ->type_name("N")
+  add_value(*command, "--decay", o->decay, "N",
+            "with --branch: N more steps in which the rate falls (schedule wsd)")
       ->needs(branch)
       ->check(CLI::PositiveNumber)
       ->excludes(steps);

@@ -11,6 +11,7 @@
 
 #include "apps/terminal.h"
 #include "base/edit_distance.h"
+#include "base/lower_case.h"
 
 namespace ashlar::app {
 namespace {
@@ -105,8 +106,8 @@ std::string definitions(const std::vector<std::pair<std::string, std::string>>& 
 
 int help_columns() {
   constexpr int kWidest = 100;  // longer lines are hard to read
-  const int there = columns(stdout);
-  return there == 0 ? kWidest : std::min(there, kWidest);
+  const int width = columns(stdout);
+  return width == 0 ? kWidest : std::min(width, kWidest);
 }
 
 /// "N:INT in [0 - 9]" -> "N": the checks of a value are not its name.
@@ -229,8 +230,7 @@ void read_units(CLI::Option& option) {
 void read_any_case(CLI::Option& option) {
   option.transform(CLI::Validator(
       [](std::string& text) {
-        std::transform(text.begin(), text.end(), text.begin(),
-                       [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        text = lower_case(std::move(text));
         return std::string();
       },
       ""));

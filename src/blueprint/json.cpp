@@ -1,7 +1,6 @@
 // Blueprints as JSON, both ways, through the parts' field visitors.
 #include "base/json.h"
 
-#include <cmath>
 #include <optional>
 #include <set>
 
@@ -25,6 +24,7 @@ Json write(const T& value);
 
 struct Writer {
   Json json = Json::object();
+  std::vector<std::string> may_be_left_out;
   template <class T>
   void operator()(std::string_view name, const T& value) {
     if constexpr (IsOptional<T>::value) {
@@ -37,15 +37,16 @@ struct Writer {
     }
   }
   template <class T>
-  void operator()(std::string_view name, const T& value, const T& usual) {
-    if (!(value == usual)) json[std::string(name)] = write(value);
+  void optional(std::string_view name, const T& value) {
+    json[std::string(name)] = write(value);
+    may_be_left_out.emplace_back(name);
   }
 };
 
 template <class T>
 Json write(const T& value) {
   if constexpr (std::is_enum_v<T>) {
-    return std::string(enum_names(value)[static_cast<size_t>(value)]);
+    return enum_name(value);
   } else if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::vector<double>>) {
     return value;
   } else if constexpr (IsVariant<T>::value) {
@@ -57,8 +58,14 @@ Json write(const T& value) {
         },
         value);
   } else {
-    Writer writer;
+    // Members that are as in a new struct are left out.
+    Writer writer, fresh;
     visit_fields(writer, value);
+    const T initial{};
+    visit_fields(fresh, initial);
+    for (const std::string& name : writer.may_be_left_out) {
+      if (writer.json[name] == fresh.json[name]) writer.json.erase(name);
+    }
     return std::move(writer.json);
   }
 }
@@ -87,14 +94,12 @@ class Reader {
       read(*it, path(name), value);
     }
   }
+  /// A member that is not there keeps what a new struct has.
   template <class T>
-  void operator()(std::string_view name, T& value, const T& usual) {
+  void optional(std::string_view name, T& value) {
     const auto it = json_.find(std::string(name));
     seen_.insert(std::string(name));
-    if (it == json_.end())
-      value = usual;
-    else
-      read(*it, path(name), value);
+    if (it != json_.end()) read(*it, path(name), value);
   }
   void allow(std::string_view name) { seen_.insert(std::string(name)); }
   void finish() const {
@@ -110,16 +115,13 @@ class Reader {
   template <class T>
   static void read(const Json& json, const std::string& where, T& value) {
     if constexpr (std::is_enum_v<T>) {
-      const auto names = enum_names(value);
-      std::string known;
-      for (size_t i = 0; i < names.size(); ++i) {
-        if (json.is_string() && json.get_ref<const std::string&>() == names[i]) {
-          value = static_cast<T>(i);
-          return;
-        }
-        known += (i ? ", " : "") + std::string(names[i]);
+      const auto named =
+          json.is_string() ? enum_named<T>(json.get_ref<const std::string&>()) : std::nullopt;
+      if (!named) {
+        fail(ErrorKind::format, "{}: expected one of {}, found {}", where, enum_list<T>(),
+             json.dump());
       }
-      fail(ErrorKind::format, "{}: expected one of {}, found {}", where, known, json.dump());
+      value = *named;
     } else if constexpr (std::is_same_v<T, bool>) {
       if (!json.is_boolean())
         fail(ErrorKind::format, "{}: expected true or false, found {}", where, json.dump());
@@ -338,7 +340,7 @@ Blueprint blueprint_from_json(std::string_view text, std::string_view where) {
   };
   text_of("name", bp.name);
   text_of("family", bp.family);
-  reader("context", bp.context, int64_t{0});
+  reader.optional("context", bp.context);
   reader("embedding", bp.embedding);
   if (!json.contains("blocks")) fail(ErrorKind::format, "{}: blocks is missing", where);
   read_blocks(json["blocks"], std::string(where) + ".blocks", 0, bp.blocks);

@@ -10,17 +10,17 @@ template <class V, FieldsOf<Embedding> P>
 void visit_fields(V& v, P& p) {
   v("vocab", p.vocab);
   v("width", p.width);
-  v("scale", p.scale, 1.0);
-  v("positions", p.positions, int64_t{0});
-  v("sinusoidal", p.sinusoidal, false);
+  v.optional("scale", p.scale);
+  v.optional("positions", p.positions);
+  v.optional("sinusoidal", p.sinusoidal);
 }
 
 template <class V, FieldsOf<Head> P>
 void visit_fields(V& v, P& p) {
-  v("tied", p.tied, false);
-  v("bias", p.bias, false);
-  v("scale", p.scale, 1.0);
-  v("softcap", p.softcap, 0.0);
+  v.optional("tied", p.tied);
+  v.optional("bias", p.bias);
+  v.optional("scale", p.scale);
+  v.optional("softcap", p.softcap);
 }
 
 template <class V, FieldsOf<Block> P>
@@ -36,7 +36,7 @@ requires FieldsOf<P, PreNorm> || FieldsOf<P, PostNorm> || FieldsOf<P, InnerPostN
     FieldsOf<P, Sandwich> || FieldsOf<P, Parallel>
 void visit_fields(V& v, P& p) {
   visit_fields(v, p.norm);
-  v("residual_scale", p.residual_scale, 1.0);
+  v.optional("residual_scale", p.residual_scale);
 }
 
 // The kinds of a variant, as JSON names them.

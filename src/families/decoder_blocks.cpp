@@ -1,5 +1,4 @@
 // Fields to blocks.
-#include <algorithm>
 #include <cmath>
 
 #include "families/decoder.h"
@@ -98,7 +97,8 @@ ExpertFfnPart experts(const Fields& f) {
                   .top_k = f.experts.top_k,
                   .width = f.experts.width,
                   .activation = activation_of(f),
-                  .router = {.normalize = f.experts.normalize,
+                  .router = {.score = enum_named<RouteScore>(f.experts.scoring).value(),
+                             .normalize = f.experts.normalize,
                              .scale = f.experts.scale,
                              .softcap = f.experts.softcap,
                              .jitter = f.experts.jitter,
@@ -108,9 +108,6 @@ ExpertFfnPart experts(const Fields& f) {
                   .shared = f.experts.shared_width > 0 ? f.experts.shared_width
                                                        : f.experts.shared * f.experts.width,
                   .shared_bias = f.experts.shared_bias};
-  const auto names = enum_names(RouteScore{});
-  const auto named = std::find(names.begin(), names.end(), f.experts.scoring) - names.begin();
-  e.router.score = static_cast<RouteScore>(named);
   if (f.experts.choice == "group_limited_greedy" && f.experts.groups > 1)
     e.router.group_score = GroupScore::max;
   if (e.activation == FfnActivation::clamped_swiglu) {

@@ -111,7 +111,7 @@ void read_experts(Fields& f, const ExpertFfnPart& e) {
   f.experts.keep_groups = e.router.keep_groups;
   f.experts.correction = e.router.correction_bias;
   f.experts.jitter = e.router.jitter;
-  f.experts.scoring = enum_names(RouteScore{})[static_cast<size_t>(e.router.score)];
+  f.experts.scoring = enum_name(e.router.score);
   f.experts.choice = f.experts.correction ? "noaux_tc"
                      : e.router.groups > 1 && e.router.group_score == GroupScore::max
                          ? "group_limited_greedy"

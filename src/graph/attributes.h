@@ -18,15 +18,14 @@ double attribute_double(std::string_view text, std::string_view name);  // throw
 int64_t attribute_int(std::string_view text, std::string_view name);
 std::vector<double> attribute_doubles(std::string_view text, std::string_view name);
 
-/// An enum becomes an attribute by an overload of enum_names: `std::span<const std::string_view>
-/// enum_names(E)`.
+/// An enum becomes an attribute by its names (base/enum_names.h).
 struct AttributeWriter {
   static constexpr bool reading = false;
   std::vector<Attribute> attributes;
   template <class T>
   void operator()(std::string_view name, T& value) {
     if constexpr (std::is_enum_v<T>)
-      add(name, std::string(enum_names(value)[static_cast<size_t>(value)]));
+      add(name, enum_name(value));
     else if constexpr (std::is_same_v<T, std::string>)
       add(name, value);
     else if constexpr (std::is_same_v<T, bool>)
@@ -57,14 +56,9 @@ struct AttributeReader {
       if (a.name != name) continue;
       ++used;
       if constexpr (std::is_enum_v<T>) {
-        const auto names = enum_names(value);
-        for (size_t i = 0; i < names.size(); ++i) {
-          if (names[i] == a.value) {
-            value = static_cast<T>(i);
-            return;
-          }
-        }
-        shape_error("attribute " + a.name + ": unknown value " + a.value);
+        const auto named = enum_named<T>(a.value);
+        if (!named) shape_error("attribute " + a.name + ": unknown value " + a.value);
+        value = *named;
       } else if constexpr (std::is_same_v<T, std::string>) {
         value = a.value;
       } else if constexpr (std::is_same_v<T, bool>) {

@@ -8,12 +8,6 @@
 
 namespace ashlar {
 
-std::span<const std::string_view> enum_names(Role) {
-  static constexpr std::string_view kNames[] = {"embedding", "position", "projection", "router",
-                                                "expert",    "norm",     "bias",       "sink"};
-  return kNames;
-}
-
 Type Graph::type(const Input& in) const {
   if (in.is_value()) return type(in.value);
   return {Kind::real, params_[in.param].axes};

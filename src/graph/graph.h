@@ -8,13 +8,14 @@
 #include <string_view>
 #include <vector>
 
+#include "base/enum_names.h"
 #include "graph/op.h"
 
 namespace ashlar {
 
 /// What a parameter is for: counting, initialisation and weight decay ask.
 enum class Role : uint8_t { embedding, position, projection, router, expert, norm, bias, sink };
-std::span<const std::string_view> enum_names(Role);
+ASHLAR_NAMES(Role, embedding, position, projection, router, expert, norm, bias, sink);
 
 struct Param {
   std::string name;  // canonical: "layers.3.attn.q"

@@ -2,7 +2,6 @@
 #include "graph/op.h"
 
 #include <charconv>
-#include <cmath>
 
 #include "base/error.h"
 #include "graph/attributes.h"
@@ -59,6 +58,19 @@ void expect_axes(const Axes& found, const Axes& expected, std::string_view what)
   if (found != expected) {
     shape_error(std::string(what) + ": expected " + to_string(expected) + ", found " +
                 to_string(found));
+  }
+}
+
+void expect(const Type& type, Kind kind, const Axes& axes, std::string_view what) {
+  expect_kind(type, kind, what);
+  expect_axes(type.axes, axes, what);
+}
+
+void expect_rows(const Type& type, std::string_view n, std::string_view what) {
+  expect_kind(type, Kind::real, what);
+  if (type.axes.size() != 2 || !type.per_token()) {
+    shape_error(std::string(what) + ": expected [tokens, " + std::string(n) + "], found " +
+                to_string(type));
   }
 }
 

@@ -21,7 +21,7 @@ concept PrimitiveOp = requires(const T& t, const In<float>& in, Out<float>& out)
 };
 
 template <class T>
-concept DifferentiableOp = requires(const T& t, Builder& b, std::span<const Value> v) {
+concept DifferentiableOp = requires(const T& t, Builder& b, Values v) {
   t.derivative(b, v, v, v);
 };
 
@@ -33,14 +33,12 @@ struct OpModel final : Op::Interface {
   const OpDoc& doc() const override { return T::doc; }
   std::vector<Attribute> attributes() const override {
     AttributeWriter writer;
-    const_cast<T&>(op).attributes(
-        writer);  // the visitor is shared with the reader; a writer only reads
+    // The visitor is shared with the reader; a writer only reads.
+    visit_attributes(writer, const_cast<T&>(op));
     return std::move(writer.attributes);
   }
-  std::vector<Type> types(std::span<const Type> in) const override { return op.types(in); }
-  int64_t flops(std::span<const Type> in, const Workload& load) const override {
-    return op.flops(in, load);
-  }
+  std::vector<Type> types(Types in) const override { return op.types(in); }
+  int64_t flops(Types in, const Workload& load) const override { return op.flops(in, load); }
   bool composite() const override { return !PrimitiveOp<T>; }
   bool mixes_tokens() const override {
     if constexpr (requires { op.mixes_tokens(); })
@@ -48,15 +46,14 @@ struct OpModel final : Op::Interface {
     else
       return false;
   }
-  std::vector<Value> expand(Builder& b, std::span<const Value> in) const override {
+  std::vector<Value> expand(Builder& b, Values in) const override {
     if constexpr (PrimitiveOp<T>)
       return {};
     else
       return op.expand(b, in);
   }
   bool has_derivative() const override { return DifferentiableOp<T>; }
-  std::vector<Value> derivative(Builder& b, std::span<const Value> in, std::span<const Value> out,
-                                std::span<const Value> dy) const override {
+  std::vector<Value> derivative(Builder& b, Values in, Values out, Values dy) const override {
     if constexpr (DifferentiableOp<T>)
       return op.derivative(b, in, out, dy);
     else

@@ -12,8 +12,8 @@ namespace ashlar {
 std::string Graph::text() const {
   std::string s;
   for (const Param& p : params_) {
-    s += fmt::format("param @{} {} {} rows={}\n", p.name, to_string(p.axes),
-                     enum_names(p.role)[static_cast<size_t>(p.role)], p.row_axes);
+    s += fmt::format("param @{} {} {} rows={}\n", p.name, to_string(p.axes), enum_name(p.role),
+                     p.row_axes);
   }
   for (const Node& n : nodes_) {
     for (size_t i = 0; i < n.outputs.size(); ++i)
@@ -140,19 +140,13 @@ class GraphReader {
     need(" ");
     Axes a = axes();
     need(" ");
-    const std::string_view role = until(" ");
-    const auto names = enum_names(Role{});
-    for (size_t i = 0; i < names.size(); ++i) {
-      if (names[i] == role) {
-        need(" rows=");
-        const int64_t rows = number();
-        const auto axis_count = static_cast<int64_t>(a.size());
-        if (rows < 0 || rows >= axis_count) wrong("fewer row axes than axes");
-        builder_.param(name, std::move(a), static_cast<Role>(i), rows == 0 ? 0 : axis_count - rows);
-        return;
-      }
-    }
-    wrong("a role of a parameter");
+    const auto role = enum_named<Role>(until(" "));
+    if (!role) wrong("a role of a parameter");
+    need(" rows=");
+    const int64_t rows = number();
+    const auto axis_count = static_cast<int64_t>(a.size());
+    if (rows < 0 || rows >= axis_count) wrong("fewer row axes than axes");
+    builder_.param(name, std::move(a), *role, rows == 0 ? 0 : axis_count - rows);
   }
   void read_node() {
     std::vector<int64_t> outputs;

@@ -1,6 +1,8 @@
 // The op list and the samples that generate its tests.
 #include "ops/all.h"
 
+#include <array>
+
 #include "graph/attributes.h"
 
 namespace ashlar {
@@ -369,87 +371,34 @@ OpEntry entry() {
           [](const std::vector<Attribute>& attributes) {
             T op;
             AttributeReader reader{attributes};
-            op.attributes(reader);
+            visit_attributes(reader, op);
             reader.finish();
             return Op(std::move(op));
           },
           [] { return samples_of(static_cast<T*>(nullptr)); }};
 }
 
+template <class... Ops>
+std::array<OpEntry, sizeof...(Ops)> entries() {
+  return {entry<Ops>()...};
+}
+
 }  // namespace
 
 std::span<const OpEntry> all_ops() {
-  static const OpEntry kOps[] = {
-      entry<TokenIds>(),
-      entry<Given>(),
-      entry<Embed>(),
-      entry<LearnedPosition>(),
-      entry<SinusoidalPosition>(),
-      entry<Linear>(),
-      entry<ExpertLinear>(),
-      entry<RmsNorm>(),
-      entry<LayerNorm>(),
-      entry<Rope>(),
-      entry<PositionScale>(),
-      entry<Attention>(),
-      entry<LatentAttention>(),
-      entry<CausalConvolution>(),
-      entry<LogDecay>(),
-      entry<GatedDeltaRule>(),
-      entry<Add>(),
-      entry<Multiply>(),
-      entry<Scale>(),
-      entry<Clamp>(),
-      entry<Softcap>(),
-      entry<Activate>(),
-      entry<Slice>(),
-      entry<Concat>(),
-      entry<Repeat>(),
-      entry<Rename>(),
-      entry<Gated>(),
-      entry<Route>(),
-      entry<WeightedSum>(),
-      entry<WeightedCopies>(),
-      entry<ExpertSum>(),
-      entry<ExpertFfn>(),
-      entry<CrossEntropy>(),
-      entry<ScoredMean>(),
-      entry<LogSumExp>(),
-      entry<ExpertLoad>(),
-      entry<MeanSquare>(),
-      entry<ScoreStatistics>(),
-      entry<RouterBalance>(),
-      entry<SequenceBalance>(),
-      entry<Constant>(),
-      entry<EmbedGrad>(),
-      entry<LearnedPositionGrad>(),
-      entry<LinearInputGrad>(),
-      entry<LinearWeightGrad>(),
-      entry<TokenSum>(),
-      entry<ExpertLinearInputGrad>(),
-      entry<ExpertLinearWeightGrad>(),
-      entry<ExpertLinearBiasGrad>(),
-      entry<RmsNormGrad>(),
-      entry<LayerNormGrad>(),
-      entry<AttentionGrad>(),
-      entry<LatentAttentionGrad>(),
-      entry<CausalConvolutionGrad>(),
-      entry<LogDecayGrad>(),
-      entry<GatedDeltaRuleGrad>(),
-      entry<ClampGrad>(),
-      entry<SoftcapGrad>(),
-      entry<ActivateGrad>(),
-      entry<Pad>(),
-      entry<GatedGrad>(),
-      entry<RouteGrad>(),
-      entry<ChosenDot>(),
-      entry<ExpertFfnGrad>(),
-      entry<CrossEntropyGrad>(),
-      entry<ScoredMeanGrad>(),
-      entry<LogSumExpGrad>(),
-      entry<RouterBalanceGrad>(),
-      entry<SequenceBalanceGrad>(),
-  };
+  static const auto kOps =
+      entries<TokenIds, Given, Embed, LearnedPosition, SinusoidalPosition, Linear, ExpertLinear,
+              RmsNorm, LayerNorm, Rope, PositionScale, Attention, LatentAttention,
+              CausalConvolution, LogDecay, GatedDeltaRule, Add, Multiply, Scale, Clamp, Softcap,
+              Activate, Slice, Concat, Repeat, Rename, Gated, Route, WeightedSum, WeightedCopies,
+              ExpertSum, ExpertFfn, CrossEntropy, ScoredMean, LogSumExp, ExpertLoad, MeanSquare,
+              ScoreStatistics, RouterBalance, SequenceBalance, Constant, EmbedGrad,
+              LearnedPositionGrad, LinearInputGrad, LinearWeightGrad, TokenSum,
+              ExpertLinearInputGrad, ExpertLinearWeightGrad, ExpertLinearBiasGrad, RmsNormGrad,
+              LayerNormGrad, AttentionGrad, LatentAttentionGrad, CausalConvolutionGrad,
+              LogDecayGrad, GatedDeltaRuleGrad, ClampGrad, SoftcapGrad, ActivateGrad, Pad,
+              GatedGrad, RouteGrad, ChosenDot, ExpertFfnGrad, CrossEntropyGrad, ScoredMeanGrad,
+              LogSumExpGrad, RouterBalanceGrad, SequenceBalanceGrad>();
   return kOps;
 }
 

@@ -1,7 +1,6 @@
 // Attention in plain loops, and latent attention as its expansion.
 #include "ops/attention.h"
 
-#include <algorithm>
 #include <map>
 
 #include "graph/op_model.h"
@@ -11,7 +10,7 @@
 
 namespace ashlar {
 
-std::vector<Type> Attention::types(std::span<const Type> in) const {
+std::vector<Type> Attention::types(Types in) const {
   expect_inputs(in, 3, 4);
   for (size_t i = 0; i < 3; ++i) {
     expect_kind(in[i], Kind::real, "q, k and v");
@@ -32,7 +31,7 @@ std::vector<Type> Attention::types(std::span<const Type> in) const {
   return {{Kind::real, {tokens_axis(), in[0].axes[1], in[0].axes[2], in[2].axes[2]}}};
 }
 
-int64_t Attention::flops(std::span<const Type> in, const Workload& load) const {
+int64_t Attention::flops(Types in, const Workload& load) const {
   const int64_t heads = in[0].axes[1].size * in[0].axes[2].size, d = in[0].axes[3].size,
                 dv = in[2].axes[2].size;
   // Per visible key: dot product and scale, softcap, subtract and exp and sum, weigh and add the
@@ -56,8 +55,7 @@ double Attention::score_factor(int64_t position) const {
   return std::log2(static_cast<double>(position)) / std::log2(static_cast<double>(log_length));
 }
 
-std::vector<Value> Attention::derivative(Builder& b, std::span<const Value> in,
-                                         std::span<const Value>, std::span<const Value> dy) const {
+std::vector<Value> Attention::derivative(Builder& b, Values in, Values, Values dy) const {
   std::vector<Value> read{in[0], in[1], in[2], dy[0]};
   if (in.size() == 4) read.push_back(in[3]);
   return b.add(AttentionGrad{*this}, read);
@@ -112,7 +110,7 @@ void Attention::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> LatentAttention::types(std::span<const Type> in) const {
+std::vector<Type> LatentAttention::types(Types in) const {
   expect_inputs(in, 6, 6);
   for (size_t i = 0; i < 4; ++i) {
     expect_kind(in[i], Kind::real, "q_nope, q_rope, latent, k_rope");
@@ -135,7 +133,7 @@ std::vector<Type> LatentAttention::types(std::span<const Type> in) const {
   return {{Kind::real, {tokens_axis(), heads, in[5].axes[1]}}};
 }
 
-int64_t LatentAttention::flops(std::span<const Type> in, const Workload& load) const {
+int64_t LatentAttention::flops(Types in, const Workload& load) const {
   // Of the expanded form, as published FLOP counts are: decompress k and v, then plain attention.
   const int64_t heads = in[0].axes[1].size, n = in[0].axes[2].size, p = in[1].axes[2].size,
                 r = in[2].axes[1].size;
@@ -145,7 +143,7 @@ int64_t LatentAttention::flops(std::span<const Type> in, const Workload& load) c
   return expand + heads * keys * (2 * (n + p) + 1 + 3 + 2 * v) + heads * load.tokens() * (1 + v);
 }
 
-std::vector<Value> LatentAttention::expand(Builder& b, std::span<const Value> in) const {
+std::vector<Value> LatentAttention::expand(Builder& b, Values in) const {
   const Axis heads = in[0].axis("heads");
   const Value k_nope = b.add1(Linear{}, {in[2], in[4]}, "k_nope");
   const Value k_rope = b.add1(Repeat{.axis = heads.name, .count = heads.size}, {in[3]});
@@ -161,9 +159,7 @@ std::vector<Value> LatentAttention::expand(Builder& b, std::span<const Value> in
   return {b.add1(Rename{.axes = named(heads) + ";" + named(value)}, {o})};
 }
 
-std::vector<Value> LatentAttention::derivative(Builder& b, std::span<const Value> in,
-                                               std::span<const Value>,
-                                               std::span<const Value> dy) const {
+std::vector<Value> LatentAttention::derivative(Builder& b, Values in, Values, Values dy) const {
   std::vector<Value> read(in.begin(), in.end());
   read.push_back(dy[0]);
   return b.add(LatentAttentionGrad{.scale = scale}, read);

@@ -20,14 +20,7 @@ struct Attention {
   int64_t chunk = 0;   // aligned chunks (Llama 4); 0: none
   int64_t log_length =
       0;  // queries beyond this position: scores times log2(position)/log2(length) (Grok); 0: none
-  template <class V>
-  void attributes(V& v) {
-    v("scale", scale);
-    v("softcap", softcap);
-    v("window", window);
-    v("chunk", chunk);
-    v("log_length", log_length);
-  }
+  ASHLAR_ATTRIBUTES(scale, softcap, window, chunk, log_length);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
@@ -51,13 +44,10 @@ struct LatentAttention {
       "latent_attention", "o = softmax(scale (q_n (W_k c)^T + q_r k_r^T)) (W_v c)",
       "q_nope q_rope latent k_rope w_k w_v", "o", "DeepSeek-AI 2024, DeepSeek-V2, section 2.1"};
   double scale = 1;
-  template <class V>
-  void attributes(V& v) {
-    v("scale", scale);
-  }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> expand(Builder& b, std::span<const Value> in) const;
+  ASHLAR_ATTRIBUTES(scale);
+  std::vector<Type> types(Types in) const;
+  int64_t flops(Types in, const Workload& load) const;
+  std::vector<Value> expand(Builder& b, Values in) const;
   ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(LatentAttention);

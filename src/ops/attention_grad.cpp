@@ -15,7 +15,7 @@ namespace ashlar {
 namespace {
 
 /// Inputs of the forward op among those of its gradient, which has `at` as place of do.
-std::vector<Type> forward_types(std::span<const Type> in, size_t at) {
+std::vector<Type> forward_types(Types in, size_t at) {
   std::vector<Type> types(in.begin(), in.end());
   types.erase(types.begin() + static_cast<int64_t>(at));
   return types;
@@ -23,16 +23,15 @@ std::vector<Type> forward_types(std::span<const Type> in, size_t at) {
 
 }  // namespace
 
-std::vector<Type> AttentionGrad::types(std::span<const Type> in) const {
+std::vector<Type> AttentionGrad::types(Types in) const {
   expect_inputs(in, 4, 5);
   std::vector<Type> types = forward_types(in, 3);
   const Type o = forward.types(types)[0];
-  expect_kind(in[3], Kind::real, "do");
-  expect_axes(in[3].axes, o.axes, "do");
+  expect(in[3], Kind::real, o.axes, "do");
   return types;
 }
 
-int64_t AttentionGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t AttentionGrad::flops(Types in, const Workload& load) const {
   const int64_t heads = in[0].axes[1].size * in[0].axes[2].size, d = in[0].axes[3].size,
                 dv = in[2].axes[2].size;
   const bool capped = forward.softcap > 0, sinks = in.size() == 5;
@@ -130,16 +129,15 @@ void AttentionGrad::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> LatentAttentionGrad::types(std::span<const Type> in) const {
+std::vector<Type> LatentAttentionGrad::types(Types in) const {
   expect_inputs(in, 7, 7);
   std::vector<Type> types = forward_types(in, 6);
   const Type o = LatentAttention{.scale = scale}.types(types)[0];
-  expect_kind(in[6], Kind::real, "do");
-  expect_axes(in[6].axes, o.axes, "do");
+  expect(in[6], Kind::real, o.axes, "do");
   return types;
 }
 
-int64_t LatentAttentionGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t LatentAttentionGrad::flops(Types in, const Workload& load) const {
   const int64_t heads = in[0].axes[1].size, n = in[0].axes[2].size, p = in[1].axes[2].size,
                 r = in[2].axes[1].size, v = in[5].axes[1].size;
   // k and v again, the gradients of both products for latent and weights, the sums over both
@@ -149,7 +147,7 @@ int64_t LatentAttentionGrad::flops(std::span<const Type> in, const Workload& loa
   return products + heads * keys * (6 * (n + p) + 4 * v + 10) + heads * load.tokens();
 }
 
-std::vector<Value> LatentAttentionGrad::expand(Builder& b, std::span<const Value> in) const {
+std::vector<Value> LatentAttentionGrad::expand(Builder& b, Values in) const {
   const Type q_nope = in[0].type(), q_rope = in[1].type(), value = in[6].type();
   const Axis heads = q_nope.axes[1], nope = q_nope.axes[2], rope = q_rope.axes[2];
   const Axis group{"group", 1}, qk{"qk", nope.size + rope.size};

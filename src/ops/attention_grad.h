@@ -14,10 +14,7 @@ struct AttentionGrad {
       "p = softmax(s), ds = p (do v^T - p do v^T), dq = scale ds k, dk = scale ds^T q, dv = p^T do",
       "q k v do sinks?", "dq dk dv dsinks?", "Dao et al. 2022, FlashAttention, appendix B.2"};
   Attention forward;
-  template <class V>
-  void attributes(V& v) {
-    forward.attributes(v);
-  }
+  ASHLAR_ATTRIBUTES(forward);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };
@@ -31,13 +28,10 @@ struct LatentAttentionGrad {
       "+ W_v^T dv",
       "q_nope q_rope latent k_rope w_k w_v do", "dq_nope dq_rope dlatent dk_rope dw_k dw_v", ""};
   double scale = 1;
-  template <class V>
-  void attributes(V& v) {
-    v("scale", scale);
-  }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> expand(Builder& b, std::span<const Value> in) const;
+  ASHLAR_ATTRIBUTES(scale);
+  std::vector<Type> types(Types in) const;
+  int64_t flops(Types in, const Workload& load) const;
+  std::vector<Value> expand(Builder& b, Values in) const;
 };
 ASHLAR_DECLARE_OP(LatentAttentionGrad);
 

@@ -8,8 +8,7 @@
 
 namespace ashlar {
 
-std::vector<Value> derivative(Builder& b, const Op& op, std::span<const Value> in,
-                              std::span<const Value> out, std::span<const Value> dy) {
+std::vector<Value> derivative(Builder& b, const Op& op, Values in, Values out, Values dy) {
   if (op.has_derivative() || !op.composite()) return op.derivative(b, in, out, dy);
   const size_t begin = b.recorded().nodes().size();
   const std::vector<Value> made = op.expand(b, in);

@@ -10,8 +10,7 @@
 namespace ashlar {
 
 /// The gradients of a composite's inputs by way of its expansion, or what the op itself states.
-std::vector<Value> derivative(Builder& b, const Op& op, std::span<const Value> in,
-                              std::span<const Value> out, std::span<const Value> dy);
+std::vector<Value> derivative(Builder& b, const Op& op, Values in, Values out, Values dy);
 
 /// Gradients of the values and parameters of one builder, as they are recorded.
 class Backward {

@@ -21,7 +21,7 @@ int64_t width_of(const Type& x, const Type& w) {
 
 }  // namespace
 
-std::vector<Type> CausalConvolution::types(std::span<const Type> in) const {
+std::vector<Type> CausalConvolution::types(Types in) const {
   expect_inputs(in, 2, 3);
   width_of(in[0], in[1]);
   if (in.size() == 3) {
@@ -31,14 +31,12 @@ std::vector<Type> CausalConvolution::types(std::span<const Type> in) const {
   return {in[0]};
 }
 
-int64_t CausalConvolution::flops(std::span<const Type> in, const Workload& load) const {
+int64_t CausalConvolution::flops(Types in, const Workload& load) const {
   const int64_t width = in[1].axes.back().size;
   return load.tokens() * in[0].feature_count() * (2 * width + (in.size() == 3 ? 1 : 0));
 }
 
-std::vector<Value> CausalConvolution::derivative(Builder& b, std::span<const Value> in,
-                                                 std::span<const Value>,
-                                                 std::span<const Value> dy) const {
+std::vector<Value> CausalConvolution::derivative(Builder& b, Values in, Values, Values dy) const {
   std::vector<Value> d = b.add(CausalConvolutionGrad{}, {in[0], dy[0], in[1]});
   if (in.size() == 3) {
     const auto axes = static_cast<int64_t>(in[2].type().axes.size());
@@ -64,7 +62,7 @@ void CausalConvolution::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> CausalConvolutionGrad::types(std::span<const Type> in) const {
+std::vector<Type> CausalConvolutionGrad::types(Types in) const {
   expect_inputs(in, 3, 3);
   width_of(in[0], in[2]);
   expect_kind(in[1], Kind::real, "dy");
@@ -72,7 +70,7 @@ std::vector<Type> CausalConvolutionGrad::types(std::span<const Type> in) const {
   return {in[0], in[2]};
 }
 
-int64_t CausalConvolutionGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t CausalConvolutionGrad::flops(Types in, const Workload& load) const {
   // A token and each of the tokens before it that its window reaches: two multiply-adds.
   return 4 * in[0].feature_count() * visible_keys(load, in[2].axes.back().size, 0);
 }

@@ -12,8 +12,6 @@ namespace ashlar {
 struct CausalConvolution {
   static constexpr OpDoc doc{"causal_convolution", "y_t = sum_i w_i x_(t - width + 1 + i) (+ b)",
                              "x w b?", "y", "Gu and Dao 2023, Mamba, section 3.4"};
-  template <class V>
-  void attributes(V&) {}
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
@@ -38,8 +36,6 @@ struct CausalConvolutionGrad {
                              "dx_t = sum_i w_i dy_(t + width - 1 - i), dw_i = sum_t dy_t x_(t - "
                              "width + 1 + i)",
                              "x dy w", "dx dw", ""};
-  template <class V>
-  void attributes(V&) {}
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };

@@ -7,7 +7,7 @@
 
 namespace ashlar {
 
-std::vector<Type> LogDecay::types(std::span<const Type> in) const {
+std::vector<Type> LogDecay::types(Types in) const {
   expect_inputs(in, 3, 3);
   expect_kind(in[0], Kind::real, "a");
   expect_per_token(in[0], "a");
@@ -22,13 +22,12 @@ std::vector<Type> LogDecay::types(std::span<const Type> in) const {
   return {in[0]};
 }
 
-int64_t LogDecay::flops(std::span<const Type> in, const Workload& load) const {
+int64_t LogDecay::flops(Types in, const Workload& load) const {
   // Per head exp; per number a + b, exp, 1 +, ln, max(x, 0) +, times.
   return load.tokens() * (in[1].feature_count() + 6 * in[0].feature_count());
 }
 
-std::vector<Value> LogDecay::derivative(Builder& b, std::span<const Value> in,
-                                        std::span<const Value>, std::span<const Value> dy) const {
+std::vector<Value> LogDecay::derivative(Builder& b, Values in, Values, Values dy) const {
   return b.add(LogDecayGrad{}, {in[0], dy[0], in[1], in[2]});
 }
 
@@ -51,7 +50,7 @@ void LogDecay::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> GatedDeltaRule::types(std::span<const Type> in) const {
+std::vector<Type> GatedDeltaRule::types(Types in) const {
   expect_inputs(in, 5, 5);
   for (const Type& type : in) {
     expect_kind(type, Kind::real, "q, k, v, decay and beta");
@@ -71,16 +70,14 @@ std::vector<Type> GatedDeltaRule::types(std::span<const Type> in) const {
   return {in[2]};
 }
 
-int64_t GatedDeltaRule::flops(std::span<const Type> in, const Workload& load) const {
+int64_t GatedDeltaRule::flops(Types in, const Workload& load) const {
   const int64_t heads = in[4].feature_count(), dk = in[0].axes[2].size, dv = in[2].axes[3].size;
   // e^g; decay, prediction, correction and output of each number of the state; u, and o's scale.
   const int64_t decays = in[3].axes.size() == 4 ? dk : 1;
   return load.tokens() * heads * (decays + 7 * dk * dv + 2 * dv);
 }
 
-std::vector<Value> GatedDeltaRule::derivative(Builder& b, std::span<const Value> in,
-                                              std::span<const Value>,
-                                              std::span<const Value> dy) const {
+std::vector<Value> GatedDeltaRule::derivative(Builder& b, Values in, Values, Values dy) const {
   return b.add(GatedDeltaRuleGrad{{.scale = scale}}, {in[0], in[1], in[2], in[3], in[4], dy[0]});
 }
 

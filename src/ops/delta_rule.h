@@ -12,8 +12,6 @@ namespace ashlar {
 struct LogDecay {
   static constexpr OpDoc doc{"log_decay", "g = -exp(a_log) ln(1 + exp(a + dt_bias))",
                              "a a_log dt_bias", "g", "Gu and Dao 2023, Mamba, section 3.6"};
-  template <class V>
-  void attributes(V&) {}
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -29,10 +27,7 @@ struct GatedDeltaRule {
       "gated_delta_rule", "S = e^g S, S += k (beta (v - S^T k))^T, o = scale S^T q",
       "q k v decay beta", "o", "Yang et al. 2024, Gated Delta Networks, section 3.1"};
   double scale = 1;
-  template <class V>
-  void attributes(V& v) {
-    v("scale", scale);
-  }
+  ASHLAR_ATTRIBUTES(scale);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;

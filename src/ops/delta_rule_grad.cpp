@@ -8,7 +8,7 @@
 
 namespace ashlar {
 
-std::vector<Type> LogDecayGrad::types(std::span<const Type> in) const {
+std::vector<Type> LogDecayGrad::types(Types in) const {
   expect_inputs(in, 4, 4);
   const Type forward[] = {in[0], in[2], in[3]};
   LogDecay{}.types(forward);
@@ -17,7 +17,7 @@ std::vector<Type> LogDecayGrad::types(std::span<const Type> in) const {
   return {in[0], in[2], in[3]};
 }
 
-int64_t LogDecayGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t LogDecayGrad::flops(Types in, const Workload& load) const {
   // Per head exp. Per number a + b, ln(1 + e^x) (4), the sigmoid (2), da (2), the sums (3).
   return load.tokens() * (in[2].feature_count() + 12 * in[0].feature_count());
 }
@@ -50,12 +50,11 @@ void LogDecayGrad::meaning(const In<F>& in, Out<F>& out) const {
   for (size_t i = 0; i < dbias.size(); ++i) out[2].values[i] = F(dbias[i]);
 }
 
-std::vector<Type> GatedDeltaRuleGrad::types(std::span<const Type> in) const {
+std::vector<Type> GatedDeltaRuleGrad::types(Types in) const {
   expect_inputs(in, 6, 6);
   std::vector<Type> types(in.begin(), in.end() - 1);
   const Type o = forward.types(types)[0];
-  expect_kind(in[5], Kind::real, "do");
-  expect_axes(in[5].axes, o.axes, "do");
+  expect(in[5], Kind::real, o.axes, "do");
   return types;
 }
 
@@ -157,7 +156,7 @@ struct Pass {
 
 }  // namespace
 
-int64_t GatedDeltaRuleGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t GatedDeltaRuleGrad::flops(Types in, const Workload& load) const {
   const int64_t heads = in[4].feature_count(), dk = in[0].axes[2].size, dv = in[2].axes[3].size;
   const int64_t decays = in[3].axes.size() == 4 ? dk : 1;
   // The state is advanced three times (each e^g, 5 dk dv, dv). Then e^g; per number of the state

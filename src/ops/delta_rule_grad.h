@@ -13,8 +13,6 @@ struct LogDecayGrad {
                              "da = -exp(a_log) sigmoid(a + dt_bias) dg, da_log = sum g dg, "
                              "ddt_bias = sum da",
                              "a dg a_log dt_bias", "da da_log ddt_bias", ""};
-  template <class V>
-  void attributes(V&) {}
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };
@@ -30,10 +28,7 @@ struct GatedDeltaRuleGrad {
       "dk = dS u - S dv, dS -= k dv^T, dg = e^g sum dS S, dS = e^g dS",
       "q k v decay beta do", "dq dk dv ddecay dbeta", ""};
   GatedDeltaRule forward;
-  template <class V>
-  void attributes(V& v) {
-    forward.attributes(v);
-  }
+  ASHLAR_ATTRIBUTES(forward);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };

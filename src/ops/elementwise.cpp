@@ -11,13 +11,13 @@
 namespace ashlar {
 namespace {
 
-Type one_input(std::span<const Type> in) {
+Type one_input(Types in) {
   expect_inputs(in, 1, 1);
   expect_kind(in[0], Kind::real, "x");
   return in[0];
 }
 
-Type two_alike(std::span<const Type> in) {
+Type two_alike(Types in) {
   expect_inputs(in, 2, 2);
   expect_kind(in[0], Kind::real, "a");
   expect_kind(in[1], Kind::real, "b");
@@ -28,7 +28,7 @@ Type two_alike(std::span<const Type> in) {
   return in[0];
 }
 
-int64_t per_element(std::span<const Type> in, const Workload& load, int64_t operations) {
+int64_t per_element(Types in, const Workload& load, int64_t operations) {
   return (in[0].per_token() ? load.tokens() : 1) * in[0].feature_count() * operations;
 }
 
@@ -41,12 +41,9 @@ Value reduced(Builder& b, const Value& gradient, const Value& of) {
 
 }  // namespace
 
-std::vector<Type> Add::types(std::span<const Type> in) const { return {two_alike(in)}; }
-int64_t Add::flops(std::span<const Type> in, const Workload& load) const {
-  return per_element(in, load, 1);
-}
-std::vector<Value> Add::derivative(Builder& b, std::span<const Value> in, std::span<const Value>,
-                                   std::span<const Value> dy) const {
+std::vector<Type> Add::types(Types in) const { return {two_alike(in)}; }
+int64_t Add::flops(Types in, const Workload& load) const { return per_element(in, load, 1); }
+std::vector<Value> Add::derivative(Builder& b, Values in, Values, Values dy) const {
   return {dy[0], reduced(b, dy[0], in[1])};
 }
 
@@ -57,12 +54,9 @@ void Add::meaning(const In<F>& in, Out<F>& out) const {
     out[0].values[i] = in[0].values[i] + in[1].values[i % n];
 }
 
-std::vector<Type> Multiply::types(std::span<const Type> in) const { return {two_alike(in)}; }
-int64_t Multiply::flops(std::span<const Type> in, const Workload& load) const {
-  return per_element(in, load, 1);
-}
-std::vector<Value> Multiply::derivative(Builder& b, std::span<const Value> in,
-                                        std::span<const Value>, std::span<const Value> dy) const {
+std::vector<Type> Multiply::types(Types in) const { return {two_alike(in)}; }
+int64_t Multiply::flops(Types in, const Workload& load) const { return per_element(in, load, 1); }
+std::vector<Value> Multiply::derivative(Builder& b, Values in, Values, Values dy) const {
   return {b.add1(Multiply{}, {dy[0], in[1]}),
           reduced(b, b.add1(Multiply{}, {dy[0], in[0]}), in[1])};
 }
@@ -74,12 +68,11 @@ void Multiply::meaning(const In<F>& in, Out<F>& out) const {
     out[0].values[i] = in[0].values[i] * in[1].values[i % n];
 }
 
-std::vector<Type> Scale::types(std::span<const Type> in) const { return {one_input(in)}; }
-int64_t Scale::flops(std::span<const Type> in, const Workload& load) const {
+std::vector<Type> Scale::types(Types in) const { return {one_input(in)}; }
+int64_t Scale::flops(Types in, const Workload& load) const {
   return per_element(in, load, (factor != 1 ? 1 : 0) + (shift != 0 ? 1 : 0));
 }
-std::vector<Value> Scale::derivative(Builder& b, std::span<const Value>, std::span<const Value>,
-                                     std::span<const Value> dy) const {
+std::vector<Value> Scale::derivative(Builder& b, Values, Values, Values dy) const {
   return {factor == 1 ? dy[0] : b.add1(Scale{.factor = factor}, {dy[0]})};
 }
 
@@ -93,9 +86,8 @@ void Scale::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> Clamp::types(std::span<const Type> in) const { return {one_input(in)}; }
-std::vector<Value> Clamp::derivative(Builder& b, std::span<const Value> in, std::span<const Value>,
-                                     std::span<const Value> dy) const {
+std::vector<Type> Clamp::types(Types in) const { return {one_input(in)}; }
+std::vector<Value> Clamp::derivative(Builder& b, Values in, Values, Values dy) const {
   return {b.add1(ClampGrad{.low = low, .high = high}, {in[0], dy[0]})};
 }
 
@@ -109,15 +101,12 @@ void Clamp::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> Softcap::types(std::span<const Type> in) const {
+std::vector<Type> Softcap::types(Types in) const {
   if (!(cap > 0)) shape_error("cap: expected a positive number, found " + attribute_text(cap));
   return {one_input(in)};
 }
-int64_t Softcap::flops(std::span<const Type> in, const Workload& load) const {
-  return per_element(in, load, 3);
-}
-std::vector<Value> Softcap::derivative(Builder& b, std::span<const Value> in,
-                                       std::span<const Value>, std::span<const Value> dy) const {
+int64_t Softcap::flops(Types in, const Workload& load) const { return per_element(in, load, 3); }
+std::vector<Value> Softcap::derivative(Builder& b, Values in, Values, Values dy) const {
   return {b.add1(SoftcapGrad{.cap = cap}, {in[0], dy[0]})};
 }
 
@@ -129,17 +118,12 @@ void Softcap::meaning(const In<F>& in, Out<F>& out) const {
     out[0].values[i] = F(W(cap) * tanh(W(in[0].values[i]) / W(cap)));
 }
 
-std::span<const std::string_view> enum_names(ActivationKind) {
-  static constexpr std::string_view kNames[] = {"gelu_tanh", "silu", "sigmoid", "relu", "gelu"};
-  return kNames;
-}
-std::vector<Type> Activate::types(std::span<const Type> in) const { return {one_input(in)}; }
-int64_t Activate::flops(std::span<const Type> in, const Workload& load) const {
+std::vector<Type> Activate::types(Types in) const { return {one_input(in)}; }
+int64_t Activate::flops(Types in, const Workload& load) const {
   static constexpr int64_t kOperations[] = {9, 4, 3, 0, 5};
   return per_element(in, load, kOperations[static_cast<size_t>(kind)]);
 }
-std::vector<Value> Activate::derivative(Builder& b, std::span<const Value> in,
-                                        std::span<const Value>, std::span<const Value> dy) const {
+std::vector<Value> Activate::derivative(Builder& b, Values in, Values, Values dy) const {
   return {b.add1(ActivateGrad{.kind = kind}, {in[0], dy[0]})};
 }
 
@@ -173,7 +157,7 @@ void Activate::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> Slice::types(std::span<const Type> in) const {
+std::vector<Type> Slice::types(Types in) const {
   Type y = one_input(in);
   const Axis last = last_axes(y, 1, "x")[0];
   if (begin < 0 || size < 1 || begin > last.size - size) {
@@ -183,8 +167,7 @@ std::vector<Type> Slice::types(std::span<const Type> in) const {
   y.axes.back() = {axis, size};
   return {y};
 }
-std::vector<Value> Slice::derivative(Builder& b, std::span<const Value> in, std::span<const Value>,
-                                     std::span<const Value> dy) const {
+std::vector<Value> Slice::derivative(Builder& b, Values in, Values, Values dy) const {
   const Axis last = in[0].type().axes.back();
   return {b.add1(Pad{.begin = begin, .axis = last.name, .size = last.size}, {dy[0]})};
 }
@@ -199,7 +182,7 @@ void Slice::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> Concat::types(std::span<const Type> in) const {
+std::vector<Type> Concat::types(Types in) const {
   expect_inputs(in, 2, 2);
   for (const Type& type : in) {
     expect_kind(type, Kind::real, "a and b");
@@ -212,8 +195,7 @@ std::vector<Type> Concat::types(std::span<const Type> in) const {
   y.axes.back() = {axis, in[0].axes.back().size + in[1].axes.back().size};
   return {y};
 }
-std::vector<Value> Concat::derivative(Builder& b, std::span<const Value> in, std::span<const Value>,
-                                      std::span<const Value> dy) const {
+std::vector<Value> Concat::derivative(Builder& b, Values in, Values, Values dy) const {
   std::vector<Value> d;
   int64_t begin = 0;
   for (const Value& part : {in[0], in[1]}) {
@@ -237,15 +219,14 @@ void Concat::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> Repeat::types(std::span<const Type> in) const {
+std::vector<Type> Repeat::types(Types in) const {
   Type y = one_input(in);
   expect_per_token(y, "x");
   if (count < 1) shape_error("count: expected at least 1, found " + std::to_string(count));
   y.axes.insert(y.axes.begin() + 1, Axis{axis, count});
   return {y};
 }
-std::vector<Value> Repeat::derivative(Builder& b, std::span<const Value>, std::span<const Value>,
-                                      std::span<const Value> dy) const {
+std::vector<Value> Repeat::derivative(Builder& b, Values, Values, Values dy) const {
   return {b.add1(ExpertSum{}, {dy[0]})};
 }
 
@@ -261,7 +242,7 @@ void Repeat::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> Rename::types(std::span<const Type> in) const {
+std::vector<Type> Rename::types(Types in) const {
   const Type x = one_input(in);
   Type y{x.kind, {}};
   if (x.per_token()) y.axes.push_back(tokens_axis());
@@ -271,8 +252,7 @@ std::vector<Type> Rename::types(std::span<const Type> in) const {
     shape_error("axes " + axes + " hold another count than " + to_string(x));
   return {y};
 }
-std::vector<Value> Rename::derivative(Builder& b, std::span<const Value> in, std::span<const Value>,
-                                      std::span<const Value> dy) const {
+std::vector<Value> Rename::derivative(Builder& b, Values in, Values, Values dy) const {
   return {b.add1(Rename{.axes = text_of(in[0].type().features())}, {dy[0]})};
 }
 

@@ -1,6 +1,7 @@
 // Ops on each number by itself, and the small moves between shapes.
 #pragma once
 
+#include "base/enum_names.h"
 #include "graph/op.h"
 
 namespace ashlar {
@@ -8,8 +9,6 @@ namespace ashlar {
 /// a + b, of equal types; b may also be a parameter with the last axes of a.
 struct Add {
   static constexpr OpDoc doc{"add", "y = a + b", "a b", "y", ""};
-  template <class V>
-  void attributes(V&) {}
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -17,8 +16,6 @@ ASHLAR_DECLARE_OP(Add);
 
 struct Multiply {
   static constexpr OpDoc doc{"multiply", "y = a b", "a b", "y", ""};
-  template <class V>
-  void attributes(V&) {}
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -29,11 +26,7 @@ struct Scale {
   static constexpr OpDoc doc{"scale", "y = factor x + shift", "x", "y", ""};
   double factor = 1;
   double shift = 0;
-  template <class V>
-  void attributes(V& v) {
-    v("factor", factor);
-    v("shift", shift);
-  }
+  ASHLAR_ATTRIBUTES(factor, shift);
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -42,11 +35,7 @@ ASHLAR_DECLARE_OP(Scale);
 struct Clamp {
   static constexpr OpDoc doc{"clamp", "y = min(max(x, low), high)", "x", "y", ""};
   double low = -1e30, high = 1e30;
-  template <class V>
-  void attributes(V& v) {
-    v("low", low);
-    v("high", high);
-  }
+  ASHLAR_ATTRIBUTES(low, high);
   ASHLAR_FREE_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -56,27 +45,21 @@ struct Softcap {
   static constexpr OpDoc doc{"softcap", "y = cap tanh(x / cap)", "x", "y",
                              "Gemma Team 2024, Gemma 2, section 2"};
   double cap = 30;
-  template <class V>
-  void attributes(V& v) {
-    v("cap", cap);
-  }
+  ASHLAR_ATTRIBUTES(cap);
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(Softcap);
 
 enum class ActivationKind : uint8_t { gelu_tanh, silu, sigmoid, relu, gelu };
-std::span<const std::string_view> enum_names(ActivationKind);
+ASHLAR_NAMES(ActivationKind, gelu_tanh, silu, sigmoid, relu, gelu);
 
 struct Activate {
   static constexpr OpDoc doc{"activate", "y = f(x): gelu_tanh, silu, sigmoid, relu, or gelu by erf",
                              "x", "y",
                              "Hendrycks and Gimpel 2016, Gaussian Error Linear Units, section 2"};
   ActivationKind kind = ActivationKind::silu;
-  template <class V>
-  void attributes(V& v) {
-    v("kind", kind);
-  }
+  ASHLAR_ATTRIBUTES(kind);
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -88,12 +71,7 @@ struct Slice {
   int64_t begin = 0;
   std::string axis;
   int64_t size = 1;
-  template <class V>
-  void attributes(V& v) {
-    v("begin", begin);
-    v("axis", axis);
-    v("size", size);
-  }
+  ASHLAR_ATTRIBUTES(begin, axis, size);
   ASHLAR_FREE_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -103,10 +81,7 @@ ASHLAR_DECLARE_OP(Slice);
 struct Concat {
   static constexpr OpDoc doc{"concat", "y = [a, b]", "a b", "y", ""};
   std::string axis;
-  template <class V>
-  void attributes(V& v) {
-    v("axis", axis);
-  }
+  ASHLAR_ATTRIBUTES(axis);
   ASHLAR_FREE_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -117,11 +92,7 @@ struct Repeat {
   static constexpr OpDoc doc{"repeat", "y[i] = x", "x", "y", ""};
   std::string axis;
   int64_t count = 1;
-  template <class V>
-  void attributes(V& v) {
-    v("axis", axis);
-    v("count", count);
-  }
+  ASHLAR_ATTRIBUTES(axis, count);
   ASHLAR_FREE_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -132,10 +103,7 @@ ASHLAR_DECLARE_OP(Repeat);
 struct Rename {
   static constexpr OpDoc doc{"rename", "y = x under other axis names", "x", "y", ""};
   std::string axes;  // "heads=16;head_dim=128"
-  template <class V>
-  void attributes(V& v) {
-    v("axes", axes);
-  }
+  ASHLAR_ATTRIBUTES(axes);
   ASHLAR_FREE_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };

@@ -7,7 +7,7 @@
 namespace ashlar {
 namespace {
 
-Type x_and_dy(std::span<const Type> in) {
+Type x_and_dy(Types in) {
   expect_inputs(in, 2, 2);
   expect_kind(in[0], Kind::real, "x");
   expect_kind(in[1], Kind::real, "dy");
@@ -26,18 +26,18 @@ F within(F x, F low, F high, F dy) {
 
 }  // namespace
 
-std::vector<Type> ClampGrad::types(std::span<const Type> in) const { return {x_and_dy(in)}; }
+std::vector<Type> ClampGrad::types(Types in) const { return {x_and_dy(in)}; }
 template <class F>
 void ClampGrad::meaning(const In<F>& in, Out<F>& out) const {
   for (size_t i = 0; i < in[0].values.size(); ++i)
     out[0].values[i] = within(in[0].values[i], F(low), F(high), in[1].values[i]);
 }
 
-std::vector<Type> SoftcapGrad::types(std::span<const Type> in) const {
+std::vector<Type> SoftcapGrad::types(Types in) const {
   if (!(cap > 0)) shape_error("cap: expected a positive number, found " + attribute_text(cap));
   return {x_and_dy(in)};
 }
-int64_t SoftcapGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t SoftcapGrad::flops(Types in, const Workload& load) const {
   return per_element(in[0], load, 5);
 }
 template <class F>
@@ -50,8 +50,8 @@ void SoftcapGrad::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> ActivateGrad::types(std::span<const Type> in) const { return {x_and_dy(in)}; }
-int64_t ActivateGrad::flops(std::span<const Type> in, const Workload& load) const {
+std::vector<Type> ActivateGrad::types(Types in) const { return {x_and_dy(in)}; }
+int64_t ActivateGrad::flops(Types in, const Workload& load) const {
   static constexpr int64_t kOperations[] = {kGeluSlopeOperations + 1, kSiluSlopeOperations + 1,
                                             kSigmoidSlopeOperations + 1, 0,
                                             kExactGeluSlopeOperations + 1};
@@ -83,7 +83,7 @@ void ActivateGrad::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> Pad::types(std::span<const Type> in) const {
+std::vector<Type> Pad::types(Types in) const {
   expect_inputs(in, 1, 1);
   expect_kind(in[0], Kind::real, "x");
   Type y = in[0];
@@ -95,8 +95,7 @@ std::vector<Type> Pad::types(std::span<const Type> in) const {
   y.axes.back() = {axis, size};
   return {y};
 }
-std::vector<Value> Pad::derivative(Builder& b, std::span<const Value> in, std::span<const Value>,
-                                   std::span<const Value> dy) const {
+std::vector<Value> Pad::derivative(Builder& b, Values in, Values, Values dy) const {
   const Axis last = in[0].type().axes.back();
   return {b.add1(Slice{.begin = begin, .axis = last.name, .size = last.size}, {dy[0]})};
 }
@@ -110,7 +109,7 @@ void Pad::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> GatedGrad::types(std::span<const Type> in) const {
+std::vector<Type> GatedGrad::types(Types in) const {
   expect_inputs(in, 3, 3);
   const Type y = forward.types(in.first(2))[0];
   expect_kind(in[2], Kind::real, "dy");
@@ -130,7 +129,7 @@ int64_t gated_grad_operations(GateKind kind) {
   return 0;
 }
 
-int64_t GatedGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t GatedGrad::flops(Types in, const Workload& load) const {
   return per_element(in[0], load, gated_grad_operations(forward.kind));
 }
 template <class F>

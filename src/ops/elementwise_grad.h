@@ -12,11 +12,7 @@ struct ClampGrad {
   static constexpr OpDoc doc{"clamp_grad", "dx = dy where low <= x <= high, else 0", "x dy", "dx",
                              ""};
   double low = -1e30, high = 1e30;
-  template <class V>
-  void attributes(V& v) {
-    v("low", low);
-    v("high", high);
-  }
+  ASHLAR_ATTRIBUTES(low, high);
   ASHLAR_FREE_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(ClampGrad);
@@ -24,10 +20,7 @@ ASHLAR_DECLARE_OP(ClampGrad);
 struct SoftcapGrad {
   static constexpr OpDoc doc{"softcap_grad", "dx = dy (1 - tanh(x / cap)^2)", "x dy", "dx", ""};
   double cap = 30;
-  template <class V>
-  void attributes(V& v) {
-    v("cap", cap);
-  }
+  ASHLAR_ATTRIBUTES(cap);
   ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(SoftcapGrad);
@@ -35,10 +28,7 @@ ASHLAR_DECLARE_OP(SoftcapGrad);
 struct ActivateGrad {
   static constexpr OpDoc doc{"activate_grad", "dx = dy f'(x)", "x dy", "dx", ""};
   ActivationKind kind = ActivationKind::silu;
-  template <class V>
-  void attributes(V& v) {
-    v("kind", kind);
-  }
+  ASHLAR_ATTRIBUTES(kind);
   ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(ActivateGrad);
@@ -50,12 +40,7 @@ struct Pad {
   int64_t begin = 0;
   std::string axis;
   int64_t size = 1;
-  template <class V>
-  void attributes(V& v) {
-    v("begin", begin);
-    v("axis", axis);
-    v("size", size);
-  }
+  ASHLAR_ATTRIBUTES(begin, axis, size);
   ASHLAR_FREE_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -66,10 +51,7 @@ struct GatedGrad {
   static constexpr OpDoc doc{"gated_grad", "dgate = dy up act'(gate), dup = dy act(gate)",
                              "gate up dy", "dgate dup", ""};
   Gated forward;
-  template <class V>
-  void attributes(V& v) {
-    forward.attributes(v);
-  }
+  ASHLAR_ATTRIBUTES(forward);
   ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(GatedGrad);

@@ -13,20 +13,6 @@
 
 namespace ashlar {
 
-std::span<const std::string_view> enum_names(GateKind) {
-  static constexpr std::string_view kNames[] = {"silu", "gelu_tanh", "clamped"};
-  return kNames;
-}
-std::span<const std::string_view> enum_names(RouteScore) {
-  static constexpr std::string_view kNames[] = {"softmax", "sigmoid", "softmax_selected",
-                                                "sparsemixer"};
-  return kNames;
-}
-std::span<const std::string_view> enum_names(GroupScore) {
-  static constexpr std::string_view kNames[] = {"max", "top2_sum"};
-  return kNames;
-}
-
 namespace {
 
 int64_t gate_operations(GateKind kind) {
@@ -43,7 +29,7 @@ int64_t gate_operations(GateKind kind) {
 
 }  // namespace
 
-std::vector<Type> Gated::types(std::span<const Type> in) const {
+std::vector<Type> Gated::types(Types in) const {
   expect_inputs(in, 2, 2);
   expect_kind(in[0], Kind::real, "gate");
   expect_kind(in[1], Kind::real, "up");
@@ -52,11 +38,11 @@ std::vector<Type> Gated::types(std::span<const Type> in) const {
   return {in[0]};
 }
 
-int64_t Gated::flops(std::span<const Type> in, const Workload& load) const {
+int64_t Gated::flops(Types in, const Workload& load) const {
   return load.tokens() * in[0].feature_count() * gate_operations(kind);
 }
 
-std::vector<Value> Gated::expand(Builder& b, std::span<const Value> in) const {
+std::vector<Value> Gated::expand(Builder& b, Values in) const {
   if (kind != GateKind::clamped) {
     const auto f = kind == GateKind::silu ? ActivationKind::silu : ActivationKind::gelu_tanh;
     return {b.add1(Multiply{}, {b.add1(Activate{.kind = f}, {in[0]}), in[1]})};
@@ -69,11 +55,9 @@ std::vector<Value> Gated::expand(Builder& b, std::span<const Value> in) const {
   return {b.add1(Multiply{}, {up, b.add1(Multiply{}, {g, s})})};
 }
 
-std::vector<Type> Route::types(std::span<const Type> in) const {
+std::vector<Type> Route::types(Types in) const {
   expect_inputs(in, 1, 2);
-  expect_kind(in[0], Kind::real, "logits");
-  if (in[0].axes.size() != 2 || !in[0].per_token())
-    shape_error("logits: expected [tokens, experts], found " + to_string(in[0]));
+  expect_rows(in[0], "experts", "logits");
   const Axis experts = in[0].axes[1];
   if (in.size() == 2) {
     expect_weight(in[1], "bias");
@@ -95,7 +79,7 @@ std::vector<Type> Route::types(std::span<const Type> in) const {
   return {{Kind::real, chosen}, {Kind::index, chosen}};
 }
 
-int64_t Route::flops(std::span<const Type> in, const Workload& load) const {
+int64_t Route::flops(Types in, const Workload& load) const {
   const int64_t experts = in[0].axes[1].size;
   int64_t n = softcap > 0 ? 3 * experts : 0;
   switch (score) {
@@ -119,8 +103,7 @@ int64_t Route::flops(std::span<const Type> in, const Workload& load) const {
   return load.tokens() * n;
 }
 
-std::vector<Value> Route::derivative(Builder& b, std::span<const Value> in,
-                                     std::span<const Value> out, std::span<const Value> dy) const {
+std::vector<Value> Route::derivative(Builder& b, Values in, Values out, Values dy) const {
   std::vector<Value> d{b.add1(RouteGrad{*this}, {in[0], out[1], dy[0]})};
   if (in.size() == 2) d.emplace_back();  // the correction bias only chooses
   return d;
@@ -218,15 +201,11 @@ void Route::meaning(const In<F>& in, Out<F>& out) const {
 
 namespace {
 
-void expect_chosen(const Type& weights) {
-  expect_kind(weights, Kind::real, "weights");
-  if (weights.axes.size() != 2 || !weights.per_token())
-    shape_error("weights: expected [tokens, chosen], found " + to_string(weights));
-}
+void expect_chosen(const Type& weights) { expect_rows(weights, "chosen", "weights"); }
 
 }  // namespace
 
-std::vector<Type> WeightedSum::types(std::span<const Type> in) const {
+std::vector<Type> WeightedSum::types(Types in) const {
   expect_inputs(in, 2, 2);
   expect_chosen(in[0]);
   expect_kind(in[1], Kind::real, "x");
@@ -236,13 +215,11 @@ std::vector<Type> WeightedSum::types(std::span<const Type> in) const {
   return {{Kind::real, {tokens_axis(), in[1].axes[2]}}};
 }
 
-int64_t WeightedSum::flops(std::span<const Type> in, const Workload& load) const {
+int64_t WeightedSum::flops(Types in, const Workload& load) const {
   return load.tokens() * 2 * in[1].feature_count();
 }
 
-std::vector<Value> WeightedSum::derivative(Builder& b, std::span<const Value> in,
-                                           std::span<const Value>,
-                                           std::span<const Value> dy) const {
+std::vector<Value> WeightedSum::derivative(Builder& b, Values in, Values, Values dy) const {
   return {b.add1(ChosenDot{}, {in[1], dy[0]}), b.add1(WeightedCopies{}, {in[0], dy[0]})};
 }
 
@@ -262,22 +239,18 @@ void WeightedSum::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> WeightedCopies::types(std::span<const Type> in) const {
+std::vector<Type> WeightedCopies::types(Types in) const {
   expect_inputs(in, 2, 2);
   expect_chosen(in[0]);
-  expect_kind(in[1], Kind::real, "x");
-  if (in[1].axes.size() != 2 || !in[1].per_token())
-    shape_error("x: expected [tokens, d], found " + to_string(in[1]));
+  expect_rows(in[1], "d", "x");
   return {{Kind::real, {tokens_axis(), in[0].axes[1], in[1].axes[1]}}};
 }
 
-int64_t WeightedCopies::flops(std::span<const Type> in, const Workload& load) const {
+int64_t WeightedCopies::flops(Types in, const Workload& load) const {
   return load.tokens() * in[0].axes[1].size * in[1].feature_count();
 }
 
-std::vector<Value> WeightedCopies::derivative(Builder& b, std::span<const Value> in,
-                                              std::span<const Value>,
-                                              std::span<const Value> dy) const {
+std::vector<Value> WeightedCopies::derivative(Builder& b, Values in, Values, Values dy) const {
   return {b.add1(ChosenDot{}, {dy[0], in[1]}), b.add1(WeightedSum{}, {in[0], dy[0]})};
 }
 
@@ -294,7 +267,7 @@ void WeightedCopies::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> ExpertSum::types(std::span<const Type> in) const {
+std::vector<Type> ExpertSum::types(Types in) const {
   expect_inputs(in, 1, 1);
   expect_kind(in[0], Kind::real, "x");
   if (in[0].axes.size() < 2 || !in[0].per_token())
@@ -304,12 +277,11 @@ std::vector<Type> ExpertSum::types(std::span<const Type> in) const {
   return {y};
 }
 
-int64_t ExpertSum::flops(std::span<const Type> in, const Workload& load) const {
+int64_t ExpertSum::flops(Types in, const Workload& load) const {
   return load.tokens() * in[0].feature_count();
 }
 
-std::vector<Value> ExpertSum::derivative(Builder& b, std::span<const Value> in,
-                                         std::span<const Value>, std::span<const Value> dy) const {
+std::vector<Value> ExpertSum::derivative(Builder& b, Values in, Values, Values dy) const {
   const Axis summed = in[0].type().axes[1];
   return {b.add1(Repeat{.axis = summed.name, .count = summed.size}, {dy[0]})};
 }
@@ -327,7 +299,7 @@ void ExpertSum::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> ExpertFfn::types(std::span<const Type> in) const {
+std::vector<Type> ExpertFfn::types(Types in) const {
   if (in.size() != 6 && in.size() != 9)
     shape_error("expected 6 inputs, or 9 with biases, found " + std::to_string(in.size()));
   expect_kind(in[0], Kind::real, "x");
@@ -352,7 +324,7 @@ std::vector<Type> ExpertFfn::types(std::span<const Type> in) const {
   return {in[0]};
 }
 
-int64_t ExpertFfn::flops(std::span<const Type> in, const Workload& load) const {
+int64_t ExpertFfn::flops(Types in, const Workload& load) const {
   const int64_t k = in[1].axes[1].size, d = in[0].axes[1].size, ffn = in[3].axes[1].size;
   int64_t per_expert = 6 * d * ffn + gate_operations(kind) * ffn + 2 * d;
   if (in.size() == 9) per_expert += 2 * ffn + d;
@@ -360,7 +332,7 @@ int64_t ExpertFfn::flops(std::span<const Type> in, const Workload& load) const {
   return load.tokens() * k * per_expert;
 }
 
-std::vector<Value> ExpertFfn::expand(Builder& b, std::span<const Value> in) const {
+std::vector<Value> ExpertFfn::expand(Builder& b, Values in) const {
   const bool biased = in.size() == 9;
   const Value x = weigh_input ? b.add1(WeightedCopies{}, {in[1], in[0]}) : in[0];
   const auto project = [&](const Value& v, size_t w, std::string_view label) {
@@ -375,13 +347,11 @@ std::vector<Value> ExpertFfn::expand(Builder& b, std::span<const Value> in) cons
   return {b.add1(ExpertSum{}, {y})};
 }
 
-std::vector<Value> Gated::derivative(Builder& b, std::span<const Value> in, std::span<const Value>,
-                                     std::span<const Value> dy) const {
+std::vector<Value> Gated::derivative(Builder& b, Values in, Values, Values dy) const {
   return b.add(GatedGrad{*this}, {in[0], in[1], dy[0]});
 }
 
-std::vector<Value> ExpertFfn::derivative(Builder& b, std::span<const Value> in,
-                                         std::span<const Value>, std::span<const Value> dy) const {
+std::vector<Value> ExpertFfn::derivative(Builder& b, Values in, Values, Values dy) const {
   std::vector<Value> read{in[0], dy[0]};
   for (size_t i = 1; i < in.size(); ++i) read.push_back(in[i]);
   const std::vector<Value> made = b.add(ExpertFfnGrad{*this}, read);

@@ -1,12 +1,13 @@
 // Gated activations, routing to experts, and the experts themselves.
 #pragma once
 
+#include "base/enum_names.h"
 #include "graph/op.h"
 
 namespace ashlar {
 
 enum class GateKind : uint8_t { silu, gelu_tanh, clamped };
-std::span<const std::string_view> enum_names(GateKind);
+ASHLAR_NAMES(GateKind, silu, gelu_tanh, clamped);
 
 /// gate and up of equal types. silu: SwiGLU; gelu_tanh: GeGLU; clamped (gpt-oss):
 /// (clamp(up, -limit, limit) + 1) g sigmoid(alpha g) with g = min(gate, limit).
@@ -22,9 +23,9 @@ struct Gated {
     v("alpha", alpha);
     v("limit", limit);
   }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> expand(Builder& b, std::span<const Value> in) const;
+  std::vector<Type> types(Types in) const;
+  int64_t flops(Types in, const Workload& load) const;
+  std::vector<Value> expand(Builder& b, Values in) const;
   ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(Gated);
@@ -37,9 +38,9 @@ enum class RouteScore : uint8_t {
   /// within 2 jitter of the largest of them, relative to the larger magnitude.
   sparsemixer,
 };
-std::span<const std::string_view> enum_names(RouteScore);
+ASHLAR_NAMES(RouteScore, softmax, sigmoid, softmax_selected, sparsemixer);
 enum class GroupScore : uint8_t { max, top2_sum };
-std::span<const std::string_view> enum_names(GroupScore);
+ASHLAR_NAMES(GroupScore, max, top2_sum);
 
 /// logits [tokens, experts], bias [experts] -> weights [tokens, chosen], experts index [tokens,
 /// chosen]. scores = score(softcap(logits)); the choice is by scores + bias, within the best
@@ -84,8 +85,6 @@ ASHLAR_DECLARE_OP(Route);
 /// weights [tokens, chosen], y [tokens, chosen, d] -> [tokens, d].
 struct WeightedSum {
   static constexpr OpDoc doc{"weighted_sum", "y = sum_k w_k x_k", "weights x", "y", ""};
-  template <class V>
-  void attributes(V&) {}
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -95,8 +94,6 @@ ASHLAR_DECLARE_OP(WeightedSum);
 /// expert.
 struct WeightedCopies {
   static constexpr OpDoc doc{"weighted_copies", "y_k = w_k x", "weights x", "y", ""};
-  template <class V>
-  void attributes(V&) {}
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -105,8 +102,6 @@ ASHLAR_DECLARE_OP(WeightedCopies);
 /// x [tokens, chosen, d...] -> [tokens, d...].
 struct ExpertSum {
   static constexpr OpDoc doc{"expert_sum", "y = sum_k x_k", "x", "y", ""};
-  template <class V>
-  void attributes(V&) {}
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -130,9 +125,9 @@ struct ExpertFfn {
     v("alpha", alpha);
     v("limit", limit);
   }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> expand(Builder& b, std::span<const Value> in) const;
+  std::vector<Type> types(Types in) const;
+  int64_t flops(Types in, const Workload& load) const;
+  std::vector<Value> expand(Builder& b, Values in) const;
   ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(ExpertFfn);

@@ -13,17 +13,15 @@
 
 namespace ashlar {
 
-std::vector<Type> RouteGrad::types(std::span<const Type> in) const {
+std::vector<Type> RouteGrad::types(Types in) const {
   expect_inputs(in, 3, 3);
   const std::vector<Type> made = forward.types(in.first(1));
-  expect_kind(in[1], Kind::index, "experts");
-  expect_axes(in[1].axes, made[1].axes, "experts");
-  expect_kind(in[2], Kind::real, "dweights");
-  expect_axes(in[2].axes, made[0].axes, "dweights");
+  expect(in[1], Kind::index, made[1].axes, "experts");
+  expect(in[2], Kind::real, made[0].axes, "dweights");
   return {in[0]};
 }
 
-int64_t RouteGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t RouteGrad::flops(Types in, const Workload& load) const {
   const int64_t experts = in[0].axes[1].size, k = forward.top_k;
   int64_t n = forward.softcap > 0 ? 6 * experts : 0;
   switch (forward.score) {
@@ -137,7 +135,7 @@ void RouteGrad::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> ChosenDot::types(std::span<const Type> in) const {
+std::vector<Type> ChosenDot::types(Types in) const {
   expect_inputs(in, 2, 2);
   expect_kind(in[0], Kind::real, "x");
   if (in[0].axes.size() != 3 || !in[0].per_token())
@@ -147,12 +145,11 @@ std::vector<Type> ChosenDot::types(std::span<const Type> in) const {
   return {{Kind::real, {tokens_axis(), in[0].axes[1]}}};
 }
 
-int64_t ChosenDot::flops(std::span<const Type> in, const Workload& load) const {
+int64_t ChosenDot::flops(Types in, const Workload& load) const {
   return load.tokens() * 2 * in[0].feature_count();
 }
 
-std::vector<Value> ChosenDot::derivative(Builder& b, std::span<const Value> in,
-                                         std::span<const Value>, std::span<const Value> dy) const {
+std::vector<Value> ChosenDot::derivative(Builder& b, Values in, Values, Values dy) const {
   return {b.add1(WeightedCopies{}, {dy[0], in[1]}), b.add1(WeightedSum{}, {dy[0], in[0]})};
 }
 
@@ -169,19 +166,18 @@ void ChosenDot::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> ExpertFfnGrad::types(std::span<const Type> in) const {
+std::vector<Type> ExpertFfnGrad::types(Types in) const {
   if (in.size() != 7 && in.size() != 10)
     shape_error("expected 7 inputs, or 10 with biases, found " + std::to_string(in.size()));
   std::vector<Type> types(in.begin(), in.end());
   types.erase(types.begin() + 1);
   const Type y = forward.types(types)[0];
-  expect_kind(in[1], Kind::real, "dy");
-  expect_axes(in[1].axes, y.axes, "dy");
+  expect(in[1], Kind::real, y.axes, "dy");
   types.erase(types.begin() + 2);
   return types;
 }
 
-int64_t ExpertFfnGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t ExpertFfnGrad::flops(Types in, const Workload& load) const {
   const int64_t k = in[2].axes[1].size, d = in[0].axes[1].size, ffn = in[4].axes[1].size;
   const int64_t product = 2 * d * ffn;
   const int64_t gated = Gated{.kind = forward.kind}.flops(
@@ -197,7 +193,7 @@ int64_t ExpertFfnGrad::flops(std::span<const Type> in, const Workload& load) con
   return load.tokens() * k * per_expert;
 }
 
-std::vector<Value> ExpertFfnGrad::expand(Builder& b, std::span<const Value> in) const {
+std::vector<Value> ExpertFfnGrad::expand(Builder& b, Values in) const {
   const bool biased = in.size() == 10, weigh_input = forward.weigh_input;
   const Value &x = in[0], &dy = in[1], &weights = in[2], &experts = in[3];
   const Axis count = in[4].type().axes[0];

@@ -12,10 +12,7 @@ struct RouteGrad {
   static constexpr OpDoc doc{"route_grad", "dz = (dw / dz)^T dw for the experts that were chosen",
                              "logits experts dweights", "dlogits", ""};
   Route forward;
-  template <class V>
-  void attributes(V& v) {
-    forward.attributes(v);
-  }
+  ASHLAR_ATTRIBUTES(forward);
   ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(RouteGrad);
@@ -23,8 +20,6 @@ ASHLAR_DECLARE_OP(RouteGrad);
 /// x [tokens, chosen, d], y [tokens, d] -> [tokens, chosen].
 struct ChosenDot {
   static constexpr OpDoc doc{"chosen_dot", "w_k = x_k . y", "x y", "w", ""};
-  template <class V>
-  void attributes(V&) {}
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -38,13 +33,10 @@ struct ExpertFfnGrad {
                              "x dy weights experts gate up down gate_bias? up_bias? down_bias?",
                              "dx dweights dgate dup ddown dgate_bias? dup_bias? ddown_bias?", ""};
   ExpertFfn forward;
-  template <class V>
-  void attributes(V& v) {
-    forward.attributes(v);
-  }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type> in, const Workload& load) const;
-  std::vector<Value> expand(Builder& b, std::span<const Value> in) const;
+  ASHLAR_ATTRIBUTES(forward);
+  std::vector<Type> types(Types in) const;
+  int64_t flops(Types in, const Workload& load) const;
+  std::vector<Value> expand(Builder& b, Values in) const;
 };
 ASHLAR_DECLARE_OP(ExpertFfnGrad);
 

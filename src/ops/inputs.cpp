@@ -7,15 +7,12 @@
 
 namespace ashlar {
 
-std::vector<Type> TokenIds::types(std::span<const Type> in) const {
+std::vector<Type> TokenIds::types(Types in) const {
   expect_inputs(in, 0, 0);
   return {{Kind::index, {tokens_axis()}}};
 }
 
-std::vector<Value> TokenIds::derivative(Builder&, std::span<const Value>, std::span<const Value>,
-                                        std::span<const Value>) const {
-  return {};
-}
+std::vector<Value> TokenIds::derivative(Builder&, Values, Values, Values) const { return {}; }
 
 template <class F>
 void TokenIds::meaning(const In<F>& in, Out<F>& out) const {
@@ -31,17 +28,14 @@ void TokenIds::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> Given::types(std::span<const Type> in) const {
+std::vector<Type> Given::types(Types in) const {
   expect_inputs(in, 0, 0);
   if (name.empty()) shape_error("name: expected some, found none");
   if (size < 1) shape_error("size: expected 1 or more, found " + std::to_string(size));
   return {{Kind::real, {tokens_axis(), {axis, size}}}};
 }
 
-std::vector<Value> Given::derivative(Builder&, std::span<const Value>, std::span<const Value>,
-                                     std::span<const Value>) const {
-  return {};
-}
+std::vector<Value> Given::derivative(Builder&, Values, Values, Values) const { return {}; }
 
 template <class F>
 void Given::meaning(const In<F>& in, Out<F>& out) const {
@@ -55,17 +49,15 @@ void Given::meaning(const In<F>& in, Out<F>& out) const {
   for (size_t i = 0; i < wanted; ++i) out[0].values[i] = F(it->second[i]);
 }
 
-std::vector<Type> Embed::types(std::span<const Type> in) const {
+std::vector<Type> Embed::types(Types in) const {
   expect_inputs(in, 2, 2);
-  expect_kind(in[0], Kind::index, "ids");
-  expect_axes(in[0].axes, {tokens_axis()}, "ids");
+  expect(in[0], Kind::index, {tokens_axis()}, "ids");
   expect_weight(in[1], "table");
   if (in[1].axes.size() != 2) shape_error("table: expected [vocab, d], found " + to_string(in[1]));
   return {{Kind::real, {tokens_axis(), in[1].axes[1]}}};
 }
 
-std::vector<Value> Embed::derivative(Builder& b, std::span<const Value> in, std::span<const Value>,
-                                     std::span<const Value> dy) const {
+std::vector<Value> Embed::derivative(Builder& b, Values in, Values, Values dy) const {
   const Axis rows = in[1].type().axes[0];
   return {{}, b.add1(EmbedGrad{.axis = rows.name, .count = rows.size}, {in[0], dy[0]})};
 }
@@ -83,7 +75,7 @@ void Embed::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> LearnedPosition::types(std::span<const Type> in) const {
+std::vector<Type> LearnedPosition::types(Types in) const {
   expect_inputs(in, 1, 1);
   expect_weight(in[0], "table");
   if (in[0].axes.size() != 2)
@@ -91,9 +83,7 @@ std::vector<Type> LearnedPosition::types(std::span<const Type> in) const {
   return {{Kind::real, {tokens_axis(), in[0].axes[1]}}};
 }
 
-std::vector<Value> LearnedPosition::derivative(Builder& b, std::span<const Value> in,
-                                               std::span<const Value>,
-                                               std::span<const Value> dy) const {
+std::vector<Value> LearnedPosition::derivative(Builder& b, Values in, Values, Values dy) const {
   const Axis rows = in[0].type().axes[0];
   return {b.add1(LearnedPositionGrad{.axis = rows.name, .count = rows.size}, {dy[0]})};
 }
@@ -111,16 +101,14 @@ void LearnedPosition::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> SinusoidalPosition::types(std::span<const Type> in) const {
+std::vector<Type> SinusoidalPosition::types(Types in) const {
   expect_inputs(in, 0, 0);
   if (d_model < 2 || d_model % 2 != 0)
     shape_error("d_model: expected an even number, found " + std::to_string(d_model));
   return {{Kind::real, {tokens_axis(), {"d_model", d_model}}}};
 }
 
-std::vector<Value> SinusoidalPosition::derivative(Builder&, std::span<const Value>,
-                                                  std::span<const Value>,
-                                                  std::span<const Value>) const {
+std::vector<Value> SinusoidalPosition::derivative(Builder&, Values, Values, Values) const {
   return {};
 }
 

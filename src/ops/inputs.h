@@ -29,12 +29,7 @@ struct Given {
   std::string name;
   std::string axis = "d_model";
   int64_t size = 1;
-  template <class V>
-  void attributes(V& v) {
-    v("name", name);
-    v("axis", axis);
-    v("size", size);
-  }
+  ASHLAR_ATTRIBUTES(name, axis, size);
   ASHLAR_FREE_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -43,8 +38,6 @@ ASHLAR_DECLARE_OP(Given);
 /// Row t of a table: ids [tokens], table [vocab, d] -> [tokens, d].
 struct Embed {
   static constexpr OpDoc doc{"embed", "y = E[t]", "ids table", "y", ""};
-  template <class V>
-  void attributes(V&) {}
   ASHLAR_FREE_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -54,8 +47,6 @@ ASHLAR_DECLARE_OP(Embed);
 struct LearnedPosition {
   static constexpr OpDoc doc{"learned_position", "y = P[position]", "table", "y",
                              "Radford et al. 2018, Improving Language Understanding, section 3.1"};
-  template <class V>
-  void attributes(V&) {}
   ASHLAR_FREE_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -67,10 +58,7 @@ struct SinusoidalPosition {
                              "y[2i] = sin(p / 10000^(2i/d)), y[2i+1] = cos(p / 10000^(2i/d))", "",
                              "y", "Vaswani et al. 2017, Attention Is All You Need, section 3.5"};
   int64_t d_model = 2;
-  template <class V>
-  void attributes(V& v) {
-    v("d_model", d_model);
-  }
+  ASHLAR_ATTRIBUTES(d_model);
   ASHLAR_FREE_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };

@@ -9,9 +9,7 @@ namespace ashlar {
 namespace {
 
 std::vector<Type> table_type(const Type& dy, const std::string& axis, int64_t count) {
-  expect_kind(dy, Kind::real, "dy");
-  if (dy.axes.size() != 2 || !dy.per_token())
-    shape_error("dy: expected [tokens, d], found " + to_string(dy));
+  expect_rows(dy, "d", "dy");
   if (count < 1) shape_error("count: expected at least 1, found " + std::to_string(count));
   return {{Kind::real, {{axis, count}, dy.axes[1]}}};
 }
@@ -27,13 +25,12 @@ void add_row(const Array<F>& dy, size_t t, int64_t row, std::string_view what, A
 
 }  // namespace
 
-std::vector<Type> EmbedGrad::types(std::span<const Type> in) const {
+std::vector<Type> EmbedGrad::types(Types in) const {
   expect_inputs(in, 2, 2);
-  expect_kind(in[0], Kind::index, "ids");
-  expect_axes(in[0].axes, {tokens_axis()}, "ids");
+  expect(in[0], Kind::index, {tokens_axis()}, "ids");
   return table_type(in[1], axis, count);
 }
-int64_t EmbedGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t EmbedGrad::flops(Types in, const Workload& load) const {
   return load.tokens() * in[1].feature_count();
 }
 template <class F>
@@ -42,11 +39,11 @@ void EmbedGrad::meaning(const In<F>& in, Out<F>& out) const {
     add_row(in[1], t, in[0].indices[t], "token id", out[0]);
 }
 
-std::vector<Type> LearnedPositionGrad::types(std::span<const Type> in) const {
+std::vector<Type> LearnedPositionGrad::types(Types in) const {
   expect_inputs(in, 1, 1);
   return table_type(in[0], axis, count);
 }
-int64_t LearnedPositionGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t LearnedPositionGrad::flops(Types in, const Workload& load) const {
   return load.tokens() * in[0].feature_count();
 }
 template <class F>
@@ -55,14 +52,11 @@ void LearnedPositionGrad::meaning(const In<F>& in, Out<F>& out) const {
     add_row(in[0], t, in.batch.positions[t], "position", out[0]);
 }
 
-std::vector<Type> Constant::types(std::span<const Type> in) const {
+std::vector<Type> Constant::types(Types in) const {
   expect_inputs(in, 0, 0);
   return {{Kind::real, axes_of(axes)}};
 }
-std::vector<Value> Constant::derivative(Builder&, std::span<const Value>, std::span<const Value>,
-                                        std::span<const Value>) const {
-  return {};
-}
+std::vector<Value> Constant::derivative(Builder&, Values, Values, Values) const { return {}; }
 template <class F>
 void Constant::meaning(const In<F>&, Out<F>& out) const {
   for (F& v : out[0].values) v = F(value);

@@ -11,11 +11,7 @@ struct EmbedGrad {
                              ""};
   std::string axis = "vocab";
   int64_t count = 1;
-  template <class V>
-  void attributes(V& v) {
-    v("axis", axis);
-    v("count", count);
-  }
+  ASHLAR_ATTRIBUTES(axis, count);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };
@@ -27,11 +23,7 @@ struct LearnedPositionGrad {
                              "dtable", ""};
   std::string axis = "positions";
   int64_t count = 1;
-  template <class V>
-  void attributes(V& v) {
-    v("axis", axis);
-    v("count", count);
-  }
+  ASHLAR_ATTRIBUTES(axis, count);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };
@@ -43,15 +35,10 @@ struct Constant {
   static constexpr OpDoc doc{"constant", "y = value", "", "y", ""};
   double value = 0;
   std::string axes;  // "vocab=16;d_model=6"; empty: one number
-  template <class V>
-  void attributes(V& v) {
-    v("value", value);
-    v("axes", axes);
-  }
-  std::vector<Type> types(std::span<const Type> in) const;
-  int64_t flops(std::span<const Type>, const Workload&) const { return 0; }
-  std::vector<Value> derivative(Builder&, std::span<const Value>, std::span<const Value>,
-                                std::span<const Value>) const;
+  ASHLAR_ATTRIBUTES(value, axes);
+  std::vector<Type> types(Types in) const;
+  int64_t flops(Types, const Workload&) const { return 0; }
+  std::vector<Value> derivative(Builder&, Values, Values, Values) const;
   template <class F>
   void meaning(const In<F>& in, Out<F>& out) const;
 };

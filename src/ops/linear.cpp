@@ -7,7 +7,7 @@
 
 namespace ashlar {
 
-std::vector<Type> Linear::types(std::span<const Type> in) const {
+std::vector<Type> Linear::types(Types in) const {
   expect_inputs(in, 2, 3);
   expect_kind(in[0], Kind::real, "x");
   expect_per_token(in[0], "x");
@@ -26,14 +26,13 @@ std::vector<Type> Linear::types(std::span<const Type> in) const {
   return {y};
 }
 
-int64_t Linear::flops(std::span<const Type> in, const Workload& load) const {
+int64_t Linear::flops(Types in, const Workload& load) const {
   const int64_t weights = in[1].feature_count();
   const int64_t bias = in.size() == 3 ? in[2].feature_count() : 0;
   return load.tokens() * (2 * weights + bias);
 }
 
-std::vector<Value> Linear::derivative(Builder& b, std::span<const Value> in, std::span<const Value>,
-                                      std::span<const Value> dy) const {
+std::vector<Value> Linear::derivative(Builder& b, Values in, Values, Values dy) const {
   const auto bias_axes = static_cast<int64_t>(in[1].type().axes.size()) - in_axes;
   std::vector<Value> d{b.add1(LinearInputGrad{.in_axes = in_axes}, {dy[0], in[1]}),
                        b.add1(LinearWeightGrad{}, {in[0], dy[0]})};
@@ -57,7 +56,7 @@ void Linear::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> ExpertLinear::types(std::span<const Type> in) const {
+std::vector<Type> ExpertLinear::types(Types in) const {
   expect_inputs(in, 3, 4);
   expect_kind(in[0], Kind::real, "x");
   expect_per_token(in[0], "x");
@@ -77,14 +76,12 @@ std::vector<Type> ExpertLinear::types(std::span<const Type> in) const {
   return {{Kind::real, {tokens_axis(), chosen, in[2].axes[1]}}};
 }
 
-int64_t ExpertLinear::flops(std::span<const Type> in, const Workload& load) const {
+int64_t ExpertLinear::flops(Types in, const Workload& load) const {
   const int64_t out = in[2].axes[1].size, width = in[2].axes[2].size;
   return load.tokens() * in[1].axes[1].size * out * (2 * width + (in.size() == 4 ? 1 : 0));
 }
 
-std::vector<Value> ExpertLinear::derivative(Builder& b, std::span<const Value> in,
-                                            std::span<const Value>,
-                                            std::span<const Value> dy) const {
+std::vector<Value> ExpertLinear::derivative(Builder& b, Values in, Values, Values dy) const {
   const Axis experts = in[2].type().axes[0];
   Value dx = b.add1(ExpertLinearInputGrad{}, {dy[0], in[1], in[2]});
   if (in[0].type().axes.size() == 2) dx = b.add1(ExpertSum{}, {dx});

@@ -10,10 +10,7 @@ namespace ashlar {
 struct Linear {
   static constexpr OpDoc doc{"linear", "y = W x + b", "x w b?", "y", ""};
   int64_t in_axes = 1;
-  template <class V>
-  void attributes(V& v) {
-    v("in_axes", in_axes);
-  }
+  ASHLAR_ATTRIBUTES(in_axes);
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -24,8 +21,6 @@ ASHLAR_DECLARE_OP(Linear);
 struct ExpertLinear {
   static constexpr OpDoc doc{"expert_linear", "y_k = W[e_k] x_k + b[e_k]", "x experts w b?", "y",
                              "Shazeer et al. 2017, Outrageously Large Neural Networks, section 2"};
-  template <class V>
-  void attributes(V&) {}
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };

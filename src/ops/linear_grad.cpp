@@ -37,7 +37,7 @@ int64_t checked(int64_t expert, int64_t count) {
 
 }  // namespace
 
-std::vector<Type> LinearInputGrad::types(std::span<const Type> in) const {
+std::vector<Type> LinearInputGrad::types(Types in) const {
   expect_inputs(in, 2, 2);
   expect_tokens_of(in[0], "dy");
   expect_weight(in[1], "w");
@@ -50,7 +50,7 @@ std::vector<Type> LinearInputGrad::types(std::span<const Type> in) const {
   return {dx};
 }
 
-int64_t LinearInputGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t LinearInputGrad::flops(Types in, const Workload& load) const {
   return load.tokens() * 2 * in[1].feature_count();
 }
 
@@ -68,7 +68,7 @@ void LinearInputGrad::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> LinearWeightGrad::types(std::span<const Type> in) const {
+std::vector<Type> LinearWeightGrad::types(Types in) const {
   expect_inputs(in, 2, 2);
   expect_tokens_of(in[0], "x");
   expect_tokens_of(in[1], "dy");
@@ -78,7 +78,7 @@ std::vector<Type> LinearWeightGrad::types(std::span<const Type> in) const {
   return {dw};
 }
 
-int64_t LinearWeightGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t LinearWeightGrad::flops(Types in, const Workload& load) const {
   return load.tokens() * 2 * in[0].feature_count() * in[1].feature_count();
 }
 
@@ -96,14 +96,14 @@ void LinearWeightGrad::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> TokenSum::types(std::span<const Type> in) const {
+std::vector<Type> TokenSum::types(Types in) const {
   expect_inputs(in, 1, 1);
   expect_kind(in[0], Kind::real, "x");
   if (axes < 0) shape_error("axes: expected at least 0, found " + std::to_string(axes));
   return {{Kind::real, last_axes(in[0], static_cast<size_t>(axes), "x")}};
 }
 
-int64_t TokenSum::flops(std::span<const Type> in, const Workload& load) const {
+int64_t TokenSum::flops(Types in, const Workload& load) const {
   return (in[0].per_token() ? load.tokens() : 1) * in[0].feature_count();
 }
 
@@ -113,7 +113,7 @@ void TokenSum::meaning(const In<F>& in, Out<F>& out) const {
   for (size_t i = 0; i < in[0].values.size(); ++i) out[0].values[i % n] += in[0].values[i];
 }
 
-std::vector<Type> ExpertLinearInputGrad::types(std::span<const Type> in) const {
+std::vector<Type> ExpertLinearInputGrad::types(Types in) const {
   expect_inputs(in, 3, 3);
   expect_chosen(in[1], in[0]);
   expect_weight(in[2], "w");
@@ -123,7 +123,7 @@ std::vector<Type> ExpertLinearInputGrad::types(std::span<const Type> in) const {
   return {{Kind::real, {tokens_axis(), in[1].axes[1], in[2].axes[2]}}};
 }
 
-int64_t ExpertLinearInputGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t ExpertLinearInputGrad::flops(Types in, const Workload& load) const {
   return load.tokens() * in[0].feature_count() * 2 * in[2].axes[2].size;
 }
 
@@ -140,7 +140,7 @@ void ExpertLinearInputGrad::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> ExpertLinearWeightGrad::types(std::span<const Type> in) const {
+std::vector<Type> ExpertLinearWeightGrad::types(Types in) const {
   expect_inputs(in, 3, 3);
   expect_count(count);
   expect_tokens_of(in[0], "x");
@@ -151,7 +151,7 @@ std::vector<Type> ExpertLinearWeightGrad::types(std::span<const Type> in) const 
   return {{Kind::real, {{axis, count}, in[2].axes[2], width}}};
 }
 
-int64_t ExpertLinearWeightGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t ExpertLinearWeightGrad::flops(Types in, const Workload& load) const {
   return load.tokens() * in[2].feature_count() * 2 * in[0].axes.back().size;
 }
 
@@ -172,14 +172,14 @@ void ExpertLinearWeightGrad::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> ExpertLinearBiasGrad::types(std::span<const Type> in) const {
+std::vector<Type> ExpertLinearBiasGrad::types(Types in) const {
   expect_inputs(in, 2, 2);
   expect_count(count);
   expect_chosen(in[0], in[1]);
   return {{Kind::real, {{axis, count}, in[1].axes[2]}}};
 }
 
-int64_t ExpertLinearBiasGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t ExpertLinearBiasGrad::flops(Types in, const Workload& load) const {
   return load.tokens() * in[1].feature_count();
 }
 

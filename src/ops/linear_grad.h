@@ -9,10 +9,7 @@ namespace ashlar {
 struct LinearInputGrad {
   static constexpr OpDoc doc{"linear_input_grad", "dx = W^T dy", "dy w", "dx", ""};
   int64_t in_axes = 1;
-  template <class V>
-  void attributes(V& v) {
-    v("in_axes", in_axes);
-  }
+  ASHLAR_ATTRIBUTES(in_axes);
   ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(LinearInputGrad);
@@ -20,8 +17,6 @@ ASHLAR_DECLARE_OP(LinearInputGrad);
 /// x [tokens, in...], dy [tokens, out...] -> dw [out..., in...].
 struct LinearWeightGrad {
   static constexpr OpDoc doc{"linear_weight_grad", "dW = sum_t dy_t x_t^T", "x dy", "dw", ""};
-  template <class V>
-  void attributes(V&) {}
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };
@@ -31,10 +26,7 @@ ASHLAR_DECLARE_OP(LinearWeightGrad);
 struct TokenSum {
   static constexpr OpDoc doc{"token_sum", "y = sum_t x_t", "x", "y", ""};
   int64_t axes = 1;
-  template <class V>
-  void attributes(V& v) {
-    v("axes", axes);
-  }
+  ASHLAR_ATTRIBUTES(axes);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };
@@ -45,8 +37,6 @@ ASHLAR_DECLARE_OP(TokenSum);
 struct ExpertLinearInputGrad {
   static constexpr OpDoc doc{"expert_linear_input_grad", "dx_k = W[e_k]^T dy_k", "dy experts w",
                              "dx", ""};
-  template <class V>
-  void attributes(V&) {}
   ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(ExpertLinearInputGrad);
@@ -58,11 +48,7 @@ struct ExpertLinearWeightGrad {
                              "x experts dy", "dw", ""};
   std::string axis = "experts";
   int64_t count = 1;
-  template <class V>
-  void attributes(V& v) {
-    v("axis", axis);
-    v("count", count);
-  }
+  ASHLAR_ATTRIBUTES(axis, count);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };
@@ -74,11 +60,7 @@ struct ExpertLinearBiasGrad {
                              "experts dy", "db", ""};
   std::string axis = "experts";
   int64_t count = 1;
-  template <class V>
-  void attributes(V& v) {
-    v("axis", axis);
-    v("count", count);
-  }
+  ASHLAR_ATTRIBUTES(axis, count);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };

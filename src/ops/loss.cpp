@@ -46,12 +46,9 @@ double scored_weight(const std::vector<int64_t>& next, bool all) {
   return n == 0 ? 0 : 1 / static_cast<double>(n);
 }
 
-void expect_logits(std::span<const Type> in) {
-  expect_kind(in[0], Kind::real, "logits");
-  if (in[0].axes.size() != 2 || !in[0].per_token())
-    shape_error("logits: expected [tokens, vocab], found " + to_string(in[0]));
-  expect_kind(in[1], Kind::index, "ids");
-  expect_axes(in[1].axes, {tokens_axis()}, "ids");
+void expect_logits(Types in) {
+  expect_rows(in[0], "vocab", "logits");
+  expect(in[1], Kind::index, {tokens_axis()}, "ids");
 }
 
 int64_t checked_id(int64_t id, int64_t vocab) {
@@ -69,20 +66,18 @@ F largest(const F* z, int64_t n) {
 
 }  // namespace
 
-std::vector<Type> CrossEntropy::types(std::span<const Type> in) const {
+std::vector<Type> CrossEntropy::types(Types in) const {
   expect_ahead(ahead);
   expect_inputs(in, 2, 2);
   expect_logits(in);
   return {{Kind::real, {tokens_axis()}}};
 }
 
-int64_t CrossEntropy::flops(std::span<const Type> in, const Workload& load) const {
+int64_t CrossEntropy::flops(Types in, const Workload& load) const {
   return scored_tokens(load, ahead) * (3 * in[0].axes[1].size + 3);
 }
 
-std::vector<Value> CrossEntropy::derivative(Builder& b, std::span<const Value> in,
-                                            std::span<const Value>,
-                                            std::span<const Value> dy) const {
+std::vector<Value> CrossEntropy::derivative(Builder& b, Values in, Values, Values dy) const {
   return {b.add1(CrossEntropyGrad{ahead}, {in[0], in[1], dy[0]}), {}};
 }
 
@@ -104,16 +99,15 @@ void CrossEntropy::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> CrossEntropyGrad::types(std::span<const Type> in) const {
+std::vector<Type> CrossEntropyGrad::types(Types in) const {
   expect_ahead(ahead);
   expect_inputs(in, 3, 3);
   expect_logits(in);
-  expect_kind(in[2], Kind::real, "dl");
-  expect_axes(in[2].axes, {tokens_axis()}, "dl");
+  expect(in[2], Kind::real, {tokens_axis()}, "dl");
   return {in[0]};
 }
 
-int64_t CrossEntropyGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t CrossEntropyGrad::flops(Types in, const Workload& load) const {
   return scored_tokens(load, ahead) * (4 * in[0].axes[1].size + 2);
 }
 
@@ -142,20 +136,17 @@ void CrossEntropyGrad::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> LogSumExp::types(std::span<const Type> in) const {
+std::vector<Type> LogSumExp::types(Types in) const {
   expect_inputs(in, 1, 1);
-  expect_kind(in[0], Kind::real, "logits");
-  if (in[0].axes.size() != 2 || !in[0].per_token())
-    shape_error("logits: expected [tokens, n], found " + to_string(in[0]));
+  expect_rows(in[0], "n", "logits");
   return {{Kind::real, {tokens_axis()}}};
 }
 
-int64_t LogSumExp::flops(std::span<const Type> in, const Workload& load) const {
+int64_t LogSumExp::flops(Types in, const Workload& load) const {
   return load.tokens() * (3 * in[0].axes[1].size + 2);
 }
 
-std::vector<Value> LogSumExp::derivative(Builder& b, std::span<const Value> in,
-                                         std::span<const Value>, std::span<const Value> dy) const {
+std::vector<Value> LogSumExp::derivative(Builder& b, Values in, Values, Values dy) const {
   return {b.add1(LogSumExpGrad{}, {in[0], dy[0]})};
 }
 
@@ -174,17 +165,14 @@ void LogSumExp::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> LogSumExpGrad::types(std::span<const Type> in) const {
+std::vector<Type> LogSumExpGrad::types(Types in) const {
   expect_inputs(in, 2, 2);
-  expect_kind(in[0], Kind::real, "logits");
-  if (in[0].axes.size() != 2 || !in[0].per_token())
-    shape_error("logits: expected [tokens, n], found " + to_string(in[0]));
-  expect_kind(in[1], Kind::real, "dy");
-  expect_axes(in[1].axes, {tokens_axis()}, "dy");
+  expect_rows(in[0], "n", "logits");
+  expect(in[1], Kind::real, {tokens_axis()}, "dy");
   return {in[0]};
 }
 
-int64_t LogSumExpGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t LogSumExpGrad::flops(Types in, const Workload& load) const {
   return load.tokens() * (4 * in[0].axes[1].size + 1);
 }
 
@@ -207,20 +195,18 @@ void LogSumExpGrad::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> ScoredMean::types(std::span<const Type> in) const {
+std::vector<Type> ScoredMean::types(Types in) const {
   expect_ahead(ahead);
   expect_inputs(in, 1, 1);
-  expect_kind(in[0], Kind::real, "x");
-  expect_axes(in[0].axes, {tokens_axis()}, "x");
+  expect(in[0], Kind::real, {tokens_axis()}, "x");
   return {{Kind::real, {}}};
 }
 
-int64_t ScoredMean::flops(std::span<const Type>, const Workload& load) const {
+int64_t ScoredMean::flops(Types, const Workload& load) const {
   return 2 * (all ? load.tokens() : scored_tokens(load, ahead));
 }
 
-std::vector<Value> ScoredMean::derivative(Builder& b, std::span<const Value>,
-                                          std::span<const Value>, std::span<const Value> dy) const {
+std::vector<Value> ScoredMean::derivative(Builder& b, Values, Values, Values dy) const {
   return {b.add1(ScoredMeanGrad{all, ahead}, {dy[0]})};
 }
 
@@ -236,7 +222,7 @@ void ScoredMean::meaning(const In<F>& in, Out<F>& out) const {
   out[0].values[0] = F(sum);
 }
 
-std::vector<Type> ScoredMeanGrad::types(std::span<const Type> in) const {
+std::vector<Type> ScoredMeanGrad::types(Types in) const {
   expect_ahead(ahead);
   expect_inputs(in, 1, 1);
   expect_weight(in[0], "dy");
@@ -244,7 +230,7 @@ std::vector<Type> ScoredMeanGrad::types(std::span<const Type> in) const {
   return {{Kind::real, {tokens_axis()}}};
 }
 
-int64_t ScoredMeanGrad::flops(std::span<const Type>, const Workload& load) const {
+int64_t ScoredMeanGrad::flops(Types, const Workload& load) const {
   return all ? load.tokens() : scored_tokens(load, ahead);
 }
 

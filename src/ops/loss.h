@@ -40,8 +40,6 @@ ASHLAR_DECLARE_OP(CrossEntropyGrad);
 struct LogSumExp {
   static constexpr OpDoc doc{"log_sum_exp", "y_t = ln sum_i exp(z_i)", "logits", "y",
                              "Chowdhery et al. 2022, PaLM, section 5 (z-loss)"};
-  template <class V>
-  void attributes(V&) {}
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -50,8 +48,6 @@ ASHLAR_DECLARE_OP(LogSumExp);
 /// logits [tokens, n], dy [tokens] -> dz like logits.
 struct LogSumExpGrad {
   static constexpr OpDoc doc{"log_sum_exp_grad", "dz = softmax(z) dy", "logits dy", "dz", ""};
-  template <class V>
-  void attributes(V&) {}
   ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(LogSumExpGrad);

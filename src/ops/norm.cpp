@@ -6,7 +6,7 @@
 
 namespace ashlar {
 
-std::vector<Type> RmsNorm::types(std::span<const Type> in) const {
+std::vector<Type> RmsNorm::types(Types in) const {
   expect_inputs(in, 1, 2);
   expect_kind(in[0], Kind::real, "x");
   expect_per_token(in[0], "x");
@@ -17,14 +17,13 @@ std::vector<Type> RmsNorm::types(std::span<const Type> in) const {
   return {in[0]};
 }
 
-int64_t RmsNorm::flops(std::span<const Type> in, const Workload& load) const {
+int64_t RmsNorm::flops(Types in, const Workload& load) const {
   const int64_t n = count_of(last_axes(in[0], static_cast<size_t>(axes), "x"));
   const int64_t groups = in[0].feature_count() / n;
   return load.tokens() * groups * (n * (in.size() == 2 ? 4 : 3) + 4);
 }
 
-std::vector<Value> RmsNorm::derivative(Builder& b, std::span<const Value> in,
-                                       std::span<const Value>, std::span<const Value> dy) const {
+std::vector<Value> RmsNorm::derivative(Builder& b, Values in, Values, Values dy) const {
   std::vector<Value> read{in[0], dy[0]};
   if (in.size() == 2) read.push_back(in[1]);
   return b.add(RmsNormGrad{.eps = eps, .axes = axes}, read);
@@ -49,7 +48,7 @@ void RmsNorm::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> LayerNorm::types(std::span<const Type> in) const {
+std::vector<Type> LayerNorm::types(Types in) const {
   expect_inputs(in, 2, 3);
   expect_kind(in[0], Kind::real, "x");
   expect_per_token(in[0], "x");
@@ -61,13 +60,12 @@ std::vector<Type> LayerNorm::types(std::span<const Type> in) const {
   return {in[0]};
 }
 
-int64_t LayerNorm::flops(std::span<const Type> in, const Workload& load) const {
+int64_t LayerNorm::flops(Types in, const Workload& load) const {
   const int64_t n = in[0].axes.back().size;
   return load.tokens() * (in[0].feature_count() / n) * ((in.size() == 3 ? 8 : 7) * n + 5);
 }
 
-std::vector<Value> LayerNorm::derivative(Builder& b, std::span<const Value> in,
-                                         std::span<const Value>, std::span<const Value> dy) const {
+std::vector<Value> LayerNorm::derivative(Builder& b, Values in, Values, Values dy) const {
   std::vector<Value> d = b.add(LayerNormGrad{.eps = eps}, {in[0], dy[0], in[1]});
   if (in.size() == 2) d.pop_back();
   return d;

@@ -13,11 +13,7 @@ struct RmsNorm {
       "Zhang and Sennrich 2019, Root Mean Square Layer Normalization, section 4"};
   double eps = 1e-6;
   int64_t axes = 1;
-  template <class V>
-  void attributes(V& v) {
-    v("eps", eps);
-    v("axes", axes);
-  }
+  ASHLAR_ATTRIBUTES(eps, axes);
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
@@ -28,10 +24,7 @@ struct LayerNorm {
   static constexpr OpDoc doc{"layer_norm", "y = (x - mean(x)) w / sqrt(var(x) + eps) + b", "x w b?",
                              "y", "Ba et al. 2016, Layer Normalization, section 3"};
   double eps = 1e-5;
-  template <class V>
-  void attributes(V& v) {
-    v("eps", eps);
-  }
+  ASHLAR_ATTRIBUTES(eps);
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };

@@ -5,7 +5,7 @@
 
 namespace ashlar {
 
-std::vector<Type> RmsNormGrad::types(std::span<const Type> in) const {
+std::vector<Type> RmsNormGrad::types(Types in) const {
   expect_inputs(in, 2, 3);
   expect_kind(in[0], Kind::real, "x");
   expect_per_token(in[0], "x");
@@ -19,7 +19,7 @@ std::vector<Type> RmsNormGrad::types(std::span<const Type> in) const {
   return {in[0], in[2]};
 }
 
-int64_t RmsNormGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t RmsNormGrad::flops(Types in, const Workload& load) const {
   const int64_t n = count_of(last_axes(in[0], static_cast<size_t>(axes), "x"));
   const int64_t groups = in[0].feature_count() / n;
   return load.tokens() * groups * (n * (in.size() == 3 ? 11 : 7) + 8);
@@ -52,7 +52,7 @@ void RmsNormGrad::meaning(const In<F>& in, Out<F>& out) const {
   for (size_t i = 0; i < dw.size(); ++i) out[1].values[i] = F(dw[i]);
 }
 
-std::vector<Type> LayerNormGrad::types(std::span<const Type> in) const {
+std::vector<Type> LayerNormGrad::types(Types in) const {
   expect_inputs(in, 3, 3);
   expect_kind(in[0], Kind::real, "x");
   expect_per_token(in[0], "x");
@@ -63,7 +63,7 @@ std::vector<Type> LayerNormGrad::types(std::span<const Type> in) const {
   return {in[0], in[2], in[2]};
 }
 
-int64_t LayerNormGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t LayerNormGrad::flops(Types in, const Workload& load) const {
   const int64_t n = in[0].axes.back().size;
   return load.tokens() * (in[0].feature_count() / n) * (17 * n + 7);
 }

@@ -12,11 +12,7 @@ struct RmsNormGrad {
                              "x dy w?", "dx dw?", ""};
   double eps = 1e-6;
   int64_t axes = 1;
-  template <class V>
-  void attributes(V& v) {
-    v("eps", eps);
-    v("axes", axes);
-  }
+  ASHLAR_ATTRIBUTES(eps, axes);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };
@@ -29,10 +25,7 @@ struct LayerNormGrad {
       "h = (x - mean(x)) r, g = dy w, dx = r (g - mean(g) - h mean(g h)), dw = sum dy h", "x dy w",
       "dx dw db", ""};
   double eps = 1e-5;
-  template <class V>
-  void attributes(V& v) {
-    v("eps", eps);
-  }
+  ASHLAR_ATTRIBUTES(eps);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };

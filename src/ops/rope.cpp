@@ -9,16 +9,6 @@
 
 namespace ashlar {
 
-std::span<const std::string_view> enum_names(RotationLayout) {
-  static constexpr std::string_view kNames[] = {"half", "interleaved"};
-  return kNames;
-}
-std::span<const std::string_view> enum_names(RotationScaling) {
-  static constexpr std::string_view kNames[] = {"none", "linear",   "llama3",
-                                                "yarn", "divisors", "longrope"};
-  return kNames;
-}
-
 std::vector<double> Rope::frequencies(int64_t context) const {
   const double d = static_cast<double>(dim);
   std::vector<double> rates(static_cast<size_t>(dim / 2));
@@ -77,7 +67,7 @@ std::vector<double> Rope::frequencies(int64_t context) const {
   return rates;
 }
 
-std::vector<Type> Rope::types(std::span<const Type> in) const {
+std::vector<Type> Rope::types(Types in) const {
   expect_inputs(in, 1, 1);
   expect_kind(in[0], Kind::real, "x");
   expect_per_token(in[0], "x");
@@ -97,13 +87,12 @@ std::vector<Type> Rope::types(std::span<const Type> in) const {
   return {in[0]};
 }
 
-int64_t Rope::flops(std::span<const Type> in, const Workload& load) const {
+int64_t Rope::flops(Types in, const Workload& load) const {
   const int64_t heads = in[0].feature_count() / in[0].axes.back().size;
   return load.tokens() * heads * dim * 3;
 }
 
-std::vector<Value> Rope::derivative(Builder& b, std::span<const Value>, std::span<const Value>,
-                                    std::span<const Value> dy) const {
+std::vector<Value> Rope::derivative(Builder& b, Values, Values, Values dy) const {
   Rope back = *this;
   back.inverse = !inverse;
   return {b.add1(back, {dy[0]})};
@@ -144,14 +133,14 @@ void Rope::meaning(const In<F>& in, Out<F>& out) const {
   }
 }
 
-std::vector<Type> PositionScale::types(std::span<const Type> in) const {
+std::vector<Type> PositionScale::types(Types in) const {
   expect_inputs(in, 1, 1);
   expect_kind(in[0], Kind::real, "x");
   expect_per_token(in[0], "x");
   return {in[0]};
 }
 
-int64_t PositionScale::flops(std::span<const Type> in, const Workload& load) const {
+int64_t PositionScale::flops(Types in, const Workload& load) const {
   return load.tokens() * in[0].feature_count();
 }
 
@@ -159,9 +148,7 @@ double PositionScale::factor(int64_t position) const {
   return 1 + scale * std::log(1 + std::floor(static_cast<double>(position + offset) / length));
 }
 
-std::vector<Value> PositionScale::derivative(Builder& b, std::span<const Value>,
-                                             std::span<const Value>,
-                                             std::span<const Value> dy) const {
+std::vector<Value> PositionScale::derivative(Builder& b, Values, Values, Values dy) const {
   return {b.add1(*this, {dy[0]})};
 }
 

@@ -1,14 +1,15 @@
 // Rotary position embedding with its scalings, and the position-dependent query factor of Llama 4.
 #pragma once
 
+#include "base/enum_names.h"
 #include "graph/op.h"
 
 namespace ashlar {
 
 enum class RotationLayout : uint8_t { half, interleaved };  // pairs (j, j + D/2) or (2j, 2j + 1)
-std::span<const std::string_view> enum_names(RotationLayout);
+ASHLAR_NAMES(RotationLayout, half, interleaved);
 enum class RotationScaling : uint8_t { none, linear, llama3, yarn, divisors, longrope };
-std::span<const std::string_view> enum_names(RotationScaling);
+ASHLAR_NAMES(RotationScaling, none, linear, llama3, yarn, divisors, longrope);
 
 /// x [tokens, ..., head_dim] -> the same with the first `dim` numbers of each head rotated by
 /// position. Frequencies: theta^(-2j/dim), scaled as the field's configs say (`rope_scaling`).
@@ -78,12 +79,7 @@ struct PositionScale {
   double scale = 0.1;
   double length = 8192;
   int64_t offset = 1;
-  template <class V>
-  void attributes(V& v) {
-    v("scale", scale);
-    v("length", length);
-    v("offset", offset);
-  }
+  ASHLAR_ATTRIBUTES(scale, length, offset);
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
   double factor(int64_t position) const;

@@ -49,11 +49,22 @@ int64_t balance_flops(int64_t experts, bool sigmoid) {
   return shares_flops(experts, sigmoid) + 2 * experts + 2;
 }
 
-Axis experts_of(std::span<const Type> in) {
-  expect_kind(in[0], Kind::real, "logits");
-  if (in[0].axes.size() != 2 || !in[0].per_token())
-    shape_error("logits: expected [tokens, experts], found " + to_string(in[0]));
+Axis experts_of(Types in) {
+  expect_rows(in[0], "experts", "logits");
   return in[0].axes[1];
+}
+
+/// Logits and a load of each expert.
+void expect_load(Types in) {
+  const Axis experts = experts_of(in);
+  expect_weight(in[1], "load");
+  expect_axes(in[1].axes, {experts}, "load");
+}
+
+/// One number: the gradient of a loss.
+void expect_number(const Type& type, std::string_view what) {
+  expect_weight(type, what);
+  expect_axes(type.axes, {}, what);
 }
 
 void expect_chosen(const Type& type) {
@@ -102,15 +113,14 @@ std::vector<W> widened(const std::vector<F>& values) {
 
 }  // namespace
 
-std::vector<Type> ExpertLoad::types(std::span<const Type> in) const {
+std::vector<Type> ExpertLoad::types(Types in) const {
   expect_inputs(in, 1, 1);
   expect_chosen(in[0]);
   if (experts < 1) shape_error("experts: expected at least 1, found " + std::to_string(experts));
   return {{Kind::real, {{"experts", experts}}}};
 }
-int64_t ExpertLoad::flops(std::span<const Type>, const Workload&) const { return 0; }
-std::vector<Value> ExpertLoad::derivative(Builder&, std::span<const Value>, std::span<const Value>,
-                                          std::span<const Value>) const {
+int64_t ExpertLoad::flops(Types, const Workload&) const { return 0; }
+std::vector<Value> ExpertLoad::derivative(Builder&, Values, Values, Values) const {
   return {{}};  // choices are constant
 }
 template <class F>
@@ -126,20 +136,16 @@ void ExpertLoad::meaning(const In<F>& in, Out<F>& out) const {
     out[0].values[i] = F(static_cast<double>(counts[i]) / tokens);
 }
 
-std::vector<Type> RouterBalance::types(std::span<const Type> in) const {
+std::vector<Type> RouterBalance::types(Types in) const {
   expect_inputs(in, 2, 2);
-  const Axis experts = experts_of(in);
-  expect_weight(in[1], "load");
-  expect_axes(in[1].axes, {experts}, "load");
+  expect_load(in);
   return {{Kind::real, {}}};
 }
-int64_t RouterBalance::flops(std::span<const Type> in, const Workload& load) const {
+int64_t RouterBalance::flops(Types in, const Workload& load) const {
   const int64_t experts = in[0].axes[1].size;
   return load.tokens() * balance_flops(experts, sigmoid);
 }
-std::vector<Value> RouterBalance::derivative(Builder& b, std::span<const Value> in,
-                                             std::span<const Value>,
-                                             std::span<const Value> dy) const {
+std::vector<Value> RouterBalance::derivative(Builder& b, Values in, Values, Values dy) const {
   return b.add(RouterBalanceGrad{sigmoid}, {in[0], in[1], dy[0]});
 }
 template <class F>
@@ -157,16 +163,13 @@ void RouterBalance::meaning(const In<F>& in, Out<F>& out) const {
   out[0].values[0] = F(loss);
 }
 
-std::vector<Type> RouterBalanceGrad::types(std::span<const Type> in) const {
+std::vector<Type> RouterBalanceGrad::types(Types in) const {
   expect_inputs(in, 3, 3);
-  const Axis experts = experts_of(in);
-  expect_weight(in[1], "load");
-  expect_axes(in[1].axes, {experts}, "load");
-  expect_weight(in[2], "dl");
-  expect_axes(in[2].axes, {}, "dl");
+  expect_load(in);
+  expect_number(in[2], "dl");
   return {in[0], in[1]};
 }
-int64_t RouterBalanceGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t RouterBalanceGrad::flops(Types in, const Workload& load) const {
   const int64_t experts = in[0].axes[1].size;
   return load.tokens() * (grad_flops(experts, sigmoid) + 2 * experts);
 }
@@ -186,19 +189,17 @@ void RouterBalanceGrad::meaning(const In<F>& in, Out<F>& out) const {
   for (size_t i = 0; i < experts; ++i) out[1].values[i] = F(dload[i]);
 }
 
-std::vector<Type> SequenceBalance::types(std::span<const Type> in) const {
+std::vector<Type> SequenceBalance::types(Types in) const {
   expect_inputs(in, 2, 2);
   experts_of(in);
   expect_chosen(in[1]);
   return {{Kind::real, {}}};
 }
-int64_t SequenceBalance::flops(std::span<const Type> in, const Workload& load) const {
+int64_t SequenceBalance::flops(Types in, const Workload& load) const {
   const int64_t experts = in[0].axes[1].size;
   return load.tokens() * balance_flops(experts, sigmoid);
 }
-std::vector<Value> SequenceBalance::derivative(Builder& b, std::span<const Value> in,
-                                               std::span<const Value>,
-                                               std::span<const Value> dy) const {
+std::vector<Value> SequenceBalance::derivative(Builder& b, Values in, Values, Values dy) const {
   return {b.add1(SequenceBalanceGrad{sigmoid}, {in[0], in[1], dy[0]}), {}};
 }
 template <class F>
@@ -220,15 +221,14 @@ void SequenceBalance::meaning(const In<F>& in, Out<F>& out) const {
   out[0].values[0] = F(loss);
 }
 
-std::vector<Type> SequenceBalanceGrad::types(std::span<const Type> in) const {
+std::vector<Type> SequenceBalanceGrad::types(Types in) const {
   expect_inputs(in, 3, 3);
   experts_of(in);
   expect_chosen(in[1]);
-  expect_weight(in[2], "dl");
-  expect_axes(in[2].axes, {}, "dl");
+  expect_number(in[2], "dl");
   return {in[0]};
 }
-int64_t SequenceBalanceGrad::flops(std::span<const Type> in, const Workload& load) const {
+int64_t SequenceBalanceGrad::flops(Types in, const Workload& load) const {
   return load.tokens() * grad_flops(in[0].axes[1].size, sigmoid);
 }
 template <class F>

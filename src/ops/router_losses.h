@@ -11,10 +11,7 @@ struct ExpertLoad {
   static constexpr OpDoc doc{"expert_load", "f_i = |{t, k: e[t, k] = i}| / T", "experts", "f",
                              "Fedus et al. 2021, Switch Transformers, section 2.2"};
   int64_t experts = 1;
-  template <class V>
-  void attributes(V& v) {
-    v("experts", experts);
-  }
+  ASHLAR_ATTRIBUTES(experts);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
@@ -28,10 +25,7 @@ struct RouterBalance {
   static constexpr OpDoc doc{"router_balance", "l = E sum_i f_i mean_t p[t, i]", "logits load", "l",
                              "Fedus et al. 2021, Switch Transformers, section 2.2"};
   bool sigmoid = false;
-  template <class V>
-  void attributes(V& v) {
-    v("sigmoid", sigmoid);
-  }
+  ASHLAR_ATTRIBUTES(sigmoid);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
@@ -44,10 +38,7 @@ struct RouterBalanceGrad {
                              "dz = (dp / dz)^T E f dl / T, df_i = E mean_t p[t, i] dl",
                              "logits load dl", "dlogits dload", ""};
   bool sigmoid = false;
-  template <class V>
-  void attributes(V& v) {
-    v("sigmoid", sigmoid);
-  }
+  ASHLAR_ATTRIBUTES(sigmoid);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };
@@ -59,10 +50,7 @@ struct SequenceBalance {
   static constexpr OpDoc doc{"sequence_balance", "l = mean_s E sum_i f[s, i] mean_{t in s} p[t, i]",
                              "logits experts", "l", "DeepSeek-V3, section 2.1.2"};
   bool sigmoid = false;
-  template <class V>
-  void attributes(V& v) {
-    v("sigmoid", sigmoid);
-  }
+  ASHLAR_ATTRIBUTES(sigmoid);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
@@ -74,10 +62,7 @@ struct SequenceBalanceGrad {
   static constexpr OpDoc doc{"sequence_balance_grad", "dz = (dp / dz)^T E f[s] dl / (T_s S)",
                              "logits experts dl", "dlogits", ""};
   bool sigmoid = false;
-  template <class V>
-  void attributes(V& v) {
-    v("sigmoid", sigmoid);
-  }
+  ASHLAR_ATTRIBUTES(sigmoid);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };

@@ -9,12 +9,6 @@
 
 namespace ashlar {
 
-std::span<const std::string_view> enum_names(StateKind) {
-  static constexpr std::string_view kNames[] = {"none",  "full",   "window",
-                                                "chunk", "latent", "fixed"};
-  return kNames;
-}
-
 int64_t StateSpec::live_tokens(int64_t context) const {
   int64_t n = context;
   if (window > 0) n = std::min(n, window);
@@ -32,7 +26,7 @@ int64_t StateSpec::paged_tokens(int64_t context, int64_t step, int64_t page) con
   return std::min(whole, pages(bound + std::min(step, context)) + 1) * page;
 }
 
-StateSpec state_of(const Op& op, std::span<const Type> in) {
+StateSpec state_of(const Op& op, Types in) {
   StateSpec s;
   if (const auto* a = op.as<Attention>()) {
     s.kind = a->window > 0 ? StateKind::window : a->chunk > 0 ? StateKind::chunk : StateKind::full;

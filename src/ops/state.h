@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/enum_names.h"
 #include "graph/graph.h"
 
 namespace ashlar {
@@ -18,7 +19,7 @@ enum class StateKind : uint8_t {
   latent,  // one latent row and one rotated key row of every token
   fixed,   // numbers of the sequence as a whole, as many however long it is
 };
-std::span<const std::string_view> enum_names(StateKind);
+ASHLAR_NAMES(StateKind, none, full, window, chunk, latent, fixed);
 
 /// Rows per token: keys of key_width and values of value_width numbers (latent: the rotated key and
 /// the latent, from which keys and values are made). And numbers that no token owns: a matrix per
@@ -47,7 +48,7 @@ struct StateSpec {
 };
 
 /// kind none where the op remembers nothing.
-StateSpec state_of(const Op& op, std::span<const Type> inputs);
+StateSpec state_of(const Op& op, Types inputs);
 
 /// The states of all nodes that have one, in the order of the graph.
 struct NodeState {

@@ -7,14 +7,14 @@
 
 namespace ashlar {
 
-std::vector<Type> MeanSquare::types(std::span<const Type> in) const {
+std::vector<Type> MeanSquare::types(Types in) const {
   expect_inputs(in, 1, 1);
   expect_kind(in[0], Kind::real, "x");
   expect_per_token(in[0], "x");
   return {{Kind::real, {}}};
 }
 
-int64_t MeanSquare::flops(std::span<const Type> in, const Workload& load) const {
+int64_t MeanSquare::flops(Types in, const Workload& load) const {
   return 3 * load.tokens() * in[0].feature_count();
 }
 
@@ -28,7 +28,7 @@ void MeanSquare::meaning(const In<F>& in, Out<F>& out) const {
   out[0].values[0] = F(sum);
 }
 
-std::vector<Type> ScoreStatistics::types(std::span<const Type> in) const {
+std::vector<Type> ScoreStatistics::types(Types in) const {
   expect_inputs(in, 2, 3);
   // Keys stand for values, which the scores do not read.
   std::vector<Type> whole{in[0], in[1], in[1]};
@@ -38,7 +38,7 @@ std::vector<Type> ScoreStatistics::types(std::span<const Type> in) const {
   return {heads, heads};
 }
 
-int64_t ScoreStatistics::flops(std::span<const Type> in, const Workload& load) const {
+int64_t ScoreStatistics::flops(Types in, const Workload& load) const {
   const int64_t heads = in[0].axes[1].size * in[0].axes[2].size, d = in[0].axes[3].size;
   // Per visible key: dot product and scale, softcap; subtract, exp, and two sums.
   const int64_t per_key = 2 * d + 1 + (attention.softcap > 0 ? 3 : 0) + 5;

@@ -9,8 +9,6 @@ namespace ashlar {
 /// x [tokens, ...] -> []: over all tokens and all their numbers.
 struct MeanSquare {
   static constexpr OpDoc doc{"mean_square", "y = mean x^2", "x", "y", ""};
-  template <class V>
-  void attributes(V&) {}
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };
@@ -25,10 +23,7 @@ struct ScoreStatistics {
       "score_statistics", "m = max s, h = mean_t -sum_j p[t, j] ln p[t, j], p = softmax(s)",
       "q k sinks?", "largest entropy", "Dehghani et al. 2023; Wortsman et al. 2023, section 3.1"};
   Attention attention;
-  template <class V>
-  void attributes(V& v) {
-    attention.attributes(v);
-  }
+  ASHLAR_ATTRIBUTES(attention);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };

@@ -10,11 +10,6 @@
 
 namespace ashlar {
 
-std::span<const std::string_view> enum_names(QkNorm) {
-  static constexpr std::string_view kNames[] = {"none", "per_head", "projection", "after_rope"};
-  return kNames;
-}
-
 double AttentionPart::score_scale() const {
   return scale != 0 ? scale : 1 / std::sqrt(static_cast<double>(head_dim));
 }

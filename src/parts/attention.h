@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/enum_names.h"
 #include "graph/builder.h"
 #include "ops/rope.h"
 #include "parts/fields.h"
@@ -34,20 +35,20 @@ struct RopePart {
 template <class V, FieldsOf<RopePart> P>
 void visit_fields(V& v, P& p) {
   v("theta", p.theta);
-  v("dim", p.dim, int64_t{0});
-  v("layout", p.layout, RotationLayout::half);
-  v("scaling", p.scaling, RotationScaling::none);
-  v("factor", p.factor, 1.0);
-  v("original_context", p.original_context, int64_t{0});
-  v("low_frequency_factor", p.low_frequency_factor, 1.0);
-  v("high_frequency_factor", p.high_frequency_factor, 4.0);
-  v("beta_fast", p.beta_fast, 32.0);
-  v("beta_slow", p.beta_slow, 1.0);
-  v("truncate", p.truncate, true);
-  v("attention_factor", p.attention_factor, 1.0);
-  v("divisors", p.divisors, std::vector<double>{});
-  v("long_divisors", p.long_divisors, std::vector<double>{});
-  v("ignores_long", p.ignores_long, false);
+  v.optional("dim", p.dim);
+  v.optional("layout", p.layout);
+  v.optional("scaling", p.scaling);
+  v.optional("factor", p.factor);
+  v.optional("original_context", p.original_context);
+  v.optional("low_frequency_factor", p.low_frequency_factor);
+  v.optional("high_frequency_factor", p.high_frequency_factor);
+  v.optional("beta_fast", p.beta_fast);
+  v.optional("beta_slow", p.beta_slow);
+  v.optional("truncate", p.truncate);
+  v.optional("attention_factor", p.attention_factor);
+  v.optional("divisors", p.divisors);
+  v.optional("long_divisors", p.long_divisors);
+  v.optional("ignores_long", p.ignores_long);
 }
 
 Value write_rope(Builder& b, const RopePart& rope, Value x, std::string_view label);
@@ -58,7 +59,7 @@ enum class QkNorm : uint8_t {
   projection,  // RMS over all heads at once before RoPE (OLMo 2)
   after_rope,  // weightless RMS per head after RoPE (Llama 4)
 };
-std::span<const std::string_view> enum_names(QkNorm);
+ASHLAR_NAMES(QkNorm, none, per_head, projection, after_rope);
 
 /// Position-dependent factor on queries: x (1 + scale ln(1 + floor((p + 1) / length))) (Llama 4).
 struct Temperature {
@@ -72,7 +73,7 @@ template <class V, FieldsOf<Temperature> P>
 void visit_fields(V& v, P& p) {
   v("scale", p.scale);
   v("length", p.length);
-  v("offset", p.offset, int64_t{1});
+  v.optional("offset", p.offset);
 }
 
 /// h ─┬ q ─ norm ─ rope ┐
@@ -104,19 +105,19 @@ void visit_fields(V& v, P& p) {
   v("heads", p.heads);
   v("kv_heads", p.kv_heads);
   v("head_dim", p.head_dim);
-  v("scale", p.scale, 0.0);
-  v("qkv_bias", p.qkv_bias, false);
-  v("output_bias", p.output_bias, false);
-  v("output_gate", p.output_gate, false);
-  v("qk_norm", p.qk_norm, QkNorm::none);
-  v("qk_norm_eps", p.qk_norm_eps, 1e-6);
+  v.optional("scale", p.scale);
+  v.optional("qkv_bias", p.qkv_bias);
+  v.optional("output_bias", p.output_bias);
+  v.optional("output_gate", p.output_gate);
+  v.optional("qk_norm", p.qk_norm);
+  v.optional("qk_norm_eps", p.qk_norm_eps);
   v("rope", p.rope);
   v("temperature", p.temperature);
-  v("softcap", p.softcap, 0.0);
-  v("window", p.window, int64_t{0});
-  v("chunk", p.chunk, int64_t{0});
-  v("sinks", p.sinks, false);
-  v("log_length", p.log_length, int64_t{0});
+  v.optional("softcap", p.softcap);
+  v.optional("window", p.window);
+  v.optional("chunk", p.chunk);
+  v.optional("sinks", p.sinks);
+  v.optional("log_length", p.log_length);
 }
 
 Value write_attention(Builder& b, const AttentionPart& part, Value h);
@@ -142,14 +143,14 @@ struct LatentAttentionPart {
 template <class V, FieldsOf<LatentAttentionPart> P>
 void visit_fields(V& v, P& p) {
   v("heads", p.heads);
-  v("query_rank", p.query_rank, int64_t{0});
+  v.optional("query_rank", p.query_rank);
   v("latent", p.latent);
   v("qk_nope", p.qk_nope);
   v("qk_rope", p.qk_rope);
   v("value_dim", p.value_dim);
-  v("scale", p.scale, 0.0);
-  v("bias", p.bias, false);
-  v("norm_eps", p.norm_eps, 1e-6);
+  v.optional("scale", p.scale);
+  v.optional("bias", p.bias);
+  v.optional("norm_eps", p.norm_eps);
   v("rope", p.rope);
 }
 

@@ -7,12 +7,6 @@
 
 namespace ashlar {
 
-std::span<const std::string_view> enum_names(FfnActivation) {
-  static constexpr std::string_view kNames[] = {
-      "gelu", "relu", "swiglu", "geglu", "clamped_swiglu", "gelu_exact", "geglu_exact"};
-  return kNames;
-}
-
 bool has_gate(FfnActivation a) {
   return a != FfnActivation::gelu && a != FfnActivation::relu && a != FfnActivation::gelu_exact;
 }

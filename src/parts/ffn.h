@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/enum_names.h"
 #include "graph/builder.h"
 #include "ops/experts.h"
 #include "parts/fields.h"
@@ -20,7 +21,7 @@ enum class FfnActivation : uint8_t {
   gelu_exact,      // down(gelu(up x)), gelu by erf: no gate
   geglu_exact,     // down(gelu(gate x) * up x), gelu by erf
 };
-std::span<const std::string_view> enum_names(FfnActivation);
+ASHLAR_NAMES(FfnActivation, gelu, relu, swiglu, geglu, clamped_swiglu, gelu_exact, geglu_exact);
 bool has_gate(FfnActivation activation);
 
 /// h ─┬ gate ─ act ─(x)─ down ─►      without a gate: h ─ up ─ act ─ down ─►
@@ -36,10 +37,10 @@ struct DenseFfn {
 template <class V, FieldsOf<DenseFfn> P>
 void visit_fields(V& v, P& p) {
   v("width", p.width);
-  v("activation", p.activation, FfnActivation::swiglu);
-  v("bias", p.bias, false);
-  v("alpha", p.alpha, 1.702);
-  v("limit", p.limit, 7.0);
+  v.optional("activation", p.activation);
+  v.optional("bias", p.bias);
+  v.optional("alpha", p.alpha);
+  v.optional("limit", p.limit);
 }
 
 Value write_dense_ffn(Builder& b, const DenseFfn& part, Value h);
@@ -60,16 +61,16 @@ struct Router {
 
 template <class V, FieldsOf<Router> P>
 void visit_fields(V& v, P& p) {
-  v("score", p.score, RouteScore::softmax);
-  v("normalize", p.normalize, false);
-  v("scale", p.scale, 1.0);
-  v("softcap", p.softcap, 0.0);
-  v("jitter", p.jitter, 0.01);
-  v("groups", p.groups, int64_t{1});
-  v("keep_groups", p.keep_groups, int64_t{1});
-  v("group_score", p.group_score, GroupScore::top2_sum);
-  v("bias", p.bias, false);
-  v("correction_bias", p.correction_bias, false);
+  v.optional("score", p.score);
+  v.optional("normalize", p.normalize);
+  v.optional("scale", p.scale);
+  v.optional("softcap", p.softcap);
+  v.optional("jitter", p.jitter);
+  v.optional("groups", p.groups);
+  v.optional("keep_groups", p.keep_groups);
+  v.optional("group_score", p.group_score);
+  v.optional("bias", p.bias);
+  v.optional("correction_bias", p.correction_bias);
 }
 
 /// h ─┬ router ─ top_k ─ experts ─(+)─►
@@ -96,17 +97,17 @@ void visit_fields(V& v, P& p) {
   v("experts", p.experts);
   v("top_k", p.top_k);
   v("width", p.width);
-  v("activation", p.activation, FfnActivation::swiglu);
-  v("bias", p.bias, false);
-  v("alpha", p.alpha, 1.702);
-  v("limit", p.limit, 7.0);
-  v("weigh_input", p.weigh_input, false);
+  v.optional("activation", p.activation);
+  v.optional("bias", p.bias);
+  v.optional("alpha", p.alpha);
+  v.optional("limit", p.limit);
+  v.optional("weigh_input", p.weigh_input);
   v("router", p.router);
-  v("shared", p.shared, int64_t{0});
-  v("shared_bias", p.shared_bias, false);
-  v("shared_gate", p.shared_gate, false);
-  v("parallel", p.parallel, int64_t{0});
-  v("output_scale", p.output_scale, 1.0);
+  v.optional("shared", p.shared);
+  v.optional("shared_bias", p.shared_bias);
+  v.optional("shared_gate", p.shared_gate);
+  v.optional("parallel", p.parallel);
+  v.optional("output_scale", p.output_scale);
 }
 
 Value write_expert_ffn(Builder& b, const ExpertFfnPart& part, Value h);

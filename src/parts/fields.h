@@ -1,9 +1,9 @@
 // Fields of parts: one visitor per struct serves JSON, comparison, editing and explanation.
 //
 //   template <class V, FieldsOf<DenseFfn> P>
-//   void visit_fields(V& v, P& p) { v("width", p.width); v("bias", p.bias, false); }
-// lists (name, member, default); a member without a default must be given. P is the struct, const
-// or not.
+//   void visit_fields(V& v, P& p) { v("width", p.width); v.optional("bias", p.bias); }
+// lists names and members; one that is not optional must be given, the others are what the struct's
+// initialisers say. P is the struct, const or not.
 #pragma once
 
 #include <concepts>

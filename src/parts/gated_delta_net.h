@@ -29,8 +29,8 @@ void visit_fields(V& v, P& p) {
   v("value_heads", p.value_heads);
   v("key_dim", p.key_dim);
   v("value_dim", p.value_dim);
-  v("conv_width", p.conv_width, int64_t{4});
-  v("norm_eps", p.norm_eps, 1e-6);
+  v.optional("conv_width", p.conv_width);
+  v.optional("norm_eps", p.norm_eps);
 }
 
 Value write_gated_delta_net(Builder& b, const GatedDeltaNetPart& part, Value h);

@@ -5,11 +5,6 @@
 
 namespace ashlar {
 
-std::span<const std::string_view> enum_names(NormKind) {
-  static constexpr std::string_view kNames[] = {"rms", "layer"};
-  return kNames;
-}
-
 Value write_norm(Builder& b, const Norm& norm, Value x, std::string_view name) {
   const Axes last{x.type().axes.back()};
   const Value w = b.param(name, last, Role::norm, 0);

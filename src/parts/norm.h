@@ -4,13 +4,14 @@
 #include <span>
 #include <string_view>
 
+#include "base/enum_names.h"
 #include "graph/builder.h"
 #include "parts/fields.h"
 
 namespace ashlar {
 
 enum class NormKind : uint8_t { rms, layer };
-std::span<const std::string_view> enum_names(NormKind);
+ASHLAR_NAMES(NormKind, rms, layer);
 
 /// rms: x w / rms(x). layer: mean removed, with weight and (unless `bias` is false) bias. Weights
 /// are stored as the formula reads them (a checkpoint that stores w - 1 is corrected when it is
@@ -24,9 +25,9 @@ struct Norm {
 
 template <class V, FieldsOf<Norm> P>
 void visit_fields(V& v, P& p) {
-  v("kind", p.kind, NormKind::rms);
+  v.optional("kind", p.kind);
   v("eps", p.eps);
-  v("bias", p.bias, true);
+  v.optional("bias", p.bias);
 }
 
 /// Parameters `name`.weight (and .bias) over the last axis of x.

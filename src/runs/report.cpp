@@ -105,9 +105,8 @@ class Page {
           "<tr><th>{}</th><td>{}</td><td>{}</td><td class=\"n\">{} of {}</td><td class=\"n\">{}"
           "</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>"
           "<td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
-          text(names_[i]), text(r.model), enum_names(r.state)[static_cast<size_t>(r.state)],
-          grouped(r.last ? r.last->step : 0), grouped(r.steps),
-          short_number(static_cast<double>(r.last ? r.last->tokens : 0)),
+          text(names_[i]), text(r.model), enum_name(r.state), grouped(r.last ? r.last->step : 0),
+          grouped(r.steps), short_number(static_cast<double>(r.last ? r.last->tokens : 0)),
           number(r.last ? std::optional(r.loss) : std::nullopt), number(r.validation_loss),
           number(r.bits_per_byte), short_number(r.tokens_per_second), short_seconds(r.seconds)));
     }

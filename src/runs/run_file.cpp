@@ -8,7 +8,7 @@ namespace ashlar {
 namespace {
 
 /// The flat keys of a run and its groups; model and init have forms of their own.
-template <class V, SettingsOf<RunFile> P>
+template <class V, class P>  // P: RunFile, const or not
 void visit(V& v, P& p) {
   v("data", p.data);
   v("batch", p.train.batch);

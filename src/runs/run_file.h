@@ -19,15 +19,8 @@ struct InjectSettings {
   int64_t rows = 1;            // of each of these steps
   std::string text;            // repeated until a row is full; needs a tokenizer
   std::vector<int64_t> ids;    // in place of the text
+  ASHLAR_SETTINGS(steps, rows, text, ids);
 };
-
-template <class V, SettingsOf<InjectSettings> P>
-void visit_settings(V& v, P& p) {
-  v("steps", p.steps);
-  v("rows", p.rows);
-  v("text", p.text);
-  v("ids", p.ids);
-}
 
 struct DataSettings {
   std::string tokens;  // .npy, int32 [sequences, length]
@@ -36,53 +29,28 @@ struct DataSettings {
   bool mask = false;       // of a folder: documents of a row do not see each other
   std::string validation;  // .npy as tokens, never trained on; a folder has its own
   std::vector<InjectSettings> inject;
+  ASHLAR_SETTINGS(tokens, folder, order, mask, validation, inject);
 };
-
-template <class V, SettingsOf<DataSettings> P>
-void visit_settings(V& v, P& p) {
-  v("tokens", p.tokens);
-  v("folder", p.folder);
-  v("order", p.order);
-  v("mask", p.mask);
-  v("validation", p.validation);
-  v("inject", p.inject);
-}
 
 struct CheckpointSettings {
   int64_t every = 500;     // steps; 0: only at the end and when interrupted
   int64_t keep = 2;        // the newest ones
   int64_t keep_every = 0;  // and those at multiples of so many steps
+  ASHLAR_SETTINGS(every, keep, keep_every);
 };
-
-template <class V, SettingsOf<CheckpointSettings> P>
-void visit_settings(V& v, P& p) {
-  v("every", p.every);
-  v("keep", p.keep);
-  v("keep_every", p.keep_every);
-}
 
 struct EvaluateSettings {
   int64_t every = 0;   // steps; 0: never
   int64_t tokens = 0;  // at most, evenly spaced over the validation set; 0: all
+  ASHLAR_SETTINGS(every, tokens);
 };
-
-template <class V, SettingsOf<EvaluateSettings> P>
-void visit_settings(V& v, P& p) {
-  v("every", p.every);
-  v("tokens", p.tokens);
-}
 
 /// Low-rank adapters in place of training all weights.
 struct LoraSettings {
   int64_t rank = 0;  // 0: all weights are trained
   double alpha = 0;  // the adapters' part is scaled by alpha / rank; 0: 2 rank
+  ASHLAR_SETTINGS(rank, alpha);
 };
-
-template <class V, SettingsOf<LoraSettings> P>
-void visit_settings(V& v, P& p) {
-  v("rank", p.rank);
-  v("alpha", p.alpha);
-}
 
 struct RunFile {
   Json model;             // name, file, folder, {"base", "change"} or a blueprint

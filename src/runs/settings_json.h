@@ -25,27 +25,27 @@ inline constexpr bool kIsOptional = false;
 template <class T>
 inline constexpr bool kIsOptional<std::optional<T>> = true;
 
-template <class T>
-concept SettingsStruct = requires(T& t) {
-  visit_settings(*static_cast<struct AnyVisitor*>(nullptr), t);
-};
-
 /// Only to ask whether a struct has settings.
 struct AnyVisitor {
   template <class T>
-  void operator()(const char*, T&) {}
+  void operator()(std::string_view, T&) {}
+};
+
+template <class T>
+concept SettingsStruct = requires(T& t, AnyVisitor& v) {
+  t.visit(v);
 };
 
 class SettingsWriter {
  public:
   template <class T>
-  void operator()(const char* name, const T& value) {
-    json_[name] = written(value);
+  void operator()(std::string_view name, const T& value) {
+    json_[std::string(name)] = written(value);
   }
   template <class T>
   static Json written(const T& value) {
     if constexpr (std::is_enum_v<T>) {
-      return std::string(enum_names(value)[static_cast<size_t>(value)]);
+      return enum_name(value);
     } else if constexpr (std::is_same_v<T, DecayOn>) {
       static constexpr const char* kNames[] = {"matrices", "all", "none"};
       if (value.kind != DecayOn::Kind::roles) return kNames[static_cast<size_t>(value.kind)];
@@ -60,7 +60,7 @@ class SettingsWriter {
       return list;
     } else if constexpr (SettingsStruct<T>) {
       SettingsWriter writer;
-      visit_settings(writer, value);
+      value.visit(writer);
       return writer.json_;
     } else {
       return value;
@@ -78,12 +78,12 @@ class SettingsReader {
       fail(ErrorKind::invalid, "{}: expected an object, found {}", where_, json.dump());
   }
   template <class T>
-  void operator()(const char* name, T& value) {
+  void operator()(std::string_view name, T& value) {
     known_.emplace_back(name);
-    if (const auto it = json_.find(name); it != json_.end() && !it->is_null())
+    if (const auto it = json_.find(std::string(name)); it != json_.end() && !it->is_null())
       read(*it, path(name), value);
   }
-  void allow(const char* name) { known_.emplace_back(name); }
+  void allow(std::string_view name) { known_.emplace_back(name); }
   std::string path(std::string_view name) const {
     return where_.empty() ? std::string(name) : where_ + "." + std::string(name);
   }
@@ -104,16 +104,9 @@ class SettingsReader {
       fail(ErrorKind::invalid, "{}: expected {}, found {}", where, what, json.dump());
     };
     if constexpr (std::is_enum_v<T>) {
-      const auto names = enum_names(value);
-      std::string all;
-      for (size_t i = 0; i < names.size(); ++i) {
-        if (json == names[i]) {
-          value = static_cast<T>(i);
-          return;
-        }
-        all += (i > 0 ? ", " : "") + std::string(names[i]);
-      }
-      expected("one of " + all);
+      const auto named = json.is_string() ? enum_named<T>(json.get<std::string>()) : std::nullopt;
+      if (!named) expected("one of " + enum_list<T>());
+      value = *named;
     } else if constexpr (kIsOptional<T>) {
       read(json, where, value.emplace());
     } else if constexpr (std::is_same_v<T, bool>) {
@@ -157,7 +150,7 @@ class SettingsReader {
       for (const Json& item : json) read(item, where, value.roles.emplace_back());
     } else {
       SettingsReader reader(json, where);
-      visit_settings(reader, value);
+      value.visit(reader);
       reader.finish();
     }
   }

@@ -79,11 +79,6 @@ Json or_null(const std::optional<double>& v) { return v && std::isfinite(*v) ? J
 
 }  // namespace
 
-std::span<const std::string_view> enum_names(RunState) {
-  static constexpr std::string_view kNames[] = {"running", "finished", "stopped", "diverged"};
-  return kNames;
-}
-
 std::vector<StepRecord> read_log(const fs::path& file) {
   std::vector<StepRecord> records;
   std::error_code code;
@@ -179,12 +174,12 @@ Json to_json(const RunSummary& s) {
     Json json = Json::object();
     for (int r = 0; r < kSpikeRules; ++r) {
       const auto rule = static_cast<SpikeRule>(r);
-      json[std::string(enum_names(rule)[static_cast<size_t>(r)])] = monitor.score(rule);
+      json[enum_name(rule)] = monitor.score(rule);
     }
     return json;
   };
   return {{"folder", s.folder.string()},
-          {"state", std::string(enum_names(s.state)[static_cast<size_t>(s.state)])},
+          {"state", enum_name(s.state)},
           {"model", s.model},
           {"steps", s.steps},
           {"steps_done", s.last ? s.last->step : 0},

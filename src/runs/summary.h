@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ashlar/train.h"
+#include "base/enum_names.h"
 #include "base/json.h"
 #include "train/monitor.h"
 
@@ -17,7 +18,7 @@ namespace ashlar {
 /// neither; `ashlar train --out FOLDER --resume` goes on. diverged: stopped, and the last loss is
 /// no number.
 enum class RunState : uint8_t { running, finished, stopped, diverged };
-std::span<const std::string_view> enum_names(RunState);
+ASHLAR_NAMES(RunState, running, finished, stopped, diverged);
 
 struct RunSummary {
   std::filesystem::path folder;

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <map>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -136,11 +135,6 @@ std::unique_ptr<TokenRows> evenly_chosen(std::unique_ptr<TokenRows> rows, int64_
 std::unique_ptr<TokenRows> with_injections(std::unique_ptr<TokenRows> rows,
                                            std::vector<Injection> injections) {
   return std::make_unique<InjectedRows>(std::move(rows), std::move(injections));
-}
-
-std::span<const std::string_view> enum_names(DataOrder) {
-  static constexpr std::string_view kNames[] = {"sequential", "shuffled"};
-  return kNames;
 }
 
 std::unique_ptr<TokenRows> npy_rows(const std::filesystem::path& file) {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/enum_names.h"
 #include "graph/batch.h"
 
 namespace ashlar {
@@ -66,7 +67,7 @@ std::unique_ptr<TokenRows> with_injections(std::unique_ptr<TokenRows> rows,
                                            std::vector<Injection> injections);
 
 enum class DataOrder : uint8_t { sequential, shuffled };
-std::span<const std::string_view> enum_names(DataOrder);
+ASHLAR_NAMES(DataOrder, sequential, shuffled);
 
 /// The row at position n of a run: rows one after the other, or in another order every time all of
 /// them have been read.

@@ -102,12 +102,6 @@ class Scheme {
 
 }  // namespace
 
-std::span<const std::string_view> enum_names(InitScheme) {
-  static constexpr std::string_view kNames[] = {"llama",    "gpt2",   "mitchell",
-                                                "deepseek", "fan_in", "depth"};
-  return kNames;
-}
-
 void initialise(const Params& params, const InitSettings& settings, uint64_t seed,
                 ParameterArrays& to) {
   const Scheme scheme(params, settings);

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/enum_names.h"
 #include "train/parameters.h"
 #include "train/settings.h"
 
@@ -21,18 +22,13 @@ enum class InitScheme : uint8_t {
   fan_in,    // cut at 3 std: 1 / sqrt(fan in), embedding 1 (OLMo-core's "fan_in")
   depth,     // normal sqrt(2 / (5 d)); into the residual stream 2 / (L sqrt(d)) (Wang-Xiong)
 };
-std::span<const std::string_view> enum_names(InitScheme);
+ASHLAR_NAMES(InitScheme, llama, gpt2, mitchell, deepseek, fan_in, depth);
 
 struct InitSettings {
   InitScheme scheme = InitScheme::llama;
   double std = 0;  // 0: the scheme's own
+  ASHLAR_SETTINGS(scheme, std);
 };
-
-template <class V, SettingsOf<InitSettings> P>
-void visit_settings(V& v, P& p) {
-  v("scheme", p.scheme);
-  v("std", p.std);
-}
 
 void initialise(const Params& params, const InitSettings& settings, uint64_t seed,
                 ParameterArrays& to);

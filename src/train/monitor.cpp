@@ -34,11 +34,6 @@ double median(std::vector<double> values) {
 
 }  // namespace
 
-std::span<const std::string_view> enum_names(SpikeRule) {
-  static constexpr std::string_view kNames[] = {"deviations_128", "deviations_1000", "robust"};
-  return kNames;
-}
-
 std::vector<SpikeRule> SpikeMonitor::add(double value) {
   std::vector<SpikeRule> found;
   const auto judge = [&](SpikeRule rule, bool spike) {

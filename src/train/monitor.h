@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/enum_names.h"
+
 namespace ashlar {
 
 /// Rules by which a value is a spike, each over the values before it, its own not among them. No
@@ -17,7 +19,7 @@ enum class SpikeRule : uint8_t {
   robust,  // 7 times 1.4826 MAD above the median of the last 128, which spikes do not raise
 };
 inline constexpr int kSpikeRules = 3;
-std::span<const std::string_view> enum_names(SpikeRule);
+ASHLAR_NAMES(SpikeRule, deviations_128, deviations_1000, robust);
 
 /// One number that is not finite is a spike by every rule and enters no window.
 class SpikeMonitor {

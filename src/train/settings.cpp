@@ -1,4 +1,4 @@
-// Names of the settings' values, and the schedules.
+// What decays, and the schedules.
 #include "train/settings.h"
 
 #include <algorithm>
@@ -6,31 +6,6 @@
 #include <numbers>
 
 namespace ashlar {
-
-std::span<const std::string_view> enum_names(OptimiserKind) {
-  static constexpr std::string_view kNames[] = {"adamw", "muon", "sgd"};
-  return kNames;
-}
-std::span<const std::string_view> enum_names(MuonScale) {
-  static constexpr std::string_view kNames[] = {"moonlight", "keller"};
-  return kNames;
-}
-std::span<const std::string_view> enum_names(DecayBy) {
-  static constexpr std::string_view kNames[] = {"rate", "schedule"};
-  return kNames;
-}
-std::span<const std::string_view> enum_names(ScheduleKind) {
-  static constexpr std::string_view kNames[] = {"constant", "cosine", "linear", "steps", "wsd"};
-  return kNames;
-}
-std::span<const std::string_view> enum_names(DecayShape) {
-  static constexpr std::string_view kNames[] = {"linear", "cosine", "sqrt"};
-  return kNames;
-}
-std::span<const std::string_view> enum_names(BalanceKind) {
-  static constexpr std::string_view kNames[] = {"none", "micro", "sequence", "step"};
-  return kNames;
-}
 
 bool DecayOn::covers(const Param& p) const {
   switch (kind) {

@@ -1,34 +1,42 @@
-// How a graph is trained: optimiser, schedule, losses. Each struct names its members once, in
-// visit_settings, which serves reading, writing and documentation; the defaults are the members'.
+// How a graph is trained: optimiser, schedule, losses. The defaults are the members'.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
-#include <type_traits>
 #include <vector>
 
+#include "base/enum_names.h"
 #include "graph/graph.h"
 
 namespace ashlar {
 
-template <class P, class T>
-concept SettingsOf = std::same_as<std::remove_const_t<P>, T>;
+/// In a struct of settings: the members that are read, written and documented, by their names.
+#define ASHLAR_SETTINGS(...)                     \
+  template <class V>                             \
+  void visit(V& v) {                             \
+    visit_members(v, #__VA_ARGS__, __VA_ARGS__); \
+  }                                              \
+  template <class V>                             \
+  void visit(V& v) const {                       \
+    visit_members(v, #__VA_ARGS__, __VA_ARGS__); \
+  }                                              \
+  static_assert(true)
 
 enum class OptimiserKind : uint8_t { adamw, muon, sgd };
-std::span<const std::string_view> enum_names(OptimiserKind);
+ASHLAR_NAMES(OptimiserKind, adamw, muon, sgd);
 
 /// How Muon's update is scaled: moonlight, 0.2 sqrt(max(rows, columns)), gives it the size of an
 /// update of AdamW, whose rate and decay then serve (arXiv 2502.16982, equation 4); keller,
 /// sqrt(max(1, rows / columns)), has rates of its own, about 0.02.
 enum class MuonScale : uint8_t { moonlight, keller };
-std::span<const std::string_view> enum_names(MuonScale);
+ASHLAR_NAMES(MuonScale, moonlight, keller);
 
 /// What weight decay multiplies: rate (PyTorch: w *= 1 - rate decay), or the schedule alone
 /// (Wortsman et al. 2023: w *= 1 - decay rate / peak rate), whatever the rate.
 enum class DecayBy : uint8_t { rate, schedule };
-std::span<const std::string_view> enum_names(DecayBy);
+ASHLAR_NAMES(DecayBy, rate, schedule);
 
 /// Which parameters decay: matrices (embedding and head among them; not norms, biases and sinks,
 /// nor biases of experts), all, none, or those of some roles.
@@ -51,28 +59,14 @@ struct OptimiserSettings {
   int64_t iterations = 5;  // of muon's Newton-Schulz
   MuonScale scale = MuonScale::moonlight;
   double qk_clip = 0;  // largest attention logit that muon lets stand; 0: no clipping
+  ASHLAR_SETTINGS(kind, rate, betas, eps, decay, decay_on, decay_by, momentum, nesterov, iterations,
+                  scale, qk_clip);
 };
 
-template <class V, SettingsOf<OptimiserSettings> P>
-void visit_settings(V& v, P& p) {
-  v("kind", p.kind);
-  v("rate", p.rate);
-  v("betas", p.betas);
-  v("eps", p.eps);
-  v("decay", p.decay);
-  v("decay_on", p.decay_on);
-  v("decay_by", p.decay_by);
-  v("momentum", p.momentum);
-  v("nesterov", p.nesterov);
-  v("iterations", p.iterations);
-  v("scale", p.scale);
-  v("qk_clip", p.qk_clip);
-}
-
 enum class ScheduleKind : uint8_t { constant, cosine, linear, steps, wsd };
-std::span<const std::string_view> enum_names(ScheduleKind);
+ASHLAR_NAMES(ScheduleKind, constant, cosine, linear, steps, wsd);
 enum class DecayShape : uint8_t { linear, cosine, sqrt };
-std::span<const std::string_view> enum_names(DecayShape);
+ASHLAR_NAMES(DecayShape, linear, cosine, sqrt);
 
 struct ScheduleSettings {
   ScheduleKind kind = ScheduleKind::constant;
@@ -82,18 +76,8 @@ struct ScheduleSettings {
   double factor = 0.316;             // ... to this share of what it was
   double decay = 0.1;                // wsd: share of the run in which the rate falls to `final`
   DecayShape shape = DecayShape::linear;  // wsd: of that fall
+  ASHLAR_SETTINGS(kind, warmup, final, at, factor, decay, shape);
 };
-
-template <class V, SettingsOf<ScheduleSettings> P>
-void visit_settings(V& v, P& p) {
-  v("kind", p.kind);
-  v("warmup", p.warmup);
-  v("final", p.final);
-  v("at", p.at);
-  v("factor", p.factor);
-  v("decay", p.decay);
-  v("shape", p.shape);
-}
 
 /// Share of the peak rate at a step, counted from 0, of a run of `steps`:
 ///   t < warmup    t / warmup (so that the first step of a warm-up has the rate 0); wsd: final +
@@ -108,18 +92,13 @@ double schedule_factor(const ScheduleSettings& schedule, int64_t step, int64_t s
 
 /// Over which tokens the load of experts is counted for the balance loss.
 enum class BalanceKind : uint8_t { none, micro, sequence, step };
-std::span<const std::string_view> enum_names(BalanceKind);
+ASHLAR_NAMES(BalanceKind, none, micro, sequence, step);
 
 struct BalanceSettings {
   BalanceKind kind = BalanceKind::none;
   double weight = 1e-2;
+  ASHLAR_SETTINGS(kind, weight);
 };
-
-template <class V, SettingsOf<BalanceSettings> P>
-void visit_settings(V& v, P& p) {
-  v("kind", p.kind);
-  v("weight", p.weight);
-}
 
 /// What is added to the cross-entropy; 0 is off.
 struct LossSettings {
@@ -128,41 +107,22 @@ struct LossSettings {
   double router_z = 0;      // router_z mean(logZ^2) of routers, per layer
   double mtp = 0;           // of the token after the next, of models that predict it
   double bias_rate = 0;     // step of the correction bias of routers that have one (DeepSeek V3)
+  ASHLAR_SETTINGS(z, balance, router_z, mtp, bias_rate);
 };
-
-template <class V, SettingsOf<LossSettings> P>
-void visit_settings(V& v, P& p) {
-  v("z", p.z);
-  v("balance", p.balance);
-  v("router_z", p.router_z);
-  v("mtp", p.mtp);
-  v("bias_rate", p.bias_rate);
-}
 
 struct BatchSettings {
   int64_t sequences = 8;  // of a step
   int64_t length = 0;     // tokens of each; 0: of the data's rows
   int64_t micro = 0;      // sequences computed at once; 0: all of a step
+  ASHLAR_SETTINGS(sequences, length, micro);
 };
-
-template <class V, SettingsOf<BatchSettings> P>
-void visit_settings(V& v, P& p) {
-  v("sequences", p.sequences);
-  v("length", p.length);
-  v("micro", p.micro);
-}
 
 /// What steps say besides their loss (train/telemetry.h).
 struct TelemetrySettings {
   int64_t every = 0;      // steps; 0: never
   int64_t sequences = 1;  // of the step that activations are looked at
+  ASHLAR_SETTINGS(every, sequences);
 };
-
-template <class V, SettingsOf<TelemetrySettings> P>
-void visit_settings(V& v, P& p) {
-  v("every", p.every);
-  v("sequences", p.sequences);
-}
 
 /// All that a step does with a graph and its data.
 struct TrainSettings {

@@ -255,7 +255,7 @@ std::vector<std::string> Trainer::judged(const StepRecord& record) {
   std::vector<std::string> found;
   const auto judge = [&](const char* name, SpikeMonitor& monitor, double value) {
     for (const SpikeRule rule : monitor.add(value))
-      found.push_back(fmt::format("{}.{}", name, enum_names(rule)[static_cast<size_t>(rule)]));
+      found.push_back(fmt::format("{}.{}", name, enum_name(rule)));
   };
   before_[0] = {0, losses_.mean(), losses_.deviation()};
   before_[1] = {0, norms_.mean(), norms_.deviation()};

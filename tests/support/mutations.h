@@ -28,8 +28,12 @@ struct Mutator {
     field = name;
     return true;
   }
-  template <class T, class... Default>
-  void operator()(std::string_view name, T& value, Default&&...) {
+  template <class T>
+  void optional(std::string_view name, T& value) {
+    (*this)(name, value);
+  }
+  template <class T>
+  void operator()(std::string_view name, T& value) {
     if constexpr (std::is_same_v<T, int64_t>) {
       if (!hit(name)) return;
       value = value * 2 + 6;

@@ -198,7 +198,7 @@ void count_state(const Graph& graph, Count& c) {
   const Format rows = c.options.state;
   for (const NodeState& n : states_of(graph)) {
     const StateSpec& spec = n.spec;
-    const std::string kind(enum_names(spec.kind)[static_cast<size_t>(spec.kind)]);
+    const std::string kind = enum_name(spec.kind);
     const int64_t bound = spec.kind == StateKind::window ? spec.window : spec.chunk;
     auto it = std::find_if(s.by_kind.begin(), s.by_kind.end(), [&](const StateShare& share) {
       return share.kind == kind && share.window == bound;

@@ -153,8 +153,7 @@ class Picture {
     svg_.text(kMargin + kPad, y + 19, title, {.size = 13, .bold = true, .anchor = Anchor::start});
     for (const Pass pass : layout_.passes) {
       if (layout_.passes.size() > 1 && has(b, pass))
-        svg_.text(middle(pass), y + kHead - 8, enum_names(pass)[static_cast<size_t>(pass)],
-                  {.size = 11, .classes = "s"});
+        svg_.text(middle(pass), y + kHead - 8, enum_name(pass), {.size = 11, .classes = "s"});
     }
     top_ = y + kHead;
     crossings(b);
@@ -200,9 +199,7 @@ class Picture {
     const double edge = c.right ? c.x + c.width : c.x;
     const double lane = edge + (c.right ? 1 : -1) * kLane * (d.lane + 1.5);
     const double y1 = centre(from) + (to.row > from.row ? 4 : -4), y2 = centre(to);
-    svg_.path(fmt::format("M{} {}H{}V{}", svg_number(edge), svg_number(y1), svg_number(lane),
-                          svg_number(y2)),
-              "w");
+    svg_.path(svg_path("M{} {}H{}V{}", edge, y1, lane, y2), "w");
     svg_.arrow(lane, y2, edge, y2);
   }
 
@@ -216,11 +213,9 @@ class Picture {
         const Column &a = columns_.at(from.pass), &z = columns_.at(to.pass);
         const double x1 = right ? a.x + a.width : a.x, x2 = right ? z.x : z.x + z.width;
         const double bend = (x2 - x1) / 2;
-        svg_.path(
-            fmt::format("M{} {}C{} {} {} {} {} {}", svg_number(x1), svg_number(centre(from)),
-                        svg_number(x1 + bend), svg_number(centre(from)), svg_number(x2 - bend),
-                        svg_number(centre(to)), svg_number(x2), svg_number(centre(to))),
-            fmt::format("{}-link", tone_of(from)));
+        svg_.path(svg_path("M{} {}C{} {} {} {} {} {}", x1, centre(from), x1 + bend, centre(from),
+                           x2 - bend, centre(to), x2, centre(to)),
+                  fmt::format("{}-link", tone_of(from)));
         svg_.circle(x2, centre(to), 2.6, fmt::format("{}-solid", tone_of(from)));
       }
     }

@@ -338,11 +338,6 @@ class Arrangement {
 
 }  // namespace
 
-std::span<const std::string_view> enum_names(Pass) {
-  static constexpr std::string_view kNames[] = {"forward", "recomputed", "backward"};
-  return kNames;
-}
-
 GraphLayout layout_of(const Graph& graph) { return Arrangement(graph).run(); }
 
 }  // namespace ashlar

@@ -5,12 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "base/enum_names.h"
 #include "graph/graph.h"
 
 namespace ashlar {
 
 enum class Pass : uint8_t { forward, recomputed, backward };
-std::span<const std::string_view> enum_names(Pass);
+ASHLAR_NAMES(Pass, forward, recomputed, backward);
 
 /// A box: a node, or a port by which a value enters a block or leaves it.
 struct GraphCell {

@@ -31,8 +31,6 @@ std::string title_of(const GraphLayout& layout, const GraphBlock& b) {
                      b.layers > 1 ? " and layer" : "");
 }
 
-std::string name_of(Pass pass) { return std::string(enum_names(pass)[static_cast<size_t>(pass)]); }
-
 }  // namespace
 
 std::string graph_text(const GraphLayout& layout, int columns) {
@@ -45,7 +43,7 @@ std::string graph_text(const GraphLayout& layout, int columns) {
   for (const GraphBlock& b : layout.blocks) {
     out += fmt::format("\n== {}\n", title_of(layout, b));
     std::string head;
-    for (const Pass pass : layout.passes) head += fitted(name_of(pass), width) + "  ";
+    for (const Pass pass : layout.passes) head += fitted(enum_name(pass), width) + "  ";
     if (passes > 1) out += head.substr(0, head.find_last_not_of(' ') + 1) + "\n";
     // Half rows, which stand for what is centred beside two, go to the row above.
     std::map<std::pair<int, Pass>, std::string> grid;
@@ -75,8 +73,8 @@ std::string graph_mermaid(const GraphLayout& layout) {
     const GraphBlock& b = layout.blocks[i];
     out += fmt::format("  subgraph b{}[{}]\n", i, mermaid_label({title_of(layout, b)}));
     for (const Pass pass : layout.passes) {
-      out +=
-          fmt::format("  subgraph b{}{}[{}]\n", i, name_of(pass), mermaid_label({name_of(pass)}));
+      out += fmt::format("  subgraph b{}{}[{}]\n", i, enum_name(pass),
+                         mermaid_label({enum_name(pass)}));
       for (size_t k = 0; k < b.cells.size(); ++k) {
         const GraphCell& c = b.cells[k];
         if (c.pass != pass) continue;
@@ -98,9 +96,9 @@ std::string graph_mermaid(const GraphLayout& layout) {
   for (size_t i = 1; i < layout.blocks.size(); ++i) {
     for (const Pass pass : layout.passes) {
       if (pass == Pass::forward)
-        out += fmt::format("  b{}{} --> b{}{}\n", i - 1, name_of(pass), i, name_of(pass));
+        out += fmt::format("  b{}{} --> b{}{}\n", i - 1, enum_name(pass), i, enum_name(pass));
       if (pass == Pass::backward)
-        out += fmt::format("  b{}{} --> b{}{}\n", i, name_of(pass), i - 1, name_of(pass));
+        out += fmt::format("  b{}{} --> b{}{}\n", i, enum_name(pass), i - 1, enum_name(pass));
     }
   }
   return out;
