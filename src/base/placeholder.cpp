@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/lower_case.h"
 #include "base/units.h"
 
 namespace ashlar {
@@ -14,16 +15,13 @@ namespace {
 
 constexpr size_t kLongestMessage = 1024;  // bytes of a pointer or a server's message
 
-/// The beginning in small letters, without a byte order mark and white space before it.
+/// The beginning in lower case, without a byte order mark and white space before it.
 std::string beginning(std::string_view bytes) {
   if (bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);
   while (!bytes.empty() && std::isspace(static_cast<unsigned char>(bytes.front()))) {
     bytes.remove_prefix(1);
   }
-  std::string text(bytes.substr(0, 64));
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
+  return lower_case(std::string(bytes.substr(0, 64)));
 }
 
 std::string size_of_pointer(std::string_view bytes) {

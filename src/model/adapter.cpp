@@ -1,7 +1,6 @@
 // adapter_config.json, the names of adapter tensors, and W + scale B A.
 #include "model/adapter.h"
 
-#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -19,7 +18,7 @@ namespace fs = std::filesystem;
 struct AdapterConfig {
   double alpha = 8;
   bool root = false;                     // rsLoRA: alpha / sqrt(r)
-  bool turned = false;                   // fan_in_fan_out: the layer keeps its matrix transposed
+  bool transposed = false;               // fan_in_fan_out: the layer keeps its matrix transposed
   std::map<std::string, double> alphas;  // by the end of a module's name
 };
 
@@ -54,7 +53,7 @@ AdapterConfig read_adapter_config(const fs::path& file) {
   if (const auto it = json.find("lora_alpha"); it != json.end())
     config.alpha = number(*it, "lora_alpha");
   config.root = flag("use_rslora");
-  config.turned = flag("fan_in_fan_out");
+  config.transposed = flag("fan_in_fan_out");
   if (const auto it = json.find("alpha_pattern"); it != json.end() && it->is_object()) {
     for (const auto& [key, value] : it->items())
       config.alphas[key] = number(value, "alpha_pattern." + key);
@@ -64,14 +63,14 @@ AdapterConfig read_adapter_config(const fs::path& file) {
 
 /// B [out, r] times A [r, in], or its transpose, times `scale`, added to `to` [rows, cols].
 void add_product(const std::vector<float>& a, const std::vector<float>& b, int64_t r, double scale,
-                 bool turned, int64_t rows, int64_t cols, float* to) {
+                 bool transposed, int64_t rows, int64_t cols, float* to) {
   parallel_for(rows, [&](int64_t row, int) {
     std::vector<double> sums(static_cast<size_t>(cols));
     for (int64_t k = 0; k < r; ++k) {
       const auto at = [](const std::vector<float>& m, int64_t i) {
         return static_cast<double>(m[static_cast<size_t>(i)]);
       };
-      if (turned) {
+      if (transposed) {
         const double left = at(a, k * rows + row);
         for (int64_t c = 0; c < cols; ++c) sums[static_cast<size_t>(c)] += left * at(b, c * r + k);
       } else {
@@ -123,12 +122,12 @@ std::string AdaptedCheckpoint::base_name(const std::string& own) const {
 void AdaptedCheckpoint::add(const std::string& name, const AdapterConfig& config) {
   const std::string own = name.starts_with(kRoot) ? name.substr(kRoot.size()) : name;
   const auto target = [&](const std::string& tensor) {
-    const std::string there = base_name(tensor);
-    if (there.empty()) {
+    const std::string target_name = base_name(tensor);
+    if (target_name.empty()) {
       fail(ErrorKind::format, "{}: the adapter's tensor {} belongs to none of the base model's",
            where_, name);
     }
-    return there;
+    return target_name;
   };
   for (const auto& [first, second, embedding] :
        {std::tuple{".lora_A.weight", ".lora_B.weight", false},
@@ -140,15 +139,15 @@ void AdaptedCheckpoint::add(const std::string& name, const AdapterConfig& config
     d.a = name;
     d.b = name.substr(0, name.size() - std::string_view(first).size()) + second;
     if (!files_->has(d.b)) fail(ErrorKind::format, "{}: {} is missing", where_, d.b);
-    const std::string there = target(module + ".weight");
+    const std::string target_name = target(module + ".weight");
     const Sizes &a = files_->entries().at(d.a).sizes, &b = files_->entries().at(d.b).sizes,
-                w = base_.entries().at(there).sizes;
-    d.turned = embedding || config.turned;
+                w = base_.entries().at(target_name).sizes;
+    d.transposed = embedding || config.transposed;
     const bool fits = a.size() == 2 && b.size() == 2 && w.size() == 2 && a[0] == b[1] && a[0] > 0 &&
-                      (d.turned ? w == Sizes{a[1], b[0]} : w == Sizes{b[0], a[1]});
+                      (d.transposed ? w == Sizes{a[1], b[0]} : w == Sizes{b[0], a[1]});
     if (!fits) {
       fail(ErrorKind::format, "{}: {} {} and {} {} do not fit {} {}", where_, d.a, to_string(a),
-           d.b, to_string(b), there, to_string(w));
+           d.b, to_string(b), target_name, to_string(w));
     }
     double alpha = config.alpha;
     for (const auto& [end, value] : config.alphas) {
@@ -156,9 +155,9 @@ void AdaptedCheckpoint::add(const std::string& name, const AdapterConfig& config
     }
     const auto r = static_cast<double>(a[0]);
     d.scale = alpha / (config.root ? std::sqrt(r) : r);
-    TensorEntry& entry = entries_.at(there);
+    TensorEntry& entry = entries_.at(target_name);
     if (entry.refusal.empty() && !info(entry.format).exact) entry.format = Format::f32;
-    deltas_[there] = std::move(d);
+    deltas_[target_name] = std::move(d);
     return;
   }
   if (own.find(".lora_") != std::string::npos)
@@ -167,14 +166,14 @@ void AdaptedCheckpoint::add(const std::string& name, const AdapterConfig& config
   std::string saved = own;
   if (const size_t at = saved.find(".base_layer."); at != std::string::npos)
     saved.erase(at, std::string_view(".base_layer").size());
-  const std::string there = target(saved);
+  const std::string target_name = target(saved);
   const TensorEntry& entry = files_->entries().at(name);
-  if (entry.sizes != base_.entries().at(there).sizes) {
+  if (entry.sizes != base_.entries().at(target_name).sizes) {
     fail(ErrorKind::format, "{}: {} {} does not fit {} {}", where_, name, to_string(entry.sizes),
-         there, to_string(base_.entries().at(there).sizes));
+         target_name, to_string(base_.entries().at(target_name).sizes));
   }
-  if (!deltas_.contains(there)) entries_.at(there) = entry;
-  whole_[there] = name;
+  if (!deltas_.contains(target_name)) entries_.at(target_name) = entry;
+  whole_[target_name] = name;
 }
 
 Tensor AdaptedCheckpoint::tensor(const std::string& name) const {
@@ -188,8 +187,8 @@ Tensor AdaptedCheckpoint::tensor(const std::string& name) const {
   const Tensor sum = make_tensor(Format::f32, before.sizes, &data);
   auto* values = reinterpret_cast<float*>(data);
   info(before.format).to_f32(before.data, values, before.elements());
-  add_product(to_f32(a), to_f32(files_->tensor(d.b)), a.rows(), d.scale, d.turned, before.rows(),
-              before.cols(), values);
+  add_product(to_f32(a), to_f32(files_->tensor(d.b)), a.rows(), d.scale, d.transposed,
+              before.rows(), before.cols(), values);
   return convert(sum, entries_.at(name).format);
 }
 

@@ -26,7 +26,7 @@ class AdaptedCheckpoint : public Checkpoint {
   struct Delta {
     std::string a, b;
     double scale = 1;
-    bool turned = false;  // B A is of the transposed matrix
+    bool transposed = false;  // B A is of the transposed matrix
   };
   std::string base_name(const std::string& module) const;
   void add(const std::string& name, const struct AdapterConfig& config);

@@ -48,7 +48,7 @@ bool is_part(const Source& s, const Layout& l, bool is_transposed, Format file) 
          l.file_rows == s.group && (!l.vector || info(file).exact);
 }
 
-/// `source` turned round: [cols][rows] elements of `size` bytes become [rows][cols].
+/// `source` transposed: [cols][rows] elements of `size` bytes become [rows][cols].
 void turn(const std::byte* source, std::byte* out, int64_t rows, int64_t cols, int64_t size,
           const std::function<int64_t(int64_t)>& file_row_of, int64_t file_rows) {
   parallel_for((rows + kBand - 1) / kBand, [&](int64_t band, int) {
@@ -219,14 +219,14 @@ Tensor disassembled(const std::vector<TensorPiece>& pieces, const Sizes& sizes, 
     for (size_t i = 0; i < pieces.size(); ++i)
       place_rows(pieces[i], tensors[i], matrix, values.data());
     parallel_for((rows + kBand - 1) / kBand, [&](int64_t band, int) {
-      std::vector<float> turned(static_cast<size_t>(is_transposed ? row : 0));
+      std::vector<float> transposed(static_cast<size_t>(is_transposed ? row : 0));
       const int64_t end = std::min(rows, (band + 1) * kBand);
       for (int64_t r = band * kBand; r < end; ++r) {
         const float* in = values.data() + r * row;
         if (is_transposed) {
           for (int64_t c = 0; c < row; ++c)
-            turned[static_cast<size_t>(c)] = values[static_cast<size_t>(c * first.cols + r)];
-          in = turned.data();
+            transposed[static_cast<size_t>(c)] = values[static_cast<size_t>(c * first.cols + r)];
+          in = transposed.data();
         }
         info(format).from_f32(in, to + r * bytes, row);
       }

@@ -158,7 +158,7 @@ std::string nearest_family(const Checkpoint& checkpoint, const Family& own, cons
   const Family* best = nullptr;
   double best_share = 0;
   for (const Family* family : families()) {
-    int64_t there = 0, all = 0;
+    int64_t found = 0, all = 0;
     try {
       const Names names = names_of(*family, bp);
       const std::string root(family->root);
@@ -168,7 +168,7 @@ std::string nearest_family(const Checkpoint& checkpoint, const Family& own, cons
         if (sources.empty() || !canonical.starts_with("layers.")) continue;
         if (!seen.insert(sources[0].name).second) continue;
         ++all;
-        there += std::any_of(sources.begin(), sources.end(), [&](const Source& s) {
+        found += std::any_of(sources.begin(), sources.end(), [&](const Source& s) {
           return in_some_layer(checkpoint, s.name, root, bp.blocks.size());
         });
       }
@@ -177,7 +177,7 @@ std::string nearest_family(const Checkpoint& checkpoint, const Family& own, cons
     }
     // Shared names fit many families; the one whose table the file fills best is meant.
     const double share = all == 0 ? 0
-                                  : static_cast<double>(there) * static_cast<double>(there) /
+                                  : static_cast<double>(found) * static_cast<double>(found) /
                                         static_cast<double>(all);
     if (share > best_share || (share == best_share && family == &own)) {
       best_share = share;
@@ -356,19 +356,19 @@ void settle_tie(Blueprint& bp, Graph& graph, Names& names, const Checkpoint& che
                 std::vector<std::string>& notices) {
   const std::string head = first_name(names, "head"), table = first_name(names, "embedding");
   if (!bp.head.tied || head.empty() || table.empty()) return;
-  const std::string head_there = file_names(head), table_there = file_names(table);
-  if (!checkpoint.has(head_there)) return;
-  if (!checkpoint.has(table_there)) {
+  const std::string head_name = file_names(head), table_name = file_names(table);
+  if (!checkpoint.has(head_name)) return;
+  if (!checkpoint.has(table_name)) {
     names.add("embedding", {Source(head)}, {});
-  } else if (!equal(checkpoint, head_there, table_there)) {
+  } else if (!equal(checkpoint, head_name, table_name)) {
     bp.head.tied = false;
     notices.push_back(
         fmt::format("{} differs from {}: the head is its own, although the config says that it is "
                     "tied",
-                    head_there, table_there));
+                    head_name, table_name));
     graph = graph_of(bp);
   } else {
-    used.insert(head_there);
+    used.insert(head_name);
   }
 }
 
@@ -389,10 +389,10 @@ Bound bind_weights(Blueprint& bp, Graph& graph, const Family& family, const Chec
   const Binder binder(checkpoint, file_names, names, layers, gguf);
   if (!bp.mtp.empty()) {
     const Params all = parameters_of(bp, graph);
-    const bool there = std::all_of(all.begin(), all.end(), [&](const Param& p) {
+    const bool complete = std::all_of(all.begin(), all.end(), [&](const Param& p) {
       return !p.name.starts_with("mtp.") || binder.has(p);
     });
-    if (!there) {
+    if (!complete) {
       bp.mtp.clear();
       bound.notices.emplace_back("the file has no weights for multi-token prediction");
     }

@@ -53,6 +53,15 @@ std::string_view dtype_name(Format format) {
   return format == Format::bf16 ? "bfloat16" : format == Format::f16 ? "float16" : "float32";
 }
 
+/// The format of most elements; f32 where there are none.
+Format most_used(std::map<Format, int64_t> elements) {
+  Format most = Format::f32;
+  for (const auto& [format, count] : elements) {
+    if (count > elements[most]) most = format;
+  }
+  return most;
+}
+
 void write_safetensors(const Model& model, const fs::path& out, const ConvertOptions& options) {
   if (!options.weights.empty()) {
     const auto format = format_named(options.weights);
@@ -81,11 +90,7 @@ void write_safetensors(const Model& model, const fs::path& out, const ConvertOpt
       return checked_tensor(t, format, options.notice);
     });
   }
-  Format most = Format::f32;
-  for (const auto& [format, count] : elements) {
-    if (count > elements[most]) most = format;
-  }
-  config["dtype"] = dtype_name(most);
+  config["dtype"] = dtype_name(most_used(elements));
   add_token_ids(model, &config);
   OutputFolder folder(out);
   writer.write(folder);
@@ -116,11 +121,7 @@ std::vector<Format> gguf_formats(const std::vector<FileTensor>& tensors, const B
     formats[i] = writable ? own : Format::bf16;
     elements[formats[i]] += element_count(tensors[i].sizes, tensors[i].name);
   }
-  Format most = Format::f32;
-  for (const auto& [format, count] : elements) {
-    if (count > elements[most]) most = format;
-  }
-  *file_type = mix_file_type({most});
+  *file_type = mix_file_type({most_used(elements)});
   return formats;
 }
 

@@ -1,12 +1,11 @@
 // The marks that quantisers, trainers and the hub leave in folders.
 #include "model/folder_kind.h"
 
-#include <algorithm>
-#include <cctype>
 #include <fstream>
 #include <map>
 
 #include "base/error.h"
+#include "base/lower_case.h"
 #include "base/placeholder.h"
 #include "base/regular_file.h"
 
@@ -85,9 +84,7 @@ std::string unread_weights(const fs::path& folder, const Json& config) {
     return unread(where, "MLX", "quantization of config.json");
   if (const Json* q = quantisation_of(config)) {
     if (is_mlx(*q)) return unread(where, "MLX", "quantization_config of config.json");
-    std::string method = text_at(*q, "quant_method");
-    std::transform(method.begin(), method.end(), method.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::string method = lower_case(text_at(*q, "quant_method"));
     if (method.empty() && (q->contains("load_in_4bit") || q->contains("load_in_8bit")))
       method = "bitsandbytes";
     if (const auto it = methods().find(method); it != methods().end())

@@ -32,7 +32,7 @@ void set_bound(Model* model, Bound bound) {
   model->notices = std::move(bound.notices);
 }
 
-void make_up(Model* model, const LoadOptions& options) {
+void draw_weights(Model* model, const LoadOptions& options) {
   model->weights = random_weights(model->blueprint, parameters_of(model->blueprint, model->graph),
                                   *options.random, options.weights, options.progress);
 }
@@ -90,6 +90,15 @@ std::string unheeded(const fs::path& folder) {
   return list.empty() ? list : fmt::format("{} asks for what is not done: {}", file.string(), list);
 }
 
+/// Blueprint and graph of what was read. False where its weights are random, or none are needed.
+bool takes_weights(const Read& read, std::string name, const LoadOptions& options, Model* model) {
+  model->blueprint = read.blueprint;
+  model->blueprint.name = std::move(name);
+  model->graph = graph_of(model->blueprint);
+  if (options.random) draw_weights(model, options);
+  return !options.random && options.need_weights;
+}
+
 void load_folder(const fs::path& folder, const LoadOptions& options, Model* model) {
   const fs::path file = folder / "config.json";
   std::error_code code;
@@ -99,12 +108,7 @@ void load_folder(const fs::path& folder, const LoadOptions& options, Model* mode
   }
   const Json config = read_regular_json(file);
   const Read read = read_config(config, file.string());
-  model->blueprint = read.blueprint;
-  model->blueprint.name = folder_name(folder);
-  model->graph = graph_of(model->blueprint);
-  if (options.random) {
-    make_up(model, options);
-  } else if (options.need_weights) {
+  if (takes_weights(read, folder_name(folder), options, model)) {
     if (fs::exists(folder / "pytorch_model.bin", code) &&
         !fs::exists(folder / "model.safetensors", code)) {
       fail(ErrorKind::unsupported,
@@ -141,12 +145,7 @@ void load_consolidated(const fs::path& folder, const LoadOptions& options, Model
   const fs::path file = folder / "params.json";
   const Read read =
       read_config(config_of_params(read_regular_json(file), file.string()), file.string());
-  model->blueprint = read.blueprint;
-  model->blueprint.name = folder_name(folder);
-  model->graph = graph_of(model->blueprint);
-  if (options.random) {
-    make_up(model, options);
-  } else if (options.need_weights) {
+  if (takes_weights(read, folder_name(folder), options, model)) {
     set_bound(model,
               bind_weights(model->blueprint, model->graph, *read.family, ConsolidatedNames(folder),
                            true, folder.string(), options.progress));
@@ -158,14 +157,9 @@ void load_gguf(const fs::path& path, const LoadOptions& options, Model* model) {
   const auto file = GgufFile::open(path);
   refuse_other_kinds(*file, path.string());
   const Read read = read_gguf(*file, path.string());
-  model->blueprint = read.blueprint;
-  const GgufValue* name = file->find("general.name");
-  model->blueprint.name =
-      name != nullptr && !name->as_string().empty() ? name->as_string() : path.stem().string();
-  model->graph = graph_of(model->blueprint);
-  if (options.random) {
-    make_up(model, options);
-  } else if (options.need_weights) {
+  const GgufValue* given = file->find("general.name");
+  const std::string name = given != nullptr ? given->as_string() : "";
+  if (takes_weights(read, name.empty() ? path.stem().string() : name, options, model)) {
     set_bound(model, bind_weights(model->blueprint, model->graph, *read.family, *file, true,
                                   path.string(), options.progress));
   }
@@ -176,13 +170,12 @@ void load_named(const std::string& name, const LoadOptions& options, Model* mode
   model->blueprint = load_blueprint(name);
   if (!options.random && options.need_weights) {
     fail(ErrorKind::invalid,
-         "{}: is a blueprint and has no weights; `random`, a seed, makes some up, or name a folder "
-         "or a "
-         ".gguf file",
+         "{}: is a blueprint and has no weights; `random`, a seed, draws some, or name a folder "
+         "or a .gguf file",
          name);
   }
   model->graph = graph_of(model->blueprint);
-  if (options.random) make_up(model, options);
+  if (options.random) draw_weights(model, options);
 }
 
 }  // namespace

@@ -55,14 +55,14 @@ int64_t available_memory() {
 }
 
 void need_memory(int64_t bytes, std::string_view what) {
-  const int64_t there = available_memory();
-  if (bytes <= there) return;
+  const int64_t available = available_memory();
+  if (bytes <= available) return;
   constexpr double kGib = 1024.0 * 1024 * 1024;
   fail(
       ErrorKind::resource,
       "{} need {:.1f} GiB of memory, {:.1f} GiB are available; choose a smaller model or a smaller "
       "format",
-      what, static_cast<double>(bytes) / kGib, static_cast<double>(there) / kGib);
+      what, static_cast<double>(bytes) / kGib, static_cast<double>(available) / kGib);
 }
 
 }  // namespace ashlar

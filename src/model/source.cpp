@@ -2,13 +2,13 @@
 #include "model/source.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <fstream>
 #include <vector>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/lower_case.h"
 #include "base/regular_file.h"
 #include "blueprint/blueprint.h"
 #include "hub/cache.h"
@@ -50,8 +50,7 @@ fs::path only_gguf(const fs::path& folder) {
 /// The released model of that name, however it is capitalised; empty: there is none.
 std::string blueprint_named(std::string name) {
   if (name.find('/') != std::string::npos) return "";
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  name = lower_case(std::move(name));
   const std::vector<std::string> names = blueprint_names();
   return std::binary_search(names.begin(), names.end(), name) ? name : "";
 }
@@ -80,9 +79,7 @@ std::string stand_in(const std::string& repository) {
     if (const std::string found = blueprint_named(name); !found.empty()) return found;
     const size_t dash = name.rfind('-');
     if (dash == std::string::npos) return "";
-    std::string variant = name.substr(dash + 1);
-    std::transform(variant.begin(), variant.end(), variant.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::string variant = lower_case(name.substr(dash + 1));
     const bool same_shape = variant == "instruct" || variant == "it" || variant == "base" ||
                             variant == "pt" || variant == "chat" || variant == "hf" ||
                             variant == "bf16" || variant == "fp8";
