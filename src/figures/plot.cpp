@@ -195,24 +195,23 @@ class Painter {
   }
 
   void grid(const Scale& xs, const Scale& ys) {
-    const auto n = [](double v) { return svg_number(v); };
     for (const double t : ys.ticks()) {
       const double y = py(ys, t);
-      svg_.path("M" + n(plot_left_) + " " + n(y) + "H" + n(plot_right_), "grid");
+      svg_.path(svg_path("M{} {}H{}", plot_left_, y, plot_right_), "grid");
       svg_.text(plot_left_ - 6, y + 3.6, tick_text(t, plot_.y.unit),
                 {.size = kTick, .classes = "s", .anchor = Anchor::end});
     }
     double end = -1e9;
     for (const double t : xs.ticks()) {
       const double x = px(xs, t);
-      svg_.path("M" + n(x) + " " + n(plot_top_) + "V" + n(plot_bottom_), "grid");
+      svg_.path(svg_path("M{} {}V{}", x, plot_top_, plot_bottom_), "grid");
       const std::string text = tick_text(t, plot_.x.unit);
       const double half = text_room(text, kTick) / 2;
       if (x - half < end + 6 || x + half > left_ + width_) continue;
       svg_.text(x, plot_bottom_ + 16, text, {.size = kTick, .classes = "s"});
       end = x + half;
     }
-    svg_.path("M" + n(plot_left_) + " " + n(plot_bottom_) + "H" + n(plot_right_), "axis");
+    svg_.path(svg_path("M{} {}H{}", plot_left_, plot_bottom_, plot_right_), "axis");
     svg_.text((plot_left_ + plot_right_) / 2, plot_bottom_ + 33, plot_.x.label,
               {.size = 11, .classes = "s"});
   }
@@ -251,9 +250,8 @@ class Painter {
     }
     spread(names, plot_top_ + 2, plot_bottom_ - 2);
     for (const Name& n : names) {
-      svg_.path(fmt::format("M{} {}H{}L{} {}", svg_number(n.end_x + 4), svg_number(n.end_y),
-                            svg_number(std::max(plot_right_ + 2, n.end_x + 4)),
-                            svg_number(plot_right_ + kLead - 6), svg_number(n.y)),
+      svg_.path(svg_path("M{} {}H{}L{} {}", n.end_x + 4, n.end_y,
+                         std::max(plot_right_ + 2, n.end_x + 4), plot_right_ + kLead - 6, n.y),
                 fmt::format("l{} lead", n.colour));
       svg_.text(plot_right_ + kLead - 3, n.y + 4, n.text,
                 {.size = kName, .classes = fmt::format("s{}", n.colour), .anchor = Anchor::start});
@@ -299,9 +297,8 @@ class Painter {
         if (!free(t)) continue;
         taken.push_back(t);
         if (place >= 8) {  // too far to be told whose it is
-          svg_.path(fmt::format("M{} {}L{} {}", svg_number(x), svg_number(y),
-                                svg_number(std::clamp(x, left, left + w)),
-                                svg_number(std::clamp(y, base - 8, base + 1))),
+          svg_.path(svg_path("M{} {}L{} {}", x, y, std::clamp(x, left, left + w),
+                             std::clamp(y, base - 8, base + 1)),
                     "axis");
         }
         svg_.text(left, base, s.name,

@@ -83,11 +83,9 @@ void Svg::arrow(double x1, double y1, double x2, double y2, std::string_view cla
   const double dx = x2 - x1, dy = y2 - y1, length = std::max(std::hypot(dx, dy), 1e-9);
   const double ux = dx / length, uy = dy / length, head = std::min(7.0, length), half = 3.6;
   const double bx = x2 - ux * head, by = y2 - uy * head;
-  path(fmt::format("M{} {}L{} {}", svg_number(x1), svg_number(y1), svg_number(bx), svg_number(by)),
-       classes);
-  path(fmt::format("M{} {}L{} {}L{} {}Z", svg_number(x2), svg_number(y2),
-                   svg_number(bx - uy * half), svg_number(by + ux * half),
-                   svg_number(bx + uy * half), svg_number(by - ux * half)),
+  path(svg_path("M{} {}L{} {}", x1, y1, bx, by), classes);
+  path(svg_path("M{} {}L{} {}L{} {}Z", x2, y2, bx - uy * half, by + ux * half, bx + uy * half,
+                by - ux * half),
        std::string(classes) + "h");
 }
 

@@ -1,6 +1,8 @@
 // SVG as text: measured labels, boxes and lines, and one style sheet for light and dark.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +26,12 @@ std::string xml_escaped(std::string_view text);
 
 /// A number with at most two decimals: "12", "3.5".
 std::string svg_number(double value);
+
+/// The data of a path: `format` with such numbers in place of its {}.
+template <class... Numbers>
+std::string svg_path(std::string_view format, Numbers... numbers) {
+  return fmt::format(fmt::runtime(format), svg_number(numbers)...);
+}
 
 enum class Anchor { start, middle, end };
 

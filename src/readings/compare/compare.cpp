@@ -2,7 +2,6 @@
 #include "readings/compare/compare.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "base/error.h"

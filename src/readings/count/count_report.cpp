@@ -123,27 +123,37 @@ namespace {
 
 using Text = std::back_insert_iterator<std::string>;
 
+std::string bytes_text(int64_t n) { return short_bytes(static_cast<double>(n)); }
+
+/// What is counted, how much, and a note.
+void line(Text out, std::string_view name, const std::string& value, const std::string& note) {
+  fmt::format_to(out, "  {:28} {:>20}  {}\n", name, value, note);
+}
+
+void share_heads(Text out, std::string_view first) {
+  fmt::format_to(out, "\n  {:16} {:>20} {:>20} {:>12} {:>14} {:>14}\n", first, "parameters",
+                 "active", "weights", "FLOPs prefill", "FLOPs decode");
+}
+
+void share_line(Text out, std::string_view name, const Share& s, const Count& c) {
+  fmt::format_to(out, "  {:16} {:>20} {:>20} {:>12} {:>14} {:>14}\n", name, grouped(s.parameters),
+                 grouped(s.active), bytes_text(s.bytes),
+                 short_number(s.prefill_flops / static_cast<double>(c.options.context)),
+                 short_number(s.decode_flops));
+}
+
 void parameters_text(Text out, const Count& c) {
   const Count::Parameters& p = c.parameters;
-  fmt::format_to(out, "Parameters\n  {:28} {:>20}  {}\n", "total", grouped(p.total),
-                 short_number(static_cast<double>(p.total)));
-  fmt::format_to(out, "  {:28} {:>20}  {}\n", "active per token", grouped(p.active),
-                 short_number(static_cast<double>(p.active)));
-  fmt::format_to(out, "  {:28} {:>20}  {}\n", "active without embedding",
-                 grouped(p.active_without_embedding),
-                 short_number(static_cast<double>(p.active_without_embedding)));
-  if (p.mtp > 0) {
-    fmt::format_to(out, "  {:28} {:>20}  {} (in no other figure)\n", "multi-token prediction",
-                   grouped(p.mtp), short_number(static_cast<double>(p.mtp)));
-  }
-  fmt::format_to(out, "\n  {:16} {:>20} {:>20} {:>12} {:>14} {:>14}\n", "by kind", "parameters",
-                 "active", "weights", "FLOPs prefill", "FLOPs decode");
-  for (const auto& [kind, s] : c.by_kind) {
-    fmt::format_to(out, "  {:16} {:>20} {:>20} {:>12} {:>14} {:>14}\n", kind, grouped(s.parameters),
-                   grouped(s.active), short_bytes(static_cast<double>(s.bytes)),
-                   short_number(s.prefill_flops / static_cast<double>(c.options.context)),
-                   short_number(s.decode_flops));
-  }
+  const auto number = [&](std::string_view name, int64_t n, std::string_view note = "") {
+    line(out, name, grouped(n), fmt::format("{}{}", short_number(static_cast<double>(n)), note));
+  };
+  fmt::format_to(out, "Parameters\n");
+  number("total", p.total);
+  number("active per token", p.active);
+  number("active without embedding", p.active_without_embedding);
+  if (p.mtp > 0) number("multi-token prediction", p.mtp, " (in no other figure)");
+  share_heads(out, "by kind");
+  for (const auto& [kind, s] : c.by_kind) share_line(out, kind, s, c);
 }
 
 /// Which layers: "0-2 each", or, where kinds take turns, "22 of 26 each".
@@ -165,8 +175,7 @@ std::string listed(const std::vector<size_t>& layers) {
 
 /// Layers with equal numbers print once, wherever they stand.
 void layers_text(Text out, const Count& c) {
-  fmt::format_to(out, "\n  {:16} {:>20} {:>20} {:>12} {:>14} {:>14}\n", "by layer", "parameters",
-                 "active", "weights", "FLOPs prefill", "FLOPs decode");
+  share_heads(out, "by layer");
   const auto same = [](const Share& a, const Share& b) {
     return a.parameters == b.parameters && a.active == b.active && a.bytes == b.bytes &&
            a.prefill_flops == b.prefill_flops && a.decode_flops == b.decode_flops;
@@ -185,10 +194,7 @@ void layers_text(Text out, const Count& c) {
   for (const std::vector<size_t>& layers : kinds) {
     const Share& s = c.by_layer[layers[0]];
     const std::string name = name_of_layers(layers, c.by_layer.size());
-    fmt::format_to(out, "  {:16} {:>20} {:>20} {:>12} {:>14} {:>14}\n", name, grouped(s.parameters),
-                   grouped(s.active), short_bytes(static_cast<double>(s.bytes)),
-                   short_number(s.prefill_flops / static_cast<double>(c.options.context)),
-                   short_number(s.decode_flops));
+    share_line(out, name, s, c);
     if (name.find(" of ") != std::string::npos)
       scattered +=
           fmt::format("    {}: layers {}\n", name.substr(0, name.find(" each")), listed(layers));
@@ -200,11 +206,10 @@ void weights_text(Text out, const Count& c) {
   const Count::Weights& w = c.weights;
   std::string formats;
   for (const auto& [format, bytes] : w.by_format) {
-    formats += fmt::format("{}{} {}", formats.empty() ? "" : ", ", format,
-                           short_bytes(static_cast<double>(bytes)));
+    formats += fmt::format("{}{} {}", formats.empty() ? "" : ", ", format, bytes_text(bytes));
   }
-  fmt::format_to(out, "\nWeights ({})\n  {:28} {:>20}  {}  ({})\n", c.options.weights, "bytes",
-                 grouped(w.bytes), short_bytes(static_cast<double>(w.bytes)), formats);
+  fmt::format_to(out, "\nWeights ({})\n", c.options.weights);
+  line(out, "bytes", grouped(w.bytes), fmt::format("{}  ({})", bytes_text(w.bytes), formats));
   fmt::format_to(out, "  {:28} {:>12} {:>12} {:>16}\n", "read when decoding", "per step",
                  "per token", w.experts_touched > 0 ? "experts touched" : "");
   const auto line = [&](const StepBytes& b) {
@@ -227,24 +232,19 @@ void state_text(Text out, const Count& c) {
   fmt::format_to(out, "\nState ({}), {} tokens{}\n", info(c.options.state).name,
                  grouped(c.options.context),
                  c.options.sequences == 1 ? "" : fmt::format(" x {}", c.options.sequences));
-  fmt::format_to(out, "  {:28} {:>20}  {}\n", "elements per token", grouped(s.elements_per_token),
-                 short_bytes(s.bytes_per_token));
-  fmt::format_to(out, "  {:28} {:>20}  {}\n", "bytes at context", grouped(s.bytes_at_context),
-                 short_bytes(static_cast<double>(s.bytes_at_context)));
-  fmt::format_to(out, "  {:28} {:>20}  {}\n", "allocated, in pages", grouped(s.allocated_bytes),
-                 short_bytes(static_cast<double>(s.allocated_bytes)));
+  line(out, "elements per token", grouped(s.elements_per_token), short_bytes(s.bytes_per_token));
+  line(out, "bytes at context", grouped(s.bytes_at_context), bytes_text(s.bytes_at_context));
+  line(out, "allocated, in pages", grouped(s.allocated_bytes), bytes_text(s.allocated_bytes));
   if (s.naive_elements_per_token != s.elements_per_token) {
-    fmt::format_to(out, "  {:28} {:>20}  {} at context, {:.1f} times as much\n",
-                   "naive: keys and values", grouped(s.naive_elements_per_token),
-                   short_bytes(static_cast<double>(s.naive_bytes_at_context)),
-                   static_cast<double>(s.naive_elements_per_token) /
-                       static_cast<double>(s.elements_per_token));
+    line(out, "naive: keys and values", grouped(s.naive_elements_per_token),
+         fmt::format("{} at context, {:.1f} times as much", bytes_text(s.naive_bytes_at_context),
+                     static_cast<double>(s.naive_elements_per_token) /
+                         static_cast<double>(s.elements_per_token)));
   }
   for (const StateShare& k : s.by_kind) {
     const std::string window = k.window > 0 ? " of " + grouped(k.window) : "";
-    fmt::format_to(
-        out, "  {:28} {:>20}  {}\n", fmt::format("  {} layers {}{}", k.layers, k.kind, window),
-        grouped(k.elements_per_token), short_bytes(static_cast<double>(k.bytes_at_context)));
+    line(out, fmt::format("  {} layers {}{}", k.layers, k.kind, window),
+         grouped(k.elements_per_token), bytes_text(k.bytes_at_context));
   }
 }
 
@@ -255,29 +255,31 @@ std::string count_text(const Count& c) {
   const Text out = std::back_inserter(text);
   parameters_text(out, c);
   layers_text(out, c);
-  fmt::format_to(out, "\nOperations per token\n  {:28} {:>20}  (mean over a prompt of {} tokens)\n",
-                 "prefill", short_number(c.flops_per_token.prefill), grouped(c.options.context));
-  fmt::format_to(out, "  {:28} {:>20}  (after {} tokens)\n", "decode",
-                 short_number(c.flops_per_token.decode), grouped(c.options.context));
+  const std::string context = grouped(c.options.context);
+  fmt::format_to(out, "\nOperations per token\n");
+  line(out, "prefill", short_number(c.flops_per_token.prefill),
+       "(mean over a prompt of " + context + " tokens)");
+  line(out, "decode", short_number(c.flops_per_token.decode), "(after " + context + " tokens)");
   weights_text(out, c);
   state_text(out, c);
-  fmt::format_to(out, "\nActivations (float32, a step of {} tokens)\n  {:28} {:>20}  at {}\n",
-                 grouped(c.options.tokens), "peak",
-                 short_bytes(static_cast<double>(c.activations.peak_bytes)), c.activations.peak_at);
-  fmt::format_to(out, "  {:28} {:>20}  by the engine, all its working memory\n", "allocated",
-                 short_bytes(static_cast<double>(c.activations.allocated_bytes)));
+  fmt::format_to(out, "\nActivations (float32, a step of {} tokens)\n", grouped(c.options.tokens));
+  line(out, "peak", bytes_text(c.activations.peak_bytes), "at " + c.activations.peak_at);
+  line(out, "allocated", bytes_text(c.activations.allocated_bytes),
+       "by the engine, all its working memory");
   const Count::Training& t = c.training;
-  fmt::format_to(out, "\nTraining (float32, AdamW, a step of {} x {} tokens{})\n",
-                 c.options.sequences, grouped(c.options.tokens),
+  fmt::format_to(out,
+                 "
+                 Training(
+                     float32, AdamW, a step of {} x {} tokens{}) ",
+                 c.options.sequences,
+                 grouped(c.options.tokens),
                  c.options.mtp ? ", multi-token prediction with it" : "");
-  fmt::format_to(out, "  {:28} {:>20}  {} per token\n", "operations", short_number(t.flops),
-                 short_number(t.flops_per_token));
-  const auto bytes = [](int64_t n) { return short_bytes(static_cast<double>(n)); };
+  line(out, "operations", short_number(t.flops), short_number(t.flops_per_token) + " per token");
   fmt::format_to(out, "  {:28} {:>20}\n", "weights, gradients, AdamW",
-                 fmt::format("{} + {} + {}", bytes(t.weight_bytes), bytes(t.gradient_bytes),
-                             bytes(t.optimizer_bytes)));
-  fmt::format_to(out, "  {:28} {:>20}  {} with layers computed twice\n", "activations kept",
-                 bytes(t.activation_bytes), bytes(t.recomputed_activation_bytes));
+                 fmt::format("{} + {} + {}", bytes_text(t.weight_bytes),
+                             bytes_text(t.gradient_bytes), bytes_text(t.optimizer_bytes)));
+  line(out, "activations kept", bytes_text(t.activation_bytes),
+       bytes_text(t.recomputed_activation_bytes) + " with layers computed twice");
   return text;
 }
 

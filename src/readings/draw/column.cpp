@@ -21,11 +21,9 @@ constexpr double kPanelTop = 34, kPanelBottom = 20;
 
 std::string arc(double x1, double y1, double x2, double y2) {
   // From (x1, y1) right to x2, up to y2 and back left to x1: the residual's way round a part.
-  const auto n = [](double v) { return svg_number(v); };
   constexpr double r = 9;
-  return "M" + n(x1) + " " + n(y1) + "H" + n(x2 - r) + "Q" + n(x2) + " " + n(y1) + " " + n(x2) +
-         " " + n(y1 - r) + "V" + n(y2 + r) + "Q" + n(x2) + " " + n(y2) + " " + n(x2 - r) + " " +
-         n(y2);
+  return svg_path("M{} {}H{}Q{} {} {} {}V{}Q{} {} {} {}", x1, y1, x2 - r, x2, y1, x2, y1 - r,
+                  y2 + r, x2, y2, x2 - r, y2);
 }
 
 /// A part in a slot: the card of each variant, with the layers that have it.
@@ -152,10 +150,8 @@ class Column {
 
   void plus() {
     c_.svg.circle(cx_, y_ + kPlus, kPlus, "plus");
-    const auto n = [](double v) { return svg_number(v); };
-    c_.svg.path("M" + n(cx_ - 5) + " " + n(y_ + kPlus) + "H" + n(cx_ + 5) + "M" + n(cx_) + " " +
-                    n(y_ + kPlus - 5) + "V" + n(y_ + kPlus + 5),
-                "w");
+    const double y = y_ + kPlus;
+    c_.svg.path(svg_path("M{} {}H{}M{} {}V{}", cx_ - 5, y, cx_ + 5, cx_, y - 5, y + 5), "w");
     y_ += 2 * kPlus;
   }
 
@@ -213,7 +209,6 @@ class Column {
   /// The feed-forward stands above; a line on the right leads the norm past the mixer to it, one on
   /// the left leads what the mixer returns past the feed-forward to the sum.
   void side_by_side(const Wiring& wiring, const Slot& mixer, const Slot& ffn) {
-    const auto n = [](double v) { return svg_number(v); };
     const double inner = cx_ + card_width_ / 2 + look().residual / 2,
                  outer = cx_ - card_width_ / 2 - look().residual / 2;
     const double plus_y = y_ + kPlus;
@@ -223,13 +218,12 @@ class Column {
     const double feed = y_ + kBetween * 0.4, leave = y_ + kBetween * 0.7;
     c_.svg.arrow(cx_, feed, cx_, y_);
     y_ += kBetween;
-    c_.svg.path("M" + n(cx_) + " " + n(y_) + "V" + n(leave) + "H" + n(outer) + "V" + n(plus_y) +
-                    "H" + n(cx_ - kPlus - 9),
+    c_.svg.path(svg_path("M{} {}V{}H{}V{}H{}", cx_, y_, leave, outer, plus_y, cx_ - kPlus - 9),
                 "w");
     c_.svg.arrow(cx_ - kPlus - 9, plus_y, cx_ - kPlus, plus_y);
     slot_cards(mixer);
     const double split = y_ + kGap * 0.7;
-    c_.svg.path("M" + n(cx_) + " " + n(split) + "H" + n(inner) + "V" + n(feed) + "H" + n(cx_), "w");
+    c_.svg.path(svg_path("M{} {}H{}V{}H{}", cx_, split, inner, feed, cx_), "w");
     c_.svg.circle(cx_, split, 2.6, "wh");
     gap();
     norm("norm.block.before", norm_name(norm_of(wiring)));
@@ -278,11 +272,11 @@ class Column {
       side_by_side(p.wiring, mixer, ffn);
     } else {
       sublayer(p.wiring, ffn);
-      c_.svg.path("M" + svg_number(cx_) + " " + svg_number(y_ - 6) + "V" + svg_number(y_ + 8), "w");
+      c_.svg.path(svg_path("M{} {}V{}", cx_, y_ - 6, y_ + 8), "w");
       y_ += 8;
       sublayer(p.wiring, mixer);
     }
-    c_.svg.path("M" + svg_number(cx_) + " " + svg_number(y_ - 6) + "V" + svg_number(bottom), "w");
+    c_.svg.path(svg_path("M{} {}V{}", cx_, y_ - 6, bottom), "w");
     y_ = bottom;
     c_.svg.end_group();
     gap();
@@ -302,9 +296,8 @@ class Column {
         const std::string& tone =
             mixer ? a_.mixers[a_.mixer_of[i]].tone : a_.ffns[a_.ffn_of[i]].tone;
         const double y = top + 15 + height - cell * static_cast<double>(i + 1) + inset / 2;
-        cells[tone] += "M" + svg_number(column) + " " + svg_number(y) + "h" +
-                       svg_number(look().strip_cell) + "v" + svg_number(cell - inset) + "h" +
-                       svg_number(-look().strip_cell) + "z";
+        cells[tone] += svg_path("M{} {}h{}v{}h{}z", column, y, look().strip_cell, cell - inset,
+                                -look().strip_cell);
       }
       for (const auto& [tone, path] : cells) c_.svg.path(path, tone + "-solid");
       column += look().strip_cell + 3;
@@ -346,13 +339,11 @@ class Column {
 
   /// The head reads the embedding's table: a line round the layers.
   void tie(double x, double from, double embedding_y) {
-    const auto n = [](double v) { return svg_number(v); };
     const double left = x + 3, head = head_top_ + 14;
     c_.svg.begin_group("tie", "one table: the head is tied to the embedding");
-    c_.svg.path("M" + n(from) + " " + n(embedding_y) + "H" + n(left + 8) + "Q" + n(left) + " " +
-                    n(embedding_y) + " " + n(left) + " " + n(embedding_y - 8) + "V" + n(head + 8) +
-                    "Q" + n(left) + " " + n(head) + " " + n(left + 8) + " " + n(head) + "H" +
-                    n(head_left_),
+    c_.svg.path(svg_path("M{} {}H{}Q{} {} {} {}V{}Q{} {} {} {}H{}", from, embedding_y, left + 8,
+                         left, embedding_y, left, embedding_y - 8, head + 8, left, head, left + 8,
+                         head, head_left_),
                 "link");
     c_.svg.end_group();
   }

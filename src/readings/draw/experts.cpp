@@ -77,7 +77,7 @@ class ExpertsInset {
     arrow();
     if (beside_ > 0) beside();
     const double in = beside_ > 0 ? (cx_ + beside_cx_) / 2 : cx_;
-    c_.svg.path(fmt::format("M{} {}v8", svg_number(in), svg_number(y_)), "w");
+    c_.svg.path(svg_path("M{} {}v8", in, y_), "w");
     return y_ + 8 - top_;
   }
 
@@ -96,7 +96,7 @@ class ExpertsInset {
       c_.say(cx_ + 12, y_ + 13, {"experts.output_scale", "sum × " + real_words(e_.output_scale)},
              {.size = 11.5, .anchor = Anchor::start});
     c_.svg.circle(cx_, plus_y_, 10, "plus");
-    c_.svg.path(fmt::format("M{} {}h10m-5 -5v10", svg_number(cx_ - 5), svg_number(plus_y_)), "w");
+    c_.svg.path(svg_path("M{} {}h10m-5 -5v10", cx_ - 5, plus_y_), "w");
     y_ = plus_y_ + 10;
   }
 
@@ -151,9 +151,7 @@ class ExpertsInset {
     box = Canvas::fitted(std::move(box), beside_width_);
     const double top = std::max(frame_middle_ - Canvas::height(box) / 2, plus_y_ + 14),
                  end = top + Canvas::height(box);
-    c_.svg.path(
-        fmt::format("M{} {}V{}", svg_number(beside_cx_), svg_number(top), svg_number(plus_y_)),
-        "w");
+    c_.svg.path(svg_path("M{} {}V{}", beside_cx_, top, plus_y_), "w");
     c_.svg.arrow(beside_cx_, plus_y_, cx_ + 10, plus_y_);
     c_.paint(box, beside_left_, top, beside_width_);
     c_.svg.arrow(beside_cx_, y_, beside_cx_, end);

@@ -128,7 +128,7 @@ double paint_dense(Canvas& c, const Anatomy& a, const Inset& inset, double x, do
   const Box act = Canvas::fitted(gate_box(first), act_w),
             clamp = Canvas::fitted(clamp_box(first), act_w);
   const auto line = [&](double at, double from, double end) {
-    c.svg.path(fmt::format("M{} {}V{}", svg_number(at), svg_number(from), svg_number(end)), "w");
+    c.svg.path(svg_path("M{} {}V{}", at, from, end), "w");
   };
   c.svg.arrow(cx, y + kGap - 4, cx, y);
   y += kGap - 4;
@@ -138,7 +138,7 @@ double paint_dense(Canvas& c, const Anatomy& a, const Inset& inset, double x, do
     const double times = y + kGap + 10;
     c.svg.arrow(cx, times - 10, cx, y);
     c.svg.circle(cx, times, 10, "plus");
-    c.svg.path(fmt::format("M{} {}l8 8m0 -8l-8 8", svg_number(cx - 4), svg_number(times - 4)), "w");
+    c.svg.path(svg_path("M{} {}l8 8m0 -8l-8 8", cx - 4, times - 4), "w");
     const double act_y = times + 16, act_h = Canvas::height(act), gate_y = act_y + act_h + kGap;
     line(left, act_y, times);
     c.svg.arrow(left, times, cx - 10, times);

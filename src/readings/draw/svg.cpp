@@ -88,9 +88,7 @@ double inset_height(const Anatomy& a, const Inset& inset, const Look& look) {
 /// From a part's card to its inset, dotted in the part's colour.
 void link(Canvas& c, const std::string& tone, double x1, double y1, double x2, double y2) {
   const double middle = (x1 + x2) / 2;
-  const auto n = [](double v) { return svg_number(v); };
-  c.svg.path("M" + n(x1) + " " + n(y1) + "C" + n(middle) + " " + n(y1) + " " + n(middle) + " " +
-                 n(y2) + " " + n(x2) + " " + n(y2),
+  c.svg.path(svg_path("M{} {}C{} {} {} {} {} {}", x1, y1, middle, y1, middle, y2, x2, y2),
              tone + "-link");
 }
 
