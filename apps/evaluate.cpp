@@ -7,7 +7,6 @@
 #include "apps/training_commands.h"
 #include "base/error.h"
 #include "base/units.h"
-#include "runs/start.h"
 
 namespace ashlar::app {
 namespace {
@@ -72,7 +71,6 @@ void run_evaluate(Options& o) {
   EvaluateOptions options;
   options.split = o.split == "train" ? DataSplit::train : DataSplit::validation;
   const auto data = DataFolder::open(o.data);
-  o.model.model = model_of_run(o.model.model);
   const Model model = load(o.model);
   if (o.model.context > 0) o.length = o.model.context;
   options.rows = {o.length, o.mask};

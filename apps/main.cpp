@@ -24,7 +24,8 @@ namespace {
 constexpr const char* kAbout =
     "Ashlar holds every modern open LLM architecture as one blueprint and reads it in many ways: "
     "run it, count it, plan it, draw it, compare it, differentiate it.\n\n"
-    "MODEL is a Hugging Face folder, a .gguf file, a blueprint file (.json), the name of a "
+    "MODEL is a Hugging Face folder, a .gguf file, a blueprint file (.json), a finished run's "
+    "folder, the name of a "
     "released "
     "model (ashlar show --list), or org/name of the Hugging Face hub. Where weights are needed, "
     "--random SEED makes them up for a blueprint.";

@@ -98,6 +98,8 @@ ModelSource find_source(const std::string& model, const SourceOptions& options) 
     if (const fs::path snapshot = snapshot_of(path); snapshot != path)
       return find_source(snapshot.string(), options);
     if (fs::exists(path / "config.json", code)) return {Is::folder, path, {}};
+    if (fs::exists(path / "run.json", code) && fs::exists(path / "model/config.json", code))
+      return {Is::folder, path / "model", {}};  // a run of training that has finished
     const fs::path gguf = only_gguf(path);
     if (!gguf.empty()) return {Is::gguf, gguf, {}};
     const size_t several = ending_with(path, ".gguf").size();

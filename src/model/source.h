@@ -29,7 +29,7 @@ struct SourceOptions {
 /// Throws Error(io) that says what was looked for. A name like org/name that is no path is a model
 /// of the hub: the cache's; else the blueprint, where that will do; else fetched (hub/fetch.h).
 /// Names of released models are found in any case; one that comes with the program (ashlar-nano)
-/// is its file.
+/// is its file. The folder of a run of training stands for the model in it.
 ModelSource find_source(const std::string& model, const SourceOptions& options = {});
 
 }  // namespace ashlar

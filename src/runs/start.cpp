@@ -105,14 +105,6 @@ void check_same(const RunStart& start, const Json& about) {
          start.blueprint.name);
 }
 
-std::string model_of_run(const std::string& name) {
-  std::error_code code;
-  const fs::path folder(name);
-  if (fs::exists(folder / "run.json", code) && fs::exists(folder / "model/config.json", code))
-    return (folder / "model").string();
-  return name;
-}
-
 std::string hash_of(const Graph& graph) {
   const std::string text = graph.text();
   return hex(xxh64(std::as_bytes(std::span(text))));
@@ -125,7 +117,7 @@ Weights RunStart::initial() const {
     initialise(params, file.init, file.train.seed, made);
     return made.tensors(params);
   }
-  Model from = load_model(model_of_run(file.init_from));
+  Model from = load_model(file.init_from);
   // A head of its own begins as the table it was tied to.
   if (!from.weights.contains("head") && graph.param("head") != nullptr)
     from.weights["head"] = from.weights.at("embedding");
@@ -192,7 +184,7 @@ RunStart read_start(const TrainingRequest& request) {
          "model: is missing: a name (ashlar show --list), a blueprint file, a folder, or "
          "{{\"base\": ..., \"change\": {{...}}}}; or init.from");
   }
-  if (file.model.is_null()) file.model = model_of_run(file.init_from);
+  if (file.model.is_null()) file.model = file.init_from;
   find_paths(file.model, beside);
   if (file.out.empty()) {
     fail(ErrorKind::invalid, "out: is missing: the folder of the run (`out`)");
@@ -209,7 +201,7 @@ RunStart read_start(const TrainingRequest& request) {
   }
   const bool decided = !file.tokenizer.empty() || !file.init_from.empty();
   const std::string named = !file.tokenizer.empty()   ? file.tokenizer
-                            : !file.init_from.empty() ? model_of_run(file.init_from)
+                            : !file.init_from.empty() ? file.init_from
                             : file.model.is_string()  ? file.model.get<std::string>()
                                                       : "";
   RunData data = read_data(file, named, decided, start.blueprint.context);

@@ -46,9 +46,6 @@ void check_same(const RunStart& start, const Json& about);
 /// before. Throws Error where model or data are others.
 void take_branch(const RunStart& start, Trainer& trainer);
 
-/// The model of a run's folder, where `name` is one that has finished; any other MODEL as it is.
-std::string model_of_run(const std::string& name);
-
 /// Of what is computed: two runs of equal graphs may exchange checkpoints.
 std::string hash_of(const Graph& graph);
 

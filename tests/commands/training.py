@@ -95,7 +95,9 @@ class Training(Case):
             done = ashlar("train", "--out", out, "--resume", "--steps", steps + 3, "--quiet")
             self.assertEqual(done.stderr, "")
             self.assertEqual(len(self.log(out)), steps + 3)
-            self.assertTrue((out / "model/config.json").exists())
+            # The folder of a run that has finished is a MODEL.
+            counted = [ashlar("count", folder, "--json").stdout for folder in (out, out / "model")]
+            self.assertEqual(*[json.loads(text)["parameters"] for text in counted])
 
     def test_a_full_disk_is_not_the_end(self):
         out = self.tmp / "run"
