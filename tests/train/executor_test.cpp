@@ -190,8 +190,8 @@ TEST(Products, AnyOrderOfAxesAndAnySize) {
                                  start = values(m * n, 3), bias = values(n, 4);
         for (int order = 0; order < 8; ++order) {
           Product p{.m = m, .n = n, .k = k};
-          p.a = (order & 1) != 0 ? turned(a.data(), m) : rows_of(a.data(), k);
-          p.b = (order & 2) != 0 ? turned(b.data(), k) : rows_of(b.data(), n);
+          p.a = (order & 1) != 0 ? transposed(a.data(), m) : rows_of(a.data(), k);
+          p.b = (order & 2) != 0 ? transposed(b.data(), k) : rows_of(b.data(), n);
           if ((order & 4) != 0) {
             p.start = start.data();
             p.bias = bias.data();
