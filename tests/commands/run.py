@@ -384,7 +384,8 @@ class JsonFields(Case):
         self.holds("explain", "explain", "deepseek-v3")
         self.holds("compare", "compare", "olmo-2-7b", "qwen3-8b")
         self.holds("claims", "claims")
-        self.holds("bench", "bench", SMOL, "--prompt", "8", "--generate", "2", "--repeat", "1", "--draft-tokens", "3")
+        self.holds("bench", "bench", SMOL, "--prompt", "8", "--generate", "2", "--repeat", "1", "--draft-tokens", "3",
+                   "--draft", "lookup")
 
     def test_a_profile_is_a_trace(self):
         trace = self.tmp / "trace.json"

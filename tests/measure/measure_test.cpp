@@ -60,13 +60,12 @@ TEST(Bench, TinyModel) {
   std::ofstream(file) << to_json(bp);
   Model model = load_model(file, {.random = 1, .weights = "f32"});
   std::remove(file.c_str());
-  const BenchResult r = bench(model, {.prompt = 20,
-                                      .generate = 5,
-                                      .depth = 3,
-                                      .sequences = 2,
-                                      .threads = 1,
-                                      .draft_tokens = 3,
-                                      .repeat = 2});
+  BenchOptions options{.prompt = 20, .generate = 5, .depth = 3, .sequences = 2, .threads = 1};
+  options.draft_tokens = 3;
+  options.draft = "mtp";  // the model's own layer
+  options.drafter = [](Engine& e) { return mtp_drafter(e); };
+  options.repeat = 2;
+  const BenchResult r = bench(model, options);
   EXPECT_EQ(r.prefill.seconds.size(), 2u);
   EXPECT_GT(r.decode.tokens_per_second, 0);
   EXPECT_LE(r.decode.least, r.decode.most);
@@ -93,20 +92,14 @@ TEST(Bench, TinyModel) {
   EXPECT_NEAR(r.drafting->seconds / (2 / r.decode.tokens_per_second) - 1, r.drafting->break_even,
               1e-9);
   EXPECT_NE(bench_text(r).find("A step with 3 guesses"), std::string::npos);
+  ASSERT_TRUE(r.drafts);
+  EXPECT_GT(r.drafts->drafted, 0);
+  EXPECT_LE(r.drafts->accepted, r.drafts->drafted);
+  EXPECT_GT(r.drafts->tokens_per_second, 0);
+  EXPECT_GT(r.drafts->without_per_second, 0);
+  EXPECT_NE(bench_text(r).find("Drafting with mtp, up to 3 tokens: "), std::string::npos);
   EXPECT_EQ(schema_differences(bench_json(r), "bench"), std::vector<std::string>{});
   EXPECT_NE(bench_text(r).find("attention scores"), std::string::npos);
-  // With drafts of the model's own layer.
-  BenchOptions drafting{
-      .prompt = 9, .generate = 8, .threads = 1, .draft = "mtp", .repeat = 2, .speed_only = true};
-  drafting.drafter = [](Engine& e) { return mtp_drafter(e); };
-  const BenchResult d = bench(model, drafting);
-  ASSERT_TRUE(d.drafts);
-  EXPECT_GT(d.drafts->drafted, 0);
-  EXPECT_LE(d.drafts->accepted, d.drafts->drafted);
-  EXPECT_GT(d.drafts->tokens_per_second, 0);
-  EXPECT_GT(d.drafts->without_per_second, 0);
-  EXPECT_NE(bench_text(d).find("Drafting with mtp, up to 3 tokens: "), std::string::npos);
-  EXPECT_EQ(schema_differences(bench_json(d), "bench"), std::vector<std::string>{});
   // Exact activations change what the engine prepares.
   Model packed = load_model("smollm2-135m", {.random = 1, .weights = "q8_0"});
   const BenchOptions fast{
