@@ -8,6 +8,7 @@ Needs the two real models of tools/get_models.sh. Only Python's standard library
 import json
 import os
 import pathlib
+import re
 import shutil
 import struct
 import sys
@@ -177,6 +178,19 @@ class Running(Case):
         self.assertEqual(ashlar_json("run", SMOL, "1 2 1 2 1", "--deterministic", "--draft", "lookup", "--max-tokens", 12,
                                      "--json")["ids"],
                          ashlar_json("run", SMOL, "1 2 1 2 1", "--deterministic", "--max-tokens", 12, "--json")["ids"])
+
+    def test_the_model_that_comes_with_the_program(self):
+        """ashlar-nano, by its name: small, and what it writes are words of the texts it was trained on."""
+        file = ROOT / "nano/ashlar-nano.gguf"
+        self.assertLess(file.stat().st_size, 6e6)
+        text = ashlar("run", "ashlar-nano", "The function returns", "--temperature", 0, "--max-tokens", 40).stdout
+        known = "".join(f.read_text() for f in (ROOT / "docs").glob("*.md"))
+        words = [w.strip(".,:;()\"'").lower() for w in text.split()]
+        self.assertGreater(len(words), 15, text)
+        known = set(re.findall(r"[a-z]+", known.lower()))
+        self.assertGreater(sum(w in known for w in words), 0.6 * len(words), text)
+        told = ashlar_json("perplexity", "ashlar-nano", "--file", ROOT / "docs/library.md", "--json")
+        self.assertLess(told["perplexity"], 1000, "4,096 would be a guess; 485 when it was made")
 
     def test_conversation(self):
         out = ashlar("chat", SMOL, "--temperature", 0, "--max-tokens", 12,
