@@ -59,7 +59,7 @@ std::optional<Machine> probed_machine() {
 std::optional<Machine> machine_for(const std::string& name) {
   if (name == "none") return std::nullopt;
   if (!name.empty()) return load_machine(name);
-  if (const auto probed = probed_machine()) return probed;
+  if (auto probed = probed_machine()) return probed;
   const std::vector<std::string> library = machine_names();
   if (std::find(library.begin(), library.end(), kUsualMachine) == library.end())
     return std::nullopt;  // a program without its data
