@@ -157,7 +157,7 @@ void expert_names(Names& n, const std::string& router, const std::string& config
 void expert_names(Names& n);
 /// A norm of layers: model.layers.{i}.<config>.weight, blk.{i}.<gguf>.weight.
 void norm_name(Names& n, const std::string& canonical, const std::string& config,
-               std::vector<std::string> gguf);
+               const std::vector<std::string>& gguf);
 void latent_names(Names& n, const Fields& f);
 /// Norms on what attention and feed-forward return: post_attention_layernorm and
 /// post_feedforward_layernorm; `before`: also one before the feed-forward,

@@ -15,7 +15,7 @@ void projection_names(Names& n, const std::string& canonical, const std::string&
 }
 
 void norm_name(Names& n, const std::string& canonical, const std::string& config,
-               std::vector<std::string> gguf) {
+               const std::vector<std::string>& gguf) {
   std::vector<Source> sources;
   for (const std::string& name : gguf) sources.emplace_back("blk.{i}." + name + ".weight");
   n.add("layers.{i}." + canonical, {Source("model.layers.{i}." + config + ".weight")}, sources);
