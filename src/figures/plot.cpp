@@ -288,8 +288,8 @@ class Painter {
                    w = text_room(s.name, kName);
       for (int place = 0; place < 240; ++place) {
         // Right, left, above, below and between them, further out each time round.
-        const double away = 8 + 9 * static_cast<double>(place / 8);
-        const int side = place % 8;
+        const int side = place % 8, round = place / 8;
+        const double away = 8 + 9 * static_cast<double>(round);
         const bool right = side == 0 || side == 4 || side == 5, centred = side == 2 || side == 3;
         const double left = right ? x + away : centred ? x - w / 2 : x - away - w;
         const double base = side < 2 ? y + 4 : side % 2 == 0 ? y - away : y + away + 8;

@@ -99,8 +99,8 @@ void check_vocabulary(const Model& draft, const Model& target) {
 
 std::shared_ptr<Drafter> lookup_drafter() { return std::make_shared<LookupDrafter>(); }
 
-std::shared_ptr<Drafter> model_drafter(std::shared_ptr<const Model> draft, const Model& target,
-                                       EngineOptions options) {
+std::shared_ptr<Drafter> model_drafter(const std::shared_ptr<const Model>& draft,
+                                       const Model& target, EngineOptions options) {
   check_vocabulary(*draft, target);
   options.sequences = 1;
   const int64_t made_for = draft->blueprint.context;

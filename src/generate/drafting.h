@@ -11,8 +11,8 @@ namespace ashlar {
 
 /// Drafts with an engine of its own for `draft`; `options.context` is cut to what the draft model
 /// was made for. Throws as the public model_drafter does.
-std::shared_ptr<Drafter> model_drafter(std::shared_ptr<const Model> draft, const Model& target,
-                                       EngineOptions options);
+std::shared_ptr<Drafter> model_drafter(const std::shared_ptr<const Model>& draft,
+                                       const Model& target, EngineOptions options);
 
 class MtpDrafter;
 

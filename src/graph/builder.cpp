@@ -107,7 +107,7 @@ std::vector<Value> Builder::inputs(const Graph& from, const Node& node,
 std::vector<Value> Builder::add_node(const Graph& from, const Node& node,
                                      IdVector<ValueId, Value>& made, std::string_view prefix) {
   set_scope(prefix.empty() ? node.scope : fmt::format("{}.{}", prefix, node.scope));
-  const std::vector<Value> out = add(node.op, inputs(from, node, made), node.label);
+  std::vector<Value> out = add(node.op, inputs(from, node, made), node.label);
   for (size_t k = 0; k < out.size(); ++k) made[node.outputs[k]] = out[k];
   return out;
 }
