@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <random>
 #include <set>
@@ -194,6 +195,7 @@ void expect_distribution(const SamplingOptions& o, const std::vector<float>& log
 TEST(Sampler, EqualsItsDefinitionInDoublePrecision) {
   std::mt19937_64 random(17);
   std::normal_distribution<float> normal;
+  const int many = std::getenv("ASHLAR_LONG") != nullptr ? 20000 : 5000;  // 80 s, 10 s
   for (const size_t vocab : {7, 64, 65, 1000, 5000}) {
     for (const float spread : {0.3f, 2.0f, 6.0f}) {
       for (const bool ties : {false, true}) {
@@ -220,7 +222,7 @@ TEST(Sampler, EqualsItsDefinitionInDoublePrecision) {
         for (size_t i = 0; i < std::size(cases); ++i) {
           SamplingOptions o = cases[i];
           o.seed = random();
-          expect_distribution(o, logits, vocab > 1000 ? 20000 : 4000,
+          expect_distribution(o, logits, vocab > 1000 ? many : 4000,
                               std::to_string(vocab) + " words, spread " + std::to_string(spread) +
                                   (ties ? ", ties, case " : ", case ") + std::to_string(i));
           if (HasFatalFailure()) return;
