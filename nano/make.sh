@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes ashlar-nano again: corpus, tokenizer, training, GGUF file, card. Less than two hours on two cores.
+# Makes ashlar-nano again: corpus, tokenizer, training, GGUF file, card. About an hour, if nothing else runs.
 #   nano/make.sh [FOLDER]      works in FOLDER (default: build/nano); ASHLAR names the program, THREADS how many it takes
 # What FOLDER holds already is kept: an interrupted run goes on from its newest checkpoint.
 set -eu

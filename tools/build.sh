@@ -1,7 +1,7 @@
 #!/bin/sh
 # Configures and builds by a preset of CMakePresets.json:  tools/build.sh PRESET [OPTION OF CMAKE --BUILD...]
-# gcc 12 now and then writes a precompiled header that it cannot read again ("PCH allocation failure", one in some
-# hundred builds). Such a header is removed, and the build is tried once more.
+# gcc 12 at times writes a precompiled header that it cannot read again ("PCH allocation failure"). Such a header is
+# removed, and the build is tried once more.
 cd "$(dirname "$0")/.." || exit 1
 preset=$1
 shift
