@@ -28,7 +28,7 @@ constexpr const char* kAbout =
     "folder, the name of a "
     "released "
     "model (ashlar show --list), or org/name of the Hugging Face hub. Where weights are needed, "
-    "--random SEED makes them up for a blueprint.";
+    "--random SEED draws random ones for a blueprint.";
 
 constexpr const char* kFooter =
     "Examples:\n"

@@ -160,7 +160,7 @@ class Model:
     def load(cls, source, *, random=None, weights="", adapter=""):
         """A Hugging Face folder, a .gguf file, or org/name of the hub. Raises Error.
 
-        With `random`, a seed, weights are made up: then a blueprint's name or file will do as well, and `weights` is
+        With `random`, a seed, weights are random: then a blueprint's name or file will do as well, and `weights` is
         their format ("bf16", "q4_k_m"; float32 without). `adapter`: the folder of a LoRA adapter to add.
         """
         return cls(_core.Model.load(str(source), random=random, weights=weights, adapter=str(adapter)))

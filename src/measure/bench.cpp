@@ -20,7 +20,7 @@ void check_range(int64_t value, int64_t least, int64_t most, std::string_view na
 }
 
 /// Ids that differ, so that experts and rows of tables do.
-std::vector<TokenId> made_up_tokens(int64_t n, int64_t vocab, uint64_t seed) {
+std::vector<TokenId> random_tokens(int64_t n, int64_t vocab, uint64_t seed) {
   std::vector<TokenId> ids;
   uint64_t x = seed * 0x9e3779b97f4a7c15u + 1;
   for (int64_t i = 0; i < n; ++i) {
@@ -40,13 +40,13 @@ class Runner {
   double prefill(uint64_t seed, bool profile = false) {
     open(1, seed);
     engine_.profile(profile);
-    return evaluate(made_up_tokens(o_.prompt, engine_.vocab(), seed + 1), 0);
+    return evaluate(random_tokens(o_.prompt, engine_.vocab(), seed + 1), 0);
   }
   double decode(uint64_t seed, bool profile = false) {
     open(o_.sequences, seed);
     engine_.profile(profile);
     const std::vector<TokenId> ids =
-        made_up_tokens(o_.generate * o_.sequences, engine_.vocab(), seed + 2);
+        random_tokens(o_.generate * o_.sequences, engine_.vocab(), seed + 2);
     const auto start = Clock::now();
     for (int64_t i = 0; i < o_.generate; ++i) {
       std::vector<Run> runs;
@@ -62,7 +62,7 @@ class Runner {
   double verify(uint64_t seed, int64_t guesses) {
     open(o_.sequences, seed);
     engine_.profile(false);
-    const auto tokens = made_up_tokens(guesses + 1, engine_.vocab(), seed + 3);
+    const auto tokens = random_tokens(guesses + 1, engine_.vocab(), seed + 3);
     const auto start = Clock::now();
     for (int64_t i = 0; i < o_.generate; ++i) {
       std::vector<Run> runs;
@@ -94,7 +94,7 @@ class Runner {
       if (!id) fail(ErrorKind::resource, "the engine opens no more sequences");
       if (i == sequences_.size()) sequences_.push_back(*id);
       sequences_[i] = *id;
-      if (o_.depth > 0) evaluate(made_up_tokens(o_.depth, engine_.vocab(), seed + i + 7), i);
+      if (o_.depth > 0) evaluate(random_tokens(o_.depth, engine_.vocab(), seed + i + 7), i);
     }
   }
   double evaluate(const std::vector<TokenId>& ids, size_t sequence) {
@@ -210,7 +210,7 @@ BenchDrafts drafts(const Model& model, const BenchOptions& o, EngineOptions made
   BenchDrafts d{.drafter = o.draft, .tokens = options.draft_tokens};
   std::vector<double> with, without;
   for (int i = 0; i < o.repeat; ++i) {
-    const auto prompt = made_up_tokens(o.prompt, engine.vocab(), static_cast<uint64_t>(i) * 31 + 1);
+    const auto prompt = random_tokens(o.prompt, engine.vocab(), static_cast<uint64_t>(i) * 31 + 1);
     for (const bool drafting : {false, true}) {
       options.drafter = drafting ? drafter : nullptr;
       Generator generator(engine, nullptr, {});

@@ -50,7 +50,7 @@ struct BenchDrafting {
                           // cost nothing, as lookup's
 };
 
-/// The model's likeliest tokens after a made-up prompt, with a drafter and without.
+/// The model's likeliest tokens after a random prompt, with a drafter and without.
 struct BenchDrafts {
   std::string drafter;
   int64_t tokens = 0;             // guessed in a row, at most

@@ -18,8 +18,8 @@ namespace ashlar {
 
 struct Gradients {
   double loss = 0;  // mean next-token cross-entropy, in nats
-  /// float32. One tensor per tensor of the files; experts that saw no token have zeros. Weights
-  /// made up have the names that the family's safetensors would have.
+  /// float32. One tensor per tensor of the files; experts that saw no token have zeros. Random
+  /// weights have the names that the family's safetensors would have.
   std::map<std::string, Tensor> tensors;
 };
 

@@ -52,7 +52,7 @@ DifferentiateOptions step_of(const StepCostOptions& o, bool recompute) {
   return {.recompute_layers = recompute, .losses = {.mtp = o.mtp ? 1.0 : 0.0}};
 }
 
-TokenBatch made_up(const StepCostOptions& o, int64_t vocab) {
+TokenBatch random_batch(const StepCostOptions& o, int64_t vocab) {
   TokenBatch b;
   uint64_t state = 1;
   for (int64_t s = 0; s < o.sequences; ++s) {
@@ -185,7 +185,7 @@ StepMeasurement measure_step(const Graph& forward, const StepCostOptions& option
                                     .numbers = numbers_of(o),
                                     .differentiate = step_of(o, o.recompute)});
   Optimiser optimiser(forward.params(), steps->trained(), {}, {});
-  const TokenBatch batch = made_up(o, forward.type(forward.output()).axes[1].size);
+  const TokenBatch batch = random_batch(o, forward.type(forward.output()).axes[1].size);
   m.planned_bytes = steps->executor().bytes(batch.size()).arena;
   double optimiser_seconds = 1e30;
   std::map<std::string_view, StepTime> before;

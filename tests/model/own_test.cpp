@@ -28,7 +28,7 @@ constexpr const char* kHybrid = R"({
   "head": {"tied": true}
 })";
 
-Model made_up(const fs::path& folder) {
+Model random_model(const fs::path& folder) {
   write_file(folder / "hybrid.json", kHybrid);
   return load_model((folder / "hybrid.json").string(), {.random = 7});
 }
@@ -43,7 +43,7 @@ std::vector<float> logits_of(const Model& model) {
 
 TEST(Own, FoldersAndGgufHoldTheBlueprint) {
   const TemporaryFolder scratch;
-  const Model model = made_up(scratch.path());
+  const Model model = random_model(scratch.path());
   const std::vector<float> expected = logits_of(model);
   for (const char* out : {"folder", "file.gguf"}) {
     SCOPED_TRACE(out);
@@ -83,7 +83,7 @@ TEST(Own, FoldersAndGgufHoldTheBlueprint) {
 
 TEST(Own, BrokenFilesAreRefused) {
   const TemporaryFolder scratch;
-  convert_model(made_up(scratch.path()), scratch.path() / "folder", {});
+  convert_model(random_model(scratch.path()), scratch.path() / "folder", {});
   const fs::path file = scratch.path() / "folder/config.json";
   Json config = read_json(file);
   const auto refused = [&](const Json& changed, const std::string& says) {

@@ -19,7 +19,7 @@
 namespace ashlar::testing {
 namespace {
 
-Model made_up(const Blueprint& bp) {
+Model random_model(const Blueprint& bp) {
   Model model;
   model.source = bp.name;
   model.blueprint = bp;
@@ -33,7 +33,7 @@ const std::vector<TokenId> kIds{3, 17, 5, 5, 22, 9, 1, 28, 14};
 /// The loss with every number of a parameter moved along `direction`.
 double moved_loss(const Model& model, const std::string& parameter, const Tensor& direction,
                   float by) {
-  Model other = made_up(model.blueprint);
+  Model other = random_model(model.blueprint);
   std::byte* data = nullptr;
   const std::vector<float> at = to_f32(model.weights.at(parameter)), along = to_f32(direction);
   Tensor moved = make_tensor(Format::f32, model.weights.at(parameter).sizes, &data);
@@ -44,7 +44,7 @@ double moved_loss(const Model& model, const std::string& parameter, const Tensor
 
 // Along its gradient the loss rises by the gradient's square: through float32 and the fast paths.
 TEST(Gradients, AreTheSlopesOfTheLoss) {
-  const Model model = made_up(transformer_like());  // which no family writes: canonical names
+  const Model model = random_model(transformer_like());  // which no family writes: canonical names
   const Gradients g = gradients(model, kIds);
   for (const Param& p : model.graph.params()) {
     const Tensor& tensor = g.tensors.at(p.name);
@@ -62,7 +62,7 @@ TEST(Gradients, AreTheSlopesOfTheLoss) {
 TEST(Gradients, HaveTheNamesOfTheFamilysFiles) {
   Blueprint bp = qwen_like();
   bp.family = "qwen3";
-  const Gradients g = gradients(made_up(bp), kIds);
+  const Gradients g = gradients(random_model(bp), kIds);
   EXPECT_GT(g.loss, 1);
   EXPECT_EQ(g.tensors.at("model.embed_tokens.weight").sizes, (Sizes{40, 12}));
   EXPECT_EQ(g.tensors.at("model.layers.2.self_attn.q_proj.weight").sizes, (Sizes{24, 12}));
@@ -76,7 +76,7 @@ TEST(Gradients, OfExpertsThatSawNoTokenAreZeros) {
   Blueprint bp = deepseek_like();
   bp.mtp.clear();
   bp.family = "deepseek_v3";
-  const Model model = made_up(bp);
+  const Model model = random_model(bp);
   const Gradients g = gradients(model, std::vector<TokenId>{3, 17});  // of 8 experts at most 4
   int64_t zeros = 0, others = 0;
   for (const auto& [name, tensor] : g.tensors) {
@@ -91,7 +91,7 @@ TEST(Gradients, OfExpertsThatSawNoTokenAreZeros) {
 }
 
 TEST(Gradients, AreWrittenAsTheyAre) {
-  const Model model = made_up(olmo_like());
+  const Model model = random_model(olmo_like());
   const Gradients g = gradients(model, kIds);
   const TemporaryFolder folder;
   write_gradients(g, folder.path() / "gradients.safetensors");
@@ -176,7 +176,7 @@ TEST(Gradients, OfPackedExpertsLieAsThoseOfUnpackedOnes) {
 }
 
 TEST(Gradients, RefuseWhatCannotBeScored) {
-  const Model model = made_up(gpt2_like());
+  const Model model = random_model(gpt2_like());
   EXPECT_THROW(gradients(model, {}), Error);
   EXPECT_THROW(gradients(model, std::vector<TokenId>{1}), Error);
   EXPECT_THROW(gradients(model, std::vector<TokenId>{1, 30}), Error);
