@@ -8,6 +8,7 @@
 #include "support/paths.h"
 #include "support/random_model.h"
 #include "support/samples.h"
+#include "support/tokenizer_parts.h"
 
 namespace ashlar {
 namespace {
@@ -21,15 +22,8 @@ TextModel text_model(const std::vector<std::string>& more = {}, bool special = t
     id = std::max(id, number.get<int64_t>());
   for (const Json& token : json.at("added_tokens"))
     id = std::max(id, token.at("id").get<int64_t>());
-  for (const std::string& token : more) {
-    json["added_tokens"].push_back({{"id", ++id},
-                                    {"content", token},
-                                    {"single_word", false},
-                                    {"lstrip", false},
-                                    {"rstrip", false},
-                                    {"normalized", false},
-                                    {"special", special}});
-  }
+  for (const std::string& token : more)
+    json["added_tokens"].push_back(testing::added_token(++id, token, special));
   TextModel model;
   model.source = "test";
   model.tokenizer = Tokenizer::from_json(json.dump(), "gpt2");

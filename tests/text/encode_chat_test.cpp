@@ -7,11 +7,13 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "support/templates.h"
+#include "support/tokenizer_parts.h"
 #include "text/chat_template.h"
 
 namespace ashlar {
 namespace {
 
+using testing::added_token, testing::plain_tokenizer;
 using testing::kTemplates, testing::template_golden, testing::template_names;
 
 std::string marked(const ChatTemplate& chat, const ChatTemplateInput& input) {
@@ -174,22 +176,9 @@ TEST(EncodeChat, AddedTokensOfMessages) {
   Json added = Json::array();
   for (const auto& [token, special] :
        {std::pair{"<a>", true}, {"<b>", false}, {"<t>", false}, {"\n\n", false}}) {
-    added.push_back({{"id", vocab.size() + added.size()},
-                     {"content", token},
-                     {"single_word", false},
-                     {"lstrip", false},
-                     {"rstrip", false},
-                     {"normalized", false},
-                     {"special", special}});
+    added.push_back(added_token(static_cast<int64_t>(vocab.size() + added.size()), token, special));
   }
-  const Json file = {{"version", "1.0"},
-                     {"added_tokens", added},
-                     {"normalizer", nullptr},
-                     {"pre_tokenizer", nullptr},
-                     {"post_processor", nullptr},
-                     {"decoder", {{"type", "Fuse"}}},
-                     {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", Json::array()}}}};
-  const auto t = Tokenizer::from_json(file.dump(), "added");
+  const auto t = plain_tokenizer(vocab, Json::array(), added);
   const ChatTemplate chat("<a>{{ '<t>' }}\n\n{{ messages[0].content }}", "t");
   ChatTemplateInput input;
   input.messages = Json::array({{{"role", "user"}, {"content", "<a><b><t>\n\nx"}}});
@@ -208,25 +197,13 @@ TEST(EncodeChat, ATypedControlWordEndsTheWordsBesideIt) {
   Json added = Json::array();
   for (const auto& [token, special, strips] :
        {std::tuple{"<a>", true, false}, {"<t>", true, true}}) {
-    added.push_back({{"id", vocab.size() + added.size()},
-                     {"content", token},
-                     {"single_word", false},
-                     {"lstrip", strips},
-                     {"rstrip", strips},
-                     {"normalized", false},
-                     {"special", special}});
+    added.push_back(
+        added_token(static_cast<int64_t>(vocab.size() + added.size()), token, special, strips));
   }
   Json merges = Json::array();
   for (const auto& [a, b] : {std::pair{"x", "<"}, {">", "y"}, {"x", " "}, {" ", "y"}})
     merges.push_back(Json::array({a, b}));
-  const Json file = {{"version", "1.0"},
-                     {"added_tokens", added},
-                     {"normalizer", nullptr},
-                     {"pre_tokenizer", nullptr},
-                     {"post_processor", nullptr},
-                     {"decoder", {{"type", "Fuse"}}},
-                     {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", merges}}}};
-  const auto t = Tokenizer::from_json(file.dump(), "cut");
+  const auto t = plain_tokenizer(vocab, merges, added);
   EXPECT_EQ(shown(*t, {{"x<a>y", false}, {"<a>", true}}), "x < a > y <a>");
   EXPECT_EQ(shown(*t, {{"x <t> y", false}, {"<a>", true}}), "x _ < t > _ y <a>");
   // Asked to read no tokens at all, as split_special_tokens does, nothing is cut.
