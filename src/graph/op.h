@@ -153,8 +153,8 @@ void visit_attributes(V& v, T& op) {
   if constexpr (requires { op.attributes(v); }) op.attributes(v);
 }
 
-/// Calls v with the name and the value of each member; `names` is their list as it stands in the
-/// source. The attributes of a member that is an op are visited as if they were this op's.
+/// What ASHLAR_ATTRIBUTES does: `names` are those of the members, as the source lists them. Of a
+/// member that is an op the attributes are visited, as if they were this op's.
 template <class V, class... Members>
 void visit_members(V& v, std::string_view names, Members&... members) {
   const auto visit = [&](auto& member) {
