@@ -68,7 +68,7 @@ Value Builder::param_named(const std::string& name) const {
   return {const_cast<Builder*>(this), it->second};
 }
 
-std::vector<Value> Builder::add(Op op, std::vector<Value> inputs, std::string_view label) {
+std::vector<Value> Builder::add(Op op, const std::vector<Value>& inputs, std::string_view label) {
   std::vector<Type> in;
   std::vector<Input> ids;
   for (const Value& v : inputs) {

@@ -27,9 +27,9 @@ class Builder {
   /// A parameter by its full name, whatever the scope (tied heads).
   Value param_named(const std::string& name) const;
 
-  std::vector<Value> add(Op op, std::vector<Value> inputs, std::string_view label = {});
-  Value add1(Op op, std::vector<Value> inputs, std::string_view label = {}) {
-    return add(std::move(op), std::move(inputs), label)[0];
+  std::vector<Value> add(Op op, const std::vector<Value>& inputs, std::string_view label = {});
+  Value add1(Op op, const std::vector<Value>& inputs, std::string_view label = {}) {
+    return add(std::move(op), inputs, label)[0];
   }
 
   /// What another graph's node reads, here: its values where they are `made`, its parameters by name.

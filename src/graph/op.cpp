@@ -22,7 +22,7 @@ std::string to_string(const Type& type) {
   return (type.kind == Kind::index ? "index " : "") + to_string(type.axes);
 }
 
-void shape_error(std::string message) { throw ShapeError(std::move(message)); }
+void shape_error(const std::string& message) { throw ShapeError(message); }
 
 void no_derivative(std::string_view op) {
   fail(ErrorKind::unsupported, "op {}: its derivative is not known", op);

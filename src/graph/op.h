@@ -169,7 +169,7 @@ void visit_members(V& v, std::string_view names, Members&... members) {
 }
 
 // Helpers for types(): they throw ShapeError with what was expected and found.
-[[noreturn]] void shape_error(std::string message);
+[[noreturn]] void shape_error(const std::string& message);
 /// Asked for the derivative of an op that states none: Error(unsupported).
 [[noreturn]] void no_derivative(std::string_view op);
 void expect_inputs(Types in, size_t least, size_t most);

@@ -81,7 +81,7 @@ Value filter_truncate(Interpreter& interpreter, const Value& value, Args& args) 
 
 Value filter_int(Interpreter&, const Value& value, Args& args) {
   const Bound bound("int", args, {"default", "base"});
-  const Value otherwise = bound.has(0) ? bound.at(0) : Value::integer(0);
+  Value otherwise = bound.has(0) ? bound.at(0) : Value::integer(0);
   if (value.is(Kind::undefined)) raise_undefined(value);
   if (value.is(Kind::floating)) {
     return std::isnan(value.as_double()) ? otherwise

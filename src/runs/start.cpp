@@ -121,11 +121,6 @@ Weights RunStart::initial() const {
   // A head of its own begins as the table it was tied to.
   if (!from.weights.contains("head") && graph.param("head") != nullptr)
     from.weights["head"] = from.weights.at("embedding");
-  // Layers for multi-token prediction, which a file may leave out, by the scheme.
-  initialise(params, file.init, file.train.seed, made);
-  initialise_adapter(params, lora, file.train.seed, made);
-  Weights all = made.tensors(params);
-  for (auto& [name, tensor] : from.weights) all[name] = tensor;
   for (const Param& p : graph.params()) {
     if (!from.weights.contains(p.name) && !p.name.starts_with("mtp.") &&
         !p.name.ends_with(".lora_a") && !p.name.ends_with(".lora_b")) {
@@ -135,6 +130,11 @@ Weights RunStart::initial() const {
           file.init_from, p.name);
     }
   }
+  // Layers for multi-token prediction, which a file may leave out, by the scheme.
+  initialise(params, file.init, file.train.seed, made, from.weights);
+  initialise_adapter(params, lora, file.train.seed, made);
+  Weights all = made.tensors(params);
+  for (auto& [name, tensor] : from.weights) all[name] = tensor;
   return all;
 }
 

@@ -103,10 +103,11 @@ class Scheme {
 }  // namespace
 
 void initialise(const Params& params, const InitSettings& settings, uint64_t seed,
-                ParameterArrays& to) {
+                ParameterArrays& to, const Weights& given) {
   const Scheme scheme(params, settings);
   for (const ParamId i : params.ids()) {
     const Param& p = params[i];
+    if (given.contains(p.name)) continue;
     const std::span<float> out = to[i];
     if (p.role == Role::norm || p.role == Role::bias || p.role == Role::sink) {
       std::fill(out.begin(), out.end(), p.role == Role::norm ? 1.0f : 0.0f);

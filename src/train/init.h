@@ -30,7 +30,8 @@ struct InitSettings {
   ASHLAR_SETTINGS(scheme, std);
 };
 
+/// Those of `given` are left alone.
 void initialise(const Params& params, const InitSettings& settings, uint64_t seed,
-                ParameterArrays& to);
+                ParameterArrays& to, const Weights& given = {});
 
 }  // namespace ashlar

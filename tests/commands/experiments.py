@@ -11,7 +11,7 @@ import time
 import unittest
 
 from json_fields import differences
-from program import Case, ashlar, ashlar_json
+from program import LONG, Case, ashlar, ashlar_json
 from writing import start
 
 BASE = {"base": "smollm2-135m", "change": {
@@ -83,7 +83,7 @@ class Experiments(Case):
         ashlar("experiment", "run", file, "-o", whole, "--quiet", "--jobs", 2)
         chance = random.Random(3)
         resumed = 0
-        for _ in range(int(os.environ.get("ASHLAR_KILLS", "3"))):
+        for _ in range(int(os.environ.get("ASHLAR_KILLS", "2"))):
             before = set(self.checkpoints(part))
             process = start("experiment", "run", file, "-o", part, "--quiet", "--jobs", 2)
             self.wait_until(lambda: set(self.checkpoints(part)) - before or process.poll() is not None)
@@ -252,7 +252,7 @@ class KnownResults(Case):
         self.assertLess(accuracy["one"][0], 0.6)  # chance among those shown is a third
         self.assertGreater(accuracy["two"][0], 0.8)
 
-    @unittest.skipUnless(os.environ.get("ASHLAR_LONG"), "half a minute: ./test --long")
+    @unittest.skipUnless(LONG, "half a minute: ./test --long")
     def test_one_layer_does_not_look_up_twice(self):
         accuracy = self.values(self.experiment(
             "two-hop", {"layers": 3, "embedding.vocab": 10, "embedding.width": 48, "blocks[*].mixer.attention.head_dim": 24},

@@ -11,7 +11,7 @@ import shutil
 import struct
 import subprocess
 
-from program import PROGRAM, ROOT, Case, ashlar, ashlar_json, cpu_seconds, read_npy
+from program import LONG, PROGRAM, ROOT, Case, ashlar, ashlar_json, cpu_seconds, read_npy
 
 GOLDEN = ROOT / "tests/golden/models"
 TOKENIZER = json.loads((ROOT / "tests/text/tokenizers/qwen2.json").read_text())["tokenizer"]
@@ -245,15 +245,15 @@ class Files(Case):
         self.fails("detokenize", model, "--lines-json", self.write("l.json", [[1], [99]]), says="token id 99: ")
 
     def test_a_million_ids(self):
-        model = self.model(text=True)
-        ids = self.write("ids.json", [i % 70 for i in range(1_000_000)])
+        model, many = self.model(text=True), 1_000_000 if LONG else 200_000
+        ids = self.write("ids.json", [i % 70 for i in range(many)])
         before = cpu_seconds()
-        out = ashlar("detokenize", model, "--lines-json", self.write("l.json", [[1] * 1_000_000]))
-        self.assertGreater(len(out.stdout), 1_000_000)
-        self.assertLess(cpu_seconds() - before, 20)
+        out = ashlar("detokenize", model, "--lines-json", self.write("l.json", [[1] * many]))
+        self.assertGreater(len(out.stdout), many)
+        self.assertLess(cpu_seconds() - before, many / 50_000)
         before = cpu_seconds()
         ashlar("perplexity", model, "--file", ids, "--context", "512")
-        self.assertLess(cpu_seconds() - before, 90)
+        self.assertLess(cpu_seconds() - before, many / 11_000)
 
     def test_messages_are_of_a_sane_length(self):
         model = self.model()

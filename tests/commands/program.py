@@ -17,6 +17,7 @@ PROGRAM = str(pathlib.Path(sys.argv.pop(1)).resolve()) if len(sys.argv) > 1 else
 MODELS = pathlib.Path(os.environ.get("ASHLAR_MODELS", ROOT / "models"))
 SMOL = str(MODELS / "smollm2-135m-instruct-q4_1.gguf")
 GEMMA = str(MODELS / "gemma-3-270m-q4_k_m.gguf")
+LONG = bool(os.environ.get("ASHLAR_LONG"))  # ./test --long: all that a test can do, else what shows the same fault sooner
 
 
 def cpu_seconds():

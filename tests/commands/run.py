@@ -21,7 +21,7 @@ from hostile import Hostile  # noqa: F401
 from hub import Fetching  # noqa: F401
 from installing import Installed, Package  # noqa: F401
 from json_fields import differences
-from program import GEMMA, ROOT, SMOL, Case, ashlar, ashlar_json, read_npy, worst
+from program import GEMMA, LONG, ROOT, SMOL, Case, ashlar, ashlar_json, read_npy, worst
 from terminal import Chatting, CommandLine, RunInput  # noqa: F401
 from training import Training  # noqa: F401
 from writing import ClosedPipes, FullDisks, Interrupts, Kills  # noqa: F401
@@ -398,8 +398,9 @@ class JsonFields(Case):
         self.holds("explain", "explain", "deepseek-v3")
         self.holds("compare", "compare", "olmo-2-7b", "qwen3-8b")
         self.holds("claims", "claims")
-        self.holds("bench", "bench", SMOL, "--prompt", "8", "--generate", "2", "--repeat", "1", "--draft-tokens", "3",
-                   "--draft", "lookup")
+        if LONG:  # it measures the machine: 18 s
+            self.holds("bench", "bench", SMOL, "--prompt", "8", "--generate", "2", "--repeat", "1", "--draft-tokens", "3",
+                       "--draft", "lookup")
 
     def test_a_profile_is_a_trace(self):
         trace = self.tmp / "trace.json"

@@ -9,10 +9,10 @@ import signal
 import subprocess
 import time
 
-from program import PROGRAM, ROOT, SMOL, Case, ashlar, read_npy
+from program import LONG, PROGRAM, ROOT, SMOL, Case, ashlar, read_npy
 
 SMALL = str(ROOT / "tests/golden/models/llama_31_scaling/model")
-QUICK = ["qwen3-0.6b", "--random", "1", "--weights", "q8_0"]  # a conversion of some seconds
+QUICK = ["qwen3-0.6b" if LONG else "smollm2-135m", "--random", "1", "--weights", "q8_0"]  # a conversion of some seconds
 
 
 def listing(folder):

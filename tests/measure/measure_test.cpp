@@ -13,6 +13,7 @@
 #include "support/cpu_time.h"
 #include "support/samples.h"
 #include "support/schema.h"
+#include "support/thorough.h"
 
 namespace ashlar::testing {
 namespace {
@@ -37,6 +38,7 @@ TEST(Limits, ReadsAllOfIt) {
 }
 
 TEST(Probe, QuickAndKernels) {
+  if (!test::thorough()) GTEST_SKIP() << "./test --long: 18 s";
   Machine m = quick_probe(1);
   EXPECT_GT(m.bandwidth(1e30), 1e8);
   EXPECT_GT(m.peak(Format::f32), 1e8);

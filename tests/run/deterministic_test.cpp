@@ -8,6 +8,7 @@
 #include "support/random_model.h"
 #include "support/samples.h"
 #include "support/sanitized.h"
+#include "support/thorough.h"
 #include "support/with_tiles.h"
 
 namespace ashlar {
@@ -85,6 +86,8 @@ std::vector<float> logits_of(Engine& engine, const std::vector<TokenId>& ids, si
 class Deterministic : public ::testing::TestWithParam<Format> {};
 
 TEST_P(Deterministic, LogitsDependOnTheSequenceAlone) {
+  if (GetParam() != Format::bf16 && GetParam() != Format::q8_0 && !test::thorough())
+    GTEST_SKIP() << "./test --long";
   const test::WithTiles tiles;
   const std::vector<Blueprint> blueprints = kernels::is_float(GetParam())
                                                 ? std::vector{dense(), dense(150)}

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "support/thorough.h"
 
 namespace ashlar {
 namespace {
@@ -195,7 +196,7 @@ void expect_distribution(const SamplingOptions& o, const std::vector<float>& log
 TEST(Sampler, EqualsItsDefinitionInDoublePrecision) {
   std::mt19937_64 random(17);
   std::normal_distribution<float> normal;
-  const int many = std::getenv("ASHLAR_LONG") != nullptr ? 20000 : 5000;  // 80 s, 10 s
+  const int many = test::thorough() ? 20000 : 5000;  // 80 s, 10 s
   for (const size_t vocab : {7, 64, 65, 1000, 5000}) {
     for (const float spread : {0.3f, 2.0f, 6.0f}) {
       for (const bool ties : {false, true}) {
