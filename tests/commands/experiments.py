@@ -30,7 +30,7 @@ SMALL = {
 
 # Runs of some seconds: long enough to be killed in the middle.
 MIDDLE = {**SMALL, "tokens": 128 * 800, "run": {**SMALL["run"], "checkpoint": {"every": 20, "keep": 1}}}
-LONG = {**SMALL, "tokens": 128 * 100000, "data": {**SMALL["data"], "rows": 64}}
+ENDLESS = {**SMALL, "tokens": 128 * 100000, "data": {**SMALL["data"], "rows": 64}}
 
 
 def without_clock(results):
@@ -133,7 +133,7 @@ class Experiments(Case):
         self.assertEqual(self.results(part)[0]["runs"]["ended"], 8)  # nothing ran again
 
     def test_interrupted(self):
-        process = start("experiment", "run", self.write("e.json", LONG), "-o", self.tmp / "s")
+        process = start("experiment", "run", self.write("e.json", ENDLESS), "-o", self.tmp / "s")
         end = time.monotonic() + 60
         while not list(self.tmp.glob("s/runs/*/log.jsonl")) and time.monotonic() < end:
             time.sleep(0.02)
@@ -174,7 +174,7 @@ class Experiments(Case):
         self.assertEqual(self.results(disk / "store")[0]["runs"]["ended"], 8)
 
     def test_two_at_once(self):
-        store, file = self.tmp / "s", self.write("e.json", LONG)
+        store, file = self.tmp / "s", self.write("e.json", ENDLESS)
         process = start("experiment", "run", file, "-o", store)
         end = time.monotonic() + 60
         while not list(store.glob("runs/*")) and time.monotonic() < end:
