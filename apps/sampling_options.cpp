@@ -104,9 +104,9 @@ std::shared_ptr<Drafter> drafter_of(const std::string& name, const ModelOptions&
   drafting.adapter.clear();
   drafting.context = 0;
   if (has_weights(name)) drafting.random.reset();
-  auto draft = std::make_shared<const Model>(load(drafting));
+  const auto draft = std::make_shared<const Model>(load(drafting));
   const EngineOptions made = engine_options(drafting, *draft, engine.context());
-  return model_drafter(std::move(draft), model, made);
+  return model_drafter(draft, model, made);
 }
 
 std::string drafting_text(const Generation& result) {

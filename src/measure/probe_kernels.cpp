@@ -61,9 +61,9 @@ void probe_format(ThreadPool& pool, const Table& table, Format format, int64_t c
         scratch(pool.size() * round_up(table.matmul_scratch(format, cols), 64) + 64);
     std::vector<float> values(static_cast<size_t>(tokens * cols));
     for (size_t i = 0; i < values.size(); ++i) {
-      const auto c = static_cast<double>(i % static_cast<size_t>(cols));
+      const size_t token = i / static_cast<size_t>(cols), column = i % static_cast<size_t>(cols);
       values[i] = static_cast<float>(
-          std::sin(c * 0.37 + static_cast<double>(i / static_cast<size_t>(cols))));
+          std::sin(static_cast<double>(column) * 0.37 + static_cast<double>(token)));
     }
     kernels::prepare_rows(table, form, values.data(), cols, tokens, x.data(), x_row, cols);
     // A call has as many weights whatever the width, in products of a common height; the next call

@@ -49,8 +49,10 @@ void add_variables(const std::optional<Json>& file, Json* variables) {
 /// One of several templates. Other names than these two are only told to the user.
 void take_named(const std::string& name, std::string source, TextModel* text) {
   text->chat_template_names.push_back(name);
-  if (name == "default") text->chat_template = std::move(source);
-  if (name == "tool_use") text->tool_chat_template = std::move(source);
+  if (name == "default")
+    text->chat_template = std::move(source);
+  else if (name == "tool_use")
+    text->tool_chat_template = std::move(source);
 }
 
 /// A template, or a list of named ones.

@@ -100,10 +100,10 @@ void Lowering::lower_attention(const Node& n, const Attention& op) {
       {state_of(n.op, g.input_types(n)), axes[1].size, axes[3].size, v_dim, false});
   add_row(StoreRow{state, k, v});
   const float* sinks = n.inputs.size() > 3 ? plan_.weights.floats(n.inputs[3].param) : nullptr;
-  AttentionStep step{
+  const AttentionStep step{
       state, q,    new_value(n.outputs[0]), axes[1].size, axes[2].size, axes[3].size, v_dim,
       op,    sinks};
-  add_step(node_name(current_)).what = std::move(step);
+  add_step(node_name(current_)).what = step;
 }
 
 // Absorbed: scores q_n (W_k c) = (W_k^T q_n) c and outputs W_v (p c), so that queries meet the

@@ -11,11 +11,10 @@ bool Lowering::lower_recurrent(const Node& n) {
   const auto per_token = [&](size_t i) {
     return !n.inputs[i].is_param() && g.type(n.inputs[i]).per_token();
   };
-  const auto step = [&](decltype(RecurrentStep::rule) rule) {
+  const auto step = [&](const decltype(RecurrentStep::rule)& rule) {
     const auto state = static_cast<int32_t>(plan_.states.size());
     plan_.states.push_back({.spec = state_of(n.op, g.input_types(n))});
-    add_step(node_name(current_)).what =
-        RecurrentStep{state, new_value(n.outputs[0]), std::move(rule)};
+    add_step(node_name(current_)).what = RecurrentStep{state, new_value(n.outputs[0]), rule};
     return true;
   };
   if (n.op.as<CausalConvolution>() != nullptr) {

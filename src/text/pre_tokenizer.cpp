@@ -214,7 +214,8 @@ PreTokenizerPtr alphabet_pre_tokenizer() {
   });
 }
 
-PreTokenizerPtr metaspace_pre_tokenizer(std::string replacement, Prepend prepend, bool split) {
+PreTokenizerPtr metaspace_pre_tokenizer(const std::string& replacement, Prepend prepend,
+                                        bool split) {
   std::vector<PreTokenizerPtr> parts;
   parts.push_back(std::make_shared<Rewrite>(
       [replacement, prepend](std::string_view piece, bool first, std::string& out) {

@@ -48,7 +48,8 @@ PreTokenizerPtr alphabet_pre_tokenizer();
 
 enum class Prepend { never, first, always };
 /// Spaces become `replacement`, one is put in front, and pieces begin at every one.
-PreTokenizerPtr metaspace_pre_tokenizer(std::string replacement, Prepend prepend, bool split);
+PreTokenizerPtr metaspace_pre_tokenizer(const std::string& replacement, Prepend prepend,
+                                        bool split);
 
 /// Cuts before every run of `mark` that follows a character not in `joins`. For models in which no
 /// merge joins other characters with `mark`, so that words may be cut there without any effect but

@@ -18,12 +18,12 @@ namespace fs = std::filesystem;
 
 std::optional<std::string> decode_base64(std::string_view text) {
   static const auto kValues = [] {
-    std::array<int8_t, 256> out;
+    std::array<int, 256> out;
     out.fill(-1);
     const std::string_view digits =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < digits.size(); ++i)
-      out[static_cast<unsigned char>(digits[i])] = static_cast<int8_t>(i);
+      out[static_cast<unsigned char>(digits[i])] = static_cast<int>(i);
     return out;
   }();
   while (text.ends_with('=')) text.remove_suffix(1);

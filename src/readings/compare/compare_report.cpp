@@ -214,11 +214,11 @@ std::string plots_svg(std::span<const Plot> plots, int columns, double width, do
   Svg svg;
   const auto n = static_cast<int>(plots.size());
   for (int i = 0; i < n; ++i) {
-    paint_plot(svg, plots[static_cast<size_t>(i)],
-               margin + (width + between) * static_cast<double>(i % columns),
-               margin + (height + between) * static_cast<double>(i / columns), width, height);
+    const int column = i % columns, row = i / columns;
+    paint_plot(svg, plots[static_cast<size_t>(i)], margin + (width + between) * column,
+               margin + (height + between) * row, width, height);
   }
-  const double across = std::min(n, columns), down = (n + columns - 1) / columns;
+  const int across = std::min(n, columns), down = (n + columns - 1) / columns;
   return svg_document(2 * margin + across * (width + between) - between,
                       2 * margin + down * (height + between) - between, title, "", svg.body(),
                       standalone);

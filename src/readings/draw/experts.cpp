@@ -17,15 +17,16 @@ double expert_squares(Canvas& c, const ExpertFfnPart& e, double x, double y, dou
   int64_t per_row = n;
   double side = 0, best = 0;
   for (int64_t candidate = 1; candidate <= n; ++candidate) {
+    const int64_t down = (n + candidate - 1) / candidate;
     const double s = std::min({kLargest, width / static_cast<double>(candidate),
-                               kMostHeight / static_cast<double>((n + candidate - 1) / candidate)});
+                               kMostHeight / static_cast<double>(down)});
     const double score = s * (n % candidate == 0 ? 1.3 : 1);  // full rows look better
     if (score <= best) continue;
     best = score;
     side = s;
     per_row = candidate;
   }
-  const auto rows = static_cast<double>((n + per_row - 1) / per_row);
+  const int64_t rows = (n + per_row - 1) / per_row;
   const double left = x + (width - static_cast<double>(per_row) * side) / 2;
   const double space = side > 8 ? 2.5 : side > 4 ? 1.2 : side * 0.15;
   std::vector<bool> on(static_cast<size_t>(n), false);
@@ -38,8 +39,9 @@ double expert_squares(Canvas& c, const ExpertFfnPart& e, double x, double y, dou
   c.svg.begin_group("squares", plural(n, "expert") + ", " + grouped(e.top_k) + " chosen");
   std::string idle, chosen;
   for (int64_t i = 0; i < n; ++i) {
-    const double px = left + side * static_cast<double>(i % per_row) + space / 2,
-                 py = y + side * static_cast<double>(i / per_row) + space / 2;
+    const int64_t column = i % per_row, row = i / per_row;
+    const double px = left + side * static_cast<double>(column) + space / 2,
+                 py = y + side * static_cast<double>(row) + space / 2;
     const std::string s = svg_number(side - space);
     (on[static_cast<size_t>(i)] ? chosen : idle) +=
         "M" + svg_number(px) + " " + svg_number(py) + "h" + s + "v" + s + "h-" + s + "z";
@@ -47,7 +49,7 @@ double expert_squares(Canvas& c, const ExpertFfnPart& e, double x, double y, dou
   if (!idle.empty()) c.svg.path(idle, "idle");
   c.svg.path(chosen, "experts-solid");
   c.svg.end_group();
-  return rows * side;
+  return static_cast<double>(rows) * side;
 }
 
 /// h ─┬ router ─ top_k ─ experts ─(+)─►

@@ -65,15 +65,17 @@ class Stack {
     y_ += inset_layout::kGap;
   }
   /// One row of boxes; a line leads on to those that are lower than the row.
-  void row(std::vector<std::pair<Box, Span>> boxes) {
+  void row(const std::vector<std::pair<Box, Span>>& boxes) {
+    std::vector<Box> fitted;
     double height = 0;
-    for (auto& [box, span] : boxes) {
-      box = Canvas::fitted(std::move(box), span.second - span.first);
-      height = std::max(height, Canvas::height(box));
-    }
     for (const auto& [box, span] : boxes) {
-      c_.paint(box, span.first, y_, span.second - span.first);
-      if (const double end = Canvas::height(box); end < height)
+      fitted.push_back(Canvas::fitted(box, span.second - span.first));
+      height = std::max(height, Canvas::height(fitted.back()));
+    }
+    for (size_t i = 0; i < boxes.size(); ++i) {
+      const Span& span = boxes[i].second;
+      c_.paint(fitted[i], span.first, y_, span.second - span.first);
+      if (const double end = Canvas::height(fitted[i]); end < height)
         line((span.first + span.second) / 2, y_ + height, y_ + end);
     }
     y_ += height;
