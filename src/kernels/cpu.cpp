@@ -3,6 +3,9 @@
 
 #include <atomic>
 
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
 #if defined(__x86_64__)
 #include <cpuid.h>
 #if defined(__linux__)
@@ -78,6 +81,11 @@ bool cpu_likes_two_streams() {
 }
 #else
 bool cpu_has_tiles() { return false; }
+bool cpu_likes_two_streams() { return false; }
+#endif
+
+#if defined(__aarch64__)
+bool cpu_has_dot() { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
 #endif
 
 }  // namespace ashlar::kernels

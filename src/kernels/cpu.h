@@ -6,6 +6,8 @@ namespace ashlar::kernels {
 bool cpu_has_avx2();    // with FMA and F16C
 bool cpu_has_avx512();  // F, BW, VL, DQ, VNNI
 
+bool cpu_has_dot();  // Arm: dot products of four bytes
+
 /// vdpbf16ps exists and beats float32: twice its rate on AMD (Zen 4 on), half of it on Intel's
 /// server cores.
 bool cpu_has_fast_bf16();

@@ -231,10 +231,12 @@ ASHLAR_INLINE void tile_f32(const float* const* x, const float* w, int64_t w_str
 template <int T>
 ASHLAR_INLINE void put_tile(const MatMul& m, int64_t row, int64_t token, bool first_part,
                             const F (&acc)[T][2]) {
+#pragma GCC unroll 2
   for (int g = 0; g < 2; ++g) {
     const int64_t r = row + g * kW, n = at_most(kW, m.row_end - r);
     if (n <= 0) break;
     const F bias = m.bias ? load_n(m.bias + r, n) : zero();
+#pragma GCC unroll 6
     for (int t = 0; t < T; ++t) {
       float* y = m.y + (token + t) * m.y_stride + r;
       if (n == kW) {

@@ -18,6 +18,13 @@ extern const Table kTable;
 namespace amx {
 extern const Table kTable;
 }
+#elif defined(__aarch64__)
+namespace neon {
+extern const Table kTable;
+}
+namespace neon_dot {
+extern const Table kTable;
+}
 #endif
 
 }  // namespace ashlar::kernels

@@ -44,7 +44,7 @@ Table over(const Table& upper, const Table& lower) {
 
 }  // namespace
 
-// A further instruction set (NEON on Arm) is one file with its namespace and target
+// A further instruction set is one file with its namespace and target
 // region, one line in implementations.h, and one line here, after the tables it improves on.
 std::span<const Table* const> tables() {
   static const Table generic_table = generic::kTable;
@@ -53,6 +53,10 @@ std::span<const Table* const> tables() {
   static const Table avx512_table = over(avx512::kTable, avx2_table);
   static const Table amx_table = over(amx::kTable, avx512_table);
   static const std::array all = {&generic_table, &avx2_table, &avx512_table, &amx_table};
+#elif defined(__aarch64__)
+  static const Table neon_table = over(neon::kTable, generic_table);
+  static const Table neon_dot_table = over(neon_dot::kTable, neon_table);
+  static const std::array all = {&generic_table, &neon_table, &neon_dot_table};
 #else
   static_cast<void>(over);
   static const std::array all = {&generic_table};

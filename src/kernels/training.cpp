@@ -42,6 +42,8 @@ const TrainingTable& training_table(std::string_view table) {
     return best;
   }
   if (table == "avx2") return avx2::kTraining;
+#elif defined(__aarch64__)
+  if (table.starts_with("neon")) return neon::kTraining;
 #endif
   static_cast<void>(table);
   return generic::kTraining;

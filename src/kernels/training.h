@@ -71,6 +71,10 @@ extern const TrainingTable kTraining;
 namespace amx {
 extern const ProductKernels kTrainingBf16;
 }
+#elif defined(__aarch64__)
+namespace neon {
+extern const TrainingTable kTraining;
+}
 #endif
 
 }  // namespace ashlar::kernels

@@ -8,6 +8,8 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 namespace ashlar {
@@ -18,7 +20,11 @@ volatile float float_sink = 0;
 volatile int64_t int_sink = 0;
 
 // The compiler may know nothing of a chain's value: clang computed sums of constants beforehand.
+#if defined(__aarch64__)
+#define ASHLAR_UNKNOWN(value) __asm__ volatile("" : "+w"(value))
+#else
 #define ASHLAR_UNKNOWN(value) __asm__ volatile("" : "+x"(value))
+#endif
 
 constexpr int kChains = 12;  // independent sums: latency times rate of all these CPUs is below
 
@@ -218,6 +224,40 @@ void bf16_amx_l2(int64_t rounds) {
 }  // namespace
 }  // namespace ashlar
 #endif
+#if defined(__aarch64__)
+namespace ashlar {
+namespace {
+constexpr int kNeonChains = 24;  // up to four pipes, four cycles each
+
+void fma_neon(int64_t rounds) {
+  float32x4_t a[kNeonChains];
+  for (auto& v : a) {
+    v = vdupq_n_f32(1);
+    ASHLAR_UNKNOWN(v);
+  }
+  const float32x4_t x = vdupq_n_f32(0.5f);
+  for (int64_t i = 0; i < rounds; ++i)
+    for (auto& v : a) v = vfmaq_f32(x, v, x);
+  for (auto& v : a) float_sink = float_sink + vgetq_lane_f32(v, 0);
+}
+ASHLAR_TARGET_BEGIN("arch=armv8.2-a+dotprod")
+void int8_neon(int64_t rounds) {
+  int32x4_t a[kNeonChains];
+  for (auto& v : a) {
+    v = vdupq_n_s32(0);
+    ASHLAR_UNKNOWN(v);
+  }
+  int8x16_t x = vdupq_n_s8(1);
+  for (int64_t i = 0; i < rounds; ++i) {
+    ASHLAR_UNKNOWN(x);  // or the product would be taken out of the loop
+    for (auto& v : a) v = vdotq_s32(v, x, x);
+  }
+  for (auto& v : a) int_sink = int_sink + vgetq_lane_s32(v, 0);
+}
+ASHLAR_TARGET_END
+}  // namespace
+}  // namespace ashlar
+#endif
 #undef ASHLAR_UNKNOWN
 
 namespace ashlar {
@@ -241,6 +281,10 @@ std::vector<ComputeLoop> find_loops() {
     loops.push_back({"bf16", "amx_l2", 4 * 2 * 16 * 16 * 32, bf16_amx_l2});
     loops.push_back({"int8", "amx", 4 * 2 * 16 * 16 * 64, int8_amx});
   }
+#elif defined(__aarch64__)
+  loops.push_back({"f32", "neon", 2 * 4 * kNeonChains, fma_neon});
+  if (kernels::cpu_has_dot())
+    loops.push_back({"int8", "neon_dot", 2 * 16 * kNeonChains, int8_neon});
 #endif
   loops.push_back({"f32", "generic", 2 * kChains, fma_generic});
   return loops;

@@ -11,9 +11,10 @@ namespace ashlar {
 /// A loop without memory traffic (amx_l2: operands in L2): `rounds` rounds of
 /// `operations_per_round` operations.
 struct ComputeLoop {
-  std::string_view arithmetic;       // f32, bf16, int8
-  std::string_view instruction_set;  // avx2, avx512, avx512_vnni, amx, amx_l2, generic
-  double operations_per_round = 0;   // a multiply-add is two
+  std::string_view arithmetic;  // f32, bf16, int8
+  std::string_view
+      instruction_set;  // avx2, avx512, avx512_vnni, amx, amx_l2, neon, neon_dot, generic
+  double operations_per_round = 0;  // a multiply-add is two
   void (*run)(int64_t rounds) = nullptr;
 };
 

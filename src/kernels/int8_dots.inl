@@ -1,16 +1,8 @@
-// Row dots of quantised weights with int8 activations, by pmaddubsw. Formulas: int8_avx512.inl.
+// Row dots of quantised weights with int8 activations, over the vocabulary of bytes_*.inl (AVX2, NEON).
+// Formulas: int8_avx512.inl.
 
 template <Format f>
 using ChunkOf = Chunk<Code<f>::kCols, Code<f>::kSub>;
-
-/// Sums of four products of bytes; no pair of products leaves int16 (|q| |x| <= 128 127 signed, 63
-/// 127 not).
-template <bool kSigned>
-ASHLAR_INLINE __m256i products(__m256i q, __m256i x) {
-  const __m256i pairs = kSigned ? _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(x, q))
-                                : _mm256_maddubs_epi16(q, x);
-  return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-}
 
 template <Format f, int T>
 ASHLAR_INLINE void dot_chunk(const uint8_t* p, const std::byte* const* x, int64_t col,
@@ -24,19 +16,17 @@ ASHLAR_INLINE void dot_chunk(const uint8_t* p, const std::byte* const* x, int64_
     const auto* sums = reinterpret_cast<const float*>(x[t] + at.sum) + col / 32;
     if (C::kCols == 32) {
       const F scale = set1(c.scale[0] * xs[0]);
-      acc[t] = fma(_mm256_cvtepi32_ps(products<C::kSigned>(c.q[0], load32(q))), scale, acc[t]);
+      acc[t] = fma(products<C::kSigned>(c.q[0], load32(q)), scale, acc[t]);
       if (!C::kSigned) low[t] += c.low[0] * sums[0];
       continue;
     }
     for (int i = 0; i < C::kCols / 32; ++i) {
-      const F product = _mm256_cvtepi32_ps(products<C::kSigned>(c.q[i], load32(q + 32 * i)));
+      const F product = products<C::kSigned>(c.q[i], load32(q + 32 * i));
       F scale;
       if (C::kSub == 32) {
         scale = set1(c.scale[i] * xs[i]);
       } else {
-        const F both = _mm256_set_m128(_mm_broadcast_ss(c.scale + 2 * i + 1),
-                                       _mm_broadcast_ss(c.scale + 2 * i));
-        scale = mul(both, set1(xs[i]));
+        scale = mul(halves(c.scale + 2 * i), set1(xs[i]));
       }
       acc[t] = fma(product, scale, acc[t]);
     }
@@ -110,13 +100,11 @@ void decode_q(const std::byte* blocks, int64_t n, float* out) {
     C::unpack(p, c);
     for (int i = 0; i < C::kCols / 32; ++i) {
       alignas(32) uint8_t bytes[32];
-      _mm256_store_si256(reinterpret_cast<__m256i*>(bytes), c.q[i]);
-      for (int j = 0; j < 4; ++j) {
-        const __m128i q = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes + 8 * j));
-        const __m256i wide = C::kSigned ? _mm256_cvtepi8_epi32(q) : _mm256_cvtepu8_epi32(q);
+      store32(bytes, c.q[i]);
+      for (int j = 0; j < 4; ++j) {  // unsigned ones are small enough to be signed
         const int run = (32 * i + 8 * j) / C::kSub;
         store(out + col + 32 * i + 8 * j,
-              fma(_mm256_cvtepi32_ps(wide), set1(c.scale[run]), set1(c.low[run])));
+              fma(load_int8(bytes + 8 * j), set1(c.scale[run]), set1(c.low[run])));
       }
     }
   }
