@@ -156,13 +156,14 @@ using Texts = std::pair<std::string, std::string>;  // a reading as JSON, and fo
 
 template <class Of>
 Texts count_texts(const Of& of, int64_t tokens, int64_t context, int64_t sequences,
-                  const std::string& weights, const std::string& state) {
+                  bool mtp, const std::string& weights, const std::string& state) {
   const Count c = count(of, {.tokens = tokens,
                              .context = context,
                              .sequences = sequences,
                              .weights = weights,
                              .formats = {},
                              .state = format_of(state, "state"),
+                             .mtp = mtp,
                              .kernels = {}});
   return {count_json(c), count_text(c)};
 }
@@ -230,7 +231,7 @@ void add_readings(py::module_& m) {
   m.def("use_data_folder", &use_data_folder, "folder"_a);
   const auto add_counts = [&](auto count, auto plan) {
     m.def("count", count, "model"_a, py::kw_only(), "tokens"_a, "context"_a, "sequences"_a,
-          "weights"_a, "state"_a, free);
+          "mtp"_a, "weights"_a, "state"_a, free);
     m.def("plan", plan, "model"_a, py::kw_only(), "machine"_a, "context"_a, "sequences"_a,
           "depth"_a, "prompt"_a, "generate"_a, "weights"_a, "devices"_a, "state"_a, free);
   };
@@ -267,14 +268,15 @@ void add_readings(py::module_& m) {
       "models"_a, py::kw_only(), "format"_a, "tall"_a, "columns"_a, free);
   m.def(
       "draw_graph",
-      [](const Blueprint& model, bool training, bool recompute, const std::string& format) {
+      [](const Blueprint& model, bool training, bool recompute, bool mtp,
+         const std::string& format) {
         return draw_graph(model,
                           recompute  ? DrawnGraph::recomputed
                           : training ? DrawnGraph::training
                                      : DrawnGraph::forward,
-                          draw_options(format, false, 100));
+                          draw_options(format, false, 100), mtp);
       },
-      "model"_a, py::kw_only(), "training"_a, "recompute"_a, "format"_a, free);
+      "model"_a, py::kw_only(), "training"_a, "recompute"_a, "mtp"_a, "format"_a, free);
   m.def(
       "report", [](const std::vector<Blueprint>& models) { return report(models); }, "models"_a,
       free);

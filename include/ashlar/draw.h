@@ -51,8 +51,10 @@ enum class DrawnGraph {
   training,    // a step of training: forward pass, backward pass, and what is kept for it
   recomputed,  // the same with each layer computed again from its input
 };
-/// The nodes of the graph, layers that are alike once; `options.tall` does not count.
+/// The nodes of the graph, layers that are alike once; `options.tall` does not count. `mtp`: with
+/// the layer for multi-token prediction, of which a step of training takes the loss. Throws
+/// Error(invalid) for `mtp` of a model without such a layer.
 std::string draw_graph(const Blueprint& blueprint, DrawnGraph graph = DrawnGraph::forward,
-                       const DrawOptions& options = {});
+                       const DrawOptions& options = {}, bool mtp = false);
 
 }  // namespace ASHLAR_V1

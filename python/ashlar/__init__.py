@@ -428,11 +428,11 @@ def machine_names():
     return _core.machine_names()
 
 
-def count(model, *, tokens=512, context=4096, sequences=1, weights="bf16", state="f16"):
+def count(model, *, tokens=512, context=4096, sequences=1, mtp=False, weights="bf16", state="f16"):
     """Parameters, operations, bytes of weights, state and activations (`ashlar count`). Takes a Blueprint, a Model
-    (whose own formats count) or a name."""
-    text, people = _core.count(_core_of(model), tokens=tokens, context=context, sequences=sequences, weights=weights,
-                               state=state)
+    (whose own formats count) or a name. mtp: a step of training has the layer for multi-token prediction too."""
+    text, people = _core.count(_core_of(model), tokens=tokens, context=context, sequences=sequences, mtp=mtp,
+                               weights=weights, state=state)
     return Reading(_json.loads(text), people)
 
 
@@ -464,9 +464,10 @@ def draw(*models, format="svg", tall=False, columns=100):
     return Drawing(_core.draw([_blueprint(m)._core for m in models], format=format, tall=tall, columns=columns))
 
 
-def draw_graph(model, *, training=False, recompute=False, format="svg"):
-    """The nodes of a model's graph, or of a step of training it."""
-    return Drawing(_core.draw_graph(_blueprint(model)._core, training=training, recompute=recompute, format=format))
+def draw_graph(model, *, training=False, recompute=False, mtp=False, format="svg"):
+    """The nodes of a model's graph, or of a step of training it; mtp: with its layer for multi-token prediction."""
+    return Drawing(_core.draw_graph(_blueprint(model)._core, training=training, recompute=recompute, mtp=mtp,
+                                    format=format))
 
 
 def report(*models):

@@ -233,6 +233,9 @@ def test_drawings_show_in_a_notebook(tmp_path):
     assert text._repr_svg_() is None and "olmo-2-7b" in text
     assert ashlar.draw(bp, format="mermaid") != text
     assert ashlar.draw_graph(bp, training=True) != ashlar.draw_graph(bp)
+    assert ashlar.draw_graph("glm-4.5", training=True, mtp=True) != ashlar.draw_graph("glm-4.5", training=True)
+    with pytest.raises(ashlar.InvalidError):
+        ashlar.draw_graph(bp, mtp=True)  # it has no such layer
     picture.save(tmp_path / "a.svg")
     assert (tmp_path / "a.svg").read_text(encoding="utf-8") == picture
     assert "<html" in ashlar.report(bp, "olmo-2-7b")

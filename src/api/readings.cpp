@@ -3,6 +3,7 @@
 
 #include "api/data.h"
 #include "base/json.h"
+#include "blueprint/mtp.h"
 #include "measure/probe.h"
 #include "readings/claims/claims.h"
 #include "readings/compare/compare.h"
@@ -72,11 +73,13 @@ std::string draw(std::span<const Blueprint> blueprints, const DrawOptions& optio
   return ashlar::draw(behind(blueprints), options);
 }
 
-std::string draw_graph(const Blueprint& blueprint, DrawnGraph graph, const DrawOptions& options) {
-  const Graph forward = graph_of(blueprint.data().blueprint);
+std::string draw_graph(const Blueprint& blueprint, DrawnGraph graph, const DrawOptions& options,
+                       bool mtp) {
+  const Graph forward = trained_graph(blueprint.data().blueprint, mtp);
   if (graph == DrawnGraph::forward) return ashlar::draw_graph(forward, options);
   DifferentiateOptions differentiated;
   differentiated.recompute_layers = graph == DrawnGraph::recomputed;
+  differentiated.losses.mtp = mtp ? 1 : 0;
   return ashlar::draw_graph(differentiate(forward, differentiated), options);
 }
 

@@ -400,6 +400,7 @@ TEST(Face, Readings) {
   EXPECT_NE(ashlar::draw(two, {.format = ashlar::DrawFormat::text}).find("olmo-2-7b"),
             std::string::npos);
   EXPECT_NE(ashlar::draw_graph(a, ashlar::DrawnGraph::training), ashlar::draw_graph(a));
+  EXPECT_THROW(ashlar::draw_graph(a, ashlar::DrawnGraph::training, {}, true), ashlar::Error);
   EXPECT_FALSE(ashlar::explain(a, "layers.0.attn").parts.empty());
   EXPECT_NE(ashlar::report(two).find("<html"), std::string::npos);
   const auto h100 = ashlar::load_machine("h100-sxm");
