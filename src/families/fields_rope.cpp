@@ -233,7 +233,10 @@ void visit_config_rope(FieldVisitor& v, RopeFields& r, Fields& f, double theta,
          r.type, r.type == "divisors" ? " (they stand in GGUF files only)" : "");
   }
   if (r.type == "default") return;
-  v.nullable(r.factor, key("factor"), "", r.factor);
+  if (r.type == "linear" || r.type == "llama3")
+    v(r.factor, key("factor"), "");
+  else
+    v.nullable(r.factor, key("factor"), "", r.factor);
   if (r.type == "linear") return;
   if (r.type == "longrope") return visit_config_longrope(v, r, f, key);
   v(r.original, key("original_max_position_embeddings") + "|original_max_position_embeddings", "",

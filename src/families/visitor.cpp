@@ -112,6 +112,20 @@ const Json* FieldVisitor::find(std::string_view alternatives, std::string* found
 
 /// What the class of Transformers says of a key that the file has nowhere. A key within an object
 /// counts only where the file has none of the objects: it would stand in them.
+std::string_view FieldVisitor::missing(std::string_view alternatives) const {
+  std::string_view name = alternatives.substr(0, alternatives.find('|'));
+  if (gguf_) return name;
+  split(alternatives, '|', [&](std::string_view key) {
+    const size_t dot = key.rfind('.');
+    const Json* beside =
+        dot == std::string_view::npos ? nullptr : follow(*text_, key.substr(0, dot));
+    if (beside == nullptr || !beside->is_object()) return false;
+    name = key;
+    return true;
+  });
+  return name;
+}
+
 const Json* FieldVisitor::find_default(std::string_view alternatives) const {
   if (gguf_ || defaults_ == nullptr || !defaults_->is_object()) return nullptr;
   const Json* result = nullptr;
@@ -303,7 +317,7 @@ void FieldVisitor::operator()(T& member, std::string_view config, std::string_vi
   } else if (otherwise) {
     member = *otherwise;
   } else {
-    fail(ErrorKind::format, "{}: {} is missing", where_, keys.substr(0, keys.find('|')));
+    fail(ErrorKind::format, "{}: {} is missing", where_, missing(keys));
   }
 }
 

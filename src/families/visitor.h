@@ -93,6 +93,8 @@ class FieldVisitor {
   FieldVisitor() = default;
   const Json* find(std::string_view alternatives, std::string* found) const;
   const Json* find_default(std::string_view alternatives) const;
+  /// Of alternatives none of which is there: the one beside keys that are, else the first.
+  std::string_view missing(std::string_view alternatives) const;
   void put(std::string_view alternatives, Json value);
   void expect_one_per_layer(const Json& list, const std::string& key) const;
   template <class T>

@@ -125,6 +125,12 @@ TEST(Refusals, OptionsThatWouldChangeTheResult) {
   expect_refusal(changed("llama-3.1-8b", "hidden_act", "quick_gelu"),
                  {"hidden_act", "silu", "quick_gelu"});
   expect_refusal(changed("gpt2", "activation_function", "tanh"), {"activation_function", "tanh"});
+  // What is missing is named where the file has what stands beside it.
+  expect_refusal(changed("llama-3.1-8b", "rope_scaling", Json{{"type", "linear"}}),
+                 {"rope_scaling.factor is missing"});
+  expect_refusal(
+      changed("llama-3.1-8b", "rope_scaling", Json{{"rope_type", "llama3"}, {"factor", 8}}),
+      {"rope_scaling.low_freq_factor is missing"});
   expect_refusal(changed("llama-3.1-8b", "rope_scaling", Json{{"type", "dynamic"}, {"factor", 2}}),
                  {"rope_type", "dynamic"});
   expect_refusal(changed("qwen3-0.6b", "rope_scaling", Json{{"rope_type", "longrope"}}),
