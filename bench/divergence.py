@@ -5,7 +5,7 @@ file has in float32, over a real text; Ashlar beside llama.cpp.
     bench/divergence.py MODEL.gguf... --text FILE --llama llama-perplexity [--context 256] [--chunks 4]
 
 llama-perplexity (of llama.cpp, built by you) cuts the text into chunks and writes what it predicts for the second half of
-each. The same tokens go through Ashlar twice: as it runs by default, and in float32 throughout (plain loops, float32 keys
+each. The same tokens go through Ashlar twice: as `run` and `chat` do (fast activations, float16 state), and in float32 throughout (plain loops, float32 keys
 and values), which is the reference. All three are brought to the 16 bits in which llama.cpp writes log-probabilities.
 """
 
@@ -64,7 +64,7 @@ def main():
     parser.add_argument("--context", type=int, default=256)
     parser.add_argument("--chunks", type=int, default=4)
     o = parser.parse_args()
-    print("| model | tokens | Ashlar | llama.cpp | ratio | largest | largest |\n|---|---|---|---|---|---|---|")
+    print("| model | tokens | Ashlar, nats | llama.cpp, nats | ratio | largest, Ashlar | largest, llama.cpp |\n|---|---|---|---|---|---|---|")
     for model in o.models:
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
@@ -76,7 +76,7 @@ def main():
             for chunk, rows in zip(ids, theirs):
                 chunk = numpy.concatenate([begin, chunk[len(begin):]]).astype(int)  # as llama.cpp begins every chunk
                 exact = of_ashlar(o.ashlar, model, chunk, folder, "--activations", "f32", "--kernels", "generic", "--state", "f32")
-                ours.append(divergence(exact, of_ashlar(o.ashlar, model, chunk, folder)))
+                ours.append(divergence(exact, of_ashlar(o.ashlar, model, chunk, folder, "--activations", "fast", "--state", "f16")))
                 peers.append(divergence(exact, rows))
             a, b = numpy.concatenate(ours), numpy.concatenate(peers)
             print(f"| {pathlib.Path(model).name} | {len(a)} | {a.mean():.2e} | {b.mean():.2e} | {a.mean() / b.mean():.2f} | {a.max():.1e} | {b.max():.1e} |")
