@@ -5,8 +5,9 @@ file has in float32, over a real text; Ashlar beside llama.cpp.
     bench/divergence.py MODEL.gguf... --text FILE --llama llama-perplexity [--context 256] [--chunks 4]
 
 llama-perplexity (of llama.cpp, built by you) cuts the text into chunks and writes what it predicts for the second half of
-each. The same tokens go through Ashlar twice: as `run` and `chat` do (fast activations, float16 state), and in float32 throughout (plain loops, float32 keys
-and values), which is the reference. All three are brought to the 16 bits in which llama.cpp writes log-probabilities.
+each. The same tokens go through Ashlar twice: with fast activations and float16 keys and values, as `run` has them, and in
+float32 throughout by the plain loops, which is the reference. All three are brought to the 16 bits in which llama.cpp writes
+log-probabilities.
 """
 
 import argparse

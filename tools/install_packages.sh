@@ -1,12 +1,14 @@
 #!/bin/sh
 # Installs the Debian packages that building and testing need; what is there already is left alone.
-#   tools/install_packages.sh [--checks]     --checks: also clang and its tools (format, tidy, fuzzers)
+#   tools/install_packages.sh [--checks | --arm]     --checks: also clang and its tools (format, tidy, fuzzers);
+#                                                    --arm: also a compiler for 64-bit Arm and its emulator
 set -eu
 packages="g++ cmake ninja-build pkg-config git python3 python3-pip ca-certificates binutils
   libfmt-dev nlohmann-json3-dev libcli11-dev libgtest-dev libpcre2-dev libutf8proc-dev libedit-dev
   libcurl4-openssl-dev zlib1g-dev libzstd-dev libsqlite3-dev npm python3-dev pybind11-dev python3-numpy
   python3-pytest dpkg-dev file"
 [ "${1:-}" = --checks ] && packages="$packages clang clang-format clang-tidy libclang-rt-14-dev"
+[ "${1:-}" = --arm ] && packages="$packages g++-aarch64-linux-gnu qemu-user googletest"
 have() { dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
 missing=""
 for p in $packages; do

@@ -31,6 +31,7 @@ ASHLAR_INLINE float float_of(uint32_t bits) {
   __builtin_memcpy(&v, &bits, 4);
   return v;
 }
+
 template <Format f>
 struct Code;
 
