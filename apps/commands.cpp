@@ -52,6 +52,9 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool runs) {
   command.add_flag("--deterministic", options.deterministic,
                    "a token's logits depend neither on what is evaluated with it nor on how a text "
                    "is cut into steps, to the bit; long prompts take longer");
+  command.add_flag("--packed-weights", options.packed_weights,
+                   "keep matrices in the kernels' panels too: several sequences together and short "
+                   "prompts are faster, for the memory of a second copy");
   command.add_flag("--no-pin", options.no_pin, "let the system move threads between CPUs");
   add_kernels_option(command, options.kernels);
   add_value(command, "--context", options.context, "N", "tokens a sequence can hold")
@@ -134,6 +137,7 @@ EngineOptions engine_options(const ModelOptions& options, const Model& model, in
   engine.threads = usable_threads(options.threads);
   engine.pinned = !options.no_pin;
   engine.deterministic = options.deterministic;
+  engine.packed_weights = options.packed_weights;
   engine.kernels = options.kernels;
   engine.f32_activations = options.activations == "f32";
   const int64_t made_for = model.blueprint.context;

@@ -38,6 +38,7 @@ struct ModelOptions {
   int threads = 0;                 // --threads N; 0: one per core
   bool no_pin = false;             // --no-pin
   bool deterministic = false;      // --deterministic
+  bool packed_weights = false;     // --packed-weights
   std::string kernels;             // --kernels NAME; empty: the best of this CPU
   int64_t context = 0;             // --context N; 0: what the command finds sensible
   std::string state;               // --state FORMAT of keys and values; empty: the engine's choice
@@ -45,7 +46,7 @@ struct ModelOptions {
 };
 
 /// MODEL and --random, --weights; with `runs` also --threads, --kernels, --context, --state,
-/// --activations, --deterministic.
+/// --activations, --deterministic, --packed-weights.
 void add_model_options(CLI::App& command, ModelOptions& options, bool runs);
 void add_threads_option(CLI::App& command, int& threads);
 void add_kernels_option(CLI::App& command, std::string& kernels);

@@ -20,6 +20,7 @@ void take_engine_options(const ModelOptions& from, const Model& model, BenchOpti
   options.state = engine.state;
   options.f32_activations = engine.f32_activations;
   options.deterministic = engine.deterministic;
+  options.packed_weights = engine.packed_weights;
 }
 
 void add_step_options(CLI::App& command, StepCostOptions& options) {

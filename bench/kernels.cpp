@@ -92,9 +92,10 @@ double product(const Table& table, Format format, int64_t rows, int64_t cols, in
   if (format == Format::f32) {
     auto* v = reinterpret_cast<float*>(w.data);
     for (int64_t i = 0; i < rows * cols; ++i) v[i] = static_cast<float>(i % 7) - 3;
-  } else {  // small bytes: no format reads a NaN or an infinity from them
+  } else {  // bytes that no format reads as a NaN, an infinity or a number too small to be normal
+    const int least = format == Format::mxfp4 ? 64 : 0;
     for (int64_t i = 0; i < rows * row_bytes(format, cols); ++i)
-      w.data[i] = static_cast<std::byte>(i * 7 % 60);
+      w.data[i] = static_cast<std::byte>(least + i * 7 % 60);
   }
   const int64_t x_row = round_up(table.activation_bytes(form, cols), 64);
   const Buffer x(x_row * round_up(tokens, kTokenGroup)),

@@ -395,7 +395,7 @@ void add_engine(py::module_& m) {
   py::class_<SharedEngine, std::shared_ptr<SharedEngine>>(m, "Engine")
       .def(py::init([](const Model& model, int threads, const std::string& kernels, int64_t context,
                        int64_t sequences, int64_t chunk, bool f32_activations, bool deterministic,
-                       bool mtp, bool pinned, const std::string& state) {
+                       bool packed_weights, bool mtp, bool pinned, const std::string& state) {
              EngineOptions options;
              options.threads = threads;
              options.kernels = kernels;
@@ -404,6 +404,7 @@ void add_engine(py::module_& m) {
              options.chunk = chunk;
              options.f32_activations = f32_activations;
              options.deterministic = deterministic;
+             options.packed_weights = packed_weights;
              options.mtp = mtp;
              options.pinned = pinned;
              if (!state.empty()) options.state = format_of(state, "state");
@@ -411,7 +412,8 @@ void add_engine(py::module_& m) {
              return std::make_shared<SharedEngine>(model, options);
            }),
            "model"_a, py::kw_only(), "threads"_a, "kernels"_a, "context"_a, "sequences"_a,
-           "chunk"_a, "f32_activations"_a, "deterministic"_a, "mtp"_a, "pinned"_a, "state"_a)
+           "chunk"_a, "f32_activations"_a, "deterministic"_a, "packed_weights"_a, "mtp"_a, "pinned"_a,
+           "state"_a)
       .def(
           "logits",
           [](SharedEngine& e, const std::vector<TokenId>& ids, bool last) {

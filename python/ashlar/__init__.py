@@ -323,16 +323,17 @@ class Engine:
 
     context: longest sequence in tokens; sequences: how many streams at once; chunk: most tokens of one step;
     f32_activations: exact products; deterministic: a token's logits do not depend on what is evaluated with it;
-    mtp: also the model's layer for multi-token prediction, for `draft="mtp"`; state: f32, f16, bf16 or q8_0 keys,
+    packed_weights: matrices also in the kernels' panels, so that steps of a few dozen tokens are faster, for the memory
+    of a second copy; mtp: also the model's layer for multi-token prediction, for `draft="mtp"`; state: f32, f16, bf16 or q8_0 keys,
     values; kernels: instruction set.
     """
 
     def __init__(self, model, *, threads=0, kernels="", context=4096, sequences=1, chunk=512, f32_activations=False,
-                 deterministic=False, mtp=False, pinned=True, state=""):
+                 deterministic=False, packed_weights=False, mtp=False, pinned=True, state=""):
         self._model = model
         self._core = _core.Engine(model._core, threads=threads, kernels=kernels, context=context, sequences=sequences,
-                                  chunk=chunk, f32_activations=f32_activations, deterministic=deterministic, mtp=mtp,
-                                  pinned=pinned, state=state)
+                                  chunk=chunk, f32_activations=f32_activations, deterministic=deterministic,
+                                  packed_weights=packed_weights, mtp=mtp, pinned=pinned, state=state)
 
     def logits(self, ids, *, last=False):
         """float32 [tokens, vocab] of a sequence of its own, or with `last` [1, vocab]. A view of the engine's own

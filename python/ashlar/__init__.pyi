@@ -112,8 +112,8 @@ class Stream(Iterator[str]):
 
 class Engine:
     def __init__(self, model: Model, *, threads: int = ..., kernels: str = ..., context: int = ..., sequences: int = ...,
-                 chunk: int = ..., f32_activations: bool = ..., deterministic: bool = ..., mtp: bool = ...,
-                 pinned: bool = ..., state: str = ...) -> None: ...
+                 chunk: int = ..., f32_activations: bool = ..., deterministic: bool = ...,
+                 packed_weights: bool = ..., mtp: bool = ..., pinned: bool = ..., state: str = ...) -> None: ...
     def logits(self, ids: Sequence[int], *, last: bool = ...) -> _Array: ...
     def generate(self, prompt: Union[str, Sequence[int], Sequence[_Message]], *, max_tokens: int = ...,
                  stop: Union[str, Sequence[str]] = ..., ignore_end: bool = ..., temperature: float = ..., top_k: int = ...,

@@ -17,6 +17,7 @@ ashlar::EngineOptions options_of(const EngineOptions& o) {
   options.held_tokens = o.held_tokens;
   options.f32_activations = o.f32_activations;
   options.deterministic = o.deterministic;
+  options.packed_weights = o.packed_weights;
   options.pinned = o.pinned;
   options.state = o.state;
   return options;

@@ -71,8 +71,8 @@ ASHLAR_INLINE RowPair pair_at(const Attention& a, int64_t row, int64_t rows, int
                               int64_t key, int64_t keys) {
   const int64_t n = at_most(2 * kTileRows, rows - begin);
   if (n <= 0) return {begin, 0, false};
-  const KeyRange first = keys_of(a, a.first + (row + begin) / a.heads);
-  const KeyRange last = keys_of(a, a.first + (row + begin + n - 1) / a.heads);
+  const KeyRange first = keys_of(a, a.first + token_of(a, row + begin));
+  const KeyRange last = keys_of(a, a.first + token_of(a, row + begin + n - 1));
   return {begin, n, last.end > key && first.begin < key + keys};
 }
 
@@ -88,8 +88,8 @@ ASHLAR_INLINE void score_pair(const RoundedScratch& s, const RowPair& r) {
 /// vectors work at the same time.
 void block_tiles(const Attention& a, const RoundedScratch& s, int64_t row, int64_t rows) {
   begin_rounded(a, s, row, rows);
-  const int64_t begin = keys_of(a, a.first + row / a.heads).begin;
-  const int64_t end = keys_of(a, a.first + (row + rows - 1) / a.heads).end;
+  const int64_t begin = keys_of(a, a.first + token_of(a, row)).begin;
+  const int64_t end = keys_of(a, a.first + token_of(a, row + rows - 1)).end;
   for (int64_t j = begin; j < end; j += kKeys) {
     const int64_t n = at_most(kKeys, end - j);
     load_keys_rounded(a, s, j, n);

@@ -45,8 +45,9 @@ ASHLAR_INLINE void ask_for(const std::byte* row, int64_t bytes) {
 }
 /// The value row of a position, and the key row a tile later, if there is one.
 ASHLAR_INLINE void ask_for_values(const Attention& a, int64_t position) {
-  if (a.v_pages[position / a.page_tokens] == a.k_pages[position / a.page_tokens]) return;  // latent
-  ask_for(state_row(a.v_pages, a.page_tokens, a.v_row_bytes, position), a.v_row_bytes);
+  const std::byte* v = state_row(a.v_pages, a.page_tokens, a.v_row_bytes, position);
+  if (v == state_row(a.k_pages, a.page_tokens, a.k_row_bytes, position)) return;  // latent
+  ask_for(v, a.v_row_bytes);
 }
 ASHLAR_INLINE void ask_for_keys(const Attention& a, int64_t position, int64_t end) {
   if (position + kKeys >= end) return;
@@ -187,7 +188,7 @@ ASHLAR_INLINE F exp2_rounded(F x) {
 /// weights.
 ASHLAR_INLINE void soften_rounded(const Attention& a, const RoundedScratch& s, int64_t row,
                                   int64_t in_block, int64_t begin, int64_t n) {
-  const int64_t t = row / a.heads;
+  const int64_t t = token_of(a, row);
   const KeyRange seen = keys_of(a, a.first + t);
   const int64_t low = seen.begin > begin ? seen.begin - begin : 0;
   const int64_t high = at_most(seen.end - begin, n);
@@ -267,8 +268,8 @@ void end_rounded(const Attention& a, const RoundedScratch& s, int64_t row, int64
 
 void block_rounded(const Attention& a, const RoundedScratch& s, int64_t row, int64_t rows) {
   begin_rounded(a, s, row, rows);
-  const int64_t begin = keys_of(a, a.first + row / a.heads).begin;
-  const int64_t end = keys_of(a, a.first + (row + rows - 1) / a.heads).end;
+  const int64_t begin = keys_of(a, a.first + token_of(a, row)).begin;
+  const int64_t end = keys_of(a, a.first + token_of(a, row + rows - 1)).end;
   const int64_t tiles = (rows + kTile - 1) / kTile;
   for (int64_t j = begin; j < end; j += kKeys) {
     const int64_t n = at_most(kKeys, end - j);
@@ -276,8 +277,8 @@ void block_rounded(const Attention& a, const RoundedScratch& s, int64_t row, int
     load_values_rounded(a, s, j, n, end);
     for (int64_t tile = 0; tile < tiles; ++tile) {
       const int64_t r = tile_begin(rows, tiles, tile), past = tile_begin(rows, tiles, tile + 1);
-      const KeyRange first = keys_of(a, a.first + (row + r) / a.heads);
-      const KeyRange last = keys_of(a, a.first + (row + past - 1) / a.heads);
+      const KeyRange first = keys_of(a, a.first + token_of(a, row + r));
+      const KeyRange last = keys_of(a, a.first + token_of(a, row + past - 1));
       if (last.end <= j || first.begin >= j + n) continue;
       switch (past - r) {
         case 1:

@@ -28,6 +28,8 @@ namespace {
 //
 #include "kernels/gemm.inl"
 //
+#include "kernels/panels.inl"
+//
 #include "kernels/chunks_avx512.inl"
 //
 #include "kernels/int8_avx512.inl"
@@ -36,18 +38,16 @@ namespace {
 //
 #include "kernels/attention.inl"
 
-constexpr int64_t kFewTokens = 8;  // float row dots up to here, panels above
-constexpr int64_t kDotRows = 8;    // of a task of row dots
-
-constexpr ProductForm kFloatForms[] = {
-    {.tokens = 1, .activation = Activation::f32, .rows = kDotRows},
-    {.tokens = kFewTokens + 1, .activation = Activation::f32, .rows = kPanelRows}};
 constexpr ProductForm kNarrowForms[] = {  // where bfloat16 arithmetic is fast
     {.tokens = 1, .activation = Activation::f32, .rows = kDotRows},
     {.tokens = kFewTokens + 1, .activation = Activation::bf16, .rows = kPanelRows}};
 constexpr ProductForm kQuantisedForms[] = {
     {.tokens = 1, .activation = Activation::q8, .rows = kDotRows},
-    {.tokens = kPanelTokensQ8, .activation = Activation::q8, .rows = kPanelRows}};
+    {.tokens = kPanelTokensQ8, .activation = Activation::q8, .rows = kPanelRows},
+    {.tokens = kPanelTokensQ8,
+     .packing = Packing::panels,
+     .activation = Activation::q8,
+     .rows = kPanelRows}};
 
 bool decode_quantised(Format f, const std::byte* blocks, int64_t n, float* out) {
   switch (f) {
@@ -66,7 +66,32 @@ std::span<const ProductForm> product_forms(Format weight) {
   if (!is_float(weight)) return kQuantisedForms;
   const bool narrow = weight == Format::bf16 || weight == Format::fp8_b128;
   if (narrow && cpu_has_fast_bf16()) return kNarrowForms;
-  return kFloatForms;
+  return is_plain(weight) ? std::span<const ProductForm>(kPlainForms) : kFloatForms;
+}
+
+int64_t panel_bytes(Format f, int64_t cols) {
+  switch (f) {
+#define ASHLAR_CASE(name) \
+  case Format::name:      \
+    return q8_layout(cols).padded * kColumnBytes<Format::name>;
+    ASHLAR_QUANTISED(ASHLAR_CASE)
+#undef ASHLAR_CASE
+    default:
+      return kPanelRows * row_bytes(f, cols);
+  }
+}
+
+void pack_panels(Format f, const std::byte* w, int64_t row_bytes, int64_t rows, int64_t cols,
+                 std::byte* out) {
+  switch (f) {
+#define ASHLAR_CASE(name) \
+  case Format::name:      \
+    return pack_blocks<Format::name>(w, row_bytes, rows, cols, out);
+    ASHLAR_QUANTISED(ASHLAR_CASE)
+#undef ASHLAR_CASE
+    default:
+      return pack_plain(f, w, row_bytes, rows, cols, out);
+  }
 }
 
 int64_t matmul_scratch(Format, int64_t cols) {
@@ -92,27 +117,6 @@ ASHLAR_TARGET_BEGIN("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni
 namespace ashlar::kernels::avx512 {
 namespace {
 
-void matmul_floats(Format f, Activation form, const MatMul& m, std::byte* scratch) {
-  if (form == Activation::f32 && m.tokens <= kFewTokens) {
-    switch (f) {
-      case Format::f32:
-        return dot_all<LoadF32>(m);
-      case Format::f16:
-        return dot_all<LoadF16>(m);
-      case Format::bf16:
-        return dot_all<LoadBf16>(m);
-      case Format::fp8_b128:
-        return dot_all<LoadFp8>(m);
-      default:
-        break;
-    }
-  }
-  const bool may_round = f != Format::f32 && f != Format::f16;
-  if (form == Activation::bf16 && may_round && cpu_has_fast_bf16())
-    return matmul_panels_bf16(f, m, scratch);
-  matmul_panels_f32(f, form, m, scratch);
-}
-
 int64_t scratch_of_attention(const Attention& a) {
   const int64_t exact = attention_scratch(a), rounded = rounded_scratch(a);
   return rounded > exact ? rounded : exact;
@@ -136,6 +140,10 @@ void matmul(Format f, Activation form, const MatMul& m, std::byte* scratch) {
         break;
     }
   }
+  if (m.panels != nullptr) return matmul_packed(f, form, m, scratch);
+  const bool may_round = f != Format::f32 && f != Format::f16;
+  if (form == Activation::bf16 && may_round && cpu_has_fast_bf16())
+    return matmul_panels_bf16(f, m, scratch);
   matmul_floats(f, form, m, scratch);
 }
 
@@ -148,6 +156,9 @@ constinit const Table kTable = {
     .prepare = prepare,
     .matmul_scratch = matmul_scratch,
     .matmul = matmul,
+    .panel_rows = kPanelRows,
+    .panel_bytes = panel_bytes,
+    .pack_panels = pack_panels,
     .rms_norm = rms_norm,
     .layer_norm = layer_norm,
     .gated = gated,

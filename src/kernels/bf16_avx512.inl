@@ -38,19 +38,18 @@ void pack_bf16(Format f, const MatMul& m, int64_t row, int64_t col, int64_t n, f
   for (int64_t g = 0; g < 2; ++g) {
     for (int64_t c = 0; c < n; c += kStageCols) {
       const int64_t len = at_most(kStageCols, n - c);
+      const int64_t at = bytes_of(format, col + c), bytes = bytes_of(format, len);
       for (int64_t i = 0; i < kW; ++i) {
         const int64_t r = row + g * kW + i;
         auto* out = reinterpret_cast<uint16_t*>(stage + i * kStageStride);
         int64_t filled = 0;
-        if (r < m.row_end)
-          ask_for_next_panel(m, r, (col + c) / format.block_len * format.block_bytes,
-                             len / format.block_len * format.block_bytes);
+        if (r < m.row_end) ask_for_next_panel(m, r, at, bytes);
         if (r < m.row_end && f == Format::bf16) {
           __builtin_memcpy(out, m.w + r * m.w_row_bytes + 2 * (col + c),
                            static_cast<size_t>(len) * 2);
           filled = len;
         } else if (r < m.row_end) {
-          decode(format, f, m.w + r * m.w_row_bytes, col + c, len, values);
+          decode(format, f, m.w + r * m.w_row_bytes + at, len, values);
           int64_t k = 0;
           for (; k + kW <= len; k += kW) store_bf16(out + k, load(values + k));
           if (k < len) store_bf16_n(out + k, load_n(values + k, len - k), len - k);

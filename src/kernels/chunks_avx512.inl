@@ -25,6 +25,20 @@ ASHLAR_INLINE float half_at(const uint8_t* p) {
 }
 ASHLAR_INLINE F low_lanes(__m128 v) { return _mm512_zextps128_ps512(v); }
 ASHLAR_INLINE F low_lanes(__m256 v) { return _mm512_zextps256_ps512(v); }
+template <int kLanes>
+ASHLAR_INLINE F low_lanes(const float* p) {
+  static_assert(kLanes == 4 || kLanes == 8);
+  return kLanes == 4 ? low_lanes(_mm_loadu_ps(p)) : low_lanes(_mm256_loadu_ps(p));
+}
+template <int kLanes>
+ASHLAR_INLINE void store_lanes(float* p, F v) {
+  if (kLanes == 4)
+    _mm_storeu_ps(p, _mm512_castps512_ps128(v));
+  else if (kLanes == 8)
+    _mm256_storeu_ps(p, _mm512_castps512_ps256(v));
+  else
+    store(p, v);
+}
 ASHLAR_INLINE __m256i load32(const uint8_t* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
 }

@@ -15,16 +15,6 @@
 //
 #include "kernels/attention.inl"
 
-constexpr int64_t kFewTokens = 8;  // row dots up to here, panels of floats above
-constexpr int64_t kDotRows = 8;    // of a task of row dots
-
-constexpr ProductForm kFloatForms[] = {
-    {.tokens = 1, .activation = Activation::f32, .rows = kDotRows},
-    {.tokens = kFewTokens + 1, .activation = Activation::f32, .rows = kPanelRows}};
-constexpr ProductForm kPlainForms[] = {
-    {.tokens = 1, .rows = kDotRows},
-    {.tokens = kFewTokens + 1, .rows = kPanelRows},
-    {.tokens = kFewTokens + 1, .packing = Packing::panels, .rows = kPanelRows}};
 constexpr ProductForm kQuantisedForms[] = {
     {.tokens = 1, .activation = Activation::q8, .rows = kDotRows},
     {.tokens = kFewTokens + 1, .activation = Activation::f32, .rows = kPanelRows}};
@@ -51,11 +41,7 @@ std::span<const ProductForm> product_forms(Format weight) {
 int64_t matmul_scratch(Format, int64_t) { return kF32Scratch; }
 
 void matmul(Format f, Activation form, const MatMul& m, std::byte* scratch) {
-  if (m.panels != nullptr) {
-    if (f == Format::f32) return matmul_packed<LoadF32, 4>(form, m, scratch);
-    if (f == Format::f16) return matmul_packed<LoadF16, 2>(form, m, scratch);
-    return matmul_packed<LoadBf16, 2>(form, m, scratch);
-  }
+  if (m.panels != nullptr) return matmul_packed(f, form, m, scratch);
   if (form == Activation::q8 && m.tokens <= 4 * kFewTokens) {
     switch (f) {
 #define ASHLAR_CASE(name) \
@@ -67,22 +53,10 @@ void matmul(Format f, Activation form, const MatMul& m, std::byte* scratch) {
         break;
     }
   }
-  if (form == Activation::f32 && m.tokens <= kFewTokens) {
-    switch (f) {
-      case Format::f32:
-        return dot_all<LoadF32>(m);
-      case Format::f16:
-        return dot_all<LoadF16>(m);
-      case Format::bf16:
-        return dot_all<LoadBf16>(m);
-      case Format::fp8_b128:
-        return dot_all<LoadFp8>(m);
-      default:
-        break;
-    }
-  }
-  matmul_panels_f32(f, form, m, scratch);
+  matmul_floats(f, form, m, scratch);
 }
+
+int64_t panel_bytes(Format f, int64_t cols) { return kPanelRows * row_bytes(f, cols); }
 
 constexpr Table table_of(std::string_view name, bool (*supported)()) {
   return {
@@ -93,7 +67,8 @@ constexpr Table table_of(std::string_view name, bool (*supported)()) {
       .matmul_scratch = matmul_scratch,
       .matmul = matmul,
       .panel_rows = kPanelRows,
-      .pack_panels = pack_panels,
+      .panel_bytes = panel_bytes,
+      .pack_panels = pack_plain,
       .rms_norm = rms_norm,
       .layer_norm = layer_norm,
       .gated = gated,

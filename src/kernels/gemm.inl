@@ -148,10 +148,13 @@ void decode_floats(const std::byte* row, int64_t n, float* out) {
   if (i < n) store_n(out + i, Load::at_n(row, i, n - i), n - i);
 }
 
-/// Decodes columns [col, col + n) of a row; col is a multiple of kStageCols.
-void decode(const FormatInfo& format, Format f, const std::byte* row, int64_t col, int64_t n,
-            float* out) {
-  const std::byte* blocks = row + col / format.block_len * format.block_bytes;
+/// Bytes of n columns, whole blocks.
+ASHLAR_INLINE int64_t bytes_of(const FormatInfo& format, int64_t n) {
+  return n / format.block_len * format.block_bytes;
+}
+
+/// Decodes n columns, the first of which begins a block.
+void decode(const FormatInfo& format, Format f, const std::byte* blocks, int64_t n, float* out) {
   switch (f) {
     case Format::f32:
       decode_floats<LoadF32>(blocks, n, out);
@@ -186,14 +189,14 @@ void pack_f32(Format f, const MatMul& m, int64_t row, int64_t col, int64_t n, fl
   for (int64_t g = 0; g < 2; ++g) {
     for (int64_t c = 0; c < n; c += kStageCols) {
       const int64_t len = at_most(kStageCols, n - c);
+      const int64_t at = bytes_of(format, col + c), bytes = bytes_of(format, len);
       for (int64_t i = 0; i < kW; ++i) {
         const int64_t r = row + g * kW + i;
         float* out = stage + i * kStageStride;
         int64_t filled = 0;
         if (r < m.row_end) {
-          ask_for_next_panel(m, r, (col + c) / format.block_len * format.block_bytes,
-                             len / format.block_len * format.block_bytes);
-          decode(format, f, m.w + r * m.w_row_bytes, col + c, len, out);
+          ask_for_next_panel(m, r, at, bytes);
+          decode(format, f, m.w + r * m.w_row_bytes + at, len, out);
           filled = len;
         }
         const int64_t end = (len + kW - 1) / kW * kW;

@@ -45,10 +45,9 @@ ASHLAR_INLINE void dot_chunk(const uint8_t* p, int64_t blocks, const std::byte* 
     const auto* xs = reinterpret_cast<const float*>(x[t] + at.scale) + col / 32;
     F scale, sums;
     if (kSub == 32) {
-      constexpr __mmask16 kLanes = (1u << (kCols / 32)) - 1;
       const auto* s = reinterpret_cast<const float*>(x[t] + at.sum) + col / 32;
-      scale = _mm512_maskz_loadu_ps(kLanes, xs);
-      sums = _mm512_maskz_loadu_ps(kLanes, s);
+      scale = low_lanes<kCols / 32>(xs);
+      sums = low_lanes<kCols / 32>(s);
     } else {
       const auto* s = reinterpret_cast<const float*>(x[t] + at.half_sum) + col / 16;
       const __m512i pairs = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
@@ -142,6 +141,10 @@ constexpr int kOffset<Format::int4_g32> = 8;
 template <Format f>
 constexpr int64_t kRunFloats = (kOffset<f> == 0 ? 2 : 1) * kPanelRows;
 
+/// Bytes of a column of a panel: of its q and of its part of a run's floats.
+template <Format f>
+constexpr int64_t kColumnBytes = kPanelRows + kRunFloats<f> * 4 / Code<f>::kSub;
+
 /// Sixteen rows as they come, kStageCols columns of them.
 struct Stage {
   alignas(64) uint8_t q[16][kStageCols];
@@ -167,8 +170,8 @@ ASHLAR_INLINE void stage_row(const uint8_t* row, int64_t cols, int64_t col, int6
       for (__m512i& q : c.q) q = _mm512_add_epi8(q, _mm512_set1_epi8(128 - kOffset<f>));
     for (int j = 0; j < C::kCols / 64; ++j)
       _mm512_store_si512(s->q[i] + part * C::kCols + 64 * j, c.q[j]);
-    store_n(s->scale[i] + part * kLanes, c.scale, kLanes);
-    store_n(s->low[i] + part * kLanes, c.low, kLanes);
+    store_lanes<kLanes>(s->scale[i] + part * kLanes, c.scale);
+    if (kOffset<f> == 0) store_lanes<kLanes>(s->low[i] + part * kLanes, c.low);
   }
 }
 
@@ -204,6 +207,23 @@ void pack_q8(const MatMul& m, int64_t row, int64_t begin, int64_t end, std::byte
         store(s, load(turned[0] + 16 * j));
         if (kOffset<f> == 0) store(s + kPanelRows, load(turned[1] + 16 * j));
       }
+    }
+  }
+}
+
+/// A weight in panels that stay: for each part of at most kPanelCols columns, q and then floats.
+template <Format f>
+void pack_blocks(const std::byte* w, int64_t row_bytes, int64_t rows, int64_t cols,
+                 std::byte* out) {
+  const int64_t padded = q8_layout(cols).padded;
+  const MatMul m{.w = w, .w_row_bytes = row_bytes, .cols = cols, .row_end = rows};
+  Stage stage;
+  for (int64_t row = 0; row < rows; row += kPanelRows) {
+    for (int64_t col = 0; col < padded; col += kPanelCols) {
+      const int64_t n = at_most(kPanelCols, padded - col);
+      auto* floats = reinterpret_cast<float*>(out + n * kPanelRows);
+      pack_q8<f>(m, row, col, col + n, out, floats, &stage);
+      out += n * kColumnBytes<f>;
     }
   }
 }
@@ -261,33 +281,40 @@ ASHLAR_INLINE int64_t q8_panel_bytes(int64_t padded) {
 template <Format f>
 void matmul_panels_q8(const MatMul& m, std::byte* scratch) {
   const int64_t padded = q8_layout(m.cols).padded, widest = at_most(padded, kPanelCols);
-  auto* panel_s = reinterpret_cast<float*>(scratch + widest * kPanelRows);
+  auto* floats = reinterpret_cast<float*>(scratch + widest * kPanelRows);
   auto* stage = reinterpret_cast<Stage*>(scratch + q8_panel_bytes(padded));
   const int64_t tiles = (m.tokens + kTile - 1) / kTile;
   for (int64_t row = m.row_begin; row < m.row_end; row += kPanelRows) {
     for (int64_t col = 0; col < padded; col += kPanelCols) {
       const int64_t end = at_most(padded, col + kPanelCols);
-      pack_q8<f>(m, row, col, end, scratch, panel_s, stage);
+      const std::byte* q = scratch;
+      const float* s = floats;
+      if (m.panels != nullptr) {
+        q = m.panels + (row / kPanelRows * padded + col) * kColumnBytes<f>;
+        s = reinterpret_cast<const float*>(q + (end - col) * kPanelRows);
+      } else {
+        pack_q8<f>(m, row, col, end, scratch, floats, stage);
+      }
       for (int64_t tile = 0; tile < tiles; ++tile) {
         const int64_t t0 = tile_begin(m.tokens, tiles, tile);
         switch (tile_begin(m.tokens, tiles, tile + 1) - t0) {
           case 1:
-            panel_tile_q8<f, 1>(m, row, t0, col, end, scratch, panel_s);
+            panel_tile_q8<f, 1>(m, row, t0, col, end, q, s);
             break;
           case 2:
-            panel_tile_q8<f, 2>(m, row, t0, col, end, scratch, panel_s);
+            panel_tile_q8<f, 2>(m, row, t0, col, end, q, s);
             break;
           case 3:
-            panel_tile_q8<f, 3>(m, row, t0, col, end, scratch, panel_s);
+            panel_tile_q8<f, 3>(m, row, t0, col, end, q, s);
             break;
           case 4:
-            panel_tile_q8<f, 4>(m, row, t0, col, end, scratch, panel_s);
+            panel_tile_q8<f, 4>(m, row, t0, col, end, q, s);
             break;
           case 5:
-            panel_tile_q8<f, 5>(m, row, t0, col, end, scratch, panel_s);
+            panel_tile_q8<f, 5>(m, row, t0, col, end, q, s);
             break;
           default:
-            panel_tile_q8<f, 6>(m, row, t0, col, end, scratch, panel_s);
+            panel_tile_q8<f, 6>(m, row, t0, col, end, q, s);
             break;
         }
       }

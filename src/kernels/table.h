@@ -25,7 +25,8 @@ enum class Activation : uint8_t {
 /// How the rows of a weight lie in memory for a matrix product.
 enum class Packing : uint8_t {
   rows,    // one after the other, as files have them
-  panels,  // Table::panel_rows of them side by side, column by column, in the weight's own format
+  panels,  // Table::panel_rows of them side by side, packed once: numbers in their own format, blocks
+           // as the kernels unpack them
 };
 
 /// A way in which a table computes products with a weight.
@@ -85,7 +86,8 @@ struct Attention {
   int64_t k_dim = 0, v_dim = 0;
   /// Of keys and values: f32, f16, bf16 or, where dimensions are multiples of 32, q8_0.
   Format state = Format::f32;
-  /// Page p holds positions p * page_tokens ..; may be null below the window.
+  /// Page p holds positions p * page_tokens .., a power of two of them (so that no row costs a
+  /// division); may be null below the window.
   const std::byte* const* k_pages = nullptr;
   /// Each points at this head's row of the page's first position.
   const std::byte* const* v_pages = nullptr;
@@ -159,7 +161,9 @@ struct Table {
   int64_t (*matmul_scratch)(Format weight, int64_t cols);
   void (*matmul)(Format weight, Activation, const MatMul&, std::byte* scratch);
   int64_t panel_rows = 0;  // 0: no form has panels
-  /// Packs a weight; `out` holds its rows, rounded up to whole panels. Sums are those of rows.
+  /// Bytes of a panel of a weight whose forms have panels, a multiple of 4.
+  int64_t (*panel_bytes)(Format weight, int64_t cols) = nullptr;
+  /// Packs a weight into whole panels. Sums are those of rows.
   void (*pack_panels)(Format weight, const std::byte* w, int64_t row_bytes, int64_t rows,
                       int64_t cols, std::byte* out) = nullptr;
 

@@ -181,6 +181,7 @@ EngineOptions engine_for(const BenchOptions& o) {
   engine.state = o.state;
   engine.f32_activations = o.f32_activations;
   engine.deterministic = o.deterministic;
+  engine.packed_weights = o.packed_weights;
   return engine;
 }
 

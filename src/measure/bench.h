@@ -24,6 +24,7 @@ struct BenchOptions {
   std::optional<Format> state;
   bool f32_activations = false;  // as EngineOptions has it
   bool deterministic = false;    // as EngineOptions has it
+  bool packed_weights = false;   // as EngineOptions has it
   int64_t draft_tokens = 0;      // also steps that evaluate so many guesses behind a token
   std::string draft;             // also greedy generation with a drafter, "mtp" or another name
   /// The drafter for an engine of engine_of(model, ..., draft == "mtp").

@@ -105,11 +105,19 @@ Matrix BoundWeights::transposed_heads(ParamId id, bool f32) {
 const std::byte* BoundWeights::panels(ParamId id, const Matrix& w, const kernels::Table& table) {
   const auto [it, made] = made_.try_emplace({WeightForm::panels, id});
   if (made) {
-    const Sizes sizes{round_up(w.rows, table.panel_rows), w.cols};
+    const int64_t count = blocks_of(w.rows, table.panel_rows);
+    const int64_t bytes = table.panel_bytes(w.format, w.cols);
+    const Sizes sizes{count, bytes / 4};  // as room for floats, whatever the kernels keep there
     std::byte* out = nullptr;
-    it->second = weightless(id) ? Tensor{.format = w.format, .sizes = sizes}
-                                : make_tensor(w.format, sizes, &out);
-    if (out != nullptr) table.pack_panels(w.format, w.data, w.row_bytes, w.rows, w.cols, out);
+    it->second = weightless(id) ? Tensor{.format = Format::f32, .sizes = sizes}
+                                : make_tensor(Format::f32, sizes, &out);
+    if (out != nullptr) {
+      parallel_for(count, [&](int64_t i, int) {
+        const int64_t row = i * table.panel_rows;
+        table.pack_panels(w.format, w.data + row * w.row_bytes, w.row_bytes,
+                          std::min(table.panel_rows, w.rows - row), w.cols, out + i * bytes);
+      });
+    }
   }
   return it->second.data;
 }

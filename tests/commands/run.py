@@ -171,6 +171,12 @@ class Running(Case):
         self.assertEqual(ashlar("chat", SMOL, "--temperature", 0, "--max-tokens", 12, "--draft", "lookup",
                                 stdin="Hi\n").stdout, talk)
 
+    def test_packed_weights_change_no_text(self):
+        prompt = "one two three four five six seven eight nine ten"  # enough tokens for panels
+        options = ("--max-tokens", 8, "--temperature", 0, "--json")
+        self.assertEqual(ashlar_json("run", SMOL, prompt, "--packed-weights", *options)["ids"],
+                         ashlar_json("run", SMOL, prompt, *options)["ids"])
+
     def test_deterministic(self):
         def run(*more):
             return ashlar_json("run", SMOL, "One, two, three, four, five", "--max-tokens", 12, "--json", *more)["ids"]

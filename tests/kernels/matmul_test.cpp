@@ -250,7 +250,8 @@ TEST_P(MatMulTest, PanelsHaveTheSumsOfRows) {
   ASSERT_GT(table->panel_rows, 0);
   EXPECT_EQ(packed->rows % table->panel_rows, 0);
   constexpr int64_t kRows = 53;
-  for (const int64_t cols : {7, 640, 2051}) {
+  for (const int64_t about : {7, 640, 2051}) {
+    const int64_t cols = round_up(about, info(format).block_len);
     for (const int64_t tokens : {packed->tokens, packed->tokens + 5, int64_t{70}}) {
       const auto weights = random_weights(format, kRows, cols, 21);
       const auto x = random_values(tokens * cols, 22), bias = random_values(kRows, 23);
@@ -259,7 +260,7 @@ TEST_P(MatMulTest, PanelsHaveTheSumsOfRows) {
           scratch(table->matmul_scratch(format, cols));
       prepare_rows(*table, packed->activation, x.data(), cols, tokens, prepared.data(), x_row,
                    cols);
-      Aligned panels(round_up(kRows, table->panel_rows) * row_bytes(format, cols));
+      Aligned panels(blocks_of(kRows, table->panel_rows) * table->panel_bytes(format, cols));
       table->pack_panels(format, weights.data(), row_bytes(format, cols), kRows, cols,
                          panels.data());
       const auto multiply = [&, table = table, format = format](const std::byte* from) {

@@ -38,9 +38,14 @@ TEST(PlanOptions, ExpandedLatentsGiveTheLogitsOfAbsorbedOnes) {
 /// Weights packed once give the logits of weights packed for every product, to the bit, on any
 /// number of threads; the copies are counted, with bytes or without.
 TEST(PlanOptions, PackedWeightsGiveTheSameLogits) {
-  const Blueprint bp = testing::gemma_like();
+  Blueprint bp = testing::gemma_like(7);
+  bp.embedding.width = 64;  // whole blocks of quantised formats
+  for (Block& block : bp.blocks) {
+    std::get<AttentionPart>(block.mixer).head_dim = 16;
+    std::get<DenseFfn>(block.ffn).width = 96;
+  }
   const Graph graph = graph_of(bp);
-  for (const Format format : {Format::f32, Format::f16, Format::bf16}) {
+  for (const Format format : {Format::f32, Format::f16, Format::bf16, Format::q8_0, Format::q4_1}) {
     const Weights weights = testing::random_weights(graph, 3, format);
     const Weights none =
         weightless(graph, [&](const Param& p) { return weights.at(p.name).format; });
@@ -59,7 +64,10 @@ TEST(PlanOptions, PackedWeightsGiveTheSameLogits) {
         if (expected.empty()) expected = logits;
         EXPECT_EQ(logits, expected) << info(format).name << " " << packed << " " << threads;
         const BoundWeights& bound = engine.plan().weights;
-        const bool has_panels = engine.plan().table->panel_rows > 0;
+        const auto forms = engine.plan().table->product_forms(format);
+        const bool has_panels = std::any_of(forms.begin(), forms.end(), [](const auto& form) {
+          return form.packing == kernels::Packing::panels;
+        });
         EXPECT_EQ(bound.made_bytes(WeightForm::panels) > 0, packed && has_panels);
         EXPECT_EQ(engine_bytes(graph, none, options).copies, bound.made_bytes());
       }
