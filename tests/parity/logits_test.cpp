@@ -138,7 +138,7 @@ TEST_P(StoredLogits, Float32Activations) {
 /// Dense, experts and latent attention by tiles, on their software model where the CPU has none.
 TEST(TileLogits, OfStoredWeights) {
   const test::WithTiles tiles;
-  if (!tiles.there()) GTEST_SKIP() << "neither tiles nor AVX-512 for their model";
+  if (!tiles.there()) GTEST_SKIP() << "neither tiles nor AVX-512 with bfloat16 for their model";
   for (const char* name : {"storage_bf16_llama", "storage_f16_llama", "storage_mxfp4_gpt_oss",
                            "storage_fp8_deepseek_v3", "storage_int4_kimi_k2"}) {
     const Golden golden = read_golden(name);

@@ -189,7 +189,7 @@ TEST_P(EveryFormat, StepwiseEqualsWholeWithinRounding) {
 /// change nothing.
 TEST(Tiles, LogitsAreThoseOfThePlainLoops) {
   const test::WithTiles tiles;
-  if (!tiles.there()) GTEST_SKIP() << "neither tiles nor AVX-512 for their model";
+  if (!tiles.there()) GTEST_SKIP() << "neither tiles nor AVX-512 with bfloat16 for their model";
   const int64_t tokens = test::thorough() ? 91 : 43;
   for (const Blueprint& bp : {dense(), experts(), latent()}) {
     const Graph graph = graph_of(bp);

@@ -283,6 +283,7 @@ void on_illegal(int signal, siginfo_t* info, void* context) {
 }  // namespace
 
 bool TileModel::possible() { return __builtin_cpu_supports("avx512f"); }
+bool TileModel::runs_kernels() { return possible() && __builtin_cpu_supports("avx512bf16"); }
 
 TileModel::TileModel() {
   const std::lock_guard lock(mutex);
@@ -309,6 +310,7 @@ bool TileModel::configured() { return file.configured; }
 
 namespace ashlar::test {
 bool TileModel::possible() { return false; }
+bool TileModel::runs_kernels() { return false; }
 TileModel::TileModel() = default;
 TileModel::~TileModel() = default;
 std::string TileModel::fault() { return {}; }

@@ -18,6 +18,8 @@ class TileModel {
  public:
   /// Whether this machine can run the model: x86-64, Linux, AVX-512.
   static bool possible();
+  /// Whether the kernels for tiles run on it, which take bfloat16 by AVX-512 too.
+  static bool runs_kernels();
 
   TileModel();
   ~TileModel();

@@ -9,13 +9,13 @@
 
 namespace ashlar::test {
 
-/// While it lives, the kernel table "amx" is supported wherever the model can run. What the model
+/// While it lives, the kernel table "amx" is supported wherever the model can run it. What the model
 /// finds against the rules fails the test.
 class WithTiles {
  public:
   WithTiles() {
     TileModel::forget_fault();
-    if (TileModel::possible()) kernels::assume_tiles(true);
+    if (TileModel::runs_kernels()) kernels::assume_tiles(true);
   }
   ~WithTiles() {
     kernels::assume_tiles(false);
