@@ -35,13 +35,13 @@ struct EngineOptions {
   bool f32_activations = false;  // rounds nothing but sums, also with quantised weights
   bool deterministic = false;    // a token's logits do not depend on what is evaluated with it:
                                  // not on other sequences, not on how a text is cut into steps
-  bool packed_weights = false;  // matrices also in the kernels' panels, packed once: steps of a few
-                                // dozen tokens are faster, for the memory of a second copy
-  bool mtp = false;             // also the model's layer for multi-token prediction, from which
-                                // mtp_drafter drafts; more state and memory for rows
-  bool pinned = true;           // threads stay on CPUs of their own, but for the caller's
-  std::optional<Format> state;  // f32, f16, bf16 or q8_0 keys and values; default: f32
-                                // for float32 weights or activations, else f16
+  bool packed_weights = false;   // matrices also in the kernels' panels, packed once: steps of some
+                                 // dozen tokens are faster, for the memory of a second copy
+  bool mtp = false;              // also the model's layer for multi-token prediction, from which
+                                 // mtp_drafter drafts; more state and memory for rows
+  bool pinned = true;            // threads stay on CPUs of their own, but for the caller's
+  std::optional<Format> state;   // f32, f16, bf16 or q8_0 keys and values; default: f32
+                                 // for float32 weights or activations, else f16
 };
 
 /// Tokens of one sequence, right after what it already holds.

@@ -324,8 +324,8 @@ class Engine:
     context: longest sequence in tokens; sequences: how many streams at once; chunk: most tokens of one step;
     f32_activations: exact products; deterministic: a token's logits do not depend on what is evaluated with it;
     packed_weights: matrices also in the kernels' panels, so that steps of a few dozen tokens are faster, for the memory
-    of a second copy; mtp: also the model's layer for multi-token prediction, for `draft="mtp"`; state: f32, f16, bf16 or q8_0 keys,
-    values; kernels: instruction set.
+    of a second copy; mtp: also the model's layer for multi-token prediction, for `draft="mtp"`; state: f32, f16, bf16 or
+    q8_0 keys, values; kernels: instruction set.
     """
 
     def __init__(self, model, *, threads=0, kernels="", context=4096, sequences=1, chunk=512, f32_activations=False,
