@@ -5,10 +5,13 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <map>
+#include <optional>
 
 #include "base/error.h"
 #include "lab/data.h"
 #include "lab/statistics.h"
+#include "ops/kinds.h"
 
 namespace ashlar::lab {
 namespace {
@@ -89,7 +92,8 @@ void add_events(const Log& log, const RunFacts& facts, Json& m) {
 
 void add_experts(const Json& score, Json& m) {
   if (!score.contains("loads")) return;
-  double worst = 0, first = -1, dead = 0;
+  double worst = 0, first = 0, dead = 0;
+  std::optional<size_t> first_layer;
   for (const auto& [scope, loads] : score["loads"].items()) {
     double most = 0;
     int64_t idle = 0;
@@ -97,13 +101,46 @@ void add_experts(const Json& score, Json& m) {
       most = std::max(most, load.get<double>());
       idle += load.get<double>() < 0.01 ? 1 : 0;
     }
-    if (first < 0) first = most - 1;
+    if (const auto layer = layer_of(scope); layer && (!first_layer || *layer < *first_layer)) {
+      first_layer = layer;
+      first = most - 1;
+    }
     worst = std::max(worst, most - 1);
     dead = std::max(dead, static_cast<double>(idle) / static_cast<double>(loads.size()));
   }
   m["load_violation"] = worst;
   m["load_violation_first"] = first;
   m["dead_experts"] = dead;
+  if (!score.contains("router_drift")) return;
+  double sum = 0;
+  const Json& changed = score["router_drift"]["changed"];
+  for (const Json& share : changed) sum += share.get<double>();
+  m["router_drift"] = sum / static_cast<double>(changed.size());
+}
+
+/// Steps until each router's load stays balanced, from telemetry.jsonl where the run has one.
+void add_balance(const fs::path& telemetry, const RunFacts& facts, Json& m) {
+  std::map<size_t, std::vector<std::pair<double, double>>> layers;  // of (step, violation)
+  std::ifstream in(telemetry);
+  for (std::string line; std::getline(in, line);) {
+    const Json record = Json::parse(line, nullptr, false);
+    if (!record.is_object() || !record.contains("experts")) continue;
+    for (const auto& [scope, router] : record["experts"].items()) {
+      if (const auto layer = layer_of(scope))
+        layers[*layer].emplace_back(record["step"], router["max_violation"]);
+    }
+  }
+  if (layers.empty()) return;
+  double worst = 0, first = 0, others = 0;
+  for (const auto& [layer, series] : layers) {
+    const double steps = steps_until_balance(series, facts.steps);
+    worst = std::max(worst, steps);
+    layer == layers.begin()->first ? first = steps : others += steps;
+  }
+  m["balance_steps"] = worst;
+  m["balance_steps_first"] = first;
+  if (layers.size() > 1)
+    m["balance_lag_first"] = first - others / static_cast<double>(layers.size() - 1);
 }
 
 void add_answers(const Json& score, const RunFacts& facts, Json& m) {
@@ -157,6 +194,12 @@ const std::vector<MetricAbout>& metrics() {
       {"max_logit", "largest attention score before the softmax, on held-out rows"},
       {"load_violation", "largest load of an expert over the mean, less 1, in the worst layer"},
       {"load_violation_first", "the same in the first layer with experts"},
+      {"balance_steps",
+       "steps until no expert's load stays above twice the mean, in the worst layer"},
+      {"balance_steps_first", "the same in the first layer with experts"},
+      {"balance_lag_first", "that less the mean of the other layers"},
+      {"router_drift",
+       "share of the experts chosen at the end that were not at the oldest kept checkpoint"},
       {"dead_experts", "share of experts with under 1 % of the mean load, in the worst layer"},
       {"seconds", "seconds of a step (the fastest tenth) times the steps"},
       {"tokens_per_second", "of training, on one thread"},
@@ -232,6 +275,7 @@ Json metrics_of(const fs::path& file, const Json& score, const RunFacts& facts, 
   add_smoothness(log, m);
   add_events(log, facts, m);
   add_experts(score, m);
+  add_balance(file.parent_path() / "telemetry.jsonl", facts, m);
   if (score.contains("max_logit") && !score["max_logit"].empty()) {
     double most = 0;
     for (const auto& [scope, value] : score["max_logit"].items())
@@ -260,6 +304,20 @@ Json curve_of(const fs::path& file) {
     gradient.push_back(mean(std::span(log.gradient_norm).subspan(begin, end - begin)));
   }
   return {{"tokens", tokens}, {"loss", loss}, {"gradient_norm", gradient}};
+}
+
+double steps_until_balance(std::span<const std::pair<double, double>> violations,
+                           int64_t all_steps) {
+  constexpr size_t kHalf = 2;
+  double from = 0;
+  for (size_t i = 0; i < violations.size(); ++i) {
+    std::vector<double> around;
+    for (size_t k = i - std::min(i, kHalf); k < std::min(violations.size(), i + kHalf + 1); ++k)
+      around.push_back(violations[k].second);
+    if (median(around) <= 1) continue;
+    from = i + 1 < violations.size() ? violations[i + 1].first : static_cast<double>(all_steps);
+  }
+  return from;
 }
 
 double sensitivity(const std::vector<std::pair<double, double>>& losses, double first_loss) {

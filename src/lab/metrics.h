@@ -2,7 +2,7 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +39,11 @@ Json metrics_of(const std::filesystem::path& log, const Json& score, const RunFa
                 bool diverged);
 /// {"tokens": [...], "loss": [...], "gradient_norm": [...]}: means of some 48 equal parts.
 Json curve_of(const std::filesystem::path& log);
+
+/// Of (step, largest load of an expert over the mean, less 1) as telemetry saw them: the step from
+/// which on the median of five records is never above 1; `all_steps` where it is at the end.
+double steps_until_balance(std::span<const std::pair<double, double>> violations,
+                           int64_t all_steps);
 
 /// Of one seed: (rate, loss) over a grid, and the loss before training. Wortsman et al. 2023: the
 /// mean over rates of min(loss, first loss) less the least one.

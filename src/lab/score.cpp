@@ -15,6 +15,7 @@
 #include "graph/builder.h"
 #include "lab/ahead.h"
 #include "lab/decode.h"
+#include "lab/router_drift.h"
 #include "ops/attention.h"
 #include "ops/experts.h"
 #include "ops/inputs.h"
@@ -47,10 +48,7 @@ Json json_of(const Sum& s) {
 Weights weights_of(const RunStart& start, const fs::path& run) {
   const std::vector<fs::path> all = checkpoints_in(run / "checkpoints");
   if (all.empty()) fail(ErrorKind::invalid, "{}: has no checkpoint to score", run.string());
-  const auto file = SafetensorsFolder::open(all[0] / "weights.safetensors");
-  Weights weights;
-  for (const Param& p : start.graph.params()) weights[p.name] = file->tensor(p.name);
-  return weights;
+  return checkpoint_weights(all[0], start.graph.params());
 }
 
 /// The same with what shared experts return made zero; nothing where there are none.
@@ -279,6 +277,13 @@ Json largest_scores(const RunStart& start, const Weights& weights) {
 
 }  // namespace
 
+Weights checkpoint_weights(const fs::path& checkpoint, const Params& params) {
+  const auto file = SafetensorsFolder::open(checkpoint / "weights.safetensors");
+  Weights weights;
+  for (const Param& p : params) weights[p.name] = file->tensor(p.name);
+  return weights;
+}
+
 Graph scoring_graph(const Graph& forward, bool logits, bool attention) {
   const Graph graph = forward.expanded();
   Builder b;
@@ -320,15 +325,15 @@ Json score(const ScoreRequest& request) {
   Json json = scorer.json();
   json["max_logit"] = largest_scores(start, weights);
   const TokenRows& rows = *start.validation;
+  const int64_t count = request.rows > 0 ? std::min(request.rows, rows.rows()) : rows.rows();
+  const int64_t at_once = std::max<int64_t>(1, start.file.train.batch.micro);
   const bool ahead = start.graph.outputs().size() > 1;
   json["decode"] =
       decode_speed(ahead ? graph_of(start.blueprint) : start.graph, weights, rows.length());
-  if (ahead) {
-    json["ahead"] =
-        score_ahead(start.graph, weights, rows,
-                    request.rows > 0 ? std::min(request.rows, rows.rows()) : rows.rows(),
-                    std::max<int64_t>(1, start.file.train.batch.micro));
-  }
+  if (ahead) json["ahead"] = score_ahead(start.graph, weights, rows, count, at_once);
+  if (Json drift = router_drift(start.graph, request.run / "checkpoints", rows, count, at_once);
+      !drift.is_null())
+    json["router_drift"] = std::move(drift);
   ScoreRequest loss_only = request;
   loss_only.answers.clear();
   if (!request.beyond.empty()) {

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "graph/graph.h"
+#include "plan/weights.h"
 
 namespace ashlar::lab {
 
@@ -36,9 +37,13 @@ struct ScoreRequest {
 ///                                         of the trained ones
 ///   decode {context, tokens_per_second, state_bytes}   lab/decode.h, at the rows' length
 ///   ahead {predicted, loss, acceptance}   lab/ahead.h, of runs that train that layer
+///   router_drift {from, to, changed}      lab/router_drift.h, of runs that keep checkpoints
 ///   loss_without_shared             with shared experts silent
 /// Throws Error.
 Json score(const ScoreRequest& request);
+
+/// What a checkpoint's folder (train/checkpoint.h) has of these parameters. Throws Error.
+Weights checkpoint_weights(const std::filesystem::path& checkpoint, const Params& params);
 
 /// The forward graph with outputs "losses" [tokens], "logits" [tokens, vocab] where asked for,
 /// "load.<scope>" per router, and "q.<scope>", "k.<scope>" of attention where asked for.

@@ -237,6 +237,98 @@ TEST_F(Score, EqualsPlainLoops) {
   EXPECT_GT(std::abs(s["loss_without_shared"].get<double>() - s["loss"].get<double>()), 1e-4);
 }
 
+/// Choices of the routers of a run's model at a checkpoint, token by token, by plain loops.
+std::vector<std::vector<int64_t>> choices_at(const RunStart& start,
+                                             const std::filesystem::path& checkpoint,
+                                             const TaskRows& rows) {
+  ParameterArrays arrays(start.graph.params());
+  arrays.take(start.graph.params(), checkpoint_weights(checkpoint, start.graph.params()));
+  std::map<std::string, Array<double>> values;
+  for (const ParamId i : start.graph.params().ids()) {
+    const Param& p = start.graph.params()[i];
+    Array<double>& a = values[p.name];
+    for (const Axis& axis : p.axes) a.sizes.push_back(axis.size);
+    for (const float v : arrays[i]) a.values.push_back(static_cast<double>(v));
+  }
+  std::vector<std::vector<int64_t>> choices;
+  const auto length = static_cast<size_t>(rows.length);
+  for (size_t r = 0; r < static_cast<size_t>(rows.rows); ++r) {
+    const std::span<const int32_t> ids = std::span(rows.ids).subspan(r * length, length);
+    evaluate<double>(
+        start.graph, [&](const Param& p) -> const Array<double>& { return values.at(p.name); },
+        TokenBatch::whole({ids.begin(), ids.end()}),
+        [&](const Node& node, const std::vector<Array<double>>& out) {
+          if (node.op.name() != "route") return;
+          for (size_t t = 0; t < length; ++t)
+            choices.push_back({out[1].indices[2 * t], out[1].indices[2 * t + 1]});
+        });
+  }
+  return choices;
+}
+
+TEST_F(Score, TellsHowFarRoutersMoved) {
+  EXPECT_FALSE(scored().contains("router_drift"));  // one checkpoint alone
+  const auto folder = folder_.path() / "kept";
+  const auto training = start_training({.file = (folder_.path() / "request.json").string(),
+                                        .changes = {"out=" + folder.string(), "checkpoint.every=10",
+                                                    "checkpoint.keep=3", "optimiser.rate=0.03"},
+                                        .threads = 1});
+  while (!training->finished()) training->step();
+  training->finish();
+  const Json s = score({.run = folder});
+  EXPECT_EQ(s["router_drift"]["from"], 10);
+  EXPECT_EQ(s["router_drift"]["to"], 30);
+  const RunStart start = read_start({.file = (folder / "run.json").string()});
+  const auto kept = checkpoints_in(folder / "checkpoints");
+  ASSERT_EQ(kept.size(), 3u);
+  const auto now = choices_at(start, kept[0], rows_), old = choices_at(start, kept[2], rows_);
+  ASSERT_EQ(now.size(), 120u);
+  double changed = 0;
+  for (size_t t = 0; t < now.size(); ++t) {
+    for (const int64_t e : now[t]) changed += e != old[t][0] && e != old[t][1] ? 1 : 0;
+  }
+  EXPECT_GT(changed, 0);
+  const double share = s["router_drift"]["changed"].begin().value();
+  EXPECT_NEAR(share, changed / 240, 1.5 / 240);  // one near tie may fall the other way
+  EXPECT_EQ(metrics_of(folder / "log.jsonl", s, {}, false)["router_drift"], share);
+}
+
+TEST(Metrics, StepsUntilBalance) {
+  using Series = std::vector<std::pair<double, double>>;
+  Series series;
+  for (int i = 0; i < 20; ++i) series.emplace_back(10 * i + 10, i < 8 ? 3.0 : 0.5);
+  EXPECT_EQ(steps_until_balance(series, 200), 90);
+  series[15].second = 4;  // a record alone is noise
+  EXPECT_EQ(steps_until_balance(series, 200), 90);
+  EXPECT_EQ(steps_until_balance(Series(20, {10, 0.9}), 200), 0);
+  EXPECT_EQ(steps_until_balance(Series(20, {10, 1.1}), 200), 200);
+
+  // Layers come in the order of their numbers, not of their names.
+  const TemporaryFolder folder;
+  std::string lines;
+  for (int i = 1; i <= 20; ++i) {
+    const auto of = [&](int balanced) { return Json{{"max_violation", i < balanced ? 2.0 : 0.2}}; };
+    lines += Json{{"step", 10 * i},
+                  {"experts",
+                   {{"layers.10.ffn", of(5)}, {"layers.2.ffn", of(15)}, {"layers.3.ffn", of(7)}}}}
+                 .dump() +
+             "\n";
+  }
+  write_file(folder.path() / "telemetry.jsonl", lines);
+  write_file(folder.path() / "log.jsonl",
+             R"({"step":1,"tokens":8,"loss":2,"gradient_norm":1,"seconds":1})"
+             "\n");
+  const Json score = {{"loss", 1.25},
+                      {"by_position", {2.0, 1.0}},
+                      {"loads", {{"layers.10.ffn", {2.0, 0.0}}, {"layers.2.ffn", {1.5, 0.5}}}}};
+  const Json m = metrics_of(folder.path() / "log.jsonl", score, {.steps = 200}, false);
+  EXPECT_EQ(m["balance_steps"], 150);
+  EXPECT_EQ(m["balance_steps_first"], 150);
+  EXPECT_EQ(m["balance_lag_first"], 150 - (50 + 70) / 2);
+  EXPECT_EQ(m["load_violation_first"], 0.5);
+  EXPECT_EQ(m["load_violation"], 1);
+}
+
 TEST(Metrics, OfALogAreItsSums) {
   const TemporaryFolder folder;
   std::string log;
@@ -252,9 +344,10 @@ TEST(Metrics, OfALogAreItsSums) {
            "\n";
   }
   write_file(folder.path() / "log.jsonl", log);
-  const Json score = {{"loss", 1.25},
-                      {"by_position", {2.0, 1.0}},
-                      {"loads", {{"layers.0", {4.0, 0.0, 0.0, 0.0}}, {"layers.1", {1, 1, 1, 1}}}}};
+  const Json score = {
+      {"loss", 1.25},
+      {"by_position", {2.0, 1.0}},
+      {"loads", {{"layers.0.ffn", {4.0, 0.0, 0.0, 0.0}}, {"layers.1.ffn", {1, 1, 1, 1}}}}};
   const Json m = metrics_of(folder.path() / "log.jsonl", score,
                             {.flops_per_token = 10, .entropy = 1.0, .steps = 400}, false);
   EXPECT_NEAR(m["excess"], 0.25, 1e-12);
