@@ -79,6 +79,7 @@ ASHLAR_INLINE __m128 four_halves(const uint8_t* a, const uint8_t* b, const uint8
 /// zero.
 template <int kBytes>
 struct Blocks {
+  static constexpr bool kInOneLoad = 3 * kBytes + 4 <= 64;
   const uint8_t* at[4];
   bool whole;  // known when compiled, but for the end of a row
   ASHLAR_INLINE Blocks(const uint8_t* p, int64_t blocks) : whole(blocks == 4) {
@@ -90,9 +91,9 @@ struct Blocks {
   }
   /// The float16 values that blocks begin with, and the four that follow them: the four blocks'
   /// first ones, then their second ones. Where 64 bytes have all of them one permutation gathers
-  /// them, in a third of the instructions.
+  /// them.
   ASHLAR_INLINE __m256 pairs() const {
-    if (3 * kBytes + 4 <= 64 && whole) {
+    if (kInOneLoad && whole) {
       constexpr int k = kBytes / 2;
       const __m512i order = _mm512_castsi128_si512(
           _mm_setr_epi16(0, k, 2 * k, 3 * k, 1, k + 1, 2 * k + 1, 3 * k + 1));
@@ -102,7 +103,7 @@ struct Blocks {
     return _mm256_set_m128(halves_at(2), halves_at(0));
   }
   ASHLAR_INLINE __m128 firsts() const {
-    if (3 * kBytes + 4 <= 64 && whole) return _mm256_castps256_ps128(pairs());
+    if (kInOneLoad && whole) return _mm256_castps256_ps128(pairs());
     return halves_at(0);
   }
   ASHLAR_INLINE __m512i nibbles_at(int pair, int offset) const {

@@ -172,16 +172,11 @@ TEST_F(Score, TellsDomainsAndLongerRowsApart) {
   EXPECT_GE(s["decode"]["state_bytes"], cost_of(start.blueprint, 12, 1).state_bytes);
 }
 
-// Everything else from the reference executor: plain loops in double.
-TEST_F(Score, EqualsPlainLoops) {
-  const Json s = scored();
-  const RunStart start = read_start({.file = (run_folder() / "run.json").string()});
+/// A checkpoint's parameters for the plain loops.
+std::map<std::string, Array<double>> values_at(const RunStart& start,
+                                               const std::filesystem::path& checkpoint) {
   ParameterArrays arrays(start.graph.params());
-  const auto checkpoint = checkpoints_in(run_folder() / "checkpoints").at(0);
-  Weights weights;
-  const auto file = SafetensorsFolder::open(checkpoint / "weights.safetensors");
-  for (const Param& p : start.graph.params()) weights[p.name] = file->tensor(p.name);
-  arrays.take(start.graph.params(), weights);
+  arrays.take(start.graph.params(), checkpoint_weights(checkpoint, start.graph.params()));
   std::map<std::string, Array<double>> values;
   for (const ParamId i : start.graph.params().ids()) {
     const Param& p = start.graph.params()[i];
@@ -189,6 +184,14 @@ TEST_F(Score, EqualsPlainLoops) {
     for (const Axis& axis : p.axes) a.sizes.push_back(axis.size);
     for (const float v : arrays[i]) a.values.push_back(static_cast<double>(v));
   }
+  return values;
+}
+
+// Everything else from the reference executor: plain loops in double.
+TEST_F(Score, EqualsPlainLoops) {
+  const Json s = scored();
+  const RunStart start = read_start({.file = (run_folder() / "run.json").string()});
+  const auto values = values_at(start, checkpoints_in(run_folder() / "checkpoints").at(0));
   double answers = 0, most = 0, last_bucket = 0;
   int64_t right = 0, count = 0, in_bucket = 0;
   std::vector<double> load(4, 0);
@@ -241,15 +244,7 @@ TEST_F(Score, EqualsPlainLoops) {
 std::vector<std::vector<int64_t>> choices_at(const RunStart& start,
                                              const std::filesystem::path& checkpoint,
                                              const TaskRows& rows) {
-  ParameterArrays arrays(start.graph.params());
-  arrays.take(start.graph.params(), checkpoint_weights(checkpoint, start.graph.params()));
-  std::map<std::string, Array<double>> values;
-  for (const ParamId i : start.graph.params().ids()) {
-    const Param& p = start.graph.params()[i];
-    Array<double>& a = values[p.name];
-    for (const Axis& axis : p.axes) a.sizes.push_back(axis.size);
-    for (const float v : arrays[i]) a.values.push_back(static_cast<double>(v));
-  }
+  const auto values = values_at(start, checkpoint);
   std::vector<std::vector<int64_t>> choices;
   const auto length = static_cast<size_t>(rows.length);
   for (size_t r = 0; r < static_cast<size_t>(rows.rows); ++r) {
