@@ -164,7 +164,7 @@ void read_criteria(const Json& json, Experiment& e) {
     Criterion c;
     const std::string where = "criteria[" + std::to_string(e.criteria.size()) + "]";
     if (!item.is_object()) fail(ErrorKind::invalid, "{}: expected an object", where);
-    std::string direction;
+    std::string direction, test = "interval";
     SettingsReader r(item, where);
     r("id", c.id);
     r("says", c.says);
@@ -173,6 +173,7 @@ void read_criteria(const Json& json, Experiment& e) {
     r("arm", c.arm);
     r("direction", direction);
     r("size", c.size);
+    r("test", test);
     r.allow("against");
     r.allow("rate");
     r.finish();
@@ -207,6 +208,14 @@ void read_criteria(const Json& json, Experiment& e) {
            "{}: {} is taken over all rates: write \"rates\": {{\"grid\": [...], \"seeds_at\": "
            "\"all\"}}, and no rate here",
            where, c.metric);
+    }
+    c.by_signs = one_of(test, {"interval", "sign"}, where + ".test") == 1;
+    if (c.by_signs && (metric_each(c.metric).empty() || c.number || c.against == "forecast" ||
+                       c.direction == Direction::equal)) {
+      fail(ErrorKind::invalid,
+           "{}.test: the sign test counts the events in which two arms differ: it takes a metric "
+           "of events (response), another arm, and lower or higher",
+           where);
     }
     if (c.rate && !e.all_rates)
       fail(ErrorKind::invalid, "{}.rate: needs \"seeds_at\": \"all\" in rates", where);

@@ -19,7 +19,9 @@ enum class Direction : uint8_t { lower, higher, equal };
 ///   lower    confirmed where the interval of mean d lies below -size, refuted where it lies above
 ///   higher   the mirror image
 ///   equal    confirmed where the interval lies within +-size, refuted where it lies outside
-/// and else inconclusive.
+/// and else inconclusive. With by_signs the sign test stands in place of the interval: d of each
+/// event of each seed, confirmed where more of them lie beyond -size (size) than not, refuted where
+/// fewer do, at 5 %, two-sided.
 struct Criterion {
   std::string id, says;
   std::string claim;                 // id of the claim it belongs to; empty: none
@@ -28,6 +30,7 @@ struct Criterion {
   Direction direction = Direction::lower;
   double size = 0;
   std::optional<double> rate;  // at which both are compared; nothing: each arm at its own best
+  bool by_signs = false;
 };
 
 /// What is the same in all arms, and what is changed in an arm until it is.

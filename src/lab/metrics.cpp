@@ -80,12 +80,16 @@ void add_events(const Log& log, const RunFacts& facts, Json& m) {
   if (facts.events.count == 0) return;
   constexpr size_t kBefore = 32;
   std::vector<double> responses;
+  Json& each = m["responses"] = Json::array();
   for (int64_t i = 0; i < facts.events.count; ++i) {
+    each.push_back(nullptr);
     const auto step = static_cast<size_t>(event_step(facts.events, i, facts.steps));
     if (step < kBefore || step >= log.size()) continue;
     const double usual = median(std::span(log.gradient_norm).subspan(step - kBefore, kBefore));
     const double found = log.gradient_norm[step];
-    if (usual > 0 && found > 0) responses.push_back(std::log(found / usual));
+    if (!(usual > 0 && found > 0)) continue;
+    responses.push_back(std::log(found / usual));
+    each.back() = responses.back();
   }
   if (!responses.empty()) m["response"] = mean(responses);
 }
@@ -190,7 +194,8 @@ const std::vector<MetricAbout>& metrics() {
       {"gradient_spread", "deviation of ln gradient norm from its median of 101 steps"},
       {"gradient_slope", "rise of ln gradient norm per 1000 steps"},
       {"spikes", "gradient norms 6 deviations above the 128 before, percent"},
-      {"response", "mean ln(gradient norm / usual) where a repeated n-gram comes"},
+      {"response", "mean ln(gradient norm / usual) where a repeated n-gram comes", false,
+       "responses"},
       {"max_logit", "largest attention score before the softmax, on held-out rows"},
       {"load_violation", "largest load of an expert over the mean, less 1, in the worst layer"},
       {"load_violation_first", "the same in the first layer with experts"},
@@ -233,6 +238,7 @@ const MetricAbout& metric(const std::string& name) {
 }  // namespace
 
 bool metric_of_rates(const std::string& name) { return metric(name).of_rates; }
+std::string metric_each(const std::string& name) { return metric(name).each; }
 std::string metric_says(const std::string& name) { return metric(name).says; }
 
 Json metrics_of(const fs::path& file, const Json& score, const RunFacts& facts, bool diverged) {

@@ -16,10 +16,13 @@ struct MetricAbout {
   const char* name;
   const char* says;       // what it is, in words
   bool of_rates = false;  // taken over all rates of an arm, seed by seed
+  const char* each = "";  // a list among a run's numbers, one for each event: its mean is taken
 };
 const std::vector<MetricAbout>& metrics();
 std::vector<std::string> metric_names();
 bool metric_of_rates(const std::string& name);
+/// The list whose mean a metric is; empty: none.
+std::string metric_each(const std::string& name);
 std::string metric_says(const std::string& name);
 
 /// What a run's numbers are read against.
@@ -33,7 +36,8 @@ struct RunFacts {
   int64_t steps = 0;
 };
 
-/// {name: number}: those metrics that this run has. `diverged`: the run ended with a loss that is
+/// {name: number}: those metrics that this run has, and the lists of those that have one (null
+/// for an event that could not be judged). `diverged`: the run ended with a loss that is
 /// no number; its loss is then that of its first step. `score` may be null (diverged).
 Json metrics_of(const std::filesystem::path& log, const Json& score, const RunFacts& facts,
                 bool diverged);

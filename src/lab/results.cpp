@@ -31,10 +31,15 @@ struct ArmRuns {
   std::optional<double> value(const std::string& name, uint64_t seed,
                               std::optional<double> rate) const {
     if (metric_of_rates(name)) return over_rates(name, seed);
+    const Json v = of_run(name, seed, rate);
+    return v.is_number() ? std::optional(v.get<double>()) : std::nullopt;
+  }
+  /// A number or list of the run of a seed at this rate, or at the best one; null where there is
+  /// none.
+  Json of_run(const std::string& name, uint64_t seed, std::optional<double> rate) const {
     if (!rate && best) rate = best->rate;
     const RunResult* r = rate ? at(*rate, seed) : nullptr;
-    if (r == nullptr || !r->metrics.contains(name) || !r->metrics[name].is_number()) return {};
-    return r->metrics[name].get<double>();
+    return r == nullptr ? Json() : r->metrics.value(name, Json());
   }
 
  private:
@@ -119,10 +124,23 @@ Json arm_json(const Prepared& p, const ArmRuns& a) {
   return json;
 }
 
+/// Differences of the events of a seed, those that both arms have.
+std::vector<double> event_differences(const Criterion& c, const ArmRuns& arm,
+                                      const ArmRuns& against, uint64_t seed) {
+  const std::string each = metric_each(c.metric);
+  const Json a = arm.of_run(each, seed, c.rate), b = against.of_run(each, seed, c.rate);
+  std::vector<double> differences;
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    if (a[i].is_number() && b[i].is_number())
+      differences.push_back(a[i].get<double>() - b[i].get<double>());
+  }
+  return differences;
+}
+
 /// `number` stands in place of another arm.
 Json criterion_json(const Criterion& c, const Experiment& e, const ArmRuns& arm,
                     const ArmRuns* against, std::optional<double> number, Verdict& verdict) {
-  std::vector<double> differences, of_arm, of_other;
+  std::vector<double> differences, of_arm, of_other, of_events;
   Json pairs = Json::array();
   for (const uint64_t seed : e.seeds) {
     const std::optional<double> a = arm.value(c.metric, seed, c.rate);
@@ -133,10 +151,17 @@ Json criterion_json(const Criterion& c, const Experiment& e, const ArmRuns& arm,
     of_arm.push_back(*a);
     of_other.push_back(*b);
     pairs.push_back({{"seed", seed}, {"arm", *a}, {"against", *b}, {"difference", *a - *b}});
+    if (!c.by_signs) continue;
+    const std::vector<double> events = event_differences(c, arm, *against, seed);
+    of_events.insert(of_events.end(), events.begin(), events.end());
   }
   const Interval interval = interval_of(differences);
+  const double about = c.direction == Direction::lower ? -c.size : c.size;
+  const Signs signs = signs_of(of_events, about);
   // A criterion is judged by all the seeds that were registered, not by those that came first.
-  verdict = differences.size() < e.seeds.size() ? Verdict::missing : verdict_of(c, interval);
+  verdict = differences.size() < e.seeds.size() ? Verdict::missing
+            : c.by_signs                        ? verdict_of(c, signs)
+                                                : verdict_of(c, interval);
   Json json = {{"id", c.id},
                {"says", c.says},
                {"claim", c.claim},
@@ -151,7 +176,12 @@ Json criterion_json(const Criterion& c, const Experiment& e, const ArmRuns& arm,
                {"against_mean", mean(of_other)},
                {"difference", numbers(interval)},
                {"seeds", pairs},
+               {"signs", Json()},
                {"verdict", to_string(verdict)}};
+  if (c.by_signs) {
+    json["signs"] = {
+        {"about", about}, {"below", signs.below}, {"above", signs.above}, {"p", signs.p}};
+  }
   json["sentence"] = sentence_of(json);
   return json;
 }
@@ -258,7 +288,11 @@ std::string sentence_of(const Json& c) {
                                  c["verdict"].get<std::string>(), c["metric"].get<std::string>(),
                                  c["arm"].get<std::string>(), c["arm_mean"].get<double>(), beside,
                                  c["against_mean"].get<double>(), d["mean"].get<double>(), range);
-  if (c["verdict"] == "inconclusive" && !d["smallest_detectable"].is_null()) {
+  if (const Json& s = c["signs"]; !s.is_null()) {
+    const int64_t below = s["below"], above = s["above"];
+    text += fmt::format("; below {:g} in {} of {} events, sign test p = {:.2g}",
+                        s["about"].get<double>() + 0.0, below, below + above, s["p"].get<double>());
+  } else if (c["verdict"] == "inconclusive" && !d["smallest_detectable"].is_null()) {
     text += fmt::format("; these seeds would have shown {:.2g}",
                         d["smallest_detectable"].get<double>());
   }

@@ -126,4 +126,24 @@ Verdict verdict_of(const Criterion& c, const Interval& d) {
   return d.low > c.size || d.high < -c.size ? Verdict::refuted : Verdict::inconclusive;
 }
 
+Signs signs_of(std::span<const double> differences, double number) {
+  Signs s;
+  for (const double d : differences) {
+    s.below += d < number ? 1 : 0;
+    s.above += d > number ? 1 : 0;
+  }
+  // P(X >= k) of a binomial of n and 1/2 is I_{1/2}(k, n - k + 1).
+  const auto most = static_cast<double>(std::max(s.below, s.above));
+  const auto least = static_cast<double>(std::min(s.below, s.above));
+  if (most > 0) s.p = std::min(1.0, 2 * incomplete_beta(most, least + 1, 0.5));
+  return s;
+}
+
+Verdict verdict_of(const Criterion& c, const Signs& s) {
+  if (s.below + s.above == 0) return Verdict::missing;
+  if (s.p > 0.05) return Verdict::inconclusive;
+  return (s.below > s.above) == (c.direction == Direction::lower) ? Verdict::confirmed
+                                                                  : Verdict::refuted;
+}
+
 }  // namespace ashlar::lab

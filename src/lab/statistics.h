@@ -37,4 +37,15 @@ std::string to_string(Verdict verdict);
 /// By the rule that stands at Criterion. `missing` where there is no difference at all.
 Verdict verdict_of(const Criterion& criterion, const Interval& difference);
 
+/// How many differences lie below and above a number, and how likely so uneven a split is where
+/// both are as likely: the two-sided sign test (binomial). Those equal to it count for neither.
+struct Signs {
+  int64_t below = 0, above = 0;
+  double p = 1;
+};
+Signs signs_of(std::span<const double> differences, double number);
+
+/// The same rule of the sign test about -size (lower) or size (higher).
+Verdict verdict_of(const Criterion& criterion, const Signs& signs);
+
 }  // namespace ashlar::lab

@@ -23,7 +23,8 @@ std::string check_text(const Prepared& p, const Plan& plan, double speed, int jo
                    c.metric, c.arm,
                    c.direction == Direction::equal ? "no other" : to_string(c.direction),
                    c.number ? fmt::format("{:g}", *c.number) : "that of " + c.against, c.size,
-                   c.rate ? fmt::format(", both at rate {:g}", *c.rate) : "");
+                   (c.rate ? fmt::format(", both at rate {:g}", *c.rate) : std::string()) +
+                       (c.by_signs ? ", by the signs of all events" : ""));
   }
   fmt::format_to(
       out, "data: {}; rows of {} tokens{}\n", p.data.says, p.data.length,

@@ -2,10 +2,12 @@
 
 import contextlib
 import json
+import math
 import os
 import random
 import re
 import signal
+import statistics
 import subprocess
 import time
 import unittest
@@ -199,6 +201,38 @@ class Experiments(Case):
         runs = self.results(self.tmp / "s")[0]
         self.assertEqual(runs["runs"]["diverged"], 2)
         self.assertEqual([arm["rate"] for arm in runs["arms"]], [0.01, 0.01])
+
+
+    def test_sign_of_events(self):
+        """Every event of every seed counts; the numbers again, from the logs."""
+        steps, count = 240, 6
+        experiment = {
+            **SMALL, "id": "events", "tokens": 128 * steps, "seeds": [1, 2], "rates": [0.01], "events": {"count": count},
+            "data": {"task": "markov", "parameters": {"symbols": 16, "length": 32}, "validation_rows": 8, "order": "sequential"},
+            "criteria": [{"id": "c", "says": "-", "metric": "response", "arm": "deep", "direction": "lower", "size": 0.05,
+                          "test": "sign"}]}
+        store = self.tmp / "s"
+        ashlar("experiment", "run", self.write("e.json", experiment), "-o", store, "--quiet")
+        [result] = ashlar_json("experiment", "report", store, "--json")
+        at = [steps // 4 + (2 * i + 1) * (steps - steps // 4) // (2 * count) for i in range(count)]
+        differences, responses = [], {}
+        for arm in result["arms"]:
+            for run in arm["runs"]:
+                log = (store / "runs" / run["key"] / "log.jsonl").read_text().splitlines()
+                norm = [json.loads(line)["gradient_norm"] for line in log]
+                found = [math.log(norm[i] / statistics.median(norm[i - 32:i])) for i in at]
+                for a, b in zip(run["metrics"]["responses"], found, strict=True):
+                    self.assertAlmostEqual(a, b, 9)
+                responses[arm["name"], run["seed"]] = found
+        for seed in (1, 2):
+            differences += [a - b for a, b in zip(responses["deep", seed], responses["flat", seed], strict=True)]
+        below, above = sum(d < -0.05 for d in differences), sum(d > -0.05 for d in differences)
+        [criterion] = result["criteria"]
+        most = sum(math.comb(12, k) for k in range(max(below, above), 13)) / 2**12
+        self.assertEqual(criterion["signs"], {"about": -0.05, "below": below, "above": above,
+                                              "p": criterion["signs"]["p"]})
+        self.assertAlmostEqual(criterion["signs"]["p"], min(1, 2 * most), 12)
+        self.assertIn(f"below -0.05 in {below} of 12 events", criterion["sentence"])
 
 
 class KnownResults(Case):

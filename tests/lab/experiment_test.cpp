@@ -48,6 +48,8 @@ TEST(ExperimentFile, RefusesWhatItDoesNotKnow) {
   expect_error([&] { read(with("/criteria/0/arm", "dep")); }, "did you mean deep?");
   expect_error([&] { read(with("/criteria/0/direction", "less")); }, "criteria[0].direction");
   expect_error([&] { read(with("/criteria/0/metric", "sensitivity")); }, "\"seeds_at\": \"all\"");
+  expect_error([&] { read(with("/criteria/0/test", "sing")); }, "did you mean sign?");
+  expect_error([&] { read(with("/criteria/0/test", "sign")); }, "a metric of events");
   expect_error([&] { read(with("/run/optimiser", {{"rate", 1}})); }, "write them in rates");
   expect_error([&] { read(with("/run/seed", 1)); }, "what the experiment itself decides");
   expect_error([&] { read(with("/equal", {{"what", "bodi"}})); }, "did you mean body?");

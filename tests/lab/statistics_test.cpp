@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <vector>
 
 namespace ashlar::lab {
 namespace {
@@ -62,6 +63,31 @@ TEST(Verdict, ByDirectionAndSize) {
   // One seed has no interval and decides nothing.
   const double one[] = {-5};
   EXPECT_EQ(verdict_of(Criterion{.size = 0.1}, interval_of(one)), inconclusive);
+}
+
+TEST(Signs, AreThoseOfTheBinomial) {
+  const auto of = [](int64_t below, int64_t above, double about) {
+    std::vector<double> d(static_cast<size_t>(below), about - 0.5);
+    d.insert(d.end(), static_cast<size_t>(above), about + 1.0);
+    d.push_back(about);  // counts for neither
+    return signs_of(d, about);
+  };
+  // 2 * sum of C(20, k) / 2^20 for k from 15: 2 * 21700 / 1048576.
+  EXPECT_NEAR(of(15, 5, 0).p, 2 * 21700.0 / 1048576, 1e-12);
+  EXPECT_NEAR(of(5, 15, -0.1).p, 2 * 21700.0 / 1048576, 1e-12);
+  EXPECT_NEAR(of(0, 5, 0).p, 0.0625, 1e-12);
+  EXPECT_EQ(of(10, 10, 0).p, 1);
+  EXPECT_EQ(of(0, 0, 0).p, 1);
+  EXPECT_EQ(of(15, 5, -0.1).below, 15);
+  EXPECT_EQ(of(15, 5, -0.1).above, 5);
+  using enum Verdict;
+  const Criterion lower{.direction = Direction::lower}, higher{.direction = Direction::higher};
+  EXPECT_EQ(verdict_of(lower, of(15, 5, 0)), confirmed);
+  EXPECT_EQ(verdict_of(lower, of(5, 15, 0)), refuted);
+  EXPECT_EQ(verdict_of(higher, of(5, 15, 0)), confirmed);
+  EXPECT_EQ(verdict_of(higher, of(15, 5, 0)), refuted);
+  EXPECT_EQ(verdict_of(lower, of(14, 6, 0)), inconclusive);
+  EXPECT_EQ(verdict_of(lower, of(0, 0, 0)), missing);
 }
 
 }  // namespace

@@ -61,6 +61,10 @@ Json experiment_reading(const std::string& id) {
           {"mean", number("mean")},      {"low", number("low")},
           {"high", number("high")},      {"smallest_detectable", number("smallest_detectable")},
           {"sentence", c.at("sentence")}};
+      if (const Json& signs = c.value("signs", Json()); !signs.is_null()) {
+        const int64_t below = signs.at("below"), above = signs.at("above");
+        reading[name].update({{"below", below}, {"events", below + above}, {"p", signs.at("p")}});
+      }
     }
     return reading;
   } catch (const nlohmann::json::exception& e) {
