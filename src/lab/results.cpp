@@ -284,10 +284,13 @@ std::string sentence_of(const Json& c) {
           ? std::string("one seed, no interval")
           : fmt::format("95 % interval {:+.4g} to {:+.4g}, {} seeds", d["low"].get<double>(),
                         d["high"].get<double>(), d["count"].get<int64_t>());
-  std::string text = fmt::format("{}: {} of {} is {:.4g}, of {} {:.4g}; difference {:+.4g} ({})",
-                                 c["verdict"].get<std::string>(), c["metric"].get<std::string>(),
-                                 c["arm"].get<std::string>(), c["arm_mean"].get<double>(), beside,
-                                 c["against_mean"].get<double>(), d["mean"].get<double>(), range);
+  const std::string rate =
+      c["rate"].is_null() ? "" : fmt::format("at rate {:g}, ", c["rate"].get<double>());
+  std::string text =
+      fmt::format("{}: {}{} of {} is {:.4g}, of {} {:.4g}; difference {:+.4g} ({})",
+                  c["verdict"].get<std::string>(), rate, c["metric"].get<std::string>(),
+                  c["arm"].get<std::string>(), c["arm_mean"].get<double>(), beside,
+                  c["against_mean"].get<double>(), d["mean"].get<double>(), range);
   if (const Json& s = c["signs"]; !s.is_null()) {
     const int64_t below = s["below"], above = s["above"];
     text += fmt::format("; below {:g} in {} of {} events, sign test p = {:.2g}",
