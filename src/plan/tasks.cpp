@@ -132,10 +132,10 @@ PartialRoom partial_room(const Plan& plan, int64_t context, int64_t sequences) {
   for (const Step& step : plan.steps) {
     const auto* s = std::get_if<AttentionStep>(&step.what);
     if (s == nullptr) continue;
-    // Long runs have tasks enough without parts.
     for (int64_t tokens = 1; tokens <= std::min(plan.max_tokens, context); ++tokens) {
       const AttentionTasks t = attention_tasks(*s, context - tokens, tokens);
-      if (t.parts == 1) break;
+      // Few tokens may have one part, as their window has few keys, and more tokens several.
+      if (t.parts == 1) continue;
       const int64_t floats = t.groups() * t.group_floats(s->v_dim);
       run_floats = std::max(run_floats, floats);
       token_floats = std::max(token_floats, blocks_of(floats, tokens));

@@ -67,18 +67,32 @@ TEST(AttentionTasks, DependOnNeitherThreadsNorOtherRuns) {
   EXPECT_EQ(attention_tasks(step_of(8, 2, 0, 0), 8192, 512).parts, 1);
 }
 
+/// Sees nothing but a window of fewer keys than make two parts; a prompt of it sees more.
+Blueprint narrow() {
+  Blueprint bp = testing::qwen_like();
+  bp.name = "narrow";
+  for (Block& b : bp.blocks) {
+    AttentionPart part{.heads = 4, .kv_heads = 4, .head_dim = 6};
+    part.window = 64;
+    b.mixer = part;
+  }
+  return bp;
+}
+
 TEST(AttentionTasks, RoomForPartsIsEnough) {
-  for (const Blueprint& bp : testing::sample_blueprints()) {
+  std::vector<Blueprint> blueprints = testing::sample_blueprints();
+  blueprints.push_back(narrow());
+  for (const Blueprint& bp : blueprints) {
     const Graph graph = graph_of(bp);
     const Plan plan = make_plan(graph, testing::random_weights(graph, 1, Format::f32),
-                                kernels::table("generic"), 64);
+                                kernels::table("generic"), 512);
     constexpr int64_t kContext = 6000;
     for (const int64_t sequences : {1, 3, 64}) {
       const PartialRoom room = partial_room(plan, kContext, sequences);
       for (const Step& step : plan.steps) {
         const auto* s = std::get_if<AttentionStep>(&step.what);
         if (s == nullptr) continue;
-        for (const int64_t tokens : {1, 2, 7, 20, 60}) {
+        for (const int64_t tokens : {1, 2, 7, 20, 60, 100, 150, 256, 400, 512}) {
           const int64_t runs = std::min(sequences, plan.max_tokens / tokens);
           const AttentionTasks t = attention_tasks(*s, kContext - tokens, tokens);
           EXPECT_LE(runs * t.groups() * t.group_floats(s->v_dim), room.floats) << bp.name;

@@ -53,6 +53,24 @@ class Ring : public ::testing::TestWithParam<Case> {
   }
 };
 
+/// Nothing but windows of fewer keys than attention makes two parts of: a prompt has two parts all
+/// the same, and there is room for them.
+TEST(Windows, LongPromptOfNarrowOnes) {
+  Blueprint bp = testing::qwen_like();
+  for (Block& b : bp.blocks) {
+    AttentionPart narrow{.heads = 4, .kv_heads = 4, .head_dim = 6, .rope = RopePart{}};
+    narrow.window = 64;
+    b.mixer = narrow;
+  }
+  const Graph graph = graph_of(bp);
+  const Weights weights = random_weights(graph, 3);
+  const std::vector<TokenId> ids = some_tokens(420, bp.embedding.vocab);
+  Engine engine(graph, weights, {.threads = 2, .context = 512});
+  EXPECT_LT(
+      difference(all_logits(engine, *engine.open(), ids), reference_logits(graph, weights, ids)),
+      3e-5);
+}
+
 TEST_P(Ring, EveryCutEqualsWhole) {
   const auto [window, chunk] = GetParam();
   for (const int64_t size : {int64_t{1}, window - 1, window, window + 1, chunk - 1, chunk,
