@@ -459,7 +459,8 @@ void many_rows(const Attention& a, AttentionScratch s, int64_t row, int64_t rows
     const int64_t r = tile_begin(rows, tiles, tile), end = tile_begin(rows, tiles, tile + 1);
     const KeyRange first = keys_of(a, a.first + token_of(a, row + r));
     const KeyRange last = keys_of(a, a.first + token_of(a, row + end - 1));
-    if (last.end <= begin || first.begin >= begin + n) continue;
+    // The values of lanes are not added by tile: rows that see none of these keys weigh them with 0.
+    if (!lanes && (last.end <= begin || first.begin >= begin + n)) continue;
     switch (end - r) {
       case 1:
         rows_of_tile<1>(a, s, lanes, row + r, r, begin, n, top, total);

@@ -224,6 +224,21 @@ TEST_P(AttentionTest, WindowsAndChunksAtTheirBoundaries) {
       }
 }
 
+/// Some tokens end before a tile of 64 keys that later ones of the same few rows see.
+TEST_P(AttentionTest, FewRowsOnBothSidesOfATileOfKeys) {
+  for (int64_t heads : {1, 2, 3, 5, 7})
+    for (int64_t tokens = 2; tokens * heads <= 20; ++tokens)
+      for (int64_t first : {65 - tokens, int64_t{63}, int64_t{126}})
+        for (int64_t window : {0, 70})
+          check(*GetParam(), {.heads = heads,
+                              .tokens = tokens,
+                              .first = first,
+                              .k_dim = 16,
+                              .v_dim = 24,
+                              .window = window,
+                              .state = Format::f16});
+}
+
 TEST_P(AttentionTest, SinksCapsAndFactors) {
   for (int64_t tokens : {1, 5, 20})
     for (float cap : {0.0f, 1.0f, 30.0f})
