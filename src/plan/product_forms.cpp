@@ -11,7 +11,11 @@ namespace ashlar {
 ProductForms::ProductForms(const kernels::Table& table, Format weight, bool f32_activations,
                            bool packed) {
   for (kernels::ProductForm form : table.product_forms(weight)) {
-    if (form.packing != kernels::Packing::rows && !packed) continue;
+    if (form.packing != kernels::Packing::rows) {
+      // Panels are laid out for the rows that their form takes.
+      const bool rounds = form.activation != kernels::Activation::f32;
+      if (!packed || (f32_activations && rounds)) continue;
+    }
     if (f32_activations) form.activation = kernels::Activation::f32;
     forms_.push_back(form);
   }
