@@ -10,7 +10,10 @@
 #include "ops/all.h"
 #include "readings/count/count.h"
 #include "support/op_inputs.h"
+#include "support/random_blueprint.h"
 #include "support/samples.h"
+#include "support/sanitized.h"
+#include "support/thorough.h"
 #include "support/with_tiles.h"
 #include "transform/differentiate.h"
 
@@ -142,6 +145,33 @@ std::string name_of(const ::testing::TestParamInfo<Blueprint>& info) {
   return name;
 }
 INSTANTIATE_TEST_SUITE_P(Samples, TrainingSteps, ::testing::ValuesIn(sample_blueprints()), name_of);
+
+class RandomTrainingSteps : public ::testing::TestWithParam<uint64_t> {};
+
+TEST_P(RandomTrainingSteps, FastPathsAgreeWithPlainLoops) {
+  RandomChoice random(GetParam());
+  const int64_t context = random.number(1, random.of({20, 80, 160}));
+  Blueprint bp = RandomBlueprint(GetParam()).make(context);
+  bp.embedding.vocab += 16;  // what the batch's ids take
+  const Graph step = differentiate(graph_of(bp), {.recompute_layers = random.chance(50)});
+  const Weights weights = weights_of(step);
+  const TokenBatch batch = batch_of({{{0, context}, {0, random.number(1, context)}}}, true);
+  std::vector<std::string> tables;
+  for (const kernels::Table* table : kernels::tables())
+    if (table->supported()) tables.emplace_back(table->name);
+  const std::string table = tables[static_cast<size_t>(random.number(0, std::ssize(tables) - 1))];
+  SCOPED_TRACE(table + "\n" + to_json(bp));
+  Float32Executor executor(step, weights,
+                           {.threads = static_cast<int>(random.number(1, 3)),
+                            .kernels = table,
+                            .numbers = Numbers::f64});
+  // Of 1,000, thirty are so ill-conditioned that rounded values cost more than 1e-3, one 2e-2.
+  expect_close(step, executor.run(batch), exact(step, weights, batch), 3e-2);
+}
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomTrainingSteps,
+                         ::testing::Range<uint64_t>(1, ASHLAR_SANITIZED   ? 11
+                                                       : test::thorough() ? 1001
+                                                                          : 51));
 
 // Every op that has a fast path, by itself, with all of its options.
 TEST(Float32Executor, RunsEveryOp) {
