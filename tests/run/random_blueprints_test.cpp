@@ -181,7 +181,7 @@ TEST_P(RandomBlueprints, WhatSequencesHoldDecidesTheirLogits) {
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomBlueprints,
                          ::testing::Range<uint64_t>(1, ASHLAR_SANITIZED   ? 21
                                                        : test::thorough() ? 2001
-                                                                          : 101));
+                                                                          : 61));
 
 }  // namespace
 }  // namespace ashlar
