@@ -65,7 +65,10 @@ std::string found(const std::string& path, const Experiment& e) {
   for (const fs::path& here : {e.file.parent_path() / path, fs::path(path)}) {
     if (fs::exists(here, code)) return fs::absolute(here).lexically_normal().string();
   }
-  fail(ErrorKind::io, "data: {}: there is no such file or folder", path);
+  fail(ErrorKind::io,
+       "experiment {}: data: {}: there is no such file or folder, neither from {} nor from the "
+       "current folder; make it first (docs/lab.md)",
+       e.id, path, e.file.parent_path().string());
 }
 
 /// Bytes of the documents, those held out apart.

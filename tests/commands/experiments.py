@@ -215,7 +215,7 @@ class Experiments(Case):
         ashlar("experiment", "run", self.write("e.json", experiment), "-o", store, "--quiet")
         [result] = ashlar_json("experiment", "report", store, "--json")
         at = [steps // 4 + (2 * i + 1) * (steps - steps // 4) // (2 * count) for i in range(count)]
-        differences, responses = [], {}
+        apart, responses = [], {}
         for arm in result["arms"]:
             for run in arm["runs"]:
                 log = (store / "runs" / run["key"] / "log.jsonl").read_text().splitlines()
@@ -225,8 +225,8 @@ class Experiments(Case):
                     self.assertAlmostEqual(a, b, 9)
                 responses[arm["name"], run["seed"]] = found
         for seed in (1, 2):
-            differences += [a - b for a, b in zip(responses["deep", seed], responses["flat", seed], strict=True)]
-        below, above = sum(d < -0.05 for d in differences), sum(d > -0.05 for d in differences)
+            apart += [a - b for a, b in zip(responses["deep", seed], responses["flat", seed], strict=True)]
+        below, above = sum(d < -0.05 for d in apart), sum(d > -0.05 for d in apart)
         [criterion] = result["criteria"]
         most = sum(math.comb(12, k) for k in range(max(below, above), 13)) / 2**12
         self.assertEqual(criterion["signs"], {"about": -0.05, "below": below, "above": above,

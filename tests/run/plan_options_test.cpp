@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "run/engine.h"
 #include "support/random_model.h"
@@ -52,11 +53,16 @@ TEST(PlanOptions, PackedWeightsGiveTheSameLogits) {
     std::vector<TokenId> ids(200);
     for (size_t i = 0; i < ids.size(); ++i)
       ids[i] = static_cast<TokenId>(i * 7 % static_cast<size_t>(bp.embedding.vocab));
-    std::vector<float> expected;
-    for (const bool packed : {false, true}) {
+    std::map<bool, std::vector<float>> of_form;  // float32 rows, or as fast as can be
+    for (const auto& [packed, f32_rows] :
+         {std::pair{false, false}, {true, false}, {false, true}, {true, true}}) {
+      std::vector<float>& expected = of_form[f32_rows];
       for (const int threads : {1, 3, 16}) {
-        const EngineOptions options{
-            .threads = threads, .context = 256, .packed_weights = packed, .state = Format::f16};
+        const EngineOptions options{.threads = threads,
+                                    .context = 256,
+                                    .f32_activations = f32_rows,
+                                    .packed_weights = packed,
+                                    .state = Format::f16};
         Engine engine(graph, weights, options);
         const ashlar::Run run{*engine.open(), ids, ashlar::Run::Logits::all};
         const auto found = engine.step({&run, 1});
@@ -65,9 +71,11 @@ TEST(PlanOptions, PackedWeightsGiveTheSameLogits) {
         EXPECT_EQ(logits, expected) << info(format).name << " " << packed << " " << threads;
         const BoundWeights& bound = engine.plan().weights;
         const auto forms = engine.plan().table->product_forms(format);
-        const bool has_panels = std::any_of(forms.begin(), forms.end(), [](const auto& form) {
-          return form.packing == kernels::Packing::panels;
-        });
+        const bool has_panels = std::any_of(
+            forms.begin(), forms.end(), [f32 = f32_rows](const kernels::ProductForm& form) {
+              return form.packing == kernels::Packing::panels &&
+                     (!f32 || form.activation == kernels::Activation::f32);
+            });
         EXPECT_EQ(bound.made_bytes(WeightForm::panels) > 0, packed && has_panels);
         EXPECT_EQ(engine_bytes(graph, none, options).copies, bound.made_bytes());
       }

@@ -27,8 +27,7 @@ using testing::some_tokens;
 
 EngineOptions some_options(RandomChoice& random, int64_t context, int64_t sequences) {
   return {.threads = static_cast<int>(random.number(1, 3)),
-          .kernels = testing::runnable_tables()[static_cast<size_t>(
-              random.number(0, std::ssize(testing::runnable_tables()) - 1))],
+          .kernels = random.of(testing::runnable_tables()),
           .context = context,
           .sequences = sequences,
           .chunk = random.chance(50) ? 512 : random.number(1, random.of({8, 80, 512})),
@@ -48,8 +47,8 @@ std::string says(const EngineOptions& o) {
       o.latents == LatentForm::absorbed ? "absorbed" : "expanded", o.packed_weights);
 }
 
-/// A router that all but ties may choose another expert where sums are rounded otherwise: one of
-/// some 30,000 texts.
+/// A router that all but ties may choose another expert where sums are rounded otherwise: once in
+/// some 20,000 texts.
 double bound_of(const Blueprint& bp) {
   const bool chooses = std::any_of(bp.blocks.begin(), bp.blocks.end(), [](const Block& b) {
     const auto* e = std::get_if<ExpertFfnPart>(&b.ffn);

@@ -2,13 +2,16 @@
 // at which tasks, pages, windows and kernels' tails begin and end.
 #pragma once
 
+#include <algorithm>
 #include <initializer_list>
 #include <random>
+#include <vector>
 
 #include "blueprint/blueprint.h"
 
 namespace ashlar::testing {
 
+/// Choices that a seed decides.
 class RandomChoice {
  public:
   explicit RandomChoice(uint64_t seed) : random_(seed) {}
@@ -21,7 +24,11 @@ class RandomChoice {
   bool chance(int64_t percent) { return number(1, 100) <= percent; }
   template <class T>
   T of(std::initializer_list<T> list) {
-    return list.begin()[number(0, static_cast<int64_t>(list.size()) - 1)];
+    return of(std::vector<T>(list));
+  }
+  template <class T>
+  T of(const std::vector<T>& list) {
+    return list[static_cast<size_t>(number(0, std::ssize(list) - 1))];
   }
 
  private:
@@ -34,7 +41,6 @@ class RandomBlueprint {
 
   /// Of what check() takes: 1 to 4 layers, sequences up to `context`.
   Blueprint make(int64_t context) {
-    context_ = context;
     Blueprint bp;
     bp.name = "random";
     bp.context = context;
@@ -182,7 +188,6 @@ class RandomBlueprint {
   }
 
   RandomChoice random_;
-  int64_t context_ = 0;
 };
 
 }  // namespace ashlar::testing

@@ -9,6 +9,7 @@
 #include "kernels/table.h"
 #include "ops/all.h"
 #include "readings/count/count.h"
+#include "support/comparison.h"
 #include "support/op_inputs.h"
 #include "support/random_blueprint.h"
 #include "support/samples.h"
@@ -156,10 +157,7 @@ TEST_P(RandomTrainingSteps, FastPathsAgreeWithPlainLoops) {
   const Graph step = differentiate(graph_of(bp), {.recompute_layers = random.chance(50)});
   const Weights weights = weights_of(step);
   const TokenBatch batch = batch_of({{{0, context}, {0, random.number(1, context)}}}, true);
-  std::vector<std::string> tables;
-  for (const kernels::Table* table : kernels::tables())
-    if (table->supported()) tables.emplace_back(table->name);
-  const std::string table = tables[static_cast<size_t>(random.number(0, std::ssize(tables) - 1))];
+  const std::string table = random.of(runnable_tables());
   SCOPED_TRACE(table + "\n" + to_json(bp));
   Float32Executor executor(step, weights,
                            {.threads = static_cast<int>(random.number(1, 3)),
