@@ -4,7 +4,6 @@
 #include "apps/commands.h"
 #include "apps/sampling_options.h"
 #include "apps/step_options.h"
-#include "blueprint/mtp.h"
 #include "measure/bench.h"
 
 namespace ashlar::app {
@@ -25,7 +24,7 @@ void run_train(BenchCommand& o) {
   o.step.kernels = o.model.kernels;
   StepMeasurement m = measure_step(trained_graph(model.blueprint, o.step.mtp), o.step);
   m.model = model.blueprint.name.empty() ? model.source : model.blueprint.name;
-  std::printf("%s\n", (o.json ? measurement_json(m) : measurement_text(m)).c_str());
+  print_line(o.json ? Json(m).dump(2) : measurement_text(m));
 }
 
 void run_bench(BenchCommand o) {
@@ -37,39 +36,38 @@ void run_bench(BenchCommand o) {
     o.options.drafter = [&](Engine& e) { return drafter_of(o.draft, o.model, model, e); };
   }
   Progress progress("measuring");
-  o.options.progress = [&](double done) { progress.update(static_cast<int64_t>(done * 100), 100); };
+  o.options.progress = [&](double done) { progress(static_cast<int64_t>(done * 100), 100); };
   BenchResult result = bench(model, o.options);
   result.weights = !o.model.random           ? "as in the file"
                    : o.model.weights.empty() ? "f32"
                                              : o.model.weights;
-  std::printf("%s\n", (o.json ? bench_json(result) : bench_text(result)).c_str());
+  print_line(o.json ? bench_json(result) : bench_text(result));
 }
 
 }  // namespace
 
 void add_bench(CLI::App& app) {
-  auto o = std::make_shared<BenchCommand>();
-  CLI::App* command = app.add_subcommand(
-      "bench", "measure a model's speed beside this machine's limits and what was planned");
-  add_model_options(*command, o->model, true);
-  add_bench_sizes(*command, o->options);
-  add_value(*command, "--draft-tokens", o->options.draft_tokens, "N",
+  auto [command, o] =
+      add_command(app, "bench", run_bench,
+                  "measure a model's speed beside this machine's limits and what was planned");
+  add_model_options(command, o.model, true);
+  add_bench_sizes(command, o.options);
+  add_value(command, "--draft-tokens", o.options.draft_tokens, "N",
             "also steps that evaluate so many guesses: when drafting pays (default 0: none)");
-  add_value(*command, "--draft", o->draft, "lookup|mtp|MODEL|off",
+  add_value(command, "--draft", o.draft, "lookup|mtp|MODEL|off",
             "also generate with guesses as `run --draft` makes them: how many are accepted, and "
             "the speed with and without")
       ->capture_default_str();
-  add_value(*command, "--repeat", o->options.repeat, "R", "measurements of each (default 3)");
-  command->add_flag("--speed-only", o->options.speed_only,
-                    "measure tokens per second alone: no limits, no plan, no profile");
-  command->add_flag("--train", o->train, "steps of training instead, on random ids, op by op");
-  add_step_options(*command, o->step);
-  command->add_flag("--recompute", o->step.recompute, "with --train: compute layers again");
-  command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
-  command->footer(
+  add_value(command, "--repeat", o.options.repeat, "R", "measurements of each (default 3)");
+  command.add_flag("--speed-only", o.options.speed_only,
+                   "measure tokens per second alone: no limits, no plan, no profile");
+  command.add_flag("--train", o.train, "steps of training instead, on random ids, op by op");
+  add_step_options(command, o.step);
+  command.add_flag("--recompute", o.step.recompute, "with --train: compute layers again");
+  command.add_flag("--json", o.json, "print JSON (fields: docs/json.md)");
+  command.footer(
       "Prefill and decode are measured apart, each after --depth tokens. The limits and the rates "
       "of the kernels\nthat plans use are probed in the same run; --context is set by the rest.");
-  command->callback([o] { run_bench(*o); });
 }
 
 }  // namespace ashlar::app

@@ -10,9 +10,7 @@
 namespace ashlar::app {
 
 Blueprint load_named_blueprint(const std::string& model) {
-  LoadOptions load;
-  load.need_weights = false;
-  Model loaded = load_model(model, load);
+  Model loaded = load_model(model, {.need_weights = false});
   for (const std::string& notice : loaded.notices) say_note(notice);
   if (loaded.blueprint.name.empty()) {
     std::error_code code;
@@ -60,6 +58,7 @@ std::optional<Machine> machine_for(const std::string& name) {
   if (name == "none") return std::nullopt;
   if (!name.empty()) return load_machine(name);
   if (auto probed = probed_machine()) return probed;
+  constexpr const char* kUsualMachine = "h100-sxm";
   const std::vector<std::string> library = machine_names();
   if (std::find(library.begin(), library.end(), kUsualMachine) == library.end())
     return std::nullopt;  // a program without its data

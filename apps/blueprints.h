@@ -14,8 +14,7 @@ namespace ashlar::app {
 Blueprint load_named_blueprint(const std::string& model);
 
 /// --machine: the library's, or a file's; "none": no machine; empty: this machine if `ashlar probe`
-/// has measured it, otherwise kUsualMachine, so that comparisons always say speeds.
-inline constexpr const char* kUsualMachine = "h100-sxm";
+/// has measured it, otherwise h100-sxm, so that comparisons always say speeds.
 std::optional<Machine> machine_for(const std::string& name);
 
 /// What `ashlar probe` has measured; nothing before it has.
@@ -30,10 +29,9 @@ void add_machine_option(CLI::App& command, std::string& machine);
 /// --context, --weights and --state of CompareOptions or ExplainOptions.
 template <class Options>
 void add_size_options(CLI::App& command, Options& options) {
-  command.add_option("--context", options.context, "tokens remembered (default 4096)")
-      ->type_name("N");
-  command.add_option("--weights", options.weights, "format or mix of the weights (default bf16)")
-      ->type_name("FORMAT");
+  add_value(command, "--context", options.context, "N", "tokens remembered (default 4096)");
+  add_value(command, "--weights", options.weights, "FORMAT",
+            "format or mix of the weights (default bf16)");
   add_state_option(command, options.state);
 }
 

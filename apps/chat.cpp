@@ -204,12 +204,10 @@ class Chat {
     {
       const CatchInterrupt guard(CatchInterrupt::Second::is_caught);
       options_.interrupted = CatchInterrupt::caught;
-      auto progress = std::make_unique<Progress>("reading");
-      dialogue_->set_progress([&](int64_t done, int64_t total) {
-        if (progress) progress->update(done, total);
-      });
+      Progress progress("reading");
+      dialogue_->set_progress(std::ref(progress));
       last_ = speak([&](const Spoken& piece) {
-        progress.reset();
+        progress.end();
         printer_(piece);
         return true;
       });
@@ -234,16 +232,14 @@ class Chat {
                       grouped(engine_->context()), last_.unseen));
     }
     if (g.stop == StopReason::context_full) {
-      note(
-          fmt::format("[cut: the context of {} tokens is full; /clear, /undo, or a larger "
-                      "--context]",
-                      grouped(engine_->context())));
+      note(fmt::format(
+          "[cut: the context of {} tokens is full; /clear, /undo, or a larger --context]",
+          grouped(engine_->context())));
     }
     if (g.stop == StopReason::max_tokens) {
-      note(
-          fmt::format("[cut at {} tokens: /continue goes on, /set max_tokens or --max-tokens "
-                      "allows more]",
-                      grouped(options_.max_tokens)));
+      note(fmt::format(
+          "[cut at {} tokens: /continue goes on, /set max_tokens or --max-tokens allows more]",
+          grouped(options_.max_tokens)));
     }
     if (g.stop == StopReason::interrupted) note("[stopped: /continue goes on]");
     if (!quiet_) note(speed_text());
@@ -273,8 +269,7 @@ class Chat {
   }
 
   void save(const std::string& file) const {
-    write_file(file,
-               dialogue_->messages().dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+    write_file(file, dumped(dialogue_->messages(), 1) + "\n");
   }
 
   void set(const std::string& rest) {
@@ -295,23 +290,12 @@ class Chat {
     SamplingOptions changed = options_.sampling;
     if (text.empty() || *end != '\0')
       fail(ErrorKind::invalid, "/set: expected NAME NUMBER, found \"{}\"", rest);
-    const auto number = static_cast<float>(value);
-    if (name == "temperature") {
-      changed.temperature = number;
-    } else if (name == "top_p") {
-      changed.top_p = number;
-    } else if (name == "top_k") {
-      changed.top_k = static_cast<int>(value);
-    } else if (name == "min_p") {
-      changed.min_p = number;
-    } else if (name == "repetition_penalty") {
-      changed.repetition_penalty = number;
-    } else if (name == "max_tokens") {
+    if (name == "max_tokens") {
       if (value < 1) fail(ErrorKind::invalid, "/set max_tokens: expected 1 or more");
       options_.max_tokens = static_cast<int64_t>(value);
     } else if (name == "seed") {
       changed.seed = static_cast<uint64_t>(value);
-    } else {
+    } else if (!set_sampling(name, value, changed)) {
       fail(ErrorKind::invalid, "/set: unknown name \"{}\", the nearest is {}; see /help", name,
            nearest(name, {std::begin(kSettings), std::end(kSettings)}, 1).at(0));
     }
@@ -384,33 +368,32 @@ class Chat {
   DialogueAnswer last_;
 };
 
+void run_chat(const ChatOptions& o) {
+  Chat chat(o);
+  chat.loop();
+  if (chat.failed_unseen()) throw Exit{1};
+}
+
 }  // namespace
 
 void add_chat(CLI::App& app) {
-  auto o = std::make_shared<ChatOptions>();
-  CLI::App* command = app.add_subcommand("chat", "talk with a model");
-  command->footer(
-      std::string("In the conversation:\n") + help_text() +
-      "\nExamples:\n"
-      "  ashlar chat ./SmolLM2-135M-Instruct\n"
-      "  ashlar chat qwen3-8b-q4_k_m.gguf --system \"Answer in French.\" --context 32k\n"
-      "  ashlar chat ./Qwen3-0.6B --var enable_thinking=false --temperature 0.2");
-  add_model_options(*command, o->model, true);
-  add_value(*command, "--system", o->system, "TEXT", "system message");
-  add_value(*command, "--load", o->load, "F.json", "begin with the messages of a JSON file");
-  command->add_flag("--resume", o->resume, "go on with the conversation that was kept last");
-  command->add_flag("--quiet", o->quiet, "no lines about sampling and speed on stderr");
-  add_variable_option(*command, o->variables);
-  o->generation.options.max_tokens = 1024;
-  o->generation.options.sampling.temperature = 0.7F;
-  o->generation.options.sampling.top_p = 0.95F;
-  add_generation_options(*command, o->generation);
-  add_reasoning_option(*command, o->reasoning);
-  command->callback([o] {
-    Chat chat(*o);
-    chat.loop();
-    if (chat.failed_unseen()) throw Exit{1};
-  });
+  auto [command, o] = add_command(app, "chat", run_chat, "talk with a model");
+  command.footer(std::string("In the conversation:\n") + help_text() +
+                 "\nExamples:\n"
+                 "  ashlar chat ./SmolLM2-135M-Instruct\n"
+                 "  ashlar chat qwen3-8b-q4_k_m.gguf --system \"Answer in French.\" --context 32k\n"
+                 "  ashlar chat ./Qwen3-0.6B --var enable_thinking=false --temperature 0.2");
+  add_model_options(command, o.model, true);
+  add_value(command, "--system", o.system, "TEXT", "system message");
+  add_value(command, "--load", o.load, "F.json", "begin with the messages of a JSON file");
+  command.add_flag("--resume", o.resume, "go on with the conversation that was kept last");
+  command.add_flag("--quiet", o.quiet, "no lines about sampling and speed on stderr");
+  add_variable_option(command, o.variables);
+  o.generation.options.max_tokens = 1024;
+  o.generation.options.sampling.temperature = 0.7F;
+  o.generation.options.sampling.top_p = 0.95F;
+  add_generation_options(command, o.generation);
+  add_reasoning_option(command, o.reasoning);
 }
 
 }  // namespace ashlar::app

@@ -30,10 +30,7 @@ void measure(const std::vector<std::string>& ids) {
   const std::vector<Measurement> wanted = wanted_measurements(ids);
   for (size_t i = 0; i < wanted.size(); ++i) {
     Measurement m = wanted[i];
-    LoadOptions load;
-    load.random = 1;
-    load.weights = m.weights;
-    const BenchResult r = bench(load_model(m.model, load));
+    const BenchResult r = bench(load_model(m.model, {.random = 1, .weights = m.weights}));
     m.machine = fmt::format("{}, {} threads", r.machine.name, r.threads);
     m.date = r.machine.date;
     m.threads = r.threads;
@@ -43,7 +40,7 @@ void measure(const std::vector<std::string>& ids) {
       return old.model == m.model && old.weights == m.weights;
     });
     all.push_back(m);
-    progress.update(static_cast<int64_t>(i) + 1, static_cast<int64_t>(wanted.size()));
+    progress(static_cast<int64_t>(i) + 1, static_cast<int64_t>(wanted.size()));
   }
   const std::filesystem::path file = measurements_file();
   std::error_code code;
@@ -77,7 +74,7 @@ void rerun(const std::vector<std::string>& ids) {
 void run_claims(const ClaimsCommand& o) {
   if (!o.output.empty()) check_ending(o.output, {".html"}, "a page");
   if (o.list) {
-    for (const std::string& id : claim_ids()) std::printf("%s\n", id.c_str());
+    for (const std::string& id : claim_ids()) print_line(id);
     return;
   }
   if (o.measure) measure(o.ids);
@@ -87,35 +84,31 @@ void run_claims(const ClaimsCommand& o) {
     write_file(o.output, claims_html(claims));
     say_written(o.output);
   }
-  if (o.json)
-    std::printf("%s\n", claims_json(claims).c_str());
-  else if (o.output.empty())
-    print_fitted(claims_text(claims));
+  if (o.json) return print_line(claims_json(claims));
+  if (o.output.empty()) print_fitted(claims_text(claims));
 }
 
 }  // namespace
 
 void add_claims(CLI::App& app) {
-  auto o = std::make_shared<ClaimsCommand>();
-  CLI::App* command = app.add_subcommand(
-      "claims", "claims about these architectures, settled by computing what they say");
-  add_value(*command, "id", o->ids, "ID", "claims to settle (default: all)");
-  command->add_flag("--list", o->list, "list the ids");
-  command->add_flag("--measure", o->measure,
-                    "take measured speeds anew on this machine (some minutes)");
-  command->add_flag("--rerun", o->rerun,
-                    "run the experiments of these claims anew (minutes to hours; docs/lab.md)");
-  add_value(*command, "-o,--output", o->output, "F.html", "write a page");
-  command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
-  command->footer(
+  auto [command, o] =
+      add_command(app, "claims", run_claims,
+                  "claims about these architectures, settled by computing what they say");
+  add_value(command, "id", o.ids, "ID", "claims to settle (default: all)");
+  command.add_flag("--list", o.list, "list the ids");
+  command.add_flag("--measure", o.measure,
+                   "take measured speeds anew on this machine (some minutes)");
+  command.add_flag("--rerun", o.rerun,
+                   "run the experiments of these claims anew (minutes to hours; docs/lab.md)");
+  add_value(command, "-o,--output", o.output, "F.html", "write a page");
+  command.add_flag("--json", o.json, "print JSON (fields: docs/json.md)");
+  command.footer(
       "Examples:\n"
       "  ashlar claims --list\n"
       "  ashlar claims kimi-k2-active\n\n"
       "Verdicts: holds; holds-if (with the condition); fails (with the right figure); undecided "
       "(trained, and too little to tell); open (with the experiment that would settle it). Each "
-      "claim is a file claims/<id>.json: "
-      "docs/claims.md.");
-  command->callback([o] { run_claims(*o); });
+      "claim is a file claims/<id>.json: docs/claims.md.");
 }
 
 }  // namespace ashlar::app

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <sstream>
 
 #include "apps/flags.h"
 #include "apps/terminal.h"
@@ -70,21 +71,13 @@ void add_model_options(CLI::App& command, ModelOptions& options, bool runs) {
 }
 
 Model load(const ModelOptions& options, bool need_weights) {
-  LoadOptions load;
-  load.random = options.random;
-  load.weights = options.weights;
-  load.need_weights = need_weights;
-  load.adapter = options.adapter;
-  std::unique_ptr<Progress> fetching;
-  std::string fetched;
-  load.fetching = [&](const std::string& file, int64_t done, int64_t total) {
-    if (file != fetched) fetching = std::make_unique<Progress>("fetching " + file);
-    fetched = file;
-    fetching->update(done, total);
-  };
   Progress progress("loading");
-  load.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
-  Model model = load_model(options.model, load);
+  Model model = load_model(options.model, {.random = options.random,
+                                           .weights = options.weights,
+                                           .adapter = options.adapter,
+                                           .progress = std::ref(progress),
+                                           .fetching = fetch_progress(),
+                                           .need_weights = need_weights});
   for (const std::string& notice : model.notices) say_note(notice);
   return model;
 }
@@ -205,12 +198,10 @@ TokenId checked_id(int64_t id, const std::string& where) {
 
 std::vector<TokenId> parse_ids(const std::string& list, const std::string& where) {
   std::vector<TokenId> ids;
-  size_t at = 0;
-  while (at < list.size()) {
-    size_t end = std::min(list.find(',', at), list.size());
-    std::string_view item(list.data() + at, end - at);
-    while (!item.empty() && item.front() == ' ') item.remove_prefix(1);
-    while (!item.empty() && item.back() == ' ') item.remove_suffix(1);
+  std::istringstream items(list);
+  for (std::string item; std::getline(items, item, ',');) {
+    item.erase(0, item.find_first_not_of(' '));
+    item.resize(item.find_last_not_of(' ') + 1);
     int64_t id = 0;
     const auto r = std::from_chars(item.data(), item.data() + item.size(), id);
     if (item.empty() || r.ec != std::errc() || r.ptr != item.data() + item.size()) {
@@ -218,7 +209,6 @@ std::vector<TokenId> parse_ids(const std::string& list, const std::string& where
            item);
     }
     ids.push_back(checked_id(id, where));
-    at = end + 1;
   }
   return ids;
 }
@@ -228,8 +218,7 @@ std::vector<TokenId> ids_of(const Json& list, const std::string& where) {
   std::vector<TokenId> ids;
   for (const Json& item : list) {
     if (!item.is_number_integer()) {
-      fail(ErrorKind::invalid, "{}: expected token ids, found {}", where,
-           item.dump(-1, ' ', false, Json::error_handler_t::replace));
+      fail(ErrorKind::invalid, "{}: expected token ids, found {}", where, dumped(item));
     }
     ids.push_back(checked_id(item.get<int64_t>(), where));
   }
@@ -280,35 +269,47 @@ void check_ending(const std::string& output, const std::vector<std::string>& mad
   fail(ErrorKind::invalid, "{}: expected a name that ends in {}: {}", output, list, what);
 }
 
+void print_line(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fputc('\n', stdout);
+}
+
+void print_json(const Json& json, int indent) { print_line(dumped(json, indent)); }
+
 void print_text(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   if (isatty(STDOUT_FILENO) != 0 && !text.ends_with('\n')) std::fputc('\n', stdout);
 }
 
-struct Progress::Impl {
-  std::string what;
-  bool terminal = isatty(STDERR_FILENO) != 0;
-  bool shown = false;
-  std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now(), last = begin;
-};
+Progress::Progress(std::string what)
+    : what_(std::move(what)), terminal_(isatty(STDERR_FILENO) != 0) {}
 
-Progress::Progress(std::string what) : impl_(std::make_unique<Impl>()) {
-  impl_->what = std::move(what);
+void Progress::end() {
+  if (shown_) std::fprintf(stderr, "\r\033[K");
+  terminal_ = shown_ = false;
 }
 
-Progress::~Progress() {
-  if (impl_->shown) std::fprintf(stderr, "\r\033[K");
-}
-
-void Progress::update(int64_t done, int64_t total) {
-  const auto now = std::chrono::steady_clock::now();
-  if (!impl_->terminal || now - impl_->begin < std::chrono::seconds(1)) return;
-  if (now - impl_->last < std::chrono::milliseconds(100) && done != total) return;
-  impl_->last = now;
-  impl_->shown = true;
-  std::fprintf(stderr, "\r\033[K%s %3.0f %%", impl_->what.c_str(),
+void Progress::operator()(int64_t done, int64_t total) {
+  const auto now = Clock::now();
+  if (!terminal_ || now - begin_ < std::chrono::seconds(1)) return;
+  if (now - last_ < std::chrono::milliseconds(100) && done != total) return;
+  last_ = now;
+  shown_ = true;
+  std::fprintf(stderr, "\r\033[K%s %3.0f %%", what_.c_str(),
                total > 0 ? 100.0 * static_cast<double>(done) / static_cast<double>(total) : 0.0);
   std::fflush(stderr);
+}
+
+std::function<void(const std::string&, int64_t, int64_t)> fetch_progress() {
+  struct Current {
+    std::string file;
+    std::optional<Progress> line;
+  };
+  return [at = std::make_shared<Current>()](const std::string& file, int64_t done, int64_t total) {
+    if (file != at->file) at->line.emplace("fetching " + file);
+    at->file = file;
+    (*at->line)(done, total);
+  };
 }
 
 }  // namespace ashlar::app

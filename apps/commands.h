@@ -5,15 +5,23 @@
 
 #include <CLI/CLI.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
 #include "model/model.h"
+
+namespace ashlar {
+struct BuildOptions;  // data/build.h
+}
 
 namespace ashlar::app {
 
@@ -27,6 +35,22 @@ template <class T>
 CLI::Option* add_value(CLI::App& command, const std::string& name, T& value,
                        const std::string& type, const std::string& about) {
   return command.add_option(name, value, about)->type_name(type);
+}
+
+/// A command, and its options where they stay.
+template <class Options>
+struct Declared {
+  CLI::App& command;
+  Options& options;
+};
+/// Declares a command: when it is chosen, `run` gets its options.
+template <class O, class Options = std::remove_cvref_t<O>>
+Declared<Options> add_command(CLI::App& app, const std::string& name, void (*run)(O),
+                              const std::string& about) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(name, about);
+  command->callback([options, run] { run(*options); });
+  return {*command, *options};
 }
 
 /// What commands that touch a model have in common; add_model_options declares them.
@@ -58,6 +82,9 @@ bool has_weights(const std::string& model);
 /// made for.
 EngineOptions engine_options(const ModelOptions& options, const Model& model, int64_t fallback);
 
+/// CORPUS... and how its documents are found.
+void add_corpus_options(CLI::App& command, BuildOptions& options);
+
 /// --threads, but no more than there are CPUs to use (a note says so); 0 stays 0.
 int usable_threads(int wanted);
 
@@ -77,6 +104,10 @@ std::vector<TokenId> ids_of(const Json& list, const std::string& where);
 /// "note: ..." on stderr: a notice of the library, its options (`context`) written as flags.
 void say_note(const std::string& notice);
 
+/// Text and a line feed, to stdout.
+void print_line(std::string_view text);
+/// JSON that holds texts of models, as dumped() writes it.
+void print_json(const Json& json, int indent = -1);
 /// Bytes of text as they are, then a line feed only where a person looks on.
 void print_text(const std::string& text);
 
@@ -92,37 +123,26 @@ void check_ending(const std::string& output, const std::vector<std::string>& mad
 class Progress {
  public:
   explicit Progress(std::string what);
-  ~Progress();
-  void update(int64_t done, int64_t total);
+  ~Progress() { end(); }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  void operator()(int64_t done, int64_t total);
+  void end();  // the line goes, and nothing more is shown
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  using Clock = std::chrono::steady_clock;
+  std::string what_;
+  bool terminal_, shown_ = false;
+  Clock::time_point begin_ = Clock::now(), last_ = begin_;
 };
+/// Such lines of the files that are fetched, one after another.
+std::function<void(const std::string& file, int64_t done, int64_t total)> fetch_progress();
 
-void add_show(CLI::App& app);
-void add_run(CLI::App& app);
-void add_chat(CLI::App& app);
-void add_tokenize(CLI::App& app);
-void add_detokenize(CLI::App& app);
-void add_render(CLI::App& app);
-void add_logits(CLI::App& app);
-void add_perplexity(CLI::App& app);
-void add_convert(CLI::App& app);
-void add_verify(CLI::App& app);
-void add_count(CLI::App& app);
-void add_plan(CLI::App& app);
-void add_probe(CLI::App& app);
-void add_bench(CLI::App& app);
-void add_profile(CLI::App& app);
-void add_claims(CLI::App& app);
-void add_draw(CLI::App& app);
-void add_explain(CLI::App& app);
-void add_compare(CLI::App& app);
-void add_report(CLI::App& app);
-void add_gradients(CLI::App& app);
-void add_train(CLI::App& app);
-void add_experiment(CLI::App& app);
-void add_fetch(CLI::App& app);
+/// Declares a command of its name.
+using AddCommand = void(CLI::App& app);
+AddCommand add_show, add_run, add_chat, add_tokenize, add_detokenize, add_render, add_logits,
+    add_perplexity, add_convert, add_verify, add_count, add_plan, add_probe, add_bench, add_profile,
+    add_draw, add_explain, add_compare, add_report, add_claims, add_gradients, add_train, add_data,
+    add_tokenizer, add_evaluate, add_runs, add_experiment, add_fetch;
 
 }  // namespace ashlar::app

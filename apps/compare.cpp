@@ -33,48 +33,39 @@ void run_compare(CompareCommand o) {
   if (extension == ".png") check_drawing_tool();
   if (extension == ".pdf") check_page_tool();
   o.options.curves = o.json || !o.output.empty();
-  if (extension == ".html" || extension == ".pdf") {
-    const std::string page = report(blueprints, {.compare = o.options, .comparison = true});
-    if (extension == ".html") {
-      write_file(o.output, page);
-    } else {
-      write_page(o.output, page);
-    }
+  const bool page = extension == ".html" || extension == ".pdf";
+  if (page) {
+    write_page(o.output, report(blueprints, {.compare = o.options, .comparison = true}));
     say_written(o.output);
     if (!o.json) return;
   }
   const Comparison c = compare(blueprints, o.options);
-  if (extension == ".svg") write_file(o.output, comparison_svg(c));
-  if (extension == ".png") write_drawing(o.output, comparison_svg(c));
+  if (extension == ".svg" || extension == ".png") write_drawing(o.output, comparison_svg(c));
   if (extension == ".csv") write_file(o.output, comparison_csv(c));
-  if (!o.output.empty() && extension != ".html" && extension != ".pdf") say_written(o.output);
-  if (o.json)
-    std::printf("%s\n", comparison_json(c).c_str());
-  else if (o.output.empty())
-    print_fitted(comparison_text(c));
+  if (!o.output.empty() && !page) say_written(o.output);
+  if (o.json) return print_line(comparison_json(c));
+  if (o.output.empty()) print_fitted(comparison_text(c));
 }
 
 }  // namespace
 
 void add_compare(CLI::App& app) {
-  auto o = std::make_shared<CompareCommand>();
-  CLI::App* command =
-      app.add_subcommand("compare", "how models differ, in words and numbers; needs no weights");
-  add_value(*command, "models", o->models, "MODEL...",
+  auto [command, o] = add_command(app, "compare", run_compare,
+                                  "how models differ, in words and numbers; needs no weights");
+  add_value(command, "models", o.models, "MODEL...",
             "two or more Hugging Face folders, .gguf files, blueprint files or names")
       ->required()
       ->expected(2, 64);
-  add_size_options(*command, o->options);
-  add_machine_option(*command, o->machine);
-  command->add_flag("--json", o->json, "print JSON (fields: docs/json.md), with the curves");
-  add_value(*command, "-o,--output", o->output, "F",
+  add_size_options(command, o.options);
+  add_machine_option(command, o.machine);
+  command.add_flag("--json", o.json, "print JSON (fields: docs/json.md), with the curves");
+  add_value(command, "-o,--output", o.output, "F",
             "F.svg, F.png: curves over context and batch; F.csv: their points; F.html, F.pdf: "
             "a page with words, tables, diagrams and curves");
-  command->footer(
+  command.footer(
       "\nExamples:\n"
       "  ashlar compare olmo-2-7b qwen3-8b\n"
       "  ashlar compare deepseek-v3 kimi-k2 llama-4-maverick --machine h100-sxm -o three.html");
-  command->callback([o] { run_compare(*o); });
 }
 
 }  // namespace ashlar::app

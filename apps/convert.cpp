@@ -37,7 +37,7 @@ void run_convert(ConvertCommand& o) {
   o.options.notice = say_note;
   {
     Progress progress("writing");
-    o.options.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
+    o.options.progress = std::ref(progress);
     convert_model(model, o.out, o.options);
   }
   say_written(o.out);
@@ -46,26 +46,24 @@ void run_convert(ConvertCommand& o) {
 }  // namespace
 
 void add_convert(CLI::App& app) {
-  auto o = std::make_shared<ConvertCommand>();
-  CLI::App* command = app.add_subcommand(
-      "convert",
+  auto [command, o] = add_command(
+      app, "convert", run_convert,
       "write a model as safetensors (with config.json, for Transformers) or GGUF (for llama.cpp)");
-  add_model_options(*command, o->model, false);
-  command->get_option("--weights")
+  add_model_options(command, o.model, false);
+  command.get_option("--weights")
       ->description(
           "format of the matrices: f32 bf16 f16 q8_0 q4_0 q4_1 q5_0 q5_1 q2_k ... q6_k iq4_nl "
           "iq4_xs mxfp4, or a mix: "
           "q4_k_s q4_k_m q5_k_s q5_k_m; safetensors: f32 bf16 f16 (default: as they are)");
-  add_value(*command, "out", o->out, "OUT", "folder (safetensors) or .gguf file to write")
+  add_value(command, "out", o.out, "OUT", "folder (safetensors) or .gguf file to write")
       ->required();
-  command->add_option("--to", o->options.to, "safetensors or gguf (default: by OUT's name)")
+  command.add_option("--to", o.options.to, "safetensors or gguf (default: by OUT's name)")
       ->check(CLI::IsMember({"safetensors", "gguf"}));
-  command->footer(
+  command.footer(
       "Examples:\n"
       "  ashlar convert ./Qwen3-0.6B qwen3-0.6b-q4_k_m.gguf --weights q4_k_m\n"
       "  ashlar convert model.gguf ./folder --weights bf16\n"
       "  ashlar convert ./base merged --adapter ./lora");
-  command->callback([o] { run_convert(*o); });
 }
 
 }  // namespace ashlar::app

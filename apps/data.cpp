@@ -3,8 +3,6 @@
 #include <cstdio>
 
 #include "apps/commands.h"
-#include "apps/corpus_options.h"
-#include "apps/training_commands.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "data/build.h"
@@ -84,7 +82,7 @@ void run_build(DataOptions& o) {
   {
     Progress progress("counting words");
     BuildOptions counting = o.build;
-    counting.progress = [&](int64_t bytes) { progress.update(bytes, 0); };
+    counting.progress = [&](int64_t bytes) { progress(bytes, 0); };
     if (o.tokenizer.empty()) {
       const TrainedBpe bpe =
           o.vocab > 0 ? train_bpe(count_words(counting), {.vocab = o.vocab}) : byte_vocabulary();
@@ -95,17 +93,15 @@ void run_build(DataOptions& o) {
   TextModel text = load_text(o.tokenizer);
   tokenizer_of(text);
   Progress progress("encoding");
-  o.build.progress = [&](int64_t bytes) { progress.update(bytes, 0); };
+  o.build.progress = [&](int64_t bytes) { progress(bytes, 0); };
   const DataManifest m = build_data(std::move(text), out, o.build);
   if (m[DataSplit::validation].all.documents == 0 && o.build.validation > 0) {
     say_note(
         "no document was held out for validation; --piece-bytes cuts long texts into several "
         "documents");
   }
-  if (o.json)
-    std::printf("%s\n", summary(o.out, m).dump().c_str());
-  else
-    print(o.out, m);
+  if (o.json) return print_line(summary(o.out, m).dump());
+  print(o.out, m);
 }
 
 /// The beginning of evenly spaced documents, as text.
@@ -141,8 +137,7 @@ void run_show(const DataOptions& o) {
   if (o.json) {
     Json json = summary(o.folder, data->manifest());
     json["samples"] = samples;
-    std::printf("%s\n", json.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
-    return;
+    return print_json(json);
   }
   print(o.folder, data->manifest());
   for (const Json& s : samples) {
@@ -179,36 +174,32 @@ void add_corpus_options(CLI::App& command, BuildOptions& o) {
 }
 
 void add_data(CLI::App& app) {
-  auto o = std::make_shared<DataOptions>();
-  CLI::App* data = app.add_subcommand(
-      "data",
-      "corpora for training: build encodes documents into a folder of token shards, show "
-      "says what is in one");
+  CLI::App* data = app.add_subcommand("data",
+                                      "corpora for training: build encodes documents into a folder "
+                                      "of token shards, show says what is in one");
   data->require_subcommand(1);
-  CLI::App* build = data->add_subcommand(
-      "build",
-      "documents to token shards: exact duplicates dropped, train and validation split by "
-      "each document's hash, a manifest with the tokenizer's fingerprint");
-  add_corpus_options(*build, o->build);
-  add_value(*build, "-o,--out", o->out, "DATA", "folder that is made")->required();
-  add_value(*build, "--tokenizer", o->tokenizer, "MODEL",
+  auto [build, made] = add_command(
+      *data, "build", run_build,
+      "documents to token shards: exact duplicates dropped, train and validation split by each "
+      "document's hash, a manifest with the tokenizer's fingerprint");
+  add_corpus_options(build, made.build);
+  add_value(build, "-o,--out", made.out, "DATA", "folder that is made")->required();
+  add_value(build, "--tokenizer", made.tokenizer, "MODEL",
             "MODEL whose tokenizer is taken (default: bytes are tokens)");
-  add_value(*build, "--vocab", o->vocab, "N",
+  add_value(build, "--vocab", made.vocab, "N",
             "train a byte-level BPE of so many tokens on the training documents")
       ->check(CLI::Range(int64_t{257}, int64_t{1} << 22));
-  add_value(*build, "--end", o->build.end, "TOKEN",
+  add_value(build, "--end", made.build.end, "TOKEN",
             "token after each document (default: the tokenizer's end of text)");
-  build->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
-  build->callback([o] { run_build(*o); });
-  CLI::App* show = data->add_subcommand(
-      "show", "documents, tokens, bytes per token and samples of a data folder");
-  add_value(*show, "data", o->folder, "DATA", "folder of ashlar data build")->required();
-  add_value(*show, "--samples", o->samples, "N", "documents whose beginnings are shown")
+  build.add_flag("--json", made.json, "print JSON (fields: docs/json.md)");
+  auto [show, o] = add_command(*data, "show", run_show,
+                               "documents, tokens, bytes per token and samples of a data folder");
+  add_value(show, "data", o.folder, "DATA", "folder of ashlar data build")->required();
+  add_value(show, "--samples", o.samples, "N", "documents whose beginnings are shown")
       ->capture_default_str()
       ->check(CLI::Range(0, 10000));
-  show->add_flag("--check", o->check, "read all shards and compare their hashes");
-  show->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
-  show->callback([o] { run_show(*o); });
+  show.add_flag("--check", o.check, "read all shards and compare their hashes");
+  show.add_flag("--json", o.json, "print JSON (fields: docs/json.md)");
 }
 
 }  // namespace ashlar::app

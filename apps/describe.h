@@ -12,9 +12,6 @@ namespace ashlar::app {
 /// --man DIR and --completions SHELL.
 void add_descriptions(CLI::App& app);
 
-/// The manual page of the program, or of one of its commands, in roff.
-std::string manual_page(const CLI::App& app, const CLI::App* command);
-
 /// `shell` is bash, zsh or fish.
 std::string completions(const CLI::App& app, const std::string& shell);
 
@@ -25,6 +22,7 @@ struct Described {
   std::vector<std::string> values;  // the only ones it takes; empty: any
   std::string about;
 };
+Described description_of(const CLI::Option& option);
 /// What a command declares, without hidden options; with commands of its own, those as the values
 /// of a positional, and what they declare.
 std::vector<Described> described(const CLI::App& command);

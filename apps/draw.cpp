@@ -8,7 +8,6 @@
 #include "apps/terminal.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "blueprint/mtp.h"
 #include "readings/draw/draw.h"
 #include "readings/draw/draw_graph.h"
 #include "transform/differentiate.h"
@@ -19,8 +18,9 @@ namespace {
 struct DrawCommand {
   std::vector<std::string> models;
   std::string output;
-  DrawOptions options;
-  bool graph = false, gradient = false, recompute = false, mtp = false, columns_given = false;
+  DrawOptions options{.format = DrawFormat::text};
+  int columns = 0;  // 0: those of the terminal
+  bool graph = false, gradient = false, recompute = false, mtp = false;
 };
 
 std::string drawn_graph(const DrawCommand& o, const std::vector<Blueprint>& blueprints) {
@@ -35,58 +35,54 @@ std::string drawn_graph(const DrawCommand& o, const std::vector<Blueprint>& blue
 }
 
 void run_draw(DrawCommand o) {
-  if (o.output.empty() && !o.columns_given) {
-    if (const int width = columns(stdout); width > 0) o.options.columns = width;
-  }
-  if (!o.output.empty() && !is_picture(o.output)) draw_format_of(o.output);  // before any work
+  if (o.columns > 0)
+    o.options.columns = o.columns;
+  else if (const int width = columns(stdout); o.output.empty() && width > 0)
+    o.options.columns = width;
+  const bool picture = is_picture(o.output);
+  if (!o.output.empty())  // before any work
+    o.options.format = picture ? DrawFormat::svg : draw_format_of(o.output);
   std::vector<Blueprint> blueprints;
   for (const std::string& m : o.models) blueprints.push_back(load_named_blueprint(m));
-  const bool picture = is_picture(o.output);
   if (picture) check_drawing_tool();
-  o.options.format = o.output.empty() ? DrawFormat::text
-                     : picture        ? DrawFormat::svg
-                                      : draw_format_of(o.output);
   const bool nodes = o.graph || o.gradient;
   const std::string text = nodes ? drawn_graph(o, blueprints) : draw(blueprints, o.options);
   if (o.output.empty()) {
     std::fwrite(text.data(), 1, text.size(), stdout);
-  } else if (picture) {
-    write_drawing(o.output, text);
-  } else {
-    write_file(o.output, text);
+    return;
   }
-  if (!o.output.empty()) say_written(o.output);
+  write_drawing(o.output, text);
+  say_written(o.output);
 }
 
 }  // namespace
 
 void add_draw(CLI::App& app) {
-  auto o = std::make_shared<DrawCommand>();
-  CLI::App* command = app.add_subcommand(
-      "draw", "the architecture of one model, or of several side by side, as a diagram");
-  add_value(*command, "models", o->models, "MODEL...",
+  auto [command, o] =
+      add_command(app, "draw", run_draw,
+                  "the architecture of one model, or of several side by side, as a diagram");
+  add_value(command, "models", o.models, "MODEL...",
             "Hugging Face folders, .gguf files, blueprint files or names of released models")
       ->required();
-  add_value(*command, "-o,--output", o->output, "F",
+  add_value(command, "-o,--output", o.output, "F",
             "F.svg (for a browser, light and dark), F.png, F.pdf (where rsvg-convert is "
             "installed), F.mmd (Mermaid) or F.txt; without it, text for the terminal");
-  command->add_flag("--tall", o->options.tall, "SVG: details below the layers, for narrow pages");
-  auto* columns = command->add_option("--columns", o->options.columns,
-                                      "text: columns (default: the terminal's, else 100)");
-  columns->type_name("N")->check(CLI::Range(20, 10000));
-  command->add_flag("--graph", o->graph,
-                    "the nodes of one model's graph; layers that are alike once");
-  auto* gradient = command->add_flag(
-      "--gradient", o->gradient,
+  command.add_flag("--tall", o.options.tall, "SVG: details below the layers, for narrow pages");
+  add_value(command, "--columns", o.columns, "N",
+            "text: columns (default: the terminal's, else 100)")
+      ->check(CLI::Range(20, 10000));
+  command.add_flag("--graph", o.graph,
+                   "the nodes of one model's graph; layers that are alike once");
+  command.add_flag(
+      "--gradient", o.gradient,
       "the nodes of a step of training: forward pass, backward pass, and what is kept for it");
   command
-      ->add_flag("--recompute", o->recompute,
-                 "with --gradient: each layer is computed again from its input")
-      ->needs(gradient);
-  add_mtp_option(*command, o->mtp, "--gradient");
-  command->footer(
-      "Equal layers are drawn once, with how many there are; where layers differ, each way "
-      "stands\n"
+      .add_flag("--recompute", o.recompute,
+                "with --gradient: each layer is computed again from its input")
+      ->needs("--gradient");
+  add_mtp_option(command, o.mtp, "--gradient");
+  command.footer(
+      "Equal layers are drawn once, with how many there are; where layers differ, each way stands\n"
       "with the layers that have it, and SVG shows which layer has which. With several models, "
       "what\n"
       "is not the same in all of them is marked in SVG.\n\n"
@@ -94,10 +90,6 @@ void add_draw(CLI::App& app) {
       "  ashlar draw gemma-3-27b -o gemma.svg\n"
       "  ashlar draw olmo-2-7b qwen3-8b -o two.svg\n"
       "  ashlar draw qwen3-0.6b --gradient -o step.svg");
-  command->callback([o, columns] {
-    o->columns_given = columns->count() > 0;
-    run_draw(*o);
-  });
 }
 
 }  // namespace ashlar::app

@@ -4,7 +4,6 @@
 #include <cstdio>
 
 #include "apps/commands.h"
-#include "apps/training_commands.h"
 #include "base/error.h"
 #include "base/units.h"
 
@@ -18,33 +17,31 @@ struct Options {
   bool mask = false, json = false;
 };
 
-Json of(const LossSum& sum) {
-  return {{"tokens", sum.tokens},
-          {"bytes", sum.bytes},
-          {"loss", sum.loss()},
-          {"bits_per_byte", sum.bits_per_byte()}};
+/// `json` with what the sum says behind it.
+Json with(Json json, const LossSum& sum) {
+  json["tokens"] = sum.tokens;
+  json["bytes"] = sum.bytes;
+  json["loss"] = sum.loss();
+  json["bits_per_byte"] = sum.bits_per_byte();
+  return json;
 }
 
 Json to_json(const Options& o, const Model& model, const DataFolder& data, const DataLoss& r) {
-  Json json = {
-      {"model", model.source}, {"data", o.data},     {"fingerprint", data.manifest().fingerprint},
-      {"split", o.split},      {"length", o.length}, {"mask", o.mask},
-      {"texts", r.texts}};
-  json.update(of(r.all));
+  Json json = with({{"model", model.source},
+                    {"data", o.data},
+                    {"fingerprint", data.manifest().fingerprint},
+                    {"split", o.split},
+                    {"length", o.length},
+                    {"mask", o.mask},
+                    {"texts", r.texts}},
+                   r.all);
   json["loss_margin"] = r.loss_margin;
   json["bits_per_byte_margin"] = r.bits_per_byte_margin;
   json["positions"] = Json::array();
-  for (const auto& p : r.positions) {
-    Json entry = {{"from", p.from}, {"to", p.to}};
-    entry.update(of(p.sum));
-    json["positions"].push_back(entry);
-  }
+  for (const auto& p : r.positions)
+    json["positions"].push_back(with({{"from", p.from}, {"to", p.to}}, p.sum));
   json["domains"] = Json::array();
-  for (const auto& d : r.domains) {
-    Json entry = {{"name", d.name}};
-    entry.update(of(d.sum));
-    json["domains"].push_back(entry);
-  }
+  for (const auto& d : r.domains) json["domains"].push_back(with({{"name", d.name}}, d.sum));
   return json;
 }
 
@@ -68,48 +65,45 @@ void print(const DataLoss& r) {
 }
 
 void run_evaluate(Options& o) {
-  EvaluateOptions options;
-  options.split = o.split == "train" ? DataSplit::train : DataSplit::validation;
   const auto data = DataFolder::open(o.data);
   const Model model = load(o.model);
   if (o.model.context > 0) o.length = o.model.context;
-  options.rows = {o.length, o.mask};
-  options.tokens = o.tokens;
-  options.engine = engine_options(o.model, model, o.length + 1);
+  const EngineOptions engine = engine_options(o.model, model, o.length + 1);
   Progress progress("evaluating");
-  options.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
-  const DataLoss result = evaluate(model, data, options);
-  if (o.json)
-    std::printf("%s\n", to_json(o, model, *data, result).dump().c_str());
-  else
-    print(result);
+  const DataLoss result =
+      evaluate(model, data,
+               {.split = o.split == "train" ? DataSplit::train : DataSplit::validation,
+                .rows = {o.length, o.mask},
+                .tokens = o.tokens,
+                .engine = engine,
+                .progress = std::ref(progress)});
+  if (o.json) return print_line(to_json(o, model, *data, result).dump());
+  print(result);
 }
 
 }  // namespace
 
 void add_evaluate(CLI::App& app) {
-  auto o = std::make_shared<Options>();
-  o->model.activations = "f32";  // the weights' loss; with "fast" the running engine's
-  CLI::App* command = app.add_subcommand(
-      "evaluate",
+  auto [command, o] = add_command(
+      app, "evaluate", run_evaluate,
       "loss and bits per byte of a model on a data folder's validation set, by position "
       "and by domain, with a confidence interval");
-  add_model_options(*command, o->model, true);
-  add_value(*command, "--data", o->data, "DATA",
+  o.model.activations = "f32";  // the weights' loss; with "fast" the running engine's
+  add_model_options(command, o.model, true);
+  add_value(command, "--data", o.data, "DATA",
             "folder of ashlar data build, of the model's tokenizer")
       ->required();
-  command->add_option("--split", o->split, "validation or train")
+  command.add_option("--split", o.split, "validation or train")
       ->capture_default_str()
       ->check(CLI::IsMember({"validation", "train"}));
-  add_value(*command, "--length", o->length, "N", "tokens of a row, as batch.length of a run")
+  add_value(command, "--length", o.length, "N", "tokens of a row, as batch.length of a run")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{2}, int64_t{1} << 24));
-  add_value(*command, "--tokens", o->tokens, "N",
+  add_value(command, "--tokens", o.tokens, "N",
             "evaluate about so many, evenly spaced (default: all)")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 50));
-  command->add_flag("--mask", o->mask, "documents of a row do not see each other");
-  command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
-  command->callback([o] { run_evaluate(*o); });
+  command.add_flag("--mask", o.mask, "documents of a row do not see each other");
+  command.add_flag("--json", o.json, "print JSON (fields: docs/json.md)");
 }
 
 }  // namespace ashlar::app

@@ -46,18 +46,14 @@ void check(const ExperimentCommand& o) {
     // The rows are made to see that they can be; nothing of them is kept.
     const TemporaryFolder folder;
     const lab::Store empty(folder.path());
-    const lab::Store* store = &empty;
     std::optional<lab::Store> kept;
-    if (!o.store.empty()) store = &kept.emplace(o.store);
+    if (!o.store.empty()) kept.emplace(o.store);
+    const lab::Store& store = kept ? *kept : empty;
     const lab::Prepared prepared = lab::prepare(e, empty);
-    if (kept) {
-      std::vector<lab::Prepared> all;
-      for (const lab::Experiment& known : store->experiments())
-        all.push_back(lab::prepare(known, *store));
-      speed = lab::speed_of(*store, all);
-    } else {
-      speed = lab::speed_of(empty, {});
-    }
+    std::vector<lab::Prepared> all;
+    for (const lab::Experiment& known : store.experiments())
+      all.push_back(lab::prepare(known, store));
+    speed = lab::speed_of(store, all);
     plans.push_back(lab::plan(prepared, empty));
     print_text(lab::check_text(prepared, plans.back(), speed, jobs_of(o)));
   }
@@ -69,10 +65,8 @@ void write_report(const ExperimentCommand& o, const std::vector<Json>& results) 
     for (const Json& r : results) lab::write_results(r, o.results);
   }
   if (!o.output.empty()) write_file(o.output, lab::report_html(results));
-  if (o.json)
-    std::printf("%s\n", Json(results).dump(1, ' ', false, Json::error_handler_t::replace).c_str());
-  else if (o.output.empty())
-    print_text(lab::report_text(results));
+  if (o.json) return print_json(results, 1);
+  if (o.output.empty()) print_text(lab::report_text(results));
 }
 
 void run_experiment(const ExperimentCommand& o) {
@@ -81,13 +75,9 @@ void run_experiment(const ExperimentCommand& o) {
   const std::vector<lab::Experiment> all = experiments_of(o.files);
   // They end the campaign, with checkpoints.
   const CatchInterrupt signals(CatchInterrupt::Second::is_caught, {SIGINT, SIGTERM});
-  const lab::CampaignEnd end = lab::run_campaign(all, store,
-                                                 {.jobs = o.jobs,
-                                                  .say =
-                                                      [&](const std::string& line) {
-                                                        if (!o.quiet) say(line);
-                                                      },
-                                                  .stop = CatchInterrupt::caught});
+  lab::CampaignOptions options{.jobs = o.jobs, .stop = CatchInterrupt::caught};
+  if (!o.quiet) options.say = say;
+  const lab::CampaignEnd end = lab::run_campaign(all, store, options);
   if (end.stopped) {
     say("interrupted; the same command goes on from the last checkpoints");
     throw Exit{CatchInterrupt::exit_code()};
@@ -95,20 +85,20 @@ void run_experiment(const ExperimentCommand& o) {
   std::vector<Json> results;
   for (const lab::Experiment& e : all) results.push_back(lab::results_of(e, store));
   write_report(o, results);
-  if (end.failed > 0) {
-    throw Error(ErrorKind::invalid,
-                fmt::format("{} runs failed, the first: {}", end.failed, end.failures[0]));
-  }
+  if (end.failed > 0)
+    fail(ErrorKind::invalid, "{} runs failed, the first: {}", end.failed, end.failures[0]);
+}
+
+lab::Store store_at(const std::string& folder) {
+  if (!fs::exists(fs::path(folder) / "lab.db"))
+    fail(ErrorKind::io, "{}: is no store of experiments: it has no lab.db", folder);
+  return lab::Store(folder);
 }
 
 void status(const ExperimentCommand& o) {
-  if (!fs::exists(fs::path(o.store) / "lab.db"))
-    fail(ErrorKind::io, "{}: is no store of experiments: it has no lab.db", o.store);
-  const lab::Progress progress = lab::progress_of(lab::Store(o.store), jobs_of(o));
-  if (o.json)
-    std::printf("%s\n", lab::progress_json(progress).dump(1).c_str());
-  else
-    print_text(lab::progress_text(progress, jobs_of(o)));
+  const lab::Progress progress = lab::progress_of(store_at(o.store), jobs_of(o));
+  if (o.json) return print_line(Json(progress).dump(1));
+  print_text(lab::progress_text(progress, jobs_of(o)));
 }
 
 /// A store's experiments, or files of results.
@@ -121,70 +111,69 @@ void report(const ExperimentCommand& o) {
         fail(ErrorKind::format, "{}: holds no results: it was not written by --results", name);
       continue;
     }
-    if (!fs::exists(fs::path(name) / "lab.db"))
-      fail(ErrorKind::io, "{}: is no store of experiments: it has no lab.db", name);
-    const lab::Store store(name);
+    const lab::Store store = store_at(name);
     for (const lab::Experiment& e : store.experiments())
       results.push_back(lab::results_of(e, store));
   }
   write_report(o, results);
 }
 
+void score(const ExperimentCommand& o) { lab::score_run(o.store); }
+
+void add_files(CLI::App& command, ExperimentCommand& o) {
+  add_value(command, "file", o.files, "FILE.json",
+            "files of experiments, their ids, or a campaign of those that come with Ashlar: quick, "
+            "default")
+      ->required();
+}
+
+void add_jobs(CLI::App& command, ExperimentCommand& o) {
+  add_value(command, "--jobs", o.jobs, "N", "processes at once (default: one per core)")
+      ->check(CLI::Range(0, 1024));
+}
+
+void add_pages(CLI::App& command, ExperimentCommand& o, const char* option) {
+  add_value(command, option, o.output, "F.html", "write a page");
+  add_value(command, "--results", o.results, "FOLDER", "write what was found as FOLDER/<id>.json");
+  command.add_flag("--json", o.json, "print JSON (fields: docs/json.md)");
+}
+
 }  // namespace
 
 void add_experiment(CLI::App& app) {
-  auto o = std::make_shared<ExperimentCommand>();
-  CLI::App* command = app.add_subcommand("experiment",
-                                         "compare architectures by training them: equal budgets, "
-                                         "own learning rates, seeds, a verdict");
-  command->require_subcommand(1);
-  const auto files = [&](CLI::App* c) {
-    add_value(
-        *c, "file", o->files, "FILE.json",
-        "files of experiments, their ids, or a campaign of those that come with Ashlar: quick, "
-        "default")
-        ->required();
-  };
-  const auto jobs = [&](CLI::App* c) {
-    add_value(*c, "--jobs", o->jobs, "N", "processes at once (default: one per core)")
-        ->check(CLI::Range(0, 1024));
-  };
-  const auto pages = [&](CLI::App* c, const char* option) {
-    add_value(*c, option, o->output, "F.html", "write a page");
-    add_value(*c, "--results", o->results, "FOLDER", "write what was found as FOLDER/<id>.json");
-    c->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
-  };
-  CLI::App* c = command->add_subcommand("check", "arms expanded, what they cost; nothing runs");
-  files(c);
-  jobs(c);
-  add_value(*c, "--store", o->store, "STORE", "take the speed from runs of this store");
-  c->callback([o] { check(*o); });
+  CLI::App* all = app.add_subcommand("experiment",
+                                     "compare architectures by training them: equal budgets, own "
+                                     "learning rates, seeds, a verdict");
+  all->require_subcommand(1);
+  auto [checked, c] =
+      add_command(*all, "check", check, "arms expanded, what they cost; nothing runs");
+  add_files(checked, c);
+  add_jobs(checked, c);
+  add_value(checked, "--store", c.store, "STORE", "take the speed from runs of this store");
 
-  c = command->add_subcommand("run", "run what is not finished yet; may be killed at any time");
-  files(c);
-  jobs(c);
-  add_value(*c, "-o,--store", o->store, "STORE",
+  auto [run, r] = add_command(*all, "run", run_experiment,
+                              "run what is not finished yet; may be killed at any time");
+  add_files(run, r);
+  add_jobs(run, r);
+  add_value(run, "-o,--store", r.store, "STORE",
             "folder of runs and results (default: experiments.store)");
-  c->add_flag("--quiet", o->quiet, "no line for each run");
-  pages(c, "--page");
-  c->callback([o] { run_experiment(*o); });
+  run.add_flag("--quiet", r.quiet, "no line for each run");
+  add_pages(run, r, "--page");
 
-  c = command->add_subcommand("status", "what ran, what is left, time left");
-  add_value(*c, "store", o->store, "STORE", "folder of `run`")->required();
-  jobs(c);
-  c->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
-  c->callback([o] { status(*o); });
+  auto [asked, s] = add_command(*all, "status", status, "what ran, what is left, time left");
+  add_value(asked, "store", s.store, "STORE", "folder of `run`")->required();
+  add_jobs(asked, s);
+  asked.add_flag("--json", s.json, "print JSON (fields: docs/json.md)");
 
-  c = command->add_subcommand("report", "verdicts, tables, curves");
-  add_value(*c, "store", o->files, "STORE|FILE...", "folder of `run`, or files of results")
+  auto [reported, p] = add_command(*all, "report", report, "verdicts, tables, curves");
+  add_value(reported, "store", p.files, "STORE|FILE...", "folder of `run`, or files of results")
       ->required();
-  pages(c, "-o,--output");
-  c->callback([o] { report(*o); });
+  add_pages(reported, p, "-o,--output");
 
-  c = command->add_subcommand("score", "read the held-out set with a run of a store (used by run)");
-  add_value(*c, "folder", o->store, "FOLDER", "folder of the run")->required();
-  c->group("");
-  c->callback([o] { lab::score_run(o->store); });
+  auto [scored, o] = add_command(*all, "score", score,
+                                 "read the held-out set with a run of a store (used by run)");
+  add_value(scored, "folder", o.store, "FOLDER", "folder of the run")->required();
+  scored.group("");
 }
 
 }  // namespace ashlar::app

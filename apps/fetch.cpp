@@ -14,37 +14,29 @@ struct FetchCommand {
 };
 
 void run_fetch(FetchCommand& o) {
-  std::unique_ptr<Progress> progress;
-  std::string current;
-  o.options.progress = [&](const std::string& file, int64_t done, int64_t total) {
-    if (file != current) progress = std::make_unique<Progress>("fetching " + file);
-    current = file;
-    progress->update(done, total);
-  };
+  o.options.progress = fetch_progress();
   const auto snapshot = fetch_model(o.repository, o.options);
-  progress.reset();
+  o.options.progress = {};
   say_written(snapshot);
-  std::printf("%s\n", snapshot.c_str());
+  print_line(snapshot.string());
 }
 
 }  // namespace
 
 void add_fetch(CLI::App& app) {
-  auto o = std::make_shared<FetchCommand>();
-  CLI::App* command = app.add_subcommand(
-      "fetch",
+  auto [command, o] = add_command(
+      app, "fetch", run_fetch,
       "fetch a model of the Hugging Face hub into the local cache and print where it lies; "
       "HF_ENDPOINT names a mirror, HF_HOME the cache, HF_TOKEN who asks");
-  add_value(*command, "repository", o->repository, "ORG/NAME", "org/name")->required();
-  add_value(*command, "files", o->options.files, "FILE",
+  add_value(command, "repository", o.repository, "ORG/NAME", "org/name")->required();
+  add_value(command, "files", o.options.files, "FILE",
             "files of it (default: config, tokenizer and one form of the weights)");
-  add_value(*command, "--revision", o->options.revision, "NAME", "branch, tag or commit")
+  add_value(command, "--revision", o.options.revision, "NAME", "branch, tag or commit")
       ->capture_default_str();
-  command->footer(
+  command.footer(
       "Examples:\n"
       "  ashlar fetch Qwen/Qwen3-0.6B\n"
       "  HF_ENDPOINT=http://mirror.example ashlar fetch org/name --revision v1.0");
-  command->callback([o] { run_fetch(*o); });
 }
 
 }  // namespace ashlar::app

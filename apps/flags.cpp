@@ -27,14 +27,15 @@ std::string flag_of(std::string_view option, const CLI::App& command) {
   return command.get_option_no_throw(flag.substr(0, flag.find(' '))) != nullptr ? flag : "";
 }
 
-const CLI::App*& program() {
-  static const CLI::App* app = nullptr;
-  return app;
-}
+const CLI::App* program = nullptr;
 
 }  // namespace
 
-std::string with_flags(const std::string& message, const CLI::App& command) {
+std::string with_flags(const std::string& message) {
+  const CLI::App* command = program;
+  while (command != nullptr && !command->get_subcommands().empty())
+    command = command->get_subcommands()[0];
+  if (command == nullptr) return message;
   std::string out;
   size_t at = 0;
   while (at < message.size()) {
@@ -42,7 +43,7 @@ std::string with_flags(const std::string& message, const CLI::App& command) {
     const size_t close = open == std::string::npos ? open : message.find('`', open + 1);
     if (close == std::string::npos) break;
     const std::string_view name = std::string_view(message).substr(open + 1, close - open - 1);
-    const std::string flag = is_name(name) ? flag_of(name, command) : "";
+    const std::string flag = is_name(name) ? flag_of(name, *command) : "";
     out += message.substr(at, open - at);
     out += flag.empty() ? message.substr(open, close + 1 - open) : flag;
     at = close + 1;
@@ -50,13 +51,6 @@ std::string with_flags(const std::string& message, const CLI::App& command) {
   return out + message.substr(at);
 }
 
-std::string with_flags(const std::string& message) {
-  const CLI::App* command = program();
-  while (command != nullptr && !command->get_subcommands().empty())
-    command = command->get_subcommands()[0];
-  return command == nullptr ? message : with_flags(message, *command);
-}
-
-void set_program(const CLI::App& app) { program() = &app; }
+void set_program(const CLI::App& app) { program = &app; }
 
 }  // namespace ashlar::app

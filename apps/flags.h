@@ -8,9 +8,8 @@
 namespace ashlar::app {
 
 /// A message of the library with its options (`context`) written as flags of a command (--context).
-/// What is in backquotes and is no option of it stays as it is.
-std::string with_flags(const std::string& message, const CLI::App& command);
-/// The same for the command that was chosen on the command line.
+/// What is in backquotes and is no option of it stays as it is. The command is the one that was
+/// chosen on the command line.
 std::string with_flags(const std::string& message);
 /// The program, of whose commands one is chosen; it lives as long as messages are written.
 void set_program(const CLI::App& app);

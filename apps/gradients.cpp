@@ -29,35 +29,32 @@ void run_gradients(const GradientsOptions& o) {
          grouped(model.blueprint.context));
   }
   Progress progress("differentiating");
-  GradientOptions options;
-  options.threads = usable_threads(o.model.threads);
-  options.kernels = o.model.kernels;
-  options.recompute_layers = o.recompute;
-  options.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
-  const Gradients g = gradients(model, ids, options);
+  const Gradients g = gradients(model, ids,
+                                {.threads = usable_threads(o.model.threads),
+                                 .kernels = o.model.kernels,
+                                 .recompute_layers = o.recompute,
+                                 .progress = std::ref(progress)});
   write_gradients(g, o.output);
   say_written(o.output);
-  std::printf("%s\n", Json({{"loss", g.loss}}).dump().c_str());
+  print_line(Json({{"loss", g.loss}}).dump());
 }
 
 }  // namespace
 
 void add_gradients(CLI::App& app) {
-  auto o = std::make_shared<GradientsOptions>();
-  CLI::App* command = app.add_subcommand(
-      "gradients",
+  auto [command, o] = add_command(
+      app, "gradients", run_gradients,
       "write the gradient of the mean next-token cross-entropy of token ids, for every parameter "
       "under its name and in its layout in the checkpoint (float32 .safetensors)");
-  add_model_options(*command, o->model, false);
-  add_threads_option(*command, o->model.threads);
-  add_kernels_option(*command, o->model.kernels);
-  add_id_options(*command, o->ids);
-  add_value(*command, "-o,--output", o->output, "F.safetensors", "file to write")->required();
-  command->add_flag("--recompute", o->recompute,
-                    "keep only what passes between layers and compute the rest twice: less memory, "
-                    "the same gradients");
-  command->add_flag("--json", o->json, "print {\"loss\": x} (always done)");
-  command->callback([o] { run_gradients(*o); });
+  add_model_options(command, o.model, false);
+  add_threads_option(command, o.model.threads);
+  add_kernels_option(command, o.model.kernels);
+  add_id_options(command, o.ids);
+  add_value(command, "-o,--output", o.output, "F.safetensors", "file to write")->required();
+  command.add_flag("--recompute", o.recompute,
+                   "keep only what passes between layers and compute the rest twice: less memory, "
+                   "the same gradients");
+  command.add_flag("--json", o.json, "print {\"loss\": x} (always done)");
 }
 
 }  // namespace ashlar::app

@@ -190,7 +190,7 @@ struct LineEditor::Impl {
     if (file.empty()) return;
     std::error_code ignored;
     std::filesystem::create_directories(file.parent_path(), ignored);
-    const std::string line = Json(text).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    const std::string line = dumped(Json(text)) + "\n";
     const int descriptor = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (descriptor < 0) return;
     [[maybe_unused]] const ssize_t written = ::write(descriptor, line.data(), line.size());

@@ -44,7 +44,7 @@ void logits(const LogitsOptions& o) {
     const std::span<const float> rows = engine.step({&run, 1});
     finite = finite && all_finite(rows);
     out.add(rows);
-    progress.update(at + static_cast<int64_t>(n), count);
+    progress(at + static_cast<int64_t>(n), count);
   }
   out.commit();
   if (finite) return say_written(o.output);
@@ -55,21 +55,19 @@ void logits(const LogitsOptions& o) {
 }  // namespace
 
 void add_logits(CLI::App& app) {
-  auto o = std::make_shared<LogitsOptions>();
-  o->model.activations = "f32";  // who asks for numbers wants the model's, not the kernels'
-  CLI::App* command = app.add_subcommand(
-      "logits", "write the logits of token ids as float32 [tokens, vocab] (.npy)");
-  add_model_options(*command, o->model, true);
-  add_id_options(*command, o->ids);
-  add_value(*command, "-o,--output", o->output, "F.npy", "file to write")->required();
-  add_value(*command, "--chunk", o->chunk, "N",
+  auto [command, o] = add_command(
+      app, "logits", logits, "write the logits of token ids as float32 [tokens, vocab] (.npy)");
+  o.model.activations = "f32";  // who asks for numbers wants the model's, not the kernels'
+  add_model_options(command, o.model, true);
+  add_id_options(command, o.ids);
+  add_value(command, "-o,--output", o.output, "F.npy", "file to write")->required();
+  add_value(command, "--chunk", o.chunk, "N",
             "evaluate N tokens at a time through the state (default: 512)")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
-  command->footer(
+  command.footer(
       "Examples:\n"
       "  ashlar logits model.gguf --ids 1,2,3 -o logits.npy\n"
       "  ashlar logits ./Qwen3-0.6B --ids-file ids.json --threads 4 -o logits.npy");
-  command->callback([o] { logits(*o); });
 }
 
 }  // namespace ashlar::app

@@ -14,7 +14,6 @@
 #include "apps/describe.h"
 #include "apps/flags.h"
 #include "apps/terminal.h"
-#include "apps/training_commands.h"
 #include "apps/usage.h"
 #include "base/error.h"
 #include "embedded/data.h"
@@ -25,10 +24,8 @@ constexpr const char* kAbout =
     "Ashlar holds every modern open LLM architecture as one blueprint and reads it in many ways: "
     "run it, count it, plan it, draw it, compare it, differentiate it.\n\n"
     "MODEL is a Hugging Face folder, a .gguf file, a blueprint file (.json), a finished run's "
-    "folder, the name of a "
-    "released "
-    "model (ashlar show --list), or org/name of the Hugging Face hub. Where weights are needed, "
-    "--random SEED draws random ones for a blueprint.";
+    "folder, the name of a released model (ashlar show --list), or org/name of the Hugging Face "
+    "hub. Where weights are needed, --random SEED draws random ones for a blueprint.";
 
 constexpr const char* kFooter =
     "Examples:\n"
@@ -56,8 +53,6 @@ int wrong_usage(const std::string& message) {
   return 2;
 }
 
-int code_of(ashlar::ErrorKind kind) { return kind == ashlar::ErrorKind::resource ? 3 : 1; }
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -69,37 +64,15 @@ int main(int argc, char** argv) {
   app.add_option_function<std::string>(
          "--data", [](const std::string& folder) { ashlar::set_data_folder(folder); },
          "folder with blueprints/, machines/, claims/, cards/ to use instead of those in the "
-         "program "
-         "(default: $ASHLAR_DATA)")
+         "program (default: $ASHLAR_DATA)")
       ->type_name("DIR");
-  add_show(app);
-  add_run(app);
-  add_chat(app);
-  add_tokenize(app);
-  add_detokenize(app);
-  add_render(app);
-  add_logits(app);
-  add_perplexity(app);
-  add_convert(app);
-  add_verify(app);
-  add_count(app);
-  add_plan(app);
-  add_probe(app);
-  add_bench(app);
-  add_profile(app);
-  add_draw(app);
-  add_explain(app);
-  add_compare(app);
-  add_report(app);
-  add_claims(app);
-  add_gradients(app);
-  add_train(app);
-  add_data(app);
-  add_tokenizer(app);
-  add_evaluate(app);
-  add_runs(app);
-  add_experiment(app);
-  add_fetch(app);
+  for (AddCommand* add :
+       {add_show,     add_run,        add_chat,       add_tokenize, add_detokenize, add_render,
+        add_logits,   add_perplexity, add_convert,    add_verify,   add_count,      add_plan,
+        add_probe,    add_bench,      add_profile,    add_draw,     add_explain,    add_compare,
+        add_report,   add_claims,     add_gradients,  add_train,    add_data,       add_tokenizer,
+        add_evaluate, add_runs,       add_experiment, add_fetch})
+    add(app);
   add_descriptions(app);
   set_program(app);
   finish_usage(app);
@@ -143,7 +116,7 @@ int main(int argc, char** argv) {
   } catch (const ashlar::Error& e) {
     std::fflush(stdout);
     complain(with_flags(e.what()));
-    return code_of(e.kind());
+    return e.kind() == ashlar::ErrorKind::resource ? 3 : 1;
   } catch (const std::bad_alloc&) {
     complain("out of memory: try a smaller model, --context or --weights");
     return 3;

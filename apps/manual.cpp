@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <sstream>
 
 #include "apps/commands.h"
 #include "apps/describe.h"
@@ -18,32 +19,25 @@ std::vector<const CLI::App*> commands_of(const CLI::App& app) {
   return commands;
 }
 
+Described description_of(const CLI::Option& option) {
+  Described d{.about = option.get_description()};
+  for (const std::string& name : option.get_snames()) d.flags.push_back("-" + name);
+  for (const std::string& name : option.get_lnames()) d.flags.push_back("--" + name);
+  if (option.get_items_expected_max() == 0) return d;
+  // Checks stand behind the name, "N:INT in [0 - 9]", and a list of members: "TEXT:{fast,f32}".
+  const std::string type = option.get_type_name();
+  const size_t open = type.find(":{"), close = type.find('}', std::min(open, type.size()));
+  d.value = type.substr(0, type.find(':'));
+  if (close == std::string::npos) return d;
+  std::istringstream members(type.substr(open + 2, close - open - 2));
+  for (std::string item; std::getline(members, item, ',');) d.values.push_back(item);
+  return d;
+}
+
 std::vector<Described> described(const CLI::App& command) {
   std::vector<Described> all;
   for (const CLI::Option* option : command.get_options({})) {
-    if (option->get_group().empty()) continue;
-    Described d{.about = option->get_description()};
-    for (const std::string& name : option->get_snames()) d.flags.push_back("-" + name);
-    for (const std::string& name : option->get_lnames()) d.flags.push_back("--" + name);
-    if (option->get_items_expected_max() > 0) {
-      // A list of members stands behind the name: "TEXT:{fast,f32}".
-      d.value = option->get_type_name();
-      const size_t open = d.value.find(":{"),
-                   close = d.value.find('}', std::min(open, d.value.size()));
-      if (open != std::string::npos && close != std::string::npos) {
-        std::string item;
-        for (const char c : d.value.substr(open + 2, close - open - 2) + ",") {
-          if (c != ',') {
-            item.push_back(c);
-          } else {
-            d.values.push_back(std::exchange(item, ""));
-          }
-        }
-        d.value.resize(open);
-      }
-      d.value.resize(std::min(d.value.find(':'), d.value.size()));
-    }
-    all.push_back(std::move(d));
+    if (!option->get_group().empty()) all.push_back(description_of(*option));
   }
   if (command.get_parent() == nullptr) return all;
   // Of a command with commands of its own: their names, and what any of them takes.
@@ -98,27 +92,16 @@ void add_options(const CLI::App& command, std::string& page) {
   }
 }
 
-void write_manual(const CLI::App& app, const std::filesystem::path& folder) {
-  std::error_code code;
-  std::filesystem::create_directories(folder, code);
-  if (code) fail(ErrorKind::io, "{}: {}", folder.string(), code.message());
-  write_file(folder / "ashlar.1", manual_page(app, nullptr));
-  for (const CLI::App* c : commands_of(app))
-    write_file(folder / fmt::format("ashlar-{}.1", c->get_name()), manual_page(app, c));
-}
-
-}  // namespace
-
+/// The manual page of the program, or of one of its commands, in roff.
 std::string manual_page(const CLI::App& app, const CLI::App* command) {
   const std::string name = command == nullptr ? "ashlar" : "ashlar-" + command->get_name();
   std::string upper = name;
   for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  std::string page =
-      fmt::format(".TH {} 1 \"\" \"Ashlar {}\" \"User Commands\"\n.SH NAME\n{} \\- {}\n",
-                  roff(upper), ASHLAR_VERSION, roff(name),
-                  command == nullptr ? "count, plan, draw, compare, run and train "
-                                       "open language models"
-                                     : roff(command->get_description()));
+  std::string page = fmt::format(
+      ".TH {} 1 \"\" \"Ashlar {}\" \"User Commands\"\n.SH NAME\n{} \\- {}\n", roff(upper),
+      ASHLAR_VERSION, roff(name),
+      command == nullptr ? "count, plan, draw, compare, run and train open language models"
+                         : roff(command->get_description()));
   const CLI::App& shown = command == nullptr ? app : *command;
   page += ".SH SYNOPSIS\n\\fBashlar\\fR ";
   if (command == nullptr) {
@@ -143,20 +126,28 @@ std::string manual_page(const CLI::App& app, const CLI::App* command) {
   return page;
 }
 
+void write_manual(const CLI::App& app, const std::filesystem::path& folder) {
+  std::error_code code;
+  std::filesystem::create_directories(folder, code);
+  if (code) fail(ErrorKind::io, "{}: {}", folder.string(), code.message());
+  write_file(folder / "ashlar.1", manual_page(app, nullptr));
+  for (const CLI::App* c : commands_of(app))
+    write_file(folder / fmt::format("ashlar-{}.1", c->get_name()), manual_page(app, c));
+}
+
+}  // namespace
+
 void add_descriptions(CLI::App& app) {
-  app.add_option_function<std::string>("--man",
-                                       [&app](const std::string& folder) {
-                                         write_manual(app, folder);
-                                         throw Exit{0};
-                                       })
-      ->group("");
-  app.add_option_function<std::string>("--completions",
-                                       [&app](const std::string& shell) {
-                                         const std::string text = completions(app, shell);
-                                         std::fwrite(text.data(), 1, text.size(), stdout);
-                                         throw Exit{0};
-                                       })
-      ->group("");
+  const auto manual = [&app](const std::string& folder) {
+    write_manual(app, folder);
+    throw Exit{0};
+  };
+  const auto shell = [&app](const std::string& name) {
+    std::fputs(completions(app, name).c_str(), stdout);
+    throw Exit{0};
+  };
+  app.add_option_function<std::string>("--man", manual)->group("");
+  app.add_option_function<std::string>("--completions", shell)->group("");
 }
 
 }  // namespace ashlar::app

@@ -36,13 +36,10 @@ std::string value_text(const GgufValue& value) {
                            0, utf8::valid_prefix(std::string_view(text).substr(0, kShownText))),
                        grouped(static_cast<int64_t>(text.size())));
   };
-  const auto plain = [](const Json& j) {
-    return j.dump(-1, ' ', false, Json::error_handler_t::replace);
-  };
-  if (!json.is_array()) return cut(plain(json));
+  if (!json.is_array()) return cut(dumped(json));
   std::string list;
   for (size_t i = 0; i < std::min(json.size(), kShownItems); ++i)
-    list += (i == 0 ? "" : ", ") + cut(plain(json[i]));
+    list += (i == 0 ? "" : ", ") + cut(dumped(json[i]));
   return json.size() <= kShownItems ? "[" + list + "]"
                                     : fmt::format("[{}, ...] ({} values)", list,
                                                   grouped(static_cast<int64_t>(json.size())));
@@ -50,14 +47,11 @@ std::string value_text(const GgufValue& value) {
 
 std::string word_after(const std::string& text, const std::string& key) {
   std::istringstream in(text);
-  std::string line;
-  while (std::getline(in, line)) {
+  for (std::string line; std::getline(in, line);) {
     if (!line.starts_with(key)) continue;
-    std::string word = line.substr(key.size());
-    while (!word.empty() && (word.front() == ' ' || word.front() == '"')) word.erase(0, 1);
-    while (!word.empty() && (word.back() == ' ' || word.back() == '"' || word.back() == '\r'))
-      word.pop_back();
-    return word;
+    const size_t begin = line.find_first_not_of(" \"", key.size());
+    const size_t end = line.find_last_not_of(" \"\r") + 1;
+    return begin < end ? line.substr(begin, end - begin) : "";
   }
   return "";
 }
@@ -66,20 +60,15 @@ std::string word_after(const std::string& text, const std::string& key) {
 
 void print_metadata(const std::string& model, bool json) {
   const ModelSource source = find_source(model, {.weights = false});
-  if (source.kind == ModelSource::Kind::folder) {
-    const Json config = read_regular_json(source.path / "config.json");
-    std::printf("%s\n",
-                config.dump(json ? -1 : 2, ' ', false, Json::error_handler_t::replace).c_str());
-    return;
-  }
+  if (source.kind == ModelSource::Kind::folder)
+    return print_json(read_regular_json(source.path / "config.json"), json ? -1 : 2);
   if (source.kind != ModelSource::Kind::gguf)
     fail(ErrorKind::invalid, "{}: is a blueprint; --metadata is about files of models", model);
   const auto file = GgufFile::open(source.path);
   if (json) {
     Json all = Json::object();
     for (const auto& [key, value] : file->metadata()) all[key] = value_json(value);
-    std::printf("%s\n", all.dump(1, ' ', false, Json::error_handler_t::replace).c_str());
-    return;
+    return print_json(all, 1);
   }
   std::string text;
   for (const auto& [key, value] : file->metadata())

@@ -32,38 +32,33 @@ void run_perplexity(const PerplexityOptions& o) {
   std::optional<TokenId> bos;
   if (!frame.empty() && model.tokenizer->bos() && frame[0] == *model.tokenizer->bos())
     bos = frame[0];
-  auto progress = std::make_unique<Progress>("evaluating");
-  const Perplexity result = perplexity(engine, ids, window, bos, [&](int64_t done, int64_t total) {
-    progress->update(done, total);
-  });
-  progress.reset();
+  Progress progress("evaluating");
+  const Perplexity result = perplexity(engine, ids, window, bos, std::ref(progress));
+  progress.end();
   if (o.json) {
-    std::printf("%s\n", Json({{"perplexity", result.perplexity},
-                              {"tokens", result.tokens},
-                              {"standard_error", result.standard_error},
-                              {"windows", result.windows},
-                              {"context", window}})
-                            .dump()
-                            .c_str());
+    print_line(Json({{"perplexity", result.perplexity},
+                     {"tokens", result.tokens},
+                     {"standard_error", result.standard_error},
+                     {"windows", result.windows},
+                     {"context", window}})
+                   .dump());
   } else {
-    std::printf("perplexity %.4f +- %.4f over %lld tokens (%lld windows of %lld)\n",
-                result.perplexity, result.standard_error, static_cast<long long>(result.tokens),
-                static_cast<long long>(result.windows), static_cast<long long>(window));
+    print_line(fmt::format("perplexity {:.4f} +- {:.4f} over {} tokens ({} windows of {})",
+                           result.perplexity, result.standard_error, result.tokens, result.windows,
+                           window));
   }
 }
 
 }  // namespace
 
 void add_perplexity(CLI::App& app) {
-  auto o = std::make_shared<PerplexityOptions>();
-  o->model.activations = "f32";  // the weights' perplexity; with "fast" the running engine's
-  CLI::App* command = app.add_subcommand("perplexity",
-                                         "perplexity of a text: windows of --context tokens "
-                                         "(default 512), their second halves scored");
-  add_model_options(*command, o->model, true);
-  add_value(*command, "--file", o->file, "F", "text file (UTF-8)")->required();
-  command->add_flag("--json", o->json, "print {\"perplexity\", \"tokens\", ...}");
-  command->callback([o] { run_perplexity(*o); });
+  auto [command, o] = add_command(app, "perplexity", run_perplexity,
+                                  "perplexity of a text: windows of --context tokens "
+                                  "(default 512), their second halves scored");
+  o.model.activations = "f32";  // the weights' perplexity; with "fast" the running engine's
+  add_model_options(command, o.model, true);
+  add_value(command, "--file", o.file, "F", "text file (UTF-8)")->required();
+  command.add_flag("--json", o.json, "print {\"perplexity\", \"tokens\", ...}");
 }
 
 }  // namespace ashlar::app

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,13 +31,11 @@ constexpr std::chrono::seconds kLongest{180};
 /// A program of the search path; empty if there is none.
 fs::path program(std::string_view name) {
   const char* path = std::getenv("PATH");
-  std::string_view rest = path == nullptr ? "" : path;
-  while (!rest.empty()) {
-    const size_t end = std::min(rest.find(':'), rest.size());
-    fs::path file = fs::path(rest.substr(0, end)) / name;
+  std::istringstream folders(path == nullptr ? "" : path);
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    fs::path file = fs::path(folder) / name;
     std::error_code code;
     if (fs::is_regular_file(file, code) && access(file.c_str(), X_OK) == 0) return file;
-    rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   return {};
 }
@@ -141,6 +140,7 @@ void check_drawing_tool() { drawing_tool(); }
 void check_page_tool() { page_tool(); }
 
 void write_drawing(const fs::path& file, std::string_view svg) {
+  if (!is_picture(file)) return write_file(file, svg);
   const fs::path tool = drawing_tool();
   const TemporaryFolder temporary;
   const fs::path& folder = temporary.path();
@@ -155,6 +155,7 @@ void write_drawing(const fs::path& file, std::string_view svg) {
 }
 
 void write_page(const fs::path& file, std::string_view html) {
+  if (!is_picture(file)) return write_file(file, html);
   const fs::path tool = page_tool();
   const TemporaryFolder temporary;
   const fs::path& folder = temporary.path();

@@ -10,8 +10,9 @@ namespace ashlar::app {
 /// Whether a file of that name is made by write_picture: its name ends in .png or .pdf.
 bool is_picture(const std::filesystem::path& file);
 
-/// Writes an SVG drawing (or a page of HTML) to `file` as PNG or PDF. Throws Error(unsupported)
-/// where the tool is not installed, saying how it is, and Error(io) where it fails.
+/// Writes a drawing (or a page of HTML) to `file`: an SVG as PNG or PDF where is_picture says so,
+/// else as it is. Throws Error(unsupported) where the tool is not installed, saying how it is, and
+/// Error(io) where it fails.
 void write_drawing(const std::filesystem::path& file, std::string_view svg);
 void write_page(const std::filesystem::path& file, std::string_view html);
 

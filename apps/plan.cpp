@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/units.h"
-#include "blueprint/mtp.h"
 #include "measure/probe.h"
 #include "readings/predict/predict.h"
 
@@ -56,10 +55,9 @@ int64_t bits_of(const Json& quantised) {
   };
   if (is_set("load_in_4bit")) return 4;
   if (is_set("load_in_8bit")) return 8;
-  const auto method = quantised.find("quant_method");
+  const std::string method = text_at(quantised, "quant_method");
   const bool usually_four =
-      method != quantised.end() && (*method == "compressed-tensors" || *method == "gptq" ||
-                                    *method == "awq" || *method == "hqq");
+      method == "compressed-tensors" || method == "gptq" || method == "awq" || method == "hqq";
   return usually_four ? 4 : 0;
 }
 
@@ -71,15 +69,11 @@ std::string native_of(const std::string& model) {
       std::filesystem::is_directory(path, code) ? path / "config.json" : path;
   if (file.filename() != "config.json" || !std::filesystem::is_regular_file(file, code)) return {};
   const Json config = parse_json(read_file(file, size_t{1} << 24), file.string());
-  const auto text = [](const Json& j, const char* key) {
-    const auto it = j.is_object() ? j.find(key) : j.end();
-    return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
-  };
   for (const char* key : {"quantization_config", "quantization"}) {  // the second is MLX's
     const auto quantised = config.find(key);
     if (quantised == config.end() || !quantised->is_object()) continue;
-    const std::string method = text(*quantised, "quant_method"),
-                      algorithm = text(*quantised, "quant_algo");
+    const std::string method = text_at(*quantised, "quant_method"),
+                      algorithm = text_at(*quantised, "quant_algo");
     if (method == "fp8") return "fp8_b128";
     if (method == "mxfp4") return "mxfp4";
     if (algorithm == "NVFP4") return "nvfp4";
@@ -88,8 +82,8 @@ std::string native_of(const std::string& model) {
     if (bits == 4) return "int4_g32";
     if (bits == 8) return "q8_0";  // whole numbers of 8 bits with scales
   }
-  std::string type = text(config, "dtype");
-  if (type.empty()) type = text(config, "torch_dtype");
+  std::string type = text_at(config, "dtype");
+  if (type.empty()) type = text_at(config, "torch_dtype");
   if (type == "float32") return "f32";
   if (type == "float16") return "f16";
   return {};
@@ -140,8 +134,7 @@ void run_plan(PlanCommand o) {
     const Model model = load_model(o.model, {.need_weights = false});
     StepPlan p = plan_step(trained_graph(model.blueprint, o.step.mtp), o.step);
     p.model = model.blueprint.name.empty() ? model.source : model.blueprint.name;
-    std::printf("%s\n", (o.json ? step_plan_json(p) : step_plan_text(p)).c_str());
-    return;
+    return print_line(o.json ? Json(p).dump(2) : step_plan_text(p));
   }
   o.options.native = native_of(o.model);
   if (!o.options.native.empty()) o.options.weights = o.options.native;
@@ -168,39 +161,41 @@ void run_plan(PlanCommand o) {
 }  // namespace
 
 void add_plan(CLI::App& app) {
-  auto o = std::make_shared<PlanCommand>();
-  CLI::App* command = app.add_subcommand(
-      "plan", "does a model fit a machine, how fast is it there, what bounds it; needs no weights");
-  add_blueprint_argument(*command, o->model);
-  add_value(*command, "--machine", o->machines, "FILE|NAME",
+  auto [command, o] = add_command(
+      app, "plan", run_plan,
+      "does a model fit a machine, how fast is it there, what bounds it; needs no weights");
+  add_blueprint_argument(command, o.model);
+  add_value(command, "--machine", o.machines, "FILE|NAME",
             "machine file or name from --list, or several (a,b,c), or all (default: this "
             "machine, as `ashlar probe` measured it)")
       ->delimiter(',');
-  command->add_flag("--list", o->list, "list the known machines (published figures)");
-  const auto number = [&](const char* name, int64_t& value, const char* what) {
-    add_value(*command, name, value, "N", what);
-  };
-  number("--devices", o->options.devices,
-         "such machines that hold it between them (default: the fewest that do)");
-  number("--context", o->options.context, "tokens a sequence can hold (default 4096)");
-  number("--sequences", o->options.sequences, "sequences decoded together (default 1)");
-  number("--prompt", o->options.prompt, "tokens of the prompt (default 512)");
-  number("--generate", o->options.generate, "tokens generated after it (default 128)");
-  number("--depth", o->options.depth, "tokens remembered before the prompt (default 0)");
-  add_value(*command, "--weights", o->weights, "FORMAT",
+  command.add_flag("--list", o.list, "list the known machines (published figures)");
+  add_value(command, "--devices", o.options.devices, "N",
+            "such machines that hold it between them (default: the fewest that do)");
+  add_value(command, "--context", o.options.context, "N",
+            "tokens a sequence can hold (default 4096)");
+  add_value(command, "--sequences", o.options.sequences, "N",
+            "sequences decoded together (default 1)");
+  add_value(command, "--prompt", o.options.prompt, "N", "tokens of the prompt (default 512)");
+  add_value(command, "--generate", o.options.generate, "N",
+            "tokens generated after it (default 128)");
+  add_value(command, "--depth", o.options.depth, "N",
+            "tokens remembered before the prompt (default 0)");
+  add_value(command, "--weights", o.weights, "FORMAT",
             "native or a format or mix: bf16 fp8 int4 mxfp4 nvfp4 q8_0 q4_k_m ... (default: as "
             "in the file; of a blueprint native, as the model was released)");
-  add_state_option(*command, o->options.state);
-  command->add_flag("--train", o->train, "a step of training on this machine instead");
-  add_step_options(*command, o->step);
-  command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
-  command->footer(
+  add_state_option(command, o.options.state);
+  command.add_flag("--packed-weights", o.options.packed_weights,
+                   "plan for matrices kept in the kernels' panels too (`ashlar run --help`)");
+  command.add_flag("--train", o.train, "a step of training on this machine instead");
+  add_step_options(command, o.step);
+  command.add_flag("--json", o.json, "print JSON (fields: docs/json.md)");
+  command.footer(
       "Examples:\n"
       "  ashlar plan gpt-oss-120b --machine h100-sxm\n"
       "  ashlar plan deepseek-v3 --machine h200-sxm,b200,apple-m3-ultra\n"
       "  ashlar plan llama-3.1-70b --machine rtx-3090 --devices 2 --weights q4_k_m --context 8k\n"
       "  ashlar plan ./model.gguf --sequences 16");
-  command->callback([o] { run_plan(*o); });
 }
 
 }  // namespace ashlar::app

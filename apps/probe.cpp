@@ -29,12 +29,10 @@ void run_probe(ProbeCommand o) {
     if (code) fail(ErrorKind::io, "{}: {}", file.parent_path().string(), code.message());
     check_output(file);
   }
-  auto progress = std::make_unique<Progress>("probing");
-  o.options.progress = [&](double done) {
-    progress->update(static_cast<int64_t>(done * 1000), 1000);
-  };
+  Progress progress("probing");
+  o.options.progress = [&](double done) { progress(static_cast<int64_t>(done * 1000), 1000); };
   const Machine machine = o.quick ? quick_probe(o.options.threads) : probe(o.options);
-  progress.reset();
+  progress.end();
   const std::string json = machine_json(machine);
   if (keep) {
     write_file(file, json);
@@ -49,16 +47,15 @@ void run_probe(ProbeCommand o) {
 }  // namespace
 
 void add_probe(CLI::App& app) {
-  auto o = std::make_shared<ProbeCommand>();
-  CLI::App* command = app.add_subcommand(
-      "probe", "measure this machine's memory, arithmetic and kernels, in under a minute");
-  add_threads_option(*command, o->options.threads);
-  add_kernels_option(*command, o->options.kernels);
-  add_value(*command, "-o,--output", o->output, "F.json",
+  auto [command, o] =
+      add_command(app, "probe", run_probe,
+                  "measure this machine's memory, arithmetic and kernels, in under a minute");
+  add_threads_option(command, o.options.threads);
+  add_kernels_option(command, o.options.kernels);
+  add_value(command, "-o,--output", o.output, "F.json",
             "file to write (default: machine.json in the user's cache folder)");
-  command->add_flag("--quick", o->quick, "memory and arithmetic only, in half a second");
-  command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
-  command->callback([o] { run_probe(*o); });
+  command.add_flag("--quick", o.quick, "memory and arithmetic only, in half a second");
+  command.add_flag("--json", o.json, "print JSON (fields: docs/json.md)");
 }
 
 }  // namespace ashlar::app

@@ -31,14 +31,11 @@ void run_profile(ProfileCommand o) {
 }  // namespace
 
 void add_profile(CLI::App& app) {
-  auto o = std::make_shared<ProfileCommand>();
-  CLI::App* command =
-      app.add_subcommand("profile", "run a model step by step: the time of each, and a trace");
-  add_model_options(*command, o->model, true);
-  add_bench_sizes(*command, o->options);
-  add_value(*command, "--trace", o->trace, "F.json",
-            "file for a trace, which ui.perfetto.dev opens");
-  command->callback([o] { run_profile(*o); });
+  auto [command, o] = add_command(app, "profile", run_profile,
+                                  "run a model step by step: the time of each, and a trace");
+  add_model_options(command, o.model, true);
+  add_bench_sizes(command, o.options);
+  add_value(command, "--trace", o.trace, "F.json", "file for a trace, which ui.perfetto.dev opens");
 }
 
 }  // namespace ashlar::app

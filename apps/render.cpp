@@ -25,12 +25,7 @@ void render(const RenderOptions& o) {
   }
   ChatRequest request;
   request.messages = read_exact_json(o.messages);
-  if (!request.messages.is_array() || request.messages.empty()) {
-    fail(ErrorKind::invalid,
-         "{}: expected a JSON list of messages such as [{{\"role\": \"user\", \"content\": "
-         "\"Hi\"}}]",
-         o.messages);
-  }
+  check_messages(request.messages, o.messages);
   if (!o.tools.empty()) request.tools = read_exact_json(o.tools);
   request.add_generation_prompt = !o.no_generation_prompt;
   if (o.continues) request.continued_field = "content";
@@ -44,25 +39,23 @@ void render(const RenderOptions& o) {
 }  // namespace
 
 void add_render(CLI::App& app) {
-  auto o = std::make_shared<RenderOptions>();
-  CLI::App* command = app.add_subcommand(
-      "render", "print messages as the model's chat template writes them, and nothing else");
-  add_value(*command, "model", o->model, "MODEL",
+  auto [command, o] =
+      add_command(app, "render", render,
+                  "print messages as the model's chat template writes them, and nothing else");
+  add_value(command, "model", o.model, "MODEL",
             "model, or a folder that holds only tokenizer files")
       ->required();
-  add_value(*command, "--messages", o->messages, "F.json", "JSON list of {\"role\", \"content\"}")
+  add_value(command, "--messages", o.messages, "F.json", "JSON list of {\"role\", \"content\"}")
       ->required();
-  add_value(*command, "--tools", o->tools, "F.json", "JSON list of tools");
-  add_value(*command, "--template", o->file, "F.jinja",
-            "template to use instead of the model's own");
-  add_variable_option(*command, o->variables);
-  command->add_flag("--no-generation-prompt", o->no_generation_prompt,
-                    "do not open the assistant's turn");
+  add_value(command, "--tools", o.tools, "F.json", "JSON list of tools");
+  add_value(command, "--template", o.file, "F.jinja", "template to use instead of the model's own");
+  add_variable_option(command, o.variables);
+  command.add_flag("--no-generation-prompt", o.no_generation_prompt,
+                   "do not open the assistant's turn");
   command
-      ->add_flag("--continue", o->continues,
-                 "end where the content of the last message does, for the model to go on with")
+      .add_flag("--continue", o.continues,
+                "end where the content of the last message does, for the model to go on with")
       ->excludes("--no-generation-prompt");
-  command->callback([o] { render(*o); });
 }
 
 }  // namespace ashlar::app

@@ -29,39 +29,34 @@ void run_report(ReportCommand o) {
   std::vector<Blueprint> blueprints;
   for (const std::string& m : o.models) {
     blueprints.push_back(load_named_blueprint(m));
-    progress.update(static_cast<int64_t>(blueprints.size()), static_cast<int64_t>(o.models.size()));
+    progress(static_cast<int64_t>(blueprints.size()), static_cast<int64_t>(o.models.size()));
   }
   o.options.compare.machine = machine_for(o.machine);
   const std::string page = report(blueprints, o.options);
-  if (picture) {
-    write_page(o.output, page);
-  } else {
-    write_file(o.output, page);
-  }
+  write_page(o.output, page);
   say_written(o.output);
 }
 
 }  // namespace
 
 void add_report(CLI::App& app) {
-  auto o = std::make_shared<ReportCommand>();
-  CLI::App* command = app.add_subcommand(
-      "report", "one page about a set of models: diagrams, table, plots; needs no weights");
-  add_value(*command, "models", o->models, "MODEL...",
+  auto [command, o] =
+      add_command(app, "report", run_report,
+                  "one page about a set of models: diagrams, table, plots; needs no weights");
+  add_value(command, "models", o.models, "MODEL...",
             "Hugging Face folders, .gguf files, blueprint files or names (default: the "
             "largest released model of each family)");
-  add_value(*command, "-o,--output", o->output, "F",
+  add_value(command, "-o,--output", o.output, "F",
             "F.html: the page, without any other file; F.pdf, F.png: the same where "
             "Chromium is installed")
       ->required();
-  add_value(*command, "--title", o->options.title, "TEXT", "of the page");
-  add_size_options(*command, o->options.compare);
-  add_machine_option(*command, o->machine);
-  command->footer(
+  add_value(command, "--title", o.options.title, "TEXT", "of the page");
+  add_size_options(command, o.options.compare);
+  add_machine_option(command, o.machine);
+  command.footer(
       "Examples:\n"
       "  ashlar report -o models.html\n"
       "  ashlar report qwen3-8b llama-3.1-8b gemma-3-12b --context 32k -o three.html");
-  command->callback([o] { run_report(*o); });
 }
 
 }  // namespace ashlar::app

@@ -30,8 +30,7 @@ struct RunOptions {
 
 std::string standard_input() {
   if (isatty(STDIN_FILENO) != 0) say_note("the prompt is read from the terminal; Ctrl-D ends it");
-  std::string text{std::istreambuf_iterator<char>(std::cin), {}};
-  return text;
+  return {std::istreambuf_iterator<char>(std::cin), {}};
 }
 
 /// PROMPT, a file, or standard input: as "-", and where nothing is given and it is no terminal.
@@ -54,12 +53,7 @@ ChatRequest chat_request(const RunOptions& o) {
   if (!o.messages.empty()) {
     request.messages = o.messages == "-" ? parse_exact_json(standard_input(), "standard input")
                                          : read_exact_json(o.messages);
-    if (!request.messages.is_array() || request.messages.empty()) {
-      fail(ErrorKind::invalid,
-           "{}: expected a JSON list of messages such as [{{\"role\": \"user\", \"content\": "
-           "\"Hi\"}}]",
-           o.messages);
-    }
+    check_messages(request.messages, o.messages);
   }
   if (o.messages.empty() || o.has_prompt || !o.prompt_file.empty()) {
     const std::string text = as_message(prompt_text(o));
@@ -88,23 +82,16 @@ std::vector<TokenId> prompt_ids(const Model& model, const RunOptions& o) {
 void print(const RunOptions& o, const std::vector<TokenId>& prompt, const Generation& result,
            const Engine& engine) {
   if (o.json) {
-    std::printf("%s\n", Json({{"prompt_ids", prompt},
-                              {"ids", result.ids},
-                              {"text", result.text},
-                              {"stop", std::string(to_string(result.stop))},
-                              {"drafted_tokens", result.drafted_tokens},
-                              {"accepted_tokens", result.accepted_tokens},
-                              {"prefill_tokens_per_second", result.prefill_tokens_per_second()},
-                              {"decode_tokens_per_second", result.decode_tokens_per_second()}})
-                            .dump(-1, ' ', false, Json::error_handler_t::replace)
-                            .c_str());
-    return;
+    return print_json({{"prompt_ids", prompt},
+                       {"ids", result.ids},
+                       {"text", result.text},
+                       {"stop", std::string(to_string(result.stop))},
+                       {"drafted_tokens", result.drafted_tokens},
+                       {"accepted_tokens", result.accepted_tokens},
+                       {"prefill_tokens_per_second", result.prefill_tokens_per_second()},
+                       {"decode_tokens_per_second", result.decode_tokens_per_second()}});
   }
-  if (o.ids) {
-    for (size_t i = 0; i < result.ids.size(); ++i)
-      std::printf("%s%d", i > 0 ? "," : "", result.ids[i]);
-    std::printf("\n");
-  }
+  if (o.ids) print_line(fmt::format("{}", fmt::join(result.ids, ",")));
   if (o.quiet) return;
   std::fflush(stdout);
   std::fprintf(
@@ -114,13 +101,19 @@ void print(const RunOptions& o, const std::vector<TokenId>& prompt, const Genera
       result.prefill_tokens_per_second(), result.ids.size(), result.decode_tokens_per_second(),
       drafting_text(result).c_str(), std::string(engine.kernels()).c_str(), engine.threads());
   if (result.stop == StopReason::max_tokens && !o.generation.options.ignore_end &&
-      o.generation.command->get_option("--max-tokens")->count() == 0) {
+      o.generation.command->count("--max-tokens") == 0) {
     std::fprintf(stderr, "[cut at %s tokens: --max-tokens allows more]\n",
                  grouped(o.generation.options.max_tokens).c_str());
   }
 }
 
-void run_model(const RunOptions& o) {
+void run_model(RunOptions& o) {
+  const auto given = [&](const char* option) { return o.generation.command->count(option) > 0; };
+  o.has_prompt = given("prompt");
+  if (o.has_prompt && !o.prompt_file.empty())
+    fail(ErrorKind::invalid, "expected either PROMPT or --prompt-file, found both");
+  for (const char* option : {"--system", "--messages", "--tools", "--var"})
+    o.chat = o.chat || given(option);
   const Model model = load(o.model);
   GenerateOptions options = generation_options(o.generation);
   // A greedy answer is the default where nobody recommends to sample.
@@ -142,27 +135,22 @@ void run_model(const RunOptions& o) {
   const bool splits = stream && o.chat && (isatty(STDOUT_FILENO) != 0 || o.reasoning != "show");
   ReasoningSplitter splitter(marks, marks.open_after(*model.tokenizer, prompt));
   AnswerPrinter printer(o.reasoning);
-  auto progress = std::make_unique<Progress>("reading the prompt");
-  const GenerateHooks hooks{.shown = marks.special(),
-                            .after = {},
-                            .shorten = {},
-                            .progress = [&](int64_t done, int64_t total) {
-                              if (progress) progress->update(done, total);
-                            }};
+  Progress progress("reading the prompt");
+  const GenerateHooks hooks{
+      .shown = marks.special(), .after = {}, .shorten = {}, .progress = std::ref(progress)};
   const auto say = [&](const std::vector<Spoken>& pieces) {
     for (const Spoken& piece : pieces) printer(piece);
   };
   const auto on_text = [&](std::string_view text) {
-    progress.reset();
-    if (!stream) return true;
+    progress.end();
     if (splits)
       say(splitter.push(text));
-    else
+    else if (stream)
       printer({Spoken::As::answer, std::string(text)});
     return true;
   };
   const Generation result = generator.generate(prompt, options, on_text, hooks);
-  progress.reset();
+  progress.end();
   if (splits) say(splitter.finish());
   if (stream) printer.finish();
   print(o, prompt, result, engine);
@@ -172,53 +160,40 @@ void run_model(const RunOptions& o) {
 }  // namespace
 
 void add_run(CLI::App& app) {
-  auto o = std::make_shared<RunOptions>();
-  CLI::App* command =
-      app.add_subcommand("run", "complete a text, or answer a question with --chat");
-  add_model_options(*command, o->model, true);
-  CLI::Option* prompt = command->add_option(
-      "prompt", o->prompt,
+  auto [command, o] =
+      add_command(app, "run", run_model, "complete a text, or answer a question with --chat");
+  add_model_options(command, o.model, true);
+  add_value(
+      command, "prompt", o.prompt, "PROMPT",
       "text to go on from, special tokens written in it are recognised; - or nothing: standard "
       "input");
-  prompt->type_name("PROMPT");
-  add_value(*command, "--prompt-file", o->prompt_file, "F",
-            "read the prompt from a file (-: stdin)");
-  CLI::Option* chat = command->add_flag(
-      "--chat", o->chat, "the prompt is a user's message: apply the model's chat template");
-  CLI::Option* system = command->add_option("--system", o->system, "system message");
-  system->type_name("TEXT");
-  CLI::Option* messages = command->add_option(
-      "--messages", o->messages,
+  add_value(command, "--prompt-file", o.prompt_file, "F", "read the prompt from a file (-: stdin)");
+  command.option_defaults()->group("Chat (each of these applies the model's chat template)");
+  command.add_flag("--chat", o.chat,
+                   "the prompt is a user's message: apply the model's chat template");
+  add_value(command, "--system", o.system, "TEXT", "system message");
+  add_value(
+      command, "--messages", o.messages, "F.json",
       "JSON list of messages that come before PROMPT, or that end with the question (-: stdin)");
-  messages->type_name("F.json");
-  CLI::Option* continues = command->add_flag(
-      "--continue", o->continues, "go on with the last message (a prefilled answer) of --messages");
-  continues->needs(messages);
-  CLI::Option* tools = command->add_option("--tools", o->tools, "JSON list of tools");
-  tools->type_name("F.json");
-  CLI::Option* variables = add_variable_option(*command, o->variables);
-  for (CLI::Option* option : {chat, system, messages, continues, tools, variables})
-    option->group("Chat (each of these applies the model's chat template)");
-  command->add_flag("--ids", o->ids, "print the generated token ids instead of text");
-  command->add_flag("--json", o->json, "print prompt_ids, ids, text and speeds as JSON");
-  command->add_flag("--quiet", o->quiet, "no lines about sampling and speed on stderr");
-  o->generation.options.max_tokens = 128;
-  add_generation_options(*command, o->generation);
-  add_reasoning_option(*command, o->reasoning);
-  command->footer(
+  command
+      .add_flag("--continue", o.continues,
+                "go on with the last message (a prefilled answer) of --messages")
+      ->needs("--messages");
+  add_value(command, "--tools", o.tools, "F.json", "JSON list of tools");
+  add_variable_option(command, o.variables);
+  command.option_defaults()->group("Options");
+  command.add_flag("--ids", o.ids, "print the generated token ids instead of text");
+  command.add_flag("--json", o.json, "print prompt_ids, ids, text and speeds as JSON");
+  command.add_flag("--quiet", o.quiet, "no lines about sampling and speed on stderr");
+  o.generation.options.max_tokens = 128;
+  add_generation_options(command, o.generation);
+  add_reasoning_option(command, o.reasoning);
+  command.footer(
       "Examples:\n"
       "  ashlar run model.gguf \"The sea is\" --max-tokens 40\n"
       "  ashlar run ./SmolLM2-135M-Instruct --chat \"Name three primes.\" --system \"Be brief.\"\n"
       "  git diff | ashlar run model.gguf --chat --prompt-file - --max-tokens 500\n"
       "  ashlar run ./Qwen3-0.6B --var enable_thinking=false \"Why is the sky blue?\"");
-  command->callback([o, prompt, system, messages, tools, variables] {
-    o->has_prompt = prompt->count() > 0;
-    if (o->has_prompt && !o->prompt_file.empty())
-      fail(ErrorKind::invalid, "expected either PROMPT or --prompt-file, found both");
-    for (const CLI::Option* option : {system, messages, tools, variables})
-      o->chat = o->chat || option->count() > 0;
-    run_model(*o);
-  });
 }
 
 }  // namespace ashlar::app

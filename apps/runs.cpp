@@ -4,7 +4,6 @@
 #include <cstdio>
 
 #include "apps/commands.h"
-#include "apps/training_commands.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "runs/report.h"
@@ -44,35 +43,29 @@ void list_runs(const RunsOptions& o) {
   }
   if (o.report) {
     if (runs.empty()) fail(ErrorKind::invalid, "{}: holds no run (no run.json)", o.folders[0]);
-    write_file(o.out, report_of_runs(runs));
-    return;
+    return write_file(o.out, report_of_runs(runs));
   }
   if (o.json) {
     Json all = Json::array();
     for (const RunSummary& r : runs) all.push_back(to_json(r));
-    std::printf("%s\n", Json{{"runs", all}}.dump().c_str());
-    return;
+    return print_line(Json{{"runs", all}}.dump());
   }
-  if (runs.empty())
-    std::printf("no runs in %s\n", o.folders[0].c_str());
-  else
-    print(runs);
+  if (runs.empty()) return print_line("no runs in " + o.folders[0]);
+  print(runs);
 }
 
 }  // namespace
 
 void add_runs(CLI::App& app) {
-  auto o = std::make_shared<RunsOptions>();
-  CLI::App* command = app.add_subcommand(
-      "runs",
+  auto [command, o] = add_command(
+      app, "runs", list_runs,
       "runs of `ashlar train` below a folder: state, loss, speed; with --report a page with "
       "their curves");
-  add_value(*command, "folder", o->folders, "FOLDER", "folders of runs, or of folders of runs")
+  add_value(command, "folder", o.folders, "FOLDER", "folders of runs, or of folders of runs")
       ->required();
-  command->add_flag("--report", o->report, "write the curves of all of them as one page");
-  add_value(*command, "-o,--out", o->out, "FILE.html", "file of the page");
-  command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
-  command->callback([o] { list_runs(*o); });
+  command.add_flag("--report", o.report, "write the curves of all of them as one page");
+  add_value(command, "-o,--out", o.out, "FILE.html", "file of the page");
+  command.add_flag("--json", o.json, "print JSON (fields: docs/json.md)");
 }
 
 }  // namespace ashlar::app

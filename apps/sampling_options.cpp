@@ -70,19 +70,26 @@ GenerateOptions generation_options(const GenerationFlags& flags) {
   return options;
 }
 
+bool set_sampling(const std::string& name, double value, SamplingOptions& options) {
+  static const std::map<std::string_view, float SamplingOptions::*> kNumbers = {
+      {"temperature", &SamplingOptions::temperature},
+      {"top_p", &SamplingOptions::top_p},
+      {"min_p", &SamplingOptions::min_p},
+      {"repetition_penalty", &SamplingOptions::repetition_penalty}};
+  const auto number = kNumbers.find(name);
+  if (number != kNumbers.end()) options.*number->second = static_cast<float>(value);
+  if (name == "top_k") options.top_k = static_cast<int>(value);
+  return number != kNumbers.end() || name == "top_k";
+}
+
 void take_recommendations(const std::map<std::string, double>& sampling,
                           const GenerationFlags& flags, bool quiet, SamplingOptions& options) {
   std::string said;
   for (const auto& [name, value] : sampling) {
     std::string option = "--" + name;
     std::replace(option.begin(), option.end(), '_', '-');
-    if (name == "do_sample" || flags.command->get_option(option)->count() > 0) continue;
-    const auto number = static_cast<float>(value);
-    if (name == "temperature") options.temperature = number;
-    if (name == "top_k") options.top_k = static_cast<int>(value);
-    if (name == "top_p") options.top_p = number;
-    if (name == "min_p") options.min_p = number;
-    if (name == "repetition_penalty") options.repetition_penalty = number;
+    if (name == "do_sample" || flags.command->count(option) > 0) continue;
+    set_sampling(name, value, options);
     said += fmt::format("{}{} {:g}", said.empty() ? "" : ", ", name, value);
   }
   if (!said.empty() && !quiet) say_note("sampling as the model's publisher recommends: " + said);
@@ -113,6 +120,13 @@ std::string drafting_text(const Generation& result) {
   if (result.drafted_tokens == 0) return "";
   return fmt::format(", {} of {} drafted tokens accepted", result.accepted_tokens,
                      result.drafted_tokens);
+}
+
+void check_messages(const Json& messages, const std::string& where) {
+  if (messages.is_array() && !messages.empty()) return;
+  fail(ErrorKind::invalid,
+       "{}: expected a JSON list of messages such as [{{\"role\": \"user\", \"content\": \"Hi\"}}]",
+       where);
 }
 
 CLI::Option* add_variable_option(CLI::App& command, std::vector<std::string>& variables) {

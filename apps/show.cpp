@@ -113,10 +113,8 @@ void list_families(bool as_json) {
                           f->gguf);
     }
   }
-  if (as_json)
-    std::printf("%s\n", list.dump(1).c_str());
-  else
-    print_fitted(text);
+  if (as_json) return print_line(list.dump(1));
+  print_fitted(text);
 }
 
 /// One line of the summary, its value laid out behind the name.
@@ -242,6 +240,10 @@ void print_summary(const Model& model, const Count& c) {
 }
 
 void show(const ShowOptions& o) {
+  if (o.list) list_models();
+  if (o.families) list_families(o.json);
+  if (o.list || o.families) return;
+  if (o.model.model.empty()) fail(ErrorKind::invalid, "expected MODEL, --list or --families");
   if (o.metadata) return print_metadata(o.model.model, o.json);
   const Model model = load(o.model, !o.model.random && has_weights(o.model.model));
   const Count c = count(model.blueprint, {.training = false});
@@ -258,47 +260,33 @@ void show(const ShowOptions& o) {
              {"notices", model.notices},
              {"tokenizer", model.tokenizer ? Json(model.tokenizer->size()) : Json()},
              {"chat_template", !model.chat_template.empty()}};
-    std::printf("%s\n", out.dump(1, ' ', false, Json::error_handler_t::replace).c_str());
-    return;
+    return print_json(out, 1);
   }
-  if (o.blueprint) {
-    std::printf("%s\n", to_json(model.blueprint).c_str());
-    return;
-  }
-  if (o.where) {
-    if (model.sources.empty()) fail(ErrorKind::invalid, "{}: has no weights", model.source);
-    return print_sources(model);
-  }
-  print_summary(model, c);
+  if (o.blueprint) return print_line(to_json(model.blueprint));
+  if (!o.where) return print_summary(model, c);
+  if (model.sources.empty()) fail(ErrorKind::invalid, "{}: has no weights", model.source);
+  print_sources(model);
 }
 
 }  // namespace
 
 void add_show(CLI::App& app) {
-  auto o = std::make_shared<ShowOptions>();
-  CLI::App* command =
-      app.add_subcommand("show", "what a model is: sizes, layers, files, licence, tokenizer");
-  add_model_options(*command, o->model, false);
-  command->get_option("model")->required(false);
-  command->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
-  command->add_flag("--blueprint", o->blueprint, "print the architecture as data (JSON)");
-  command->add_flag("--where", o->where, "print where each parameter lies in the files");
-  command->add_flag("--metadata", o->metadata, "print the keys of a GGUF file, or config.json");
-  command->add_flag("--list", o->list, "list the released models whose blueprints are here");
-  command->add_flag("--families", o->families, "list the families of checkpoints that can be read");
-  command->footer(
+  auto [command, o] =
+      add_command(app, "show", show, "what a model is: sizes, layers, files, licence, tokenizer");
+  add_model_options(command, o.model, false);
+  command.get_option("model")->required(false);
+  command.add_flag("--json", o.json, "print JSON (fields: docs/json.md)");
+  command.add_flag("--blueprint", o.blueprint, "print the architecture as data (JSON)");
+  command.add_flag("--where", o.where, "print where each parameter lies in the files");
+  command.add_flag("--metadata", o.metadata, "print the keys of a GGUF file, or config.json");
+  command.add_flag("--list", o.list, "list the released models whose blueprints are here");
+  command.add_flag("--families", o.families, "list the families of checkpoints that can be read");
+  command.footer(
       "Examples:\n"
       "  ashlar show --list\n"
       "  ashlar show gemma-3-27b\n"
       "  ashlar show model.gguf --metadata\n"
       "  ashlar show ./Qwen3-0.6B --blueprint > mine.json");
-  command->callback([o] {
-    if (o->list) list_models();
-    if (o->families) list_families(o->json);
-    if (o->list || o->families) return;
-    if (o->model.model.empty()) fail(ErrorKind::invalid, "expected MODEL, --list or --families");
-    show(*o);
-  });
 }
 
 }  // namespace ashlar::app

@@ -4,23 +4,16 @@
 namespace ashlar::app {
 
 void add_bench_sizes(CLI::App& command, BenchOptions& options) {
-  const auto number = [&](const char* name, int64_t& value, const char* what) {
-    add_value(command, name, value, "N", what);
-  };
-  number("--prompt", options.prompt, "tokens of the prompt (default 512)");
-  number("--generate", options.generate, "tokens decoded (default 128)");
-  number("--depth", options.depth, "tokens that sequences hold before either (default 0)");
-  number("--sequences", options.sequences, "sequences decoded together (default 1)");
+  add_value(command, "--prompt", options.prompt, "N", "tokens of the prompt (default 512)");
+  add_value(command, "--generate", options.generate, "N", "tokens decoded (default 128)");
+  add_value(command, "--depth", options.depth, "N",
+            "tokens that sequences hold before either (default 0)");
+  add_value(command, "--sequences", options.sequences, "N",
+            "sequences decoded together (default 1)");
 }
 
 void take_engine_options(const ModelOptions& from, const Model& model, BenchOptions& options) {
-  const EngineOptions engine = engine_options(from, model, 512);
-  options.threads = from.threads;
-  options.kernels = from.kernels;
-  options.state = engine.state;
-  options.f32_activations = engine.f32_activations;
-  options.deterministic = engine.deterministic;
-  options.packed_weights = engine.packed_weights;
+  options.engine = engine_options(from, model, 512);
 }
 
 void add_step_options(CLI::App& command, StepCostOptions& options) {

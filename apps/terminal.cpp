@@ -1,6 +1,7 @@
 // Width, colour, and breaking of lines.
 #include "apps/terminal.h"
 
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <utf8proc.h>
@@ -18,6 +19,24 @@ namespace {
 
 constexpr int kNarrowest = 20;  // below it nothing is laid out any more
 constexpr size_t kGap = 2;      // spaces between columns of a table
+
+/// Whether `file` is a terminal that shows colours and nobody asked for none (NO_COLOR, TERM=dumb).
+bool has_colours(std::FILE* file) {
+  const char* none = std::getenv("NO_COLOR");
+  const char* kind = std::getenv("TERM");
+  return isatty(fileno(file)) != 0 && (none == nullptr || *none == '\0') &&
+         (kind == nullptr || std::strcmp(kind, "dumb") != 0);
+}
+
+/// Columns that UTF-8 text takes; control characters take none.
+int64_t width_of(std::string_view text) {
+  int64_t width = 0;
+  for (size_t at = 0; at < text.size();) {
+    const auto c = static_cast<utf8proc_int32_t>(utf8::next(text, at));
+    width += std::max(0, utf8proc_charwidth(c));
+  }
+  return width;
+}
 
 std::vector<std::string> lines_of(std::string_view text) {
   std::vector<std::string> lines;
@@ -160,46 +179,14 @@ int columns(std::FILE* file) {
   return std::max<int>(size.ws_col, kNarrowest);
 }
 
-bool has_colours(std::FILE* file) {
-  const char* none = std::getenv("NO_COLOR");
-  const char* kind = std::getenv("TERM");
-  return isatty(fileno(file)) != 0 && (none == nullptr || *none == '\0') &&
-         (kind == nullptr || std::strcmp(kind, "dumb") != 0);
-}
-
 std::string style_begin(std::FILE* file, Style style) {
-  if (style == Style::plain || !has_colours(file)) return "";
-  switch (style) {
-    case Style::bold:
-      return "\033[1m";
-    case Style::dim:
-      return "\033[2m";
-    case Style::green:
-      return "\033[32m";
-    case Style::red:
-      return "\033[31m";
-    case Style::yellow:
-      return "\033[33m";
-    case Style::plain:
-      break;
-  }
-  return "";
+  return has_colours(file) ? fmt::format("\033[{}m", static_cast<int>(style)) : "";
 }
 
 std::string style_end(std::FILE* file) { return has_colours(file) ? "\033[0m" : ""; }
 
 std::string styled(std::FILE* file, Style style, std::string_view text) {
-  const std::string begin = style_begin(file, style);
-  return begin.empty() ? std::string(text) : begin + std::string(text) + style_end(file);
-}
-
-int64_t width_of(std::string_view text) {
-  int64_t width = 0;
-  for (size_t at = 0; at < text.size();) {
-    const auto c = static_cast<utf8proc_int32_t>(utf8::next(text, at));
-    width += std::max(0, utf8proc_charwidth(c));
-  }
-  return width;
+  return style_begin(file, style) + std::string(text) + style_end(file);
 }
 
 std::string wrapped(std::string_view text, int columns) {

@@ -11,18 +11,13 @@ namespace ashlar::app {
 /// Columns of the terminal behind `file`; $COLUMNS before it; 0 for neither: nothing is cut.
 int columns(std::FILE* file);
 
-/// Whether `file` is a terminal that shows colours and nobody asked for none (NO_COLOR, TERM=dumb).
-bool has_colours(std::FILE* file);
-
-enum class Style : unsigned char { plain, bold, dim, green, red, yellow };
-/// `text` in that style where `file` has colours.
+enum class Style : unsigned char { bold = 1, dim = 2 };  // as terminals number them
+/// `text` in that style where `file` is a terminal that shows colours and nobody asked for none
+/// (NO_COLOR, TERM=dumb).
 std::string styled(std::FILE* file, Style style, std::string_view text);
 /// What begins the style, and what ends any; empty without colours.
 std::string style_begin(std::FILE* file, Style style);
 std::string style_end(std::FILE* file);
-
-/// Columns that UTF-8 text takes; control characters take none.
-int64_t width_of(std::string_view text);
 
 /// Each line that is longer than `columns` is broken at spaces; what follows is indented as the
 /// line's second column is (where two spaces separate columns), or by two more than the line.

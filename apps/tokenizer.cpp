@@ -4,11 +4,10 @@
 #include <cstdio>
 
 #include "apps/commands.h"
-#include "apps/corpus_options.h"
-#include "apps/training_commands.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/units.h"
+#include "data/build.h"
 #include "data/train_tokenizer.h"
 
 namespace ashlar::app {
@@ -25,11 +24,11 @@ void learn_tokenizer(TokenizerOptions& o) {
   WordCounts words;
   {
     Progress progress("counting words");
-    o.corpus.progress = [&](int64_t bytes) { progress.update(bytes, 0); };
+    o.corpus.progress = [&](int64_t bytes) { progress(bytes, 0); };
     words = count_words(o.corpus);
   }
   Progress progress("merging");
-  o.trainer.progress = [&](int64_t done, int64_t total) { progress.update(done, total); };
+  o.trainer.progress = std::ref(progress);
   const TrainedBpe bpe = train_bpe(words, o.trainer);
   write_tokenizer(bpe, o.out);
   const auto found = static_cast<int64_t>(bpe.tokens.size());
@@ -38,44 +37,40 @@ void learn_tokenizer(TokenizerOptions& o) {
                          grouped(o.trainer.min_frequency)));
   }
   if (o.json) {
-    std::printf("%s\n", Json({{"folder", o.out},
-                              {"vocabulary", found},
-                              {"merges", bpe.merges.size()},
-                              {"words", words.words().size()},
-                              {"bytes", words.bytes()}})
-                            .dump()
-                            .c_str());
+    print_line(Json({{"folder", o.out},
+                     {"vocabulary", found},
+                     {"merges", bpe.merges.size()},
+                     {"words", words.words().size()},
+                     {"bytes", words.bytes()}})
+                   .dump());
   } else {
-    std::printf("%s: %s tokens from %s of text (%s different words)\n", o.out.c_str(),
-                grouped(found).c_str(), short_bytes(static_cast<double>(words.bytes())).c_str(),
-                grouped(static_cast<int64_t>(words.words().size())).c_str());
+    print_line(fmt::format("{}: {} tokens from {} of text ({} different words)", o.out,
+                           grouped(found), short_bytes(static_cast<double>(words.bytes())),
+                           grouped(static_cast<int64_t>(words.words().size()))));
   }
 }
 
 }  // namespace
 
 void add_tokenizer(CLI::App& app) {
-  auto o = std::make_shared<TokenizerOptions>();
   CLI::App* tokenizer =
       app.add_subcommand("tokenizer", "tokenizers of one's own: train learns one from a corpus");
   tokenizer->require_subcommand(1);
-  CLI::App* train = tokenizer->add_subcommand(
-      "train",
-      "byte-level BPE: writes tokenizer.json, which Hugging Face's tokenizers read with "
-      "equal ids");
-  add_corpus_options(*train, o->corpus);
-  add_value(*train, "-o,--out", o->out, "FOLDER", "folder that is written")->required();
-  add_value(*train, "--vocab", o->trainer.vocab, "N", "tokens in all")
+  auto [train, o] = add_command(
+      *tokenizer, "train", learn_tokenizer,
+      "byte-level BPE: writes tokenizer.json, which Hugging Face's tokenizers read with equal ids");
+  add_corpus_options(train, o.corpus);
+  add_value(train, "-o,--out", o.out, "FOLDER", "folder that is written")->required();
+  add_value(train, "--vocab", o.trainer.vocab, "N", "tokens in all")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{257}, int64_t{1} << 22));
-  add_value(*train, "--special", o->trainer.special, "TOKEN",
+  add_value(train, "--special", o.trainer.special, "TOKEN",
             "special tokens, ids from 0; the first ends documents")
       ->capture_default_str();
-  add_value(*train, "--min-frequency", o->trainer.min_frequency, "N",
+  add_value(train, "--min-frequency", o.trainer.min_frequency, "N",
             "how often a pair must occur to become a token")
       ->capture_default_str();
-  train->add_flag("--json", o->json, "print JSON (fields: docs/json.md)");
-  train->callback([o] { learn_tokenizer(*o); });
+  train.add_flag("--json", o.json, "print JSON (fields: docs/json.md)");
 }
 
 }  // namespace ashlar::app

@@ -195,52 +195,44 @@ void run_train(const TrainOptions& o) {
 }  // namespace
 
 void add_train(CLI::App& app) {
-  auto o = std::make_shared<TrainOptions>();
-  CLI::App* command =
-      app.add_subcommand("train",
-                         "train a blueprint from scratch or from a checkpoint: RUN.json says "
-                         "model, data, optimiser and "
-                         "schedule (docs/training.md); options and key=value go before it. Writes "
-                         "run.json, log.jsonl, "
-                         "checkpoints/ and model/, which Transformers and `ashlar run` read");
-  add_value(*command, "run", o->words, "RUN.json",
+  auto [command, o] = add_command(
+      app, "train", run_train,
+      "train a blueprint from scratch or from a checkpoint: RUN.json says model, data, optimiser "
+      "and schedule (docs/training.md); options and key=value go before it. Writes run.json, "
+      "log.jsonl, checkpoints/ and model/, which Transformers and `ashlar run` read");
+  add_value(command, "run", o.words, "RUN.json",
             "RUN.json, and key=value such as optimiser.rate=1e-3");
-  add_value(*command, "--model", o->model, "BLUEPRINT",
+  add_value(command, "--model", o.model, "BLUEPRINT",
             "name, blueprint file or folder of the architecture");
-  add_value(*command, "--data", o->data, "DATA",
+  add_value(command, "--data", o.data, "DATA",
             "folder of ashlar data build, or .npy of token ids, int32 [sequences, length]");
-  add_value(*command, "--init", o->init, "MODEL",
+  add_value(command, "--init", o.init, "MODEL",
             "begin with the weights of this folder or GGUF file");
-  add_value(*command, "--lora", o->lora, "RANK",
+  add_value(command, "--lora", o.lora, "RANK",
             "train low-rank adapters of this rank beside the weights of --init, which stay: "
             "adapter/ is what PEFT reads, model/ the sum");
-  add_value(*command, "--out", o->out, "FOLDER", "folder of the run");
-  auto* steps = add_value(*command, "--steps", o->steps, "N", "steps of the run");
-  auto* tokens =
-      add_value(*command, "--tokens", o->tokens, "N", "tokens of the run")->excludes(steps);
-  add_value(*command, "--time", o->time, "T", "about so long: 90s, 30m, 2h")
-      ->excludes(steps)
-      ->excludes(tokens);
-  command->add_flag("--resume", o->resume,
-                    "go on from the newest checkpoint of --out, bit for bit");
-  add_value(*command, "--replay", o->replay, "STEP",
+  add_value(command, "--out", o.out, "FOLDER", "folder of the run");
+  add_value(command, "--steps", o.steps, "N", "steps of the run");
+  add_value(command, "--tokens", o.tokens, "N", "tokens of the run")->excludes("--steps");
+  add_value(command, "--time", o.time, "T", "about so long: 90s, 30m, 2h")
+      ->excludes("--steps", "--tokens");
+  command.add_flag("--resume", o.resume, "go on from the newest checkpoint of --out, bit for bit");
+  add_value(command, "--replay", o.replay, "STEP",
             "run a step of --out again, from the checkpoint before it, and say what it was "
             "like: gradients by tensor, activations, the loss of every sequence");
-  auto* branch = command->add_option("--branch", o->branch,
-                                     "begin where this run, or its checkpoint, stands: weights, "
-                                     "moments, schedule and place in the "
-                                     "data; its run.json holds unless another is given");
-  branch->type_name("RUN")->excludes("--init");
-  add_value(*command, "--decay", o->decay, "N",
+  add_value(command, "--branch", o.branch, "RUN",
+            "begin where this run, or its checkpoint, stands: weights, moments, schedule and place "
+            "in the data; its run.json holds unless another is given")
+      ->excludes("--init");
+  add_value(command, "--decay", o.decay, "N",
             "with --branch: N more steps in which the rate falls (schedule wsd)")
-      ->needs(branch)
+      ->needs("--branch")
       ->check(CLI::PositiveNumber)
-      ->excludes(steps);
-  add_threads_option(*command, o->threads);
-  add_kernels_option(*command, o->kernels);
-  command->add_flag("--quiet", o->quiet, "say nothing but errors and notes");
-  command->add_flag("--json", o->json, "print each step as the line that log.jsonl gets");
-  command->callback([o] { run_train(*o); });
+      ->excludes("--steps");
+  add_threads_option(command, o.threads);
+  add_kernels_option(command, o.kernels);
+  command.add_flag("--quiet", o.quiet, "say nothing but errors and notes");
+  command.add_flag("--json", o.json, "print each step as the line that log.jsonl gets");
 }
 
 }  // namespace ashlar::app

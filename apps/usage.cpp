@@ -8,7 +8,9 @@
 #include <cmath>
 #include <cstdlib>
 #include <map>
+#include <optional>
 
+#include "apps/describe.h"
 #include "apps/terminal.h"
 #include "base/edit_distance.h"
 #include "base/lower_case.h"
@@ -21,61 +23,43 @@ struct Purpose {
   std::vector<const char*> commands;
 };
 
-const std::vector<Purpose>& purposes() {
-  static const std::vector<Purpose> all = {
-      {"Run a model", {"run", "chat", "fetch", "convert", "tokenize", "detokenize", "render"}},
-      {"Look at an architecture",
-       {"show", "count", "explain", "draw", "compare", "report", "claims"}},
-      {"Plan and measure", {"plan", "probe", "bench"}},
-      {"Check numbers", {"verify", "logits", "perplexity", "gradients"}},
-      {"Train", {"train", "tokenizer", "data", "evaluate", "runs", "experiment"}},
-  };
-  return all;
-}
+const std::vector<Purpose> kPurposes = {
+    {"Run a model", {"run", "chat", "fetch", "convert", "tokenize", "detokenize", "render"}},
+    {"Look at an architecture",
+     {"show", "count", "explain", "draw", "compare", "report", "claims"}},
+    {"Plan and measure", {"plan", "probe", "bench"}},
+    {"Check numbers", {"verify", "logits", "perplexity", "gradients"}},
+    {"Train", {"train", "tokenizer", "data", "evaluate", "runs", "experiment"}},
+};
 
-/// Words of other programs, and what they are called here.
-const std::map<std::string, std::string>& other_words() {
-  static const std::map<std::string, std::string> words = {
-      {"list", "show --list"},
-      {"ls", "show --list"},
-      {"models", "show --list"},
-      {"families", "show --families"},
-      {"pull", "fetch"},
-      {"download", "fetch"},
-      {"get", "fetch"},
-      {"generate", "run"},
-      {"complete", "run"},
-      {"ask", "run --chat"},
-      {"info", "show"},
-      {"inspect", "show"},
-      {"metadata", "show --metadata"},
-      {"quantize", "convert"},
-      {"quantise", "convert"},
-      {"export", "convert"},
-      {"benchmark", "bench"},
-      {"speed", "bench"},
-      {"params", "count"},
-      {"parameters", "count"},
-      {"memory", "plan"},
-      {"fit", "plan"},
-      {"machines", "plan --list"},
-      {"diff", "compare"},
-      {"plot", "draw"},
-      {"diagram", "draw"},
-      {"template", "render"},
-      {"ppl", "perplexity"},
-      {"test", "verify"},
-      {"check", "verify"},
-      {"finetune", "train"},
-      {"decode", "detokenize"},
-      {"encode", "tokenize"},
-  };
-  return words;
-}
+/// What is called here by another name, and its names in other programs.
+const std::vector<std::pair<const char*, std::vector<std::string_view>>> kOtherWords = {
+    {"show --list", {"list", "ls", "models"}},
+    {"show --families", {"families"}},
+    {"show --metadata", {"metadata"}},
+    {"show", {"info", "inspect"}},
+    {"fetch", {"pull", "download", "get"}},
+    {"run", {"generate", "complete"}},
+    {"run --chat", {"ask"}},
+    {"convert", {"quantize", "quantise", "export"}},
+    {"bench", {"benchmark", "speed"}},
+    {"count", {"params", "parameters"}},
+    {"plan", {"memory", "fit"}},
+    {"plan --list", {"machines"}},
+    {"compare", {"diff"}},
+    {"draw", {"plot", "diagram"}},
+    {"render", {"template"}},
+    {"perplexity", {"ppl"}},
+    {"verify", {"test", "check"}},
+    {"train", {"finetune"}},
+    {"detokenize", {"decode"}},
+    {"tokenize", {"encode"}},
+};
 
-/// A list of terms with what they mean: two columns, or below each other where it is narrow.
-std::string definitions(const std::vector<std::pair<std::string, std::string>>& items,
-                        int columns) {
+using Items = std::vector<std::pair<std::string, std::string>>;  // terms and what they mean
+
+/// Two columns, or below each other where it is narrow.
+std::string definitions(const Items& items, int columns) {
   constexpr size_t kWidestTerm = 30;
   size_t widest = 0;
   for (const auto& [term, meaning] : items) {
@@ -110,145 +94,69 @@ int help_columns() {
   return width == 0 ? kWidest : std::min(width, kWidest);
 }
 
-/// "N:INT in [0 - 9]" -> "N": the checks of a value are not its name.
-std::string value_name(const CLI::Option& option) {
-  const std::string type = option.get_type_name();
-  return type.substr(0, type.find(':'));
+/// "-o, --output F"
+std::string spelling(const Described& option) {
+  const std::string value = option.value.empty() ? "" : " " + option.value;
+  return fmt::format("{}{}", fmt::join(option.flags, ", "), value);
 }
 
-std::string spelling(const CLI::Option& option) {
+using Groups = std::vector<std::pair<std::string, Items>>;  // with their names, in their order
+
+Items& group_of(Groups& groups, const std::string& name) {
+  const auto found =
+      std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == name; });
+  return found != groups.end() ? found->second : groups.emplace_back(name, Items()).second;
+}
+
+std::string sections(const Groups& groups, int columns) {
   std::string text;
-  for (const std::string& name : option.get_snames()) text += (text.empty() ? "-" : ", -") + name;
-  for (const std::string& name : option.get_lnames()) text += (text.empty() ? "--" : ", --") + name;
-  if (option.get_expected_max() > 0 && !value_name(option).empty())
-    text += " " + value_name(option);
+  for (const auto& [name, items] : groups) {
+    if (!items.empty())
+      text += "\n" + styled(stdout, Style::bold, name) + "\n" + definitions(items, columns);
+  }
   return text;
 }
 
-std::string heading(const std::string& text) { return styled(stdout, Style::bold, text); }
+Groups commands_by_purpose(const CLI::App& app) {
+  Groups groups;
+  for (const Purpose& purpose : kPurposes) groups.emplace_back(purpose.name, Items());
+  for (const CLI::App* command : commands_of(app)) {
+    std::string about = command->get_description();
+    about.resize(std::min(about.find("; exit code"), about.size()));
+    group_of(groups, command->get_group()).emplace_back(command->get_name(), about);
+  }
+  return groups;
+}
 
 class HelpFormatter : public CLI::FormatterBase {
  public:
   std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode) const override {
     const int columns = help_columns();
-    std::string text = wrapped(app->get_description(), columns) + "\n\n" + usage(*app, columns);
-    std::vector<std::pair<std::string, std::string>> arguments;
-    std::vector<std::pair<std::string, std::vector<const CLI::Option*>>> groups;
-    for (const CLI::Option* option : app->get_options([](const CLI::Option*) { return true; })) {
+    std::string usage =
+        "Usage: ashlar " + (app->get_parent() == nullptr ? "COMMAND" : app->get_name());
+    Groups arguments, options{{"Options", {}}};  // the command's own options come first
+    for (const CLI::Option* option : app->get_options({})) {
+      const Described d = description_of(*option);
       if (option->get_positional()) {
-        arguments.emplace_back(value_name(*option), option->get_description());
-        continue;
-      }
-      if (option->get_group().empty()) continue;  // hidden
-      const auto same = std::find_if(groups.begin(), groups.end(),
-                                     [&](const auto& g) { return g.first == option->get_group(); });
-      auto& group = same != groups.end() ? *same
-                                         : groups.emplace_back(option->get_group(),
-                                                               std::vector<const CLI::Option*>());
-      group.second.push_back(option);
-    }
-    if (!arguments.empty())
-      text += "\n" + heading("Arguments") + "\n" + definitions(arguments, columns);
-    text += commands(*app, columns);
-    // The command's own options first, then what groups it has.
-    std::stable_partition(groups.begin(), groups.end(),
-                          [](const auto& g) { return g.first == "Options"; });
-    for (const auto& [name, options] : groups) {
-      std::vector<std::pair<std::string, std::string>> items;
-      for (const CLI::Option* option : options) {
-        std::string meaning = option->get_description();
+        usage += option->get_required() ? " " + d.value : " [" + d.value + "]";
+        group_of(arguments, "Arguments").emplace_back(d.value, d.about);
+      } else if (!option->get_group().empty()) {  // not hidden
         const std::string value = option->get_default_str();
-        if (!value.empty() && meaning.find("default") == std::string::npos)
-          meaning += " (default " + value + ")";
-        items.emplace_back(spelling(*option), meaning);
+        const bool told = value.empty() || d.about.find("default") != std::string::npos;
+        group_of(options, wrapped(option->get_group(), columns))
+            .emplace_back(spelling(d), told ? d.about : d.about + " (default " + value + ")");
       }
-      text += "\n" + wrapped_heading(name, columns) + definitions(items, columns);
     }
-    if (!app->get_footer().empty()) {
-      std::string footer = app->get_footer();
-      footer.erase(0, footer.find_first_not_of('\n'));
-      text += "\n" + wrapped(footer, columns) + "\n";
-    }
-    return text;
-  }
-
- private:
-  static std::string wrapped_heading(const std::string& name, int columns) {
-    return heading(wrapped(name, columns)) + "\n";
-  }
-
-  static std::string usage(const CLI::App& app, int columns) {
-    const bool top = app.get_parent() == nullptr;
-    std::string line = "Usage: ashlar" + (top ? std::string(" COMMAND") : " " + app.get_name());
-    for (const CLI::Option* option : app.get_options([](const CLI::Option*) { return true; })) {
-      if (!option->get_positional()) continue;
-      const std::string name = value_name(*option);
-      line += option->get_required() ? " " + name : " [" + name + "]";
-    }
-    return wrapped(line + " [options]", columns) + "\n";
-  }
-
-  static std::string commands(const CLI::App& app, int columns) {
-    std::string text;
-    std::vector<std::string> groups;
-    for (const CLI::App* command : app.get_subcommands({})) {
-      const std::string& group = command->get_group();
-      if (!group.empty() && std::find(groups.begin(), groups.end(), group) == groups.end())
-        groups.push_back(group);
-    }
-    std::stable_sort(groups.begin(), groups.end(), [](const auto& a, const auto& b) {
-      const auto place = [](const std::string& name) {
-        const auto& all = purposes();
-        return std::find_if(all.begin(), all.end(), [&](const auto& p) { return name == p.name; }) -
-               all.begin();
-      };
-      return place(a) < place(b);
-    });
-    for (const std::string& group : groups) {
-      std::vector<std::pair<std::string, std::string>> items;
-      for (const CLI::App* command : app.get_subcommands({})) {
-        if (command->get_group() != group) continue;
-        std::string about = command->get_description();
-        about.resize(std::min(about.find("; exit code"), about.size()));
-        items.emplace_back(command->get_name(), about);
-      }
-      text += "\n" + heading(group) + "\n" + definitions(items, columns);
-    }
-    return text;
+    std::string footer = app->get_footer();
+    footer.erase(0, footer.find_first_not_of('\n'));
+    return wrapped(app->get_description(), columns) + "\n\n" +
+           wrapped(usage + " [options]", columns) + "\n" + sections(arguments, columns) +
+           sections(commands_by_purpose(*app), columns) + sections(options, columns) +
+           (footer.empty() ? "" : "\n" + wrapped(footer, columns) + "\n");
   }
 };
 
-void read_units(CLI::Option& option) {
-  option.transform(CLI::Validator(
-      [](std::string& text) {
-        if (const auto number = whole_number(text)) text = *number;
-        return std::string();
-      },
-      ""));
-}
-
-void read_any_case(CLI::Option& option) {
-  option.transform(CLI::Validator(
-      [](std::string& text) {
-        text = lower_case(std::move(text));
-        return std::string();
-      },
-      ""));
-}
-
-/// Where the command stands: the first word that is neither an option nor an option's value; 0:
-/// nowhere.
-int place_of_command(const CLI::App& app, int argc, char** argv) {
-  int at = 1;
-  while (at < argc && argv[at][0] == '-') {
-    const CLI::Option* option = app.get_option_no_throw(argv[at]);
-    at += option != nullptr && option->get_expected_min() > 0 ? 2 : 1;
-  }
-  return at < argc ? at : 0;
-}
-
-}  // namespace
-
+/// "32k" -> "32000", "128Ki" -> "131072", "1e5" -> "100000"; nothing for what is no such number.
 std::optional<std::string> whole_number(std::string_view text) {
   if (text.empty() || (std::isdigit(static_cast<unsigned char>(text.front())) == 0 &&
                        text.front() != '.' && text.front() != '-'))
@@ -274,22 +182,44 @@ std::optional<std::string> whole_number(std::string_view text) {
   return fmt::format("{}", static_cast<int64_t>(value));
 }
 
+/// Words of the command line are changed before the option reads them.
+void read_as(CLI::Option& option, std::string (*change)(std::string text)) {
+  option.transform(CLI::Validator(
+      [change](std::string& text) {
+        text = change(std::move(text));
+        return std::string();
+      },
+      ""));
+}
+
+/// Where the command stands: the first word that is neither an option nor an option's value; 0:
+/// nowhere.
+int place_of_command(const CLI::App& app, int argc, char** argv) {
+  int at = 1;
+  while (at < argc && argv[at][0] == '-') {
+    const CLI::Option* option = app.get_option_no_throw(argv[at]);
+    at += option != nullptr && option->get_expected_min() > 0 ? 2 : 1;
+  }
+  return at < argc ? at : 0;
+}
+
+}  // namespace
+
 void finish_usage(CLI::App& app) {
   const auto formatter = std::make_shared<HelpFormatter>();
   app.formatter(formatter);
   for (CLI::App* command : app.get_subcommands({})) {
     command->formatter(formatter);
     command->group("More");
-    for (const Purpose& purpose : purposes()) {
-      for (const char* name : purpose.commands) {
-        if (command->get_name() == name) command->group(purpose.name);
-      }
+    for (CLI::Option* option : command->get_options({})) {
+      const std::string value = description_of(*option).value;
+      if (value == "N" || value == "K" || value == "SEED" || value == "R")
+        read_as(*option, [](std::string text) { return whole_number(text).value_or(text); });
+      if (value == "FORMAT") read_as(*option, lower_case);
     }
-    for (CLI::Option* option : command->get_options([](CLI::Option*) { return true; })) {
-      const std::string value = value_name(*option);
-      if (value == "N" || value == "K" || value == "SEED" || value == "R") read_units(*option);
-      if (value == "FORMAT") read_any_case(*option);
-    }
+  }
+  for (const Purpose& purpose : kPurposes) {
+    for (const char* name : purpose.commands) app.get_subcommand(name)->group(purpose.name);
   }
 }
 
@@ -319,9 +249,10 @@ std::string unknown_command(const CLI::App& app, int argc, char** argv) {
   std::vector<std::string> names;
   for (const CLI::App* c : app.get_subcommands({})) names.push_back(c->get_name());
   if (std::find(names.begin(), names.end(), word) != names.end()) return "";
-  const auto meant = other_words().find(word);
-  if (meant != other_words().end())
-    return fmt::format("there is no command \"{}\"; here it is `ashlar {}`", word, meant->second);
+  for (const auto& [here, others] : kOtherWords) {
+    if (std::find(others.begin(), others.end(), word) != others.end())
+      return fmt::format("there is no command \"{}\"; here it is `ashlar {}`", word, here);
+  }
   return fmt::format("there is no command \"{}\", the nearest is {}; ashlar --help lists them",
                      word, nearest(word, names, 1).at(0));
 }
@@ -334,7 +265,7 @@ std::string unknown_option(const CLI::App& app, int argc, char** argv) {
     command = c->get_name() == argv[at] ? c : command;
   if (command == nullptr) return "";
   std::vector<std::string> names;
-  for (const CLI::Option* option : command->get_options([](const CLI::Option*) { return true; })) {
+  for (const CLI::Option* option : command->get_options({})) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   }
   for (int i = at + 1; i < argc && std::string_view(argv[i]) != "--"; ++i) {

@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include <optional>
 #include <string>
 
 namespace ashlar::app {
@@ -13,9 +12,6 @@ namespace ashlar::app {
 /// 32k, 128Ki and 1e5, and every option that takes a format read it in any case. Called once, when
 /// all commands are declared.
 void finish_usage(CLI::App& app);
-
-/// "32k" -> "32000", "128Ki" -> "131072", "1e5" -> "100000"; nothing for what is no such number.
-std::optional<std::string> whole_number(std::string_view text);
 
 /// The screen of `ashlar` alone.
 std::string first_screen();

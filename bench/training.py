@@ -2,15 +2,19 @@
 """Steps of training beside PyTorch's: the same shapes, batch and optimiser, one after the other, A B A B.
 
     bench/training.py build/release/ashlar --shape small [--threads N] [--steps N] [--rounds N] [--pytorch eager,bf16,...]
+    bench/training.py build/release/ashlar --shape gpt2-64 --llmc PROGRAM
 
 Prints tokens per second of the best step of each, their ratios, and with --memory each one's peak beside the memory of
 a process that has loaded the same libraries and computed nothing. PyTorch runs Transformers' models with scaled dot-product
 attention, grouped experts and fused AdamW: eager in float32, under autocast to bfloat16, and both through torch.compile
-(whose first steps are not counted). Numbers and machine of a run stand in bench/training.md.
+(whose first steps are not counted). llm.c's train_gpt2 (built by its Makefile; for gpt2-256 with `int T = 256` in train_gpt2.c)
+runs its 40 steps on random weights and tokens written for it. Numbers and machine of a run stand in bench/training.md.
 """
 import argparse
 import json
+import os
 import pathlib
+import re
 import resource
 import subprocess
 import sys
@@ -49,7 +53,7 @@ def ours(program, s, steps, threads, out, precision):
     (out / "run.json").write_text(json.dumps(settings(s, steps, out, precision)))
     process = subprocess.Popen([program, "train", str(out / "run.json"), "--out", str(run), "--threads", str(threads),
                                 "--quiet"])
-    _, status, usage = __import__("os").wait4(process.pid, 0)
+    _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         raise SystemExit("ashlar train failed")
     records = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
@@ -100,6 +104,32 @@ def theirs(s, steps, threads, folder, mode):
     print(json.dumps([seconds[warm:], peak, peak - before + weights]))
 
 
+def llmc(program, s, ids, threads, folder):
+    """Seconds of each step but the first of llm.c's train_gpt2, and its peak in bytes: it reads its weights, tokens and
+    sizes from files of fixed names."""
+    import numpy
+    home = pathlib.Path(folder)
+    data = home / "dev" / "data" / "tinyshakespeare"
+    if not data.exists():
+        data.mkdir(parents=True)
+        header = numpy.zeros(256, "<i4")
+        header[:8] = 20240326, 3, 1024, 50257, 12, 12, 768, 50304  # magic, version, sizes of GPT-2 124M
+        weights = numpy.random.default_rng(0).standard_normal(124475904, "<f4") * numpy.float32(0.02)
+        (home / "gpt2_124M.bin").write_bytes(header.tobytes() + weights.tobytes())
+        tokens = numpy.resize(ids.astype("<u2"), 4 * s["length"] * 64 + 1)
+        header[:8] = 20240520, 1, len(tokens), 0, 0, 0, 0, 0
+        for name in "train", "val":
+            (data / f"tiny_shakespeare_{name}.bin").write_bytes(header.tobytes() + tokens.tobytes())
+    process = subprocess.Popen([program], cwd=folder, stdout=subprocess.PIPE, text=True,
+                               env=os.environ | {"OMP_NUM_THREADS": str(threads)})
+    text = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = [float(t) / 1000 for t in re.findall(r"took ([0-9.]+) ms", text)]
+    if status != 0 or len(seconds) < 2:
+        raise SystemExit(f"{program} failed:\n{text[-500:]}")
+    return seconds[1:], usage.ru_maxrss * 1024
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
@@ -109,6 +139,7 @@ def main():
     parser.add_argument("--shape", choices=SHAPES, default="small")
     parser.add_argument("--precision", default="f32,bf16", help="of ours")
     parser.add_argument("--pytorch", default="eager,eager-bf16,compile,compile-bf16")
+    parser.add_argument("--llmc", help="llm.c's train_gpt2, for the shapes of GPT-2")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -133,11 +164,16 @@ def main():
                 times, peak, own = json.loads(done.stdout.splitlines()[-1])
                 name = f"pytorch {mode}"
                 seconds[name], peaks[name] = seconds.get(name, []) + times, own
+            if args.llmc:
+                times, peaks["llm.c"] = llmc(os.path.abspath(args.llmc), s, ids, args.threads, folder)
+                seconds["llm.c"] = seconds.get("llm.c", []) + times
     tokens = s["sequences"] * s["length"]
     speed = {name: tokens / min(times) for name, times in seconds.items()}
     best = max((v for n, v in speed.items() if n.startswith("pytorch")), default=None)
     for name, value in speed.items():
         ratio = f"  {value / best:5.2f} x the best PyTorch" if best and name.startswith("ashlar") else ""
+        if "llm.c" in speed and name.startswith("ashlar"):
+            ratio += f"  {value / speed['llm.c']:5.2f} x llm.c"
         print(f"{args.shape}, {args.threads} threads  {name:22} {value:9.0f} tokens/s  {peaks[name] / 2**20:7.0f} MiB{ratio}")
 
 

@@ -155,8 +155,8 @@ Machine machine_of(const std::string& name) {
 using Texts = std::pair<std::string, std::string>;  // a reading as JSON, and for people
 
 template <class Of>
-Texts count_texts(const Of& of, int64_t tokens, int64_t context, int64_t sequences,
-                  bool mtp, const std::string& weights, const std::string& state) {
+Texts count_texts(const Of& of, int64_t tokens, int64_t context, int64_t sequences, bool mtp,
+                  const std::string& weights, const std::string& state) {
   const Count c = count(of, {.tokens = tokens,
                              .context = context,
                              .sequences = sequences,
@@ -171,7 +171,7 @@ Texts count_texts(const Of& of, int64_t tokens, int64_t context, int64_t sequenc
 template <class Of>
 Texts plan_texts(const Of& of, const std::string& machine, int64_t context, int64_t sequences,
                  int64_t depth, int64_t prompt, int64_t generate, const std::string& weights,
-                 int64_t devices, const std::string& state) {
+                 int64_t devices, const std::string& state, bool packed_weights) {
   PredictOptions options;
   options.context = context;
   options.sequences = sequences;
@@ -181,6 +181,7 @@ Texts plan_texts(const Of& of, const std::string& machine, int64_t context, int6
   options.weights = weights;
   options.devices = devices;
   options.state = format_of(state, "state");
+  options.packed_weights = packed_weights;
   const Prediction p = predict(of, machine_of(machine), options);
   return {prediction_json(p), prediction_text(p)};
 }
@@ -230,10 +231,11 @@ void add_readings(py::module_& m) {
   m.def("machine_names", &machine_names);
   m.def("use_data_folder", &use_data_folder, "folder"_a);
   const auto add_counts = [&](auto count, auto plan) {
-    m.def("count", count, "model"_a, py::kw_only(), "tokens"_a, "context"_a, "sequences"_a,
-          "mtp"_a, "weights"_a, "state"_a, free);
+    m.def("count", count, "model"_a, py::kw_only(), "tokens"_a, "context"_a, "sequences"_a, "mtp"_a,
+          "weights"_a, "state"_a, free);
     m.def("plan", plan, "model"_a, py::kw_only(), "machine"_a, "context"_a, "sequences"_a,
-          "depth"_a, "prompt"_a, "generate"_a, "weights"_a, "devices"_a, "state"_a, free);
+          "depth"_a, "prompt"_a, "generate"_a, "weights"_a, "devices"_a, "state"_a,
+          "packed_weights"_a, free);
   };
   add_counts(&count_texts<Blueprint>, &plan_texts<Blueprint>);
   add_counts(&count_texts<Model>, &plan_texts<Model>);
@@ -412,8 +414,8 @@ void add_engine(py::module_& m) {
              return std::make_shared<SharedEngine>(model, options);
            }),
            "model"_a, py::kw_only(), "threads"_a, "kernels"_a, "context"_a, "sequences"_a,
-           "chunk"_a, "f32_activations"_a, "deterministic"_a, "packed_weights"_a, "mtp"_a, "pinned"_a,
-           "state"_a)
+           "chunk"_a, "f32_activations"_a, "deterministic"_a, "packed_weights"_a, "mtp"_a,
+           "pinned"_a, "state"_a)
       .def(
           "logits",
           [](SharedEngine& e, const std::vector<TokenId>& ids, bool last) {

@@ -9,6 +9,7 @@ namespace ashlar {
 struct Difference {
   std::string path;  // "blocks[0..4].mixer.attention.window"
   std::string a, b;
+  bool operator==(const Difference&) const = default;
 };
 
 }  // namespace ashlar

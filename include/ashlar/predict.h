@@ -29,6 +29,7 @@ struct MachineKernels {
     int64_t tokens = 1;
     double seconds_per_weight = 0;
     int64_t cols = 2048;  // of the matrix: short rows cost more per weight
+    bool packed = false;  // kept in panels (EngineOptions::packed_weights)
   };
   std::vector<Product> products;
   struct Attention {
@@ -119,7 +120,8 @@ struct PredictOptions {
   std::string native;     // format of the release; empty: the blueprint's card says it
   int64_t devices = 1;    // such machines that hold the model between them; 0: the fewest that do
   Format state = Format::f16;
-  bool alternatives = true;  // also predict other weights
+  bool packed_weights = false;  // as EngineOptions has it
+  bool alternatives = true;     // also predict other weights
 };
 
 /// One part of a phase. Seconds are of one step of decoding, or of the whole prompt.

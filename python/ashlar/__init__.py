@@ -438,11 +438,12 @@ def count(model, *, tokens=512, context=4096, sequences=1, mtp=False, weights="b
 
 
 def plan(model, machine="", *, context=4096, sequences=1, depth=0, prompt=512, generate=128, weights="native",
-         devices=0, state="f16"):
+         devices=0, state="f16", packed_weights=False):
     """Whether a model fits a machine, how fast it is there, what bounds it (`ashlar plan`). `machine` is a name, a
     file, or empty for this one; `devices` 0: as many as it takes."""
     text, people = _core.plan(_core_of(model), machine=str(machine), context=context, sequences=sequences, depth=depth,
-                              prompt=prompt, generate=generate, weights=weights, devices=devices, state=state)
+                              prompt=prompt, generate=generate, weights=weights, devices=devices, state=state,
+                              packed_weights=packed_weights)
     return Reading(_json.loads(text), people)
 
 

@@ -23,9 +23,7 @@ Blueprint handle_of(ashlar::Blueprint blueprint) {
 }
 
 Blueprint Blueprint::load(const std::string& source) {
-  LoadOptions options;
-  options.need_weights = false;
-  ashlar::Blueprint blueprint = load_model(source, options).blueprint;
+  ashlar::Blueprint blueprint = load_model(source, {.need_weights = false}).blueprint;
   if (blueprint.name.empty()) blueprint.name = std::filesystem::path(source).stem().string();
   return handle_of(std::move(blueprint));
 }

@@ -1,6 +1,8 @@
 // The public engine: the library's with the model that it runs.
 #include "ashlar/engine.h"
 
+#include <algorithm>
+
 #include "api/data.h"
 #include "base/error.h"
 #include "generate/mtp_drafter.h"
@@ -8,19 +10,17 @@
 namespace ashlar::v1 {
 
 ashlar::EngineOptions options_of(const EngineOptions& o) {
-  ashlar::EngineOptions options;
-  options.threads = o.threads;
-  options.kernels = o.kernels;
-  options.context = o.context;
-  options.sequences = o.sequences;
-  options.chunk = o.chunk;
-  options.held_tokens = o.held_tokens;
-  options.f32_activations = o.f32_activations;
-  options.deterministic = o.deterministic;
-  options.packed_weights = o.packed_weights;
-  options.pinned = o.pinned;
-  options.state = o.state;
-  return options;
+  return {.threads = o.threads,
+          .kernels = o.kernels,
+          .context = o.context,
+          .sequences = o.sequences,
+          .chunk = o.chunk,
+          .held_tokens = o.held_tokens,
+          .f32_activations = o.f32_activations,
+          .deterministic = o.deterministic,
+          .packed_weights = o.packed_weights,
+          .pinned = o.pinned,
+          .state = o.state};
 }
 
 namespace {
@@ -61,9 +61,8 @@ void Engine::truncate(SequenceId sequence, int64_t length) {
 
 std::span<const float> Engine::step(std::span<const Run> runs,
                                     const std::function<bool()>& interrupted) {
-  std::vector<ashlar::Run> all;
-  all.reserve(runs.size());
-  for (const Run& run : runs) all.push_back(run_of(run));
+  std::vector<ashlar::Run> all(runs.size());
+  std::transform(runs.begin(), runs.end(), all.begin(), run_of);
   return impl_->engine.step(all, interrupted);
 }
 

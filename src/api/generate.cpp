@@ -12,15 +12,6 @@
 #include "run/finite.h"
 
 namespace ashlar::v1 {
-namespace {
-
-constexpr size_t kPart = 512;  // tokens of a prompt in a step that others share
-
-double seconds_since(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-}  // namespace
 
 struct Sampler::Impl {
   ashlar::Sampler sampler;
@@ -55,10 +46,7 @@ struct Stream::Impl {
         draft(engine, options),
         interrupted(options.interrupted),
         tokens(prompt.begin(), prompt.end()) {
-    if (prompt.empty())
-      fail(ErrorKind::invalid,
-           "the prompt has no tokens: give some text (this tokenizer adds no beginning-of-text "
-           "token)");
+    check_prompt(prompt);
     if (taken) {
       const int64_t held = engine.length(*taken);
       if (held >= static_cast<int64_t>(prompt.size()))
@@ -178,6 +166,7 @@ std::vector<std::optional<std::string>> Stream::advance(std::span<Stream* const>
   ashlar::Engine& engine = going[0]->engine;
   const bool hidden = std::any_of(going.begin(), going.end(),
                                   [](const Impl* s) { return s->draft.reads_hidden(); });
+  constexpr size_t kPart = 512;  // tokens of a prompt in a step that others share
   const size_t most = std::min(going.size() > 1 ? kPart : SIZE_MAX,
                                hidden ? static_cast<size_t>(engine.chunk()) : SIZE_MAX);
   std::vector<std::vector<TokenId>> tokens;

@@ -107,13 +107,7 @@ std::vector<TokenId> Model::tokenize(std::string_view text, const EncodeOptions&
 }
 
 std::string Model::detokenize(std::span<const TokenId> ids, bool skip_special) const {
-  const Tokenizer& tokenizer = tokenizer_of(data_->model);
-  for (const TokenId id : ids) {
-    if (tokenizer.piece(id).empty())
-      fail(ErrorKind::invalid, "token id {}: the tokenizer has no such token, its ids end at {}",
-           id, tokenizer.size() - 1);
-  }
-  return tokenizer.decode(ids, skip_special);
+  return decoded(tokenizer_of(data_->model), ids, skip_special);
 }
 
 std::string Model::piece(TokenId id) const { return tokenizer_of(data_->model).piece(id); }

@@ -3,7 +3,6 @@
 
 #include "api/data.h"
 #include "base/json.h"
-#include "blueprint/mtp.h"
 #include "measure/probe.h"
 #include "readings/claims/claims.h"
 #include "readings/compare/compare.h"
@@ -77,10 +76,10 @@ std::string draw_graph(const Blueprint& blueprint, DrawnGraph graph, const DrawO
                        bool mtp) {
   const Graph forward = trained_graph(blueprint.data().blueprint, mtp);
   if (graph == DrawnGraph::forward) return ashlar::draw_graph(forward, options);
-  DifferentiateOptions differentiated;
-  differentiated.recompute_layers = graph == DrawnGraph::recomputed;
-  differentiated.losses.mtp = mtp ? 1 : 0;
-  return ashlar::draw_graph(differentiate(forward, differentiated), options);
+  return ashlar::draw_graph(
+      differentiate(forward, {.recompute_layers = graph == DrawnGraph::recomputed,
+                              .losses = {.mtp = mtp ? 1.0 : 0.0}}),
+      options);
 }
 
 std::string report(std::span<const Blueprint> blueprints, const ReportOptions& options) {

@@ -1,6 +1,8 @@
 // The affinity mask, the topology under /sys, and the quotas of control groups (version 2 and 1).
 #include "base/cpus.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <cmath>
 #include <fstream>
@@ -8,10 +10,6 @@
 #include <sstream>
 #include <string>
 #include <thread>
-
-#if defined(__linux__)
-#include <sched.h>
-#endif
 
 namespace ashlar {
 namespace {
@@ -77,13 +75,11 @@ int cpu_quota(const std::filesystem::path& root) {
 
 Cpus usable_cpus() {
   std::vector<int> ids;
-#if defined(__linux__)
   cpu_set_t mask;
   if (sched_getaffinity(0, sizeof mask, &mask) == 0) {
     for (int id = 0; id < CPU_SETSIZE; ++id)
       if (CPU_ISSET(id, &mask)) ids.push_back(id);
   }
-#endif
   return by_core(ids);
 }
 

@@ -4,17 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/lower_case.h"
+
 namespace ashlar {
-
-namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return out;
-}
-
-}  // namespace
 
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
@@ -33,10 +25,11 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::vector<std::string> nearest(std::string_view name, std::vector<std::string> names,
                                  size_t most) {
-  const std::string head = lower(name.substr(0, 100));  // names from files may be of any length
+  const std::string head =
+      lower_case(std::string(name.substr(0, 100)));  // names from files may be of any length
   // A name that goes on from what was written, or holds it, is meant more often than a short one.
   const auto distance = [&](const std::string& candidate) -> size_t {
-    const std::string word = lower(candidate);
+    const std::string word = lower_case(candidate);
     if (head.size() >= 2 && word.starts_with(head)) return 0;
     const size_t edits = edit_distance(head, word);
     return head.size() >= 3 && word.find(head) != std::string::npos ? std::min<size_t>(edits, 1)

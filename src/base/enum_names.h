@@ -39,6 +39,13 @@ std::optional<E> enum_named(std::string_view name) {
   return std::nullopt;
 }
 
+/// The entry of an enumerator in a table that has one for each, in their order.
+template <class E, class T, size_t n>
+constexpr const T& entry_of(const T (&table)[n], E value) {
+  static_assert(n == enum_names(E{}).size(), "one entry for each enumerator");
+  return table[static_cast<size_t>(value)];
+}
+
 /// "a, b, c"
 template <class E>
 std::string enum_list() {
@@ -51,10 +58,10 @@ std::string enum_list() {
 }  // namespace ashlar
 
 /// Behind an enum whose enumerators count from 0: all of them, in their order.
-#define ASHLAR_NAMES(Enum, ...)                                         \
-  inline std::span<const std::string_view> enum_names(Enum) {           \
-    using enum Enum;                                                    \
-    static constexpr auto kNames = names_of(#__VA_ARGS__, __VA_ARGS__); \
-    return kNames;                                                      \
-  }                                                                     \
+#define ASHLAR_NAMES(Enum, ...)                                                           \
+  inline constexpr auto kNamesOf##Enum = [] {                                             \
+    using enum Enum;                                                                      \
+    return names_of(#__VA_ARGS__, __VA_ARGS__);                                           \
+  }();                                                                                    \
+  constexpr std::span<const std::string_view> enum_names(Enum) { return kNamesOf##Enum; } \
   static_assert(true)

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/output_file.h"
 #include "base/placeholder.h"
+#include "base/regular_file.h"
 
 namespace ashlar {
 
@@ -34,10 +35,10 @@ int json_depth(std::string_view text) {
   return deepest;
 }
 
-void check_json_depth(std::string_view text, std::string_view where, int max_depth) {
-  if (const int depth = json_depth(text); depth > max_depth) {
-    fail(ErrorKind::format, "{}: JSON nested {} deep, at most {} is read", where, depth, max_depth);
-  }
+void check_json_depth(std::string_view text, std::string_view where) {
+  if (const int depth = json_depth(text); depth > kJsonDepth)
+    fail(ErrorKind::format, "{}: JSON nested {} deep, at most {} is read", where, depth,
+         kJsonDepth);
 }
 
 void fail_json(std::string_view where, std::string_view why) {
@@ -95,37 +96,6 @@ void replace_markers(Json& json) {
   }
 }
 
-}  // namespace
-
-Json parse_json(std::string_view text, std::string_view where, int max_depth) {
-  check_json_depth(text, where, max_depth);
-  try {
-    return Json::parse(text.begin(), text.end());
-  } catch (const Json::exception& e) {
-    const std::string marked = with_markers(text);
-    if (marked.empty()) fail_json(where, e.what());
-    try {
-      Json json = Json::parse(marked);
-      replace_markers(json);
-      return json;
-    } catch (const Json::exception& again) {
-      fail_json(where, again.what());
-    }
-  }
-}
-
-namespace {
-constexpr size_t kMostJson = size_t{1} << 28;  // an index of a million tensors is a tenth of it
-}
-
-Json read_json(const std::filesystem::path& file) {
-  const std::string text = read_file(file, kMostJson);
-  refuse_placeholder(text, file.string());
-  return parse_json(text, file.string());
-}
-
-namespace {
-
 void check_size(size_t size, const std::filesystem::path& file, size_t max_bytes) {
   if (size > max_bytes) {
     fail(ErrorKind::resource, "{}: {} bytes, at most {} are read here", file.string(), size,
@@ -150,13 +120,45 @@ std::string read_stream(std::istream& in, const std::filesystem::path& file, siz
 
 }  // namespace
 
+Json parse_json(std::string_view text, std::string_view where) {
+  check_json_depth(text, where);
+  try {
+    return Json::parse(text.begin(), text.end());
+  } catch (const Json::exception& e) {
+    const std::string marked = with_markers(text);
+    if (marked.empty()) fail_json(where, e.what());
+    try {
+      Json json = Json::parse(marked);
+      replace_markers(json);
+      return json;
+    } catch (const Json::exception& again) {
+      fail_json(where, again.what());
+    }
+  }
+}
+
+const Json& value_at(const Json& json, const std::string& key) {
+  static const Json kNull;
+  if (!json.is_object()) return kNull;
+  const auto it = json.find(key);
+  return it == json.end() ? kNull : *it;
+}
+
+std::string dumped(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+Json read_json(const std::filesystem::path& file) {
+  constexpr size_t kMost = size_t{1} << 28;  // an index of a million tensors is a tenth of it
+  const std::string text = read_file(file, kMost);
+  refuse_placeholder(text, file.string());
+  return parse_json(text, file.string());
+}
+
 std::string read_file(const std::filesystem::path& file, size_t max_bytes) {
   std::ifstream in(file, std::ios::binary);
   std::error_code code;
-  const auto status = std::filesystem::status(file, code);
-  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status) &&
-      !std::filesystem::is_directory(status))
-    return read_stream(in, file, max_bytes);
+  if (is_special(file)) return read_stream(in, file, max_bytes);
   const auto size = std::filesystem::file_size(file, code);
   if (code) fail(ErrorKind::io, "{}: cannot read: {}", file.string(), code.message());
   check_size(size, file, max_bytes);

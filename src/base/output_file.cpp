@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/regular_file.h"
 
 namespace ashlar {
 namespace {
@@ -35,12 +36,6 @@ std::optional<int64_t> free_bytes(const fs::path& folder) {
 std::string free_text(const fs::path& folder) {
   const auto free = free_bytes(folder);
   return free ? fmt::format(", {} free there", *free) : "";
-}
-
-bool is_special(const fs::path& file) {
-  std::error_code ignored;
-  const fs::file_status status = fs::status(file, ignored);
-  return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
 }
 
 }  // namespace

@@ -5,13 +5,24 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/json.h"
 
 namespace ashlar {
 
-/// Throws Error(io) for what is there and neither a file on a disk nor a folder.
+/// Whether something is there and neither a file on a disk nor a folder.
+bool is_special(const std::filesystem::path& file);
+/// Throws Error(io) for such.
 void check_regular(const std::filesystem::path& file);
+
+/// Whether there is something of that name; false where that cannot be asked.
+bool is_there(const std::filesystem::path& path);
+
+/// What lies in a folder with this extension (".gguf"), sorted; nothing where that cannot be asked.
+std::vector<std::filesystem::path> listed(const std::filesystem::path& folder,
+                                          std::string_view extension);
 
 /// read_file and read_json after check_regular.
 std::string read_regular_file(const std::filesystem::path& file,

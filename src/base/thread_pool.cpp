@@ -1,6 +1,9 @@
 // Spinning, sleeping, the barrier, and which CPU a thread runs on.
 #include "base/thread_pool.h"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include <algorithm>
 #include <exception>
 #include <system_error>
@@ -10,10 +13,6 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
-#if defined(__linux__)
-#include <pthread.h>
-#include <sched.h>
-#endif
 
 namespace ashlar {
 namespace {
@@ -21,14 +20,12 @@ namespace {
 constexpr int kBarrierSpins = 4000;  // some 50 us: longer than a step of a small model
 constexpr int kIdleSpins = 20000;    // between two steps of a decoding loop
 
-#if defined(__linux__)
 void pin_to(pthread_t thread, int cpu) {
   cpu_set_t one;
   CPU_ZERO(&one);
   CPU_SET(cpu, &one);
   pthread_setaffinity_np(thread, sizeof one, &one);  // a wish: a refusal costs speed only
 }
-#endif
 
 }  // namespace
 
@@ -38,13 +35,9 @@ void relax_cpu() noexcept {
 #endif
 }
 
-#if defined(__linux__)
 struct ThreadPool::Freedom {
   cpu_set_t allowed;
 };
-#else
-struct ThreadPool::Freedom {};
-#endif
 
 ThreadPool::ThreadPool(int threads, Pinning pinning) {
   const int wanted = std::max(threads, 1);
@@ -64,14 +57,11 @@ ThreadPool::~ThreadPool() {
   round_.fetch_add(1);
   parking_.wake();
   for (std::thread& t : threads_) t.join();
-#if defined(__linux__)
   if (freedom_)
     pthread_setaffinity_np(pthread_self(), sizeof freedom_->allowed, &freedom_->allowed);
-#endif
 }
 
 void ThreadPool::pin(Pinning pinning) {
-#if defined(__linux__)
   if (pinning == Pinning::none) return;
   const std::vector<int> cpus = usable_cpus().ids;
   if (static_cast<int>(cpus.size()) < size_) return;
@@ -81,9 +71,6 @@ void ThreadPool::pin(Pinning pinning) {
   if (sched_getaffinity(0, sizeof freedom->allowed, &freedom->allowed) != 0) return;
   freedom_ = std::move(freedom);
   pin_to(pthread_self(), cpus[0]);
-#else
-  (void)pinning;
-#endif
 }
 
 void ThreadPool::run(void (*work)(void*, int), void* context) {

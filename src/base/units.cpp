@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <cmath>
+#include <initializer_list>
 #include <string_view>
 
 namespace ashlar {
@@ -18,13 +18,12 @@ std::string three_digits(double n) {
 }
 
 /// n / step^k with the k-th unit, the largest that leaves at least 1.
-template <size_t N>
-std::string scaled(double n, double step, const std::array<std::string_view, N>& units) {
+std::string scaled(double n, double step, std::initializer_list<std::string_view> units) {
   size_t k = 0;
   // 999.5 of a unit would print as 1000 of it.
-  while (k + 1 < N && std::abs(n) >= step * 0.9995) n /= step, ++k;
-  if (k == 0 && n == std::floor(n)) return fmt::format("{:.0f}{}", n, units[0]);
-  return three_digits(n) + std::string(units[k]);
+  while (k + 1 < units.size() && std::abs(n) >= step * 0.9995) n /= step, ++k;
+  if (k == 0 && n == std::floor(n)) return fmt::format("{:.0f}{}", n, *units.begin());
+  return three_digits(n) + std::string(units.begin()[k]);
 }
 
 }  // namespace
@@ -37,21 +36,15 @@ std::string grouped(int64_t n) {
   return digits;
 }
 
-std::string short_number(double n) {
-  return scaled(n, 1000, std::array<std::string_view, 7>{"", "K", "M", "B", "T", "P", "E"});
-}
+std::string short_number(double n) { return scaled(n, 1000, {"", "K", "M", "B", "T", "P", "E"}); }
 
 std::string short_bytes(double bytes) {
-  return scaled(bytes, 1024,
-                std::array<std::string_view, 6>{" B", " KiB", " MiB", " GiB", " TiB", " PiB"});
+  return scaled(bytes, 1024, {" B", " KiB", " MiB", " GiB", " TiB", " PiB"});
 }
 
 std::string short_seconds(double s) {
-  if (s < 60) {
-    return s >= 1
-               ? three_digits(s) + " s"
-               : scaled(s * 1e9, 1000, std::array<std::string_view, 4>{" ns", " us", " ms", " s"});
-  }
+  if (s < 1) return scaled(s * 1e9, 1000, {" ns", " us", " ms", " s"});
+  if (s < 60) return three_digits(s) + " s";
   if (s < 3600) return three_digits(s / 60) + " min";
   return s < 86400 ? three_digits(s / 3600) + " h" : three_digits(s / 86400) + " d";
 }

@@ -1,6 +1,8 @@
 // Checks, folding of equal layers, and loading by name.
 #include "blueprint/blueprint.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -13,13 +15,20 @@
 namespace ashlar {
 namespace {
 
-void positive(int64_t value, const std::string& where) {
-  if (value < 1 || value > (int64_t{1} << 30))
-    fail(ErrorKind::invalid, "{}: expected a number from 1 to 2^30, found {}", where, value);
+using Numbers = std::initializer_list<std::pair<const char*, int64_t>>;
+
+void positive(const std::string& where, Numbers numbers) {
+  for (const auto& [name, value] : numbers) {
+    if (value < 1 || value > (int64_t{1} << 30))
+      fail(ErrorKind::invalid, "{}.{}: expected a number from 1 to 2^30, found {}", where, name,
+           value);
+  }
 }
 
-void not_negative(int64_t value, const std::string& where) {
-  if (value != 0) positive(value, where);
+void not_negative(const std::string& where, Numbers numbers) {
+  for (const auto& number : numbers) {
+    if (number.second != 0) positive(where, {number});
+  }
 }
 
 void finite(double value, const std::string& where) {
@@ -58,16 +67,12 @@ void check_rope(const RopePart& r, int64_t head_dim, const std::string& where) {
 
 void check_mixer(const AttentionPart& a, const std::string& where) {
   const std::string here = where + ".attention";
-  positive(a.heads, here + ".heads");
-  positive(a.kv_heads, here + ".kv_heads");
-  positive(a.head_dim, here + ".head_dim");
+  positive(here, {{"heads", a.heads}, {"kv_heads", a.kv_heads}, {"head_dim", a.head_dim}});
   if (a.heads % a.kv_heads != 0)
     fail(ErrorKind::invalid, "{}: {} heads do not divide among {} kv_heads", here, a.heads,
          a.kv_heads);
   if (a.rope) check_rope(*a.rope, a.head_dim, here + ".rope");
-  not_negative(a.window, here + ".window");
-  not_negative(a.chunk, here + ".chunk");
-  not_negative(a.log_length, here + ".log_length");
+  not_negative(here, {{"window", a.window}, {"chunk", a.chunk}, {"log_length", a.log_length}});
   finite(a.scale, here + ".scale");
   if (a.log_length == 1)
     fail(ErrorKind::invalid, "{}.log_length: expected at least 2, found 1", here);
@@ -75,22 +80,22 @@ void check_mixer(const AttentionPart& a, const std::string& where) {
 
 void check_mixer(const LatentAttentionPart& m, const std::string& where) {
   const std::string here = where + ".latent_attention";
-  positive(m.heads, here + ".heads");
-  positive(m.latent, here + ".latent");
-  positive(m.qk_nope, here + ".qk_nope");
-  positive(m.qk_rope, here + ".qk_rope");
-  positive(m.value_dim, here + ".value_dim");
-  not_negative(m.query_rank, here + ".query_rank");
+  positive(here, {{"heads", m.heads},
+                  {"latent", m.latent},
+                  {"qk_nope", m.qk_nope},
+                  {"qk_rope", m.qk_rope},
+                  {"value_dim", m.value_dim}});
+  not_negative(here, {{"query_rank", m.query_rank}});
   check_rope(m.rope, m.qk_rope, here + ".rope");
 }
 
 void check_mixer(const GatedDeltaNetPart& m, const std::string& where) {
   const std::string here = where + ".gated_delta_net";
-  positive(m.key_heads, here + ".key_heads");
-  positive(m.value_heads, here + ".value_heads");
-  positive(m.key_dim, here + ".key_dim");
-  positive(m.value_dim, here + ".value_dim");
-  positive(m.conv_width, here + ".conv_width");
+  positive(here, {{"key_heads", m.key_heads},
+                  {"value_heads", m.value_heads},
+                  {"key_dim", m.key_dim},
+                  {"value_dim", m.value_dim},
+                  {"conv_width", m.conv_width}});
   finite(m.norm_eps, here + ".norm_eps");
   if (m.value_heads % m.key_heads != 0)
     fail(ErrorKind::invalid, "{}: {} value_heads do not divide among {} key_heads", here,
@@ -98,19 +103,18 @@ void check_mixer(const GatedDeltaNetPart& m, const std::string& where) {
 }
 
 void check_ffn(const DenseFfn& f, const std::string& where) {
-  positive(f.width, where + ".dense.width");
+  positive(where + ".dense", {{"width", f.width}});
 }
 
 void check_ffn(const ExpertFfnPart& e, const std::string& where) {
   const std::string here = where + ".experts";
-  positive(e.experts, here + ".experts");
-  positive(e.width, here + ".width");
+  positive(here, {{"experts", e.experts}, {"width", e.width}});
   if (e.top_k < 1 || e.top_k > e.experts)
     fail(ErrorKind::invalid, "{}.top_k: expected 1 to {}, found {}", here, e.experts, e.top_k);
-  not_negative(e.shared, here + ".shared");
+  not_negative(here, {{"shared", e.shared}});
   if (e.shared_gate && e.shared == 0)
     fail(ErrorKind::invalid, "{}.shared_gate: there is no shared expert", here);
-  not_negative(e.parallel, here + ".parallel");
+  not_negative(here, {{"parallel", e.parallel}});
   const Router& r = e.router;
   if (r.groups < 1 || e.experts % r.groups != 0 || r.keep_groups < 1 || r.keep_groups > r.groups ||
       r.keep_groups * (e.experts / r.groups) < e.top_k) {
@@ -136,10 +140,9 @@ double residual_scale(const Wiring& wiring) {
 
 void check(const Blueprint& bp) {
   const std::string where = bp.name.empty() ? "blueprint" : bp.name;
-  positive(bp.embedding.vocab, where + ".embedding.vocab");
-  positive(bp.embedding.width, where + ".embedding.width");
-  not_negative(bp.embedding.positions, where + ".embedding.positions");
-  not_negative(bp.context, where + ".context");
+  positive(where + ".embedding", {{"vocab", bp.embedding.vocab}, {"width", bp.embedding.width}});
+  not_negative(where + ".embedding", {{"positions", bp.embedding.positions}});
+  not_negative(where, {{"context", bp.context}});
   finite(bp.embedding.scale, where + ".embedding.scale");
   finite(bp.head.scale, where + ".head.scale");
   if (bp.embedding.sinusoidal && bp.embedding.width % 2 != 0)
@@ -204,11 +207,9 @@ Blueprint load_blueprint(const std::string& name_or_file) {
     data = find_data("blueprints", name_or_file);
   }
   if (!data) {
-    std::string near;
-    for (const std::string& name : nearest(name_or_file, blueprint_names(), 5))
-      near += (near.empty() ? "" : ", ") + name;
+    const std::vector<std::string> near = nearest(name_or_file, blueprint_names(), 5);
     fail(ErrorKind::io, "{}: no such file and no blueprint of that name; near names: {}",
-         name_or_file, near.empty() ? "none found" : near);
+         name_or_file, near.empty() ? "none found" : fmt::format("{}", fmt::join(near, ", ")));
   }
   Blueprint bp = blueprint_from_json(data->text, data->where);
   if (bp.name.empty()) bp.name = file.stem().string();

@@ -26,35 +26,22 @@ struct Embedding {
   int64_t positions = 0;    // learned positions: how many; 0: none
   bool sinusoidal = false;  // the fixed table of the 2017 transformer
   bool operator==(const Embedding&) const = default;
+  ASHLAR_FIELDS("vocab, width", vocab, width, scale, positions, sinusoidal);
 };
 
 /// Where the norms stand relative to the residual stream x. What is added to x may be scaled first
 /// (Granite's residual multiplier).
-struct PreNorm {  // x + f(norm(x))                GPT-2, Llama and most others
+template <int kind>
+struct NormPlacing {
   Norm norm;
   double residual_scale = 1;
-  bool operator==(const PreNorm&) const = default;
+  bool operator==(const NormPlacing&) const = default;
 };
-struct PostNorm {  // norm(x + f(x))                the 2017 transformer
-  Norm norm;
-  double residual_scale = 1;
-  bool operator==(const PostNorm&) const = default;
-};
-struct InnerPostNorm {  // x + norm(f(x))                OLMo 2
-  Norm norm;
-  double residual_scale = 1;
-  bool operator==(const InnerPostNorm&) const = default;
-};
-struct Sandwich {  // x + norm(f(norm(x)))          Gemma 3, Grok 2
-  Norm norm;
-  double residual_scale = 1;
-  bool operator==(const Sandwich&) const = default;
-};
-struct Parallel {  // x + mixer(norm(x)) + ffn(norm(x)), one norm for both   Cohere2
-  Norm norm;
-  double residual_scale = 1;
-  bool operator==(const Parallel&) const = default;
-};
+using PreNorm = NormPlacing<0>;        // x + f(norm(x))          GPT-2, Llama and most others
+using PostNorm = NormPlacing<1>;       // norm(x + f(x))          the 2017 transformer
+using InnerPostNorm = NormPlacing<2>;  // x + norm(f(x))          OLMo 2
+using Sandwich = NormPlacing<3>;       // x + norm(f(norm(x)))    Gemma 3, Grok 2
+using Parallel = NormPlacing<4>;       // x + mixer(norm(x)) + ffn(norm(x)), one norm: Cohere2
 using Wiring = std::variant<PreNorm, PostNorm, InnerPostNorm, Sandwich, Parallel>;
 double residual_scale(const Wiring& wiring);
 using Mixer = std::variant<AttentionPart, LatentAttentionPart, GatedDeltaNetPart>;
@@ -76,6 +63,7 @@ struct Head {
   double scale = 1;
   double softcap = 0;
   bool operator==(const Head&) const = default;
+  ASHLAR_FIELDS("", tied, bias, scale, softcap);
 };
 
 struct Blueprint {
@@ -104,16 +92,21 @@ void check(const Blueprint& blueprint);
 /// The forward graph: token ids in, logits [tokens, vocab] out.
 Graph graph_of(const Blueprint& blueprint);
 
-/// The graph of multi-token prediction layer `layer`: logits for the token after the next, from the
-/// same input.
-Graph mtp_graph_of(const Blueprint& blueprint, size_t layer = 0);
+/// The graph of the first multi-token prediction layer: logits for the token after the next, from
+/// the same input.
+Graph mtp_graph_of(const Blueprint& blueprint);
+
+/// What a step of training differentiates: graph_of, or where that layer is trained the outputs
+/// "logits" and kMtpLogits (ops/loss.h), from the same input. Throws Error(invalid) where the
+/// blueprint has no such layer.
+Graph trained_graph(const Blueprint& blueprint, bool with_mtp);
 
 /// The same in two graphs, for an engine that drafts: the trunk with its outputs "logits" and
 /// "hidden" (what the last block gives, before the final norm) ...
 Graph trunk_graph_of(const Blueprint& blueprint);
 /// ... and the layer by itself: from the value "hidden" given from outside for each token, and from
 /// the token that follows it, which is the one to be evaluated here.
-Graph mtp_layer_of(const Blueprint& blueprint, size_t layer = 0);
+Graph mtp_layer_of(const Blueprint& blueprint);
 
 /// JSON text: members at their defaults are left out, equal layers (and repeating patterns of
 /// layers) are run-length encoded as {"repeat": n, ...} or {"repeat": n, "blocks": [...]}.
@@ -137,5 +130,8 @@ std::vector<Fold> fold(const std::vector<Block>& blocks);
 
 /// The structural differences.
 std::vector<Difference> diff(const Blueprint& a, const Blueprint& b);
+/// Whether the two values are numbers, or lists of as many, none further apart than `share` of
+/// themselves: the rounding of a file that keeps 32 bits of them.
+bool rounded_alike(const Difference& difference, double share);
 
 }  // namespace ashlar

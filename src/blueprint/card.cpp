@@ -31,10 +31,10 @@ Cards read_cards() {
     const Json& fields = item.value();
     Card& card = cards[name];
     const auto read = [&](const char* key, std::string& value) {
-      const auto it = fields.is_object() ? fields.find(key) : fields.end();
-      if (it == fields.end() || !it->is_string())
+      const Json& text = value_at(fields, key);
+      if (!text.is_string())
         fail(ErrorKind::format, "{}: {}.{}: expected a string", file->where, name, key);
-      value = it->get<std::string>();
+      value = text.get<std::string>();
     };
     read("organisation", card.organisation);
     read("date", card.date);

@@ -2,7 +2,6 @@
 #include "base/error.h"
 #include "base/overloaded.h"
 #include "blueprint/blueprint.h"
-#include "blueprint/mtp.h"
 #include "blueprint/wiring.h"
 #include "ops/elementwise.h"
 #include "ops/inputs.h"
@@ -131,10 +130,10 @@ Graph graph_of(const Blueprint& bp) {
 
 namespace {
 
-void check_mtp(const Blueprint& bp, size_t layer) {
+void check_mtp(const Blueprint& bp) {
   check(bp);
-  if (layer != 0 || bp.mtp.empty())
-    fail(ErrorKind::invalid, "{}: has no multi-token prediction layer {}", bp.name, layer);
+  if (bp.mtp.empty())
+    fail(ErrorKind::invalid, "{}: has no multi-token prediction layer 0", bp.name);
 }
 
 struct Ahead {
@@ -143,7 +142,7 @@ struct Ahead {
 
 // DeepSeek-V3, section 2.2: h' = M [norm(embed(next token)); norm(h)], one block, norm, the main
 // head.
-Ahead write_mtp(Builder& b, const Blueprint& bp, size_t layer, Value h, Value next) {
+Ahead write_mtp(Builder& b, const Blueprint& bp, Value h, Value next) {
   const Norm norm = bp.final_norm.value_or(Norm{});
   Value x, hidden;
   {
@@ -154,7 +153,7 @@ Ahead write_mtp(Builder& b, const Blueprint& bp, size_t layer, Value h, Value ne
     const Axis d = h.type().axes.back();
     x = b.add1(Linear{}, {both, b.param("project", {d, both.type().axes.back()}, Role::projection)},
                "project");
-    hidden = write_block(b, bp.mtp[layer], x);
+    hidden = write_block(b, bp.mtp[0], x);
     x = write_norm(b, norm, hidden, "final_norm");
   }
   return {write_head(b, bp, x), hidden};
@@ -162,11 +161,11 @@ Ahead write_mtp(Builder& b, const Blueprint& bp, size_t layer, Value h, Value ne
 
 }  // namespace
 
-Graph mtp_graph_of(const Blueprint& bp, size_t layer) {
-  check_mtp(bp, layer);
+Graph mtp_graph_of(const Blueprint& bp) {
+  check_mtp(bp);
   Builder b;
   const Value h = write_blocks(b, bp);
-  return b.finish(write_mtp(b, bp, layer, h, embed(b, bp.embedding, 1)).logits);
+  return b.finish(write_mtp(b, bp, h, embed(b, bp.embedding, 1)).logits);
 }
 
 Graph trunk_graph_of(const Blueprint& bp) {
@@ -176,28 +175,25 @@ Graph trunk_graph_of(const Blueprint& bp) {
   return b.finish({{"logits", write_logits(b, bp, h)}, {"hidden", h}});
 }
 
-Graph graph_with_mtp(const Blueprint& bp) {
-  check_mtp(bp, 0);
-  Builder b;
-  const Value h = write_blocks(b, bp), logits = write_logits(b, bp, h);
-  const Value ahead = write_mtp(b, bp, 0, h, embed(b, bp.embedding, 1)).logits;
-  return b.finish({{"logits", logits}, {std::string(kMtpLogits), ahead}});
-}
-
 Graph trained_graph(const Blueprint& bp, bool with_mtp) {
-  if (with_mtp && bp.mtp.empty()) {
+  if (!with_mtp) return graph_of(bp);
+  if (bp.mtp.empty()) {
     fail(ErrorKind::invalid,
          "the model has no layer for multi-token prediction (a block in \"mtp\"), so that none can "
          "be trained");
   }
-  return with_mtp ? graph_with_mtp(bp) : graph_of(bp);
+  check(bp);
+  Builder b;
+  const Value h = write_blocks(b, bp), logits = write_logits(b, bp, h);
+  const Value ahead = write_mtp(b, bp, h, embed(b, bp.embedding, 1)).logits;
+  return b.finish({{"logits", logits}, {std::string(kMtpLogits), ahead}});
 }
 
-Graph mtp_layer_of(const Blueprint& bp, size_t layer) {
-  check_mtp(bp, layer);
+Graph mtp_layer_of(const Blueprint& bp) {
+  check_mtp(bp);
   Builder b;
   const Value h = b.add1(Given{.name = "hidden", .size = bp.embedding.width}, {}, "hidden");
-  const Ahead ahead = write_mtp(b, bp, layer, h, embed(b, bp.embedding, 0));
+  const Ahead ahead = write_mtp(b, bp, h, embed(b, bp.embedding, 0));
   return b.finish({{"logits", ahead.logits}, {"hidden", ahead.hidden}});
 }
 

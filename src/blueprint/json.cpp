@@ -1,6 +1,10 @@
 // Blueprints as JSON, both ways, through the parts' field visitors.
 #include "base/json.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
 #include <optional>
 #include <set>
 
@@ -105,9 +109,8 @@ class Reader {
   void finish() const {
     for (const auto& [key, unused] : json_.items()) {
       if (seen_.count(key) == 0) {
-        std::string known;
-        for (const std::string& s : seen_) known += (known.empty() ? "" : ", ") + s;
-        fail(ErrorKind::format, "{}: unknown field {}; fields here are {}", where_, key, known);
+        fail(ErrorKind::format, "{}: unknown field {}; fields here are {}", where_, key,
+             fmt::join(seen_, ", "));
       }
     }
   }
@@ -252,39 +255,25 @@ bool small(const Json& json) { return json.dump().size() <= 92; }
 
 // One line for what fits on one, so that a blueprint reads as a dozen lines.
 void print(const Json& json, int indent, std::string& out) {
-  if (!json.is_structured() || small(json)) {
-    std::string text;
-    if (json.is_object()) {
-      text = "{";
-      for (const auto& [key, value] : json.items()) {
-        if (text.size() > 1) text += ", ";
-        text += Json(key).dump() + ": ";
-        print(value, 0, text);
-      }
-      text += "}";
-    } else if (json.is_array()) {
-      text = "[";
-      for (const auto& value : json) {
-        if (text.size() > 1) text += ", ";
-        print(value, 0, text);
-      }
-      text += "]";
-    } else {
-      text = json.dump();
-    }
-    out += text;
+  if (!json.is_structured()) {
+    out += json.dump();
     return;
   }
-  const std::string pad(static_cast<size_t>(indent) + 2, ' ');
-  out += json.is_object() ? "{\n" : "[\n";
-  size_t i = 0;
+  const bool one_line = small(json);
+  const auto new_line = [&](int spaces) {
+    if (!one_line) out += "\n" + std::string(static_cast<size_t>(spaces), ' ');
+  };
+  out += json.is_object() ? "{" : "[";
+  const char* comma = "";
   for (const auto& [key, value] : json.items()) {
-    out += pad;
+    out += comma;
+    comma = one_line ? ", " : ",";
+    new_line(indent + 2);
     if (json.is_object()) out += Json(key).dump() + ": ";
     print(value, indent + 2, out);
-    out += ++i < json.size() ? ",\n" : "\n";
   }
-  out += std::string(static_cast<size_t>(indent), ' ') + (json.is_object() ? "}" : "]");
+  new_line(indent);
+  out += json.is_object() ? "}" : "]";
 }
 
 void flatten(const Json& json, const std::string& path,
@@ -297,24 +286,34 @@ void flatten(const Json& json, const std::string& path,
   }
 }
 
+/// Numbers, or lists of as many, none further apart than `share` of themselves.
+bool alike(const Json& a, const Json& b, double share) {
+  if (a.is_number() && b.is_number()) {
+    const double x = a.get<double>(), y = b.get<double>();
+    return std::abs(x - y) <= share * std::max(std::abs(x), std::abs(y));
+  }
+  if (!a.is_array() || !b.is_array() || a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (!alike(a[i], b[i], share)) return false;
+  }
+  return true;
+}
+
 std::vector<Difference> diff_json(const Json& a, const Json& b, const std::string& path) {
   std::vector<std::pair<std::string, std::string>> left, right;
   flatten(a, path, left);
   flatten(b, path, right);
   std::vector<Difference> differences;
-  const auto find = [](const auto& list, const std::string& key) -> const std::string* {
-    for (const auto& [k, v] : list) {
-      if (k == key) return &v;
-    }
-    return nullptr;
+  const auto value_at = [](const auto& list, const std::string& key) {
+    const auto it = std::ranges::find(list, key, [](const auto& item) { return item.first; });
+    return it == list.end() ? std::string("-") : it->second;
   };
   for (const auto& [key, value] : left) {
-    const std::string* other = find(right, key);
-    if (other == nullptr || *other != value)
-      differences.push_back({key, value, other ? *other : "-"});
+    const std::string other = value_at(right, key);
+    if (other != value) differences.push_back({key, value, other});
   }
   for (const auto& [key, value] : right) {
-    if (find(left, key) == nullptr) differences.push_back({key, "-", value});
+    if (value_at(left, key) == "-") differences.push_back({key, "-", value});
   }
   return differences;
 }
@@ -368,20 +367,15 @@ std::vector<Difference> diff(const Blueprint& a, const Blueprint& b) {
   size_t begin = 0;
   std::vector<Difference> current;
   const auto flush = [&](size_t end) {
-    const std::string range = end - begin == 1
-                                  ? std::to_string(begin)
-                                  : std::to_string(begin) + ".." + std::to_string(end - 1);
+    const std::string range =
+        end - begin == 1 ? std::to_string(begin) : fmt::format("{}..{}", begin, end - 1);
     for (const Difference& d : current)
       all.push_back({"blocks[" + range + "]." + d.path, d.a, d.b});
   };
   const size_t common = std::min(a.blocks.size(), b.blocks.size());
   for (size_t i = 0; i < common; ++i) {
     std::vector<Difference> here = diff_json(write(a.blocks[i]), write(b.blocks[i]), "");
-    const bool same = here.size() == current.size() &&
-                      std::equal(here.begin(), here.end(), current.begin(),
-                                 [](const Difference& x, const Difference& y) {
-                                   return x.path == y.path && x.a == y.a && x.b == y.b;
-                                 });
+    const bool same = here == current;
     if (i > 0 && !same) {
       flush(i);
       begin = i;
@@ -393,6 +387,11 @@ std::vector<Difference> diff(const Blueprint& a, const Blueprint& b) {
     all.push_back({"mtp", std::to_string(a.mtp.size()) + " layers",
                    std::to_string(b.mtp.size()) + " layers"});
   return all;
+}
+
+bool rounded_alike(const Difference& d, double share) {
+  const Json a = Json::parse(d.a, nullptr, false), b = Json::parse(d.b, nullptr, false);
+  return alike(a, b, share);
 }
 
 }  // namespace ashlar

@@ -6,23 +6,6 @@
 
 namespace ashlar {
 
-template <class V, FieldsOf<Embedding> P>
-void visit_fields(V& v, P& p) {
-  v("vocab", p.vocab);
-  v("width", p.width);
-  v.optional("scale", p.scale);
-  v.optional("positions", p.positions);
-  v.optional("sinusoidal", p.sinusoidal);
-}
-
-template <class V, FieldsOf<Head> P>
-void visit_fields(V& v, P& p) {
-  v.optional("tied", p.tied);
-  v.optional("bias", p.bias);
-  v.optional("scale", p.scale);
-  v.optional("softcap", p.softcap);
-}
-
 template <class V, FieldsOf<Block> P>
 void visit_fields(V& v, P& p) {
   v("wiring", p.wiring);

@@ -20,41 +20,32 @@ namespace fs = std::filesystem;
 
 uint64_t hash_of(std::string_view text) { return xxh64(std::as_bytes(std::span(text))); }
 
-template <class T>
-std::span<const std::byte> bytes_of(const std::vector<T>& values) {
+std::span<const std::byte> bytes_of(const std::vector<int32_t>& values) {
   return std::as_bytes(std::span(values));
 }
 
 class SplitWriter {
  public:
   SplitWriter(const char* name, OutputFolder& folder, const std::vector<int32_t>& token_bytes,
-              bool wide, int64_t most, SplitManifest& manifest)
+              int width, int64_t most, SplitManifest& manifest)
       : name_(name),
         folder_(folder),
         token_bytes_(token_bytes),
-        wide_(wide),
+        width_(width),
         most_(most),
         manifest_(manifest) {}
 
   void add(const std::vector<TokenId>& ids, const Document& document, int32_t domain) {
-    DataAmount amount{1, static_cast<int64_t>(ids.size()),
-                      static_cast<int64_t>(document.text.size())};
-    for (DataAmount* to :
-         {&manifest_.all, domain < 0 ? nullptr : &manifest_.domains[document.domain]}) {
-      if (to == nullptr) continue;
-      to->documents += amount.documents;
-      to->tokens += amount.tokens;
-      to->bytes += amount.bytes;
-    }
+    const DataAmount amount{1, std::ssize(ids), std::ssize(document.text)};
+    manifest_.all += amount;
+    if (domain >= 0) manifest_.domains[document.domain] += amount;
     documents_.insert(documents_.end(), {static_cast<int32_t>(amount.tokens),
                                          static_cast<int32_t>(amount.bytes), domain});
     for (const TokenId id : ids) {
       manifest_.bytes_in_tokens += token_bytes_[static_cast<size_t>(id)];
-      if (wide_)
-        ids_.push_back(id);
-      else
-        short_ids_.push_back(static_cast<uint16_t>(id));
-      if (static_cast<int64_t>(ids_.size() + short_ids_.size()) == most_) flush();
+      const auto* bytes = reinterpret_cast<const std::byte*>(&id);  // the lower ones first
+      ids_.insert(ids_.end(), bytes, bytes + width_);
+      if (tokens() == most_) flush();
     }
   }
   void finish() {
@@ -71,24 +62,22 @@ class SplitWriter {
 
  private:
   void flush() {
-    const size_t tokens = ids_.size() + short_ids_.size();
-    if (tokens == 0) return;
-    const auto bytes = wide_ ? bytes_of(ids_) : bytes_of(short_ids_);
+    if (ids_.empty()) return;
     const std::string file = fmt::format("{}-{:05}.npy", name_, manifest_.shards.size());
-    write_npy(folder_.add(file), wide_ ? "<i4" : "<u2", fmt::format("({},)", tokens), bytes);
-    manifest_.shards.push_back({file, static_cast<int64_t>(tokens), hex(xxh64(bytes))});
+    write_npy(folder_.add(file), width_ == 4 ? "<i4" : "<u2", fmt::format("({},)", tokens()), ids_);
+    manifest_.shards.push_back({file, tokens(), hex(xxh64(ids_))});
     ids_.clear();
-    short_ids_.clear();
   }
+  int64_t tokens() const { return std::ssize(ids_) / width_; }
 
   const char* name_;
   OutputFolder& folder_;
   const std::vector<int32_t>& token_bytes_;
-  const bool wide_;
+  const int width_;  // bytes of an id
   const int64_t most_;
   SplitManifest& manifest_;
-  std::vector<int32_t> ids_, documents_;
-  std::vector<uint16_t> short_ids_;
+  std::vector<std::byte> ids_;
+  std::vector<int32_t> documents_;
 };
 
 std::optional<int64_t> end_token(const TextModel& text, const std::string& asked) {
@@ -99,8 +88,7 @@ std::optional<int64_t> end_token(const TextModel& text, const std::string& asked
            text.source);
     return *id;
   }
-  if (text.tokenizer->eos()) return *text.tokenizer->eos();
-  return {};
+  return text.tokenizer->eos();
 }
 
 void copy_tokenizer(TextModel text, const fs::path& to) {
@@ -123,14 +111,13 @@ class FolderBuilder {
         token_bytes_(bytes_of_tokens(tokenizer)),
         pool_(options.threads > 0 ? options.threads : default_threads()) {
     constexpr int64_t kShortIds = 65536;
-    const bool wide = manifest.vocabulary > kShortIds;
+    const int width = manifest.vocabulary > kShortIds ? 4 : 2;
     for (size_t s = 0; s < manifest.splits.size(); ++s) {
-      writers_.emplace_back(kSplitNames[s], folder, token_bytes_, wide, options.shard_tokens,
+      writers_.emplace_back(kSplitNames[s], folder, token_bytes_, width, options.shard_tokens,
                             manifest.splits[s]);
     }
-    std::vector<int32_t> table = token_bytes_;
-    write_npy(folder.add("token_bytes.npy"), "<i4", fmt::format("({},)", table.size()),
-              bytes_of(table));
+    write_npy(folder.add("token_bytes.npy"), "<i4", fmt::format("({},)", token_bytes_.size()),
+              bytes_of(token_bytes_));
   }
 
   void take(Document&& document) {

@@ -48,26 +48,43 @@ class PlainFile : public ByteSource {
 
 constexpr size_t kPiece = size_t{1} << 17;  // compressed bytes read at once
 
-class GzipFile : public ByteSource {
+/// What is read out of compressed bytes, a piece of them at a time.
+class PackedFile : public ByteSource {
  public:
-  explicit GzipFile(std::unique_ptr<PlainFile> file) : file_(std::move(file)), in_(kPiece) {
+  PackedFile(const PackedFile&) = delete;
+  PackedFile& operator=(const PackedFile&) = delete;
+
+ protected:
+  explicit PackedFile(std::unique_ptr<PlainFile> file) : file_(std::move(file)), packed_(kPiece) {}
+  /// How many bytes come next in packed_; 0 at the end.
+  size_t refill() {
+    const size_t n = file_->read(packed_.data(), packed_.size());
+    if (n == 0 && !between_)
+      fail(ErrorKind::format, "{}: ends in the middle of its text", file_->where());
+    return n;
+  }
+
+  std::unique_ptr<PlainFile> file_;
+  std::vector<char> packed_;
+  bool between_ = false;  // two members, or at the end
+};
+
+class GzipFile : public PackedFile {
+ public:
+  explicit GzipFile(std::unique_ptr<PlainFile> file) : PackedFile(std::move(file)) {
     constexpr int kGzip = 16 + MAX_WBITS;
     if (inflateInit2(&stream_, kGzip) != Z_OK)
       fail(ErrorKind::resource, "{}: no memory to unpack it", file_->where());
   }
   ~GzipFile() override { inflateEnd(&stream_); }
-  GzipFile(const GzipFile&) = delete;
-  GzipFile& operator=(const GzipFile&) = delete;
   size_t read(char* to, size_t count) override {
     stream_.next_out = reinterpret_cast<Bytef*>(to);
     stream_.avail_out = static_cast<uInt>(count);
     while (stream_.avail_out == count) {
       if (stream_.avail_in == 0) {
-        const size_t n = file_->read(in_.data(), in_.size());
-        if (n == 0 && between_) return 0;
-        if (n == 0) fail(ErrorKind::format, "{}: ends in the middle of its text", file_->where());
-        stream_.next_in = reinterpret_cast<Bytef*>(in_.data());
-        stream_.avail_in = static_cast<uInt>(n);
+        stream_.next_in = reinterpret_cast<Bytef*>(packed_.data());
+        stream_.avail_in = static_cast<uInt>(refill());
+        if (stream_.avail_in == 0) return 0;
       }
       if (between_) inflateReset(&stream_);
       between_ = false;
@@ -81,29 +98,22 @@ class GzipFile : public ByteSource {
   }
 
  private:
-  std::unique_ptr<PlainFile> file_;
-  std::vector<char> in_;
   z_stream stream_{};
-  bool between_ = false;  // two members, or at the end
 };
 
-class ZstdFile : public ByteSource {
+class ZstdFile : public PackedFile {
  public:
   explicit ZstdFile(std::unique_ptr<PlainFile> file)
-      : file_(std::move(file)), buffer_(kPiece), stream_(ZSTD_createDStream()) {
+      : PackedFile(std::move(file)), stream_(ZSTD_createDStream()) {
     if (stream_ == nullptr) fail(ErrorKind::resource, "{}: no memory to unpack it", file_->where());
   }
   ~ZstdFile() override { ZSTD_freeDStream(stream_); }
-  ZstdFile(const ZstdFile&) = delete;
-  ZstdFile& operator=(const ZstdFile&) = delete;
   size_t read(char* to, size_t count) override {
     ZSTD_outBuffer out{to, count, 0};
     while (out.pos == 0) {
       if (in_.pos == in_.size && !more_) {
-        const size_t n = file_->read(buffer_.data(), buffer_.size());
-        if (n == 0 && between_) return 0;
-        if (n == 0) fail(ErrorKind::format, "{}: ends in the middle of its text", file_->where());
-        in_ = {buffer_.data(), n, 0};
+        in_ = {packed_.data(), refill(), 0};
+        if (in_.size == 0) return 0;
       }
       const size_t left = ZSTD_decompressStream(stream_, &out, &in_);
       if (ZSTD_isError(left) != 0) {
@@ -117,11 +127,9 @@ class ZstdFile : public ByteSource {
   }
 
  private:
-  std::unique_ptr<PlainFile> file_;
-  std::vector<char> buffer_;
   ZSTD_DStream* stream_;
   ZSTD_inBuffer in_{nullptr, 0, 0};
-  bool between_ = false, more_ = false;
+  bool more_ = false;
 };
 
 }  // namespace

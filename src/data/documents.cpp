@@ -43,8 +43,6 @@ class Walk {
       lines(file, domain);
     else if (asked_for || ends_with_any(name, kTexts))
       text(file, domain, asked_for);
-    else
-      ++counts.ignored_files;
   }
 
   void folder(const fs::path& root, const std::string& domain) {
@@ -64,11 +62,8 @@ class Walk {
     }
   }
 
-  DocumentCounts counts;
-
  private:
   void lines(const fs::path& file, const std::string& domain) {
-    ++counts.files;
     const std::string where = file.string();
     LineReader reader(open_bytes(file), kLongestLine, where);
     for (std::string line; reader.next(line);) {
@@ -95,46 +90,30 @@ class Walk {
     const std::string all = read_all(*source, kLongestText, file.string());
     if (all.find('\0') != std::string::npos) {
       if (asked_for) fail(ErrorKind::format, "{}: holds zero bytes: it is no text", file.string());
-      ++counts.ignored_files;
       return;
     }
-    ++counts.files;
-    if (options_.separator.empty()) return whole(all, domain);
+    if (options_.separator.empty()) return give({all, domain});
     size_t begin = 0, at = 0;
     while (at < all.size()) {
       const size_t end = std::min(all.find('\n', at), all.size());
       std::string_view line(all.data() + at, end - at);
       if (line.ends_with('\r')) line.remove_suffix(1);
       if (line == options_.separator) {
-        whole(std::string_view(all).substr(begin, at - begin), domain);
+        give({all.substr(begin, at - begin), domain});
         begin = std::min(end + 1, all.size());
       }
       at = end + 1;
     }
-    whole(std::string_view(all).substr(begin), domain);
-  }
-
-  void whole(std::string_view text, const std::string& domain) {
-    give({std::string(text), domain});
+    give({all.substr(begin), domain});
   }
 
   void give(Document&& document) {
-    if (document.text.find_first_not_of(" \t\r\n\f\v") == std::string::npos) {
-      ++counts.empty_documents;
-      return;
-    }
-    if (utf8::valid_prefix(document.text) != document.text.size()) {
+    if (document.text.find_first_not_of(" \t\r\n\f\v") == std::string::npos) return;
+    if (utf8::valid_prefix(document.text) != document.text.size())
       document.text = utf8::repaired(document.text);
-      ++counts.repaired_documents;
-    }
     const std::vector<std::string_view> pieces = pieces_of(document.text, options_.piece_bytes);
-    if (pieces.size() == 1) return pass(std::move(document));
-    for (const std::string_view piece : pieces) pass({std::string(piece), document.domain});
-  }
-  void pass(Document&& document) {
-    ++counts.documents;
-    counts.bytes += static_cast<int64_t>(document.text.size());
-    take_(std::move(document));
+    if (pieces.size() == 1) return take_(std::move(document));
+    for (const std::string_view piece : pieces) take_({std::string(piece), document.domain});
   }
 
   const DocumentOptions& options_;
@@ -159,8 +138,8 @@ std::vector<std::string_view> pieces_of(std::string_view text, int64_t piece_byt
   return pieces;
 }
 
-DocumentCounts read_documents(const std::string& corpus, const DocumentOptions& options,
-                              const std::function<void(Document&&)>& take) {
+void read_documents(const std::string& corpus, const DocumentOptions& options,
+                    const std::function<void(Document&&)>& take) {
   std::string domain;
   fs::path path(corpus);
   std::error_code code;
@@ -176,7 +155,6 @@ DocumentCounts read_documents(const std::string& corpus, const DocumentOptions& 
     walk.folder(path, domain);
   else
     walk.file(path, domain, true);
-  return walk.counts;
 }
 
 }  // namespace ashlar

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -22,21 +21,14 @@ struct DocumentOptions {
   int64_t piece_bytes = 0;
 };
 
-/// What was read and what was not.
-struct DocumentCounts {
-  int64_t files = 0, documents = 0, bytes = 0;
-  int64_t ignored_files = 0;       // of folders: of other kinds, and texts that hold zero bytes
-  int64_t empty_documents = 0;     // nothing but white space
-  int64_t repaired_documents = 0;  // were no valid UTF-8
-};
-
-/// Calls `take` for every document of `corpus`, in the order of names. A file is lines of JSON when
+/// Calls `take` for every document of `corpus` that is more than white space, in the order of names;
+/// what is no valid UTF-8 is repaired. A file is lines of JSON when
 /// its name ends with .jsonl or .ndjson (before .gz or .zst), otherwise a text. Of a folder all
 /// files below it are read that end with .txt .text .md .rst .jsonl .ndjson (with .gz or .zst or
-/// without); the label is the first folder below the corpus. `NAME=PATH` labels all of PATH.
+/// without) and hold no zero bytes; the label is the first folder below the corpus. `NAME=PATH` labels all of PATH.
 /// Throws Error(io), Error(format).
-DocumentCounts read_documents(const std::string& corpus, const DocumentOptions& options,
-                              const std::function<void(Document&&)>& take);
+void read_documents(const std::string& corpus, const DocumentOptions& options,
+                    const std::function<void(Document&&)>& take);
 
 /// The pieces of a text as `piece_bytes` asks for; together they are the text.
 std::vector<std::string_view> pieces_of(std::string_view text, int64_t piece_bytes);

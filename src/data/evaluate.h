@@ -2,7 +2,6 @@
 // what chance may have done to it.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>

@@ -95,10 +95,8 @@ TokenStream::TokenStream(const fs::path& folder, const SplitManifest& manifest, 
     table.read(d, row);
     if (row[0] < 0 || row[1] < 0)
       fail(ErrorKind::format, "{}: row {} holds negative numbers", table_file.string(), d);
+    documents_.push_back({end, end + row[0], row[1], row[2]});
     end += row[0];
-    ends_.push_back(end);
-    bytes_.push_back(row[1]);
-    domains_.push_back(row[2]);
   }
   if (end != tokens_ || tokens_ != manifest.all.tokens) {
     fail(ErrorKind::format, "{}: documents of {} tokens, shards of {}, a manifest of {}",
@@ -107,9 +105,7 @@ TokenStream::TokenStream(const fs::path& folder, const SplitManifest& manifest, 
 }
 
 void TokenStream::read(int64_t begin, std::span<int32_t> ids) const {
-  auto shard = std::upper_bound(shards_.begin(), shards_.end(), begin,
-                                [](int64_t at, const Shard& s) { return at < s.begin; });
-  --shard;
+  auto shard = std::prev(std::ranges::upper_bound(shards_, begin, {}, &Shard::begin));
   for (size_t done = 0; done < ids.size(); ++shard) {
     const int64_t from = begin + static_cast<int64_t>(done) - shard->begin;
     const auto n = std::min(ids.size() - done, static_cast<size_t>(shard->ids.size() - from));
@@ -123,13 +119,8 @@ void TokenStream::read(int64_t begin, std::span<int32_t> ids) const {
   }
 }
 
-TokenStream::Place TokenStream::document(int64_t number) const {
-  const auto n = static_cast<size_t>(number);
-  return {n > 0 ? ends_[n - 1] : 0, ends_[n], bytes_[n], domains_[n]};
-}
-
 int64_t TokenStream::document_at(int64_t token) const {
-  return std::upper_bound(ends_.begin(), ends_.end(), token) - ends_.begin();
+  return std::ranges::upper_bound(documents_, token, {}, &Place::end) - documents_.begin();
 }
 
 void TokenStream::check_hashes() const {

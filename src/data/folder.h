@@ -28,8 +28,8 @@ class TokenStream {
   int64_t tokens() const { return tokens_; }
   /// Throws Error(format) for an id beyond the vocabulary: a damaged file.
   void read(int64_t begin, std::span<int32_t> ids) const;
-  int64_t documents() const { return static_cast<int64_t>(ends_.size()); }
-  Place document(int64_t number) const;
+  int64_t documents() const { return std::ssize(documents_); }
+  const Place& document(int64_t number) const { return documents_[static_cast<size_t>(number)]; }
   int64_t document_at(int64_t token) const;  // the number of the document that holds it
   /// Reads all shards. Throws Error(format) for one that is not what was written.
   void check_hashes() const;
@@ -42,8 +42,7 @@ class TokenStream {
   };
   std::string where_;
   std::vector<Shard> shards_;
-  std::vector<int64_t> ends_;  // of documents
-  std::vector<int32_t> bytes_, domains_;
+  std::vector<Place> documents_;
   int64_t tokens_ = 0, vocabulary_ = 0;
 };
 

@@ -8,10 +8,6 @@ namespace {
 
 constexpr int kFormat = 1;
 
-Json to_json(const DataAmount& a) {
-  return {{"documents", a.documents}, {"tokens", a.tokens}, {"bytes", a.bytes}};
-}
-
 DataAmount amount_from(const Json& json) {
   const DataAmount a{json.at("documents"), json.at("tokens"), json.at("bytes")};
   if (a.documents < 0 || a.tokens < 0 || a.bytes < 0)
@@ -36,15 +32,11 @@ Json to_json(const DataManifest& m) {
                {"fingerprint", m.fingerprint}};
   for (size_t s = 0; s < m.splits.size(); ++s) {
     const SplitManifest& split = m.splits[s];
-    Json out = to_json(split.all);
+    Json out = split.all;
     out["bytes_in_tokens"] = split.bytes_in_tokens;
     out["documents_file"] = split.documents_file;
-    out["domains"] = Json::object();
-    for (const auto& [name, amount] : split.domains) out["domains"][name] = to_json(amount);
-    out["shards"] = Json::array();
-    for (const DataShard& shard : split.shards)
-      out["shards"].push_back(
-          {{"file", shard.file}, {"tokens", shard.tokens}, {"hash", shard.hash}});
+    out["domains"] = split.domains;
+    out["shards"] = split.shards;
     json["splits"][kSplitNames[s]] = std::move(out);
   }
   return json;

@@ -3,13 +3,12 @@
 
 #include <array>
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/json.h"
+#include "base/json_members.h"
 
 namespace ashlar {
 
@@ -18,12 +17,19 @@ inline constexpr std::array<const char*, 2> kSplitNames{"train", "validation"};
 
 struct DataAmount {
   int64_t documents = 0, tokens = 0, bytes = 0;
+  void operator+=(const DataAmount& more) {
+    documents += more.documents;
+    tokens += more.tokens;
+    bytes += more.bytes;
+  }
+  ASHLAR_JSON(documents, tokens, bytes);
 };
 
 struct DataShard {
   std::string file;
   int64_t tokens = 0;
   std::string hash;  // xxh64 of the numbers
+  ASHLAR_JSON(file, tokens, hash);
 };
 
 struct SplitManifest {

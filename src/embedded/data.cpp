@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/regular_file.h"
 #include "embedded/files.h"
 
 namespace ashlar {
@@ -43,10 +44,7 @@ std::optional<fs::path> folder_of(std::string_view kind) {
 std::vector<std::string> data_names(std::string_view kind) {
   std::vector<std::string> names;
   if (const auto folder = folder_of(kind)) {
-    std::error_code code;
-    for (const auto& entry : fs::directory_iterator(*folder, code)) {
-      if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
-    }
+    for (const fs::path& file : listed(*folder, ".json")) names.push_back(file.stem().string());
   } else {
     for (const embedded::File& file : embedded::files()) {
       if (file.path.starts_with(kind) && file.path.rfind('/') == kind.size())

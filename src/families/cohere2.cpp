@@ -4,10 +4,21 @@
 //   x ─┬─ norm ─┬─ attention ─┐
 //      │        └─ swiglu ───(+)─(+)─►
 //      └──────────────────────────┘
+#include "base/error.h"
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace cohere2 {
+namespace ashlar::cohere2 {
+
+// The layers that slide, alone, rotate.
+void visit_windows_that_rotate(FieldVisitor& v, Fields& f) {
+  visit_sliding_window(v, f, 4096, 4096);
+  visit_layer_types(v, f, 4);
+  f.window.with_rope = true;
+  if (v.reading() && f.window.size == 0 && f.layer_types.empty()) {
+    fail(ErrorKind::format,
+         "{}: sliding_window: expected a size for the layers that slide, found none", v.where());
+  }
+}
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_shape(v, f, {40, 8192, 256000, 8192, 64, 0, 22528});
@@ -18,7 +29,7 @@ void visit(FieldVisitor& v, Fields& f) {
   v(f.logit_scale, "logit_scale", "logit_scale", 0.0625);
   visit_rope(v, f.rope, f, 10000);
   visit_attention_bias(v, f);
-  visit_windows_that_rotate(v, f, 4096, 4);
+  visit_windows_that_rotate(v, f);
   // What published configs say beside it, and Transformers implies.
   v.refuse_unless("rotary_pct", {1.0, 1});
   v.refuse_unless("position_embedding_type", {"rope_gptj"});
@@ -38,13 +49,11 @@ void names(Names& n, const Fields& f) {
   norm_name(n, "norm", "input_layernorm", {"attn_norm"});
 }
 
-}  // namespace cohere2
+}  // namespace ashlar::cohere2
 
-const Family kCohere2{.name = "cohere2",
-                      .architectures = {"Cohere2ForCausalLM"},
-                      .pre = "command-r",
-                      .visit = cohere2::visit,
-                      .block = cohere2::block,
-                      .names = cohere2::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kCohere2{.name = "cohere2",
+                                      .architectures = {"Cohere2ForCausalLM"},
+                                      .pre = "command-r",
+                                      .visit = cohere2::visit,
+                                      .block = cohere2::block,
+                                      .names = cohere2::names};

@@ -35,12 +35,8 @@ void visit_shape(FieldVisitor& v, Fields& f, const FallbackShape& fallback);
 /// visit_decoder for configs whose class has usual sizes.
 void visit_decoder(FieldVisitor& v, Fields& f, const FallbackShape& fallback, bool tied, double eps,
                    int64_t head_dim = 0);
-/// sliding_window and layer_types of families whose sliding layers alone rotate.
-void visit_windows_that_rotate(FieldVisitor& v, Fields& f, int64_t window, int64_t pattern);
 /// rotary_dim or partial_rotary_factor: how much of head_dim rotates; usually all.
 void visit_rotary_dim(FieldVisitor& v, Fields& f);
-/// A list that must hold this value for each layer, if it is there.
-void visit_every(FieldVisitor& v, std::string_view key, int64_t layers, int64_t value);
 /// Of GGUF: expert_shared_feed_forward_length, of which converters make another number.
 void visit_shared_width(FieldVisitor& v, Fields& f);
 /// Rope whose queries grow beyond the original context (llama_4_scaling_beta), YaRN if the config
@@ -59,6 +55,10 @@ void visit_rotary_fraction(FieldVisitor& v, Fields& f, double fallback);
 /// layer_types; absent (and usually in GGUF): every n-th layer sees everything, n = `pattern`
 /// unless the config has its own; 0: by the other fields of windows.
 void visit_layer_types(FieldVisitor& v, Fields& f, int64_t pattern = 0);
+/// Writing GGUF: some of the layers as n of "all but every n-th", from `least` on (0: all), or where
+/// there is no such n as one flag per layer.
+void write_pattern(FieldVisitor& v, const std::vector<bool>& layers, int64_t least,
+                   std::string_view every, std::string_view list);
 /// sliding_window, of families whose layers slide as layer_types says. `gguf_fallback`: an absent
 /// key.
 void visit_sliding_window(FieldVisitor& v, Fields& f, int64_t fallback, int64_t gguf_fallback);
@@ -76,19 +76,13 @@ void visit_experts(FieldVisitor& v, Fields& f, const FallbackExperts& fallback =
                    bool gguf_normalizes = true);
 void visit_deepseek_experts(FieldVisitor& v, Fields& f, bool v3,
                             const FallbackExperts& fallback = {});  // also GLM's
-/// Whether the last layer has a bias for the choice of experts.
-bool has_correction(const GgufKeys& keys);
 void find_dense_layers(FieldVisitor& v, Fields& f);  // in GGUF the tensors say which they are
-/// What absent keys of latent attention mean.
-struct FallbackLatent {
-  int64_t query_rank = 1536, latent = 512, qk_rope = 64, qk_nope = 128, value_dim = 128;
-};
-void visit_latent_attention(FieldVisitor& v, Fields& f, const FallbackLatent& fallback = {});
+/// `fallback`: what absent keys mean.
+void visit_latent_attention(FieldVisitor& v, Fields& f,
+                            const LatentAttentionPart& fallback = {.query_rank = 1536});
 void visit_latent_rope(FieldVisitor& v, Fields& f, double theta);
 /// num_nextn_predict_layers. `in_block_count`: GGUF counts them there; otherwise GGUF has none.
 void visit_mtp(FieldVisitor& v, Fields& f, bool in_block_count);
-/// topk_method of DeepSeek-V2: plain, or within groups.
-void visit_group_choice(FieldVisitor& v, Fields& f);
 void visit_chunk(FieldVisitor& v, Fields& f);       // attention_chunk_size
 void visit_interleave(FieldVisitor& v, Fields& f);  // rope_interleave
 /// The factor of scores under keys of its own. `otherwise`: what an absent key of config.json means
@@ -101,12 +95,9 @@ void visit_multipliers(FieldVisitor& v, Fields& f);
 /// 27B by their layers.
 void visit_query_scalar(FieldVisitor& v, Fields& f, int64_t layers_of_27b);
 
-/// layer_types of full and linear attention, or full_attention_interval; sizes of the latter.
-void visit_linear_attention(FieldVisitor& v, Fields& f);
-/// Qwen3.5's rotation: one angle for time, height and width, which are the same in text.
-void visit_mrope(FieldVisitor& v, Fields& f, double theta);
-/// Layers of multi-token prediction that stand behind the last in GGUF and are left aside.
-void visit_layers_left_aside(FieldVisitor& v, Fields& f);
+/// All keys but the experts' of layers with linear attention and gated attention. `sections`: with
+/// the parts of the rotation for time, height and width (Qwen3.5).
+void visit_hybrid(FieldVisitor& v, Fields& f, const FallbackShape& fallback, bool sections);
 
 // Blocks
 
@@ -117,10 +108,11 @@ Norm layer_norm(double eps, bool bias = true);
 Blueprint decoder(const Fields& f, const Family& family);
 /// With the rope, window and chunk of that layer; `norm` where the fields say qk_norm.
 AttentionPart grouped_attention(const Fields& f, int64_t layer, QkNorm norm = QkNorm::per_head);
-LatentAttentionPart latent_attention(const Fields& f);
+/// Latent attention where the fields say so, a gated delta net in layers of linear attention, else
+/// grouped_attention.
+Mixer mixer(const Fields& f, int64_t layer);
 /// Norms before and after attention and a dense feed-forward.
 Block sandwich_block(const Fields& f, int64_t layer);
-GatedDeltaNetPart gated_delta_net(const Fields& f);
 DenseFfn dense(const Fields& f);
 DenseFfn without_gate(DenseFfn ffn);
 ExpertFfnPart experts(const Fields& f);
@@ -132,13 +124,15 @@ RopeFields rope_fields(const RopePart& rope);
 double latent_scale(const RopeFields& rope, const Fields& f);
 void latent_scale_fields(RopeFields& rope, const LatentAttentionPart& part);
 double square_root(double x);
-double rounded(double x, int digits = 10);  // undoes the rounding of an inverse
+double rounded(double x, int digits = 10);               // undoes the rounding of an inverse
+bool near(double a, double b, double tolerance = 1e-9);  // a share of the larger one
 
 // Names
 
 /// Embedding, final norm, head; norms before attention and feed-forward; q, k, v, o; dense
 /// feed-forward: Llama's names. `interleaved`: rows of q and k lie in interleaved order in GGUF.
 void decoder_names(Names& n, const Fields& f, bool interleaved = false);
+void interleaved_names(Names& n, const Fields& f);  // decoder_names, interleaved
 void qk_norm_names(Names& n);
 /// The biases of layer norms, beside decoder_names.
 void norm_bias_names(Names& n);
@@ -168,16 +162,12 @@ void fused_qkv_names(Names& n, const Fields& f);
 void fused_gate_up_names(Names& n, const Fields& f);
 /// Qwen's mlp.shared_expert and mlp.shared_expert_gate.
 void gated_shared_names(Names& n);
-/// The gated delta net's but for its projections, which families keep in two ways. `tiled`: GGUF
-/// holds the first value head of every key head, then the second of each, and so on.
-void delta_net_names(Names& n, const Fields& f, bool tiled);
-/// q, k, v as rows of one tensor, the gate, alpha and beta by themselves: as GGUF has them, and
-/// Qwen3.5 in safetensors.
-void delta_net_projections(Names& n, const Fields& f, bool tiled);
-/// The query and its gate, head by head in one tensor.
-void gated_query_names(Names& n, const Fields& f);
+/// Gated attention and gated delta nets, of whose projections q, k, v are rows of one tensor, as
+/// GGUF has them, and Qwen3.5 in safetensors. `tiled`: GGUF holds the first value head of every key
+/// head, then the second of each, and so on.
+void hybrid_names(Names& n, const Fields& f, bool tiled);
 void mtp_names(Names& n);
-/// Every norm is kept as w - 1 in safetensors (Gemma).
+/// Every norm named so far is kept as w - 1 in safetensors (Gemma).
 void norms_minus_one(Names& n);
 
 }  // namespace ashlar

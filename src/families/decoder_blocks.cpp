@@ -61,25 +61,19 @@ AttentionPart grouped_attention(const Fields& f, int64_t layer, QkNorm norm) {
   return a;
 }
 
-LatentAttentionPart latent_attention(const Fields& f) {
-  return {.heads = f.heads,
-          .query_rank = f.latent.query_rank,
-          .latent = f.latent.rank,
-          .qk_nope = f.latent.qk_nope,
-          .qk_rope = f.latent.qk_rope,
-          .value_dim = f.latent.value_dim,
-          .scale = latent_scale(f.rope, f),
-          .bias = f.qkv_bias,
-          .rope = rope_part(f.rope, f, f.latent.qk_rope)};
-}
-
-GatedDeltaNetPart gated_delta_net(const Fields& f) {
-  return {.key_heads = f.delta.key_heads,
-          .value_heads = f.delta.value_heads,
-          .key_dim = f.delta.key_dim,
-          .value_dim = f.delta.value_dim,
-          .conv_width = f.delta.conv_width,
-          .norm_eps = f.eps};
+Mixer mixer(const Fields& f, int64_t layer) {
+  if (f.latent.latent > 0) {
+    LatentAttentionPart part = f.latent;
+    part.heads = f.heads;
+    part.scale = latent_scale(f.rope, f);
+    part.bias = f.qkv_bias;
+    part.rope = rope_part(f.rope, f, part.qk_rope);
+    return part;
+  }
+  if (!f.linear(layer)) return grouped_attention(f, layer);
+  GatedDeltaNetPart part = f.delta;
+  part.norm_eps = f.eps;
+  return part;
 }
 
 DenseFfn dense(const Fields& f) {
@@ -93,27 +87,12 @@ DenseFfn without_gate(DenseFfn ffn) {
 }
 
 ExpertFfnPart experts(const Fields& f) {
-  ExpertFfnPart e{.experts = f.experts.count,
-                  .top_k = f.experts.top_k,
-                  .width = f.experts.width,
-                  .activation = activation_of(f),
-                  .router = {.score = enum_named<RouteScore>(f.experts.scoring).value(),
-                             .normalize = f.experts.normalize,
-                             .scale = f.experts.scale,
-                             .softcap = f.experts.softcap,
-                             .jitter = f.experts.jitter,
-                             .groups = f.experts.groups,
-                             .keep_groups = f.experts.keep_groups,
-                             .correction_bias = f.experts.correction},
-                  .shared = f.experts.shared_width > 0 ? f.experts.shared_width
-                                                       : f.experts.shared * f.experts.width,
-                  .shared_bias = f.experts.shared_bias};
-  if (f.experts.choice == "group_limited_greedy" && f.experts.groups > 1)
+  ExpertFfnPart e = f.experts;
+  e.activation = activation_of(f);
+  e.router.score = enum_named<RouteScore>(f.experts.scoring).value();
+  if (e.shared == 0) e.shared = f.experts.shared_count * e.width;
+  if (f.experts.choice == "group_limited_greedy" && e.router.groups > 1)
     e.router.group_score = GroupScore::max;
-  if (e.activation == FfnActivation::clamped_swiglu) {
-    e.alpha = f.clamp.alpha;
-    e.limit = f.clamp.limit;
-  }
   return e;
 }
 
@@ -123,8 +102,7 @@ Ffn feed_forward(const Fields& f, int64_t layer) {
 }
 
 Block pre_norm_block(const Fields& f, int64_t layer) {
-  return {PreNorm{rms(f.eps), f.residual_scale}, grouped_attention(f, layer),
-          feed_forward(f, layer)};
+  return {PreNorm{rms(f.eps), f.residual_scale}, mixer(f, layer), feed_forward(f, layer)};
 }
 
 Block sandwich_block(const Fields& f, int64_t layer) {

@@ -118,48 +118,49 @@ void visit_experts(FieldVisitor& v, Fields& f, const FallbackExperts& fallback,
     else
       v(member, config, gguf);
   };
-  size(f.experts.count, "num_experts|num_local_experts", "expert_count", fallback.experts);
+  size(f.experts.experts, "num_experts|num_local_experts", "expert_count", fallback.experts);
   size(f.experts.top_k, "num_experts_per_tok", "expert_used_count", fallback.top_k);
   size(f.experts.width, "moe_intermediate_size", "expert_feed_forward_length", fallback.width);
   // What readers of GGUF do without a word; the key matters only where it is not so.
-  if (v.reading() || !v.gguf() || f.experts.normalize != gguf_normalizes)
-    v(f.experts.normalize, "norm_topk_prob", "expert_weights_norm", false, gguf_normalizes);
+  if (v.reading() || !v.gguf() || f.experts.router.normalize != gguf_normalizes)
+    v(f.experts.router.normalize, "norm_topk_prob", "expert_weights_norm", false, gguf_normalizes);
   v(f.experts.step, "decoder_sparse_step", "", 1);
   v(f.experts.dense_list, "mlp_only_layers", "", std::vector<int64_t>{});
   find_dense_layers(v, f);
 }
 
 void visit_deepseek_experts(FieldVisitor& v, Fields& f, bool v3, const FallbackExperts& fallback) {
-  v.nullable(f.experts.count, "n_routed_experts|num_local_experts|num_experts", "expert_count",
+  v.nullable(f.experts.experts, "n_routed_experts|num_local_experts|num_experts", "expert_count",
              fallback.experts, 0);
   v.nullable(f.experts.top_k, "num_experts_per_tok", "expert_used_count", fallback.top_k, 0);
   v(f.experts.width, "moe_intermediate_size", "expert_feed_forward_length", fallback.width, 0);
   const int64_t shared = fallback.shared > 0 ? fallback.shared : v3 ? 1 : 2;
   if (v.reading())
-    v.nullable(f.experts.shared, "n_shared_experts", "expert_shared_count", shared, 0);
+    v.nullable(f.experts.shared_count, "n_shared_experts", "expert_shared_count", shared, 0);
   else
-    v(f.experts.shared, "n_shared_experts", "expert_shared_count");
+    v(f.experts.shared_count, "n_shared_experts", "expert_shared_count");
   v(f.experts.dense_layers, "first_k_dense_replace", "leading_dense_block_count", 0);
   if (v.reading() || f.experts.every > 1) v(f.experts.every, "moe_layer_freq", "", 1);
   find_dense_layers(v, f);
   // Transformers' DeepSeek-V2 does not look at norm_topk_prob, which no published config sets.
-  v(f.experts.normalize, v3 ? "norm_topk_prob" : "", "expert_weights_norm", v3, false);
-  v(f.experts.scale, "routed_scaling_factor", "expert_weights_scale", fallback.scale, 1.0);
-  if (f.experts.scale == 0 && v.gguf()) f.experts.scale = 1;  // how some files say: none
-  const std::string_view scoring = v3 ? "sigmoid" : "softmax";
+  v(f.experts.router.normalize, v3 ? "norm_topk_prob" : "", "expert_weights_norm", v3, false);
+  v(f.experts.router.scale, "routed_scaling_factor", "expert_weights_scale", fallback.scale, 1.0);
+  if (f.experts.router.scale == 0 && v.gguf())
+    f.experts.router.scale = 1;  // how some files say: none
   v.word(f.experts.scoring, "scoring_func", "expert_gating_func", {{"softmax", 1}, {"sigmoid", 2}},
-         scoring, scoring);
-  v.nullable(f.experts.groups, "n_group", "expert_group_count", 1);
-  v.nullable(f.experts.keep_groups, "topk_group", "expert_group_used_count", 1);
+         v3 ? "sigmoid" : "softmax");
+  v.nullable(f.experts.router.groups, "n_group", "expert_group_count", 1);
+  v.nullable(f.experts.router.keep_groups, "topk_group", "expert_group_used_count", 1);
   // Zero is how GGUF says that there are no groups; in a config it is a mistake.
-  if (v.gguf() || !v.has("n_group")) f.experts.groups = std::max<int64_t>(f.experts.groups, 1);
+  if (v.gguf() || !v.has("n_group"))
+    f.experts.router.groups = std::max<int64_t>(f.experts.router.groups, 1);
   if (v.gguf() || !v.has("topk_group"))
-    f.experts.keep_groups = std::max<int64_t>(f.experts.keep_groups, 1);
+    f.experts.router.keep_groups = std::max<int64_t>(f.experts.router.keep_groups, 1);
 }
 
-void visit_latent_attention(FieldVisitor& v, Fields& f, const FallbackLatent& fallback) {
+void visit_latent_attention(FieldVisitor& v, Fields& f, const LatentAttentionPart& fallback) {
   v.nullable(f.latent.query_rank, "q_lora_rank", "attention.q_lora_rank", fallback.query_rank, 0);
-  v(f.latent.rank, "kv_lora_rank", "attention.kv_lora_rank", fallback.latent);
+  v(f.latent.latent, "kv_lora_rank", "attention.kv_lora_rank", fallback.latent);
   v(f.latent.qk_rope, "qk_rope_head_dim", "rope.dimension_count", fallback.qk_rope);
   if (!v.gguf()) {
     v(f.latent.qk_nope, "qk_nope_head_dim", "", fallback.qk_nope);
@@ -173,7 +174,8 @@ void visit_latent_attention(FieldVisitor& v, Fields& f, const FallbackLatent& fa
   } else {
     // Written as the multi-query attention that absorbed decoding is: one key of latent and rope.
     int64_t key = f.latent.qk_nope + f.latent.qk_rope, value = f.latent.value_dim;
-    int64_t kv_heads = 1, wide_key = f.latent.rank + f.latent.qk_rope, wide_value = f.latent.rank;
+    int64_t kv_heads = 1, wide_key = f.latent.latent + f.latent.qk_rope,
+            wide_value = f.latent.latent;
     v(key, "", "attention.key_length_mla|attention.key_length");
     v(value, "", "attention.value_length_mla|attention.value_length");
     v(kv_heads, "", "attention.head_count_kv", 1);
@@ -213,22 +215,9 @@ void visit_mtp(FieldVisitor& v, Fields& f, bool in_block_count) {
   }
 }
 
-void visit_group_choice(FieldVisitor& v, Fields& f) {
-  constexpr std::string_view kPlain = "greedy", kGroups = "group_limited_greedy";
-  if (v.gguf()) {
-    if (v.reading()) f.experts.choice = f.experts.groups > 1 ? kGroups : kPlain;
-    return;
-  }
-  v(f.experts.choice, "topk_method", "", std::string(kPlain));
-  if (f.experts.choice != kPlain && f.experts.choice != kGroups) {
-    fail(ErrorKind::unsupported, "{}: topk_method: expected {} or {}, found {}", v.where(), kPlain,
-         kGroups, f.experts.choice);
-  }
-  if (f.experts.choice == kPlain) f.experts.groups = f.experts.keep_groups = 1;
-}
-
 void visit_interleave(FieldVisitor& v, Fields& f) {
   if (!v.gguf()) v(f.rotary.interleaved, "rope_interleave", "", true);
+  f.rotary.interleaved = v.gguf() || f.rotary.interleaved;
 }
 
 }  // namespace ashlar

@@ -42,6 +42,7 @@ void decoder_names(Names& n, const Fields& f, bool interleaved) {
 }
 
 void usual_names(Names& n, const Fields& f) { decoder_names(n, f); }
+void interleaved_names(Names& n, const Fields& f) { decoder_names(n, f, true); }
 
 void post_norm_names(Names& n, bool before) {
   norm_name(n, "attn_post_norm", "post_attention_layernorm", {"post_attention_norm"});

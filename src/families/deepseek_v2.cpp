@@ -1,9 +1,24 @@
 // DeepSeek-V2 and V2-Lite: latent attention, experts by softmax (V2: within the best groups) beside
 // shared ones. The scores' scale takes YaRN's mscale squared.
+#include "base/error.h"
 #include "families/deepseek_v3.h"
 
-namespace ashlar {
-namespace deepseek_v2 {
+namespace ashlar::deepseek_v2 {
+
+// topk_method: plain, or within groups.
+void visit_group_choice(FieldVisitor& v, Fields& f) {
+  constexpr std::string_view kPlain = "greedy", kGroups = "group_limited_greedy";
+  if (v.gguf()) {
+    if (v.reading()) f.experts.choice = f.experts.router.groups > 1 ? kGroups : kPlain;
+    return;
+  }
+  v(f.experts.choice, "topk_method", "", std::string(kPlain));
+  if (f.experts.choice != kPlain && f.experts.choice != kGroups) {
+    fail(ErrorKind::unsupported, "{}: topk_method: expected {} or {}, found {}", v.where(), kPlain,
+         kGroups, f.experts.choice);
+  }
+  if (f.experts.choice == kPlain) f.experts.router.groups = f.experts.router.keep_groups = 1;
+}
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_sizes(v, f);
@@ -25,6 +40,13 @@ void names(Names& n, const Fields& f) {
   dense_names(n, "ffn.shared", "mlp.shared_experts", "_shexp");
 }
 
+// Whether the last layer has a bias for the choice of experts.
+bool has_correction(const GgufKeys& keys) {
+  const auto layers = keys.keys.find("block_count");
+  return keys.has_tensor && layers != keys.keys.end() && layers->is_number_integer() &&
+         keys.has_tensor(fmt::format("blk.{}.exp_probs_b.bias", layers->get<int64_t>() - 1));
+}
+
 // DeepSeek-V3 has the same architecture in GGUF; its routers take sigmoids (2). Files of
 // GLM-4.7-Flash do not say so, but have a bias for the choice of experts.
 bool claims(const GgufKeys& keys) {
@@ -32,15 +54,12 @@ bool claims(const GgufKeys& keys) {
   return !has_correction(keys);
 }
 
-}  // namespace deepseek_v2
+}  // namespace ashlar::deepseek_v2
 
-const Family kDeepSeekV2{.name = "deepseek_v2",
-                         .architectures = {"DeepseekV2ForCausalLM"},
-                         .gguf = "deepseek2",
-                         .claims = deepseek_v2::claims,
-                         .pre = "deepseek-llm",
-                         .visit = deepseek_v2::visit,
-                         .block = deepseek_v3::block,
-                         .names = deepseek_v2::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kDeepSeekV2{.name = "deepseek_v2",
+                                         .architectures = {"DeepseekV2ForCausalLM"},
+                                         .gguf = "deepseek2",
+                                         .claims = deepseek_v2::claims,
+                                         .pre = "deepseek-llm",
+                                         .visit = deepseek_v2::visit,
+                                         .names = deepseek_v2::names};

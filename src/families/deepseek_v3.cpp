@@ -3,8 +3,7 @@
 // next.
 #include "families/deepseek_v3.h"
 
-namespace ashlar {
-namespace deepseek_v3 {
+namespace ashlar::deepseek_v3 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_sizes(v, f);
@@ -16,13 +15,8 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_mtp(v, f, false);
   v.expect("topk_method", {"noaux_tc"});
   v(f.qkv_bias, "attention_bias", "?blk.0.attn_output.bias", false);
-  if (!v.gguf()) visit_interleave(v, f);
-  f.rotary.interleaved = v.gguf() || f.rotary.interleaved;
-  f.experts.correction = true;
-}
-
-Block block(const Fields& f, int64_t layer) {
-  return {PreNorm{rms(f.eps)}, latent_attention(f), feed_forward(f, layer)};
+  visit_interleave(v, f);
+  f.experts.router.correction_bias = true;
 }
 
 void names(Names& n, const Fields& f) {
@@ -34,14 +28,11 @@ void names(Names& n, const Fields& f) {
   mtp_names(n);
 }
 
-}  // namespace deepseek_v3
+}  // namespace ashlar::deepseek_v3
 
-const Family kDeepSeekV3{.name = "deepseek_v3",
-                         .architectures = {"DeepseekV3ForCausalLM"},
-                         .gguf = "deepseek2",
-                         .pre = "deepseek-v3",
-                         .visit = deepseek_v3::visit,
-                         .block = deepseek_v3::block,
-                         .names = deepseek_v3::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kDeepSeekV3{.name = "deepseek_v3",
+                                         .architectures = {"DeepseekV3ForCausalLM"},
+                                         .gguf = "deepseek2",
+                                         .pre = "deepseek-v3",
+                                         .visit = deepseek_v3::visit,
+                                         .names = deepseek_v3::names};

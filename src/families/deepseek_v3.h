@@ -6,7 +6,6 @@
 namespace ashlar::deepseek_v3 {
 
 void visit(FieldVisitor& v, Fields& f);
-Block block(const Fields& f, int64_t layer);
 void names(Names& n, const Fields& f);
 
 }  // namespace ashlar::deepseek_v3

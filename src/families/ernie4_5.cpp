@@ -1,8 +1,7 @@
 // ERNIE 4.5, dense: Llama's block, rotated in interleaved order as published.
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace ernie4_5 {
+namespace ashlar::ernie4_5 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, {18, 1024, 103424, 131072, 16, 2, 3072}, true, 1e-5, 128);
@@ -12,11 +11,9 @@ void visit(FieldVisitor& v, Fields& f) {
   f.rotary.interleaved = true;
 }
 
-}  // namespace ernie4_5
+}  // namespace ashlar::ernie4_5
 
-const Family kErnie45{.name = "ernie4_5",
-                      .architectures = {"Ernie4_5ForCausalLM", "Ernie4_5_ForCausalLM"},
-                      .pre = "default",
-                      .visit = ernie4_5::visit};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kErnie45{
+    .name = "ernie4_5",
+    .architectures = {"Ernie4_5ForCausalLM", "Ernie4_5_ForCausalLM"},
+    .visit = ernie4_5::visit};

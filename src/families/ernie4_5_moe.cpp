@@ -5,8 +5,7 @@
 #include "base/error.h"
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace ernie4_5_moe {
+namespace ashlar::ernie4_5_moe {
 
 // moe_layer_start_index, _end_index and _interval.
 void visit_expert_range(FieldVisitor& v, Fields& f) {
@@ -42,10 +41,10 @@ void visit_expert_range(FieldVisitor& v, Fields& f) {
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, {28, 2560, 103424, 131072, 20, 4, 12288}, true, 1e-5);
   visit_rope(v, f.rope, f, 5e5);
-  v(f.experts.count, "moe_num_experts|num_experts", "expert_count", 64);
+  v(f.experts.experts, "moe_num_experts|num_experts", "expert_count", 64);
   v(f.experts.top_k, "moe_k|num_experts_per_tok", "expert_used_count", 6);
   v(f.experts.width, "moe_intermediate_size", "expert_feed_forward_length", 1536);
-  v(f.experts.shared, "moe_num_shared_experts", "expert_shared_count", 2, 0);
+  v(f.experts.shared_count, "moe_num_shared_experts", "expert_shared_count", 2, 0);
   visit_expert_range(v, f);
   find_dense_layers(v, f);
   visit_shared_width(v, f);
@@ -53,7 +52,7 @@ void visit(FieldVisitor& v, Fields& f) {
   v(f.qkv_bias, "use_bias", "?blk.0.attn_q.bias", false);
   f.output_bias = f.ffn_bias = f.experts.shared_bias = f.head_bias = f.qkv_bias;
   f.rotary.interleaved = true;
-  f.experts.normalize = f.experts.correction = true;
+  f.experts.router.normalize = f.experts.router.correction_bias = true;
 }
 
 void names(Names& n, const Fields& f) {
@@ -64,13 +63,10 @@ void names(Names& n, const Fields& f) {
   dense_names(n, "ffn.shared", "mlp.shared_experts", "_shexp");
 }
 
-}  // namespace ernie4_5_moe
+}  // namespace ashlar::ernie4_5_moe
 
-const Family kErnie45Moe{.name = "ernie4_5_moe",
-                         .architectures = {"Ernie4_5_MoeForCausalLM"},
-                         .gguf = "ernie4_5-moe",
-                         .pre = "default",
-                         .visit = ernie4_5_moe::visit,
-                         .names = ernie4_5_moe::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kErnie45Moe{.name = "ernie4_5_moe",
+                                         .architectures = {"Ernie4_5_MoeForCausalLM"},
+                                         .gguf = "ernie4_5-moe",
+                                         .visit = ernie4_5_moe::visit,
+                                         .names = ernie4_5_moe::names};

@@ -37,21 +37,14 @@ const Family* family_named(std::string_view name) {
 
 namespace {
 
-std::string text_at(const Json& json, const char* key) {
-  const auto it = json.find(key);
-  return it != json.end() && it->is_string() ? it->get<std::string>() : "";
-}
-
 bool contains(const std::vector<std::string_view>& list, const std::string& item) {
   return std::find(list.begin(), list.end(), item) != list.end();
 }
 
 [[noreturn]] void unknown(const std::string& where, const std::string& found,
                           const std::vector<std::string>& known) {
-  std::string list;
-  for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
   fail(ErrorKind::unsupported, "{}: the architecture {} is not known; known are {}", where,
-       found.substr(0, 100), list);
+       found.substr(0, 100), fmt::join(known, ", "));
 }
 
 /// The text tower's own model_type counts, then the wrapper's; `architectures` only where there is
@@ -63,10 +56,9 @@ const Family& family_of_config(const Json& text, const Json& config, const std::
   for (const Family* f : families()) {
     if (!type.empty() && contains(f->model_types, type)) return *f;
   }
-  std::string architecture;
-  const auto list = config.find("architectures");
-  if (list != config.end() && list->is_array() && !list->empty() && (*list)[0].is_string())
-    architecture = (*list)[0].get<std::string>();
+  const Json& list = value_at(config, "architectures");
+  const bool named = list.is_array() && !list.empty() && list[0].is_string();
+  const std::string architecture = named ? list[0].get<std::string>() : "";
   for (const Family* f : families()) {
     if (contains(f->architectures, architecture) && (type.empty() || type == f->written_type))
       return *f;
@@ -81,17 +73,16 @@ Read finish(FieldVisitor& v, const Family& family, const std::string& where) {
   Read read{.family = &family};
   family.visit(v, read.fields);
   check_fields(read.fields, v);
-  try {
-    read.blueprint = decoder(read.fields, family);
-  } catch (const Error& e) {
-    throw Error(e.kind(), where + ": " + e.what());
-  }
+  const auto told_where = [&](const auto& step) {
+    try {
+      step();
+    } catch (const Error& e) {
+      throw Error(e.kind(), where + ": " + e.what());
+    }
+  };
+  told_where([&] { read.blueprint = decoder(read.fields, family); });
   check_parts(read.blueprint, read.fields, v);
-  try {
-    check(read.blueprint);
-  } catch (const Error& e) {
-    throw Error(e.kind(), where + ": " + e.what());
-  }
+  told_where([&] { check(read.blueprint); });
   return read;
 }
 
@@ -135,10 +126,6 @@ void refuse_unread(const FieldVisitor& v, const Json& keys, const Family& family
   }
 }
 
-bool near(double a, double b) {
-  return std::abs(a - b) <= 1e-9 * std::max(std::abs(a), std::abs(b));
-}
-
 bool same_number(const std::string& a, const std::string& b) {
   try {
     return near(std::stod(a), std::stod(b));
@@ -171,8 +158,8 @@ void refuse_differences(const Blueprint& meant, Blueprint read, const Family& fa
 Read read_config(const Json& config, const std::string& where) {
   if (!config.is_object())
     fail(ErrorKind::format, "{}: expected an object, found {}", where, config.type_name());
-  const auto inner = config.find("text_config");
-  const Json& text = inner != config.end() && inner->is_object() ? *inner : config;
+  const Json& inner = value_at(config, "text_config");
+  const Json& text = inner.is_object() ? inner : config;
   if (text_at(config, "model_type") == own_family().name) return read_own(config, where);
   const Family& family = family_of_config(text, config, where);
   const std::string type = text_at(text, "model_type");

@@ -29,7 +29,7 @@ struct Family {
   /// Another general.architecture that llama.cpp's converter writes for this family.
   std::string_view gguf_also = {};
   std::string_view written_type = {};  // model_type to write, if it is not the first
-  std::string_view pre = {};           // tokenizer.ggml.pre of its usual tokenizer
+  std::string_view pre = "default";    // tokenizer.ggml.pre of its usual tokenizer
   /// Of all names in safetensors but the head's; what stands there instead in wrapped or bare
   /// checkpoints is found by looking (src/model/bind.h).
   std::string_view root = "model.";

@@ -45,7 +45,7 @@ bool Fields::chunked(int64_t layer) const {
 }
 
 bool Fields::has_experts(int64_t layer) const {
-  if (experts.count == 0) return false;
+  if (experts.experts == 0) return false;
   if (!experts.layers.empty()) return contains(experts.layers, layer);
   return layer >= experts.dense_layers && !contains(experts.dense_list, layer) &&
          (layer + 1) % experts.step == 0 && layer % experts.every == 0;

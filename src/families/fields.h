@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "parts/attention.h"
+#include "parts/ffn.h"
+#include "parts/gated_delta_net.h"
 
 namespace ashlar {
 
@@ -60,41 +62,30 @@ struct AttentionFields {
   bool output_gate = false;
 };
 
-/// Latent attention: widths per token (ranks) and per head.
-struct LatentFields {
-  int64_t rank = 0, query_rank = 0;
-  int64_t qk_nope = 0, qk_rope = 0, value_dim = 0;
+/// Latent attention, where `latent` is not 0.
+struct LatentFields : LatentAttentionPart {
+  LatentFields() : LatentAttentionPart{.latent = 0, .qk_nope = 0, .qk_rope = 0, .value_dim = 0} {}
 };
 
 /// The gated delta net, in the layers that layer_types calls linear_attention.
-struct DeltaFields {
+struct DeltaFields : GatedDeltaNetPart {
   int64_t full_interval = 0;  // without layer_types: every n-th layer attends; 0: all do
-  int64_t key_heads = 0, value_heads = 0;
-  int64_t key_dim = 0, value_dim = 0, conv_width = 0;
+  DeltaFields()
+      : GatedDeltaNetPart{
+            .key_heads = 0, .value_heads = 0, .key_dim = 0, .value_dim = 0, .conv_width = 0} {}
 };
 
-/// Mixtures of experts: how many, in which layers, chosen how.
-struct ExpertFields {
-  int64_t count = 0, top_k = 0, width = 0;
-  int64_t shared = 0;
-  bool shared_bias = false;     // of the shared expert's projections
-  int64_t shared_width = 0;     // of all shared experts together; 0: as wide as others each
+/// Mixtures of experts: what of (`shared` 0: shared ones as wide as others each), in which layers,
+/// chosen how.
+struct ExpertFields : ExpertFfnPart {
+  int64_t shared_count = 0;
   int64_t dense_layers = 0;     // the first n layers have no experts
   int64_t step = 1, every = 1;  // of the others, those with (i + 1) % step == 0 and i % every == 0
   std::vector<int64_t> dense_list;  // layers without experts, beside the rule
   std::vector<int64_t> layers;      // layers with experts; empty: by the rule; {-1}: none
-  bool normalize = false;
-  double scale = 1, softcap = 0;    // of the router
-  double jitter = 0.01;             // sparsemixer
   std::string scoring = "softmax";  // sigmoid, softmax_selected, sparsemixer
   std::string choice;               // topk_method
-  bool correction = false;          // a bias that only the choice sees
-  int64_t groups = 1, keep_groups = 1;
-};
-
-/// The clamped SwiGLU.
-struct ClampFields {
-  double alpha = 1.702, limit = 7;
+  ExpertFields() : ExpertFfnPart{.experts = 0, .top_k = 0} {}
 };
 
 struct Fields {
@@ -121,7 +112,6 @@ struct Fields {
   LatentFields latent;
   DeltaFields delta;
   ExpertFields experts;
-  ClampFields clamp;
 
   bool linear(int64_t layer) const;
   bool sliding(int64_t layer) const;

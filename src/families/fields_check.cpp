@@ -21,19 +21,19 @@ class Checks {
     range(f_.d_model, 1, kLargest, "d_model");
     range(f_.heads, 1, kLargest, "heads");
     range(f_.kv_heads, 1, kLargest, "kv_heads");
-    const bool latent = !v_.key_of(&f_.latent.rank, "").empty();
-    range(latent ? f_.latent.rank : f_.head_dim, 1, kLargest, "head_dim");
+    const bool latent = !v_.key_of(&f_.latent.latent, "").empty();
+    range(latent ? f_.latent.latent : f_.head_dim, 1, kLargest, "head_dim");
     for (const auto& [name, value] : {std::pair{"positions", &f_.positions},
                                       std::pair{"ffn", &f_.ffn},
                                       std::pair{"context", &f_.context},
                                       std::pair{"window", &f_.window.size},
                                       std::pair{"chunk", &f_.window.chunk},
-                                      std::pair{"experts", &f_.experts.count},
+                                      std::pair{"experts", &f_.experts.experts},
                                       std::pair{"top_k", &f_.experts.top_k},
                                       std::pair{"expert_ffn", &f_.experts.width},
-                                      std::pair{"shared experts", &f_.experts.shared},
-                                      std::pair{"shared_ffn", &f_.experts.shared_width},
-                                      std::pair{"latent", &f_.latent.rank},
+                                      std::pair{"shared experts", &f_.experts.shared_count},
+                                      std::pair{"shared_ffn", &f_.experts.shared},
+                                      std::pair{"latent", &f_.latent.latent},
                                       std::pair{"qk_nope", &f_.latent.qk_nope},
                                       std::pair{"qk_rope", &f_.latent.qk_rope},
                                       std::pair{"value_dim", &f_.latent.value_dim},
@@ -51,10 +51,11 @@ class Checks {
       range(*value, 0, kLargest, name);
     range(f_.experts.step, 1, kLargest, "expert_step");
     range(f_.experts.every, 1, kLargest, "expert_every");
-    range(f_.experts.groups, 1, kLargest, "groups");
-    range(f_.experts.keep_groups, 1, kLargest, "keep_groups");
-    if (f_.experts.shared * f_.experts.width > kLargest)
-      wrong(&f_.experts.shared, "shared experts", "fewer, of this width", f_.experts.shared);
+    range(f_.experts.router.groups, 1, kLargest, "groups");
+    range(f_.experts.router.keep_groups, 1, kLargest, "keep_groups");
+    if (f_.experts.shared_count * f_.experts.width > kLargest)
+      wrong(&f_.experts.shared_count, "shared experts", "fewer, of this width",
+            f_.experts.shared_count);
     if (f_.eps < 0) wrong(&f_.eps, "eps", "0 or more", f_.eps);
     if (f_.attention.tempered) positive(f_.attention.temperature_length, "temperature_length");
   }
@@ -67,13 +68,14 @@ class Checks {
     bool used = false;
     for (int64_t i = 0; i < f_.layers && !used; ++i) used = f_.has_experts(i);
     if (!used) return;
-    range(f_.experts.count, 1, kLargest, "experts");
-    positive(f_.clamp.limit, "swiglu_limit");
-    range(f_.experts.top_k, 1, f_.experts.count, "top_k");
-    range(f_.experts.keep_groups, 1, f_.experts.groups, "keep_groups");
-    if (f_.experts.count % f_.experts.groups != 0)
-      wrong(&f_.experts.groups, "groups",
-            fmt::format("groups that divide {} experts", f_.experts.count), f_.experts.groups);
+    const ExpertFields& e = f_.experts;
+    const int64_t& groups = e.router.groups;
+    range(e.experts, 1, kLargest, "experts");
+    positive(e.limit, "swiglu_limit");
+    range(e.top_k, 1, e.experts, "top_k");
+    range(e.router.keep_groups, 1, groups, "keep_groups");
+    if (e.experts % groups != 0)
+      wrong(&groups, "groups", fmt::format("groups that divide {} experts", e.experts), groups);
   }
 
   /// What a block is made of, whatever the rules of layers made of it.
@@ -84,9 +86,9 @@ class Checks {
 
   /// LongRoPE's tables: a divisor for each pair of numbers that rotates.
   void tables() const {
-    const int64_t rotates = f_.rotary.dim > 0    ? f_.rotary.dim
-                            : f_.latent.rank > 0 ? f_.latent.qk_rope
-                                                 : f_.head_dim;
+    const int64_t rotates = f_.rotary.dim > 0      ? f_.rotary.dim
+                            : f_.latent.latent > 0 ? f_.latent.qk_rope
+                                                   : f_.head_dim;
     for (const RopeFields* r : {&f_.rope, &f_.local_rope}) {
       if (r->type != "longrope") continue;
       for (const auto& [list, name] :
@@ -151,7 +153,7 @@ class Checks {
   void mixer(const LatentAttentionPart&) const {
     const LatentFields& m = f_.latent;
     for (const auto& [value, name] :
-         {std::pair{&m.rank, "latent"}, std::pair{&m.qk_nope, "qk_nope"},
+         {std::pair{&m.latent, "latent"}, std::pair{&m.qk_nope, "qk_nope"},
           std::pair{&m.qk_rope, "qk_rope"}, std::pair{&m.value_dim, "value_dim"}})
       range(*value, 1, kLargest, name);
     if (m.qk_rope % 2 != 0) wrong(&m.qk_rope, "qk_rope", "an even number", m.qk_rope);
@@ -171,13 +173,14 @@ class Checks {
 
   void ffn(const DenseFfn&) const { range(f_.ffn, 1, kLargest, "ffn"); }
   void ffn(const ExpertFfnPart& e) const {
-    if (e.shared_gate) range(f_.experts.shared_width, 1, kLargest, "shared_ffn");
-    range(f_.experts.count, 1, kLargest, "experts");
-    range(f_.experts.top_k, 1, f_.experts.count, "top_k");
+    if (e.shared_gate) range(f_.experts.shared, 1, kLargest, "shared_ffn");
+    range(f_.experts.experts, 1, kLargest, "experts");
+    range(f_.experts.top_k, 1, f_.experts.experts, "top_k");
     const bool own = !v_.key_of(&f_.experts.width, "").empty();
     range(own ? f_.experts.width : f_.ffn, 1, kLargest, "expert_ffn");
-    range(f_.experts.keep_groups, 1, f_.experts.groups, "keep_groups");
-    const int64_t kept = f_.experts.keep_groups * (f_.experts.count / f_.experts.groups);
+    range(f_.experts.router.keep_groups, 1, f_.experts.router.groups, "keep_groups");
+    const int64_t kept =
+        f_.experts.router.keep_groups * (f_.experts.experts / f_.experts.router.groups);
     if (kept < f_.experts.top_k)
       wrong(&f_.experts.top_k, "top_k", fmt::format("1 to {} within the groups kept", kept),
             f_.experts.top_k);

@@ -1,8 +1,9 @@
 // Blocks back to fields: what a blueprint says, in the words of configs. Nothing is checked here:
 // who writes a config reads it back and compares.
-#include <cmath>
-
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
 
 #include "base/overloaded.h"
 #include "families/decoder.h"
@@ -52,22 +53,14 @@ void read_attention(Fields& f, const AttentionPart& a) {
 
 void read_latent(Fields& f, const LatentAttentionPart& m) {
   f.heads = f.kv_heads = m.heads;
-  f.latent.query_rank = m.query_rank;
-  f.latent.rank = m.latent;
-  f.latent.qk_nope = m.qk_nope;
-  f.latent.qk_rope = m.qk_rope;
-  f.latent.value_dim = m.value_dim;
+  static_cast<LatentAttentionPart&>(f.latent) = m;
   f.qkv_bias = f.output_bias = m.bias;
   read_rope(f, m.rope, m.qk_rope, false);
   latent_scale_fields(f.rope, m);
 }
 
 void read_delta_net(Fields& f, const GatedDeltaNetPart& m) {
-  f.delta.key_heads = m.key_heads;
-  f.delta.value_heads = m.value_heads;
-  f.delta.key_dim = m.key_dim;
-  f.delta.value_dim = m.value_dim;
-  f.delta.conv_width = m.conv_width;
+  static_cast<GatedDeltaNetPart&>(f.delta) = m;
   f.layer_types.emplace_back(kLinearAttention);
   f.rotary.layers.push_back(1);
 }
@@ -98,26 +91,13 @@ void read_dense(Fields& f, const DenseFfn& d) {
 
 void read_experts(Fields& f, const ExpertFfnPart& e) {
   f.activation = activation_of(e.activation);
-  f.experts.count = e.experts;
-  f.experts.top_k = e.top_k;
-  f.experts.width = e.width;
-  f.experts.shared = e.shared / e.width;
-  f.experts.shared_bias = e.shared_bias;
-  f.experts.shared_width = e.shared;
-  f.experts.normalize = e.router.normalize;
-  f.experts.scale = e.router.scale;
-  f.experts.softcap = e.router.softcap;
-  f.experts.groups = e.router.groups;
-  f.experts.keep_groups = e.router.keep_groups;
-  f.experts.correction = e.router.correction_bias;
-  f.experts.jitter = e.router.jitter;
+  static_cast<ExpertFfnPart&>(f.experts) = e;
+  f.experts.shared_count = e.shared / e.width;
   f.experts.scoring = enum_name(e.router.score);
-  f.experts.choice = f.experts.correction ? "noaux_tc"
+  f.experts.choice = e.router.correction_bias ? "noaux_tc"
                      : e.router.groups > 1 && e.router.group_score == GroupScore::max
                          ? "group_limited_greedy"
                          : "greedy";
-  f.clamp.alpha = e.alpha;
-  f.clamp.limit = e.limit;
   if (e.parallel > 0) f.ffn = e.parallel;
 }
 
@@ -127,24 +107,19 @@ void find_expert_rule(Fields& f, const std::vector<bool>& has) {
   for (int64_t i = 0; i < layers; ++i)
     (has[static_cast<size_t>(i)] ? f.experts.layers : f.experts.dense_list).push_back(i);
   f.experts.dense_layers = f.experts.layers.empty() ? layers : f.experts.layers[0];
-  for (int64_t every = 1; every <= layers; ++every) {
-    bool follows = true;
-    for (int64_t i = f.experts.dense_layers; i < layers && follows; ++i)
-      follows = has[static_cast<size_t>(i)] == (i % every == 0);
-    if (follows) {
-      f.experts.every = every;
-      break;
+  // The first n up to `most` for which layers from `first` on have experts where n divides.
+  const auto find = [&](int64_t most, int64_t first, int64_t offset, int64_t& rule) {
+    for (int64_t n = 1; n <= most; ++n) {
+      bool follows = true;
+      for (int64_t i = first; i < layers && follows; ++i)
+        follows = has[static_cast<size_t>(i)] == ((i + offset) % n == 0);
+      if (!follows) continue;
+      rule = n;
+      return;
     }
-  }
-  for (int64_t step = 1; step <= layers + 1; ++step) {
-    bool follows = true;
-    for (int64_t i = 0; i < layers && follows; ++i)
-      follows = has[static_cast<size_t>(i)] == ((i + 1) % step == 0);
-    if (follows) {
-      f.experts.step = step;
-      break;
-    }
-  }
+  };
+  find(layers, f.experts.dense_layers, 0, f.experts.every);
+  find(layers + 1, 0, 1, f.experts.step);
   if (f.experts.layers.empty()) f.experts.layers = {-1};
   if (f.experts.dense_list.empty() && f.ffn == 0) f.ffn = f.experts.width;  // of no layer
 }
@@ -152,6 +127,10 @@ void find_expert_rule(Fields& f, const std::vector<bool>& has) {
 }  // namespace
 
 double rounded(double x, int digits) { return std::stod(fmt::format("{:.{}g}", x, digits)); }
+
+bool near(double a, double b, double tolerance) {
+  return std::abs(a - b) <= tolerance * std::max(std::abs(a), std::abs(b));
+}
 
 Fields fields_of(const Blueprint& bp) {
   check(bp);
@@ -180,8 +159,8 @@ Fields fields_of(const Blueprint& bp) {
                           [&](const ExpertFfnPart& p) { read_experts(f, p); }},
                block.ffn);
   }
-  if (f.experts.count == 0) {  // what configs of mixtures say of layers that are not there
-    f.experts.count = f.experts.top_k = f.experts.shared = 1;
+  if (f.experts.experts == 0) {  // what configs of mixtures say of layers that are not there
+    f.experts.experts = f.experts.top_k = f.experts.shared_count = 1;
     f.experts.width = f.ffn;
     f.experts.choice = "greedy";
   }

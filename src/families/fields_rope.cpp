@@ -17,10 +17,6 @@ double yarn_factor(double factor, double mscale = 1) {
   return factor <= 1 ? 1 : 0.1 * mscale * std::log(factor) + 1;
 }
 
-bool near(double a, double b, double tolerance = 1e-9) {
-  return std::abs(a - b) <= tolerance * std::max(std::abs(a), std::abs(b));
-}
-
 // The factor of cos and sin that LongRoPE's authors give for contexts `factor` times as long.
 double longrope_factor(double factor, int64_t original) {
   return factor <= 1 ? 1 : std::sqrt(1 + std::log(factor) / std::log(original));
@@ -278,49 +274,44 @@ void visit_local_rope(FieldVisitor& v, Fields& f, double theta) {
   expect_positive(v, r.theta);
 }
 
+/// The factor of cos and sin.
+double attention_factor_of(const RopeFields& r, const Fields& f) {
+  if (r.attention_factor != 0) return r.attention_factor;
+  const double factor = factor_of(r, f);
+  if (r.type == "longrope") return longrope_factor(factor, r.original);
+  if (r.mscale != 0 && r.mscale_all_dim != 0)
+    return yarn_factor(factor, r.mscale) / yarn_factor(factor, r.mscale_all_dim);
+  return yarn_factor(factor);
+}
+
 RopePart rope_part(const RopeFields& r, const Fields& f, int64_t head_dim) {
   RopePart p;
   p.theta = r.theta;
   p.dim = f.rotary.dim == head_dim ? 0 : f.rotary.dim;
   p.layout = f.rotary.interleaved ? RotationLayout::interleaved : RotationLayout::half;
   if (r.type == "default") return p;
-  if (r.type == "divisors") {
-    p.scaling = RotationScaling::divisors;
-    p.divisors = r.divisors;
-    return p;
-  }
-  if (r.type == "longrope") {
-    p.scaling = RotationScaling::longrope;
-    p.divisors = r.divisors;
+  using enum RotationScaling;
+  p.scaling = enum_named<RotationScaling>(r.type).value();
+  if (p.scaling == divisors || p.scaling == longrope) p.divisors = r.divisors;
+  if (p.scaling == divisors) return p;
+  if (p.scaling == longrope) {
     p.long_divisors = r.long_divisors;
     p.ignores_long = r.ignores_long;
-    p.original_context = r.original;
-    p.attention_factor =
-        r.attention_factor != 0 ? r.attention_factor : longrope_factor(factor_of(r, f), r.original);
-    return p;
+  } else {
+    p.factor = factor_of(r, f);
   }
-  p.factor = factor_of(r, f);
-  if (r.type == "linear") {
-    p.scaling = RotationScaling::linear;
-    return p;
-  }
+  if (p.scaling == linear) return p;
   p.original_context = r.original;
-  if (r.type == "llama3") {
-    p.scaling = RotationScaling::llama3;
+  if (p.scaling == llama3) {
     p.low_frequency_factor = r.low;
     p.high_frequency_factor = r.high;
     return p;
   }
-  p.scaling = RotationScaling::yarn;
-  p.beta_fast = r.beta_fast;
-  p.beta_slow = r.beta_slow;
-  p.truncate = r.truncate;
-  if (r.attention_factor != 0) {
-    p.attention_factor = r.attention_factor;
-  } else if (r.mscale != 0 && r.mscale_all_dim != 0) {
-    p.attention_factor = yarn_factor(p.factor, r.mscale) / yarn_factor(p.factor, r.mscale_all_dim);
-  } else {
-    p.attention_factor = yarn_factor(p.factor);
+  p.attention_factor = attention_factor_of(r, f);
+  if (p.scaling == yarn) {
+    p.beta_fast = r.beta_fast;
+    p.beta_slow = r.beta_slow;
+    p.truncate = r.truncate;
   }
   return p;
 }
@@ -373,22 +364,16 @@ RopeFields rope_fields(const RopePart& p) {
   r.theta = p.theta;
   r.divisors = p.divisors;
   if (p.scaling == RotationScaling::none) return r;
-  if (p.scaling == RotationScaling::divisors) {
-    r.type = "divisors";
-    return r;
-  }
+  r.type = enum_name(p.scaling);
+  if (p.scaling == RotationScaling::divisors) return r;
   r.original = p.original_context;
   if (p.scaling == RotationScaling::longrope) {
-    r.type = "longrope";
     r.long_divisors = p.long_divisors;
     r.ignores_long = p.ignores_long;
     r.attention_factor = p.attention_factor;
     return r;
   }
   r.factor = p.factor;
-  r.type = p.scaling == RotationScaling::linear   ? "linear"
-           : p.scaling == RotationScaling::llama3 ? "llama3"
-                                                  : "yarn";
   r.low = p.low_frequency_factor;
   r.high = p.high_frequency_factor;
   r.beta_fast = p.beta_fast;

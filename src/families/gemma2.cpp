@@ -4,8 +4,7 @@
 //      └───────────────────────────────┘└──────────────────────┘
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace gemma2 {
+namespace ashlar::gemma2 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_shape(v, f, {26, 2304, 256000, 8192, 8, 4, 9216});
@@ -30,13 +29,10 @@ void names(Names& n, const Fields& f) {
   norms_minus_one(n);
 }
 
-}  // namespace gemma2
+}  // namespace ashlar::gemma2
 
-const Family kGemma2{.name = "gemma2",
-                     .architectures = {"Gemma2ForCausalLM"},
-                     .pre = "default",
-                     .visit = gemma2::visit,
-                     .block = sandwich_block,
-                     .names = gemma2::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kGemma2{.name = "gemma2",
+                                     .architectures = {"Gemma2ForCausalLM"},
+                                     .visit = gemma2::visit,
+                                     .block = sandwich_block,
+                                     .names = gemma2::names};

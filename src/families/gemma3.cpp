@@ -4,8 +4,7 @@
 //      └───────────────────────────────┘└──────────────────────┘
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace gemma3 {
+namespace ashlar::gemma3 {
 
 void visit(FieldVisitor& v, Fields& f) {
   v(f.layers, "num_hidden_layers", "block_count", 26);
@@ -39,14 +38,12 @@ void names(Names& n, const Fields& f) {
   norms_minus_one(n);
 }
 
-}  // namespace gemma3
+}  // namespace ashlar::gemma3
 
-const Family kGemma3{.name = "gemma3",
-                     .model_types = {"gemma3_text", "gemma3"},
-                     .architectures = {"Gemma3ForCausalLM", "Gemma3ForConditionalGeneration"},
-                     .pre = "default",
-                     .visit = gemma3::visit,
-                     .block = sandwich_block,
-                     .names = gemma3::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kGemma3{
+    .name = "gemma3",
+    .model_types = {"gemma3_text", "gemma3"},
+    .architectures = {"Gemma3ForCausalLM", "Gemma3ForConditionalGeneration"},
+    .visit = gemma3::visit,
+    .block = sandwich_block,
+    .names = gemma3::names};

@@ -4,8 +4,7 @@
 //      └───────────────────────────────┘└───────────────────────┘
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace glm4 {
+namespace ashlar::glm4 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, {40, 4096, 151552, 131072, 32, 2, 13696}, false, 1.5625e-7, 128);
@@ -23,13 +22,11 @@ void names(Names& n, const Fields& f) {
   fused_gate_up_names(n, f);
 }
 
-}  // namespace glm4
+}  // namespace ashlar::glm4
 
-const Family kGlm4{.name = "glm4",
-                   .architectures = {"Glm4ForCausalLM"},
-                   .pre = "glm4",
-                   .visit = glm4::visit,
-                   .block = sandwich_block,
-                   .names = glm4::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kGlm4{.name = "glm4",
+                                   .architectures = {"Glm4ForCausalLM"},
+                                   .pre = "glm4",
+                                   .visit = glm4::visit,
+                                   .block = sandwich_block,
+                                   .names = glm4::names};

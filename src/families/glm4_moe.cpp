@@ -2,8 +2,7 @@
 // DeepSeek-V3's experts, one layer that predicts the token after the next.
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace glm4_moe {
+namespace ashlar::glm4_moe {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, false, 1e-5);
@@ -13,7 +12,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_rope(v, f.rope, f, 10000);
   v(f.qk_norm, "use_qk_norm", "?blk.0.attn_q_norm.weight", false);
   visit_deepseek_experts(v, f, true);
-  f.experts.correction = true;
+  f.experts.router.correction_bias = true;
 }
 
 void names(Names& n, const Fields& f) {
@@ -26,13 +25,11 @@ void names(Names& n, const Fields& f) {
   mtp_names(n);
 }
 
-}  // namespace glm4_moe
+}  // namespace ashlar::glm4_moe
 
-const Family kGlm4Moe{.name = "glm4_moe",
-                      .architectures = {"Glm4MoeForCausalLM"},
-                      .gguf = "glm4moe",
-                      .pre = "glm4",
-                      .visit = glm4_moe::visit,
-                      .names = glm4_moe::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kGlm4Moe{.name = "glm4_moe",
+                                      .architectures = {"Glm4MoeForCausalLM"},
+                                      .gguf = "glm4moe",
+                                      .pre = "glm4",
+                                      .visit = glm4_moe::visit,
+                                      .names = glm4_moe::names};

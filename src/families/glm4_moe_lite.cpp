@@ -2,8 +2,7 @@
 #include "base/error.h"
 #include "families/deepseek_v3.h"
 
-namespace ashlar {
-namespace glm4_moe_lite {
+namespace ashlar::glm4_moe_lite {
 
 // mlp_layer_types: dense or sparse; absent: the first layer dense.
 void visit_ffn_types(FieldVisitor& v, Fields& f) {
@@ -45,7 +44,7 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_activation(v, f, "hidden_act", "silu");
   visit_head(v, f, false);
   visit_mtp(v, f, true);
-  visit_latent_attention(v, f, {768, 512, 64, 192, 256});
+  visit_latent_attention(v, f, {.query_rank = 768, .qk_nope = 192, .value_dim = 256});
   visit_latent_rope(v, f, 10000);
   visit_deepseek_experts(v, f, true, {64, 4, 1536, 1, 1.8});
   visit_ffn_types(v, f);
@@ -53,23 +52,18 @@ void visit(FieldVisitor& v, Fields& f) {
   v.refuse_unless("rope_parameters.partial_rotary_factor|partial_rotary_factor", {1.0, 1});
   v(f.qkv_bias, "attention_bias", "?blk.0.attn_output.bias", false);
   visit_interleave(v, f);
-  f.rotary.interleaved = v.gguf() || f.rotary.interleaved;
-  f.experts.correction = true;
+  f.experts.router.correction_bias = true;
 }
 
-// Its files count the layer of multi-token prediction, which DeepSeek-V3's leave out; the others
-// are alike.
-bool claims(const GgufKeys& keys) { return keys.keys.contains("nextn_predict_layers"); }
+}  // namespace ashlar::glm4_moe_lite
 
-}  // namespace glm4_moe_lite
-
-const Family kGlm4MoeLite{.name = "glm4_moe_lite",
-                          .architectures = {"Glm4MoeLiteForCausalLM"},
-                          .gguf = "deepseek2",
-                          .claims = glm4_moe_lite::claims,
-                          .pre = "glm4",
-                          .visit = glm4_moe_lite::visit,
-                          .block = deepseek_v3::block,
-                          .names = deepseek_v3::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kGlm4MoeLite{
+    .name = "glm4_moe_lite",
+    .architectures = {"Glm4MoeLiteForCausalLM"},
+    .gguf = "deepseek2",
+    // Its files count the layer of multi-token prediction, which DeepSeek-V3's leave out; the others
+    // are alike.
+    .claims = [](const GgufKeys& keys) { return keys.keys.contains("nextn_predict_layers"); },
+    .pre = "glm4",
+    .visit = glm4_moe_lite::visit,
+    .names = deepseek_v3::names};

@@ -1,9 +1,9 @@
 // GPT-2: layer norms, learned positions, biases everywhere, no gate. Checkpoints keep matrices
 // transposed (Conv1D), with q, k and v in one.
+#include "base/error.h"
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace gpt2 {
+namespace ashlar::gpt2 {
 
 void visit_gpt2_scale(FieldVisitor& v, Fields& f) {
   bool by_head_dim = v.reading() || f.attention.query_scalar == static_cast<double>(f.head_dim);
@@ -23,6 +23,12 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_activation(v, f, "activation_function", "gelu_pytorch_tanh", "relu");
   visit_head(v, f, true);
   visit_head_dim(v, f);
+  if (!v.reading() && f.heads * f.head_dim != f.d_model) {
+    fail(ErrorKind::unsupported,
+         "{}: {} heads of {} numbers: expected {} in all, the width of the embedding, as files of "
+         "GPT-2 have no word for another size of heads",
+         v.where(), f.heads, f.head_dim, f.d_model);
+  }
   visit_gpt2_scale(v, f);
   v.refuse_unless("add_cross_attention", {false});
   f.kv_heads = f.heads;
@@ -38,13 +44,14 @@ void names(Names& n, const Fields& f) {
   n.add("embedding", {"transformer.wte.weight"}, {"token_embd.weight"});
   n.add("positions", {"transformer.wpe.weight"}, {"position_embd.weight"});
   n.add("head", {"lm_head.weight"}, {"output.weight"});
+  const int64_t heads = f.heads * f.head_dim;
   const auto add = [&](const std::string& canonical, const std::string& config,
                        const std::string& gguf, bool is_transposed, int64_t begin = -1) {
     for (const auto& [suffix, end] : {std::pair{"", ".weight"}, std::pair{"_bias", ".bias"}}) {
       Source c("transformer." + config + end), g(gguf + end);
       if (is_transposed && *suffix == '\0') c = transposed(c);
-      if (begin >= 0) c = rows(c, 3 * f.d_model, begin, f.d_model);
-      if (begin >= 0) g = rows(g, 3 * f.d_model, begin, f.d_model);
+      if (begin >= 0) c = rows(c, 3 * heads, begin, heads);
+      if (begin >= 0) g = rows(g, 3 * heads, begin, heads);
       n.add(canonical + suffix, {c}, {g});
     }
   };
@@ -52,21 +59,19 @@ void names(Names& n, const Fields& f) {
   add("layers.{i}.attn_norm", "h.{i}.ln_1", "blk.{i}.attn_norm", false);
   add("layers.{i}.ffn_norm", "h.{i}.ln_2", "blk.{i}.ffn_norm", false);
   add("layers.{i}.attn.q", "h.{i}.attn.c_attn", "blk.{i}.attn_qkv", true, 0);
-  add("layers.{i}.attn.k", "h.{i}.attn.c_attn", "blk.{i}.attn_qkv", true, f.d_model);
-  add("layers.{i}.attn.v", "h.{i}.attn.c_attn", "blk.{i}.attn_qkv", true, 2 * f.d_model);
+  add("layers.{i}.attn.k", "h.{i}.attn.c_attn", "blk.{i}.attn_qkv", true, heads);
+  add("layers.{i}.attn.v", "h.{i}.attn.c_attn", "blk.{i}.attn_qkv", true, 2 * heads);
   add("layers.{i}.attn.o", "h.{i}.attn.c_proj", "blk.{i}.attn_output", true);
   add("layers.{i}.ffn.up", "h.{i}.mlp.c_fc", "blk.{i}.ffn_up", true);
   add("layers.{i}.ffn.down", "h.{i}.mlp.c_proj", "blk.{i}.ffn_down", true);
 }
 
-}  // namespace gpt2
+}  // namespace ashlar::gpt2
 
-const Family kGpt2{.name = "gpt2",
-                   .architectures = {"GPT2LMHeadModel"},
-                   .pre = "gpt-2",
-                   .root = "transformer.",
-                   .visit = gpt2::visit,
-                   .block = gpt2::block,
-                   .names = gpt2::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kGpt2{.name = "gpt2",
+                                   .architectures = {"GPT2LMHeadModel"},
+                                   .pre = "gpt-2",
+                                   .root = "transformer.",
+                                   .visit = gpt2::visit,
+                                   .block = gpt2::block,
+                                   .names = gpt2::names};

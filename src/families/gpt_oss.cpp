@@ -3,8 +3,7 @@
 // checkpoints.
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace gpt_oss {
+namespace ashlar::gpt_oss {
 
 void visit_gpt_oss_rope(FieldVisitor& v, Fields& f) {
   if (v.reading() && (v.gguf() || !v.has("rope_parameters|rope_scaling"))) {
@@ -28,22 +27,21 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_attention_bias(v, f, true, true);
   visit_sliding_window(v, f, 128, 128);
   visit_layer_types(v, f, 2);
-  v(f.experts.count, "num_local_experts|num_experts", "expert_count", 128);
+  v(f.experts.experts, "num_local_experts|num_experts", "expert_count", 128);
   v(f.experts.top_k, "num_experts_per_tok|experts_per_token", "expert_used_count", 4);
   v(f.experts.width, "intermediate_size", "expert_feed_forward_length|feed_forward_length");
-  v(f.clamp.alpha, "swiglu_alpha", "", 1.702);
-  v(f.clamp.limit, "swiglu_limit", "", 7.0);
+  v(f.experts.alpha, "swiglu_alpha", "", 1.702);
+  v(f.experts.limit, "swiglu_limit", "", 7.0);
   v.expect("hidden_act", {"silu"});
   f.activation = "clamped";
+  f.experts.bias = f.experts.router.bias = true;
   f.experts.scoring = "softmax_selected";
 }
 
 Block block(const Fields& f, int64_t layer) {
   AttentionPart attention = grouped_attention(f, layer);
   attention.sinks = true;
-  ExpertFfnPart mixture = experts(f);
-  mixture.bias = mixture.router.bias = true;
-  return {PreNorm{rms(f.eps)}, attention, mixture};
+  return {PreNorm{rms(f.eps)}, attention, experts(f)};
 }
 
 void names(Names& n, const Fields& f) {
@@ -68,14 +66,12 @@ void names(Names& n, const Fields& f) {
         {"blk.{i}.ffn_down_exps.bias"});
 }
 
-}  // namespace gpt_oss
+}  // namespace ashlar::gpt_oss
 
-const Family kGptOss{.name = "gpt_oss",
-                     .architectures = {"GptOssForCausalLM"},
-                     .gguf = "gpt-oss",
-                     .pre = "gpt-4o",
-                     .visit = gpt_oss::visit,
-                     .block = gpt_oss::block,
-                     .names = gpt_oss::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kGptOss{.name = "gpt_oss",
+                                     .architectures = {"GptOssForCausalLM"},
+                                     .gguf = "gpt-oss",
+                                     .pre = "gpt-4o",
+                                     .visit = gpt_oss::visit,
+                                     .block = gpt_oss::block,
+                                     .names = gpt_oss::names};

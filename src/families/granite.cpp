@@ -2,8 +2,7 @@
 // adds to the stream, and (as a divisor) the logits.
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace granite {
+namespace ashlar::granite {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, {32, 4096, 32000, 2048, 32, 0, 11008}, false, 1e-6);
@@ -14,14 +13,10 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_multipliers(v, f);
 }
 
-void names(Names& n, const Fields& f) { decoder_names(n, f, true); }
+}  // namespace ashlar::granite
 
-}  // namespace granite
-
-const Family kGranite{.name = "granite",
-                      .architectures = {"GraniteForCausalLM"},
-                      .pre = "refact",
-                      .visit = granite::visit,
-                      .names = granite::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kGranite{.name = "granite",
+                                      .architectures = {"GraniteForCausalLM"},
+                                      .pre = "refact",
+                                      .visit = granite::visit,
+                                      .names = interleaved_names};

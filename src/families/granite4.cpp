@@ -4,8 +4,7 @@
 #include "base/error.h"
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace granite4 {
+namespace ashlar::granite4 {
 
 // layer_types of a hybrid family whose layers all attend.
 void visit_attention_only(FieldVisitor& v, Fields& f) {
@@ -52,14 +51,12 @@ void names(Names& n, const Fields& f) {
   n.add("layers.{i}.ffn.down", {mlp + "output_linear.weight"}, {"blk.{i}.ffn_down.weight"});
 }
 
-}  // namespace granite4
+}  // namespace ashlar::granite4
 
-const Family kGranite4{.name = "granite4",
-                       .model_types = {"granitemoehybrid"},
-                       .architectures = {"GraniteMoeHybridForCausalLM"},
-                       .gguf = "granite",
-                       .pre = "dbrx",
-                       .visit = granite4::visit,
-                       .names = granite4::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kGranite4{.name = "granite4",
+                                       .model_types = {"granitemoehybrid"},
+                                       .architectures = {"GraniteMoeHybridForCausalLM"},
+                                       .gguf = "granite",
+                                       .pre = "dbrx",
+                                       .visit = granite4::visit,
+                                       .names = granite4::names};

@@ -3,8 +3,7 @@
 // (SGLang).
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace grok2 {
+namespace ashlar::grok2 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_sizes(v, f, 1e-5);
@@ -17,10 +16,10 @@ void visit(FieldVisitor& v, Fields& f) {
   v(f.embedding_scale, "embedding_multiplier_scale", "embedding_scale");
   v(f.logit_scale, "output_multiplier_scale", "logit_scale");
   v(f.attention.softcap, "attn_logit_softcapping", "attn_logit_softcapping", 30.0);
-  v(f.experts.softcap, "router_logit_softcapping", "router_logit_softcapping", 30.0);
+  v(f.experts.router.softcap, "router_logit_softcapping", "router_logit_softcapping", 30.0);
   v.nullable(f.logit_softcap, "final_logit_softcapping", "final_logit_softcapping", 0);
   v.nullable(f.attention.log_length, "attn_temperature_len", "attention.temperature_length", 0);
-  v(f.experts.count, "num_local_experts|num_experts", "expert_count");
+  v(f.experts.experts, "num_local_experts|num_experts", "expert_count");
   v(f.experts.top_k, "num_experts_per_tok", "expert_used_count");
   v(f.experts.width, "moe_intermediate_size", "expert_feed_forward_length");
   v.demand("residual_moe", true);
@@ -30,13 +29,12 @@ void visit(FieldVisitor& v, Fields& f) {
             "rope.scaling.yarn_attn_factor", "rope.scaling.yarn_beta_fast",
             "rope.scaling.yarn_beta_slow", "rope.dimension_count"});
   v.refuse_unless("sliding_window_size", {-1});
+  f.experts.parallel = f.ffn;
+  f.experts.output_scale = 0.7071067811865475;  // 1 / sqrt 2
 }
 
 Block block(const Fields& f, int64_t layer) {
-  ExpertFfnPart mixture = experts(f);
-  mixture.parallel = f.ffn;
-  mixture.output_scale = 0.7071067811865475;  // 1 / sqrt 2
-  return {Sandwich{rms(f.eps)}, grouped_attention(f, layer), mixture};
+  return {Sandwich{rms(f.eps)}, grouped_attention(f, layer), experts(f)};
 }
 
 void names(Names& n, const Fields& f) {
@@ -49,15 +47,13 @@ void names(Names& n, const Fields& f) {
   expert_names(n, "block_sparse_moe.gate", "block_sparse_moe.experts", "w1", "w3", "w2");
 }
 
-}  // namespace grok2
+}  // namespace ashlar::grok2
 
-const Family kGrok2{.name = "grok2",
-                    .architectures = {"Grok1ForCausalLM", "GrokForCausalLM"},
-                    .gguf = "grok",
-                    .written_type = "git",  // as published
-                    .pre = "grok-2",
-                    .visit = grok2::visit,
-                    .block = grok2::block,
-                    .names = grok2::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kGrok2{.name = "grok2",
+                                    .architectures = {"Grok1ForCausalLM", "GrokForCausalLM"},
+                                    .gguf = "grok",
+                                    .written_type = "git",  // as published
+                                    .pre = "grok-2",
+                                    .visit = grok2::visit,
+                                    .block = grok2::block,
+                                    .names = grok2::names};

@@ -36,18 +36,6 @@ void visit_decoder(FieldVisitor& v, Fields& f, const FallbackShape& fallback, bo
   visit_head(v, f, tied);
 }
 
-void visit_windows_that_rotate(FieldVisitor& v, Fields& f, int64_t window, int64_t pattern) {
-  visit_sliding_window(v, f, window, window);
-  visit_layer_types(v, f, pattern);
-  f.window.with_rope = true;
-  if (v.reading() && f.window.size == 0 && f.layer_types.empty()) {
-    fail(ErrorKind::format,
-         "{}: sliding_window: expected a size for the layers that slide, found "
-         "none",
-         v.where());
-  }
-}
-
 void visit_rotary_dim(FieldVisitor& v, Fields& f) {
   int64_t dim = f.rotary.dim > 0 ? f.rotary.dim : f.head_dim;
   v(dim, "rotary_dim", "", f.head_dim);
@@ -59,21 +47,9 @@ void visit_rotary_dim(FieldVisitor& v, Fields& f) {
       v, f, f.head_dim > 0 ? static_cast<double>(dim) / static_cast<double>(f.head_dim) : 1);
 }
 
-void visit_every(FieldVisitor& v, std::string_view key, int64_t layers, int64_t value) {
-  if (layers < 1 || layers > 4096) return;  // refused by its own key
-  const auto n = static_cast<size_t>(layers);
-  v.refuse_unless(key, {Json(std::vector<int64_t>(n, value))});
-}
-
-bool has_correction(const GgufKeys& keys) {
-  const auto layers = keys.keys.find("block_count");
-  return keys.has_tensor && layers != keys.keys.end() && layers->is_number_integer() &&
-         keys.has_tensor(fmt::format("blk.{}.exp_probs_b.bias", layers->get<int64_t>() - 1));
-}
-
 void visit_shared_width(FieldVisitor& v, Fields& f) {
-  if (!v.gguf() || (!v.reading() && f.experts.shared == 0)) return;
-  int64_t width = f.experts.shared * f.experts.width;
+  if (!v.gguf() || (!v.reading() && f.experts.shared_count == 0)) return;
+  int64_t width = f.experts.shared_count * f.experts.width;
   v(width, "", "expert_shared_feed_forward_length", width);
 }
 

@@ -27,20 +27,12 @@ void visit_gguf_layers(FieldVisitor& v, Fields& f) {
     }
     return;
   }
-  for (int64_t n = 1; n <= f.layers + 1; ++n) {
-    bool follows = true;
-    for (int64_t i = 0; i < f.layers && follows; ++i) follows = f.linear(i) == ((i + 1) % n != 0);
-    if (!follows) continue;
-    v(n, "", kEvery);
-    return;
-  }
-  Json flags = Json::array();
-  for (int64_t i = 0; i < f.layers; ++i) flags.push_back(f.linear(i));
-  v.write(kLinear, std::move(flags));
+  std::vector<bool> linear;
+  for (int64_t i = 0; i < f.layers; ++i) linear.push_back(f.linear(i));
+  write_pattern(v, linear, 1, kEvery, kLinear);
 }
 
-}  // namespace
-
+/// layer_types of full and linear attention, or full_attention_interval; sizes of the latter.
 void visit_linear_attention(FieldVisitor& v, Fields& f) {
   v(f.delta.key_heads, "linear_num_key_heads", "ssm.group_count", 16);
   v(f.delta.value_heads, "linear_num_value_heads", "ssm.time_step_rank", 32);
@@ -68,9 +60,8 @@ void visit_linear_attention(FieldVisitor& v, Fields& f) {
   }
 }
 
-void visit_mrope(FieldVisitor& v, Fields& f, double theta) {
-  visit_rope(v, f.rope, f, theta);
-  if (v.reading()) return;
+/// Writing Qwen3.5's rotation: one angle for time, height and width, which are the same in text.
+void write_sections(FieldVisitor& v, const Fields& f) {
   // Readers want to know how the pairs are dealt out to time, height and width.
   const int64_t pairs = (f.rotary.dim > 0 ? f.rotary.dim : f.head_dim) / 2, third = (pairs + 2) / 3;
   const int64_t second = std::min(third, pairs - third);
@@ -80,6 +71,7 @@ void visit_mrope(FieldVisitor& v, Fields& f, double theta) {
   if (!v.gguf()) v.write("rope_parameters.mrope_interleaved", true);
 }
 
+/// Layers of multi-token prediction that stand behind the last in GGUF and are left aside.
 void visit_layers_left_aside(FieldVisitor& v, Fields& f) {
   if (!v.gguf() || !v.reading()) return;
   int64_t aside = 0;
@@ -89,6 +81,19 @@ void visit_layers_left_aside(FieldVisitor& v, Fields& f) {
          v.where(), f.layers, aside);
   }
   f.layers -= aside;
+}
+
+}  // namespace
+
+void visit_hybrid(FieldVisitor& v, Fields& f, const FallbackShape& fallback, bool sections) {
+  visit_decoder(v, f, fallback, false, 1e-6, 256);
+  visit_layers_left_aside(v, f);
+  visit_attention_bias(v, f);
+  visit_rotary_fraction(v, f, 0.25);
+  visit_rope(v, f.rope, f, 10000);
+  if (sections && !v.reading()) write_sections(v, f);
+  visit_linear_attention(v, f);
+  f.qk_norm = f.attention.output_gate = true;
 }
 
 }  // namespace ashlar

@@ -19,8 +19,7 @@ struct Shape {
         channels(2 * key + value) {}
 };
 
-}  // namespace
-
+/// `tiled`: GGUF holds the first value head of every key head, then the second of each, and so on.
 void delta_net_names(Names& n, const Fields& f, bool tiled) {
   const Shape s(f);
   const auto tile = [&](Source source) {
@@ -41,24 +40,17 @@ void delta_net_names(Names& n, const Fields& f, bool tiled) {
   const Source out = "blk.{i}.ssm_out.weight";
   n.add(kLayer + "o", {kConfig + "out_proj.weight"},
         {tiled ? tiled_columns(out, s.keys, s.each) : out});
-}
-
-void delta_net_projections(Names& n, const Fields& f, bool tiled) {
-  const Shape s(f);
-  const auto tile = [&](Source source) {
-    return tiled ? tiled_rows(std::move(source), s.keys, s.each) : source;
-  };
   const Source qkv = kConfig + "in_proj_qkv.weight", gguf = "blk.{i}.attn_qkv.weight";
-  n.add(kLayer + "q", {rows(qkv, s.channels, 0, s.key)}, {rows(gguf, s.channels, 0, s.key)});
-  n.add(kLayer + "k", {rows(qkv, s.channels, s.key, s.key)},
-        {rows(gguf, s.channels, s.key, s.key)});
-  n.add(kLayer + "v", {rows(qkv, s.channels, 2 * s.key, s.value)},
-        {tile(rows(gguf, s.channels, 2 * s.key, s.value))});
+  n.add(kLayer + "q", {channels(qkv, 0, s.key)}, {channels(gguf, 0, s.key)});
+  n.add(kLayer + "k", {channels(qkv, s.key, s.key)}, {channels(gguf, s.key, s.key)});
+  n.add(kLayer + "v", {channels(qkv, 2 * s.key, s.value)},
+        {tile(channels(gguf, 2 * s.key, s.value))});
   n.add(kLayer + "gate", {kConfig + "in_proj_z.weight"}, {tile("blk.{i}.attn_gate.weight")});
   n.add(kLayer + "beta", {kConfig + "in_proj_b.weight"}, {tile("blk.{i}.ssm_beta.weight")});
   n.add(kLayer + "alpha", {kConfig + "in_proj_a.weight"}, {tile("blk.{i}.ssm_alpha.weight")});
 }
 
+/// The query and its gate, head by head in one tensor.
 void gated_query_names(Names& n, const Fields& f) {
   const int64_t head = f.head_dim;
   for (const auto& [suffix, end] : {std::pair{"", "weight"}, std::pair{"_bias", "bias"}}) {
@@ -69,6 +61,17 @@ void gated_query_names(Names& n, const Fields& f) {
     n.add(layer + "gate" + suffix, {rows(config, 2 * head, head, head)},
           {rows(gguf, 2 * head, head, head)});
   }
+}
+
+}  // namespace
+
+void hybrid_names(Names& n, const Fields& f, bool tiled) {
+  decoder_names(n, f);
+  qk_norm_names(n);
+  norm_name(n, "ffn_norm", "post_attention_layernorm", {"post_attention_norm"});
+  norms_minus_one(n);
+  gated_query_names(n, f);
+  delta_net_names(n, f, tiled);
 }
 
 }  // namespace ashlar

@@ -3,8 +3,7 @@
 //      └────────────────────────┘└────────────────┘
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace llama {
+namespace ashlar::llama {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, false);
@@ -13,14 +12,10 @@ void visit(FieldVisitor& v, Fields& f) {
   v(f.ffn_bias, "mlp_bias", "?blk.0.ffn_gate.bias", false);
 }
 
-void names(Names& n, const Fields& f) { decoder_names(n, f, true); }
+}  // namespace ashlar::llama
 
-}  // namespace llama
-
-const Family kLlama{.name = "llama",
-                    .architectures = {"LlamaForCausalLM"},
-                    .pre = "llama-bpe",
-                    .visit = llama::visit,
-                    .names = llama::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kLlama{.name = "llama",
+                                    .architectures = {"LlamaForCausalLM"},
+                                    .pre = "llama-bpe",
+                                    .visit = llama::visit,
+                                    .names = interleaved_names};

@@ -3,8 +3,7 @@
 // beside a shared one, on every layer (Scout) or every second (Maverick).
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace llama4 {
+namespace ashlar::llama4 {
 
 // Llama 4's moe_layers
 void visit_expert_list(FieldVisitor& v, Fields& f) {
@@ -45,7 +44,7 @@ void visit_temperature(FieldVisitor& v, Fields& f) {
 // use_qk_norm
 void visit_llama4_norm(FieldVisitor& v, Fields& f) {
   // Readers of GGUF know Maverick, which has none, by its 128 experts.
-  const bool implied = f.experts.count != 128;
+  const bool implied = f.experts.experts != 128;
   if (v.reading() || !v.gguf() || f.qk_norm != implied)
     v(f.qk_norm, "use_qk_norm", "attention.qk_norm", true, implied);
 }
@@ -59,14 +58,15 @@ void visit(FieldVisitor& v, Fields& f) {
   visit_chunk(v, f);
   v(f.ffn, "intermediate_size_mlp", "feed_forward_length", 16384);
   v(f.experts.width, "intermediate_size", "expert_feed_forward_length", 8192);
-  v(f.experts.count, "num_local_experts", "expert_count", 16);
+  v(f.experts.experts, "num_local_experts", "expert_count", 16);
   v(f.experts.top_k, "num_experts_per_tok", "expert_used_count", 1);
   visit_expert_list(v, f);
   visit_llama4_norm(v, f);
   visit_temperature(v, f);
   f.rotary.interleaved = true;
   f.experts.scoring = "sigmoid";
-  f.experts.shared = 1;
+  f.experts.shared_count = 1;
+  f.experts.weigh_input = true;
 }
 
 Block block(const Fields& f, int64_t layer) {
@@ -78,10 +78,7 @@ Block block(const Fields& f, int64_t layer) {
   if (f.attention.tempered && !f.rotates(layer))
     attention.temperature =
         Temperature{f.attention.temperature_scale, f.attention.temperature_length};
-  if (!f.has_experts(layer)) return {PreNorm{rms(f.eps)}, attention, dense(f)};
-  ExpertFfnPart mixture = experts(f);
-  mixture.weigh_input = true;
-  return {PreNorm{rms(f.eps)}, attention, mixture};
+  return {PreNorm{rms(f.eps)}, attention, feed_forward(f, layer)};
 }
 
 void names(Names& n, const Fields& f) {
@@ -102,14 +99,13 @@ void names(Names& n, const Fields& f) {
         {"blk.{i}.ffn_down_exps.weight"});
 }
 
-}  // namespace llama4
+}  // namespace ashlar::llama4
 
-const Family kLlama4{.name = "llama4",
-                     .model_types = {"llama4_text", "llama4"},
-                     .architectures = {"Llama4ForCausalLM", "Llama4ForConditionalGeneration"},
-                     .pre = "llama4",
-                     .visit = llama4::visit,
-                     .block = llama4::block,
-                     .names = llama4::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kLlama4{
+    .name = "llama4",
+    .model_types = {"llama4_text", "llama4"},
+    .architectures = {"Llama4ForCausalLM", "Llama4ForConditionalGeneration"},
+    .pre = "llama4",
+    .visit = llama4::visit,
+    .block = llama4::block,
+    .names = llama4::names};

@@ -2,8 +2,7 @@
 // context that the model was first trained on. Published inside of Mistral 3's wrapper.
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace ministral3 {
+namespace ashlar::ministral3 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, {34, 4096, 131072, 262144, 32, 8, 14336}, false, 1e-5, 128);
@@ -19,20 +18,16 @@ Block block(const Fields& f, int64_t layer) {
   return {PreNorm{rms(f.eps)}, attention, dense(f)};
 }
 
-void names(Names& n, const Fields& f) { decoder_names(n, f, true); }
+}  // namespace ashlar::ministral3
 
-// Mistral Small 3.1 shares the architecture's name.
-bool claims(const GgufKeys& keys) { return keys.keys.contains("attention.temperature_scale"); }
-
-}  // namespace ministral3
-
-const Family kMinistral3{.name = "ministral3",
-                         .architectures = {"Ministral3ForCausalLM"},
-                         .gguf = "mistral3",
-                         .claims = ministral3::claims,
-                         .pre = "tekken",
-                         .visit = ministral3::visit,
-                         .block = ministral3::block,
-                         .names = ministral3::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kMinistral3{
+    .name = "ministral3",
+    .architectures = {"Ministral3ForCausalLM"},
+    .gguf = "mistral3",
+    // Mistral Small 3.1 shares the architecture's name.
+    .claims =
+        [](const GgufKeys& keys) { return keys.keys.contains("attention.temperature_scale"); },
+    .pre = "tekken",
+    .visit = ministral3::visit,
+    .block = ministral3::block,
+    .names = interleaved_names};

@@ -2,8 +2,7 @@
 // layer. An absent sliding_window means 4096, null means none.
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace mistral {
+namespace ashlar::mistral {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, false);
@@ -12,20 +11,15 @@ void visit(FieldVisitor& v, Fields& f) {
     v.nullable(f.window.size, "sliding_window", "attention.sliding_window", 4096, 0);
 }
 
-void names(Names& n, const Fields& f) { decoder_names(n, f, true); }
+}  // namespace ashlar::mistral
 
-bool claims(const GgufKeys& keys) { return keys.keys.contains("attention.sliding_window"); }
-
-}  // namespace mistral
-
-const Family kMistral{.name = "mistral",
-                      .model_types = {"mistral", "mistral3"},
-                      .architectures = {"MistralForCausalLM", "Mistral3ForConditionalGeneration"},
-                      .gguf = "llama",
-                      .claims = mistral::claims,
-                      .gguf_also = "mistral3",
-                      .pre = "tekken",
-                      .visit = mistral::visit,
-                      .names = mistral::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kMistral{
+    .name = "mistral",
+    .model_types = {"mistral", "mistral3"},
+    .architectures = {"MistralForCausalLM", "Mistral3ForConditionalGeneration"},
+    .gguf = "llama",
+    .claims = [](const GgufKeys& keys) { return keys.keys.contains("attention.sliding_window"); },
+    .gguf_also = "mistral3",
+    .pre = "tekken",
+    .visit = mistral::visit,
+    .names = interleaved_names};

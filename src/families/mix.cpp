@@ -11,22 +11,22 @@
 namespace ashlar {
 namespace {
 
-enum class Role { output, embedding, value, key, attention_output, down, other };
+enum class Use { output, embedding, value, key, attention_output, down, other };
 
 bool contains(std::string_view name, std::string_view part) {
   return name.find(part) != std::string_view::npos;
 }
 
-Role role_of(std::string_view name) {
-  if (name == "output.weight") return Role::output;
-  if (name == "token_embd.weight") return Role::embedding;
+Use use_of(std::string_view name) {
+  if (name == "output.weight") return Use::output;
+  if (name == "token_embd.weight") return Use::embedding;
   for (const char* value : {"attn_qkv.weight", "attn_kv_b.weight", "attn_v.weight"}) {
-    if (contains(name, value)) return Role::value;
+    if (contains(name, value)) return Use::value;
   }
-  if (contains(name, "attn_k.weight")) return Role::key;
-  if (contains(name, "attn_output.weight")) return Role::attention_output;
-  if (contains(name, "ffn_down")) return Role::down;
-  return Role::other;
+  if (contains(name, "attn_k.weight")) return Use::key;
+  if (contains(name, "attn_output.weight")) return Use::attention_output;
+  if (contains(name, "ffn_down")) return Use::down;
+  return Use::other;
 }
 
 // The N of "blk.N.", or -1.
@@ -75,9 +75,9 @@ class Chooser {
   Chooser(const Mix& mix, const std::vector<MixTensor>& tensors, const MixModel& model)
       : mix_(mix), model_(model) {
     for (const MixTensor& t : tensors) {
-      const Role role = role_of(t.name);
-      if (role == Role::value) ++values_;
-      if (role == Role::output) tied_ = false;
+      const Use use = use_of(t.name);
+      if (use == Use::value) ++values_;
+      if (use == Use::output) tied_ = false;
     }
   }
 
@@ -94,22 +94,22 @@ class Chooser {
   }
 
   Format wanted(const MixTensor& tensor, int64_t cols) {
-    const Role role = role_of(tensor.name);
+    const Use use = use_of(tensor.name);
     const Format format = mix_.format;
-    if (role == Role::output || (tied_ && role == Role::embedding)) {
+    if (use == Use::output || (tied_ && use == Use::embedding)) {
       if (format == Format::mxfp4 || cols % info(format).block_len != 0) return Format::q8_0;
       return format == Format::q8_0 ? format : Format::q6_k;
     }
     if (format == Format::mxfp4)
       return tensor.sizes.size() > 2 && tensor.sizes[0] > 1 ? format : Format::q8_0;
-    switch (role) {
-      case Role::value:
+    switch (use) {
+      case Use::value:
         return value_format();
-      case Role::key:
+      case Use::key:
         return model_.experts == 8 ? Format::q8_0 : format;
-      case Role::attention_output:
+      case Use::attention_output:
         return attention_output_format();
-      case Role::down:
+      case Use::down:
         return down_format(tensor);
       default:
         return format;
@@ -166,6 +166,18 @@ class Chooser {
 };
 
 }  // namespace
+
+MixModel mix_model(const Blueprint& bp) {
+  MixModel model{.layers = static_cast<int>(bp.blocks.size())};
+  for (const Block& b : bp.blocks) {
+    if (const auto* a = std::get_if<AttentionPart>(&b.mixer); a != nullptr && model.gqa == 1)
+      model.gqa = static_cast<int>(a->heads / a->kv_heads);
+    if (const auto* e = std::get_if<ExpertFfnPart>(&b.ffn))
+      model.experts = static_cast<int>(e->experts);
+  }
+  model.llama_70b = bp.family == "llama" && model.layers == 80 && model.gqa > 1;
+  return model;
+}
 
 std::optional<Mix> mix_named(std::string_view name) {
   std::string lower = lower_case(std::string(name));

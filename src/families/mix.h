@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "blueprint/blueprint.h"
 #include "tensor/tensor.h"
 
 namespace ashlar {
@@ -33,6 +34,8 @@ struct MixModel {
   bool llama_70b =
       false;  // Llama with 80 layers and grouped queries: its value projections get more bits
 };
+
+MixModel mix_model(const Blueprint& blueprint);
 
 struct MixTensor {
   std::string name;  // as GGUF names it

@@ -3,12 +3,21 @@
 
 #include <charconv>
 
+#include "base/error.h"
+
 namespace ashlar {
 
-Source transposed(Source s) {
-  s.transposed = true;
+namespace {
+
+template <class T>
+Source with(Source s, T Source::*member, T value) {
+  s.*member = value;
   return s;
 }
+
+}  // namespace
+
+Source transposed(Source s) { return with(std::move(s), &Source::transposed, true); }
 Source transposed_unless_packed(Source s) {
   s.transposed = s.unless_packed = true;
   return s;
@@ -19,22 +28,14 @@ Source rows(Source s, int64_t group, int64_t begin, int64_t count) {
   s.count = count;
   return s;
 }
-Source minus_one(Source s) {
-  s.minus_one = true;
-  return s;
-}
+Source minus_one(Source s) { return with(std::move(s), &Source::minus_one, true); }
+Source minus_exp(Source s) { return with(std::move(s), &Source::minus_exp, true); }
+Source with_unit_axis(Source s) { return with(std::move(s), &Source::unit_axis, true); }
 Source interleaved_heads(Source s, int64_t heads) {
-  s.rope_heads = heads;
-  return s;
+  return with(std::move(s), &Source::rope_heads, heads);
 }
 Source per_matrix(Source s, int64_t matrices) {
-  s.matrices = matrices;
-  return s;
-}
-
-Source minus_exp(Source s) {
-  s.minus_exp = true;
-  return s;
+  return with(std::move(s), &Source::matrices, matrices);
 }
 Source tiled_rows(Source s, int64_t tiles, int64_t heads) {
   if (heads == 1 || tiles == 1) return s;  // the same order
@@ -45,10 +46,6 @@ Source tiled_rows(Source s, int64_t tiles, int64_t heads) {
 Source tiled_columns(Source s, int64_t tiles, int64_t heads) {
   s = tiled_rows(std::move(s), tiles, heads);
   s.tiled_columns = s.tiles > 0;
-  return s;
-}
-Source with_unit_axis(Source s) {
-  s.unit_axis = true;
   return s;
 }
 
@@ -110,6 +107,10 @@ Layout layout_of(const Param& param, const Source& source) {
   l.vector = param.row_axes == 0 || (experts && param.role == Role::bias);
   l.cols = l.vector ? 1 : param.cols();
   l.rows = param.elements() / l.cols / l.matrices;
+  if (l.rows % source.count != 0) {
+    fail(ErrorKind::unsupported, "{}: {} rows, where files of the family keep pieces of {} as {}",
+         param.name, l.rows, source.count, source.name);
+  }
   l.file_rows = l.rows / source.count * source.group;
   return l;
 }

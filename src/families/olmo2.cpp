@@ -4,8 +4,7 @@
 //      └────────────────────────┘└────────────────┘
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace olmo2 {
+namespace ashlar::olmo2 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, false, 1e-5);
@@ -24,13 +23,11 @@ void names(Names& n, const Fields& f) {
   post_norm_names(n);
 }
 
-}  // namespace olmo2
+}  // namespace ashlar::olmo2
 
-const Family kOlmo2{.name = "olmo2",
-                    .architectures = {"Olmo2ForCausalLM"},
-                    .pre = "dbrx",
-                    .visit = olmo2::visit,
-                    .block = olmo2::block,
-                    .names = olmo2::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kOlmo2{.name = "olmo2",
+                                    .architectures = {"Olmo2ForCausalLM"},
+                                    .pre = "dbrx",
+                                    .visit = olmo2::visit,
+                                    .block = olmo2::block,
+                                    .names = olmo2::names};

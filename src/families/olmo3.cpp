@@ -1,8 +1,7 @@
 // OLMo 3: OLMo 2's block with windows on three of four layers; YaRN stretches the others only.
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace olmo3 {
+namespace ashlar::olmo3 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, {32, 4096, 50304, 2048, 32, 0, 11008}, false, 1e-5);
@@ -24,17 +23,14 @@ void names(Names& n, const Fields& f) {
   post_norm_names(n);
 }
 
-bool claims(const GgufKeys& keys) { return keys.keys.contains("attention.sliding_window"); }
+}  // namespace ashlar::olmo3
 
-}  // namespace olmo3
-
-const Family kOlmo3{.name = "olmo3",
-                    .architectures = {"Olmo3ForCausalLM"},
-                    .gguf = "olmo2",
-                    .claims = olmo3::claims,
-                    .pre = "dbrx",
-                    .visit = olmo3::visit,
-                    .block = olmo3::block,
-                    .names = olmo3::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kOlmo3{
+    .name = "olmo3",
+    .architectures = {"Olmo3ForCausalLM"},
+    .gguf = "olmo2",
+    .claims = [](const GgufKeys& keys) { return keys.keys.contains("attention.sliding_window"); },
+    .pre = "dbrx",
+    .visit = olmo3::visit,
+    .block = olmo3::block,
+    .names = olmo3::names};

@@ -16,10 +16,8 @@ std::string gguf_name(const std::string& canonical) {
   for (const char* kept : {"bias", "conv"}) {
     if (canonical.find(kept) != std::string::npos) return canonical;
   }
-  const size_t router = canonical.rfind(".router");
-  if (router != std::string::npos &&
-      router + std::string_view(".router").size() == canonical.size())
-    return canonical.substr(0, router) + ".ffn_gate_inp.weight";
+  if (canonical.ends_with(".router"))
+    return canonical.substr(0, canonical.rfind('.')) + ".ffn_gate_inp.weight";
   return canonical + ".weight";
 }
 
@@ -52,12 +50,12 @@ GgufKeys own_gguf_keys(const Blueprint& bp) {
 }
 
 Read read_own(const Json& keys, const std::string& where) {
-  const auto it = keys.find("blueprint");
-  if (it == keys.end() || !(it->is_object() || it->is_string())) {
+  const Json& said = value_at(keys, "blueprint");
+  if (!said.is_object() && !said.is_string()) {
     fail(ErrorKind::format,
          "{}: a model of the architecture ashlar says its blueprint: it is missing", where);
   }
-  const std::string text = it->is_string() ? it->get<std::string>() : it->dump();
+  const std::string text = said.is_string() ? said.get<std::string>() : said.dump();
   Read read{.family = &own_family()};
   read.blueprint = blueprint_from_json(text, where + ": blueprint");
   return read;

@@ -2,8 +2,7 @@
 // LongRoPE has two tables of frequencies: the context asked for decides which one rotates.
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace phi3 {
+namespace ashlar::phi3 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, {32, 3072, 32064, 4096, 32, 0, 8192}, false, 1e-5);
@@ -21,12 +20,9 @@ void names(Names& n, const Fields& f) {
   fused_gate_up_names(n, f);
 }
 
-}  // namespace phi3
+}  // namespace ashlar::phi3
 
-const Family kPhi3{.name = "phi3",
-                   .architectures = {"Phi3ForCausalLM"},
-                   .pre = "default",
-                   .visit = phi3::visit,
-                   .names = phi3::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kPhi3{.name = "phi3",
+                                   .architectures = {"Phi3ForCausalLM"},
+                                   .visit = phi3::visit,
+                                   .names = phi3::names};

@@ -5,8 +5,7 @@
 #include "base/error.h"
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace phimoe {
+namespace ashlar::phimoe {
 
 // The factor of cos and sin stands beside the tables as two, for contexts up to the original one
 // and for longer ones; published ones are equal.
@@ -39,15 +38,15 @@ void visit(FieldVisitor& v, Fields& f) {
   v.nullable(f.window.size, "sliding_window", "attention.sliding_window", 0);
   visit_attention_bias(v, f);
   v(f.head_bias, "lm_head_bias", "?output.bias", false);
-  v(f.experts.count, "num_local_experts|num_experts", "expert_count", 16);
+  v(f.experts.experts, "num_local_experts|num_experts", "expert_count", 16);
   v(f.experts.top_k, "num_experts_per_tok", "expert_used_count", 2);
   if (f.experts.top_k != 2) {
     fail(ErrorKind::unsupported, "{}: {}: expected 2 (sparsemixer chooses two), found {}",
          v.where(), v.key_of(&f.experts.top_k, "num_experts_per_tok"), f.experts.top_k);
   }
   // Not a key that others read: they take it for 0.01, or route by softmax.
-  if (v.reading() || !v.gguf() || f.experts.jitter != 0.01)
-    v(f.experts.jitter, "router_jitter_noise", "expert_router_jitter", 0.01);
+  if (v.reading() || !v.gguf() || f.experts.router.jitter != 0.01)
+    v(f.experts.router.jitter, "router_jitter_noise", "expert_router_jitter", 0.01);
   f.experts.width = f.ffn;
   f.experts.scoring = "sparsemixer";
 }
@@ -63,13 +62,10 @@ void names(Names& n, const Fields& f) {
   expert_names(n, "block_sparse_moe.gate", "block_sparse_moe.experts", "w1", "w3", "w2");
 }
 
-}  // namespace phimoe
+}  // namespace ashlar::phimoe
 
-const Family kPhimoe{.name = "phimoe",
-                     .architectures = {"PhimoeForCausalLM", "PhiMoEForCausalLM"},
-                     .pre = "default",
-                     .visit = phimoe::visit,
-                     .block = phimoe::block,
-                     .names = phimoe::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kPhimoe{.name = "phimoe",
+                                     .architectures = {"PhimoeForCausalLM", "PhiMoEForCausalLM"},
+                                     .visit = phimoe::visit,
+                                     .block = phimoe::block,
+                                     .names = phimoe::names};

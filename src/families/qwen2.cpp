@@ -2,8 +2,7 @@
 // used, are on the layers after the first max_window_layers.
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace qwen2 {
+namespace ashlar::qwen2 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, {32, 4096, 151936, 32768, 32, 32, 22016}, false, 1e-6);
@@ -14,9 +13,7 @@ void visit(FieldVisitor& v, Fields& f) {
   f.qkv_bias = true;
 }
 
-}  // namespace qwen2
+}  // namespace ashlar::qwen2
 
-const Family kQwen2{
+const ashlar::Family ashlar::kQwen2{
     .name = "qwen2", .architectures = {"Qwen2ForCausalLM"}, .pre = "qwen2", .visit = qwen2::visit};
-
-}  // namespace ashlar

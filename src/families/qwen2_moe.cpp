@@ -4,8 +4,7 @@
 
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace qwen2_moe {
+namespace ashlar::qwen2_moe {
 
 // Qwen2-MoE's: of the first max_window_layers, every second slides.
 void visit_qwen2_moe_windows(FieldVisitor& v, Fields& f) {
@@ -25,15 +24,9 @@ void visit(FieldVisitor& v, Fields& f) {
   v(f.qkv_bias, "qkv_bias", "?blk.0.attn_q.bias", true);
   visit_qwen2_moe_windows(v, f);
   visit_experts(v, f, {.experts = 60, .top_k = 4, .width = 1408}, false);
-  v(f.experts.shared_width, "shared_expert_intermediate_size", "expert_shared_feed_forward_length",
-    5632, f.ffn);
-}
-
-Block block(const Fields& f, int64_t layer) {
-  if (!f.has_experts(layer)) return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), dense(f)};
-  ExpertFfnPart mixture = experts(f);
-  mixture.shared_gate = true;
-  return {PreNorm{rms(f.eps)}, grouped_attention(f, layer), mixture};
+  v(f.experts.shared, "shared_expert_intermediate_size", "expert_shared_feed_forward_length", 5632,
+    f.ffn);
+  f.experts.shared_gate = true;
 }
 
 void names(Names& n, const Fields& f) {
@@ -42,14 +35,12 @@ void names(Names& n, const Fields& f) {
   gated_shared_names(n);
 }
 
-}  // namespace qwen2_moe
+}  // namespace ashlar::qwen2_moe
 
-const Family kQwen2Moe{.name = "qwen2_moe",
-                       .architectures = {"Qwen2MoeForCausalLM"},
-                       .gguf = "qwen2moe",
-                       .pre = "qwen2",
-                       .visit = qwen2_moe::visit,
-                       .block = qwen2_moe::block,
-                       .names = qwen2_moe::names};
+const ashlar::Family ashlar::kQwen2Moe{.name = "qwen2_moe",
+                                       .architectures = {"Qwen2MoeForCausalLM"},
+                                       .gguf = "qwen2moe",
+                                       .pre = "qwen2",
+                                       .visit = qwen2_moe::visit,
 
-}  // namespace ashlar
+                                       .names = qwen2_moe::names};

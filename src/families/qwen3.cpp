@@ -1,8 +1,7 @@
 // Qwen3, dense: Llama's block with a norm on each query and key head before they rotate.
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace qwen3 {
+namespace ashlar::qwen3 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, false, 1e-6, 128);
@@ -19,12 +18,10 @@ void names(Names& n, const Fields& f) {
   qk_norm_names(n);
 }
 
-}  // namespace qwen3
+}  // namespace ashlar::qwen3
 
-const Family kQwen3{.name = "qwen3",
-                    .architectures = {"Qwen3ForCausalLM"},
-                    .pre = "qwen2",
-                    .visit = qwen3::visit,
-                    .names = qwen3::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kQwen3{.name = "qwen3",
+                                    .architectures = {"Qwen3ForCausalLM"},
+                                    .pre = "qwen2",
+                                    .visit = qwen3::visit,
+                                    .names = qwen3::names};

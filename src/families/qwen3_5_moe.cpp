@@ -1,26 +1,22 @@
 // Qwen3.5 and Qwen3.6 mixtures of experts, text towers: Qwen3.5's layers with many small experts
 // beside a gated shared one.
-#include "families/qwen3_5.h"
+#include "families/decoder.h"
 
-namespace ashlar {
-namespace qwen3_5_moe {
+namespace ashlar::qwen3_5_moe {
 
 void visit(FieldVisitor& v, Fields& f) {
-  qwen3_5::visit(v, f, {40, 2048, 248320, 32768, 16, 2, 0});
+  visit_hybrid(v, f, {40, 2048, 248320, 32768, 16, 2, 0}, true);
   visit_experts(v, f, {.experts = 256, .top_k = 8, .width = 512});
-  v(f.experts.shared_width, "shared_expert_intermediate_size", "expert_shared_feed_forward_length",
-    512);
-  f.experts.normalize = true;
+  v(f.experts.shared, "shared_expert_intermediate_size", "expert_shared_feed_forward_length", 512);
+  f.experts.router.normalize = f.experts.shared_gate = true;
 }
 
 Block block(const Fields& f, int64_t layer) {
-  ExpertFfnPart mixture = experts(f);
-  mixture.shared_gate = true;
-  return {PreNorm{rms(f.eps)}, qwen3_5::mixer(f, layer), mixture};
+  return {PreNorm{rms(f.eps)}, mixer(f, layer), experts(f)};
 }
 
 void names(Names& n, const Fields& f) {
-  qwen3_5::names(n, f);
+  hybrid_names(n, f, true);
   expert_names(n);
   gated_shared_names(n);
   // Stacked as published; one tensor per expert as Transformers writes them.
@@ -35,9 +31,9 @@ void names(Names& n, const Fields& f) {
   stack("down", "model.layers.{i}.mlp.experts.down_proj");
 }
 
-}  // namespace qwen3_5_moe
+}  // namespace ashlar::qwen3_5_moe
 
-const Family kQwen35Moe{
+const ashlar::Family ashlar::kQwen35Moe{
     .name = "qwen3_5_moe",
     .model_types = {"qwen3_5_moe_text", "qwen3_5_moe"},
     .architectures = {"Qwen3_5MoeForCausalLM", "Qwen3_5MoeForConditionalGeneration"},
@@ -46,5 +42,3 @@ const Family kQwen35Moe{
     .visit = qwen3_5_moe::visit,
     .block = qwen3_5_moe::block,
     .names = qwen3_5_moe::names};
-
-}  // namespace ashlar

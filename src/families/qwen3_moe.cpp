@@ -2,8 +2,7 @@
 // taken and normalised.
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace qwen3_moe {
+namespace ashlar::qwen3_moe {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, false, 1e-6);
@@ -20,13 +19,11 @@ void names(Names& n, const Fields& f) {
   expert_names(n);
 }
 
-}  // namespace qwen3_moe
+}  // namespace ashlar::qwen3_moe
 
-const Family kQwen3Moe{.name = "qwen3_moe",
-                       .architectures = {"Qwen3MoeForCausalLM"},
-                       .gguf = "qwen3moe",
-                       .pre = "qwen2",
-                       .visit = qwen3_moe::visit,
-                       .names = qwen3_moe::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kQwen3Moe{.name = "qwen3_moe",
+                                       .architectures = {"Qwen3MoeForCausalLM"},
+                                       .gguf = "qwen3moe",
+                                       .pre = "qwen2",
+                                       .visit = qwen3_moe::visit,
+                                       .names = qwen3_moe::names};

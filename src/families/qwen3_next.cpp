@@ -3,42 +3,18 @@
 // net's projections key head by key head in two tensors.
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace qwen3_next {
+namespace ashlar::qwen3_next {
 
 void visit(FieldVisitor& v, Fields& f) {
-  visit_decoder(v, f, {48, 2048, 151936, 32768, 16, 2, 5632}, false, 1e-6, 256);
-  visit_layers_left_aside(v, f);
-  visit_attention_bias(v, f);
-  visit_rotary_fraction(v, f, 0.25);
-  visit_rope(v, f.rope, f, 10000);
-  visit_linear_attention(v, f);
+  visit_hybrid(v, f, {48, 2048, 151936, 32768, 16, 2, 5632}, false);
   visit_experts(v, f, {.experts = 512, .top_k = 10, .width = 512});
-  if (v.reading() && !v.gguf()) v(f.experts.normalize, "norm_topk_prob", "", true);
-  v(f.experts.shared_width, "shared_expert_intermediate_size", "expert_shared_feed_forward_length",
-    512);
-  f.qk_norm = true;
-  f.attention.output_gate = true;
-}
-
-Block block(const Fields& f, int64_t layer) {
-  Block b{PreNorm{rms(f.eps)}, {}, feed_forward(f, layer)};
-  if (auto* mixture = std::get_if<ExpertFfnPart>(&b.ffn)) mixture->shared_gate = true;
-  if (f.linear(layer))
-    b.mixer = gated_delta_net(f);
-  else
-    b.mixer = grouped_attention(f, layer);
-  return b;
+  if (v.reading() && !v.gguf()) v(f.experts.router.normalize, "norm_topk_prob", "", true);
+  v(f.experts.shared, "shared_expert_intermediate_size", "expert_shared_feed_forward_length", 512);
+  f.experts.shared_gate = true;
 }
 
 void names(Names& n, const Fields& f) {
-  decoder_names(n, f);
-  qk_norm_names(n);
-  norm_name(n, "ffn_norm", "post_attention_layernorm", {"post_attention_norm"});
-  norms_minus_one(n);
-  gated_query_names(n, f);
-  delta_net_projections(n, f, false);
-  delta_net_names(n, f, false);
+  hybrid_names(n, f, false);
   expert_names(n);
   gated_shared_names(n);
   // Per key head: q, k, its value heads' v and gates; its value heads' betas and alphas.
@@ -63,14 +39,12 @@ void names(Names& n, const Fields& f) {
   n.add(layer + "alpha", {rows(ba, 2 * each, each, each)}, {rows(gguf_ba, 2 * each, each, each)});
 }
 
-}  // namespace qwen3_next
+}  // namespace ashlar::qwen3_next
 
-const Family kQwen3Next{.name = "qwen3_next",
-                        .architectures = {"Qwen3NextForCausalLM"},
-                        .gguf = "qwen3next",
-                        .pre = "qwen2",
-                        .visit = qwen3_next::visit,
-                        .block = qwen3_next::block,
-                        .names = qwen3_next::names};
+const ashlar::Family ashlar::kQwen3Next{.name = "qwen3_next",
+                                        .architectures = {"Qwen3NextForCausalLM"},
+                                        .gguf = "qwen3next",
+                                        .pre = "qwen2",
+                                        .visit = qwen3_next::visit,
 
-}  // namespace ashlar
+                                        .names = qwen3_next::names};

@@ -1,8 +1,7 @@
 // Seed-OSS: Llama's block with biases on queries, keys and values.
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace seed_oss {
+namespace ashlar::seed_oss {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, {64, 4096, 155136, 524288, 80, 8, 27648}, false, 1e-6, 128);
@@ -17,12 +16,10 @@ void names(Names& n, const Fields& f) {
   norm_name(n, "ffn_norm", "post_attention_layernorm", {"post_attention_norm", "ffn_norm"});
 }
 
-}  // namespace seed_oss
+}  // namespace ashlar::seed_oss
 
-const Family kSeedOss{.name = "seed_oss",
-                      .architectures = {"SeedOssForCausalLM"},
-                      .pre = "seed-coder",
-                      .visit = seed_oss::visit,
-                      .names = seed_oss::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kSeedOss{.name = "seed_oss",
+                                      .architectures = {"SeedOssForCausalLM"},
+                                      .pre = "seed-coder",
+                                      .visit = seed_oss::visit,
+                                      .names = seed_oss::names};

@@ -2,8 +2,7 @@
 #include "base/error.h"
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace smollm3 {
+namespace ashlar::smollm3 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_decoder(v, f, true);
@@ -18,14 +17,10 @@ void visit(FieldVisitor& v, Fields& f) {
   f.window.without_rope = true;
 }
 
-void names(Names& n, const Fields& f) { decoder_names(n, f, true); }
+}  // namespace ashlar::smollm3
 
-}  // namespace smollm3
-
-const Family kSmolLm3{.name = "smollm3",
-                      .architectures = {"SmolLM3ForCausalLM"},
-                      .pre = "smollm3",
-                      .visit = smollm3::visit,
-                      .names = smollm3::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kSmolLm3{.name = "smollm3",
+                                      .architectures = {"SmolLM3ForCausalLM"},
+                                      .pre = "smollm3",
+                                      .visit = smollm3::visit,
+                                      .names = interleaved_names};

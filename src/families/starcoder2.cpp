@@ -1,8 +1,7 @@
 // StarCoder2: layer norms, biases everywhere, no gate, grouped queries; a window on every layer.
 #include "families/decoder.h"
 
-namespace ashlar {
-namespace starcoder2 {
+namespace ashlar::starcoder2 {
 
 void visit(FieldVisitor& v, Fields& f) {
   visit_shape(v, f, {30, 3072, 49152, 4096, 24, 2, 12288});
@@ -30,13 +29,11 @@ void names(Names& n, const Fields& f) {
   projection_names(n, "ffn.down", "mlp.c_proj", "ffn_down");
 }
 
-}  // namespace starcoder2
+}  // namespace ashlar::starcoder2
 
-const Family kStarCoder2{.name = "starcoder2",
-                         .architectures = {"Starcoder2ForCausalLM"},
-                         .pre = "starcoder",
-                         .visit = starcoder2::visit,
-                         .block = starcoder2::block,
-                         .names = starcoder2::names};
-
-}  // namespace ashlar
+const ashlar::Family ashlar::kStarCoder2{.name = "starcoder2",
+                                         .architectures = {"Starcoder2ForCausalLM"},
+                                         .pre = "starcoder",
+                                         .visit = starcoder2::visit,
+                                         .block = starcoder2::block,
+                                         .names = starcoder2::names};

@@ -58,33 +58,27 @@ const Json kYes = true, kNo = false;
 
 FieldVisitor FieldVisitor::reads_config(const Json& text_config, const Json& whole,
                                         std::string where, const Json& defaults) {
-  FieldVisitor v;
+  FieldVisitor v(true, false, std::move(where));
   v.text_ = &text_config;
   v.whole_ = &whole;
   v.defaults_ = &defaults;
-  v.where_ = std::move(where);
   return v;
 }
 
 FieldVisitor FieldVisitor::reads_gguf(const GgufKeys& keys, std::string where) {
-  FieldVisitor v;
-  v.gguf_ = true;
+  FieldVisitor v(true, true, std::move(where));
   v.keys_ = &keys;
-  v.where_ = std::move(where);
   return v;
 }
 
 FieldVisitor FieldVisitor::writes_config(Json& config) {
-  FieldVisitor v;
-  v.reading_ = false;
+  FieldVisitor v(false, false, "");
   v.out_ = &config;
   return v;
 }
 
 FieldVisitor FieldVisitor::writes_gguf(GgufKeys& keys) {
-  FieldVisitor v;
-  v.reading_ = false;
-  v.gguf_ = true;
+  FieldVisitor v(false, true, "");
   v.out_ = &keys.keys;
   return v;
 }
@@ -173,16 +167,14 @@ bool FieldVisitor::is_list(std::string_view key) const {
 }
 
 bool FieldVisitor::has(std::string_view config) const {
-  if (!reading_) return false;
   std::string key;
-  const Json* value = find(config, &key);
+  const Json* value = reading_ ? find(config, &key) : nullptr;
   return value != nullptr && !value->is_null();
 }
 
 bool FieldVisitor::is_null(std::string_view config) const {
-  if (gguf_ || !reading_) return false;
   std::string key;
-  const Json* value = find(config, &key);
+  const Json* value = reading_ && !gguf_ ? find(config, &key) : nullptr;
   return value != nullptr && value->is_null();
 }
 
@@ -271,49 +263,35 @@ void FieldVisitor::take(T& member, const Json& value, const std::string& key) co
     member = value.get<std::string>();
   } else {
     member.clear();
-    if constexpr (std::is_same_v<T, std::vector<int64_t>>) {
-      if (value.is_number_integer()) {  // one for all
-        take(member.emplace_back(), value, key);
-        return;
-      }
-      if (value.is_boolean()) {
-        member.push_back(value.get<bool>());
-        return;
-      }
-    }
-    if (!value.is_array() || value.size() > kLongestList) refuse("a list");
-    if (gguf_ && std::is_same_v<T, std::vector<int64_t>>) expect_one_per_layer(value, key);
-    for (const Json& item : value) {
-      if constexpr (std::is_same_v<T, std::vector<int64_t>>) {
-        if (item.is_boolean()) {
-          member.push_back(item.get<bool>());
-          continue;
-        }
+    constexpr bool kWhole = std::is_same_v<T, std::vector<int64_t>>;
+    const auto add = [&](const Json& item) {
+      if constexpr (kWhole) {
+        if (item.is_boolean()) return member.push_back(item.template get<bool>());
       }
       take(member.emplace_back(), item, key);
       if constexpr (std::is_same_v<T, std::vector<double>>)
         member.back() = item.template get<double>();
-    }
+    };
+    if (kWhole && (value.is_number_integer() || value.is_boolean())) return add(value);  // of all
+    if (!value.is_array() || value.size() > kLongestList) refuse("a list");
+    if (gguf_ && kWhole) expect_one_per_layer(value, key);
+    for (const Json& item : value) add(item);
   }
 }
 
 template <class T>
-void FieldVisitor::operator()(T& member, std::string_view config, std::string_view gguf,
-                              std::optional<std::type_identity_t<T>> fallback,
-                              std::optional<std::type_identity_t<T>> gguf_fallback) {
-  const std::string_view keys = gguf_ ? gguf : config;
-  if (!reading_) {
-    if (!keys.empty()) put(keys, Json(member));
-    return;
-  }
-  const std::optional<T>& otherwise = gguf_ && gguf_fallback ? gguf_fallback : fallback;
+void FieldVisitor::read(T& member, std::string_view keys, const std::optional<T>& otherwise,
+                        bool null_is_zero) {
   std::string key(keys.substr(0, keys.find('|')));
   const Json* value = keys.empty() ? nullptr : find(keys, &key);
   if (!key.empty() && (key[0] == '^' || key[0] == '?' || key[0] == '!')) key.erase(0, 1);
   if (!key.empty()) spelled_[&member] = key;
   if (value == nullptr && !keys.empty()) value = find_default(keys);
-  if (value != nullptr && !value->is_null()) {
+  const bool null = value != nullptr && value->is_null();
+  if (value != nullptr && !null) {
     take(member, *value, key);
+  } else if (null && null_is_zero) {
+    member = T{};
   } else if (otherwise) {
     member = *otherwise;
   } else {
@@ -321,55 +299,21 @@ void FieldVisitor::operator()(T& member, std::string_view config, std::string_vi
   }
 }
 
-template <class T>
-void FieldVisitor::nullable(T& member, std::string_view config, std::string_view gguf,
-                            std::type_identity_t<T> fallback,
-                            std::optional<std::type_identity_t<T>> gguf_fallback) {
-  if (gguf_) {
-    if (reading_ || member != T{}) (*this)(member, config, gguf, fallback, gguf_fallback);
-    return;
-  }
-  if (!reading_) {
-    put(config, member == T{} ? Json(nullptr) : Json(member));
-    return;
-  }
-  std::string key(config.substr(0, config.find('|')));
-  const Json* value = find(config, &key);
-  spelled_[&member] = key;
-  if (value == nullptr) value = find_default(config);
-  if (value == nullptr)
-    member = fallback;
-  else if (value->is_null())
-    member = T{};
-  else
-    take(member, *value, key);
-}
-
-template void FieldVisitor::operator()(int64_t&, std::string_view, std::string_view,
-                                       std::optional<int64_t>, std::optional<int64_t>);
-template void FieldVisitor::operator()(double&, std::string_view, std::string_view,
-                                       std::optional<double>, std::optional<double>);
-template void FieldVisitor::operator()(bool&, std::string_view, std::string_view,
-                                       std::optional<bool>, std::optional<bool>);
-template void FieldVisitor::operator()(std::string&, std::string_view, std::string_view,
-                                       std::optional<std::string>, std::optional<std::string>);
-template void FieldVisitor::operator()(std::vector<int64_t>&, std::string_view, std::string_view,
-                                       std::optional<std::vector<int64_t>>,
-                                       std::optional<std::vector<int64_t>>);
-template void FieldVisitor::operator()(std::vector<double>&, std::string_view, std::string_view,
-                                       std::optional<std::vector<double>>,
-                                       std::optional<std::vector<double>>);
-template void FieldVisitor::operator()(std::vector<std::string>&, std::string_view,
-                                       std::string_view, std::optional<std::vector<std::string>>,
-                                       std::optional<std::vector<std::string>>);
-template void FieldVisitor::nullable(int64_t&, std::string_view, std::string_view, int64_t,
-                                     std::optional<int64_t>);
-template void FieldVisitor::nullable(double&, std::string_view, std::string_view, double,
-                                     std::optional<double>);
+template void FieldVisitor::read(int64_t&, std::string_view, const std::optional<int64_t>&, bool);
+template void FieldVisitor::read(double&, std::string_view, const std::optional<double>&, bool);
+template void FieldVisitor::read(bool&, std::string_view, const std::optional<bool>&, bool);
+template void FieldVisitor::read(std::string&, std::string_view, const std::optional<std::string>&,
+                                 bool);
+template void FieldVisitor::read(std::vector<int64_t>&, std::string_view,
+                                 const std::optional<std::vector<int64_t>>&, bool);
+template void FieldVisitor::read(std::vector<double>&, std::string_view,
+                                 const std::optional<std::vector<double>>&, bool);
+template void FieldVisitor::read(std::vector<std::string>&, std::string_view,
+                                 const std::optional<std::vector<std::string>>&, bool);
 
 void FieldVisitor::word(std::string& member, std::string_view config, std::string_view gguf,
                         std::initializer_list<std::pair<std::string_view, int64_t>> words,
-                        std::string_view fallback, std::string_view gguf_fallback) {
+                        std::string_view fallback) {
   if (!gguf_) {
     (*this)(member, config, gguf, std::string(fallback));
   } else if (!reading_) {
@@ -378,7 +322,7 @@ void FieldVisitor::word(std::string& member, std::string_view config, std::strin
     }
     return;
   } else {
-    member = gguf_fallback;
+    member = fallback;
     std::string key;
     const Json* value = find(gguf, &key);
     if (value == nullptr) return;

@@ -50,16 +50,31 @@ class FieldVisitor {
   template <class T>
   void operator()(T& member, std::string_view config, std::string_view gguf,
                   std::optional<std::type_identity_t<T>> fallback = {},
-                  std::optional<std::type_identity_t<T>> gguf_fallback = {});
+                  std::optional<std::type_identity_t<T>> gguf_fallback = {}) {
+    const std::string_view keys = gguf_ ? gguf : config;
+    if (reading_)
+      read(member, keys, gguf_ && gguf_fallback ? gguf_fallback : fallback, false);
+    else if (!keys.empty())
+      put(keys, Json(member));
+  }
   /// As above, but null in config.json means zero (and zero is written as null).
   template <class T>
   void nullable(T& member, std::string_view config, std::string_view gguf,
                 std::type_identity_t<T> fallback,
-                std::optional<std::type_identity_t<T>> gguf_fallback = {});
+                std::optional<std::type_identity_t<T>> gguf_fallback = {}) {
+    const bool zero = member == T{};
+    if (gguf_) {
+      if (reading_ || !zero) (*this)(member, config, gguf, fallback, gguf_fallback);
+    } else if (reading_) {
+      read(member, config, std::optional<T>(fallback), true);
+    } else {
+      put(config, zero ? Json(nullptr) : Json(member));
+    }
+  }
   /// One of a few words; GGUF has a number for each.
   void word(std::string& member, std::string_view config, std::string_view gguf,
             std::initializer_list<std::pair<std::string_view, int64_t>> words,
-            std::string_view fallback, std::string_view gguf_fallback);
+            std::string_view fallback);
   /// config.json must hold one of these values (or not the key at all); the first is written.
   void expect(std::string_view config, std::initializer_list<Json> values);
   /// As above, but nothing is written.
@@ -90,7 +105,8 @@ class FieldVisitor {
   std::vector<std::string> unread() const;
 
  private:
-  FieldVisitor() = default;
+  FieldVisitor(bool reading, bool gguf, std::string where)
+      : reading_(reading), gguf_(gguf), where_(std::move(where)) {}
   const Json* find(std::string_view alternatives, std::string* found) const;
   const Json* find_default(std::string_view alternatives) const;
   /// Of alternatives none of which is there: the one beside keys that are, else the first.
@@ -99,8 +115,11 @@ class FieldVisitor {
   void expect_one_per_layer(const Json& list, const std::string& key) const;
   template <class T>
   void take(T& member, const Json& value, const std::string& key) const;
+  /// `null_is_zero`: else null is as if the key were absent.
+  template <class T>
+  void read(T& member, std::string_view keys, const std::optional<T>& otherwise, bool null_is_zero);
 
-  bool reading_ = true, gguf_ = false;
+  bool reading_, gguf_;
   const Json* text_ = nullptr;
   const Json* whole_ = nullptr;
   const GgufKeys* keys_ = nullptr;

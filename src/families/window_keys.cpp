@@ -6,6 +6,14 @@
 namespace ashlar {
 namespace {
 
+/// Whether these are all layers but every n-th; n 0: all.
+bool all_but(int64_t n, const std::vector<bool>& layers) {
+  for (int64_t i = 0; i < static_cast<int64_t>(layers.size()); ++i) {
+    if (layers[static_cast<size_t>(i)] != (n == 0 || (i + 1) % n != 0)) return false;
+  }
+  return true;
+}
+
 /// Sliding layers in GGUF: n for "every n-th sees everything", or one flag per layer; only where
 /// readers do not imply it.
 void visit_gguf_pattern(FieldVisitor& v, Fields& f, int64_t implied) {
@@ -23,25 +31,20 @@ void visit_gguf_pattern(FieldVisitor& v, Fields& f, int64_t implied) {
     return;
   }
   if (f.window.size == 0) return;
-  const auto follows = [&](int64_t n) {
-    for (int64_t i = 0; i < f.layers; ++i) {
-      if (f.sliding(i) != (n == 0 || (i + 1) % n != 0)) return false;
-    }
-    return true;
-  };
-  if (follows(implied)) return;
-  for (int64_t n = 0; n <= f.layers + 1; ++n) {
-    if (follows(n)) {
-      v(n, "", key);
-      return;
-    }
-  }
-  Json flags = Json::array();
-  for (int64_t i = 0; i < f.layers; ++i) flags.push_back(f.sliding(i));
-  v.write(key, std::move(flags));
+  std::vector<bool> slides;
+  for (int64_t i = 0; i < f.layers; ++i) slides.push_back(f.sliding(i));
+  if (!all_but(implied, slides)) write_pattern(v, slides, 0, key, key);
 }
 
 }  // namespace
+
+void write_pattern(FieldVisitor& v, const std::vector<bool>& layers, int64_t least,
+                   std::string_view every, std::string_view list) {
+  for (int64_t n = least; n <= static_cast<int64_t>(layers.size()) + 1; ++n) {
+    if (all_but(n, layers)) return v.write(every, n);
+  }
+  v.write(list, layers);
+}
 
 void visit_layer_types(FieldVisitor& v, Fields& f, int64_t pattern) {
   if (v.gguf()) return visit_gguf_pattern(v, f, pattern);

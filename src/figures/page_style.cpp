@@ -9,8 +9,8 @@ namespace ashlar {
 
 namespace {
 
-std::string_view report_style() {
-  return R"(:root{color-scheme:light dark;--page:#fff;--text:#17202c;--soft:#556171;--line:#dfe4ea;
+constexpr std::string_view kReportStyle =
+    R"(:root{color-scheme:light dark;--page:#fff;--text:#17202c;--soft:#556171;--line:#dfe4ea;
 --card:#f8f9fb;--accent:#2f62d9;--mark:#ffe48f;--chip:#e9eef8}
 @media (prefers-color-scheme:dark){:root{--page:#11161d;--text:#e9eef5;--soft:#a6b2c2;--line:#2b3542;
 --card:#171e28;--accent:#7ea4ff;--mark:#6a5310;--chip:#223049}}
@@ -90,7 +90,6 @@ thead button::after{content:""}
 .scroll{overflow:visible;border:0}table{font-size:11px}th,td{padding:3px 5px}
 thead th,tbody th{position:static}td,td.n,th.n,thead th,tbody th{white-space:normal}}
 )";
-}
 
 }  // namespace
 
@@ -99,7 +98,7 @@ std::string page_head(std::string_view title, std::string_view more_style) {
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
       "<title>{}</title>\n<style>\n{}{}</style>\n</head>\n<body>\n<main>\n",
-      xml_escaped(title), report_style(), more_style);
+      xml_escaped(title), kReportStyle, more_style);
 }
 
 }  // namespace ashlar

@@ -20,10 +20,8 @@ constexpr double kLead = 26;                // from the plot to the names of its
 std::string without_zeros(std::string text) {
   const size_t dot = text.find('.');
   if (dot == std::string::npos) return text;
-  size_t end = dot + 1;
-  while (end < text.size() && text[end] >= '0' && text[end] <= '9') ++end;
-  size_t keep = end;
-  while (keep > dot + 1 && text[keep - 1] == '0') --keep;
+  const size_t end = std::min(text.find_first_not_of("0123456789", dot + 1), text.size());
+  size_t keep = text.find_last_not_of('0', end - 1) + 1;
   if (keep == dot + 1) keep = dot;
   return text.erase(keep, end - keep);
 }
@@ -226,24 +224,16 @@ class Painter {
     std::vector<Name> names;
     for (const PlotSeries& s : plot_.series) {
       Name name{s.name, 0, 0, 0, s.colour % kSeriesColours};
-      std::string within, beyond;
+      std::string line;
       for (const auto& [vx, vy] : s.points) {
         if (!xs.shows(vx) || !ys.shows(vy)) continue;
-        const std::string at = svg_number(px(xs, vx)) + " " + svg_number(py(ys, vy));
-        if (vx <= s.beyond) {
-          within += (within.empty() ? "M" : "L") + at;
-          beyond = "M" + at;
-        } else {
-          beyond += (beyond.empty() ? "M" : "L") + at;
-        }
         name.end_x = px(xs, vx);
         name.y = name.end_y = py(ys, vy);
+        line += (line.empty() ? "M" : "L") + svg_path("{} {}", name.end_x, name.end_y);
       }
-      if (within.empty() && beyond.empty()) continue;
+      if (line.empty()) continue;
       svg_.begin_group("line", s.name);
-      if (within.find('L') != std::string::npos) svg_.path(within, line_class(s.colour));
-      if (beyond.find('L') != std::string::npos)
-        svg_.path(beyond, fmt::format("l{} dots", name.colour));
+      if (line.find('L') != std::string::npos) svg_.path(line, line_class(s.colour));
       svg_.circle(name.end_x, name.end_y, 3, fmt::format("s{}", name.colour));
       svg_.end_group();
       names.push_back(name);

@@ -1,7 +1,6 @@
 // Plots as SVG: lines over an axis, and points.
 #pragma once
 
-#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,7 +19,6 @@ struct PlotSeries {
   std::string name;
   std::vector<std::pair<double, double>> points;
   int colour = 0;  // beyond kSeriesColours they repeat, dashed in other ways
-  double beyond = std::numeric_limits<double>::infinity();  // from this x on the line is dotted
 };
 
 struct Plot {

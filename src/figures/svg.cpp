@@ -8,38 +8,26 @@
 #include <iterator>
 
 namespace ashlar {
-namespace {
 
-std::string_view anchor_name(Anchor a) {
-  return a == Anchor::start ? "start" : a == Anchor::end ? "end" : "middle";
-}
-
-}  // namespace
-
-std::string xml_escaped(std::string_view text) {
+std::string with_entities(std::string_view text,
+                          std::span<const std::pair<char, std::string_view>> entities) {
   std::string out;
   for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 32 || c == 127 ? ' ' : c;
-    }
+    const auto it = std::find_if(entities.begin(), entities.end(),
+                                 [&](const auto& entity) { return entity.first == c; });
+    if (it != entities.end())
+      out += it->second;
+    else
+      out += static_cast<unsigned char>(c) < 32 ? ' ' : c;
   }
   return out;
+}
+
+std::string xml_escaped(std::string_view text) {
+  static constexpr std::pair<char, std::string_view> kEntities[] = {
+      {'&', "&amp;"},  {'<', "&lt;"},   {'>', "&gt;"},
+      {'"', "&quot;"}, {'\'', "&#39;"}, {'\x7f', " "}};
+  return with_entities(text, kEntities);
 }
 
 std::string svg_number(double value) {
@@ -54,7 +42,7 @@ void Svg::text(double x, double y, std::string_view text, const TextStyle& style
   std::string attributes;
   if (style.bold) attributes += " font-weight=\"700\"";
   if (style.anchor != Anchor::start)
-    attributes += fmt::format(" text-anchor=\"{}\"", anchor_name(style.anchor));
+    attributes += style.anchor == Anchor::end ? " text-anchor=\"end\"" : " text-anchor=\"middle\"";
   fmt::format_to(std::back_inserter(body_),
                  "<text class=\"{}\" x=\"{}\" y=\"{}\" font-size=\"{}\"{} textLength=\"{}\" "
                  "lengthAdjust=\"spacingAndGlyphs\">{}</text>\n",
@@ -79,14 +67,14 @@ void Svg::path(std::string_view d, std::string_view classes) {
   fmt::format_to(std::back_inserter(body_), "<path class=\"{}\" d=\"{}\"/>\n", classes, d);
 }
 
-void Svg::arrow(double x1, double y1, double x2, double y2, std::string_view classes) {
+void Svg::arrow(double x1, double y1, double x2, double y2) {
   const double dx = x2 - x1, dy = y2 - y1, length = std::max(std::hypot(dx, dy), 1e-9);
   const double ux = dx / length, uy = dy / length, head = std::min(7.0, length), half = 3.6;
   const double bx = x2 - ux * head, by = y2 - uy * head;
-  path(svg_path("M{} {}L{} {}", x1, y1, bx, by), classes);
+  path(svg_path("M{} {}L{} {}", x1, y1, bx, by), "w");
   path(svg_path("M{} {}L{} {}L{} {}Z", x2, y2, bx - uy * half, by + ux * half, bx + uy * half,
                 by - ux * half),
-       std::string(classes) + "h");
+       "wh");
 }
 
 void Svg::begin_group(std::string_view classes, std::string_view title) {

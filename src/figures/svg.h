@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ashlar {
@@ -20,6 +22,10 @@ double text_room(std::string_view text, double size, bool bold = false);
 /// The text in lines that each fit into `room` pixels, broken after commas where that is enough,
 /// else between words; a word that is longer stands alone.
 std::vector<std::string> text_lines(std::string_view text, double size, bool bold, double room);
+
+/// Text with entities for some of its characters; control characters become spaces.
+std::string with_entities(std::string_view text,
+                          std::span<const std::pair<char, std::string_view>> entities);
 
 /// Text as content or attribute of XML; control characters, which XML cannot hold, become spaces.
 std::string xml_escaped(std::string_view text);
@@ -52,7 +58,7 @@ class Svg {
   void circle(double x, double y, double radius, std::string_view classes);
   void path(std::string_view d, std::string_view classes);
   /// From (x1, y1) to (x2, y2), with a head at the end.
-  void arrow(double x1, double y1, double x2, double y2, std::string_view classes = "w");
+  void arrow(double x1, double y1, double x2, double y2);
   /// Shapes up to end_group belong together; `title` is what a browser shows on hovering.
   void begin_group(std::string_view classes, std::string_view title = {});
   void end_group();

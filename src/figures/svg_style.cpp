@@ -68,14 +68,13 @@ std::string rules(bool dark) {
   add(".idle", fmt::format("fill:{};stroke:{};stroke-width:0.6", pick("#ffffff", "#1c1512"),
                            pick("#dd9f8c", "#8a4a39")));
   for (const Tone& t : kTones) {
+    const std::string_view fill = pick(t.light_fill, t.dark_fill),
+                           stroke = pick(t.light_stroke, t.dark_stroke);
     add(fmt::format(".{}", t.name),
-        fmt::format("fill:{};stroke:{};stroke-width:1.3", dark ? t.dark_fill : t.light_fill,
-                    dark ? t.dark_stroke : t.light_stroke));
-    add(fmt::format(".{}-solid", t.name),
-        fmt::format("fill:{};stroke:none", dark ? t.dark_stroke : t.light_stroke));
+        fmt::format("fill:{};stroke:{};stroke-width:1.3", fill, stroke));
+    add(fmt::format(".{}-solid", t.name), fmt::format("fill:{};stroke:none", stroke));
     add(fmt::format(".{}-link", t.name),
-        fmt::format("fill:none;stroke:{};stroke-width:1.4;stroke-dasharray:1.5 3.5",
-                    dark ? t.dark_stroke : t.light_stroke));
+        fmt::format("fill:none;stroke:{};stroke-width:1.4;stroke-dasharray:1.5 3.5", stroke));
   }
   add(".marked", fmt::format("stroke:{};stroke-width:2.4", pick("#e0a500", "#ffd04d")));
   const auto& series = dark ? kDarkSeries : kLightSeries;

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tensor/tensor.h"
@@ -33,7 +34,14 @@ class Checkpoint {
   virtual Tensor tensor(const std::string& name) const = 0;
 
  protected:
+  /// The entry of a tensor of these files ("GGUF file"). Throws Error(invalid) where there is none,
+  /// Error(unsupported) where it is refused.
+  const TensorEntry& readable(const std::string& name, std::string_view files) const;
   std::map<std::string, TensorEntry> entries_;
 };
+
+/// `tensor` itself, or a copy where its numbers would be read at an address the CPU does not
+/// promise to read: files may place tensors at any byte.
+Tensor aligned(const Tensor& tensor);
 
 }  // namespace ashlar

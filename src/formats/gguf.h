@@ -14,25 +14,10 @@
 #include <vector>
 
 #include "formats/checkpoint.h"
+#include "formats/gguf_types.h"
 
 namespace ashlar {
 
-/// The type numbers of GGUF's metadata.
-enum class GgufType : uint32_t {
-  u8,
-  i8,
-  u16,
-  i16,
-  u32,
-  i32,
-  f32,
-  boolean,
-  string,
-  array,
-  u64,
-  i64,
-  f64
-};
 std::string_view to_string(GgufType type);
 
 /// One metadata value. The accessors throw Error(format), naming the key and the type found, when
@@ -66,6 +51,8 @@ class GgufValue {
 
  private:
   [[noreturn]] void mismatch(std::string_view expected) const;
+  template <class T>
+  const T& as(std::string_view expected) const;
   std::shared_ptr<const std::string> file_;
   std::string key_;
   GgufType type_, element_;
@@ -97,20 +84,10 @@ class GgufWriter {
  public:
   using Producer = std::function<Tensor()>;
 
-  void set(const std::string& key, const std::string& value);
-  void set(const std::string& key, const char* value) { set(key, std::string(value)); }
-  void set(const std::string& key, bool value);
-  void set(const std::string& key, uint32_t value);
-  void set(const std::string& key, int32_t value);
-  void set(const std::string& key, uint64_t value);
-  void set(const std::string& key, int64_t value);
-  void set(const std::string& key, float value);
-  void set(const std::string& key, double value);
-  void set(const std::string& key, const std::vector<std::string>& values);
-  void set(const std::string& key, const std::vector<int32_t>& values);
-  void set(const std::string& key, const std::vector<uint32_t>& values);
-  void set(const std::string& key, const std::vector<float>& values);
-  void set(const std::string& key, const std::vector<bool>& values);
+  using Value =
+      std::variant<std::string, bool, uint32_t, int32_t, int64_t, float, std::vector<std::string>,
+                   std::vector<int32_t>, std::vector<float>, std::vector<bool>>;
+  void set(const std::string& key, const Value& value);      // as the type of GGUF that is its own
   void set(const std::string& key, const GgufValue& value);  // as another file had it
 
   /// A tensor of these sizes (slowest first); `producer` is called once, during write(), and must

@@ -1,14 +1,13 @@
 // Reading GGUF: header, metadata, tensor table. Nothing in the file is believed before it is
 // checked.
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "base/placeholder.h"
-#include "formats/aligned.h"
 #include "formats/gguf.h"
-#include "formats/gguf_cursor.h"
 #include "formats/gguf_types.h"
 
 namespace ashlar {
@@ -20,25 +19,64 @@ constexpr uint64_t kMaxName = 65535;                // bytes of a key or tensor 
 constexpr uint64_t kMaxAlignment = uint64_t{1} << 20;
 constexpr uint32_t kMaxDims = 4;
 
+// A cursor over the bytes of a file. Every read is checked against what remains; errors name the
+// file and the byte.
+class Cursor {
+ public:
+  Cursor(std::span<const std::byte> bytes, std::string where)
+      : bytes_(bytes), where_(std::move(where)) {}
+
+  size_t position() const { return at_; }
+  size_t remaining() const { return bytes_.size() - at_; }
+  const std::string& where() const { return where_; }
+
+  template <class T>
+  T read(std::string_view what) {
+    need(sizeof(T), what);
+    T value;
+    std::memcpy(&value, bytes_.data() + at_, sizeof(T));
+    at_ += sizeof(T);
+    return value;
+  }
+
+  std::string string(std::string_view what, uint64_t limit) {
+    const auto length = read<uint64_t>(what);
+    if (length > limit) {
+      fail(ErrorKind::format, "{}: {} is {} bytes long, expected at most {}", where_, what, length,
+           limit);
+    }
+    need(length, what);
+    std::string value(reinterpret_cast<const char*>(bytes_.data() + at_), length);
+    at_ += length;
+    return value;
+  }
+
+  // That `count` items of at least `size` bytes each can still follow.
+  void need_items(uint64_t count, uint64_t size, std::string_view what) const {
+    if (count > remaining() / size) {
+      fail(ErrorKind::format,
+           "{}: {} {} announced at byte {}, but only {} bytes remain; truncated or broken", where_,
+           count, what, at_, remaining());
+    }
+  }
+
+ private:
+  void need(uint64_t size, std::string_view what) const {
+    if (size > remaining()) {
+      fail(ErrorKind::format,
+           "{}: {} needs {} bytes at byte {}, but only {} remain; truncated or broken", where_,
+           what, size, at_, remaining());
+    }
+  }
+  std::span<const std::byte> bytes_;
+  size_t at_ = 0;
+  std::string where_;
+};
+
 // Bytes of one value; of strings and arrays the least there can be.
 int size_of(GgufType type) {
-  switch (type) {
-    case GgufType::u8:
-    case GgufType::i8:
-    case GgufType::boolean:
-      return 1;
-    case GgufType::u16:
-    case GgufType::i16:
-      return 2;
-    case GgufType::u32:
-    case GgufType::i32:
-    case GgufType::f32:
-      return 4;
-    case GgufType::array:
-      return 12;
-    default:
-      return 8;
-  }
+  if (type == GgufType::array) return 12;
+  return with_number(type, [](auto zero) { return static_cast<int>(sizeof(zero)); });
 }
 
 bool is_float(GgufType type) { return type == GgufType::f32 || type == GgufType::f64; }
@@ -52,30 +90,11 @@ GgufType read_type(Cursor& in, const std::string& key) {
   return static_cast<GgufType>(number);
 }
 
-int64_t read_integer(Cursor& in, GgufType type) {
-  switch (type) {
-    case GgufType::u8:
-      return in.read<uint8_t>("value");
-    case GgufType::i8:
-      return in.read<int8_t>("value");
-    case GgufType::u16:
-      return in.read<uint16_t>("value");
-    case GgufType::i16:
-      return in.read<int16_t>("value");
-    case GgufType::u32:
-      return in.read<uint32_t>("value");
-    case GgufType::i32:
-      return in.read<int32_t>("value");
-    case GgufType::boolean:
-      return in.read<uint8_t>("value") != 0;
-    default:
-      return in.read<int64_t>("value");
-  }
-}
-
-double read_float(Cursor& in, GgufType type) {
-  if (type == GgufType::f32) return static_cast<double>(in.read<float>("value"));
-  return in.read<double>("value");
+template <class T>
+T read_number(Cursor& in, GgufType type) {
+  const auto read = [&](auto zero) { return static_cast<T>(in.read<decltype(zero)>("value")); };
+  const T value = with_number(type, read);
+  return type == GgufType::boolean ? static_cast<T>(value != 0) : value;
 }
 
 GgufValue::Data read_array(Cursor& in, const std::string& key, GgufType element) {
@@ -99,11 +118,11 @@ GgufValue::Data read_array(Cursor& in, const std::string& key, GgufType element)
   }
   if (is_float(element)) {
     std::vector<double> values(count);
-    for (double& v : values) v = read_float(in, element);
+    for (double& v : values) v = read_number<double>(in, element);
     return values;
   }
   std::vector<int64_t> values(count);
-  for (int64_t& v : values) v = read_integer(in, element);
+  for (int64_t& v : values) v = read_number<int64_t>(in, element);
   return values;
 }
 
@@ -115,9 +134,10 @@ GgufValue read_value(Cursor& in, const std::shared_ptr<const std::string>& file,
     return {file, key, type, element, read_array(in, key, element)};
   }
   if (type == GgufType::string) return {file, key, type, type, in.string("string", kMaxString)};
-  if (is_float(type)) return {file, key, type, type, read_float(in, type)};
-  if (type == GgufType::boolean) return {file, key, type, type, read_integer(in, type) != 0};
-  return {file, key, type, type, read_integer(in, type)};
+  if (is_float(type)) return {file, key, type, type, read_number<double>(in, type)};
+  if (type == GgufType::boolean)
+    return {file, key, type, type, read_number<int64_t>(in, type) != 0};
+  return {file, key, type, type, read_number<int64_t>(in, type)};
 }
 
 struct TableRow {
@@ -353,12 +373,7 @@ std::unique_ptr<GgufFile> GgufFile::open(const std::filesystem::path& file) {
 }
 
 Tensor GgufFile::tensor(const std::string& name) const {
-  const auto entry = entries_.find(name);
-  if (entry == entries_.end()) fail(ErrorKind::invalid, "no tensor \"{}\" in the GGUF file", name);
-  const TensorEntry& e = entry->second;
-  if (!e.refusal.empty()) {
-    fail(ErrorKind::unsupported, "{}: tensor \"{}\": {}", e.file, name, e.refusal);
-  }
+  const TensorEntry& e = readable(name, "GGUF file");
   const Place& place = places_.at(name);
   return aligned({e.format, e.sizes, place.data, place.owner});
 }

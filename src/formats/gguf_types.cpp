@@ -1,6 +1,8 @@
 // The table of GGUF's tensor types (ggml's `ggml_type`).
 #include "formats/gguf_types.h"
 
+#include <algorithm>
+
 namespace ashlar {
 namespace {
 
@@ -27,17 +29,13 @@ constexpr GgufTensorType kTypes[] = {
 }  // namespace
 
 const GgufTensorType* gguf_tensor_type(uint32_t id) {
-  for (const GgufTensorType& type : kTypes) {
-    if (type.id == id) return &type;
-  }
-  return nullptr;
+  const auto* type = std::ranges::find(kTypes, id, &GgufTensorType::id);
+  return type == std::end(kTypes) ? nullptr : type;
 }
 
 const GgufTensorType* gguf_tensor_type(Format format) {
-  for (const GgufTensorType& type : kTypes) {
-    if (type.format == format) return &type;
-  }
-  return nullptr;
+  const auto* type = std::ranges::find(kTypes, format, &GgufTensorType::format);
+  return type == std::end(kTypes) ? nullptr : type;
 }
 
 }  // namespace ashlar

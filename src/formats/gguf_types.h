@@ -1,5 +1,5 @@
-// The tensor types of GGUF: their numbers, names and block sizes, also of those Ashlar does not
-// read.
+// The types of GGUF: of metadata, and of tensors with their numbers, names and block sizes, also
+// those Ashlar does not read.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,49 @@
 #include "tensor/format.h"
 
 namespace ashlar {
+
+/// The type numbers of GGUF's metadata.
+enum class GgufType : uint32_t {
+  u8,
+  i8,
+  u16,
+  i16,
+  u32,
+  i32,
+  f32,
+  boolean,
+  string,
+  array,
+  u64,
+  i64,
+  f64
+};
+
+/// f of a value of the C++ type that a number or a boolean of this type is in a file; u64 as i64.
+template <class F>
+auto with_number(GgufType type, const F& f) {
+  switch (type) {
+    case GgufType::u8:
+    case GgufType::boolean:
+      return f(uint8_t{});
+    case GgufType::i8:
+      return f(int8_t{});
+    case GgufType::u16:
+      return f(uint16_t{});
+    case GgufType::i16:
+      return f(int16_t{});
+    case GgufType::u32:
+      return f(uint32_t{});
+    case GgufType::i32:
+      return f(int32_t{});
+    case GgufType::f32:
+      return f(float{});
+    case GgufType::f64:
+      return f(double{});
+    default:
+      return f(int64_t{});
+  }
+}
 
 struct GgufTensorType {
   uint32_t id;

@@ -19,43 +19,37 @@ void GgufValue::mismatch(std::string_view expected) const {
        found);
 }
 
-const std::string& GgufValue::as_string() const {
-  if (const auto* v = std::get_if<std::string>(&data_)) return *v;
-  mismatch("a string");
+template <class T>
+const T& GgufValue::as(std::string_view expected) const {
+  if (const auto* v = std::get_if<T>(&data_)) return *v;
+  mismatch(expected);
 }
 
+const std::string& GgufValue::as_string() const { return as<std::string>("a string"); }
+bool GgufValue::as_bool() const { return as<bool>("a boolean"); }
+
 int64_t GgufValue::as_int() const {
-  const auto* v = std::get_if<int64_t>(&data_);
-  if (v == nullptr) mismatch("an integer");
-  if (type_ == GgufType::u64 && *v < 0) mismatch("an integer below 2^63");
-  return *v;
+  const auto v = as<int64_t>("an integer");
+  if (type_ == GgufType::u64 && v < 0) mismatch("an integer below 2^63");
+  return v;
 }
 
 double GgufValue::as_float() const {
-  if (const auto* v = std::get_if<double>(&data_)) return *v;
-  if (std::holds_alternative<int64_t>(data_)) return static_cast<double>(as_int());
-  mismatch("a number");
-}
-
-bool GgufValue::as_bool() const {
-  if (const auto* v = std::get_if<bool>(&data_)) return *v;
-  mismatch("a boolean");
+  return std::holds_alternative<int64_t>(data_) ? static_cast<double>(as_int())
+                                                : as<double>("a number");
 }
 
 const std::vector<std::string>& GgufValue::as_strings() const {
-  if (const auto* v = std::get_if<std::vector<std::string>>(&data_)) return *v;
-  mismatch("an array of strings");
+  return as<std::vector<std::string>>("an array of strings");
 }
 
 const std::vector<int64_t>& GgufValue::as_ints() const {
-  if (const auto* v = std::get_if<std::vector<int64_t>>(&data_)) return *v;
-  mismatch("an array of integers");
+  return as<std::vector<int64_t>>("an array of integers");
 }
 
 std::vector<double> GgufValue::as_floats() const {
-  if (const auto* v = std::get_if<std::vector<double>>(&data_)) return *v;
   if (const auto* v = std::get_if<std::vector<int64_t>>(&data_)) return {v->begin(), v->end()};
-  mismatch("an array of numbers");
+  return as<std::vector<double>>("an array of numbers");
 }
 
 }  // namespace ashlar

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/output_file.h"
+#include "base/overloaded.h"
 #include "formats/gguf.h"
 #include "formats/gguf_types.h"
 
@@ -25,63 +26,41 @@ void append_string(std::string* out, const std::string& value) {
   *out += value;
 }
 
+/// The type of metadata that is a C++ type's own.
 template <class T>
-std::string scalar(GgufType type, T value) {
-  std::string out;
-  append(&out, static_cast<uint32_t>(type));
-  append(&out, value);
-  return out;
+constexpr GgufType type_of() {
+  return std::is_same_v<T, std::string> ? GgufType::string
+         : std::is_same_v<T, bool>      ? GgufType::boolean
+         : std::is_same_v<T, uint32_t>  ? GgufType::u32
+         : std::is_same_v<T, int32_t>   ? GgufType::i32
+         : std::is_same_v<T, float>     ? GgufType::f32
+                                        : GgufType::i64;
 }
 
-std::string array_header(GgufType element, size_t count) {
-  std::string out;
-  append(&out, static_cast<uint32_t>(GgufType::array));
-  append(&out, static_cast<uint32_t>(element));
-  append(&out, static_cast<uint64_t>(count));
-  return out;
-}
+/// A value or a list of them, `type` that of each, as it stands behind its key.
+struct Encoder {
+  std::string out = {};
 
-template <class T>
-std::string array(GgufType element, const std::vector<T>& values) {
-  std::string out = array_header(element, values.size());
-  for (const T& v : values) append(&out, v);
-  return out;
-}
-
-std::string strings(const std::vector<std::string>& values) {
-  std::string out = array_header(GgufType::string, values.size());
-  for (const std::string& v : values) append_string(&out, v);
-  return out;
-}
-
-std::string text(const std::string& value) {
-  std::string out;
-  append(&out, static_cast<uint32_t>(GgufType::string));
-  append_string(&out, value);
-  return out;
-}
-
-void append_integer(std::string* out, GgufType type, int64_t value) {
-  switch (type) {
-    case GgufType::u8:
-    case GgufType::i8:
-    case GgufType::boolean:
-      return append(out, static_cast<uint8_t>(value));
-    case GgufType::u16:
-    case GgufType::i16:
-      return append(out, static_cast<uint16_t>(value));
-    case GgufType::u32:
-    case GgufType::i32:
-      return append(out, static_cast<uint32_t>(value));
-    default:
-      return append(out, value);
+  template <class T>
+  void item(GgufType type, const T& value) {
+    if constexpr (std::is_same_v<T, std::string>)
+      append_string(&out, value);
+    else
+      with_number(type, [&](auto zero) { append(&out, static_cast<decltype(zero)>(value)); });
   }
-}
-
-void append_float(std::string* out, GgufType type, double value) {
-  if (type == GgufType::f32) return append(out, static_cast<float>(value));
-  append(out, value);
-}
+  template <class T>
+  void add(GgufType type, const T& value) {
+    append(&out, type);
+    item(type, value);
+  }
+  template <class T>
+  void add(GgufType type, const std::vector<T>& values) {
+    append(&out, GgufType::array);
+    append(&out, type);
+    append(&out, static_cast<uint64_t>(values.size()));
+    for (const T& value : values) item(type, value);
+  }
+};
 
 int64_t padded(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
@@ -102,69 +81,18 @@ void GgufWriter::put(const std::string& key, std::string encoded) {
   metadata_.emplace_back(key, std::move(encoded));
 }
 
-void GgufWriter::set(const std::string& key, const std::string& value) { put(key, text(value)); }
-void GgufWriter::set(const std::string& key, bool value) {
-  put(key, scalar(GgufType::boolean, static_cast<uint8_t>(value)));
-}
-void GgufWriter::set(const std::string& key, uint32_t value) {
-  put(key, scalar(GgufType::u32, value));
-}
-void GgufWriter::set(const std::string& key, int32_t value) {
-  put(key, scalar(GgufType::i32, value));
-}
-void GgufWriter::set(const std::string& key, uint64_t value) {
-  put(key, scalar(GgufType::u64, value));
-}
-void GgufWriter::set(const std::string& key, int64_t value) {
-  put(key, scalar(GgufType::i64, value));
-}
-void GgufWriter::set(const std::string& key, float value) {
-  put(key, scalar(GgufType::f32, value));
-}
-void GgufWriter::set(const std::string& key, double value) {
-  put(key, scalar(GgufType::f64, value));
-}
-void GgufWriter::set(const std::string& key, const std::vector<std::string>& values) {
-  put(key, strings(values));
-}
-void GgufWriter::set(const std::string& key, const std::vector<int32_t>& values) {
-  put(key, array(GgufType::i32, values));
-}
-void GgufWriter::set(const std::string& key, const std::vector<uint32_t>& values) {
-  put(key, array(GgufType::u32, values));
-}
-void GgufWriter::set(const std::string& key, const std::vector<float>& values) {
-  put(key, array(GgufType::f32, values));
-}
-void GgufWriter::set(const std::string& key, const std::vector<bool>& values) {
-  put(key, array(GgufType::boolean, std::vector<uint8_t>(values.begin(), values.end())));
+void GgufWriter::set(const std::string& key, const Value& value) {
+  Encoder encoder;
+  std::visit(Overloaded{[&]<class T>(const T& v) { encoder.add(type_of<T>(), v); },
+                        [&]<class T>(const std::vector<T>& v) { encoder.add(type_of<T>(), v); }},
+             value);
+  put(key, std::move(encoder.out));
 }
 
 void GgufWriter::set(const std::string& key, const GgufValue& value) {
-  const GgufType type = value.element_type();
-  const GgufValue::Data& data = value.data();
-  std::string out;
-  if (const auto* many = std::get_if<std::vector<std::string>>(&data)) {
-    out = strings(*many);
-  } else if (const auto* integers = std::get_if<std::vector<int64_t>>(&data)) {
-    out = array_header(type, integers->size());
-    for (const int64_t v : *integers) append_integer(&out, type, v);
-  } else if (const auto* floats = std::get_if<std::vector<double>>(&data)) {
-    out = array_header(type, floats->size());
-    for (const double v : *floats) append_float(&out, type, v);
-  } else if (const auto* string = std::get_if<std::string>(&data)) {
-    out = text(*string);
-  } else {
-    append(&out, static_cast<uint32_t>(type));
-    if (const auto* number = std::get_if<double>(&data)) {
-      append_float(&out, type, *number);
-    } else if (const auto* flag = std::get_if<bool>(&data)) {
-      append(&out, static_cast<uint8_t>(*flag));
-    } else {
-      append_integer(&out, type, std::get<int64_t>(data));
-    }
-  }
-  put(key, std::move(out));
+  Encoder encoder;
+  std::visit([&](const auto& v) { encoder.add(value.element_type(), v); }, value.data());
+  put(key, std::move(encoder.out));
 }
 
 void GgufWriter::add_tensor(const std::string& name, Format format, const Sizes& sizes,

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -69,20 +70,15 @@ NpyIntegers::NpyIntegers(const std::filesystem::path& file) : file_(MappedFile::
   const std::string_view shape = entry(header, "shape", ')');
   static constexpr std::string_view kTypes[] = {"'|u1'", "'<i2'", "'<u2'", "'<i4'",
                                                 "'<u4'", "'<i8'", "'<u8'"};
-  bool known = false;
-  for (const std::string_view t : kTypes) {
-    if (t != type) continue;
-    known = true;
-    kind_ = t[2];
-    size_ = t[3] - '0';
-  }
-  if (!known) {
+  if (std::ranges::find(kTypes, type) == std::end(kTypes)) {
     fail(
         ErrorKind::unsupported,
         "{}: expected whole numbers of 16, 32 or 64 bits, little-endian, found {}: write them with "
         "numpy.save(file, ids.astype(numpy.int32))",
         where, type);
   }
+  kind_ = type[2];
+  size_ = type[3] - '0';
   if (entry(header, "fortran_order", ',') != "False") {
     fail(ErrorKind::unsupported,
          "{}: is in Fortran's order: write it with numpy.save(file, numpy.ascontiguousarray(ids))",

@@ -8,7 +8,6 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "formats/aligned.h"
 #include "tensor/blocks.h"
 #include "tensor/scalar.h"
 

@@ -69,8 +69,7 @@ class Events : public nlohmann::json_sax<Json> {
 
 struct HeaderRow {
   std::string name, dtype;
-  std::vector<uint64_t> shape, offsets;
-  bool has_shape = false, has_offsets = false;
+  std::optional<std::vector<uint64_t>> shape, offsets;
 };
 
 // {"name": {"dtype": "BF16", "shape": [2, 3], "data_offsets": [0, 12]}, "__metadata__": {"format":
@@ -90,7 +89,7 @@ class HeaderEvents : public Events {
     --depth_;
     if (depth_ == 1 && !in_metadata_) {
       const HeaderRow& row = rows.back();
-      if (row.dtype.empty() || !row.has_shape || !row.has_offsets) {
+      if (row.dtype.empty() || !row.shape || !row.offsets) {
         fail(ErrorKind::format, "{}: tensor \"{}\" lacks dtype, shape or data_offsets", where_,
              row.name);
       }
@@ -102,20 +101,19 @@ class HeaderEvents : public Events {
     enter();
     if (depth_ != 3 || in_metadata_) return other("an array");
     HeaderRow& row = rows.back();
-    list_ = key_ == "shape" ? &row.shape : key_ == "data_offsets" ? &row.offsets : &ignored_;
-    bool* seen = key_ == "shape"          ? &row.has_shape
-                 : key_ == "data_offsets" ? &row.has_offsets
-                                          : &unused_;
-    if (*seen && seen != &unused_) {
+    std::optional<std::vector<uint64_t>>* list = key_ == "shape"          ? &row.shape
+                                                 : key_ == "data_offsets" ? &row.offsets
+                                                                          : &ignored_;
+    if (*list) {
       fail(ErrorKind::format, "{}: tensor \"{}\" has two of \"{}\"", where_, row.name, key_);
     }
-    *seen = true;
+    list_ = &list->emplace();
     return true;
   }
   bool end_array() override {
     --depth_;
     list_ = nullptr;
-    ignored_.clear();
+    ignored_.reset();
     return true;
   }
   bool key(string_t& key) override {
@@ -163,8 +161,8 @@ class HeaderEvents : public Events {
   std::set<std::string> names_;
   std::string key_;
   std::vector<uint64_t>* list_ = nullptr;  // the array being read
-  std::vector<uint64_t> ignored_;
-  bool in_metadata_ = false, unused_ = false;
+  std::optional<std::vector<uint64_t>> ignored_;
+  bool in_metadata_ = false;
 };
 
 // {"metadata": anything, "weight_map": {"tensor": "file"}}
@@ -226,16 +224,17 @@ RawTensor checked(const HeaderRow& row, std::span<const std::byte> data, const s
   tensor.name = row.name;
   tensor.dtype = row.dtype;
   tensor.file = file;
-  for (const uint64_t size : row.shape) {
+  for (const uint64_t size : *row.shape) {
     if (size > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
       fail(ErrorKind::format, "{}: dimension of {}", where, size);
     }
     tensor.sizes.push_back(static_cast<int64_t>(size));
   }
-  if (row.offsets.size() != 2 || row.offsets[0] > row.offsets[1]) {
+  const std::vector<uint64_t>& offsets = *row.offsets;
+  if (offsets.size() != 2 || offsets[0] > offsets[1]) {
     fail(ErrorKind::format, "{}: data_offsets are not [begin, end]", where);
   }
-  const uint64_t begin = row.offsets[0], end = row.offsets[1];
+  const uint64_t begin = offsets[0], end = offsets[1];
   if (end > data.size()) {
     fail(ErrorKind::format,
          "{}: its data ends at byte {}, but the file has {} after the header; truncated or broken",

@@ -16,22 +16,13 @@ namespace fs = std::filesystem;
 constexpr std::string_view kTail = ".safetensors";
 constexpr const char* kIndex = "model.safetensors.index.json";
 
-bool ends_with(std::string_view name, std::string_view tail) {
-  return name.size() >= tail.size() && name.substr(name.size() - tail.size()) == tail;
-}
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
 // Names of the .safetensors files in the folder, sorted.
 std::vector<std::string> listed(const fs::path& folder) {
   std::error_code code;
   std::vector<std::string> names;
   for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
     const std::string name = it->path().filename().string();
-    if (ends_with(name, kTail)) names.push_back(name);
+    if (name.ends_with(kTail)) names.push_back(name);
   }
   if (code) fail(ErrorKind::io, "{}: cannot list the folder: {}", folder.string(), code.message());
   std::sort(names.begin(), names.end());
@@ -50,9 +41,9 @@ int digits(std::string_view text) {
 // The rank of "...-TP-003.safetensors", -1 for "...-TP-common.safetensors", nothing for other
 // names.
 std::optional<int> slice_rank(std::string_view name) {
-  if (ends_with(name, "-TP-common.safetensors")) return -1;
+  if (name.ends_with("-TP-common.safetensors")) return -1;
   constexpr size_t kLength = 7 + kTail.size();  // -TP-003.safetensors
-  if (name.size() < kLength || !ends_with(name, kTail)) return std::nullopt;
+  if (name.size() < kLength || !name.ends_with(kTail)) return std::nullopt;
   const std::string_view part = name.substr(name.size() - kLength, 7);
   const int rank = digits(part.substr(4));
   if (part.substr(0, 4) != "-TP-" || rank < 0) return std::nullopt;
@@ -62,7 +53,7 @@ std::optional<int> slice_rank(std::string_view name) {
 // For "model-00002-of-00005.safetensors" the number of shards, else 0.
 int shard_count(std::string_view name) {
   constexpr size_t kLength = 15 + kTail.size();
-  if (name.size() < kLength || !ends_with(name, kTail)) return 0;
+  if (name.size() < kLength || !name.ends_with(kTail)) return 0;
   const std::string_view part = name.substr(name.size() - kLength, 15);
   if (part[0] != '-' || part.substr(6, 4) != "-of-" || digits(part.substr(1, 5)) < 0) return 0;
   return std::max(digits(part.substr(10)), 0);
@@ -138,17 +129,15 @@ Fp8Blocks fp8_blocks(const fs::path& folder) {
   Fp8Blocks blocks;
   if (!is_there(folder / "config.json")) return blocks;
   const Json config = read_regular_json(folder / "config.json");
-  const auto quantization = config.is_object() ? config.find("quantization_config") : config.end();
-  if (quantization == config.end() || !quantization->is_object()) return blocks;
-  const auto size = quantization->find("weight_block_size");
-  if (size == quantization->end() || size->is_null()) return blocks;
+  const Json& size = value_at(value_at(config, "quantization_config"), "weight_block_size");
+  if (size.is_null()) return blocks;
   const auto length = [&](size_t i) -> int64_t {
-    if (size->is_array() && size->size() == 2 && (*size)[i].is_number_unsigned()) {
-      const auto value = (*size)[i].get<uint64_t>();
+    if (size.is_array() && size.size() == 2 && size[i].is_number_unsigned()) {
+      const auto value = size[i].get<uint64_t>();
       if (value > 0 && value <= 65536) return static_cast<int64_t>(value);
     }
     fail(ErrorKind::format, "{}: weight_block_size is {}, expected two numbers like [128, 128]",
-         (folder / "config.json").string(), size->dump());
+         (folder / "config.json").string(), size.dump());
   };
   return {length(0), length(1), true};
 }
@@ -208,7 +197,7 @@ std::unique_ptr<SafetensorsFolder> SafetensorsFolder::open(const fs::path& path)
   } else {
     const std::string name = path.filename().string();
     folder = path.parent_path();
-    if (ends_with(name, ".json")) {
+    if (name.ends_with(".json")) {
       source = with_index(folder, name);
     } else if (shard_count(name) > 1 || slice_rank(name)) {
       source = files_of(folder.empty() ? "." : folder);
@@ -264,13 +253,7 @@ std::unique_ptr<SafetensorsFolder> SafetensorsFolder::open(const fs::path& path)
 }
 
 Tensor SafetensorsFolder::tensor(const std::string& name) const {
-  const auto entry = entries_.find(name);
-  if (entry == entries_.end())
-    fail(ErrorKind::invalid, "no tensor \"{}\" in the safetensors files", name);
-  if (!entry->second.refusal.empty()) {
-    fail(ErrorKind::unsupported, "{}: tensor \"{}\": {}", entry->second.file, name,
-         entry->second.refusal);
-  }
+  readable(name, "safetensors files");
   return makers_.at(name)();
 }
 

@@ -1,4 +1,6 @@
 // Writing safetensors, in one file or in shards with an index.
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <limits>
 #include <set>
@@ -66,11 +68,9 @@ std::string SafetensorsWriter::header_of(const std::vector<const Item*>& items) 
   std::string header = R"({"__metadata__":{"format":"pt"})";
   int64_t offset = 0;
   for (const Item* item : items) {
-    header +=
-        fmt::format(R"(,{}:{{"dtype":"{}","shape":[)", quoted(item->name), dtype_of(item->format));
-    for (size_t i = 0; i < item->sizes.size(); ++i)
-      header += fmt::format("{}{}", i ? "," : "", item->sizes[i]);
-    header += fmt::format(R"(],"data_offsets":[{},{}]}})", offset, offset + item->bytes);
+    header += fmt::format(R"(,{}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})",
+                          quoted(item->name), dtype_of(item->format), fmt::join(item->sizes, ","),
+                          offset, offset + item->bytes);
     offset += item->bytes;
   }
   header += '}';

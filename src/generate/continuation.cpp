@@ -3,7 +3,28 @@
 
 #include <algorithm>
 
+#include "base/enum_names.h"
+#include "base/error.h"
+
 namespace ashlar {
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+size_t overlap(std::string_view text, std::string_view mark) {
+  size_t n = std::min(text.size(), mark.empty() ? 0 : mark.size() - 1);
+  while (n > 0 && text.substr(text.size() - n) != mark.substr(0, n)) --n;
+  return n;
+}
+
+void check_prompt(std::span<const TokenId> prompt) {
+  if (prompt.empty()) {
+    fail(ErrorKind::invalid,
+         "the prompt has no tokens: give some text (this tokenizer adds no beginning-of-text "
+         "token)");
+  }
+}
 
 std::string StopTexts::push(std::string_view text, bool& stopped) {
   held_ += text;
@@ -18,33 +39,15 @@ std::string StopTexts::push(std::string_view text, bool& stopped) {
     return out;
   }
   size_t keep = 0;
-  for (const std::string& stop : texts_) keep = std::max(keep, overlap(stop));
+  for (const std::string& stop : texts_) keep = std::max(keep, overlap(held_, stop));
   std::string out = held_.substr(0, held_.size() - keep);
   held_.erase(0, out.size());
   return out;
 }
 
-/// Length of the longest end of the held text that begins `stop`.
-size_t StopTexts::overlap(const std::string& stop) const {
-  size_t n = std::min(held_.size(), stop.empty() ? 0 : stop.size() - 1);
-  while (n > 0 && held_.compare(held_.size() - n, n, stop, 0, n) != 0) --n;
-  return n;
-}
-
+ASHLAR_NAMES(StopReason, end_token, stop_text, max_tokens, context_full, interrupted);
 std::string_view to_string(StopReason reason) {
-  switch (reason) {
-    case StopReason::end_token:
-      return "end_token";
-    case StopReason::stop_text:
-      return "stop_text";
-    case StopReason::max_tokens:
-      return "max_tokens";
-    case StopReason::context_full:
-      return "context_full";
-    case StopReason::interrupted:
-      return "interrupted";
-  }
-  return "";
+  return enum_names(reason)[static_cast<size_t>(reason)];
 }
 
 double Generation::prefill_tokens_per_second() const {

@@ -3,6 +3,7 @@
 // one.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,6 +16,14 @@
 
 namespace ashlar {
 
+double seconds_since(std::chrono::steady_clock::time_point begin);
+
+/// Length of the longest end of `text` that begins `mark` and is not all of it.
+size_t overlap(std::string_view text, std::string_view mark);
+
+/// Throws Error(invalid) for an empty prompt.
+void check_prompt(std::span<const TokenId> prompt);
+
 /// Finds stop texts in a stream and holds back what may still become one.
 class StopTexts {
  public:
@@ -24,8 +33,6 @@ class StopTexts {
   std::string finish() { return std::move(held_); }
 
  private:
-  size_t overlap(const std::string& stop) const;
-
   std::vector<std::string> texts_;
   std::string held_;
 };

@@ -9,8 +9,7 @@ namespace ashlar {
 namespace {
 
 bool has_role(const Json& message, std::string_view role) {
-  const auto it = message.find("role");
-  return it != message.end() && it->is_string() && it->get_ref<const std::string&>() == role;
+  return text_at(message, "role") == role;
 }
 
 /// Messages before the first turn: system, developer.
@@ -45,6 +44,7 @@ Dialogue::Dialogue(Engine& engine, const TextModel& model, ChatRequest request)
 }
 
 void Dialogue::forget_answer() {
+  unseen_ = std::min(unseen_, request_.messages.size() - first_turn(request_.messages));
   splitter_.reset();
   answer_ids_.clear();
   raw_.clear();
@@ -72,7 +72,6 @@ bool Dialogue::undo() {
   while (last > 0 && !has_role(messages[last - 1], "user")) --last;
   if (last == 0) return false;
   messages.erase(messages.begin() + static_cast<int64_t>(last) - 1, messages.end());
-  unseen_ = std::min(unseen_, messages.size() - first_turn(messages));
   forget_answer();
   return true;
 }
@@ -188,7 +187,6 @@ DialogueAnswer Dialogue::answer(const GenerateOptions& options, const OnSpoken& 
   const auto take_back = [&] {
     Json& messages = request_.messages;
     if (!messages.empty() && has_role(messages.back(), "user")) messages.erase(messages.size() - 1);
-    unseen_ = std::min(unseen_, messages.size() - first_turn(messages));
     forget_answer();
   };
   try {
@@ -241,9 +239,7 @@ DialogueAnswer Dialogue::go_on(const GenerateOptions& options, const OnSpoken& o
     forget_answer();
     throw;
   }
-  const auto content = last.find("content");
-  const std::string before =
-      content != last.end() && content->is_string() ? content->get<std::string>() : "";
+  const std::string before = text_at(last, "content");
   messages.back()["content"] = before + out.answer;
   if (!out.reasoning.empty()) messages.back()["reasoning_content"] = out.reasoning;
   forget_answer();

@@ -43,7 +43,8 @@ class ModelDrafter : public Drafter {
   std::vector<TokenId> guess(std::span<const TokenId> tokens, int64_t most) override {
     most = std::min(most, engine_.context() - static_cast<int64_t>(tokens.size()));
     if (most <= 0) return {};
-    std::span<const float> logits = catch_up(tokens);
+    // The sequence holds `tokens` after this, and was evaluated from where it differed.
+    std::span<const float> logits = evaluate(tokens.subspan(held_.go_back_to(tokens)));
     std::vector<TokenId> guessed;
     while (true) {
       guessed.push_back(
@@ -54,10 +55,6 @@ class ModelDrafter : public Drafter {
   }
 
  private:
-  /// The sequence holds `tokens` after this, and was evaluated from where it differed.
-  std::span<const float> catch_up(std::span<const TokenId> tokens) {
-    return evaluate(tokens.subspan(held_.go_back_to(tokens)));
-  }
   std::span<const float> evaluate(std::span<const TokenId> tokens) {
     const Run run{held_.id(), tokens, Run::Logits::last};
     const auto logits = engine_.step({&run, 1});

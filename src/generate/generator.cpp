@@ -8,13 +8,6 @@
 #include "run/finite.h"
 
 namespace ashlar {
-namespace {
-
-double seconds_since(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-}  // namespace
 
 Generator::Generator(Engine& engine, const Tokenizer* tokenizer, std::vector<TokenId> end_tokens)
     : engine_(engine), tokenizer_(tokenizer), end_tokens_(std::move(end_tokens)), held_(engine) {}
@@ -23,11 +16,7 @@ std::span<const float> Generator::evaluate(std::span<const TokenId> prompt,
                                            const GenerateOptions& options,
                                            const GenerateHooks& hooks, Draft& draft,
                                            Generation& result) {
-  if (prompt.empty()) {
-    fail(ErrorKind::invalid,
-         "the prompt has no tokens: give some text (this tokenizer adds no beginning-of-text "
-         "token)");
-  }
+  check_prompt(prompt);
   const size_t same = held_.go_back_to(prompt);
   const auto begin = std::chrono::steady_clock::now();
   const auto interrupted = [&] {

@@ -10,8 +10,6 @@ namespace {
 
 constexpr GraphId kLayer = 1;
 
-bool has_layer(const Engine& engine) { return engine.plan().outputs.size() == 2; }
-
 }  // namespace
 
 Engine engine_of(const Model& model, const EngineOptions& options, bool mtp) {
@@ -109,7 +107,7 @@ std::vector<TokenId> MtpDrafter::guess(std::span<const TokenId> tokens, int64_t 
 }
 
 std::shared_ptr<Drafter> mtp_drafter(Engine& engine) {
-  if (!has_layer(engine)) {
+  if (engine.plan().outputs.size() != 2) {
     fail(ErrorKind::invalid,
          "the engine was made without the model's layer for multi-token prediction: choose `mtp` "
          "in its options");

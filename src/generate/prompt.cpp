@@ -17,6 +17,15 @@ const Tokenizer& tokenizer_of(const TextModel& model) {
   return *model.tokenizer;
 }
 
+std::string decoded(const Tokenizer& tokenizer, std::span<const TokenId> ids, bool skip_special) {
+  for (const TokenId id : ids) {
+    if (tokenizer.piece(id).empty())
+      fail(ErrorKind::invalid, "token id {}: the tokenizer has no such token, its ids end at {}",
+           id, tokenizer.size() - 1);
+  }
+  return tokenizer.decode(ids, skip_special);
+}
+
 bool has_chat_template(const TextModel& model) {
   return !model.chat_template.empty() || !model.chat_template_names.empty();
 }
@@ -77,23 +86,18 @@ const ChatTemplate& ChatPrompt::chosen(const ChatRequest& request) const {
 }
 
 ChatTemplateInput ChatPrompt::input(const ChatRequest& request) const {
-  ChatTemplateInput out;
   if (!request.messages.is_array()) {
     fail(ErrorKind::invalid,
          "messages: expected a JSON list such as [{{\"role\": \"user\", \"content\": \"Hi\"}}]");
   }
-  out.messages = request.messages;
+  ChatTemplateInput out = request;
   if (!request.system.empty()) {
     const Json system = {{"role", "system"}, {"content", request.system}};
     out.messages.insert(out.messages.begin(), system);
   }
-  out.tools = request.tools;
-  out.documents = request.documents;
   out.add_generation_prompt = request.add_generation_prompt && !request.continued_field;
-  out.continued_field = request.continued_field;
   out.variables = model_.chat_variables;
   out.variables.update(request.variables);
-  out.now = request.now;
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,18 +18,14 @@ namespace ashlar {
 /// The model's tokenizer. Throws Error(unsupported) where it has none, and says why.
 const Tokenizer& tokenizer_of(const TextModel& model);
 
+/// The text of ids. Throws Error(invalid) for one that the tokenizer has not.
+std::string decoded(const Tokenizer& tokenizer, std::span<const TokenId> ids, bool skip_special);
+
 bool has_chat_template(const TextModel& model);
 
-/// One chat to be continued by the model.
-struct ChatRequest {
-  Json messages = Json::array();    // {"role", "content", ...}
-  std::string system;               // a system message before them; empty: none
-  Json tools, documents;            // lists; null: none
-  Json variables = Json::object();  // further ones of the template, over the model's own
-  bool add_generation_prompt = true;
-  /// Go on with the last message instead of a new one: with its "content", or another field.
-  std::optional<std::string> continued_field;
-  std::optional<int64_t> now;  // seconds since 1970 for dates in templates; absent: the clock
+/// One chat to be continued by the model; its variables go over the model's own.
+struct ChatRequest : ChatTemplateInput {
+  std::string system;  // a system message before the others; empty: none
 
   /// NAME=VALUE: a variable of the template. VALUE is JSON, or else a string as it stands; NAME
   /// alone is true. `tools`, `documents` and `add_generation_prompt` set the members of that name.

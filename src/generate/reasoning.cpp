@@ -2,28 +2,19 @@
 #include "generate/reasoning.h"
 
 #include <algorithm>
-#include <array>
+
+#include "generate/continuation.h"
 
 namespace ashlar {
 namespace {
 
-struct Pair {
-  const char *open, *close;
-};
-constexpr std::array<Pair, 4> kTags{{{"<think>", "</think>"},
-                                     {"<seed:think>", "</seed:think>"},
-                                     {"[THINK]", "[/THINK]"},
-                                     {"<|START_THINKING|>", "<|END_THINKING|>"}}};
+constexpr ReasoningTag kTags[] = {{"<think>", "</think>"},
+                                  {"<seed:think>", "</seed:think>"},
+                                  {"[THINK]", "[/THINK]"},
+                                  {"<|START_THINKING|>", "<|END_THINKING|>"}};
 // gpt-oss: <|channel|>analysis<|message|>...<|end|><|start|>assistant<|channel|>final<|message|>...
 constexpr const char *kStart = "<|start|>", *kChannel = "<|channel|>", *kMessage = "<|message|>",
                      *kEnd = "<|end|>";
-
-/// Length of the longest end of `text` that begins `mark` and is not all of it.
-size_t overlap(std::string_view text, std::string_view mark) {
-  size_t n = std::min(text.size(), mark.size() - 1);
-  while (n > 0 && text.substr(text.size() - n) != mark.substr(0, n)) --n;
-  return n;
-}
 
 std::string_view without_end_space(std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
@@ -39,11 +30,11 @@ ReasoningMarks::ReasoningMarks(const TextModel& model) {
     const auto id = tokenizer.id_of(mark);
     if (id && tokenizer.is_special(*id)) special_.push_back(*id);
   };
-  for (const Pair& pair : kTags) {
-    if (!tokenizer.id_of(pair.open) || !tokenizer.id_of(pair.close)) continue;
-    tags_.push_back({pair.open, pair.close});
-    note_special(pair.open);
-    note_special(pair.close);
+  for (const ReasoningTag& tag : kTags) {
+    if (!tokenizer.id_of(tag.open) || !tokenizer.id_of(tag.close)) continue;
+    tags_.push_back(tag);
+    note_special(tag.open);
+    note_special(tag.close);
   }
   channels_ = tokenizer.id_of(kChannel).has_value() && tokenizer.id_of(kMessage).has_value();
   if (!channels_) return;
@@ -54,8 +45,9 @@ bool ReasoningMarks::open_after(const Tokenizer& tokenizer, std::span<const Toke
   if (tags_.empty()) return false;
   const size_t looked_at = std::min<size_t>(prompt.size(), 16);
   const std::string tail = tokenizer.decode(prompt.subspan(prompt.size() - looked_at));
-  return std::any_of(tags_.begin(), tags_.end(),
-                     [&](const Tag& tag) { return without_end_space(tail).ends_with(tag.open); });
+  return std::any_of(tags_.begin(), tags_.end(), [&](const ReasoningTag& tag) {
+    return without_end_space(tail).ends_with(tag.open);
+  });
 }
 
 ReasoningSplitter::ReasoningSplitter(const ReasoningMarks& marks, bool open) : marks_(marks) {
@@ -106,23 +98,14 @@ bool ReasoningSplitter::take_mark(std::vector<Spoken>& out) {
   while (as_ == Spoken::As::reasoning && before.ends_with('\n')) before.remove_suffix(1);
   say(before, out);
   held_.erase(0, at + length);
-  switch (mark) {
-    case Mark::open:
-      begin(Spoken::As::reasoning);
-      break;
-    case Mark::close:
-    case Mark::end:
-      begin(Spoken::As::answer);
-      break;
-    case Mark::header:
-      in_header_ = true;
-      header_.clear();
-      break;
-    case Mark::message:
-      in_header_ = false;
-      begin(header_.starts_with("analysis") ? Spoken::As::reasoning : Spoken::As::answer);
-      break;
+  if (mark == Mark::header) {
+    in_header_ = true;
+    header_.clear();
+    return true;
   }
+  if (mark == Mark::message) in_header_ = false;
+  const bool analysis = mark == Mark::message && header_.starts_with("analysis");
+  begin(mark == Mark::open || analysis ? Spoken::As::reasoning : Spoken::As::answer);
   return true;
 }
 

@@ -20,12 +20,15 @@ struct Spoken {
   std::string text;
 };
 
+struct ReasoningTag {
+  const char *open, *close;
+};
+
 class ReasoningMarks {
  public:
   /// The marks that are tokens of this model; none for a model that does not reason.
   explicit ReasoningMarks(const TextModel& model);
 
-  bool any() const { return !tags_.empty() || channels_; }
   /// Those that are special tokens: GenerateOptions::shown, so that the text has them.
   const std::vector<TokenId>& special() const { return special_; }
   /// Whether a prompt ends within reasoning: templates open it for the model.
@@ -33,10 +36,7 @@ class ReasoningMarks {
 
  private:
   friend class ReasoningSplitter;
-  struct Tag {
-    std::string open, close;
-  };
-  std::vector<Tag> tags_;
+  std::vector<ReasoningTag> tags_;
   bool channels_ = false;
   std::vector<TokenId> special_;
 };

@@ -24,7 +24,7 @@ Axis Value::axis(std::string_view name) const {
 }
 
 Value Builder::param(std::string_view name, Axes axes, Role role, int64_t col_axes) {
-  std::string full = scope_.empty() ? std::string(name) : scope_ + "." + std::string(name);
+  std::string full = joined(scope_, name);
   if (const auto it = param_ids_.find(full); it != param_ids_.end()) {
     const Param& p = graph_.params_[it->second];
     if (p.axes != axes) {
@@ -48,7 +48,7 @@ Value Builder::param(std::string_view name, Axes axes, Role role, int64_t col_ax
          to_string(axes), col_axes);
   param_types_.push_back({Kind::real, axes});
   const int64_t row_axes = col_axes == 0 ? 0 : static_cast<int64_t>(axes.size()) - col_axes;
-  const ParamId id = graph_.params_.add({full, std::move(axes), role, row_axes});
+  const ParamId id = graph_.params_.add({full, std::move(axes), role, row_axes, place_of(full)});
   param_ids_.emplace(std::move(full), id);
   return {this, id};
 }
@@ -82,8 +82,8 @@ std::vector<Value> Builder::add(Op op, const std::vector<Value>& inputs, std::st
   } catch (const ShapeError& e) {
     std::string found;
     for (const Type& t : in) found += (found.empty() ? "" : ", ") + to_string(t);
-    fail(ErrorKind::invalid, "{}{}{}: {}: {} (inputs: {})", scope_, label.empty() ? "" : ".", label,
-         op.name(), e.what(), found);
+    fail(ErrorKind::invalid, "{}: {}: {} (inputs: {})", joined(scope_, label), op.name(), e.what(),
+         found);
   }
   std::vector<Value> values;
   std::vector<ValueId> outputs;
@@ -91,8 +91,8 @@ std::vector<Value> Builder::add(Op op, const std::vector<Value>& inputs, std::st
     outputs.push_back(graph_.types_.add(std::move(t)));
     values.push_back({this, outputs.back()});
   }
-  graph_.nodes_.push_back(
-      {std::move(op), std::move(ids), std::move(outputs), scope_, std::string(label)});
+  graph_.nodes_.push_back({std::move(op), std::move(ids), std::move(outputs), scope_,
+                           std::string(label), place_of(joined(scope_, label))});
   return values;
 }
 
@@ -106,7 +106,7 @@ std::vector<Value> Builder::inputs(const Graph& from, const Node& node,
 
 std::vector<Value> Builder::add_node(const Graph& from, const Node& node,
                                      IdVector<ValueId, Value>& made, std::string_view prefix) {
-  set_scope(prefix.empty() ? node.scope : fmt::format("{}.{}", prefix, node.scope));
+  set_scope(joined(prefix, node.scope));
   std::vector<Value> out = add(node.op, inputs(from, node, made), node.label);
   for (size_t k = 0; k < out.size(); ++k) made[node.outputs[k]] = out[k];
   return out;
@@ -114,8 +114,7 @@ std::vector<Value> Builder::add_node(const Graph& from, const Node& node,
 
 void Builder::push_scope(std::string_view name) {
   scope_ends_.push_back(scope_.size());
-  if (!scope_.empty()) scope_ += '.';
-  scope_ += name;
+  scope_ = joined(scope_, name);
 }
 
 void Builder::pop_scope() {

@@ -32,6 +32,8 @@ int64_t Graph::parameter_count() const {
   return n;
 }
 
+std::string Node::name() const { return joined(scope, label); }
+
 void Graph::verify() const {
   std::set<std::string_view> names;
   for (const Param& p : params_) {
@@ -49,8 +51,7 @@ void Graph::verify() const {
   for (const NodeId n : nodes_.ids()) {
     const Node& node = nodes_[n];
     const auto where = [&] {
-      return fmt::format("graph: node {} ({}{}{}, op {})", n.index(), node.scope,
-                         node.label.empty() ? "" : ".", node.label, node.op.name());
+      return fmt::format("graph: node {} ({}, op {})", n.index(), node.name(), node.op.name());
     };
     for (const Input& in : node.inputs) {
       if (in.is_param() ? in.param.index() >= params_.size()

@@ -10,6 +10,7 @@
 
 #include "base/enum_names.h"
 #include "graph/op.h"
+#include "graph/place.h"
 
 namespace ashlar {
 
@@ -23,6 +24,7 @@ struct Param {
   Role role = Role::projection;
   /// Leading axes that count rows; the others make one row: the unit that formats pack.
   int64_t row_axes = 0;
+  Place place;  // what its name says
   int64_t cols() const {
     int64_t n = 1;
     for (size_t i = static_cast<size_t>(row_axes); i < axes.size(); ++i) n *= axes[i].size;
@@ -41,6 +43,9 @@ struct Node {
   std::vector<ValueId> outputs;
   std::string scope;  // "layers.3.attn"
   std::string label;  // what the result is called in its scope: "q"; may be empty
+  Place place;        // what its name says
+
+  std::string name() const;  // "layers.3.attn.q"
 };
 
 /// What a graph is evaluated for. The name is empty where there is one output only.

@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "base/id.h"
+#include "base/members.h"
 #include "graph/array.h"
 #include "graph/axis.h"
 #include "graph/scalar_types.h"
@@ -151,21 +152,6 @@ class Op {
 template <class V, class T>
 void visit_attributes(V& v, T& op) {
   if constexpr (requires { op.attributes(v); }) op.attributes(v);
-}
-
-/// What ASHLAR_ATTRIBUTES does: `names` are those of the members, as the source lists them. Of a
-/// member that is an op the attributes are visited, as if they were this op's.
-template <class V, class... Members>
-void visit_members(V& v, std::string_view names, Members&... members) {
-  const auto visit = [&](auto& member) {
-    const size_t end = std::min(names.find(", "), names.size());
-    if constexpr (requires { member.attributes(v); })
-      member.attributes(v);
-    else
-      v(names.substr(0, end), member);
-    names.remove_prefix(std::min(end + 2, names.size()));
-  };
-  (visit(members), ...);
 }
 
 // Helpers for types(): they throw ShapeError with what was expected and found.

@@ -21,11 +21,6 @@ bool found(const fs::path& file) {
   return fs::exists(file, code);
 }
 
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 bool is_half(std::string_view text) {
   if (text.empty() || text.size() > kLongestName || text.front() == '.' || text.front() == '-')
     return false;
@@ -50,11 +45,16 @@ bool is_repository_name(const std::string& name) {
          is_half(std::string_view(name).substr(slash + 1));
 }
 
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
 fs::path hub_cache() {
-  if (const std::string cache = variable("HF_HUB_CACHE"); !cache.empty()) return cache;
-  if (const std::string home = variable("HF_HOME"); !home.empty()) return fs::path(home) / "hub";
-  const std::string cache = variable("XDG_CACHE_HOME");
-  const fs::path base = cache.empty() ? fs::path(variable("HOME")) / ".cache" : fs::path(cache);
+  if (const std::string cache = environment("HF_HUB_CACHE"); !cache.empty()) return cache;
+  if (const std::string home = environment("HF_HOME"); !home.empty()) return fs::path(home) / "hub";
+  const std::string cache = environment("XDG_CACHE_HOME");
+  const fs::path base = cache.empty() ? fs::path(environment("HOME")) / ".cache" : fs::path(cache);
   return base / "huggingface" / "hub";
 }
 
@@ -99,8 +99,8 @@ bool is_whole(const fs::path& snapshot, bool weights) {
   for (const char* name : {"model.safetensors.index.json", "consolidated.safetensors.index.json"}) {
     if (!found(snapshot / name)) continue;
     const Json index = read_regular_json(snapshot / name);
-    const auto map = index.is_object() ? index.find("weight_map") : index.end();
-    if (!index.is_object() || map == index.end() || !map->is_object()) return true;  // told later
+    const auto map = index.find("weight_map");
+    if (map == index.end() || !map->is_object()) return true;  // told later
     return std::all_of(map->begin(), map->end(), [&](const Json& file) {
       return !file.is_string() || found(snapshot / file.get<std::string>());
     });

@@ -9,8 +9,27 @@
 
 namespace ashlar {
 
+/// Files, and a folder of files, that say how text becomes tokens and messages become text.
+inline constexpr const char* kTextFiles[] = {"tokenizer.json",
+                                             "tokenizer_config.json",
+                                             "special_tokens_map.json",
+                                             "added_tokens.json",
+                                             "vocab.json",
+                                             "merges.txt",
+                                             "tekken.json",
+                                             "tiktoken.model",
+                                             "tokenizer.model",
+                                             "chat_template.jinja",
+                                             "chat_template.json",
+                                             "generation_config.json",
+                                             "additional_chat_templates",
+                                             "tokenization_kimi.py"};
+
 /// "org/name" as the hub spells repositories.
 bool is_repository_name(const std::string& name);
+
+/// A variable of the environment; empty: not set.
+std::string environment(const char* name);
 
 /// HF_HUB_CACHE, HF_HOME/hub, or ~/.cache/huggingface/hub.
 std::filesystem::path hub_cache();

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <exception>
 
@@ -26,35 +25,28 @@ namespace fs = std::filesystem;
 
 constexpr int kAttempts = 5;
 
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 std::string endpoint() {
-  std::string url = variable("HF_ENDPOINT");
+  std::string url = environment("HF_ENDPOINT");
   if (url.empty()) url = "https://huggingface.co";
   while (url.ends_with('/')) url.pop_back();
   return url;
 }
 
 bool offline() {
-  const std::string value = variable("HF_HUB_OFFLINE");
+  const std::string value = environment("HF_HUB_OFFLINE");
   return value == "1" || value == "true" || value == "TRUE" || value == "yes" || value == "on";
 }
 
 /// HF_TOKEN, or what `hf auth login` left.
 std::string token() {
-  if (const std::string given = variable("HF_TOKEN"); !given.empty()) return given;
-  const std::string home = variable("HF_HOME");
+  if (const std::string given = environment("HF_TOKEN"); !given.empty()) return given;
+  const std::string home = environment("HF_HOME");
   const fs::path file =
       home.empty() ? hub_cache().parent_path() / "token" : fs::path(home) / "token";
   std::error_code code;
   if (!fs::is_regular_file(file, code)) return "";
   std::string text = read_file(file, 4096);
-  text.erase(std::remove_if(text.begin(), text.end(),
-                            [](unsigned char c) { return std::isspace(c) != 0; }),
-             text.end());
+  std::erase_if(text, [](unsigned char c) { return std::isspace(c) != 0; });
   return text;
 }
 
@@ -113,20 +105,14 @@ Listing list_files(const std::string& repository, const std::string& revision) {
   if (answer.status != 200 || !answer.error.empty()) fail_answer(repository, url, answer);
   const Json json = parse_json(text, url);
   Listing listing;
-  const auto string_at = [](const Json& object, const char* key) {
-    const auto it = object.is_object() ? object.find(key) : object.end();
-    return object.is_object() && it != object.end() && it->is_string() ? it->get<std::string>()
-                                                                       : "";
-  };
-  listing.commit = string_at(json, "sha");
-  const auto siblings = json.is_object() ? json.find("siblings") : json.end();
+  listing.commit = text_at(json, "sha");
+  const auto siblings = json.find("siblings");
   if (!is_hex(listing.commit) || siblings == json.end() || !siblings->is_array())
     fail(ErrorKind::format, "{}: expected a listing with sha and siblings", url);
   for (const Json& item : *siblings) {
-    HubFile file{string_at(item, "rfilename"), string_at(item, "blobId"), 0};
-    if (item.is_object() && item.contains("lfs") && item["lfs"].is_object())
-      file.hash = string_at(item["lfs"], "sha256");
-    if (item.is_object() && item.contains("size") && item["size"].is_number_unsigned())
+    HubFile file{text_at(item, "rfilename"), text_at(item, "blobId"), 0};
+    if (item.contains("lfs") && item["lfs"].is_object()) file.hash = text_at(item["lfs"], "sha256");
+    if (item.contains("size") && item["size"].is_number_unsigned())
       file.size = item["size"].get<int64_t>();
     if (!is_safe(file.name) || !is_hex(file.hash) ||
         (file.hash.size() != 40 && file.hash.size() != 64))
@@ -138,25 +124,12 @@ Listing list_files(const std::string& repository, const std::string& revision) {
 }
 
 bool is_small(const std::string& name) {
-  static constexpr const char* kNames[] = {"config.json",
-                                           "generation_config.json",
-                                           "tokenizer.json",
-                                           "tokenizer_config.json",
-                                           "params.json",
-                                           "special_tokens_map.json",
-                                           "added_tokens.json",
-                                           "vocab.json",
-                                           "merges.txt",
-                                           "tekken.json",
-                                           "tiktoken.model",
-                                           "tokenizer.model",
-                                           "chat_template.json",
-                                           "chat_template.jinja",
-                                           "adapter_config.json",
-                                           "tokenization_kimi.py",
-                                           "model.safetensors.index.json"};
-  if (std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames)) return true;
-  return name.starts_with("additional_chat_templates/") && name.ends_with(".jinja");
+  constexpr const char* kOthers[] = {"config.json", "params.json", "adapter_config.json",
+                                     "model.safetensors.index.json"};
+  const auto is_it = [&](const char* known) { return name == known; };
+  return std::any_of(std::begin(kTextFiles), std::end(kTextFiles), is_it) ||
+         std::any_of(std::begin(kOthers), std::end(kOthers), is_it) ||
+         (name.starts_with("additional_chat_templates/") && name.ends_with(".jinja"));
 }
 
 /// What a model needs of a repository: one form of its weights, and the small files.

@@ -10,24 +10,20 @@ namespace {
 // What errors call the operators from Op::add on.
 constexpr const char* kSymbols[] = {"+", "-", "*", "/", "//", "%", "** or pow()"};
 
-// Python's float division: the quotient rounded down and the remainder with the divisor's sign.
-void float_divide(double a, double b, double& quotient, double& remainder) {
-  remainder = std::fmod(a, b);
-  double div = (a - remainder) / b;
-  if (remainder != 0) {
-    if ((b < 0) != (remainder < 0)) {
-      remainder += b;
-      div -= 1;
-    }
-  } else {
+// Python's // and % of floats: the quotient rounded down, the remainder with the divisor's sign.
+double float_divide(Op op, double a, double b) {
+  double remainder = std::fmod(a, b);
+  double quotient = (a - remainder) / b;
+  if (remainder == 0) {
     remainder = std::copysign(0.0, b);
+  } else if ((b < 0) != (remainder < 0)) {
+    remainder += b;
+    quotient -= 1;
   }
-  if (div != 0) {
-    quotient = std::floor(div);
-    if (div - quotient > 0.5) quotient += 1;
-  } else {
-    quotient = std::copysign(0.0, a / b);
-  }
+  if (op == Op::modulo) return remainder;
+  if (quotient == 0) return std::copysign(0.0, a / b);
+  const double down = std::floor(quotient);
+  return quotient - down > 0.5 ? down + 1 : down;
 }
 
 double float_power(double a, double b) {
@@ -42,7 +38,6 @@ double float_power(double a, double b) {
 }
 
 double float_arithmetic(Op op, double a, double b) {
-  double quotient = 0, remainder = 0;
   switch (op) {
     case Op::add:
       return a + b;
@@ -60,9 +55,7 @@ double float_arithmetic(Op op, double a, double b) {
                 : op == Op::floor_divide ? "float floor division by zero"
                                          : "float modulo");
   }
-  if (op == Op::divide) return a / b;
-  float_divide(a, b, quotient, remainder);
-  return op == Op::modulo ? remainder : quotient;
+  return op == Op::divide ? a / b : float_divide(op, a, b);
 }
 
 int64_t int_power(int64_t base, int64_t exponent) {
@@ -184,9 +177,7 @@ Value slice(Interpreter& interpreter, const Value& value, const Value& start, co
   if (value.is(Kind::undefined)) raise_undefined(value);
   const auto* range = value.as<Range>();
   if (value.is(Kind::dict)) raise("unhashable type: 'slice'");
-  if (!value.is(Kind::string) && !value.is_sequence() && !range) {
-    raise("'{}' object is not subscriptable", type_name(value));
-  }
+  if (!repeats(value) && !range) raise("'{}' object is not subscriptable", type_name(value));
   // A bound that does not fit 64 bits is as good as their limits.
   const auto bound = [](const Value& given) {
     if (!given.is_int_like() && !given.is(Kind::undefined))

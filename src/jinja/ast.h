@@ -87,8 +87,7 @@ enum class Statement : uint8_t {
   filter_block,
   set,        // exprs: target, value
   set_block,  // exprs: target, filter or null
-  with,       // exprs: target, value, target, value ...
-  scope,      // a body with its own variables (generation)
+  scope,      // exprs: target, value, ... of its own variables (with; generation has none)
   break_loop,
   continue_loop,
   refused,  // include, import, extends: always an error
@@ -123,7 +122,7 @@ struct Program {
 };
 
 /// The number of a name that the interpreter itself uses; every program has them.
-enum Name : int { kLoop, kCaller, kVarargs, kKwargs, kFirstFree };
+enum Name : int { kLoop, kCaller, kVarargs, kKwargs };
 
 /// Fills in what is unset.
 void find_unset(Program& program);

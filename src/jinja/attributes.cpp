@@ -6,11 +6,6 @@
 namespace ashlar::jinja {
 namespace {
 
-template <size_t N>
-bool one_of(std::string_view name, const char* const (&names)[N]) {
-  return std::any_of(std::begin(names), std::end(names), [&](const char* n) { return name == n; });
-}
-
 Value forbidden(const Value& object, std::string_view name) {
   return Value::undefined(
       fmt::format("access to attribute '{}' of '{}' object is unsafe.", name, type_name(object)));
@@ -117,12 +112,6 @@ std::optional<Value> object_attribute(Interpreter& interpreter, const Value& obj
   if (auto* loop = object.as<Loop>()) return loop_attribute(interpreter, *loop, name);
   if (const auto* macro = object.as<Macro>(); macro && name == "name")
     return macro->signature->name.empty() ? Value() : Value::string(macro->signature->name);
-  if (const auto* function = object.as<Function>();
-      function && function->name == "dict" && name == "fromkeys") {
-    return interpreter.function("fromkeys", [](Interpreter& self, Args& args) {
-      return dict_from_keys(self, Value(), args);
-    });
-  }
   return std::nullopt;
 }
 
@@ -139,6 +128,8 @@ Method container_method(const Value& object, std::string_view name) {
   };
   static constexpr Entry<Method> kOfSequences[] = {{"count", count_items},
                                                    {"index", index_of_item}};
+  const auto* function = object.as<Function>();
+  if (function && function->name == "dict" && name == "fromkeys") return dict_from_keys;
   if (object.is(Kind::dict)) return look_up(kOfDicts, name);
   if (object.is(Kind::list) && name == "copy") return same;
   return object.is_sequence() || object.as<Range>() ? look_up(kOfSequences, name) : nullptr;
@@ -147,18 +138,15 @@ Method container_method(const Value& object, std::string_view name) {
 std::optional<Value> python_attribute(Interpreter& interpreter, const Value& object,
                                       const Value& key) {
   const std::string& name = key.bytes();
-  static constexpr const char* kListChanges[] = {"append", "clear", "pop",    "reverse",
-                                                 "insert", "sort",  "extend", "remove"};
-  static constexpr const char* kDictChanges[] = {"clear", "pop", "popitem", "setdefault", "update"};
-  if (object.is(Kind::list) && one_of(name, kListChanges)) return forbidden(object, name);
-  if (object.is(Kind::dict) && one_of(name, kDictChanges)) return forbidden(object, name);
-  if (object.is_number()) {
-    static constexpr const char* kOfNumbers[] = {
-        "real",       "imag",      "conjugate",        "numerator", "denominator",
-        "bit_length", "bit_count", "as_integer_ratio", "hex",       "is_integer"};
-    if (one_of(name, kOfNumbers)) refuse(fmt::format("the attribute '{}' of numbers is", name));
-    return std::nullopt;
-  }
+  if (object.is(Kind::list) &&
+      one_of(name, {"append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove"}))
+    return forbidden(object, name);
+  if (object.is(Kind::dict) && one_of(name, {"clear", "pop", "popitem", "setdefault", "update"}))
+    return forbidden(object, name);
+  if (object.is_number() &&
+      one_of(name, {"real", "imag", "conjugate", "numerator", "denominator", "bit_length",
+                    "bit_count", "as_integer_ratio", "hex", "is_integer"}))
+    refuse(fmt::format("the attribute '{}' of numbers is", name));
   const Method method =
       object.is(Kind::string) ? string_method(name) : container_method(object, name);
   if (method) {

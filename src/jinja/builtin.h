@@ -30,7 +30,6 @@ class Bound {
   /// An index; what does not fit 64 bits is as good as their limits.
   int64_t integer(size_t i, int64_t otherwise) const;
   const Str& text(size_t i) const;  // raises for anything else
-  std::string_view function() const { return function_; }
 
  private:
   std::string_view function_;
@@ -41,10 +40,8 @@ void no_arguments(std::string_view function, const Args& args);
 
 /// An int for use as an index or a count.
 int64_t to_index(const Value& value);
-/// float(value), or nothing where Python raises TypeError or ValueError.
-std::optional<double> to_float(const Value& value);
-/// int(text, base), or nothing where Python raises. Refuses what is beyond 64 bits.
-std::optional<int64_t> parse_int(std::string_view text, int base);
+/// int(text) and float(text), or nothing where Python raises. Refuse integers beyond 64 bits.
+std::optional<int64_t> parse_int(std::string_view text);
 std::optional<double> parse_float(std::string_view text);
 /// float(number) and int(number) of numbers; refuse integers beyond 64 bits.
 double number_to_double(const Value& number);
@@ -56,14 +53,9 @@ int64_t int_of_double(double value);
 std::vector<Value> sorted(std::vector<Value> items, const std::function<Value(const Value&)>& key,
                           bool reverse);
 
-/// value.lower() of strings, others as they are.
-Value ignore_case(const Value& value);
 /// attribute.of.item as filters take it: dots go deeper, digits are indices.
 Value attribute_path(Interpreter& interpreter, const Value& item, const Value& path,
                      const Value* otherwise = nullptr);
-
-/// round(number, digits) as Python does.
-Value round_number(const Value& number, const Value& digits, bool has_digits);
 
 /// Python's json.dumps with Transformers' defaults.
 Value to_json(const Value& value, const Args& args);
@@ -88,7 +80,6 @@ Function look_up(const Entry<Function> (&table)[N], std::string_view name) {
 }
 
 /// Methods that filters use too.
-Value split_lines(const Value& text, bool keep_ends);
 Value strip(const Value& text, const Value& chars, bool left, bool right);
 Value replace(const Value& text, const Value& old, const Value& with, int64_t count);
 /// `how`: 'u'pper, 'l'ower, 'c'apitalize or 't'itle.

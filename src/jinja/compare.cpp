@@ -24,24 +24,6 @@ bool equal_dicts(const Dict& a, const Dict& b) {
   return true;
 }
 
-bool equal_objects(const Value& a, const Value& b) {
-  if (a.as_object() == b.as_object()) return true;
-  const auto *x = a.as<Range>(), *y = b.as<Range>();
-  if (x && y) {
-    if (x->length != y->length) return false;
-    return x->length == 0 || (x->start == y->start && (x->length == 1 || x->step == y->step));
-  }
-  const auto *v = a.as<DictView>(), *w = b.as<DictView>();
-  if (v && w && v->part == w->part && v->part != DictView::Part::values) {
-    if (v->size() != w->size()) return false;
-    for (size_t i = 0; i < v->size(); ++i) {
-      if (!contains(b, v->at(i))) return false;
-    }
-    return true;
-  }
-  return false;
-}
-
 int order_of(const auto& a, const auto& b) { return a < b ? -1 : a > b ? 1 : 0; }
 
 int order_of_integers(const Value& a, const Value& b) {
@@ -76,43 +58,24 @@ int compare_numbers(const Value& a, const Value& b) {
 
 bool identical(const Value& a, const Value& b) {
   if (a.kind() != b.kind()) return false;
-  switch (a.kind()) {
-    case Kind::none:
-      return true;
-    case Kind::boolean:
-    case Kind::integer:
-      return a.as_int64() == b.as_int64();
-    case Kind::floating:
-      return false;
-    case Kind::string:
-      return a.identity() == b.identity() || (a.as_str().length <= 1 && a.bytes() == b.bytes());
-    case Kind::tuple:
-      return a.identity() == b.identity() || (a.items().empty() && b.items().empty());
-    default:
-      return a.identity() == b.identity();
-  }
+  if (a.is(Kind::none)) return true;
+  if (a.is(Kind::floating)) return false;
+  if (a.is_number() && !a.is(Kind::big)) return a.as_int64() == b.as_int64();
+  if (a.is(Kind::string) && a.as_str().length <= 1) return a.bytes() == b.bytes();
+  if (a.is(Kind::tuple) && a.items().empty()) return b.items().empty();
+  return a.identity() == b.identity();
 }
 
 bool equal(const Value& a, const Value& b) {
   if (Budget* budget = Budget::current()) budget->step();
   if (a.is_number() && b.is_number()) return compare_numbers(a, b) == 0;
   if (a.kind() != b.kind()) return false;
-  switch (a.kind()) {
-    case Kind::undefined:
-    case Kind::none:
-      return true;
-    case Kind::string:
-      return a.bytes() == b.bytes();
-    case Kind::list:
-    case Kind::tuple:
-      return equal_items(a.items(), b.items());
-    case Kind::dict:
-      return equal_dicts(a.as_dict(), b.as_dict());
-    case Kind::object:
-      return equal_objects(a, b);
-    default:
-      return false;
-  }
+  if (a.is(Kind::string)) return a.bytes() == b.bytes();
+  if (a.is_sequence()) return equal_items(a.items(), b.items());
+  if (a.is(Kind::dict)) return equal_dicts(a.as_dict(), b.as_dict());
+  if (!a.is(Kind::object) || a.as_object() == b.as_object()) return true;
+  if (a.as<Indexed>() && b.as<Indexed>()) refuse("comparing ranges or views of dicts is");
+  return false;
 }
 
 bool less(const Value& a, const Value& b) {
@@ -128,9 +91,7 @@ bool less(const Value& a, const Value& b) {
     }
     return x.size() < y.size();
   }
-  const auto *v = a.as<DictView>(), *w = b.as<DictView>();
-  if (v && w && v->part != DictView::Part::values && w->part != DictView::Part::values)
-    refuse("comparing the views of dicts by size is");
+  if (a.as<DictView>() && b.as<DictView>()) refuse("comparing ranges or views of dicts is");
   raise("'<' not supported between instances of '{}' and '{}'", type_name(a), type_name(b));
 }
 
@@ -186,38 +147,26 @@ bool contains(const Value& container, const Value& item) {
 
 size_t hash(const Value& value) {
   if (Budget* budget = Budget::current()) budget->step();
-  switch (value.kind()) {
-    case Kind::undefined:
-      return 2;
-    case Kind::none:
-      return 1;
-    case Kind::boolean:
-    case Kind::integer:
-      return std::hash<int64_t>()(value.as_int64()) * 0x9e3779b97f4a7c15u;
-    case Kind::big:
-      return std::hash<double>()(std::strtod(value.as_digits().c_str(), nullptr));
-    case Kind::floating: {
-      const double number = value.as_double();
-      if (std::fabs(number) < 9e18 && number == std::trunc(number)) {
-        return hash(Value::integer(static_cast<int64_t>(number)));
-      }
-      return std::hash<double>()(number);
-    }
-    case Kind::string:
-      return std::hash<std::string>()(value.bytes());
-    case Kind::tuple: {
-      size_t out = 3;
-      for (const auto& item : value.items()) out = out * 1000003 ^ hash(item);
-      return out;
-    }
-    case Kind::list:
-    case Kind::dict:
-      raise("unhashable type: '{}'", type_name(value));
-    case Kind::object:
-      if (value.as<DictView>()) raise("unhashable type: '{}'", type_name(value));
-      return std::hash<const void*>()(value.identity());
+  if (value.is(Kind::undefined)) return 2;
+  if (value.is(Kind::none)) return 1;
+  if (value.is(Kind::floating) || value.is(Kind::big)) {
+    const double number = value.is(Kind::floating)
+                              ? value.as_double()
+                              : std::strtod(value.as_digits().c_str(), nullptr);
+    return std::fabs(number) < 9e18 && number == std::trunc(number)
+               ? hash(Value::integer(static_cast<int64_t>(number)))
+               : std::hash<double>()(number);
   }
-  return 0;
+  if (value.is_number()) return std::hash<int64_t>()(value.as_int64()) * 0x9e3779b97f4a7c15u;
+  if (value.is(Kind::string)) return std::hash<std::string>()(value.bytes());
+  if (value.is(Kind::tuple)) {
+    size_t out = 3;
+    for (const auto& item : value.items()) out = out * 1000003 ^ hash(item);
+    return out;
+  }
+  if (!value.is(Kind::object) || value.as<DictView>())
+    raise("unhashable type: '{}'", type_name(value));
+  return std::hash<const void*>()(value.identity());
 }
 
 }  // namespace ashlar::jinja

@@ -4,12 +4,9 @@
 namespace ashlar::jinja {
 
 bool refused_filter(std::string_view name) {
-  for (const char* other :
-       {"filesizeformat", "forceescape", "groupby", "pprint", "random", "slice", "striptags",
-        "urlencode", "urlize", "wordcount", "wordwrap", "xmlattr"}) {
-    if (name == other) return true;
-  }
-  return false;
+  return one_of(name,
+                {"attr", "filesizeformat", "forceescape", "groupby", "pprint", "random", "slice",
+                 "striptags", "urlencode", "urlize", "wordcount", "wordwrap", "xmlattr"});
 }
 
 namespace {

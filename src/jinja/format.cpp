@@ -13,7 +13,7 @@ constexpr int64_t kMaxWidth = 1'000'000, kMaxPrecision = 1000;
 // What one conversion asks for: [-0][width][.precision][type] of %, [<>0][width][.precision][type]
 // of braces.
 struct Field {
-  bool left = false, right = false, zero = false;
+  bool left = false, zero = false;
   int64_t width = 0, precision = -1;
   char type = 0;  // s, d, f, or 0: what suits the value
 };
@@ -45,99 +45,37 @@ void put_text(const Field& field, const Value& value, Text& out) {
   if (field.precision >= 0 && static_cast<size_t>(field.precision) < text.as_str().length) {
     text = slice_bytes(text, 0, text.as_str().offset(static_cast<size_t>(field.precision)));
   }
-  out.append(padded(text, field.width, Value::string(" "), field.right, !field.right).as_str());
+  out.append(padded(text, field.width, Value::string(" "), !field.left, field.left).as_str());
 }
 
 void put_number(const Field& field, const Value& value, Text& out) {
   std::string text;
   if (field.type == 'd') {
-    const Value whole = value.is(Kind::floating) ? Value::integer(int_of_double(value.as_double()))
-                        : value.is(Kind::big)    ? value
-                                                 : Value::integer(value.as_int64());
-    text = int_digits(whole);
+    text = value.is(Kind::floating) ? std::to_string(int_of_double(value.as_double()))
+                                    : int_digits(value);
     if (field.precision >= 0) refuse("a precision of %d is");
   } else {
     const double number = number_to_double(value);
     const int precision = field.precision < 0 ? 6 : static_cast<int>(field.precision);
-    text = std::isnan(number)   ? "nan"
-           : std::isinf(number) ? (number > 0 ? "inf" : "-inf")
-                                : fmt::format("{:.{}f}", number, precision);
+    text = std::isnan(number) ? "nan" : fmt::format("{:.{}f}", number, precision);
   }
-  const size_t sign = text[0] == '-' ? 1 : 0;
-  if (field.zero && !field.left) {
-    const Value padding =
-        padded(Value::string(text.substr(sign)), field.width - static_cast<int64_t>(sign),
-               Value::string("0"), true, false);
-    out.literal(text.substr(0, sign));
-    out.append(padding.as_str());
-  } else {
-    out.append(padded(Value::string(text), field.width, Value::string(" "), !field.left, field.left)
-                   .as_str());
-  }
+  const size_t width = static_cast<size_t>(field.width), sign = text[0] == '-' ? 1 : 0;
+  if (field.zero && !field.left && text.size() < width) text.insert(sign, width - text.size(), '0');
+  put_text({.left = field.left, .width = field.width}, Value::string(text), out);
 }
 
-class Percent {
- public:
-  Percent(const Str& format, const Value& values) : format_(format) {
-    // Whatever has keys or indices could be a mapping, of which not all need be used.
-    mapping_ = values.is(Kind::dict) || values.is(Kind::list) || values.is(Kind::undefined) ||
-               values.as<Range>();
-    values_ = values.is(Kind::tuple) ? values.items() : std::vector<Value>{values};
-  }
-
-  Value run() {
-    const std::string& text = format_.bytes;
-    size_t done = 0;
-    for (size_t at; (at = text.find('%', done)) != std::string::npos;) {
-      out_.append(format_, done, at);
-      done = at + 1;
-      conversion(done);
-    }
-    out_.append(format_, done, text.size());
-    if (!mapping_ && used_ < values_.size())
-      raise("not all arguments converted during string formatting");
-    return out_.finish(format_.markup);
-  }
-
- private:
-  void conversion(size_t& at) {
-    const std::string& text = format_.bytes;
-    const size_t begin = at - 1;
-    Field field;
-    for (; at < text.size() && (text[at] == '-' || text[at] == '0'); ++at) {
-      field.left |= text[at] == '-';
-      field.zero |= text[at] == '0';
-    }
-    parse_size(text, at, field);
-    if (at >= text.size() && !field.type) raise("incomplete format");
-    if (!field.type && text[at] == '%' && at == begin + 1) {
-      ++at;
-      out_.literal("%");
-      return;
-    }
-    if (!field.type) {
-      refuse(fmt::format("the format '{}' (only %s, %d and %f with a width are known) is",
-                         text.substr(begin, at + char_size(text, at) - begin)));
-    }
-    if (used_ == values_.size()) raise("not enough arguments for format string");
-    const Value& value = values_[used_++];
-    if (field.type == 's') {
-      field.right = !field.left;
-      return put_text(field, format_.markup ? escape_html(to_str(value)) : value, out_);
-    }
-    if (value.is(Kind::undefined)) raise_undefined(value);
-    if (!value.is_number()) {
-      raise("%{} format: a real number is required, not {}", field.type, type_name(value));
-    }
-    put_number(field, value, out_);
-  }
-
-  const Str& format_;
-  std::vector<Value> values_;
-  bool mapping_ = false;
-  size_t used_ = 0;
-  Text out_;
-};
+// What follows a percent sign before `at`.
+Field parse_conversion(std::string_view text, size_t& at) {
+  const size_t begin = at - 1;
+  Field field;
+  for (; at < text.size() && (text[at] == '-' || text[at] == '0'); ++at)
+    (text[at] == '-' ? field.left : field.zero) = true;
+  parse_size(text, at, field);
+  if (field.type) return field;
+  if (at >= text.size()) raise("incomplete format");
+  refuse(fmt::format("the format '{}' (only %s, %d and %f with a width are known) is",
+                     text.substr(begin, at + char_size(text, at) - begin)));
+}
 
 class Braces {
  public:
@@ -172,17 +110,18 @@ class Braces {
       refuse(fmt::format("the field '{{{}}}' of format() is", inside));
     const Value value = argument(name);
     Field field;
-    size_t at = 0;
-    const auto is = [&](char c) { return at < spec.size() && spec[at] == c; };
-    if (is('<') || is('>')) (spec[at++] == '<' ? field.left : field.right) = true;
-    field.zero = is('0');
+    const bool aligned = spec.starts_with('<') || spec.starts_with('>');
+    size_t at = aligned ? 1 : 0;
+    field.zero = spec.substr(at).starts_with('0');
     parse_size(spec, at, field);
     const bool number = value.is_number() && !value.is(Kind::boolean);
     if (!field.type) field.type = value.is_integer() ? 'd' : number ? 'r' : 's';
     if (spec.empty()) field.type = 's';
+    field.left = aligned ? spec[0] == '<' : field.type == 's';
     const bool suits = field.type == 's' ? spec.empty() || value.is(Kind::string) : number;
     const bool whole = field.type != 'd' || (value.is_integer() && field.precision < 0);
-    if (at < spec.size() || !suits || !whole || field.type == 'r' || (field.zero && field.right))
+    if (at < spec.size() || !suits || !whole || field.type == 'r' ||
+        (field.zero && (aligned || field.type == 's')))
       refuse(fmt::format("the format '{}' of a {} is", spec, type_name(value)));
     if (field.type == 's')
       put_text(field, markup ? escape_html(to_str(value)) : value, out_);
@@ -217,8 +156,39 @@ class Braces {
 
 }  // namespace
 
-Value format_percent(const Value& text, const Value& arguments) {
-  return Percent(text.as_str(), arguments).run();
+Value format_percent(const Value& format, const Value& arguments) {
+  // Whatever has keys or indices could be a mapping, of which not all need be used.
+  const bool mapping = arguments.is(Kind::dict) || arguments.is(Kind::list) ||
+                       arguments.is(Kind::undefined) || arguments.as<Range>();
+  const std::vector<Value> values =
+      arguments.is(Kind::tuple) ? arguments.items() : std::vector<Value>{arguments};
+  const Str& text = format.as_str();
+  Text out;
+  size_t done = 0, used = 0;
+  for (size_t at; (at = text.bytes.find('%', done)) != std::string::npos;) {
+    out.append(text, done, at);
+    done = at + 1;
+    if (text.bytes.compare(done, 1, "%") == 0) {
+      out.literal("%");
+      ++done;
+      continue;
+    }
+    const Field field = parse_conversion(text.bytes, done);
+    if (used == values.size()) raise("not enough arguments for format string");
+    const Value& value = values[used++];
+    if (field.type == 's') {
+      put_text(field, text.markup ? escape_html(to_str(value)) : value, out);
+      continue;
+    }
+    if (value.is(Kind::undefined)) raise_undefined(value);
+    if (!value.is_number())
+      raise("%{} format: a real number is required, not {}", field.type, type_name(value));
+    put_number(field, value, out);
+  }
+  out.append(text, done, text.bytes.size());
+  if (!mapping && used < values.size())
+    raise("not all arguments converted during string formatting");
+  return out.finish(text.markup);
 }
 
 Value format_braces(const Value& text, const Args& args) { return Braces(args).run(text.as_str()); }

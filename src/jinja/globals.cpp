@@ -117,9 +117,7 @@ std::optional<Value> global_function(Interpreter& interpreter, std::string_view 
   if (name == "namespace") return function(make_namespace);
   if (name == "raise_exception") return function(raise_exception);
   if (name == "strftime_now") return function(strftime_now);
-  for (const char* other : {"cycler", "joiner", "lipsum", "self"}) {
-    if (name == other) refuse(fmt::format("{} is", name));
-  }
+  if (one_of(name, {"cycler", "joiner", "lipsum", "self"})) refuse(fmt::format("{} is", name));
   return std::nullopt;
 }
 

@@ -41,7 +41,6 @@ struct Macro : Object {
   const std::vector<int>* unset = nullptr;
   Scope* scope = nullptr;
   const char* type_name() const override { return "Macro"; }
-  std::string description() const;
 };
 
 /// The variable `loop`.
@@ -57,7 +56,6 @@ struct Loop : Object {
   std::optional<Value> last_changed;
 
   const char* type_name() const override { return "LoopContext"; }
-  std::string description();
   bool next(Value& item);
   bool peek();
   int64_t length();
@@ -137,7 +135,7 @@ class Interpreter {
   Flow run_loop(const Node& node, Loop& loop);
   Flow exec_if(const Node& node);
   Flow exec_captured(const Node& node);
-  Flow exec_with(const Node& node);
+  Flow exec_scope(const Node& node);
   void exec_call_block(const Node& node);
   Value make_macro(const Node& node);
   void open_loop(Loop& loop, const Node& node, const Value& iterable, Scope* scope);

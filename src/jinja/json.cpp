@@ -18,20 +18,10 @@ class Writer {
     const Deeper deeper;
     Budget::current()->step();
     if (const auto text = scalar(value)) return out.literal(*text);
-    switch (value.kind()) {
-      case Kind::string:
-        string(value.as_str());
-        return;
-      case Kind::list:
-      case Kind::tuple:
-        list(value.items(), depth);
-        return;
-      case Kind::dict:
-        dict(value.as_dict(), depth);
-        return;
-      default:
-        raise("Object of type {} is not JSON serializable", type_name(value));
-    }
+    if (value.is(Kind::string)) return string(value.as_str());
+    if (value.is_sequence()) return list(value.items(), depth);
+    if (value.is(Kind::dict)) return dict(value.as_dict(), depth);
+    raise("Object of type {} is not JSON serializable", type_name(value));
   }
 
  private:

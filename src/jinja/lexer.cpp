@@ -2,11 +2,13 @@
 #include "jinja/lexer.h"
 
 #include <algorithm>
+#include <cctype>
+#include <charconv>
 
 #include "base/character_runs.h"
 #include "base/utf8.h"
+#include "jinja/string.h"
 #include "jinja/unicode.h"
-#include "jinja/value.h"
 
 namespace ashlar::jinja {
 namespace {
@@ -26,10 +28,6 @@ std::string normalize(std::string_view source) {
   return out;
 }
 
-bool hex_digit(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 class Lexer {
  public:
   Lexer(std::string_view source, int& line) : text_(normalize(source)), line_(line) { line_ = 1; }
@@ -41,8 +39,6 @@ class Lexer {
   }
 
  private:
-  enum class Tag { none, raw, block, variable, comment };
-
   bool starts(size_t at, std::string_view what) const {
     return at < text_.size() && text_.compare(at, what.size(), what) == 0;
   }
@@ -54,13 +50,10 @@ class Lexer {
     return starts(at + 2, "-") || starts(at + 2, "+") ? text_[at + 2] : ' ';
   }
 
-  // `{%- raw -%}` from `at`: where it ends, or 0.
+  // The end of `raw %}` at `at`, or 0.
   size_t raw_begin(size_t at) const {
-    size_t i = skip_space(at + (sign_of(at) == ' ' ? 2 : 3));
-    if (!starts(i, "raw")) return 0;
-    i = skip_space(i + 3);
-    if (starts(i, "-%}")) return skip_space(i + 3);
-    return starts(i, "%}") ? i + 2 : 0;
+    const size_t word = skip_space(at);
+    return starts(word, "raw") ? tag_end(skip_space(word + 3), "%}", false) : 0;
   }
 
   // The end of a tag's closing delimiter `close` from `at`, with its whitespace control; 0 where
@@ -101,33 +94,26 @@ class Lexer {
   }
 
   void root() {
-    Tag tag = Tag::none;
-    size_t at = at_, raw_end = 0;
-    for (;; ++at) {
-      at = text_.find('{', at);
-      if (at == std::string::npos || at + 1 >= text_.size()) break;
-      const char next = text_[at + 1];
-      if (next == '{') tag = Tag::variable;
-      if (next == '#') tag = Tag::comment;
-      if (next == '%') tag = (raw_end = raw_begin(at)) ? Tag::raw : Tag::block;
-      if (tag != Tag::none) break;
-    }
-    if (tag == Tag::none) {
+    size_t at = text_.find('{', at_);
+    while (at != std::string::npos && !starts(at, "{{") && !starts(at, "{%") && !starts(at, "{#"))
+      at = text_.find('{', at + 1);
+    if (at == std::string::npos) {
       add(TokenType::data, text_.substr(at_));
       pass(text_.size());
       return;
     }
-    const char sign = sign_of(at);
-    const size_t end = tag == Tag::raw ? raw_end : at + (sign == ' ' ? 2 : 3);
-    data(at, sign, tag == Tag::variable);
+    const char kind = text_[at + 1], sign = sign_of(at);
+    data(at, sign, kind == '{');
     pass(at);
     const int line = line_;
-    pass(end);
-    if (tag == Tag::raw) return raw();
-    if (tag == Tag::comment) return comment();
-    tokens_.push_back(
-        {tag == Tag::block ? TokenType::block_begin : TokenType::variable_begin, line, ""});
-    inside(tag == Tag::block);
+    pass(at + (sign == ' ' ? 2 : 3));
+    if (kind == '#') return comment();
+    if (const size_t end = kind == '%' ? raw_begin(at_) : 0) {
+      pass(end);
+      return raw();
+    }
+    tokens_.push_back({kind == '%' ? TokenType::block_begin : TokenType::variable_begin, line, ""});
+    inside(kind == '%');
   }
 
   void comment() {
@@ -142,9 +128,8 @@ class Lexer {
   void raw() {
     for (size_t at = at_; (at = text_.find("{%", at)) != std::string::npos; ++at) {
       const char sign = sign_of(at);
-      const size_t i = skip_space(at + (sign == ' ' ? 2 : 3));
-      if (!starts(i, "endraw")) continue;
-      const size_t end = tag_end(skip_space(i + 6), "%}", true);
+      const size_t word = skip_space(at + (sign == ' ' ? 2 : 3));
+      const size_t end = starts(word, "endraw") ? tag_end(skip_space(word + 6), "%}", true) : 0;
       if (!end) continue;
       data(at, sign, false);
       return pass(end);
@@ -166,9 +151,11 @@ class Lexer {
       const uint32_t c = char_at(text_, at_);
       if (is_space(c)) {
         pass(skip_space(at_));
-      } else if (is_decimal(c)) {
+      } else if (c >= 0x80) {
+        refuse(fmt::format("the character '{}' outside of strings is", character()));
+      } else if (std::isdigit(static_cast<int>(c))) {
         number();
-      } else if (is_word(c) || is_identifier_part(c)) {
+      } else if (in_name(text_[at_])) {
         name();
       } else if (c == '\'' || c == '"') {
         string(static_cast<char>(c));
@@ -178,69 +165,50 @@ class Lexer {
     }
   }
 
-  // Where the characters from `at` that `belong` end; single underscores may stand between them, and
-  // before the first where `led`.
-  size_t run(size_t at, auto&& belong, bool led = false) const {
-    for (bool may = led;; may = true) {
-      const size_t next = may && starts(at, "_") ? at + 1 : at;
-      if (next >= text_.size() || !belong(text_[next])) return at;
-      at = next + 1;
-    }
-  }
-  size_t digits(size_t at) const {
-    return run(at, [](char c) { return c >= '0' && c <= '9'; });
+  std::string character() const { return text_.substr(at_, char_size(text_, at_)); }
+  static bool in_name(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
+
+  // Where the digits from `at` end; single underscores may stand between them.
+  size_t digits(size_t at, std::string_view known = "0123456789") const {
+    const auto is_digit = [&](size_t i) {
+      return i < text_.size() && known.find(text_[i]) != std::string_view::npos;
+    };
+    while (is_digit(at)) at += starts(at + 1, "_") && is_digit(at + 2) ? 2 : 1;
+    return at;
   }
 
-  // The end of a number with a point or an exponent, or `at_`.
-  size_t float_end() const {
-    const size_t integer = digits(at_);
-    if (integer == at_ || (at_ > 0 && text_[at_ - 1] == '.')) return at_;
-    size_t end = integer;
-    if (starts(end, ".") && digits(end + 1) > end + 1) end = digits(end + 1);
-    if (starts(end, "e") || starts(end, "E")) {
-      const size_t exponent = end + (starts(end + 1, "+") || starts(end + 1, "-") ? 2 : 1);
-      if (digits(exponent) > exponent) return digits(exponent);
-    }
-    return end > integer ? end : at_;
-  }
-
-  // Zeros alone begin no other digits: 0777 is no number.
-  size_t integer_end() const {
-    if (text_[at_] != '0') return digits(at_);
-    const char mark = at_ + 1 < text_.size() ? static_cast<char>(text_[at_ + 1] | 0x20) : ' ';
-    const size_t first = at_ + 2;
-    size_t end = first;
-    if (mark == 'b')
-      end = run(
-          first, [](char c) { return c == '0' || c == '1'; }, true);
-    if (mark == 'o')
-      end = run(
-          first, [](char c) { return c >= '0' && c <= '7'; }, true);
-    if (mark == 'x') end = run(first, hex_digit, true);
-    return end > first ? end : run(at_, [](char c) { return c == '0'; });
+  // 0b11, 0o17 and 0x1f. Zeros alone begin no other digits: 0777 is no number.
+  size_t end_from_zero() const {
+    const char mark = static_cast<char>(text_[at_ + 1] | 0x20);
+    const size_t first = at_ + (starts(at_ + 2, "_") ? 3 : 2);
+    const size_t end = mark == 'b'   ? digits(first, "01")
+                       : mark == 'o' ? digits(first, "01234567")
+                       : mark == 'x' ? digits(first, "0123456789abcdefABCDEF")
+                                     : first;
+    return end > first ? end : digits(at_, "0");
   }
 
   void number() {
-    const size_t floating = float_end();
-    const size_t end = floating > at_ ? floating : integer_end();
-    if (end == at_) return name();  // digits of other scripts
+    const size_t integer = digits(at_);
+    size_t end = integer;
+    if (text_[at_ - 1] != '.') {
+      if (starts(end, ".") && digits(end + 1) > end + 1) end = digits(end + 1);
+      if (starts(end, "e") || starts(end, "E")) {
+        const size_t exponent = end + (starts(end + 1, "+") || starts(end + 1, "-") ? 2 : 1);
+        if (digits(exponent) > exponent) end = digits(exponent);
+      }
+    }
+    const bool floating = end > integer;
+    if (!floating && text_[at_] == '0') end = end_from_zero();
     std::string text = text_.substr(at_, end - at_);
     std::erase(text, '_');
-    add(floating > at_ ? TokenType::floating : TokenType::integer, std::move(text));
+    add(floating ? TokenType::floating : TokenType::integer, std::move(text));
     pass(end);
   }
 
   void name() {
     size_t end = at_;
-    while (end < text_.size()) {
-      const uint32_t c = char_at(text_, end);
-      if (!is_word(c) && !is_identifier_part(c)) break;
-      end += char_size(text_, end);
-    }
-    bool valid = is_identifier_start(char_at(text_, at_));
-    for (size_t i = at_; i < end; i += char_size(text_, i))
-      valid &= is_identifier_part(char_at(text_, i));
-    if (!valid) raise("Invalid character in identifier");
+    while (end < text_.size() && in_name(text_[end])) ++end;
     add(TokenType::name, text_.substr(at_, end - at_));
     pass(end);
   }
@@ -248,17 +216,13 @@ class Lexer {
   void string(char quote) {
     size_t end = at_ + 1;
     while (end < text_.size() && text_[end] != quote) end += text_[end] == '\\' ? 2 : 1;
-    if (end >= text_.size()) raise("unexpected char {} at {}", repr_char(quote), count(at_));
+    if (end >= text_.size()) raise("unexpected char {} at {}", repr_string({&quote, 1}), count());
     add(TokenType::string, unescape(std::string_view(text_).substr(at_ + 1, end - at_ - 1)));
     pass(end + 1);
   }
 
-  static std::string repr_char(char c) { return c == '\'' ? "\"'\"" : fmt::format("'{}'", c); }
-  size_t count(size_t end) const {
-    return static_cast<size_t>(std::count_if(text_.begin(),
-                                             text_.begin() + static_cast<std::ptrdiff_t>(end),
-                                             [](char c) { return (c & 0xc0) != 0x80; }));
-  }
+  // Characters before this one.
+  size_t count() const { return count_chars(std::string_view(text_).substr(0, at_)); }
 
   // Python's unicode-escape codec.
   static std::string unescape(std::string_view in) {
@@ -276,27 +240,17 @@ class Lexer {
         out += kTo[known];
       } else if (c == '\n') {
         continue;
-      } else if (c >= '0' && c <= '7') {
-        uint32_t code = 0;
-        --i;
-        for (int n = 0; n < 3 && i < in.size() && in[i] >= '0' && in[i] <= '7'; ++n) {
-          code = code * 8 + static_cast<uint32_t>(in[i++] - '0');
-        }
-        utf8::append(code, out);
       } else if (wanted) {
-        uint64_t code = 0;
-        size_t n = 0;
-        for (; n < wanted && i < in.size() && hex_digit(in[i]); ++n, ++i) {
-          const char h = in[i];
-          code = code * 16 + static_cast<uint64_t>(h <= '9' ? h - '0' : (h | 0x20) - 'a' + 10);
-        }
-        if (n < wanted)
+        uint32_t code = 0;
+        const char* const digits = in.data() + i;
+        const char* const most = digits + std::min(wanted, in.size() - i);
+        if (std::from_chars(digits, most, code, 16).ptr != digits + wanted)
           raise("truncated \\{} escape", c == 'x' ? "xXX" : c == 'u' ? "uXXXX" : "UXXXXXXXX");
         if (code > 0x10ffff) raise("illegal Unicode character");
-        utf8::append(static_cast<uint32_t>(code), out);
-      } else if (c == 'N') {
-        throw Failure{"\\N{...} in a string is not supported: write the character itself",
-                      ErrorKind::unsupported};
+        i += wanted;
+        utf8::append(code, out);
+      } else if (c == 'N' || (c >= '0' && c <= '7')) {
+        refuse(fmt::format("the escape '\\{}' is", c));
       } else if (static_cast<unsigned char>(c) >= 0x80) {
         // Jinja2 spells out characters beyond ASCII before it unescapes: the backslash meets
         // another.
@@ -320,9 +274,7 @@ class Lexer {
     }
     const char c = text_[at_];
     if (text.empty() && kOne.find(c) != std::string_view::npos) text = c;
-    if (text.empty()) {
-      raise("unexpected char '{}' at {}", text_.substr(at_, char_size(text_, at_)), count(at_));
-    }
+    if (text.empty()) raise("unexpected char '{}' at {}", character(), count());
     if (c == '(') open += ')';
     if (c == '[') open += ']';
     if (c == '{') open += '}';

@@ -105,55 +105,42 @@ Value filter_map(Interpreter& interpreter, const Value& value, Args& args) {
   });
 }
 
-Value choose(Interpreter& interpreter, const Value& value, const Args& args, bool keep,
-             bool by_attribute) {
+template <bool keep, bool by_attribute>
+Value choose(Interpreter& interpreter, const Value& value, Args& args) {
   if (!truthy(value)) return lazily(interpreter, Value::list({}), all_items);
-  return lazily(interpreter, value,
-                [&interpreter, args, keep, by_attribute](Cursor& cursor, Value& out) {
-                  const size_t used = by_attribute ? 1 : 0;
-                  if (args.positional.size() < used) raise("Missing parameter for attribute name");
-                  while (cursor.next(out)) {
-                    const Value subject =
-                        by_attribute ? attribute_path(interpreter, out, args.positional[0]) : out;
-                    bool holds;
-                    if (args.positional.size() > used) {
-                      Args rest = after(args, used + 1);
-                      holds = interpreter.test(name_of("test", args, used), subject, rest);
-                    } else {
-                      holds = truthy(subject);
-                    }
-                    if (holds == keep) return true;
-                  }
-                  return false;
-                });
+  return lazily(interpreter, value, [&interpreter, args](Cursor& cursor, Value& out) {
+    const size_t used = by_attribute ? 1 : 0;
+    if (args.positional.size() < used) raise("Missing parameter for attribute name");
+    while (cursor.next(out)) {
+      const Value subject =
+          by_attribute ? attribute_path(interpreter, out, args.positional[0]) : out;
+      bool holds;
+      if (args.positional.size() > used) {
+        Args rest = after(args, used + 1);
+        holds = interpreter.test(name_of("test", args, used), subject, rest);
+      } else {
+        holds = truthy(subject);
+      }
+      if (holds == keep) return true;
+    }
+    return false;
+  });
 }
 
 // What sorting and comparing filters go by: an attribute, without its case.
 Value sort_key(Interpreter& interpreter, const Value& item, const Value& path, bool sensitive) {
   const Value key = attribute_path(interpreter, item, path);
-  return sensitive ? key : ignore_case(key);
+  return sensitive || !key.is(Kind::string) ? key : map_case(key, 'l');
 }
 
 Value filter_sort(Interpreter& interpreter, const Value& value, Args& args) {
   const Bound bound("sort", args, {"reverse", "case_sensitive", "attribute"});
   const bool sensitive = bound.truth(1, false);
   const Value attribute = bound.at(2);
-  std::vector<Value> paths;
-  if (attribute.is(Kind::string)) {
-    const std::string& text = attribute.bytes();
-    for (size_t begin = 0;;) {
-      const size_t end = std::min(text.find(',', begin), text.size());
-      paths.push_back(slice_bytes(attribute, begin, end));
-      if (end == text.size()) break;
-      begin = end + 1;
-    }
-  } else {
-    paths.push_back(attribute);
-  }
+  if (attribute.is(Kind::string) && attribute.bytes().find(',') != std::string::npos)
+    refuse("sorting by several attributes is");
   const auto key = [&](const Value& item) {
-    std::vector<Value> parts;
-    for (const auto& path : paths) parts.push_back(sort_key(interpreter, item, path, sensitive));
-    return Value::list(std::move(parts));
+    return Value::list({sort_key(interpreter, item, attribute, sensitive)});
   };
   return Value::list(sorted(to_vector(value), key, bound.truth(0, false)));
 }
@@ -173,7 +160,8 @@ Value filter_unique(Interpreter& interpreter, const Value& value, Args& args) {
                 });
 }
 
-Value extreme(Interpreter& interpreter, const Value& value, const Args& args, bool largest) {
+template <bool largest>
+Value extreme(Interpreter& interpreter, const Value& value, Args& args) {
   const Bound bound(largest ? "max" : "min", args, {"case_sensitive", "attribute"});
   const bool sensitive = bound.truth(0, false);
   Cursor cursor(value);
@@ -254,18 +242,7 @@ Value filter_items(Interpreter& interpreter, const Value& value, Args& args) {
       [](Value&) -> bool { raise("Can only get item pairs from a mapping."); });
 }
 
-Value filter_attr(Interpreter& interpreter, const Value& value, Args& args) {
-  const Bound bound("attr", args, {"name"}, 1);
-  if (!bound.at(0).is(Kind::string))
-    raise("attribute name must be string, not '{}'", type_name(bound.at(0)));
-  if (value.is(Kind::undefined)) raise_undefined(value);
-  if (auto found = python_attribute(interpreter, value, bound.at(0))) return *found;
-  return Value::undefined(
-      fmt::format("'{}' has no attribute '{}'", type_name(value), bound.at(0).bytes()));
-}
-
 constexpr Entry<FilterFunction> kFilters[] = {
-    {"attr", filter_attr},
     {"batch", filter_batch},
     {"count", filter_length},
     {"d", filter_default},
@@ -282,17 +259,13 @@ constexpr Entry<FilterFunction> kFilters[] = {
        return Value::list(to_vector(v));
      }},
     {"map", filter_map},
-    {"max", [](Interpreter& i, const Value& v, Args& a) { return extreme(i, v, a, true); }},
-    {"min", [](Interpreter& i, const Value& v, Args& a) { return extreme(i, v, a, false); }},
-    {"reject",
-     [](Interpreter& i, const Value& v, Args& a) { return choose(i, v, a, false, false); }},
-    {"rejectattr",
-     [](Interpreter& i, const Value& v, Args& a) { return choose(i, v, a, false, true); }},
+    {"max", extreme<true>},
+    {"min", extreme<false>},
+    {"reject", choose<false, false>},
+    {"rejectattr", choose<false, true>},
     {"reverse", filter_reverse},
-    {"select",
-     [](Interpreter& i, const Value& v, Args& a) { return choose(i, v, a, true, false); }},
-    {"selectattr",
-     [](Interpreter& i, const Value& v, Args& a) { return choose(i, v, a, true, true); }},
+    {"select", choose<true, false>},
+    {"selectattr", choose<true, true>},
     {"sort", filter_sort},
     {"sum", filter_sum},
     {"unique", filter_unique},

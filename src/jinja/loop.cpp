@@ -3,13 +3,6 @@
 
 namespace ashlar::jinja {
 
-std::string Macro::description() const {
-  return signature->name.empty() ? "<Macro anonymous>"
-                                 : fmt::format("<Macro {}>", repr_string(signature->name));
-}
-
-std::string Loop::description() { return fmt::format("<LoopContext {}/{}>", index0 + 1, length()); }
-
 bool Loop::next(Value& item) {
   if (!ahead.empty()) {
     item = std::move(ahead.back());

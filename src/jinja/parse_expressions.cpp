@@ -38,10 +38,7 @@ constexpr Binary kBinaries[] = {
 }  // namespace
 
 bool constant_name(std::string_view name) {
-  for (const char* constant : {"true", "false", "none", "True", "False", "None"}) {
-    if (name == constant) return true;
-  }
-  return false;
+  return one_of(name, {"true", "false", "none", "True", "False", "None"});
 }
 
 ExprPtr Parser::make_of(Op op, int line, std::vector<ExprPtr> children) {

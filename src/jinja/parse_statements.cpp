@@ -161,12 +161,10 @@ NodePtr Parser::statement() {
   if (tag == "call") return parse_call_block();
   if (tag == "filter") return parse_filter_block();
   if (tag == "with") return parse_with();
-  if (tag == "print") return parse_print();
   if (tag == "generation") return parse_generation();
   if (tag == "break" || tag == "continue") return parse_loop_control();
-  if (tag == "include" || tag == "import" || tag == "from" || tag == "extends")
-    return parse_refused();
-  if (tag == "block" || tag == "autoescape") refuse(fmt::format("the tag '{}' is", tag));
+  if (one_of(tag, {"include", "import", "from", "extends"})) return parse_refused();
+  if (one_of(tag, {"autoescape", "block", "print"})) refuse(fmt::format("the tag '{}' is", tag));
   for (const Names* ends : open_ends_) {
     if (std::find(ends->begin(), ends->end(), tag) != ends->end()) {
       raise(
@@ -225,15 +223,13 @@ NodePtr Parser::parse_if() {
     node->branches.push_back(body_of({"elif", "else", "endif"}));
     const std::string tag = take().text;
     if (tag == "elif") continue;
-    if (tag == "else") {
-      node->branches.push_back(body_to("endif"));
-    }
+    if (tag == "else") node->branches.push_back(body_to("endif"));
     return node;
   }
 }
 
 NodePtr Parser::parse_with() {
-  auto node = begin(Statement::with);
+  auto node = begin(Statement::scope);
   const Restored<int> soft(soft_, 0);
   while (now().type != TokenType::block_end) {
     if (!node->exprs.empty()) expect_op(",");
@@ -242,15 +238,6 @@ NodePtr Parser::parse_with() {
     node->exprs.push_back(expression());
   }
   node->branches.push_back(body_to("endwith"));
-  return node;
-}
-
-NodePtr Parser::parse_print() {
-  auto node = begin(Statement::output);
-  while (now().type != TokenType::block_end) {
-    if (!node->exprs.empty()) expect_op(",");
-    node->exprs.push_back(expression());
-  }
   return node;
 }
 
@@ -280,26 +267,24 @@ void Parser::callable_body(Node& node, std::string_view end) {
     node.branches.push_back(body_to(end));
   }
   Signature& out = *node.signature;
-  // Which of the special names are read before the body gives them a value.
-  bool stored[kFirstFree] = {}, loaded[kFirstFree] = {}, named[kFirstFree] = {};
-  for (size_t i = first_use; i < uses_.size(); ++i) {
-    const auto [id, store] = uses_[i];
-    if (id >= kFirstFree) continue;
-    stored[id] |= store;
-    loaded[id] |= !store && !stored[id];
-  }
-  size_t caller_at = 0;
-  for (size_t i = 0; i < out.parameters.size(); ++i) {
-    const int id = out.parameters[i].second;
-    if (id < kFirstFree) named[id] = true;
-    if (id == kCaller) caller_at = i;
-  }
-  out.explicit_caller = named[kCaller];
-  out.takes_caller = loaded[kCaller];
-  out.takes_kwargs = loaded[kKwargs] && !named[kKwargs];
-  out.takes_varargs = loaded[kVarargs] && !named[kVarargs];
+  // Is a special name read before the body gives it a value?
+  const auto reads = [&](int name) {
+    const auto use =
+        std::find_if(uses_.begin() + static_cast<std::ptrdiff_t>(first_use), uses_.end(),
+                     [&](const auto& candidate) { return candidate.first == name; });
+    return use != uses_.end() && !use->second;
+  };
+  const auto parameter = [&](int name) {
+    return std::find_if(out.parameters.begin(), out.parameters.end(),
+                        [&](const auto& candidate) { return candidate.second == name; });
+  };
+  const auto none = out.parameters.end();
+  out.takes_caller = reads(kCaller);
+  out.explicit_caller = parameter(kCaller) != none;
+  out.takes_kwargs = reads(kKwargs) && parameter(kKwargs) == none;
+  out.takes_varargs = reads(kVarargs) && parameter(kVarargs) == none;
   if (out.takes_caller && out.explicit_caller &&
-      caller_at < out.parameters.size() - out.defaults.size()) {
+      none - parameter(kCaller) > std::ssize(out.defaults)) {
     raise(
         "When defining macros or call blocks the special \"caller\" argument must be omitted or be "
         "given a default.");
@@ -369,18 +354,13 @@ ExprPtr Parser::target(bool with_namespace, const Names& ends, bool parameter) {
 
 // Turns what was read as an expression into a target.
 void Parser::mark_stored(const Expr& expr, bool parameter) {
-  switch (expr.op) {
-    case Op::name:
-      if (expr.name == kLoop && !parameter) ++loop_stores_;
-      uses_.emplace_back(expr.name, true);
-      return;
-    case Op::namespace_ref:
-      return;
-    case Op::tuple:
-      for (const auto& child : expr.children) mark_stored(*child, parameter);
-      return;
-    default:
-      raise("can't assign to this expression");
+  if (expr.op == Op::name) {
+    if (expr.name == kLoop && !parameter) ++loop_stores_;
+    uses_.emplace_back(expr.name, true);
+  } else if (expr.op == Op::tuple) {
+    for (const auto& child : expr.children) mark_stored(*child, parameter);
+  } else if (expr.op != Op::namespace_ref) {
+    raise("can't assign to this expression");
   }
 }
 

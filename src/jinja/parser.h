@@ -65,7 +65,6 @@ class Parser {
   NodePtr parse_for();
   NodePtr parse_if();
   NodePtr parse_with();
-  NodePtr parse_print();
   NodePtr parse_macro();
   NodePtr parse_call_block();
   NodePtr parse_filter_block();

@@ -64,24 +64,20 @@ void visit_all(const Body& body, Symbols& symbols) {
   for (const auto& node : body) visit(*node, symbols);
 }
 
-// The branches from `first` on, the way Jinja2 nests elifs: this one, the others, the else.
-void visit_if(const Node& node, size_t first, Symbols& symbols) {
-  read(node.exprs[first].get(), symbols);
+// The way Jinja2 nests elifs: the first branch, the others, the else of the outermost if.
+void visit_if(const Node& node, Symbols& symbols) {
+  read(node.exprs[0].get(), symbols);
   Symbols branches[3] = {symbols, symbols, symbols};
-  visit_all(node.branches[first], branches[0]);
-  const bool has_elif = first + 1 < node.exprs.size();
-  if (has_elif) {
-    // The else belongs to the outermost if.
-    for (size_t i = first + 1; i < node.exprs.size(); ++i) {
-      read(node.exprs[i].get(), branches[1]);
-      Symbols inner = branches[1];
-      visit_all(node.branches[i], inner);
-      for (const int name : inner.stores) {
-        if (!branches[1].stores.count(name)) inner.unset[name] = false;
-      }
-      branches[1].unset = inner.unset;
-      branches[1].stores = inner.stores;
+  visit_all(node.branches[0], branches[0]);
+  for (size_t i = 1; i < node.exprs.size(); ++i) {
+    read(node.exprs[i].get(), branches[1]);
+    Symbols inner = branches[1];
+    visit_all(node.branches[i], inner);
+    for (const int name : inner.stores) {
+      if (!branches[1].stores.count(name)) inner.unset[name] = false;
     }
+    branches[1].unset = inner.unset;
+    branches[1].stores = inner.stores;
   }
   if (node.branches.size() > node.exprs.size()) visit_all(node.branches.back(), branches[2]);
   std::unordered_map<int, int> stored;
@@ -109,7 +105,7 @@ void visit(const Node& node, Symbols& symbols) {
       read(node.exprs[1].get(), symbols);
       return;
     case Statement::condition:
-      visit_if(node, 0, symbols);
+      visit_if(node, symbols);
       return;
     case Statement::macro:
       symbols.store(node.signature->name_id);
@@ -125,7 +121,7 @@ void visit(const Node& node, Symbols& symbols) {
     case Statement::set_block:
       write(*node.exprs[0], symbols);
       return;
-    case Statement::with:
+    case Statement::scope:
       for (size_t i = 1; i < node.exprs.size(); i += 2) read(node.exprs[i].get(), symbols);
       return;
     default:
@@ -163,14 +159,13 @@ void mark(Node& node, const Symbols& outer) {
       for (const auto& [name, id] : node.signature->parameters) inner.parameter(id);
       for (const auto& expr : node.signature->defaults) read(expr.get(), inner);
       break;
-    case Statement::with:
+    case Statement::scope:
       for (size_t i = 0; i < node.exprs.size(); i += 2) write(*node.exprs[i], inner, true);
       break;
     case Statement::filter_block:
       read(node.exprs[0].get(), inner);
       break;
     case Statement::set_block:
-    case Statement::scope:
       break;
     default:
       return;

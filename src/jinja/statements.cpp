@@ -74,13 +74,8 @@ Interpreter::Flow Interpreter::exec(const Node& node) {
       assign(*node.exprs[0], value);
       return Flow::normal;
     }
-    case Statement::with:
-      return exec_with(node);
-    case Statement::scope: {
-      const Inner inner(*this, scope_);
-      unset(node.unset);
-      return exec(node.branches[0]);
-    }
+    case Statement::scope:
+      return exec_scope(node);
     case Statement::break_loop:
       return Flow::break_loop;
     case Statement::continue_loop:
@@ -107,17 +102,12 @@ Interpreter::Flow Interpreter::exec_if(const Node& node) {
   return Flow::normal;
 }
 
-Interpreter::Flow Interpreter::exec_with(const Node& node) {
-  Scope* const outer = scope_;
-  const Inner inner(*this, outer);
-  Scope* const mine = scope_;
+Interpreter::Flow Interpreter::exec_scope(const Node& node) {
+  std::vector<Value> values;
+  for (size_t i = 1; i < node.exprs.size(); i += 2) values.push_back(eval(*node.exprs[i]));
+  const Inner inner(*this, scope_);
   unset(node.unset);
-  for (size_t i = 0; i + 1 < node.exprs.size(); i += 2) {
-    scope_ = outer;
-    const Value value = eval(*node.exprs[i + 1]);
-    scope_ = mine;
-    assign(*node.exprs[i], value);
-  }
+  for (size_t i = 0; i < values.size(); ++i) assign(*node.exprs[2 * i], values[i]);
   return exec(node.branches[0]);
 }
 

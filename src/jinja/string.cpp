@@ -58,14 +58,10 @@ void append_object(const Value& value, std::string& out, Repr& state) {
     out += "([";
     append_items(to_vector(value), out, state);
     out += "])";
-  } else if (const auto* macro = value.as<Macro>()) {
-    out += macro->description();
-  } else if (auto* loop = value.as<Loop>()) {
-    out += loop->description();
-  } else if (const auto* function = value.as<Function>()) {
-    out += fmt::format("<built-in method {}>", function->name);
+  } else if (value.as<Generator>()) {
+    out += "<generator object>";
   } else {
-    out += fmt::format("<{} object>", value.as_object()->type_name());
+    refuse(fmt::format("printing a {} is", type_name(value)));
   }
 }
 
@@ -279,8 +275,7 @@ Value to_str(const Value& value) {
   if (value.is(Kind::string)) return value;
   if (value.is(Kind::undefined)) return Value::string("");
   Text out;
-  const bool container = value.is_sequence() || value.is(Kind::dict) || value.is(Kind::object);
-  out.append(repr(value), container && holds_text_of_values(value));
+  out.append(repr(value), holds_text_of_values(value));
   return out.finish();
 }
 

@@ -146,6 +146,32 @@ Value partition(Interpreter&, const Value& self, Args& args) {
       {slice_bytes(self, 0, at), slice_bytes(self, at, end), slice_bytes(self, end, bytes.size())});
 }
 
+Value split_lines(Interpreter&, const Value& self, Args& args) {
+  const bool keep_ends = Bound("splitlines", args, {"keepends"}).truth(0, false);
+  const std::string& bytes = self.bytes();
+  std::vector<Value> out;
+  Charge charge;
+  for (size_t at = 0; at < bytes.size();) {
+    const size_t begin = at;
+    at = utf8::end_of_run(bytes, begin, std::not_fn(is_line_break));
+    size_t end = at;
+    if (end < bytes.size()) at += bytes.compare(end, 2, "\r\n") == 0 ? 2 : char_size(bytes, end);
+    if (keep_ends) end = at;
+    charge.take(sizeof(Value));
+    out.push_back(slice_bytes(self, begin, end));
+  }
+  return Value::list(std::move(out));
+}
+
+template <bool at_end>
+Value remove_affix(Interpreter&, const Value& self, Args& args) {
+  const Bound bound("removeprefix, removesuffix", args, {""}, 1);
+  const std::string &bytes = self.bytes(), &affix = bound.text(0).bytes;
+  if (affix.empty() || !(at_end ? bytes.ends_with(affix) : bytes.starts_with(affix))) return self;
+  return at_end ? slice_bytes(self, 0, bytes.size() - affix.size())
+                : slice_bytes(self, affix.size(), bytes.size());
+}
+
 template <bool left, bool right>
 Value strip_method(Interpreter&, const Value& self, Args& args) {
   return strip(self, Bound("strip", args, {""}).at(0), left, right);
@@ -173,15 +199,6 @@ Value zfill(Interpreter&, const Value& self, Args& args) {
                     Value::string("0"), true, false)
                  .as_str());
   return out.finish(text.markup);
-}
-
-template <bool at_end>
-Value remove_affix(Interpreter&, const Value& self, Args& args) {
-  const Bound bound("removeprefix, removesuffix", args, {""}, 1);
-  const std::string &bytes = self.bytes(), &affix = bound.text(0).bytes;
-  if (affix.empty() || !(at_end ? bytes.ends_with(affix) : bytes.starts_with(affix))) return self;
-  return at_end ? slice_bytes(self, 0, bytes.size() - affix.size())
-                : slice_bytes(self, affix.size(), bytes.size());
 }
 
 template <char how>
@@ -242,10 +259,7 @@ constexpr Entry<Method> kMethods[] = {
     {"rsplit", split_method<true>},
     {"rstrip", strip_method<false, true>},
     {"split", split_method<false>},
-    {"splitlines",
-     [](Interpreter&, const Value& s, Args& a) {
-       return split_lines(s, Bound("splitlines", a, {"keepends"}).truth(0, false));
-     }},
+    {"splitlines", split_lines},
     {"startswith", affix<false>},
     {"strip", strip_method<true, true>},
     {"title", case_method<'t'>},
@@ -256,11 +270,10 @@ constexpr Entry<Method> kMethods[] = {
 }  // namespace
 
 Method string_method(std::string_view name) {
-  for (const char* other :
-       {"casefold", "encode", "expandtabs", "format_map", "isascii", "isdecimal", "isidentifier",
-        "isnumeric", "isprintable", "istitle", "maketrans", "swapcase", "translate"}) {
-    if (name == other) refuse(fmt::format("the method '{}' of strings is", name));
-  }
+  if (one_of(name, {"casefold", "encode", "expandtabs", "format_map", "isascii", "isdecimal",
+                    "isidentifier", "isnumeric", "isprintable", "istitle", "maketrans", "swapcase",
+                    "translate"}))
+    refuse(fmt::format("the method '{}' of strings is", name));
   return look_up(kMethods, name);
 }
 

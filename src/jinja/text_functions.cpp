@@ -8,26 +8,6 @@
 
 namespace ashlar::jinja {
 
-Value split_lines(const Value& text, bool keep_ends) {
-  const std::string& bytes = text.bytes();
-  std::vector<Value> out;
-  Charge charge;
-  for (size_t at = 0; at < bytes.size();) {
-    const size_t begin = at;
-    while (at < bytes.size() && !is_line_break(char_at(bytes, at))) at += char_size(bytes, at);
-    size_t end = at;
-    if (at < bytes.size()) {
-      at += bytes[at] == '\r' && at + 1 < bytes.size() && bytes[at + 1] == '\n'
-                ? 2
-                : char_size(bytes, at);
-      if (keep_ends) end = at;
-    }
-    charge.take(sizeof(Value));
-    out.push_back(slice_bytes(text, begin, end));
-  }
-  return Value::list(std::move(out));
-}
-
 Value strip(const Value& text, const Value& chars, bool left, bool right) {
   const std::string& bytes = text.bytes();
   std::vector<uint32_t> set;

@@ -91,16 +91,10 @@ bool is_title(uint32_t c) { return category(c) == UTF8PROC_CATEGORY_LT; }
 bool is_cased(uint32_t c) { return is_lower(c) || is_upper(c) || is_title(c); }
 
 bool is_case_ignorable(uint32_t c) {
-  switch (category(c)) {
-    case UTF8PROC_CATEGORY_MN:
-    case UTF8PROC_CATEGORY_ME:
-    case UTF8PROC_CATEGORY_CF:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_SK:
-      return true;
-    default:
-      break;
-  }
+  const auto k = category(c);
+  if (k == UTF8PROC_CATEGORY_MN || k == UTF8PROC_CATEGORY_ME || k == UTF8PROC_CATEGORY_CF ||
+      k == UTF8PROC_CATEGORY_LM || k == UTF8PROC_CATEGORY_SK)
+    return true;
   for (const uint32_t other :
        {0x27u, 0x2eu, 0x3au, 0xb7u, 0x387u, 0x55fu, 0x5f4u, 0x2018u, 0x2019u, 0x2024u, 0x2027u,
         0xfe13u, 0xfe52u, 0xfe55u, 0xff07u, 0xff0eu, 0xff1au}) {
@@ -110,40 +104,15 @@ bool is_case_ignorable(uint32_t c) {
 }
 
 bool is_printable(uint32_t c) {
-  if (c == ' ') return true;
-  switch (category(c)) {
-    case UTF8PROC_CATEGORY_CC:
-    case UTF8PROC_CATEGORY_CF:
-    case UTF8PROC_CATEGORY_CS:
-    case UTF8PROC_CATEGORY_CO:
-    case UTF8PROC_CATEGORY_CN:
-    case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP:
-    case UTF8PROC_CATEGORY_ZS:
-      return false;
-    default:
-      return true;
-  }
-}
-
-bool is_identifier_start(uint32_t c) {
-  return c == '_' || is_alpha(c) || category(c) == UTF8PROC_CATEGORY_NL;
-}
-
-bool is_identifier_part(uint32_t c) {
   const auto k = category(c);
-  return is_identifier_start(c) || k == UTF8PROC_CATEGORY_ND || k == UTF8PROC_CATEGORY_MN ||
-         k == UTF8PROC_CATEGORY_MC || k == UTF8PROC_CATEGORY_PC || c == 0xb7 || c == 0x387;
+  return c == ' ' || (k > UTF8PROC_CATEGORY_CN && k < UTF8PROC_CATEGORY_ZS);
 }
-
-bool is_word(uint32_t c) { return c == '_' || is_alnum(c); }
 
 int digit_value(uint32_t c) {
-  if (c >= '0' && c <= '9') return static_cast<int>(c - '0');
-  if (c < 0x80 || !is_decimal(c)) return -1;
+  if (!is_decimal(c)) return -1;
   // Decimal digits come in runs of ten consecutive characters that start with the zero.
   uint32_t zero = c;
-  while (zero > 0 && c - zero < 9 && is_decimal(zero - 1)) --zero;
+  while (is_decimal(zero - 1)) --zero;
   return static_cast<int>((c - zero) % 10);
 }
 

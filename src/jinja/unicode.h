@@ -23,10 +23,6 @@ bool is_title(uint32_t c);
 bool is_cased(uint32_t c);
 bool is_case_ignorable(uint32_t c);
 bool is_printable(uint32_t c);
-bool is_identifier_start(uint32_t c);
-bool is_identifier_part(uint32_t c);
-bool is_word(uint32_t c);
-
 /// The value of a decimal digit of any script, or -1.
 int digit_value(uint32_t c);
 

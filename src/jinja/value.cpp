@@ -44,13 +44,6 @@ void Budget::too_deep() {
   throw Failure{fmt::format("nested deeper than {} levels", max_depth_), ErrorKind::resource};
 }
 
-Value Value::big(std::string digits) {
-  auto heap = std::make_shared<Big>();
-  heap->charge.take(sizeof(Big) + digits.size());
-  heap->digits = std::move(digits);
-  return Value(Kind::big, std::move(heap));
-}
-
 Value Value::string(std::string_view text) {
   Text out;
   out.literal(text);
@@ -66,7 +59,16 @@ std::shared_ptr<Items> make_items(std::vector<Value> items) {
   heap->values = std::move(items);
   return heap;
 }
+
+std::shared_ptr<Words> make_words(std::string text) {
+  auto heap = std::make_shared<Words>();
+  heap->charge.take(sizeof(Words) + text.size());
+  heap->text = std::move(text);
+  return heap;
+}
 }  // namespace
+
+Value Value::big(std::string digits) { return Value(Kind::big, make_words(std::move(digits))); }
 
 Value Value::list(std::vector<Value> items) {
   return Value(Kind::list, make_items(std::move(items)));
@@ -81,15 +83,12 @@ Value Value::like(const Value& sequence, std::vector<Value> items) {
 }
 
 Value Value::undefined(std::string message) {
-  auto heap = std::make_shared<Undefined>();
-  heap->charge.take(sizeof(Undefined) + message.size());
-  heap->message = std::move(message);
-  return Value(Kind::undefined, std::move(heap));
+  return Value(Kind::undefined, make_words(std::move(message)));
 }
 
 const std::string& Value::as_digits() const {
   ASHLAR_ASSERT(kind_ == Kind::big, "not a large integer");
-  return static_cast<const Big&>(*heap_).digits;
+  return static_cast<const Words&>(*heap_).text;
 }
 
 const Str& Value::as_str() const {
@@ -108,7 +107,7 @@ const Dict& Value::as_dict() const {
 }
 
 const std::string& Value::undefined_message() const {
-  return static_cast<const Undefined&>(*heap_).message;
+  return static_cast<const Words&>(*heap_).text;
 }
 
 int Value::container_depth() const {
@@ -185,36 +184,26 @@ Cursor::Cursor(Value source) : source_(std::move(source)) {
 
 bool Cursor::next(Value& out) {
   if (Budget* budget = Budget::current()) budget->step();
-  switch (source_.kind()) {
-    case Kind::string: {
-      const Str& text = source_.as_str();
-      if (index_ >= text.bytes.size()) return false;
-      const size_t end = index_ + char_size(text.bytes, index_);
-      out = with_markup(slice_bytes(text, index_, end), false);
-      index_ = end;
-      return true;
-    }
-    case Kind::list:
-    case Kind::tuple:
-      if (index_ >= source_.items().size()) return false;
-      out = source_.items()[index_++];
-      return true;
-    case Kind::dict:
-      if (index_ >= source_.as_dict().entries.size()) return false;
-      out = source_.as_dict().entries[index_++].first;
-      return true;
-    case Kind::object:
-      break;
-    default:
-      return false;
+  if (source_.is(Kind::string)) {
+    const Str& text = source_.as_str();
+    if (index_ >= text.bytes.size()) return false;
+    const size_t end = index_ + char_size(text.bytes, index_);
+    out = with_markup(slice_bytes(text, index_, end), false);
+    index_ = end;
+    return true;
   }
   if (auto* generator = source_.as<Generator>()) {
     const Deeper deeper;  // one generator may go through another
     return generator->next(out);
   }
-  const auto* indexed = source_.as<Indexed>();
-  if (index_ >= indexed->size()) return false;
-  out = indexed->at(index_++);
+  if (index_ >= size_of(source_)) return false;
+  if (source_.is_sequence())
+    out = source_.items()[index_];
+  else if (source_.is(Kind::dict))
+    out = source_.as_dict().entries[index_].first;
+  else
+    out = source_.as<Indexed>()->at(index_);
+  ++index_;
   return true;
 }
 
@@ -249,19 +238,10 @@ bool truthy(const Value& value) {
 }
 
 std::optional<size_t> size_of(const Value& value) {
-  switch (value.kind()) {
-    case Kind::undefined:
-      return 0;
-    case Kind::string:
-      return value.as_str().length;
-    case Kind::list:
-    case Kind::tuple:
-      return value.items().size();
-    case Kind::dict:
-      return value.as_dict().entries.size();
-    default:
-      break;
-  }
+  if (value.is(Kind::undefined)) return 0;
+  if (value.is(Kind::string)) return value.as_str().length;
+  if (value.is_sequence()) return value.items().size();
+  if (value.is(Kind::dict)) return value.as_dict().entries.size();
   const auto* indexed = value.as<Indexed>();
   return indexed ? std::optional(indexed->size()) : std::nullopt;
 }
@@ -274,25 +254,14 @@ size_t length(const Value& value) {
 
 bool holds_text_of_values(const Value& value) {
   if (Budget* budget = Budget::current()) budget->step();
-  switch (value.kind()) {
-    case Kind::string:
-      return !value.as_str().from_values.empty();
-    case Kind::list:
-    case Kind::tuple:
-      for (const auto& item : value.items()) {
-        if (holds_text_of_values(item)) return true;
-      }
-      return false;
-    case Kind::dict:
-      for (const auto& [key, item] : value.as_dict().entries) {
-        if (holds_text_of_values(key) || holds_text_of_values(item)) return true;
-      }
-      return false;
-    case Kind::object:
-      return true;
-    default:
-      return false;
-  }
+  if (value.is(Kind::string)) return !value.as_str().from_values.empty();
+  if (value.is_sequence())
+    return std::any_of(value.items().begin(), value.items().end(), holds_text_of_values);
+  if (!value.is(Kind::dict)) return value.is(Kind::object);
+  const auto& entries = value.as_dict().entries;
+  return std::any_of(entries.begin(), entries.end(), [](const auto& entry) {
+    return holds_text_of_values(entry.first) || holds_text_of_values(entry.second);
+  });
 }
 
 }  // namespace ashlar::jinja

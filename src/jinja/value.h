@@ -8,9 +8,10 @@
 // referred to by plain pointers, so no cycle can leak.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,6 +38,9 @@ template <class... Args>
 /// What Jinja2 does and this does not.
 [[noreturn]] inline void refuse(std::string_view what) {
   throw Failure{fmt::format("{} not supported in chat templates", what), ErrorKind::unsupported};
+}
+inline bool one_of(std::string_view name, std::initializer_list<std::string_view> names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 inline constexpr std::string_view kBeyond64Bits = "computing with integers beyond 64 bits is";
 
@@ -143,7 +147,6 @@ struct Str : Heap {
 struct Items;
 struct Dict;
 struct Object;
-struct Undefined;
 
 enum class Kind : uint8_t {
   undefined,
@@ -225,12 +228,9 @@ class Value {
   std::shared_ptr<const Heap> heap_;
 };
 
-struct Undefined : Heap {
-  std::string message;
-};
-
-struct Big : Heap {
-  std::string digits;
+/// The message of an undefined value, the digits of a big integer.
+struct Words : Heap {
+  std::string text;
 };
 
 struct Items : Heap {

@@ -14,7 +14,7 @@ constexpr int kTileRows = 6;
 #include "kernels/training_products.inl"
 }  // namespace
 constinit const TrainingTable kTraining = {
-    .name = "avx2", .f32 = kProductsF32, .f64 = kProductsF64, .bf16 = {}};
+    .name = "avx2", .f32 = kProductsF32, .f64 = kProductsF64, .bf16 = kProductsRounded};
 }  // namespace ashlar::kernels::avx2
 ASHLAR_TARGET_END
 #endif

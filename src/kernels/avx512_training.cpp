@@ -32,6 +32,7 @@ ASHLAR_TARGET_END
 
 namespace ashlar::kernels::avx512 {
 constinit const TrainingTable kTraining = {
-    .name = "avx512", .f32 = kProductsF32, .f64 = kProductsF64, .bf16 = kProductsBf16};
-}
+    .name = "avx512", .f32 = kProductsF32, .f64 = kProductsF64, .bf16 = kProductsRounded};
+constinit const ProductKernels kTrainingBf16 = kProductsBf16;
+}  // namespace ashlar::kernels::avx512
 #endif

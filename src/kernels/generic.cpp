@@ -244,7 +244,7 @@ void store(Format state, const float* x, std::byte* out, int64_t n) {
   if (state == Format::f32) {
     std::memcpy(out, x, static_cast<size_t>(n) * 4);
   } else if (state == Format::q8_0) {
-    q8_0_quantise(x, out, n);
+    quantise<BlockQ8_0, 32>(x, out, n);
   } else if (state == Format::f16) {
     for (int64_t i = 0; i < n; ++i) half[i] = f32_to_f16(x[i]);
   } else {

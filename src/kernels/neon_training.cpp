@@ -13,6 +13,6 @@ constexpr int kTileRows = 6;
 #include "kernels/training_products.inl"
 }  // namespace
 constinit const TrainingTable kTraining = {
-    .name = "neon", .f32 = kProductsF32, .f64 = kProductsF64, .bf16 = {}};
+    .name = "neon", .f32 = kProductsF32, .f64 = kProductsF64, .bf16 = kProductsRounded};
 }  // namespace ashlar::kernels::neon
 #endif

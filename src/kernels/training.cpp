@@ -19,7 +19,7 @@ void transpose(const float* in, int64_t in_stride, float* out, int64_t out_strid
 
 }  // namespace
 constinit const TrainingTable kTraining = {
-    .name = "generic", .f32 = kProductsF32, .f64 = kProductsF64, .bf16 = {}};
+    .name = "generic", .f32 = kProductsF32, .f64 = kProductsF64, .bf16 = kProductsRounded};
 }  // namespace generic
 
 const TrainingTable& training_table(std::string_view table) {
@@ -29,6 +29,7 @@ const TrainingTable& training_table(std::string_view table) {
       TrainingTable t = avx512::kTraining;
       t.name = "amx";
       t.bf16 = amx::kTrainingBf16;
+      t.fast_bf16 = true;
       return t;
     }();
     return tiles;
@@ -36,7 +37,8 @@ const TrainingTable& training_table(std::string_view table) {
   if (table.starts_with("avx512")) {
     static const TrainingTable best = [] {
       TrainingTable t = avx512::kTraining;
-      if (!cpu_has_fast_bf16()) t.bf16 = {};
+      t.fast_bf16 = cpu_has_fast_bf16();
+      if (t.fast_bf16) t.bf16 = avx512::kTrainingBf16;
       return t;
     }();
     return best;

@@ -48,10 +48,11 @@ struct ProductKernels {
 };
 
 struct TrainingTable {
-  std::string_view name;          // of the Table it goes with
-  ProductKernels f32, f64, bf16;  // bf16 of no tile_rows: not fast here
+  std::string_view name;  // of the Table it goes with
+  ProductKernels f32, f64, bf16;
+  bool fast_bf16 = false;  // faster than f32; else its numbers are rounded and multiplied as f32
   const ProductKernels& of(Numbers n) const {
-    return n == Numbers::f64 ? f64 : n == Numbers::bf16 && bf16.tile_rows > 0 ? bf16 : f32;
+    return n == Numbers::f64 ? f64 : n == Numbers::bf16 ? bf16 : f32;
   }
 };
 
@@ -67,7 +68,8 @@ extern const TrainingTable kTraining;
 }
 namespace avx512 {
 extern const TrainingTable kTraining;
-}
+extern const ProductKernels kTrainingBf16;
+}  // namespace avx512
 namespace amx {
 extern const ProductKernels kTrainingBf16;
 }

@@ -173,6 +173,39 @@ void pack_panel_turned_f64(const float* b, int64_t col_stride, int64_t cols, int
   }
 }
 
+/// Packed in float32, then rounded to bfloat16 where it lies: what a CPU without fast bfloat16 has of
+/// that precision is its numbers, at the speed of float32.
+void round_packed(std::byte* packed, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    uint32_t bits;
+    __builtin_memcpy(&bits, packed + 4 * i, 4);
+    const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
+    bits = nan ? bits | 0x400000u : bits + 0x7fffu + (bits >> 16 & 1u);
+    bits &= 0xffff0000u;
+    __builtin_memcpy(packed + 4 * i, &bits, 4);
+  }
+}
+void pack_rows_rounded(const float* a, int64_t row_stride, int64_t rows, int64_t k, std::byte* tile,
+                       int64_t tile_row) {
+  pack_rows<float>(a, row_stride, rows, k, tile, tile_row);
+  for (int64_t i = 0; i < rows; ++i) round_packed(tile + i * tile_row * 4, k);
+}
+void pack_columns_rounded(const float* a, int64_t k_stride, int64_t rows, int64_t k,
+                          std::byte* tile) {
+  pack_columns<float>(a, k_stride, rows, k, tile);
+  round_packed(tile, k * kTileRows);
+}
+void pack_panel_rounded(const float* b, int64_t k_stride, int64_t cols, int64_t k,
+                        std::byte* panel) {
+  pack_panel<float, kW>(b, k_stride, cols, k, panel);
+  round_packed(panel, k * kPanel);
+}
+void pack_panel_turned_rounded(const float* b, int64_t col_stride, int64_t cols, int64_t k,
+                               std::byte* panel) {
+  pack_panel_turned_f32(b, col_stride, cols, k, panel);
+  round_packed(panel, k * kPanel);
+}
+
 constexpr ProductKernels kProductsF32 = {.tile_rows = kTileRows,
                                          .panel_cols = kPanel,
                                          .word_bytes = 4,
@@ -191,3 +224,12 @@ constexpr ProductKernels kProductsF64 = {.tile_rows = kTileRows,
                                          .pack_panel = pack_panel<double, kW / 2>,
                                          .pack_panel_turned = pack_panel_turned_f64,
                                          .multiply = multiply_tiles<double, kW / 2>};
+constexpr ProductKernels kProductsRounded = {.tile_rows = kTileRows,
+                                             .panel_cols = kPanel,
+                                             .word_bytes = 4,
+                                             .per_word = 1,
+                                             .pack_rows = pack_rows_rounded,
+                                             .pack_columns = pack_columns_rounded,
+                                             .pack_panel = pack_panel_rounded,
+                                             .pack_panel_turned = pack_panel_turned_rounded,
+                                             .multiply = multiply_tiles<float, kW>};

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -16,33 +17,9 @@ namespace {
 
 constexpr int64_t kMostKnob = int64_t{1} << 20;
 
-Count counted(const Blueprint& bp, int64_t length, int64_t sequences, bool training, bool mtp) {
-  return count(bp, {.tokens = length,
-                    .context = length,
-                    .sequences = sequences,
-                    .training = training,
-                    .mtp = mtp,
-                    .threads = 1});
-}
-
 /// What is held equal, of a blueprint.
 double held(const Blueprint& bp, Held what, int64_t length, bool mtp) {
-  const Count c = counted(bp, length, 1, what == Held::flops_per_token, mtp);
-  switch (what) {
-    case Held::total:
-      return static_cast<double>(c.parameters.total);
-    case Held::active:
-      return static_cast<double>(c.parameters.active);
-    case Held::body: {
-      int64_t sum = 0;
-      for (const int64_t n : c.parameters.by_layer) sum += n;
-      return static_cast<double>(sum);
-    }
-    case Held::flops_per_token:
-      return c.training.flops_per_token;
-    default:
-      return static_cast<double>(c.state.bytes_at_context);
-  }
+  return cost_of(bp, length, 1, mtp, what == Held::flops_per_token).of(what);
 }
 
 /// The value of the knob that comes nearest: what is held rises with it.
@@ -92,8 +69,25 @@ Blueprint bare(Blueprint bp) {
 
 }  // namespace
 
-ArmCost cost_of(const Blueprint& bp, int64_t length, int64_t sequences, bool mtp) {
-  const Count c = counted(bp, length, sequences, true, mtp);
+double ArmCost::of(Held what) const {
+  if (what == Held::flops_per_token) return flops_per_token;
+  if (what == Held::state) return state_bytes;
+  return static_cast<double>(what == Held::total ? total : what == Held::active ? active : body);
+}
+
+const ExpandedArm* arm_named(const std::vector<ExpandedArm>& arms, const std::string& name) {
+  const auto it = std::find_if(arms.begin(), arms.end(),
+                               [&](const ExpandedArm& x) { return x.arm.name == name; });
+  return it == arms.end() ? nullptr : &*it;
+}
+
+ArmCost cost_of(const Blueprint& bp, int64_t length, int64_t sequences, bool mtp, bool training) {
+  const Count c = count(bp, {.tokens = length,
+                             .context = length,
+                             .sequences = sequences,
+                             .training = training,
+                             .mtp = mtp,
+                             .threads = 1});
   ArmCost cost{.total = c.parameters.total,
                .active = c.parameters.active,
                .flops_per_token = c.training.flops_per_token};
@@ -116,18 +110,12 @@ std::optional<std::vector<ExpandedArm>> expand(const Experiment& e, const Data& 
   };
   int64_t length = data.length;
   if (length == 0) length = e.run.contains("batch") ? e.run["batch"].value("length", 128) : 128;
-  const auto of = [&](const std::string& name) -> const ExpandedArm* {
-    for (const ExpandedArm& x : arms) {
-      if (x.arm.name == name) return &x;
-    }
-    return nullptr;
-  };
   for (const Arm& arm : e.arms) {
     ExpandedArm x{.arm = arm, .run = merged(e.run, arm.run)};
     const Equal& equal = arm.equal ? *arm.equal : e.equal;
     try {
       if (equal.what != Held::nothing && equal.knob != "tokens" && arm.name != equal.to) {
-        const ExpandedArm* to = of(equal.to);
+        const ExpandedArm* to = arm_named(arms, equal.to);
         const double wanted =
             held(to != nullptr ? to->blueprint : blueprint_at(e.arm(equal.to), "", 0), equal.what,
                  length, trains_ahead(merged(e.run, e.arm(equal.to).run)));
@@ -146,7 +134,7 @@ std::optional<std::vector<ExpandedArm>> expand(const Experiment& e, const Data& 
         if (!(std::abs(x.off) <= equal.within)) {
           fail(ErrorKind::invalid,
                "no value of {} makes {} equal to that of {}: the nearest, {}, is {:.2f} % off",
-               x.knob, to_string(equal.what), equal.to, x.value, 100 * x.off);
+               x.knob, enum_name(equal.what), equal.to, x.value, 100 * x.off);
         }
       }
       x.blueprint = blueprint_at(arm, x.knob, x.value);
@@ -164,7 +152,7 @@ std::optional<std::vector<ExpandedArm>> expand(const Experiment& e, const Data& 
     if (e.equal.what == Held::flops) return x.cost.flops_per_token;
     return e.equal.what == Held::seconds ? speed(x.arm) : std::optional(1.0);
   };
-  const std::optional<double> usual = price(*of(e.equal.to));
+  const std::optional<double> usual = price(*arm_named(arms, e.equal.to));
   for (ExpandedArm& x : arms) {
     const std::optional<double> here = price(x);
     if (!usual || !here) return std::nullopt;
@@ -180,10 +168,11 @@ std::optional<std::vector<ExpandedArm>> expand(const Experiment& e, const Data& 
       if (std::abs(x.off) > e.equal.within && x.arm.name != e.equal.to) {
         fail(ErrorKind::invalid,
              "arms.{}: {} steps are {:.2f} % off from equal {}: longer runs come nearer",
-             x.arm.name, x.steps, 100 * x.off, to_string(e.equal.what));
+             x.arm.name, x.steps, 100 * x.off, enum_name(e.equal.what));
       }
     }
-    if (x.arm.name != e.baseline) x.differences = diff(of(e.baseline)->blueprint, x.blueprint);
+    if (x.arm.name != e.baseline)
+      x.differences = diff(arm_named(arms, e.baseline)->blueprint, x.blueprint);
   }
   return arms;
 }

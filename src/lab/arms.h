@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <optional>
 
 #include "blueprint/blueprint.h"
@@ -17,6 +16,7 @@ struct ArmCost {
   double flops_per_token = 0;  // of training, at the rows' length
   double state_bytes = 0;      // of one sequence of the rows' length, 16 bits a number
   int64_t memory_bytes = 0;    // of a training step
+  double of(Held what) const;  // total, active, body, flops_per_token or state
 };
 
 struct ExpandedArm {
@@ -39,7 +39,11 @@ using SpeedOf = std::function<std::optional<double>(const Arm&)>;
 /// seconds need all speeds: nothing is returned while one is missing.
 std::optional<std::vector<ExpandedArm>> expand(const Experiment& experiment, const Data& data,
                                                const SpeedOf& speed);
-/// Of one blueprint; `mtp`: its layer for multi-token prediction is trained too.
-ArmCost cost_of(const Blueprint& blueprint, int64_t length, int64_t sequences, bool mtp = false);
+/// Of one blueprint; `mtp`: its layer for multi-token prediction is trained too. Without `training`
+/// neither operations nor memory of it.
+ArmCost cost_of(const Blueprint& blueprint, int64_t length, int64_t sequences, bool mtp = false,
+                bool training = true);
+/// Null where there is none of that name.
+const ExpandedArm* arm_named(const std::vector<ExpandedArm>& arms, const std::string& name);
 
 }  // namespace ashlar::lab

@@ -12,10 +12,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <ctime>
 #include <fstream>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "base/cpus.h"
 #include "base/error.h"
@@ -78,13 +78,29 @@ int exit_code(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/// Of the source tree that the program lies in; or empty.
+std::string source_commit() {
+  std::error_code code;
+  const std::string folder = fs::read_symlink("/proc/self/exe", code).parent_path().string();
+  if (code || folder.find('\'') != std::string::npos) return {};
+  const std::string command = "git -C '" + folder + "' rev-parse --short=12 HEAD 2>/dev/null";
+  FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return {};
+  char line[64] = {};
+  const bool read = fgets(line, sizeof line, pipe) != nullptr;
+  pclose(pipe);
+  std::string commit = read ? line : "";
+  while (!commit.empty() && commit.back() == '\n') commit.pop_back();
+  return commit;
+}
+
 class Campaign {
  public:
   Campaign(const std::vector<Experiment>& experiments, Store& store, const CampaignOptions& options)
       : store_(store),
         options_(options),
         jobs_(options.jobs > 0 ? options.jobs : default_threads()),
-        program_(options.program.empty() ? fs::read_symlink("/proc/self/exe") : options.program),
+        program_(fs::read_symlink("/proc/self/exe")),
         machine_(cpu_name()) {
     for (const Experiment& e : experiments) store_.put_experiment(e, today());
     for (const Experiment& e : experiments) prepared_.push_back(prepare(e, store_));
@@ -205,8 +221,7 @@ class Campaign {
                   : after(std::move(child), exit_code(status));
         return;
       }
-      timespec pause{0, std::chrono::nanoseconds(kPause).count()};
-      nanosleep(&pause, nullptr);
+      std::this_thread::sleep_for(kPause);
     }
   }
 
@@ -335,7 +350,6 @@ Progress progress_of(const Store& store, int jobs) {
   for (const Prepared& p : prepared) {
     const Plan all = plan(p, store);
     Progress::Row row{.id = p.experiment.id, .wanted = std::ssize(all.runs) + all.later};
-    row.complete = all.complete;
     double flops = 0;
     for (const RunSpec& spec : all.runs) {
       const auto result = store.result(spec.key);
@@ -350,31 +364,9 @@ Progress progress_of(const Store& store, int jobs) {
     if (!all.runs.empty() && flops == 0) flops = all.runs[0].flops;
     row.seconds_left += static_cast<double>(all.later) * flops / speed;
     progress.seconds_left += row.seconds_left / jobs;
-    progress.rows.push_back(row);
+    progress.experiments.push_back(row);
   }
   return progress;
-}
-
-std::string today() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  return fmt::format("{:04}-{:02}-{:02}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday);
-}
-
-std::string source_commit() {
-  std::error_code code;
-  const std::string folder = fs::read_symlink("/proc/self/exe", code).parent_path().string();
-  if (code || folder.find('\'') != std::string::npos) return {};
-  const std::string command = "git -C '" + folder + "' rev-parse --short=12 HEAD 2>/dev/null";
-  FILE* pipe = popen(command.c_str(), "r");
-  if (pipe == nullptr) return {};
-  char line[64] = {};
-  const bool read = fgets(line, sizeof line, pipe) != nullptr;
-  pclose(pipe);
-  std::string commit = read ? line : "";
-  while (!commit.empty() && commit.back() == '\n') commit.pop_back();
-  return commit;
 }
 
 }  // namespace ashlar::lab

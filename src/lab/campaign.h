@@ -8,14 +8,16 @@
 #include <string>
 #include <vector>
 
+#include "base/json_members.h"
 #include "lab/plan.h"
 #include "lab/store.h"
 
 namespace ashlar::lab {
 
+using ashlar::to_json;  // of structs that name their members
+
 struct CampaignOptions {
   int jobs = 0;                                 // processes at once; 0: one per core
-  std::filesystem::path program;                // `ashlar`; empty: this one
   std::function<void(const std::string&)> say;  // a line for a person
   std::function<bool()> stop;                   // asked now and then: end, with checkpoints written
 };
@@ -40,18 +42,16 @@ struct Progress {
   struct Row {
     std::string id;
     int64_t ended = 0, wanted = 0, diverged = 0;
-    bool complete = false;    // all that is wanted is known
     double seconds_left = 0;  // of one process
+    ASHLAR_JSON(id, ended, wanted, diverged, seconds_left);
   };
-  std::vector<Row> rows;
+  std::vector<Row> experiments;
   double seconds_left = 0;  // with as many processes as `jobs`
+  ASHLAR_JSON(seconds_left, experiments);
 };
 Progress progress_of(const Store& store, int jobs);
 
 /// FLOP/s of one process: of the runs that have ended, or a guess where none has.
 double speed_of(const Store& store, const std::vector<Prepared>& prepared);
-
-std::string today();          // "2026-11-27"
-std::string source_commit();  // of the source tree that the program lies in; or empty
 
 }  // namespace ashlar::lab

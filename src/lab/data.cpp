@@ -21,30 +21,21 @@ namespace fs = std::filesystem;
 
 struct DataKeys {
   std::string task, text, tokens, validation, folder, order = "shuffled";
-  Json parameters = Json::object();
   int64_t seed = 1, rows = 0, validation_rows = 256, length = 128, held_out = 10;
+  ASHLAR_SETTINGS(task, text, tokens, validation, folder, order, seed, rows, validation_rows,
+                  length, held_out);
+  Json parameters = Json::object();
 };
 
 DataKeys keys_of(const Experiment& e) {
   DataKeys k;
   SettingsReader r(e.data, "data");
-  r("task", k.task);
-  r("text", k.text);
-  r("tokens", k.tokens);
-  r("validation", k.validation);
-  r("folder", k.folder);
-  r("order", k.order);
-  r("seed", k.seed);
-  r("rows", k.rows);
-  r("validation_rows", k.validation_rows);
-  r("length", k.length);
-  r("held_out", k.held_out);
+  k.visit(r);
   r.allow("parameters");
   r.finish();
   if (e.data.contains("parameters")) k.parameters = e.data["parameters"];
-  const auto given = static_cast<int>(!k.task.empty()) + static_cast<int>(!k.text.empty()) +
-                     static_cast<int>(!k.tokens.empty()) + static_cast<int>(!k.folder.empty());
-  if (given != 1)
+  const std::string* kinds[] = {&k.task, &k.text, &k.tokens, &k.folder};
+  if (std::ranges::count_if(kinds, [](const std::string* kind) { return !kind->empty(); }) != 1)
     fail(ErrorKind::invalid, "data: expected exactly one of task, text, tokens and folder");
   if (!k.tokens.empty() && k.validation.empty())
     fail(ErrorKind::invalid, "data.validation: is missing: a held-out .npy beside tokens");
@@ -170,9 +161,9 @@ TaskRows longer_rows(const DataKeys& k, const Texts& texts, int64_t length, int6
        "beyond: rows of another length can be made of the tasks markov and nested, and of text");
 }
 
-std::string hash_of_file(const std::string& file) {
-  const std::string bytes = read_file(file);
-  return hex(xxh64(std::as_bytes(std::span(bytes))));
+template <class T>
+std::string hash_of(const T& values) {
+  return hex(xxh64(std::as_bytes(std::span(values))));
 }
 
 }  // namespace
@@ -183,17 +174,12 @@ int64_t event_step(const Events& events, int64_t i, int64_t steps) {
 
 Data describe_data(const Experiment& e) {
   const DataKeys k = keys_of(e);
-  Data data{.order = k.order, .events = e.events};
+  Data data;
+  data.order = k.order;
+  data.events = e.events;
   if (!k.task.empty()) {
-    const std::unique_ptr<Task> task =
-        make_task(k.task, k.parameters, static_cast<uint64_t>(k.seed));
-    data.length = task->length();
-    data.vocab = task->vocab();
-    data.entropy = task->entropy();
-    data.choices = task->choices();
-    data.difficulty = task->difficulty();
-    std::tie(data.facts, data.bits_per_fact) = task->facts();
-    data.says = task->says();
+    static_cast<RowsAbout&>(data) =
+        make_task(k.task, k.parameters, static_cast<uint64_t>(k.seed))->about();
   } else if (!k.text.empty()) {
     data.length = k.length;
     data.vocab = 256;
@@ -237,13 +223,11 @@ Data make_data(const Experiment& e, const fs::path& store, int64_t tokens, int64
   } else if (!k.text.empty()) {
     texts = read_texts(found(k.text, e), k.held_out);
     key["data"].erase("text");
-    key["bytes"] = hex(xxh64(std::as_bytes(std::span(texts.train)))) +
-                   hex(xxh64(std::as_bytes(std::span(texts.held_out)))) +
-                   hex(xxh64(std::as_bytes(std::span(texts.labels))));
+    key["bytes"] = hash_of(texts.train) + hash_of(texts.held_out) + hash_of(texts.labels);
     data.says += fmt::format(" ({} documents, {} bytes)", texts.documents,
                              texts.train.size() + texts.held_out.size());
   } else {
-    key["bytes"] = hash_of_file(data.tokens) + hash_of_file(data.validation);
+    key["bytes"] = hash_of(read_file(data.tokens)) + hash_of(read_file(data.validation));
     key["data"].erase("tokens");
     key["data"].erase("validation");
   }

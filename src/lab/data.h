@@ -7,10 +7,12 @@
 #include <vector>
 
 #include "lab/experiment.h"
+#include "lab/tasks/task.h"
 
 namespace ashlar::lab {
 
-struct Data {
+/// `difficulty` counts what stands in `answers`.
+struct Data : RowsAbout {
   std::string tokens, validation;  // .npy files; empty: `folder` holds both
   std::string folder;              // made by `ashlar data build`
   std::string answers;  // .npy beside `validation`: difficulties of known answers; or empty
@@ -19,14 +21,7 @@ struct Data {
   std::string beyond;       // .npy of held-out rows that are longer than the trained ones; or empty
   std::string order;        // as data.order of RUN.json
   std::string fingerprint;  // equal for equal rows
-  std::string says;         // in a sentence
-  std::string difficulty;   // what the numbers in `answers` count
-  int64_t length = 0, vocab = 0;  // vocab 0: not known here
-  double entropy = -1;            // nats per token that the best predictor loses; below 0: unknown
-  std::pair<int64_t, int64_t> choices{0, 0};  // tokens among which answers are chosen
-  int64_t facts = 0;
-  double bits_per_fact = 0;
-  bool bytes = false;  // tokens are bytes of text
+  bool bytes = false;       // tokens are bytes of text
   Events events;
 };
 

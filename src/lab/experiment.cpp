@@ -16,16 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kDirections[] = {"lower", "higher", "equal"};
-constexpr const char* kHeld[] = {"nothing",         "total", "active", "body",
-                                 "flops_per_token", "state", "flops",  "seconds"};
-
-const Json& part(const Json& json, const char* key) {
-  static const Json kNothing;
-  const auto it = json.find(key);
-  return it == json.end() ? kNothing : *it;
-}
-
 template <class T>
 std::vector<T> list_of(const Json& json, const std::string& where) {
   std::vector<T> list;
@@ -52,6 +42,12 @@ size_t one_of(const std::string& name, const std::vector<std::string>& names,
        nearest(name, names, 1).at(0));
 }
 
+template <class E>
+E one_of(const std::string& name, const std::string& where) {
+  const auto names = enum_names(E{});
+  return static_cast<E>(one_of(name, {names.begin(), names.end()}, where));
+}
+
 std::vector<std::string> arm_names(const Experiment& e) {
   std::vector<std::string> names;
   for (const Arm& a : e.arms) names.push_back(a.name);
@@ -74,8 +70,8 @@ void read_arms(const Json& json, Experiment& e) {
     r("rate_factor", arm.rate_factor);
     r.allow("equal");
     r.finish();
-    arm.change = object_of(part(value, "change"), where + ".change");
-    arm.run = object_of(part(value, "run"), where + ".run");
+    arm.change = object_of(value.value("change", Json()), where + ".change");
+    arm.run = object_of(value.value("run", Json()), where + ".run");
     e.arms.push_back(std::move(arm));
   }
 }
@@ -90,8 +86,7 @@ Equal read_equal(const Json& json, const std::string& where) {
   r("to", equal.to);
   r("within", equal.within);
   r.finish();
-  equal.what =
-      static_cast<Held>(one_of(what, {std::begin(kHeld), std::end(kHeld)}, where + ".what"));
+  equal.what = one_of<Held>(what, where + ".what");
   const bool by_tokens = equal.what == Held::flops || equal.what == Held::seconds;
   if (by_tokens && equal.knob.empty()) equal.knob = "tokens";
   if (by_tokens != (equal.knob == "tokens")) {
@@ -108,7 +103,7 @@ Equal read_equal(const Json& json, const std::string& where) {
 /// Equality of all arms, and of some by themselves to one that stands before them.
 void read_equals(const Json& json, Experiment& e) {
   const std::vector<std::string> names = arm_names(e);
-  e.equal = read_equal(part(json, "equal"), "equal");
+  e.equal = read_equal(json.value("equal", Json()), "equal");
   if (e.equal.to.empty()) e.equal.to = e.baseline;
   one_of(e.equal.to, names, "equal.to");
   for (size_t i = 0; i < e.arms.size(); ++i) {
@@ -135,13 +130,13 @@ void read_forecast(const Json& json, Experiment& e) {
   r("to", f.to);
   r.allow("floor");
   r.finish();
-  f.over = static_cast<Held>(one_of(over, {std::begin(kHeld), std::end(kHeld)}, "forecast.over"));
+  f.over = one_of<Held>(over, "forecast.over");
   if (f.over == Held::nothing || f.over == Held::state || f.over == Held::seconds)
     fail(ErrorKind::invalid, "forecast.over: {} is no size of a model", over);
   one_of(f.metric, metric_names(), "forecast.metric");
-  if (metric_of_rates(f.metric))
+  if (metric(f.metric).of_rates)
     fail(ErrorKind::invalid, "forecast.metric: {} is taken over all rates", f.metric);
-  const Json& floor = part(json, "floor");
+  const Json floor = json.value("floor", Json());
   if (floor.is_number()) f.floor = floor.get<double>();
   f.entropy = floor == "entropy";
   if (!floor.is_null() && !f.floor && !f.entropy)
@@ -177,14 +172,14 @@ void read_criteria(const Json& json, Experiment& e) {
     r.allow("against");
     r.allow("rate");
     r.finish();
-    const Json& against = part(item, "against");
+    const Json against = item.value("against", Json());
     if (against.is_number())
       c.number = against.get<double>();
     else if (against.is_string())
       c.against = against.get<std::string>();
     else
       c.against = e.baseline;
-    if (const Json& rate = part(item, "rate"); !rate.is_null())
+    if (const Json rate = item.value("rate", Json()); !rate.is_null())
       SettingsReader::read(rate, where + ".rate", c.rate.emplace());
     if (c.id.empty() || !ids.insert(c.id).second)
       fail(ErrorKind::invalid, "{}: expected an id of its own", where);
@@ -198,19 +193,18 @@ void read_criteria(const Json& json, Experiment& e) {
     }
     if (!c.number && c.arm == c.against)
       fail(ErrorKind::invalid, "{}: arm and against are both {}", where, c.arm);
-    c.direction = static_cast<Direction>(
-        one_of(direction, {std::begin(kDirections), std::end(kDirections)}, where + ".direction"));
+    c.direction = one_of<Direction>(direction, where + ".direction");
     if (c.size < 0) fail(ErrorKind::invalid, "{}.size: expected a number from 0", where);
     if (c.direction == Direction::equal && c.size == 0)
       fail(ErrorKind::invalid, "{}.size: equal within what? expected a number above 0", where);
-    if (metric_of_rates(c.metric) && (!e.all_rates || c.rate)) {
+    if (metric(c.metric).of_rates && (!e.all_rates || c.rate)) {
       fail(ErrorKind::invalid,
            "{}: {} is taken over all rates: write \"rates\": {{\"grid\": [...], \"seeds_at\": "
            "\"all\"}}, and no rate here",
            where, c.metric);
     }
     c.by_signs = one_of(test, {"interval", "sign"}, where + ".test") == 1;
-    if (c.by_signs && (metric_each(c.metric).empty() || c.number || c.against == "forecast" ||
+    if (c.by_signs && (metric(c.metric).each.empty() || c.number || c.against == "forecast" ||
                        c.direction == Direction::equal)) {
       fail(ErrorKind::invalid,
            "{}.test: the sign test counts the events in which two arms differ: it takes a metric "
@@ -264,9 +258,6 @@ void check_run(const Json& run, const std::string& where) {
 
 }  // namespace
 
-std::string to_string(Direction direction) { return kDirections[static_cast<size_t>(direction)]; }
-std::string to_string(Held held) { return kHeld[static_cast<size_t>(held)]; }
-
 const Arm& Experiment::arm(const std::string& name) const {
   for (const Arm& a : arms) {
     if (a.name == name) return a;
@@ -296,12 +287,7 @@ Experiment experiment_from_json(const Json& json, const fs::path& file) {
   r("evaluation_rows", e.evaluation_rows);
   r("buckets", e.buckets);
   r("beyond", e.beyond);
-  if (json.contains("events")) {
-    SettingsReader events(json["events"], "events");
-    events("count", e.events.count);
-    events("longest", e.events.longest);
-    events.finish();
-  }
+  if (json.contains("events")) SettingsReader::read(json["events"], "events", e.events);
   r.allow("events");
   r.finish();
   for (const auto& [key, value] :
@@ -309,21 +295,21 @@ Experiment experiment_from_json(const Json& json, const fs::path& file) {
     if (value->empty()) fail(ErrorKind::invalid, "{}: is missing", key);
   }
   if (e.title.empty()) e.title = e.id;
-  e.claims = list_of<std::string>(part(json, "claims"), "claims");
-  e.base = part(json, "base");
+  e.claims = list_of<std::string>(json.value("claims", Json()), "claims");
+  e.base = json.value("base", Json());
   if (e.base.is_null())
     fail(ErrorKind::invalid,
          "base: is missing: a blueprint, or {{\"base\": NAME, \"change\": ...}}");
-  e.run = object_of(part(json, "run"), "run");
+  e.run = object_of(json.value("run", Json()), "run");
   check_run(e.run, "run");
-  e.data = object_of(part(json, "data"), "data");
-  read_arms(part(json, "arms"), e);
+  e.data = object_of(json.value("data", Json()), "data");
+  read_arms(json.value("arms", Json()), e);
   for (const Arm& a : e.arms) check_run(a.run, "arms." + a.name + ".run");
   if (e.baseline.empty()) e.baseline = e.arms[0].name;
   one_of(e.baseline, arm_names(e), "baseline");
   read_equals(json, e);
-  read_rates(part(json, "rates"), e);
-  for (const int64_t seed : list_of<int64_t>(part(json, "seeds"), "seeds"))
+  read_rates(json.value("rates", Json()), e);
+  for (const int64_t seed : list_of<int64_t>(json.value("seeds", Json()), "seeds"))
     e.seeds.push_back(static_cast<uint64_t>(seed));
   if (e.seeds.empty() ||
       std::set<uint64_t>(e.seeds.begin(), e.seeds.end()).size() != e.seeds.size())
@@ -334,23 +320,14 @@ Experiment experiment_from_json(const Json& json, const fs::path& file) {
     fail(ErrorKind::invalid, "beyond: expected how many times as long, 2 to 64, or 0");
   if (e.events.count < 0 || e.events.longest < 1)
     fail(ErrorKind::invalid, "events: expected a count from 0 and longest from 1");
-  read_forecast(part(json, "forecast"), e);
-  read_criteria(part(json, "criteria"), e);
-  e.show = list_of<std::string>(part(json, "show"), "show");
+  read_forecast(json.value("forecast", Json()), e);
+  read_criteria(json.value("criteria", Json()), e);
+  e.show = list_of<std::string>(json.value("show", Json()), "show");
   if (e.show.empty()) e.show = {"loss", "seconds"};
   for (const std::string& name : e.show) one_of(name, metric_names(), "show");
   e.criteria_hash =
       hex(hashed(Json{{"hypothesis", e.hypothesis}, {"criteria", json["criteria"]}}.dump()));
   return e;
-}
-
-Experiment read_experiment(const fs::path& file) {
-  const Json json = read_json(file);
-  try {
-    return experiment_from_json(json, fs::absolute(file).lexically_normal());
-  } catch (const Error& e) {
-    throw Error(e.kind(), file.string() + ": " + e.what());
-  }
 }
 
 std::vector<std::string> experiment_ids() { return data_names("experiments"); }
@@ -367,7 +344,14 @@ std::vector<std::string> campaign_ids(const std::string& name) {
 
 Experiment find_experiment(const std::string& name) {
   std::error_code code;
-  if (fs::is_regular_file(name, code)) return read_experiment(name);
+  if (fs::is_regular_file(name, code)) {
+    const Json json = read_json(name);
+    try {
+      return experiment_from_json(json, fs::absolute(name).lexically_normal());
+    } catch (const Error& e) {
+      throw Error(e.kind(), name + ": " + e.what());
+    }
+  }
   const std::optional<DataFile> file = find_data("experiments", name);
   if (file) return experiment_from_json(parse_json(file->text, file->where), file->where);
   const std::vector<std::string> near = nearest(name, experiment_ids(), 1);

@@ -8,12 +8,15 @@
 #include <string>
 #include <vector>
 
+#include "base/enum_names.h"
 #include "base/json.h"
+#include "train/settings.h"
 
 namespace ashlar::lab {
 
 /// What a metric of an arm should be beside another arm's, or beside a number.
 enum class Direction : uint8_t { lower, higher, equal };
+ASHLAR_NAMES(Direction, lower, higher, equal);
 
 /// Registered before anything runs. With d the difference arm - against of each seed:
 ///   lower    confirmed where the interval of mean d lies below -size, refuted where it lies above
@@ -35,6 +38,7 @@ struct Criterion {
 
 /// What is the same in all arms, and what is changed in an arm until it is.
 enum class Held : uint8_t { nothing, total, active, body, flops_per_token, state, flops, seconds };
+ASHLAR_NAMES(Held, nothing, total, active, body, flops_per_token, state, flops, seconds);
 
 struct Equal {
   Held what = Held::nothing;
@@ -57,6 +61,7 @@ struct Arm {
 /// n-gram of 1 to `longest` tokens, repeated. They stand first in their step.
 struct Events {
   int64_t count = 0, longest = 13;
+  ASHLAR_SETTINGS(count, longest);
 };
 
 /// A larger arm is predicted from smaller ones before it runs: lab/forecast.h.
@@ -99,7 +104,6 @@ struct Experiment {
 };
 
 /// Throws Error(invalid) that names the key, and for unknown ones the nearest.
-Experiment read_experiment(const std::filesystem::path& file);
 Experiment experiment_from_json(const Json& json, const std::filesystem::path& file);
 
 /// A file, or one of those that come with Ashlar (or stand in $ASHLAR_EXPERIMENTS) by its id.
@@ -109,8 +113,5 @@ std::vector<std::string> experiment_ids();
 /// Ids of a named campaign of those: "default", all that need no corpus, or "quick", the noise,
 /// norms, experts without balancing and depth. Nothing for other names.
 std::vector<std::string> campaign_ids(const std::string& name);
-
-std::string to_string(Direction direction);
-std::string to_string(Held held);
 
 }  // namespace ashlar::lab

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "base/hash.h"
-#include "lab/campaign.h"
 #include "lab/statistics.h"
+#include "measure/probe.h"
 
 namespace ashlar::lab {
 namespace {
@@ -34,26 +34,9 @@ double misfit(const PowerLaw& law, std::span<const double> x, std::span<const do
   return sum;
 }
 
-const ExpandedArm* arm_of(const Prepared& p, const std::string& name) {
-  for (const ExpandedArm& x : p.arms) {
-    if (x.arm.name == name) return &x;
-  }
-  return nullptr;
-}
-
 double size_of(const ExpandedArm& x, Held over) {
-  switch (over) {
-    case Held::total:
-      return static_cast<double>(x.cost.total);
-    case Held::active:
-      return static_cast<double>(x.cost.active);
-    case Held::flops:
-      return x.cost.flops_per_token * static_cast<double>(x.tokens);
-    case Held::flops_per_token:
-      return x.cost.flops_per_token;
-    default:
-      return static_cast<double>(x.cost.body);
-  }
+  return over == Held::flops ? x.cost.flops_per_token * static_cast<double>(x.tokens)
+                             : x.cost.of(over);
 }
 
 /// What a forecast is made from: the same runs and the same question are the same forecast.
@@ -69,10 +52,10 @@ std::optional<Basis> basis_of(const Prepared& p, const Store& store) {
   const Forecast& f = *p.experiment.forecast;
   Basis b;
   b.y.resize(p.experiment.seeds.size());
-  std::string all = f.metric + to_string(f.over) + f.to + std::to_string(f.floor.value_or(-1)) +
+  std::string all = f.metric + enum_name(f.over) + f.to + std::to_string(f.floor.value_or(-1)) +
                     (f.entropy ? "entropy" : "");
   for (const std::string& name : f.from) {
-    const ExpandedArm* arm = arm_of(p, name);
+    const ExpandedArm* arm = arm_named(p.arms, name);
     if (arm == nullptr) return {};
     const auto best = best_rate(p, *arm, store);
     if (!best) return {};
@@ -127,7 +110,7 @@ bool register_forecast(const Prepared& p, Store& store) {
   const Forecast& f = *p.experiment.forecast;
   std::optional<double> floor = f.floor;
   if (f.entropy) floor = p.data.entropy;
-  const double x = size_of(*arm_of(p, f.to), f.over);
+  const double x = size_of(*arm_named(p.arms, f.to), f.over);
   std::vector<double> predictions;
   Json laws = Json::array();
   for (size_t i = 0; i < b->y.size(); ++i) {
@@ -148,7 +131,7 @@ bool register_forecast(const Prepared& p, Store& store) {
   }
   store.put_forecast(b->key,
                      {{"metric", f.metric},
-                      {"over", to_string(f.over)},
+                      {"over", enum_name(f.over)},
                       {"floor", floor ? Json(*floor) : Json()},
                       {"to", f.to},
                       {"x", x},

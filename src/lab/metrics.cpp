@@ -9,9 +9,9 @@
 #include <optional>
 
 #include "base/error.h"
+#include "graph/place.h"
 #include "lab/data.h"
 #include "lab/statistics.h"
-#include "ops/kinds.h"
 
 namespace ashlar::lab {
 namespace {
@@ -105,7 +105,8 @@ void add_experts(const Json& score, Json& m) {
       most = std::max(most, load.get<double>());
       idle += load.get<double>() < 0.01 ? 1 : 0;
     }
-    if (const auto layer = layer_of(scope); layer && (!first_layer || *layer < *first_layer)) {
+    if (const auto layer = place_of(scope).layer;
+        layer && (!first_layer || *layer < *first_layer)) {
       first_layer = layer;
       first = most - 1;
     }
@@ -130,7 +131,7 @@ void add_balance(const fs::path& telemetry, const RunFacts& facts, Json& m) {
     const Json record = Json::parse(line, nullptr, false);
     if (!record.is_object() || !record.contains("experts")) continue;
     for (const auto& [scope, router] : record["experts"].items()) {
-      if (const auto layer = layer_of(scope))
+      if (const auto layer = place_of(scope).layer)
         layers[*layer].emplace_back(record["step"], router["max_violation"]);
     }
   }
@@ -166,8 +167,6 @@ void add_answers(const Json& score, const RunFacts& facts, Json& m) {
         m["bits"].get<double>() / static_cast<double>(std::max<int64_t>(facts.parameters, 1));
   }
 }
-
-}  // namespace
 
 const std::vector<MetricAbout>& metrics() {
   static const std::vector<MetricAbout> kAll{
@@ -222,24 +221,20 @@ const std::vector<MetricAbout>& metrics() {
   return kAll;
 }
 
+}  // namespace
+
 std::vector<std::string> metric_names() {
   std::vector<std::string> names;
   for (const MetricAbout& m : metrics()) names.emplace_back(m.name);
   return names;
 }
 
-namespace {
 const MetricAbout& metric(const std::string& name) {
   for (const MetricAbout& m : metrics()) {
     if (name == m.name) return m;
   }
   fail(ErrorKind::invalid, "there is no metric {}", name);
 }
-}  // namespace
-
-bool metric_of_rates(const std::string& name) { return metric(name).of_rates; }
-std::string metric_each(const std::string& name) { return metric(name).each; }
-std::string metric_says(const std::string& name) { return metric(name).says; }
 
 Json metrics_of(const fs::path& file, const Json& score, const RunFacts& facts, bool diverged) {
   const Log log = read_log(file);

@@ -16,14 +16,10 @@ struct MetricAbout {
   const char* name;
   const char* says;       // what it is, in words
   bool of_rates = false;  // taken over all rates of an arm, seed by seed
-  const char* each = "";  // a list among a run's numbers, one for each event: its mean is taken
+  std::string each = {};  // a list among a run's numbers, one for each event: its mean is taken
 };
-const std::vector<MetricAbout>& metrics();
 std::vector<std::string> metric_names();
-bool metric_of_rates(const std::string& name);
-/// The list whose mean a metric is; empty: none.
-std::string metric_each(const std::string& name);
-std::string metric_says(const std::string& name);
+const MetricAbout& metric(const std::string& name);  // throws Error(invalid)
 
 /// What a run's numbers are read against.
 struct RunFacts {

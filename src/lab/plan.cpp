@@ -32,14 +32,9 @@ RunSpec speed_spec(const Prepared& p, const Arm& arm) {
   one.arms = {arm};
   one.baseline = arm.name;
   one.equal = {};
-  const std::vector<ExpandedArm> expanded =
-      *expand(one, p.data, [](const Arm&) { return std::nullopt; });
-  ExpandedArm x = expanded[0];
+  ExpandedArm x = expand(one, p.data, [](const Arm&) { return std::nullopt; })->at(0);
   x.steps = std::min(x.steps, kSpeedSteps);
-  RunSpec spec = run_spec(p, x, arm.rates[0], p.experiment.seeds[0]);
-  spec.speed_only = true;
-  spec.arm = arm.name;
-  return spec;
+  return run_spec(p, x, arm.rates[0], p.experiment.seeds[0]);
 }
 
 }  // namespace
@@ -88,7 +83,6 @@ RunSpec run_spec(const Prepared& p, const ExpandedArm& arm, double rate, uint64_
   spec.flops = arm.cost.flops_per_token * static_cast<double>(arm.steps) *
                static_cast<double>(arm.sequences) *
                static_cast<double>(std::max<int64_t>(p.data.length, 1));
-  spec.memory_bytes = arm.cost.memory_bytes;
   spec.total_parameters = arm.cost.total;
   spec.key = key_of(spec, p.data);
   return spec;

@@ -23,8 +23,7 @@ struct RunSpec {
   Json scoring;  // how the held-out set is read
   RunFacts facts;
   double flops = 0;
-  int64_t memory_bytes = 0, total_parameters = 0;
-  bool speed_only = false;  // a few steps, for how fast the arm is
+  int64_t total_parameters = 0;
 };
 
 /// An experiment with what follows from it.

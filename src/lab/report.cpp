@@ -10,7 +10,6 @@
 #include "figures/page_style.h"
 #include "figures/svg.h"
 #include "lab/metrics.h"
-#include "lab/report_figures.h"
 #include "lab/statistics.h"
 #include "readings/claims/claims_experiment.h"
 
@@ -40,8 +39,7 @@ std::string esc(const Json& text) {
 }
 
 std::string chip(const std::string& verdict) {
-  return fmt::format("<span class=\"verdict {0}\">{0}</span>",
-                     verdict == "missing" ? "missing" : verdict);
+  return fmt::format("<span class=\"verdict {0}\">{0}</span>", verdict);
 }
 
 std::string number(double v) {
@@ -50,18 +48,21 @@ std::string number(double v) {
   return a >= 1e5 || a < 1e-3 ? fmt::format("{:.3g}", v) : fmt::format("{:.4g}", v);
 }
 
-/// "4.123 ± 0.004" of an arm's runs at its rate, and each of them.
-std::string values_of(const Json& arm, const std::string& metric) {
+/// Of an arm's runs at its rate.
+std::vector<double> values_of(const Json& arm, const std::string& metric) {
   std::vector<double> values;
-  std::string each;
   for (const Json& run : arm["runs"]) {
-    const Json& m = run["metrics"];
-    if (!m.contains(metric) || !m[metric].is_number()) continue;
-    values.push_back(m[metric]);
-    each += (each.empty() ? "" : " ") + number(values.back());
+    if (const Json v = run["metrics"].value(metric, Json()); v.is_number()) values.push_back(v);
   }
+  return values;
+}
+
+/// "4.123 ± 0.004", and each of them.
+std::string cell_of(const std::vector<double>& values) {
   if (values.empty()) return "-";
   if (values.size() == 1) return number(values[0]);
+  std::string each;
+  for (const double v : values) each += (each.empty() ? "" : " ") + number(v);
   return fmt::format("{} ± {}<div class=\"seeds\">{}</div>", number(mean(values)),
                      number(deviation(values)), each);
 }
@@ -93,7 +94,7 @@ std::string table_of(const Json& r) {
   for (const char* name : {"parameters", "active", "FLOP/token", "tokens", "best rate"})
     table.column(name);
   for (const Json& metric : r["show"])
-    table.column(esc(metric), xml_escaped(metric_says(metric.get<std::string>())));
+    table.column(esc(metric), xml_escaped(lab::metric(metric.get<std::string>()).says));
   for (const Json& arm : r["arms"]) {
     table.row(esc(arm["name"]));
     for (const Json& number : {arm["parameters"]["total"], arm["parameters"]["active"],
@@ -104,7 +105,8 @@ std::string table_of(const Json& r) {
                                                    arm["rate_at_edge"].get<bool>()
                                                        ? " <span class=\"only\">edge</span>"
                                                        : ""));
-    for (const Json& metric : r["show"]) table.cell(values_of(arm, metric.get<std::string>()));
+    for (const Json& metric : r["show"])
+      table.cell(cell_of(values_of(arm, metric.get<std::string>())));
   }
   return table.write();
 }
@@ -148,10 +150,7 @@ std::string costs_of(const Json& r) {
   for (const Json& arm : r["arms"]) {
     table.row(esc(arm["name"]));
     for (const Column& c : kColumns) {
-      std::vector<double> values;
-      for (const Json& run : arm["runs"]) {
-        if (run["metrics"].contains(c.metric)) values.push_back(run["metrics"][c.metric]);
-      }
+      const std::vector<double> values = values_of(arm, c.metric);
       any = any || !values.empty();
       table.cell(values.empty() ? "-" : c.text(median(values)));
     }

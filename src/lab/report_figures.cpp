@@ -1,14 +1,14 @@
 // Plots and intervals as SVG.
-#include "lab/report_figures.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 
 #include "figures/plot.h"
 #include "figures/svg.h"
+#include "lab/report.h"
 
 namespace ashlar::lab {
 namespace {
@@ -88,83 +88,40 @@ std::string plot_svg(const Plot& plot) {
   return svg_document(kWidth, kHeight, plot.title, plot.title, svg.body(), false);
 }
 
-bool some(const Plot& plot) {
-  return std::any_of(plot.series.begin(), plot.series.end(),
-                     [](const PlotSeries& s) { return s.points.size() > 1; });
+using Points = std::vector<std::pair<double, double>>;
+/// Points of one arm from a part of what it found.
+using Reading = std::function<Points(const Json& part, const Json& arm)>;
+
+/// Means of equal parts of rows of `length` tokens, each at the middle of its part.
+Points places(const Json& means, double length) {
+  Points points;
+  const double part = length / static_cast<double>(means.size());
+  for (size_t i = 0; i < means.size(); ++i)
+    points.emplace_back((static_cast<double>(i) + 0.5) * part, means[i]);
+  return points;
 }
 
-PlotSeries series_of(const Json& arm, int colour) {
-  return {.name = arm["name"].get<std::string>(), .points = {}, .colour = colour};
-}
-
-void add_curves(const Json& result, std::vector<std::string>& all) {
-  struct Kind {
-    const char* title;
-    const char* label;
-    PlotAxis::Unit unit;
-  };
-  static constexpr Kind kKinds[] = {
-      {"Loss per token", "tokens read", PlotAxis::Unit::number},
-      {"Loss per operation", "operations of training", PlotAxis::Unit::number},
-      {"Loss per second", "seconds of training, one thread", PlotAxis::Unit::seconds}};
-  for (size_t kind = 0; kind < std::size(kKinds); ++kind) {
-    Plot plot{.title = kKinds[kind].title,
-              .x = {.label = kKinds[kind].label, .unit = kKinds[kind].unit},
-              .y = {.label = "training loss, nats per token"}};
-    int colour = 0;
-    for (const Json& arm : result["arms"]) {
-      PlotSeries s = series_of(arm, colour++);
-      if (arm.contains("curve")) {
-        double factor = kind == 1 ? arm["flops_per_token"].get<double>() : 1;
-        if (kind == 2) factor = 1 / arm["runs"][0]["metrics"].value("tokens_per_second", 1.0);
-        for (size_t i = 0; i < arm["curve"]["tokens"].size(); ++i) {
-          s.points.emplace_back(factor * arm["curve"]["tokens"][i].get<double>(),
-                                arm["curve"]["loss"][i]);
-        }
-      }
-      plot.series.push_back(std::move(s));
-    }
-    if (some(plot)) all.push_back(plot_svg(plot));
-  }
+Points curve_points(const Json& curve, double factor) {
+  Points points;
+  for (size_t i = 0; i < curve["tokens"].size(); ++i)
+    points.emplace_back(factor * curve["tokens"][i].get<double>(), curve["loss"][i]);
+  return points;
 }
 
 /// A metric of all seeds at each rate, in the mean.
-void add_rates(const Json& result, const char* metric, const char* title, const char* label,
-               std::vector<std::string>& all) {
-  Plot plot{.title = title, .x = {.label = "learning rate"}, .y = {.label = label}};
-  int colour = 0;
-  for (const Json& arm : result["arms"]) {
+Reading over_rates(const char* metric) {
+  return [metric](const Json& rates, const Json&) {
     std::map<double, std::pair<double, int>> sums;
-    for (const Json& r : arm["rates"]) {
+    for (const Json& r : rates) {
       if (!r.contains(metric)) continue;
       auto& [sum, count] = sums[r["rate"]];
       sum += r[metric].get<double>();
       ++count;
     }
-    PlotSeries s = series_of(arm, colour++);
-    for (const auto& [rate, sum] : sums) s.points.emplace_back(rate, sum.first / sum.second);
-    plot.series.push_back(std::move(s));
-  }
-  if (some(plot)) all.push_back(plot_svg(plot));
-}
-
-/// Loss by place on rows longer than the trained ones.
-void add_beyond(const Json& result, std::vector<std::string>& all) {
-  Plot plot{.title = "Beyond the trained length",
-            .x = {.label = "position in a longer row", .logarithmic = false},
-            .y = {.label = "held-out loss, nats per token"}};
-  int colour = 0;
-  for (const Json& arm : result["arms"]) {
-    PlotSeries s = series_of(arm, colour++);
-    if (arm.contains("beyond") && !arm["beyond"].is_null()) {
-      const Json& y = arm["beyond"]["by_position"];
-      const double part = arm["beyond"]["length"].get<double>() / static_cast<double>(y.size());
-      for (size_t i = 0; i < y.size(); ++i)
-        s.points.emplace_back((static_cast<double>(i) + 0.5) * part, y[i]);
-    }
-    plot.series.push_back(std::move(s));
-  }
-  if (some(plot)) all.push_back(plot_svg(plot));
+    Points means;
+    for (const auto& [rate, sum] : sums) means.emplace_back(rate, sum.first / sum.second);
+    return means;
+  };
 }
 
 /// The laws of a forecast from its least size to the larger arm, and what was measured.
@@ -217,38 +174,51 @@ std::string differences_svg(const Json& result, double width) {
 
 std::vector<std::string> plots_of(const Json& result) {
   std::vector<std::string> all;
-  add_rates(result, "loss", "Loss over the learning rate", "held-out loss, nats per token", all);
-  add_rates(result, "max_logit", "Largest attention score over the learning rate",
-            "score before the softmax", all);
+  // A line for each arm, from this part of it; where one has more than a point.
+  const auto add = [&](const char* part, const char* title, const PlotAxis& x, const PlotAxis& y,
+                       const Reading& reading) {
+    Plot plot{.title = title, .x = x, .y = y};
+    bool some = false;
+    for (const Json& arm : result["arms"]) {
+      const Json from = arm.value(part, Json());
+      Points points = from.is_null() ? Points() : reading(from, arm);
+      some = some || points.size() > 1;
+      const auto colour = static_cast<int>(plot.series.size());
+      plot.series.push_back({arm["name"].get<std::string>(), std::move(points), colour});
+    }
+    if (some) all.push_back(plot_svg(plot));
+  };
+  const PlotAxis rate{.label = "learning rate"}, held_out{.label = "held-out loss, nats per token"},
+      training{.label = "training loss, nats per token"};
+  add("rates", "Loss over the learning rate", rate, held_out, over_rates("loss"));
+  add("rates", "Largest attention score over the learning rate", rate,
+      {.label = "score before the softmax"}, over_rates("max_logit"));
   add_forecast(result, all);
-  add_curves(result, all);
-  add_beyond(result, all);
-  Plot places{.title = "Loss by position",
-              .x = {.label = "position in the row", .logarithmic = false},
-              .y = {.label = "held-out loss, nats per token"}};
-  Plot answers{
-      .title = "Right answers by difficulty",
-      .x = {.label = result["data"].value("difficulty", "difficulty"), .logarithmic = false},
-      .y = {.label = "share of right answers", .logarithmic = false}};
-  int colour = 0;
+  add("curve", "Loss per token", {.label = "tokens read"}, training,
+      [](const Json& curve, const Json&) { return curve_points(curve, 1); });
+  add("curve", "Loss per operation", {.label = "operations of training"}, training,
+      [](const Json& curve, const Json& arm) {
+        return curve_points(curve, arm["flops_per_token"]);
+      });
+  add("curve", "Loss per second",
+      {.label = "seconds of training, one thread", .unit = PlotAxis::Unit::seconds}, training,
+      [](const Json& curve, const Json& arm) {
+        return curve_points(curve, 1 / arm["runs"][0]["metrics"].value("tokens_per_second", 1.0));
+      });
+  add("beyond", "Beyond the trained length",
+      {.label = "position in a longer row", .logarithmic = false}, held_out,
+      [](const Json& rows, const Json&) { return places(rows["by_position"], rows["length"]); });
+  add("by_difficulty", "Right answers by difficulty",
+      {.label = result["data"].value("difficulty", "difficulty"), .logarithmic = false},
+      {.label = "share of right answers", .logarithmic = false}, [](const Json& sums, const Json&) {
+        Points points;
+        for (const auto& [difficulty, sum] : sums.items())
+          points.emplace_back(std::stod(difficulty), sum["accuracy"]);
+        return points;
+      });
   const double length = result["data"].value("length", 1.0);
-  for (const Json& arm : result["arms"]) {
-    PlotSeries by_place = series_of(arm, colour), by_difficulty = series_of(arm, colour++);
-    if (arm.contains("by_position")) {
-      const auto parts = static_cast<double>(arm["by_position"].size());
-      for (size_t i = 0; i < arm["by_position"].size(); ++i)
-        by_place.points.emplace_back((static_cast<double>(i) + 0.5) * length / parts,
-                                     arm["by_position"][i]);
-    }
-    if (arm.contains("by_difficulty")) {
-      for (const auto& [difficulty, sum] : arm["by_difficulty"].items())
-        by_difficulty.points.emplace_back(std::stod(difficulty), sum["accuracy"]);
-    }
-    places.series.push_back(std::move(by_place));
-    answers.series.push_back(std::move(by_difficulty));
-  }
-  if (some(answers)) all.push_back(plot_svg(answers));
-  if (some(places)) all.push_back(plot_svg(places));
+  add("by_position", "Loss by position", {.label = "position in the row", .logarithmic = false},
+      held_out, [&](const Json& means, const Json&) { return places(means, length); });
   return all;
 }
 

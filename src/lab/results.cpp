@@ -12,6 +12,7 @@
 #include "lab/campaign.h"
 #include "lab/forecast.h"
 #include "lab/metrics.h"
+#include "lab/statistics.h"
 
 namespace ashlar::lab {
 namespace {
@@ -30,7 +31,7 @@ struct ArmRuns {
   /// A metric of a seed: at this rate, at the best one, or over all rates.
   std::optional<double> value(const std::string& name, uint64_t seed,
                               std::optional<double> rate) const {
-    if (metric_of_rates(name)) return over_rates(name, seed);
+    if (metric(name).of_rates) return over_rates(name, seed);
     const Json v = of_run(name, seed, rate);
     return v.is_number() ? std::optional(v.get<double>()) : std::nullopt;
   }
@@ -127,7 +128,7 @@ Json arm_json(const Prepared& p, const ArmRuns& a) {
 /// Differences of the events of a seed, those that both arms have.
 std::vector<double> event_differences(const Criterion& c, const ArmRuns& arm,
                                       const ArmRuns& against, uint64_t seed) {
-  const std::string each = metric_each(c.metric);
+  const std::string& each = metric(c.metric).each;
   const Json a = arm.of_run(each, seed, c.rate), b = against.of_run(each, seed, c.rate);
   std::vector<double> differences;
   for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
@@ -137,9 +138,31 @@ std::vector<double> event_differences(const Criterion& c, const ArmRuns& arm,
   return differences;
 }
 
+/// What a person reads first.
+std::string sentence_of(const Criterion& c, Verdict verdict, double of_arm, double of_other,
+                        const Interval& d, const Signs& signs, double about) {
+  if (verdict == Verdict::missing) return fmt::format("Not run to its end yet: {}.", c.says);
+  const std::string range =
+      std::isfinite(d.low)
+          ? fmt::format("95 % interval {:+.4g} to {:+.4g}, {} seeds", d.low, d.high, d.count)
+          : "one seed, no interval";
+  std::string text = fmt::format(
+      "{}: {}{} of {} is {:.4g}, of {} {:.4g}; difference {:+.4g} ({})", enum_name(verdict),
+      c.rate ? fmt::format("at rate {:g}, ", *c.rate) : "", c.metric, c.arm, of_arm,
+      c.number ? fmt::format("{:g}", *c.number) : c.against, of_other, d.mean, range);
+  if (c.by_signs) {
+    text += fmt::format("; below {:g} in {} of {} events, sign test p = {:.2g}", about + 0.0,
+                        signs.below, signs.below + signs.above, signs.p);
+  } else if (verdict == Verdict::inconclusive && std::isfinite(d.smallest_detectable)) {
+    text += fmt::format("; these seeds would have shown {:.2g}", d.smallest_detectable);
+  }
+  text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+  return text + ".";
+}
+
 /// `number` stands in place of another arm.
 Json criterion_json(const Criterion& c, const Experiment& e, const ArmRuns& arm,
-                    const ArmRuns* against, std::optional<double> number, Verdict& verdict) {
+                    const ArmRuns* against, std::optional<double> number) {
   std::vector<double> differences, of_arm, of_other, of_events;
   Json pairs = Json::array();
   for (const uint64_t seed : e.seeds) {
@@ -159,17 +182,17 @@ Json criterion_json(const Criterion& c, const Experiment& e, const ArmRuns& arm,
   const double about = c.direction == Direction::lower ? -c.size : c.size;
   const Signs signs = signs_of(of_events, about);
   // A criterion is judged by all the seeds that were registered, not by those that came first.
-  verdict = differences.size() < e.seeds.size() ? Verdict::missing
-            : c.by_signs                        ? verdict_of(c, signs)
-                                                : verdict_of(c, interval);
+  const Verdict verdict = differences.size() < e.seeds.size() ? Verdict::missing
+                          : c.by_signs                        ? verdict_of(c, signs)
+                                                              : verdict_of(c, interval);
   Json json = {{"id", c.id},
                {"says", c.says},
                {"claim", c.claim},
                {"metric", c.metric},
-               {"metric_says", metric_says(c.metric)},
+               {"metric_says", metric(c.metric).says},
                {"arm", c.arm},
                {"against", c.number ? Json(*c.number) : Json(c.against)},
-               {"direction", to_string(c.direction)},
+               {"direction", enum_name(c.direction)},
                {"size", c.size},
                {"rate", c.rate ? Json(*c.rate) : Json()},
                {"arm_mean", mean(of_arm)},
@@ -177,12 +200,12 @@ Json criterion_json(const Criterion& c, const Experiment& e, const ArmRuns& arm,
                {"difference", numbers(interval)},
                {"seeds", pairs},
                {"signs", Json()},
-               {"verdict", to_string(verdict)}};
+               {"verdict", enum_name(verdict)}};
   if (c.by_signs) {
     json["signs"] = {
         {"about", about}, {"below", signs.below}, {"above", signs.above}, {"p", signs.p}};
   }
-  json["sentence"] = sentence_of(json);
+  json["sentence"] = sentence_of(c, verdict, mean(of_arm), mean(of_other), interval, signs, about);
   return json;
 }
 
@@ -228,19 +251,24 @@ void add_budgets(Json& json) {
   }
 }
 
-void add_noise(const Prepared& p, const std::vector<ArmRuns>& arms, Json& json) {
-  for (const ArmRuns& a : arms) {
-    if (a.arm->arm.name != p.experiment.baseline) continue;
-    Json& noise = json["noise"] = {{"arm", a.arm->arm.name}};
-    for (const std::string& name : p.experiment.show) {
-      std::vector<double> values;
-      for (const uint64_t seed : seeds_of(p.experiment, a.arm->arm.name)) {
-        if (const auto v = a.value(name, seed, {})) values.push_back(*v);
-      }
-      if (values.size() < 2) continue;
-      noise["metrics"][name] = {
-          {"mean", mean(values)}, {"deviation", deviation(values)}, {"seeds", values.size()}};
-    }
+/// A metric of an arm's seeds at its best rate, or over all rates.
+std::vector<double> values_of(const ArmRuns& arm, const std::string& metric,
+                              const std::vector<uint64_t>& seeds) {
+  std::vector<double> values;
+  for (const uint64_t seed : seeds) {
+    if (const auto v = arm.value(metric, seed, {})) values.push_back(*v);
+  }
+  return values;
+}
+
+void add_noise(const Experiment& e, const ArmRuns* baseline, Json& json) {
+  if (baseline == nullptr) return;
+  Json& noise = json["noise"] = {{"arm", e.baseline}};
+  for (const std::string& name : e.show) {
+    const std::vector<double> values = values_of(*baseline, name, seeds_of(e, e.baseline));
+    if (values.size() < 2) continue;
+    noise["metrics"][name] = {
+        {"mean", mean(values)}, {"deviation", deviation(values)}, {"seeds", values.size()}};
   }
 }
 
@@ -249,10 +277,7 @@ void add_forecast(const std::optional<Json>& forecast, const Experiment& e, cons
                   Json& json) {
   json["forecast"] = forecast ? *forecast : Json();
   if (!forecast) return;
-  std::vector<double> found;
-  for (const uint64_t seed : e.seeds) {
-    if (const auto v = to->value(forecast->at("metric"), seed, {})) found.push_back(*v);
-  }
+  const std::vector<double> found = values_of(*to, forecast->at("metric"), e.seeds);
   Json& f = json["forecast"];
   f["measured"] = found;
   f["off"] = found.empty() ? Json() : Json(mean(found) / f["prediction"]["mean"].get<double>() - 1);
@@ -262,46 +287,19 @@ void add_forecast(const std::optional<Json>& forecast, const Experiment& e, cons
                                                            mean(found) <= p["high"].get<double>());
 }
 
+/// All criteria together: refuted where one is, confirmed where all are, missing where nothing
+/// ran, else inconclusive.
+std::string overall(const Json& criteria) {
+  const auto count = [&](const char* verdict) {
+    return std::count_if(criteria.begin(), criteria.end(),
+                         [&](const Json& c) { return c["verdict"] == verdict; });
+  };
+  if (count("missing") == std::ssize(criteria)) return "missing";
+  if (count("refuted") > 0) return "refuted";
+  return count("confirmed") == std::ssize(criteria) ? "confirmed" : "inconclusive";
+}
+
 }  // namespace
-
-std::string overall(const std::vector<Verdict>& verdicts) {
-  const auto count = [&](Verdict v) { return std::count(verdicts.begin(), verdicts.end(), v); };
-  const auto all = std::ssize(verdicts);
-  if (count(Verdict::missing) == all) return "missing";
-  if (count(Verdict::refuted) > 0) return "refuted";
-  return count(Verdict::confirmed) == all ? "confirmed" : "inconclusive";
-}
-
-std::string sentence_of(const Json& c) {
-  if (c["verdict"] == "missing")
-    return fmt::format("Not run to its end yet: {}.", c["says"].get<std::string>());
-  const Json& d = c["difference"];
-  const std::string beside = c["against"].is_string()
-                                 ? c["against"].get<std::string>()
-                                 : fmt::format("{:g}", c["against"].get<double>());
-  const std::string range =
-      d["low"].is_null()
-          ? std::string("one seed, no interval")
-          : fmt::format("95 % interval {:+.4g} to {:+.4g}, {} seeds", d["low"].get<double>(),
-                        d["high"].get<double>(), d["count"].get<int64_t>());
-  const std::string rate =
-      c["rate"].is_null() ? "" : fmt::format("at rate {:g}, ", c["rate"].get<double>());
-  std::string text =
-      fmt::format("{}: {}{} of {} is {:.4g}, of {} {:.4g}; difference {:+.4g} ({})",
-                  c["verdict"].get<std::string>(), rate, c["metric"].get<std::string>(),
-                  c["arm"].get<std::string>(), c["arm_mean"].get<double>(), beside,
-                  c["against_mean"].get<double>(), d["mean"].get<double>(), range);
-  if (const Json& s = c["signs"]; !s.is_null()) {
-    const int64_t below = s["below"], above = s["above"];
-    text += fmt::format("; below {:g} in {} of {} events, sign test p = {:.2g}",
-                        s["about"].get<double>() + 0.0, below, below + above, s["p"].get<double>());
-  } else if (c["verdict"] == "inconclusive" && !d["smallest_detectable"].is_null()) {
-    text += fmt::format("; these seeds would have shown {:.2g}",
-                        d["smallest_detectable"].get<double>());
-  }
-  text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
-  return text + ".";
-}
 
 Json results_of(const Experiment& e, const Store& store) {
   const Prepared p = prepare(e, store);
@@ -350,7 +348,7 @@ Json results_of(const Experiment& e, const Store& store) {
         {"vocab", p.data.vocab},
         {"entropy", p.data.entropy >= 0 ? Json(p.data.entropy) : Json()},
         {"difficulty", p.data.difficulty}}},
-      {"equal", {{"what", to_string(e.equal.what)}, {"to", e.equal.to}, {"knob", e.equal.knob}}},
+      {"equal", {{"what", enum_name(e.equal.what)}, {"to", e.equal.to}, {"knob", e.equal.knob}}},
       {"tokens", e.tokens},
       {"seeds", e.seeds},
       {"baseline", e.baseline},
@@ -363,28 +361,25 @@ Json results_of(const Experiment& e, const Store& store) {
   Json& list = json["arms"] = Json::array();
   for (const ArmRuns& a : arms) list.push_back(arm_json(p, a));
   add_budgets(json);
-  add_noise(p, arms, json);
   const auto of = [&](const std::string& name) -> const ArmRuns* {
     for (const ArmRuns& a : arms) {
       if (a.arm->arm.name == name) return &a;
     }
     return nullptr;
   };
+  add_noise(e, of(e.baseline), json);
   const std::optional<Json> forecast = forecast_of(p, store);
   add_forecast(forecast, e, forecast ? of(forecast->at("to")) : nullptr, json);
-  std::vector<Verdict> verdicts;
   Json& criteria = json["criteria"] = Json::array();
   for (const Criterion& c : e.criteria) {
-    Verdict verdict = Verdict::missing;
     static const ArmRuns kNone;
     const ArmRuns* arm = of(c.arm);
     std::optional<double> number = c.number;
     if (c.against == "forecast" && forecast) number = (*forecast)["prediction"]["mean"];
     criteria.push_back(criterion_json(c, e, arm != nullptr ? *arm : kNone,
-                                      c.number ? nullptr : of(c.against), number, verdict));
-    verdicts.push_back(verdict);
+                                      c.number ? nullptr : of(c.against), number));
   }
-  json["verdict"] = overall(verdicts);
+  json["verdict"] = overall(criteria);
   return json;
 }
 

@@ -13,18 +13,14 @@
 #include "formats/npy.h"
 #include "formats/safetensors.h"
 #include "graph/builder.h"
-#include "lab/ahead.h"
-#include "lab/decode.h"
-#include "lab/router_drift.h"
+#include "lab/score_parts.h"
 #include "ops/attention.h"
 #include "ops/experts.h"
 #include "ops/inputs.h"
-#include "ops/kinds.h"
 #include "ops/loss.h"
 #include "ops/router_losses.h"
 #include "runs/start.h"
 #include "train/checkpoint.h"
-#include "train/executor.h"
 
 namespace ashlar::lab {
 namespace {
@@ -102,26 +98,21 @@ class Domains {
 
 class Scorer {
  public:
-  Scorer(const ScoreRequest& request, const RunStart& start, const TokenRows& rows)
+  Scorer(const ScoreRequest& request, const RunStart& start, const ScoredRows& rows)
       : request_(request),
         rows_(rows),
-        graph_(scoring_graph(start.graph, !request.answers.empty(), false)),
+        graph_(
+            scoring_graph(start.graph, request.answers.empty() ? Scored::losses : Scored::logits)),
         by_position_(static_cast<size_t>(request.buckets)) {
     if (!request.answers.empty()) answers_.emplace(request.answers);
-    if (&rows == start.validation.get()) domains_.emplace(request, start);
-    at_once_ = std::max<int64_t>(1, start.file.train.batch.micro);
-    count_ = request.rows > 0 ? std::min(request.rows, rows_.rows()) : rows_.rows();
+    if (&rows_.rows == start.validation.get()) domains_.emplace(request, start);
   }
 
   void run(const Weights& weights) {
-    Float32Executor executor(graph_, weights, {.threads = 1, .numbers = Numbers::f32});
-    for (int64_t at = 0; at < count_; at += at_once_) {
-      std::vector<int64_t> wanted;
-      for (int64_t i = at; i < std::min(count_, at + at_once_); ++i) wanted.push_back(i);
-      const TokenBatch batch = batch_of_rows(rows_, wanted);
-      const std::vector<Array<float>> outputs = executor.run(batch);
-      add(batch, wanted, outputs);
-    }
+    Float32Executor executor(graph_, weights, scoring_options());
+    rows_.each([&](const TokenBatch& batch, const std::vector<int64_t>& wanted) {
+      add(batch, wanted, executor.run(batch));
+    });
   }
 
   double loss() const { return all_.mean(); }
@@ -136,7 +127,7 @@ class Scorer {
   }
 
   Json json() const {
-    Json json = {{"loss", all_.mean()}, {"predicted", all_.count}, {"rows", count_}};
+    Json json = {{"loss", all_.mean()}, {"predicted", all_.count}, {"rows", rows_.count}};
     if (bytes_ && *bytes_ > 0) {
       json["bits_per_byte"] = all_.loss / (static_cast<double>(*bytes_) * std::numbers::ln2);
     }
@@ -165,7 +156,7 @@ class Scorer {
   void add(const TokenBatch& batch, const std::vector<int64_t>& wanted,
            const std::vector<Array<float>>& outputs) {
     const std::vector<int64_t> next = next_rows(batch);
-    const auto length = static_cast<size_t>(rows_.length());
+    const auto length = static_cast<size_t>(rows_.rows.length());
     const std::vector<float>& losses = outputs[0].values;
     std::vector<int32_t> difficulties(length);
     by_place_.resize(length);
@@ -190,8 +181,8 @@ class Scorer {
         }
       }
       const std::optional<int64_t> more = request_.bytes
-                                              ? std::optional<int64_t>(rows_.length() - 1)
-                                              : rows_.predicted_bytes(wanted[r]);
+                                              ? std::optional<int64_t>(rows_.rows.length() - 1)
+                                              : rows_.rows.predicted_bytes(wanted[r]);
       bytes_ = bytes_ && more ? std::optional(*bytes_ + *more) : std::nullopt;
     }
     for (size_t i = 0; i < outputs.size(); ++i) {
@@ -217,10 +208,9 @@ class Scorer {
   }
 
   const ScoreRequest& request_;
-  const TokenRows& rows_;
+  const ScoredRows rows_;
   const Graph graph_;
   std::optional<NpyIntegers> answers_;
-  int64_t at_once_ = 1, count_ = 0;
   Sum all_, right_;
   std::optional<Domains> domains_;
   std::vector<Sum> by_position_, by_place_;
@@ -254,13 +244,13 @@ double largest_score(const Attention& op, const Array<float>& q, const Array<flo
 }
 
 Json largest_scores(const RunStart& start, const Weights& weights) {
-  const Graph graph = scoring_graph(start.graph, false, true);
+  const Graph graph = scoring_graph(start.graph, Scored::attention);
   Json json = Json::object();
   constexpr int64_t kRows = 4;
   std::vector<int64_t> wanted;
   for (int64_t i = 0; i < std::min(kRows, start.validation->rows()); ++i) wanted.push_back(i);
   const TokenBatch batch = batch_of_rows(*start.validation, wanted);
-  Float32Executor executor(graph, weights, {.threads = 1, .numbers = Numbers::f32});
+  Float32Executor executor(graph, weights, scoring_options());
   const std::vector<Array<float>> outputs = executor.run(batch);
   for (const Node& node : graph.nodes()) {
     const auto* op = node.op.as<Attention>();
@@ -284,7 +274,7 @@ Weights checkpoint_weights(const fs::path& checkpoint, const Params& params) {
   return weights;
 }
 
-Graph scoring_graph(const Graph& forward, bool logits, bool attention) {
+Graph scoring_graph(const Graph& forward, Scored what) {
   const Graph graph = forward.expanded();
   Builder b;
   for (const Param& p : graph.params()) b.param(p);
@@ -298,20 +288,24 @@ Graph scoring_graph(const Graph& forward, bool logits, bool attention) {
     const auto* tokens = node.op.as<TokenIds>();
     if (tokens != nullptr && tokens->ahead == 0) ids = out[0];
     // A layer that is trained beside the model is none of it.
-    if (kind_of(node) == "mtp") continue;
-    if (node.op.as<Route>() != nullptr && !attention) {
+    if (node.place.part == Part::mtp) continue;
+    if (node.op.as<Route>() != nullptr && what == Scored::choices) {
+      more.push_back({node.scope, out[1]});
+    } else if (node.op.as<Route>() != nullptr && what != Scored::attention) {
       more.push_back({"load." + node.scope,
                       b.add1(ExpertLoad{.experts = in[0].type().axes[1].size}, {out[1]}, "load")});
     }
-    if (attention && node.op.as<Attention>() != nullptr && seen.insert(node.scope).second) {
+    if (what == Scored::attention && node.op.as<Attention>() != nullptr &&
+        seen.insert(node.scope).second) {
       more.push_back({"q." + node.scope, in[0]});
       more.push_back({"k." + node.scope, in[1]});
     }
   }
   b.set_scope({});
+  if (what == Scored::choices) return more.empty() ? Graph() : b.finish(more).pruned();
   const Value z = values[graph.output()];
   std::vector<NamedValue> outputs{{"losses", b.add1(CrossEntropy{}, {z, ids}, "losses")}};
-  if (logits) outputs.push_back({"logits", z});
+  if (what == Scored::logits) outputs.push_back({"logits", z});
   outputs.insert(outputs.end(), more.begin(), more.end());
   return b.finish(outputs).pruned();
 }
@@ -320,33 +314,34 @@ Json score(const ScoreRequest& request) {
   const RunStart start = read_start({.file = (request.run / "run.json").string()});
   if (!start.validation) fail(ErrorKind::invalid, "{}: has no held-out set", request.run.string());
   const Weights weights = weights_of(start, request.run);
-  Scorer scorer(request, start, *start.validation);
+  const auto scored = [&](const TokenRows& rows) {
+    return ScoredRows{rows, request.rows > 0 ? std::min(request.rows, rows.rows()) : rows.rows(),
+                      std::max<int64_t>(1, start.file.train.batch.micro)};
+  };
+  const ScoredRows rows = scored(*start.validation);
+  const int64_t length = rows.rows.length();
+  Scorer scorer(request, start, rows);
   scorer.run(weights);
   Json json = scorer.json();
   json["max_logit"] = largest_scores(start, weights);
-  const TokenRows& rows = *start.validation;
-  const int64_t count = request.rows > 0 ? std::min(request.rows, rows.rows()) : rows.rows();
-  const int64_t at_once = std::max<int64_t>(1, start.file.train.batch.micro);
   const bool ahead = start.graph.outputs().size() > 1;
-  json["decode"] =
-      decode_speed(ahead ? graph_of(start.blueprint) : start.graph, weights, rows.length());
-  if (ahead) json["ahead"] = score_ahead(start.graph, weights, rows, count, at_once);
-  if (Json drift = router_drift(start.graph, request.run / "checkpoints", rows, count, at_once);
-      !drift.is_null())
+  json["decode"] = decode_speed(ahead ? graph_of(start.blueprint) : start.graph, weights, length);
+  if (ahead) json["ahead"] = score_ahead(start.graph, weights, rows);
+  if (Json drift = router_drift(start.graph, request.run / "checkpoints", rows); !drift.is_null())
     json["router_drift"] = std::move(drift);
   ScoreRequest loss_only = request;
   loss_only.answers.clear();
   if (!request.beyond.empty()) {
     const std::unique_ptr<TokenRows> far = npy_rows(request.beyond);
-    loss_only.buckets = request.buckets * far->length() / rows.length();
-    Scorer longer(loss_only, start, *far);
+    loss_only.buckets = request.buckets * far->length() / length;
+    Scorer longer(loss_only, start, scored(*far));
     longer.run(weights);
     json["beyond"] = {{"length", far->length()},
-                      {"loss", longer.loss_from(rows.length())},
+                      {"loss", longer.loss_from(length)},
                       {"by_position", longer.json()["by_position"]}};
   }
   if (const std::optional<Weights> silent = without_shared(weights)) {
-    Scorer other(loss_only, start, *start.validation);
+    Scorer other(loss_only, start, rows);
     other.run(*silent);
     json["loss_without_shared"] = other.loss();
   }

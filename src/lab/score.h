@@ -35,9 +35,9 @@ struct ScoreRequest {
 ///   by_domain {label: {predicted, loss}}  where tokens have labels
 ///   beyond {length, loss, by_position}    of the longer rows; loss: of what lies beyond the length
 ///                                         of the trained ones
-///   decode {context, tokens_per_second, state_bytes}   lab/decode.h, at the rows' length
-///   ahead {predicted, loss, acceptance}   lab/ahead.h, of runs that train that layer
-///   router_drift {from, to, changed}      lab/router_drift.h, of runs that keep checkpoints
+///   decode {context, tokens_per_second, state_bytes}   at the rows' length
+///   ahead {predicted, loss, acceptance}   of runs that train that layer
+///   router_drift {from, to, changed}      of runs that keep checkpoints; all three: score_parts.h
 ///   loss_without_shared             with shared experts silent
 /// Throws Error.
 Json score(const ScoreRequest& request);
@@ -45,8 +45,13 @@ Json score(const ScoreRequest& request);
 /// What a checkpoint's folder (train/checkpoint.h) has of these parameters. Throws Error.
 Weights checkpoint_weights(const std::filesystem::path& checkpoint, const Params& params);
 
-/// The forward graph with outputs "losses" [tokens], "logits" [tokens, vocab] where asked for,
-/// "load.<scope>" per router, and "q.<scope>", "k.<scope>" of attention where asked for.
-Graph scoring_graph(const Graph& forward, bool logits, bool attention);
+/// The forward graph with other outputs:
+///   losses      "losses" [tokens], and "load.<scope>" per router
+///   logits      these, and "logits" [tokens, vocab] behind the losses
+///   attention   "losses", and "q.<scope>", "k.<scope>" of attention
+///   choices     per router what it chooses, [tokens, chosen], named by its scope; an empty graph
+///               where there are no routers
+enum class Scored : uint8_t { losses, logits, attention, choices };
+Graph scoring_graph(const Graph& forward, Scored what);
 
 }  // namespace ashlar::lab

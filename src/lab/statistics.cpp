@@ -103,27 +103,18 @@ Interval interval_of(std::span<const double> differences) {
   return r;
 }
 
-std::string to_string(Verdict verdict) {
-  static constexpr const char* kNames[] = {"confirmed", "refuted", "inconclusive", "missing"};
-  return kNames[static_cast<size_t>(verdict)];
-}
-
 Verdict verdict_of(const Criterion& c, const Interval& d) {
   if (d.count == 0) return Verdict::missing;
-  switch (c.direction) {
-    case Direction::lower:
-      return d.high < -c.size  ? Verdict::confirmed
-             : d.low > -c.size ? Verdict::refuted
-                               : Verdict::inconclusive;
-    case Direction::higher:
-      return d.low > c.size    ? Verdict::confirmed
-             : d.high < c.size ? Verdict::refuted
-                               : Verdict::inconclusive;
-    case Direction::equal:
-      break;
+  if (c.direction == Direction::equal) {
+    if (d.low > -c.size && d.high < c.size) return Verdict::confirmed;
+    return d.low > c.size || d.high < -c.size ? Verdict::refuted : Verdict::inconclusive;
   }
-  if (d.low > -c.size && d.high < c.size) return Verdict::confirmed;
-  return d.low > c.size || d.high < -c.size ? Verdict::refuted : Verdict::inconclusive;
+  // Lower is higher seen from the other side.
+  const bool lower = c.direction == Direction::lower;
+  const double low = lower ? -d.high : d.low, high = lower ? -d.low : d.high;
+  return low > c.size    ? Verdict::confirmed
+         : high < c.size ? Verdict::refuted
+                         : Verdict::inconclusive;
 }
 
 Signs signs_of(std::span<const double> differences, double number) {

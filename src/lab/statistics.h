@@ -32,7 +32,7 @@ struct Interval {
 Interval interval_of(std::span<const double> differences);
 
 enum class Verdict : uint8_t { confirmed, refuted, inconclusive, missing };
-std::string to_string(Verdict verdict);
+ASHLAR_NAMES(Verdict, confirmed, refuted, inconclusive, missing);
 
 /// By the rule that stands at Criterion. `missing` where there is no difference at all.
 Verdict verdict_of(const Criterion& criterion, const Interval& difference);

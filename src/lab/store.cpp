@@ -1,13 +1,7 @@
 // Every change is one transaction of SQLite: a kill leaves it done or undone.
 #include "lab/store.h"
 
-#include <fcntl.h>
 #include <sqlite3.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "base/error.h"
 
@@ -33,31 +27,26 @@ CREATE TABLE IF NOT EXISTS runs(key TEXT PRIMARY KEY, diverged INTEGER NOT NULL,
 CREATE TABLE IF NOT EXISTS forecasts(key TEXT PRIMARY KEY, json TEXT NOT NULL, date TEXT NOT NULL);
 )";
 
+fs::path lock_file(const fs::path& folder) {
+  std::error_code code;
+  fs::create_directories(folder, code);
+  return folder / "lock";
+}
+
 }  // namespace
 
 /// A prepared statement with its values.
 class Statement {
  public:
-  Statement(const Store& store, const char* sql) : store_(store) {
+  template <class... Values>
+  Statement(const Store& store, const char* sql, const Values&... values) : store_(store) {
     check(sqlite3_prepare_v2(store.db_, sql, -1, &statement_, nullptr));
+    (bind(values), ...);
   }
   ~Statement() { sqlite3_finalize(statement_); }
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
 
-  Statement& with(const std::string& text) {
-    check(sqlite3_bind_text(statement_, ++bound_, text.c_str(), static_cast<int>(text.size()),
-                            SQLITE_TRANSIENT));
-    return *this;
-  }
-  Statement& with(double number) {
-    check(sqlite3_bind_double(statement_, ++bound_, number));
-    return *this;
-  }
-  Statement& with(int64_t number) {
-    check(sqlite3_bind_int64(statement_, ++bound_, number));
-    return *this;
-  }
   bool next() {
     const int code = sqlite3_step(statement_);
     if (code == SQLITE_ROW) return true;
@@ -71,6 +60,12 @@ class Statement {
   double number(int column) const { return sqlite3_column_double(statement_, column); }
 
  private:
+  void bind(const std::string& text) {
+    check(sqlite3_bind_text(statement_, ++bound_, text.c_str(), static_cast<int>(text.size()),
+                            SQLITE_TRANSIENT));
+  }
+  void bind(double number) { check(sqlite3_bind_double(statement_, ++bound_, number)); }
+  void bind(bool truth) { check(sqlite3_bind_int(statement_, ++bound_, truth)); }
   void check(int code) const {
     if (code != SQLITE_OK) fail_sql(store_.db_, store_.folder_, code);
   }
@@ -96,17 +91,11 @@ Store::Store(const fs::path& folder) : folder_(fs::absolute(folder).lexically_no
 Store::~Store() { sqlite3_close(db_); }
 
 void Store::put_experiment(const Experiment& e, const std::string& date) {
-  Statement(*this, "INSERT OR REPLACE INTO experiments VALUES(?,?,?)")
-      .with(e.id)
-      .with(e.file.string())
-      .with(e.json.dump())
+  Statement(*this, "INSERT OR REPLACE INTO experiments VALUES(?,?,?)", e.id, e.file.string(),
+            e.json.dump())
       .next();
-  Statement(*this, "INSERT OR IGNORE INTO registered VALUES(?,?,?,?,?)")
-      .with(e.id)
-      .with(e.criteria_hash)
-      .with(e.hash)
-      .with(e.json.dump())
-      .with(date)
+  Statement(*this, "INSERT OR IGNORE INTO registered VALUES(?,?,?,?,?)", e.id, e.criteria_hash,
+            e.hash, e.json.dump(), date)
       .next();
 }
 
@@ -120,23 +109,18 @@ std::vector<Experiment> Store::experiments() const {
 }
 
 Registered Store::registered(const std::string& id) const {
-  Statement s(*this, "SELECT criteria_hash, hash, json, date FROM registered WHERE id = ?");
-  s.with(id);
+  Statement s(*this, "SELECT criteria_hash, hash, date FROM registered WHERE id = ?", id);
   if (!s.next()) return {};
-  return {s.text(0), s.text(1), s.text(3), parse_json(s.text(2), (folder_ / "lab.db").string())};
+  return {s.text(0), s.text(1), s.text(2)};
 }
 
 void Store::put_forecast(const std::string& key, const Json& forecast, const std::string& date) {
-  Statement(*this, "INSERT OR IGNORE INTO forecasts VALUES(?,?,?)")
-      .with(key)
-      .with(forecast.dump())
-      .with(date)
+  Statement(*this, "INSERT OR IGNORE INTO forecasts VALUES(?,?,?)", key, forecast.dump(), date)
       .next();
 }
 
 std::optional<Json> Store::forecast(const std::string& key) const {
-  Statement s(*this, "SELECT json, date FROM forecasts WHERE key = ?");
-  s.with(key);
+  Statement s(*this, "SELECT json, date FROM forecasts WHERE key = ?", key);
   if (!s.next()) return {};
   Json forecast = parse_json(s.text(0), (folder_ / "lab.db").string());
   forecast["date"] = s.text(1);
@@ -144,23 +128,14 @@ std::optional<Json> Store::forecast(const std::string& key) const {
 }
 
 void Store::put_result(const RunResult& r) {
-  Statement(*this, "INSERT OR REPLACE INTO runs VALUES(?,?,?,?,?,?,?,?,?,?)")
-      .with(r.key)
-      .with(int64_t{r.diverged})
-      .with(r.metrics.dump())
-      .with(r.score.dump())
-      .with(r.curve.dump())
-      .with(r.seconds)
-      .with(r.machine)
-      .with(r.commit)
-      .with(r.kernels)
-      .with(r.date)
+  Statement(*this, "INSERT OR REPLACE INTO runs VALUES(?,?,?,?,?,?,?,?,?,?)", r.key, r.diverged,
+            r.metrics.dump(), r.score.dump(), r.curve.dump(), r.seconds, r.machine, r.commit,
+            r.kernels, r.date)
       .next();
 }
 
 std::optional<RunResult> Store::result(const std::string& key) const {
-  Statement s(*this, "SELECT * FROM runs WHERE key = ?");
-  s.with(key);
+  Statement s(*this, "SELECT * FROM runs WHERE key = ?", key);
   if (!s.next()) return {};
   const std::string where = (folder_ / "lab.db").string();
   return RunResult{.key = key,
@@ -175,23 +150,13 @@ std::optional<RunResult> Store::result(const std::string& key) const {
                    .date = s.text(9)};
 }
 
-StoreLock::StoreLock(const fs::path& folder) {
-  std::error_code code;
-  fs::create_directories(folder, code);
-  const fs::path file = folder / "lock";
-  constexpr mode_t kMode = 0666;
-  descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kMode);
-  if (descriptor_ < 0)
-    fail(ErrorKind::io, "{}: cannot be written: {}", file.string(), std::strerror(errno));
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-    ::close(descriptor_);
+StoreLock::StoreLock(const fs::path& folder) : file_(lock_file(folder)) {
+  if (file_.lock() != 0) {
     fail(
         ErrorKind::invalid,
         "{}: another process runs its experiments now; ashlar experiment status says how far it is",
         folder.string());
   }
 }
-
-StoreLock::~StoreLock() { ::close(descriptor_); }
 
 }  // namespace ashlar::lab

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
 #include "lab/experiment.h"
+#include "runs/log.h"
 
 struct sqlite3;
 
@@ -26,7 +26,6 @@ struct RunResult {
 /// What was registered when the first run of an experiment began.
 struct Registered {
   std::string criteria_hash, hash, date;
-  Json file;
 };
 
 class Store {
@@ -63,12 +62,9 @@ class Store {
 class StoreLock {
  public:
   explicit StoreLock(const std::filesystem::path& folder);
-  ~StoreLock();
-  StoreLock(const StoreLock&) = delete;
-  StoreLock& operator=(const StoreLock&) = delete;
 
  private:
-  int descriptor_ = -1;
+  AppendedFile file_;
 };
 
 }  // namespace ashlar::lab

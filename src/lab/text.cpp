@@ -21,7 +21,7 @@ std::string check_text(const Prepared& p, const Plan& plan, double speed, int jo
   for (const Criterion& c : e.criteria) {
     fmt::format_to(out, "  {}: {}\n    {} of {} {} than {} by more than {:g}{}\n", c.id, c.says,
                    c.metric, c.arm,
-                   c.direction == Direction::equal ? "no other" : to_string(c.direction),
+                   c.direction == Direction::equal ? "no other" : enum_name(c.direction),
                    c.number ? fmt::format("{:g}", *c.number) : "that of " + c.against, c.size,
                    (c.rate ? fmt::format(", both at rate {:g}", *c.rate) : std::string()) +
                        (c.by_signs ? ", by the signs of all events" : ""));
@@ -30,7 +30,7 @@ std::string check_text(const Prepared& p, const Plan& plan, double speed, int jo
       out, "data: {}; rows of {} tokens{}\n", p.data.says, p.data.length,
       p.data.entropy >= 0 ? fmt::format(", entropy {:.4f} nats per token", p.data.entropy) : "");
   if (e.equal.what != Held::nothing) {
-    fmt::format_to(out, "held equal: {} (that of {}), by {}\n", to_string(e.equal.what), e.equal.to,
+    fmt::format_to(out, "held equal: {} (that of {}), by {}\n", enum_name(e.equal.what), e.equal.to,
                    e.equal.knob);
   }
   if (p.arms.empty()) {
@@ -99,7 +99,7 @@ std::string together_text(const std::vector<Plan>& plans, double speed, int jobs
 std::string progress_text(const Progress& progress, int jobs) {
   std::string text;
   const auto out = std::back_inserter(text);
-  for (const Progress::Row& row : progress.rows) {
+  for (const Progress::Row& row : progress.experiments) {
     fmt::format_to(out, "{:32} {:>5} of {:>5} runs{}{}\n", row.id, row.ended, row.wanted,
                    row.diverged > 0 ? fmt::format(", {} diverged", row.diverged) : "",
                    row.ended < row.wanted ? fmt::format(", about {} of one process left",
@@ -111,18 +111,6 @@ std::string progress_text(const Progress& progress, int jobs) {
                    jobs);
   }
   return text;
-}
-
-Json progress_json(const Progress& progress) {
-  Json json = {{"seconds_left", progress.seconds_left}, {"experiments", Json::array()}};
-  for (const Progress::Row& row : progress.rows) {
-    json["experiments"].push_back({{"id", row.id},
-                                   {"ended", row.ended},
-                                   {"wanted", row.wanted},
-                                   {"diverged", row.diverged},
-                                   {"seconds_left", row.seconds_left}});
-  }
-  return json;
 }
 
 }  // namespace ashlar::lab

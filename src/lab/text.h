@@ -15,6 +15,5 @@ std::string check_text(const Prepared& prepared, const Plan& plan, double speed,
 /// What several experiments take together: runs that they share count once.
 std::string together_text(const std::vector<Plan>& plans, double speed, int jobs);
 std::string progress_text(const Progress& progress, int jobs);
-Json progress_json(const Progress& progress);
 
 }  // namespace ashlar::lab

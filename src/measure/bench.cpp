@@ -2,13 +2,13 @@
 #include "measure/bench.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 
 #include "base/error.h"
 #include "generate/generator.h"
 #include "generate/mtp_drafter.h"
 #include "measure/probe.h"
+#include "measure/timing.h"
 #include "plan/work.h"
 
 namespace ashlar {
@@ -47,24 +47,22 @@ class Runner {
     engine_.profile(profile);
     const std::vector<TokenId> ids =
         random_tokens(o_.generate * o_.sequences, engine_.vocab(), seed + 2);
-    const auto start = Clock::now();
-    for (int64_t i = 0; i < o_.generate; ++i) {
-      std::vector<Run> runs;
-      for (size_t s = 0; s < sequences_.size(); ++s) {
-        const size_t at = static_cast<size_t>(i) * sequences_.size() + s;
-        runs.push_back({sequences_[s], std::span<const TokenId>(ids).subspan(at, 1)});
-      }
-      engine_.step(runs);
-    }
-    return std::chrono::duration<double>(Clock::now() - start).count();
+    size_t at = 0;
+    return timed(
+        [&] {
+          std::vector<Run> runs;
+          for (const SequenceId s : sequences_)
+            runs.push_back({s, std::span<const TokenId>(ids).subspan(at++, 1)});
+          engine_.step(runs);
+        },
+        o_.generate);
   }
   /// Seconds of a step that evaluates a token and so many guesses, all of which are wrong.
   double verify(uint64_t seed, int64_t guesses) {
     open(o_.sequences, seed);
     engine_.profile(false);
     const auto tokens = random_tokens(guesses + 1, engine_.vocab(), seed + 3);
-    const auto start = Clock::now();
-    for (int64_t i = 0; i < o_.generate; ++i) {
+    const auto step = [&] {
       std::vector<Run> runs;
       for (const SequenceId s : sequences_)
         runs.push_back({.sequence = s,
@@ -73,14 +71,11 @@ class Runner {
                         .alone = o_.sequences == 1});
       engine_.step(runs);
       for (const SequenceId s : sequences_) engine_.truncate(s, engine_.length(s) - guesses);
-    }
-    return std::chrono::duration<double>(Clock::now() - start).count() /
-           static_cast<double>(o_.generate);
+    };
+    return timed(step, o_.generate) / static_cast<double>(o_.generate);
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   /// Sequences 0 .. n - 1 hold `depth` tokens after this. What they held stays where it can, since
   /// a long past takes longer to evaluate than what is measured after it.
   void open(int64_t n, uint64_t seed) {
@@ -99,9 +94,7 @@ class Runner {
   }
   double evaluate(const std::vector<TokenId>& ids, size_t sequence) {
     const Run run{sequences_[sequence], ids};
-    const auto start = Clock::now();
-    engine_.step({&run, 1});
-    return std::chrono::duration<double>(Clock::now() - start).count();
+    return timed([&] { engine_.step({&run, 1}); });
   }
 
   const BenchOptions& o_;
@@ -121,8 +114,8 @@ std::vector<BenchPart> parts_of(Runner& runner, double calls, const Phase& plann
   }
   for (const auto& [name, p] : planned.by_part) {
     BenchPart& part = parts[name];
-    part.limit_seconds = p.limit_seconds;
-    part.today_seconds = p.today_seconds;
+    part.planned_limit_seconds = p.limit_seconds;
+    part.planned_today_seconds = p.today_seconds;
     const double barriers = p.limit_seconds - p.bandwidth_seconds - p.compute_seconds;
     const double most = std::max({p.bandwidth_seconds, p.compute_seconds, barriers});
     part.bound_by = most == barriers            ? "steps"
@@ -132,6 +125,7 @@ std::vector<BenchPart> parts_of(Runner& runner, double calls, const Phase& plann
   std::vector<BenchPart> list;
   for (auto& [name, part] : parts) {
     part.name = name;
+    part.of_limit = part.seconds > 0 ? part.planned_limit_seconds / part.seconds : 0;
     list.push_back(part);
   }
   std::sort(list.begin(), list.end(),
@@ -173,15 +167,9 @@ EngineOptions engine_for(const BenchOptions& o) {
   check_range(o.sequences, 1, 4096, "sequences");
   check_range(o.repeat, 1, 1000, "repeat");
   check_range(o.draft_tokens, 0, 1000, "draft_tokens");
-  EngineOptions engine;
-  engine.threads = o.threads;
-  engine.kernels = o.kernels;
+  EngineOptions engine = o.engine;
   engine.context = o.depth + std::max(o.prompt, o.generate + o.draft_tokens);
   engine.sequences = o.sequences;
-  engine.state = o.state;
-  engine.f32_activations = o.f32_activations;
-  engine.deterministic = o.deterministic;
-  engine.packed_weights = o.packed_weights;
   return engine;
 }
 
@@ -217,8 +205,8 @@ BenchDrafts drafts(const Model& model, const BenchOptions& o, EngineOptions made
       Generator generator(engine, nullptr, {});
       const Generation g = generator.generate(prompt, options);
       (drafting ? with : without).push_back(g.decode_tokens_per_second());
-      d.drafted += g.drafted_tokens;
-      d.accepted += g.accepted_tokens;
+      d.drafted_tokens += g.drafted_tokens;
+      d.accepted_tokens += g.accepted_tokens;
     }
   }
   d.tokens_per_second = median_of(std::move(with));
@@ -267,8 +255,10 @@ BenchResult bench(const Model& model, const BenchOptions& o) {
     r.weight_bytes += t.bytes();
   }
   Format most = Format::f32;
-  ProbeOptions probing{
-      .threads = r.threads, .kernels = r.kernels, .f32_activations = o.f32_activations};
+  ProbeOptions probing{.threads = r.threads,
+                       .kernels = r.kernels,
+                       .f32_activations = engine.f32_activations,
+                       .packed_weights = engine.packed_weights};
   for (const auto& [format, n] : bytes) {
     probing.formats.push_back(format);
     if (n > bytes[most]) most = format;
@@ -304,6 +294,7 @@ BenchResult bench(const Model& model, const BenchOptions& o) {
                       .decode_from = o.depth,
                       .formats = formats_of(model.weights),
                       .state = r.state,
+                      .packed_weights = engine.packed_weights,
                       .alternatives = false};
   const Prediction p = predict(model.blueprint, r.machine, plan);
   summarise(r.prefill, p.prefill, 1, r.machine, most);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ashlar/generate.h"
+#include "base/json_members.h"
 #include "model/model.h"
 #include "readings/predict/predict.h"
 #include "run/engine.h"
@@ -15,32 +16,30 @@
 namespace ashlar {
 
 struct BenchOptions {
-  int64_t prompt = 512;    // tokens evaluated at once, after `depth`
-  int64_t generate = 128;  // tokens decoded one by one, after `depth`
-  int64_t depth = 0;       // tokens that the sequences hold before
-  int64_t sequences = 1;   // decoded together
-  int threads = 0;         // 0: one per core
-  std::string kernels;     // table name; empty: the best
-  std::optional<Format> state;
-  bool f32_activations = false;  // as EngineOptions has it
-  bool deterministic = false;    // as EngineOptions has it
-  bool packed_weights = false;   // as EngineOptions has it
-  int64_t draft_tokens = 0;      // also steps that evaluate so many guesses behind a token
-  std::string draft;             // also greedy generation with a drafter, "mtp" or another name
+  int64_t prompt = 512;      // tokens evaluated at once, after `depth`
+  int64_t generate = 128;    // tokens decoded one by one, after `depth`
+  int64_t depth = 0;         // tokens that the sequences hold before
+  int64_t sequences = 1;     // decoded together
+  EngineOptions engine;      // context and sequences are set by the rest
+  int64_t draft_tokens = 0;  // also steps that evaluate so many guesses behind a token
+  std::string draft;         // also greedy generation with a drafter, "mtp" or another name
   /// The drafter for an engine of engine_of(model, ..., draft == "mtp").
   std::function<std::shared_ptr<Drafter>(Engine&)> drafter;
   int repeat = 3;
   bool speed_only = false;  // no limits, no plan, no profile: only tokens per second
   std::function<void(double done)> progress;  // 0 to 1
+  ASHLAR_JSON(prompt, generate, depth, sequences, repeat);
 };
 
 /// One kind of step: measured, and planned.
 struct BenchPart {
   std::string name;  // "ffn products", "scores", "rows", ...
-  double seconds = 0, limit_seconds = 0, today_seconds = 0;
+  double seconds = 0, planned_limit_seconds = 0, planned_today_seconds = 0;
+  double of_limit = 0;  // the limit's share of the seconds
   double weight_bytes = 0, operations = 0;
   std::string bound_by;  // what the limit is: bandwidth, compute or steps (barriers)
-  double of_limit() const { return seconds > 0 ? limit_seconds / seconds : 0; }
+  ASHLAR_JSON(name, seconds, planned_limit_seconds, of_limit, bound_by, planned_today_seconds,
+              weight_bytes, operations);
 };
 
 /// A step that evaluates guesses (GenerateOptions::drafter) behind the last token.
@@ -49,16 +48,19 @@ struct BenchDrafting {
   double seconds = 0;     // of a step, median
   double break_even = 0;  // guesses accepted per step from which on drafting is faster, where they
                           // cost nothing, as lookup's
+  ASHLAR_JSON(tokens, seconds, break_even);
 };
 
 /// The model's likeliest tokens after a random prompt, with a drafter and without.
 struct BenchDrafts {
   std::string drafter;
   int64_t tokens = 0;             // guessed in a row, at most
-  int64_t drafted = 0;            // tokens guessed
-  int64_t accepted = 0;           // of them, those that the model chose too
+  int64_t drafted_tokens = 0;     // guessed
+  int64_t accepted_tokens = 0;    // of them, those that the model chose too
   double tokens_per_second = 0;   // median
   double without_per_second = 0;  // the same without a drafter
+  ASHLAR_JSON(drafter, tokens, drafted_tokens, accepted_tokens, tokens_per_second,
+              without_per_second);
 };
 
 struct BenchPhase {
@@ -70,6 +72,8 @@ struct BenchPhase {
   double of_bandwidth = 0, of_compute = 0;      // shares of the limits probed in the same run
   double planned_limit = 0, planned_today = 0;  // tokens per second
   std::vector<BenchPart> parts;                 // of one step (decode) or of the prompt
+  ASHLAR_JSON(tokens, seconds, tokens_per_second, least, most, bytes_per_second,
+              operations_per_second, of_bandwidth, of_compute, planned_limit, planned_today, parts);
 };
 
 struct BenchResult {

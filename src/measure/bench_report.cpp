@@ -7,60 +7,10 @@
 #include "measure/bench.h"
 
 namespace ashlar {
-namespace {
-
-Json phase_json(const BenchPhase& p) {
-  Json parts = Json::array();
-  for (const BenchPart& part : p.parts) {
-    parts.push_back({{"name", part.name},
-                     {"seconds", part.seconds},
-                     {"planned_limit_seconds", part.limit_seconds},
-                     {"of_limit", part.of_limit()},
-                     {"bound_by", part.bound_by},
-                     {"planned_today_seconds", part.today_seconds},
-                     {"weight_bytes", part.weight_bytes},
-                     {"operations", part.operations}});
-  }
-  return {{"tokens", p.tokens},
-          {"seconds", p.seconds},
-          {"tokens_per_second", p.tokens_per_second},
-          {"least", p.least},
-          {"most", p.most},
-          {"bytes_per_second", p.bytes_per_second},
-          {"operations_per_second", p.operations_per_second},
-          {"of_bandwidth", p.of_bandwidth},
-          {"of_compute", p.of_compute},
-          {"planned_limit", p.planned_limit},
-          {"planned_today", p.planned_today},
-          {"parts", parts}};
-}
-
-}  // namespace
-
 std::string bench_json(const BenchResult& r) {
-  Json drafting;  // null: not asked for
-  if (r.drafting) {
-    drafting = {{"tokens", r.drafting->tokens},
-                {"seconds", r.drafting->seconds},
-                {"break_even", r.drafting->break_even}};
-  }
-  Json drafts;
-  if (r.drafts) {
-    drafts = {{"drafter", r.drafts->drafter},
-              {"tokens", r.drafts->tokens},
-              {"drafted_tokens", r.drafts->drafted},
-              {"accepted_tokens", r.drafts->accepted},
-              {"tokens_per_second", r.drafts->tokens_per_second},
-              {"without_per_second", r.drafts->without_per_second}};
-  }
   const Json json{{"model", r.model},
                   {"weights", r.weights},
-                  {"options",
-                   {{"prompt", r.options.prompt},
-                    {"generate", r.options.generate},
-                    {"depth", r.options.depth},
-                    {"sequences", r.options.sequences},
-                    {"repeat", r.options.repeat}}},
+                  {"options", r.options},
                   {"threads", r.threads},
                   {"kernels", r.kernels},
                   {"state", info(r.state).name},
@@ -75,10 +25,10 @@ std::string bench_json(const BenchResult& r) {
                   {"weight_bytes", r.weight_bytes},
                   {"state_bytes", r.state_bytes},
                   {"activation_bytes", r.activation_bytes},
-                  {"prefill", phase_json(r.prefill)},
-                  {"decode", phase_json(r.decode)},
-                  {"drafting", drafting},
-                  {"drafts", drafts}};
+                  {"prefill", r.prefill},
+                  {"decode", r.decode},
+                  {"drafting", r.drafting ? Json(*r.drafting) : Json()},
+                  {"drafts", r.drafts ? Json(*r.drafts) : Json()}};
   return json.dump(1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -103,8 +53,8 @@ void phase_text(Text out, const BenchPhase& p, const std::string& title) {
   for (const BenchPart& part : p.parts) {
     fmt::format_to(out, "  {:26} {:>10} {:>4.0f} % {:>10} {:>10} {:>5.0f} %  {}\n", part.name,
                    short_seconds(part.seconds), all > 0 ? 100 * part.seconds / all : 0,
-                   short_seconds(part.today_seconds), short_seconds(part.limit_seconds),
-                   100 * part.of_limit(), part.bound_by);
+                   short_seconds(part.planned_today_seconds),
+                   short_seconds(part.planned_limit_seconds), 100 * part.of_limit, part.bound_by);
   }
 }
 
@@ -141,10 +91,10 @@ std::string bench_text(const BenchResult& r) {
         out,
         "\nDrafting with {}, up to {} tokens: {} of {} guesses accepted ({:.0f} %), {:.1f} "
         "tokens/s, {:.1f} without\n",
-        r.drafts->drafter, r.drafts->tokens, r.drafts->accepted, r.drafts->drafted,
-        r.drafts->drafted == 0 ? 0
-                               : 100 * static_cast<double>(r.drafts->accepted) /
-                                     static_cast<double>(r.drafts->drafted),
+        r.drafts->drafter, r.drafts->tokens, r.drafts->accepted_tokens, r.drafts->drafted_tokens,
+        r.drafts->drafted_tokens == 0 ? 0
+                                      : 100 * static_cast<double>(r.drafts->accepted_tokens) /
+                                            static_cast<double>(r.drafts->drafted_tokens),
         r.drafts->tokens_per_second, r.drafts->without_per_second);
   }
   return text;

@@ -7,6 +7,9 @@
 #include "kernels/target.h"
 
 #if defined(__x86_64__)
+// Of the vocabulary of tiles a part is used here.
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wunused-const-variable"
 #include <immintrin.h>
 #elif defined(__aarch64__)
 #include <arm_neon.h>
@@ -153,26 +156,9 @@ ASHLAR_TARGET_END
 ASHLAR_TARGET_BEGIN("avx512f,amx-tile,amx-int8,amx-bf16")
 namespace ashlar {
 namespace {
-/// Eight full tiles: 16 rows of 64 bytes.
-struct alignas(64) TileConfig {
-  uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  uint16_t bytes_per_row[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-// The intrinsic declares no memory read: without the barrier the stores before it may be dropped.
-ASHLAR_INLINE void begin_tiles() {
-  TileConfig config;
-  __asm__ volatile("" : : "r"(&config) : "memory");
-  _tile_loadconfig(&config);
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
-  _tile_zero(4);
-  _tile_zero(5);
-  _tile_zero(6);
-  _tile_zero(7);
-}
+#include "kernels/amx_tiles.inl"
+
+// Tiles are zeros when they are begun.
 void int8_amx(int64_t rounds) {
   begin_tiles();
   for (int64_t i = 0; i < rounds; ++i) {
@@ -181,32 +167,32 @@ void int8_amx(int64_t rounds) {
     _tile_dpbssd(2, 5, 6);
     _tile_dpbssd(3, 5, 7);
   }
-  _tile_release();
+  end_tiles();
 }
 void bf16_amx(int64_t rounds) {
   begin_tiles();
   for (int64_t i = 0; i < rounds; ++i) {
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
+    add_tiles<0, 4, 6>();
+    add_tiles<1, 4, 7>();
+    add_tiles<2, 5, 6>();
+    add_tiles<3, 5, 7>();
   }
-  _tile_release();
+  end_tiles();
 }
 /// Both operands pass by in L2: `each` bytes of each.
 void bf16_amx_from(const std::byte* left, const std::byte* right, int64_t each, int64_t rounds) {
   begin_tiles();
   for (int64_t i = 0, at = 0; i < rounds; ++i, at = at + 2048 < each ? at + 2048 : 0) {
-    _tile_loadd(4, left + at, 64);
-    _tile_loadd(6, right + at, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_loadd(5, left + at + 1024, 64);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_loadd(7, right + at + 1024, 64);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_dpbf16ps(3, 5, 7);
+    load_tile<4>(left + at);
+    load_tile<6>(right + at);
+    add_tiles<0, 4, 6>();
+    load_tile<5>(left + at + 1024);
+    add_tiles<2, 5, 6>();
+    load_tile<7>(right + at + 1024);
+    add_tiles<1, 4, 7>();
+    add_tiles<3, 5, 7>();
   }
-  _tile_release();
+  end_tiles();
 }
 }  // namespace
 }  // namespace ashlar

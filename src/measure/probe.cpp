@@ -27,46 +27,38 @@ std::vector<int> thread_counts(int most) {
   return counts;
 }
 
-struct ReadJob {
-  const std::byte* data;
-  int64_t each;
-  int rounds;
-};
+/// Calls f(thread) on every thread.
+template <class F>
+void run_all(ThreadPool& pool, const F& f) {
+  pool.run([](void* context, int thread) { (*static_cast<const F*>(context))(thread); },
+           const_cast<F*>(&f));
+}
 
 /// Bytes per second of all threads reading their share of `bytes` over and over.
 double read_rate(ThreadPool& pool, const Memory& memory, int64_t bytes, double least) {
   const int64_t each = std::max<int64_t>(bytes / pool.size() / 256 * 256, 256);
   // One call lasts long enough that starting the threads does not count.
-  ReadJob job{memory.data(), each, static_cast<int>(std::max<int64_t>(1, (4 << 20) / each))};
-  const auto work = [](void* context, int thread) {
-    const auto& j = *static_cast<const ReadJob*>(context);
-    for (int i = 0; i < j.rounds; ++i) read_all(j.data + thread * j.each, j.each);
+  const auto rounds = static_cast<int>(std::max<int64_t>(1, (4 << 20) / each));
+  const auto work = [&](int thread) {
+    for (int i = 0; i < rounds; ++i) read_all(memory.data() + thread * each, each);
   };
-  const double seconds = seconds_of([&] { pool.run(work, &job); }, least, 9, Take::median);
-  return static_cast<double>(each) * pool.size() * job.rounds / seconds;
+  const double seconds = seconds_of([&] { run_all(pool, work); }, least, 9, Take::median);
+  return static_cast<double>(each) * pool.size() * rounds / seconds;
 }
 
-struct ComputeJob {
-  const ComputeLoop* loop;
-  int64_t rounds;
-};
-
 double compute_rate(ThreadPool& pool, const ComputeLoop& loop, double least) {
-  ComputeJob job{&loop, 20000};
-  const auto work = [](void* context, int) {
-    const auto& j = *static_cast<const ComputeJob*>(context);
-    j.loop->run(j.rounds);
-  };
-  const double seconds = seconds_of([&] { pool.run(work, &job); }, least);
-  return loop.operations_per_round * static_cast<double>(job.rounds) * pool.size() / seconds;
+  constexpr int64_t kRounds = 20000;
+  const auto work = [&](int) { loop.run(kRounds); };
+  const double seconds = seconds_of([&] { run_all(pool, work); }, least);
+  return loop.operations_per_round * static_cast<double>(kRounds) * pool.size() / seconds;
 }
 
 double barrier_seconds(ThreadPool& pool) {
   constexpr int kBarriers = 2000;
-  const auto work = [](void* context, int) {
-    for (int i = 0; i < kBarriers; ++i) static_cast<ThreadPool*>(context)->barrier();
+  const auto work = [&](int) {
+    for (int i = 0; i < kBarriers; ++i) pool.barrier();
   };
-  return seconds_of([&] { pool.run(work, &pool); }) / kBarriers;
+  return seconds_of([&] { run_all(pool, work); }) / kBarriers;
 }
 
 std::vector<Machine::Cache> caches_of() {
@@ -82,14 +74,6 @@ std::vector<Machine::Cache> caches_of() {
   }
 #endif
   return caches;
-}
-
-std::string today() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  char text[32];
-  return {text, std::strftime(text, sizeof text, "%Y-%m-%d", &utc)};
 }
 
 Machine described(int threads) {
@@ -113,6 +97,14 @@ std::string cpu_name() {
     if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
   }
   return "this machine";
+}
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%d", &utc)};
 }
 
 Machine quick_probe(int threads) {
@@ -180,12 +172,13 @@ std::string probe_text(const Machine& m) {
   if (!m.kernels) return text;
   fmt::format_to(out, "A step of the engine: {}\n", short_seconds(m.kernels->step_seconds));
   fmt::format_to(
-      out, "\nKernels ({}), {} threads, weights in memory\n  {:9} {:>7} {:>7} {:>10} {:>12}\n",
+      out, "\nKernels ({}), {} threads, weights in memory\n  {:16} {:>7} {:>7} {:>10} {:>12}\n",
       m.kernels->table, m.threads, "format", "cols", "tokens", "GB/s", "operations/s");
   for (const auto& p : m.kernels->products) {
     const FormatInfo& f = info(p.format);
     const double bytes = static_cast<double>(f.block_bytes) / f.block_len;
-    fmt::format_to(out, "  {:9} {:>7} {:>7} {:>10.1f} {:>12}\n", f.name, p.cols, p.tokens,
+    fmt::format_to(out, "  {:16} {:>7} {:>7} {:>10.1f} {:>12}\n",
+                   fmt::format("{}{}", f.name, p.packed ? ", packed" : ""), p.cols, p.tokens,
                    bytes / p.seconds_per_weight * 1e-9,
                    short_number(2 * static_cast<double>(p.tokens) / p.seconds_per_weight));
   }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +14,7 @@ struct ProbeOptions {
   std::string kernels;                        // table name; empty: the best
   std::vector<Format> formats;                // whose kernels are measured; empty: all
   bool f32_activations = false;               // as EngineOptions has it
+  bool packed_weights = true;                 // also of weights kept in panels
   std::function<void(double done)> progress;  // 0 to 1
 };
 
@@ -29,6 +29,8 @@ void probe_kernels(Machine& machine, const ProbeOptions& options);
 
 /// "AMD EPYC" and the like, as the system names the CPU.
 std::string cpu_name();
+
+std::string today();  // "2026-11-27", of UTC
 
 std::string probe_text(const Machine& machine);
 

@@ -46,15 +46,31 @@ void fill(Format format, std::byte* data, int64_t rows, int64_t cols) {
     std::memcpy(data + r * bytes, data + (r % kDistinct) * bytes, static_cast<size_t>(bytes));
 }
 
+/// Products with weights of a format that lie in rows, or, at so many tokens that the engine then
+/// reads them, in panels that were made before.
 void probe_format(ThreadPool& pool, const Table& table, Format format, int64_t cols, bool f32,
-                  const Memory& weights, Machine::Kernels& out) {
-  const int64_t row = row_bytes(format, cols);
-  const int64_t rows = weights.bytes() / row / kHeight * kHeight - kHeight;
-  fill(format, weights.data(), rows, cols);
-  MatMulStep::Product product{.w = {.format = format, .rows = kHeight, .cols = cols},
-                              .forms = ProductForms(table, format, f32)};
+                  bool packed, const Memory& weights, Machine::Kernels& out) {
+  MatMulStep::Product product{
+      .w = {.format = format, .rows = kHeight, .cols = cols, .row_bytes = row_bytes(format, cols)},
+      .forms = ProductForms(table, format, f32, packed)};
+  if (packed && !product.forms.has(kernels::Packing::panels)) return;
+  const int64_t bytes = packed ? panels_bytes(table, product.w) : product.w.bytes();
+  const int64_t matrices = weights.bytes() / bytes;
+  fill(format, weights.data(), kHeight, cols);
+  if (packed) {
+    const std::vector<std::byte> rows(weights.data(), weights.data() + product.w.bytes());
+    const int64_t panel = table.panel_bytes(format, cols);
+    for (int64_t r = 0; r < kHeight; r += table.panel_rows)
+      table.pack_panels(format, rows.data() + r * product.w.row_bytes, product.w.row_bytes,
+                        std::min(table.panel_rows, kHeight - r), cols,
+                        weights.data() + r / table.panel_rows * panel);
+  }
+  for (int64_t m = 1; m < matrices; ++m)
+    std::memcpy(weights.data() + m * bytes, weights.data(), static_cast<size_t>(bytes));
   const MatMulStep engine_step{.products = {product}};
   for (const int64_t tokens : kTokenCounts) {
+    const bool panels = product.forms.at(tokens).packing == kernels::Packing::panels;
+    if (packed && !panels) continue;
     const Activation form = product.forms.activation(tokens);
     const int64_t x_row = round_up(table.activation_bytes(form, cols), 64);
     const Memory x(x_row * round_up(tokens, kernels::kTokenGroup)),
@@ -67,7 +83,7 @@ void probe_format(ThreadPool& pool, const Table& table, Format format, int64_t c
     }
     kernels::prepare_rows(table, form, values.data(), cols, tokens, x.data(), x_row, cols);
     // A call has as many weights whatever the width, in products of a common height; the next call
-    // takes the next rows in memory.
+    // takes the next ones in memory.
     const int64_t products = kWidths[1] / cols;
     const Memory y(products * kHeight * tokens * 4);
     const ProductTasks cut = tasks_of(engine_step, tokens, pool.size());
@@ -76,9 +92,11 @@ void probe_format(ThreadPool& pool, const Table& table, Format format, int64_t c
     int64_t first = 0;
     const auto task = [&](int64_t t, int thread) {
       const int64_t index = t / tasks, begin = t % tasks * step;
+      const std::byte* w = weights.data() + (first + index) * bytes;
       table.matmul(format, form,
-                   {.w = weights.data() + (first + index * kHeight) * row,
-                    .w_row_bytes = row,
+                   {.w = w,
+                    .w_row_bytes = product.w.row_bytes,
+                    .panels = panels ? w : nullptr,
                     .cols = cols,
                     .row_begin = begin,
                     .row_end = std::min(begin + step, kHeight),
@@ -92,11 +110,11 @@ void probe_format(ThreadPool& pool, const Table& table, Format format, int64_t c
     const double seconds = seconds_of(
         [&] {
           pool.each(products * tasks, task);
-          first = first + 2 * products * kHeight <= rows ? first + products * kHeight : 0;
+          first = first + 2 * products <= matrices ? first + products : 0;
         },
         0.002, 9, tokens <= 4 ? Take::median : Take::best);
     const auto all = static_cast<double>(products * kHeight * cols);
-    out.products.push_back({format, tokens, seconds / all, cols});
+    out.products.push_back({format, tokens, seconds / all, cols, packed});
   }
 }
 
@@ -271,9 +289,11 @@ void probe_kernels(Machine& machine, const ProbeOptions& options) {
         /*huge=*/false);
     for (const Format f : formats) {
       for (const int64_t cols : kWidths) {
-        probe_format(*pool, table, f, cols, options.f32_activations, weights, out);
+        probe_format(*pool, table, f, cols, options.f32_activations, false, weights, out);
         advance(0.5);
       }
+      if (options.packed_weights)
+        probe_format(*pool, table, f, kWidths[1], options.f32_activations, true, weights, out);
     }
   }
   for (const Shape& s : kShapes) {

@@ -4,7 +4,6 @@
 #include <sys/mman.h>
 
 #include <cstring>
-#include <utility>
 
 #include "base/error.h"
 
@@ -23,11 +22,6 @@ Memory::Memory(int64_t bytes, bool huge) : bytes_((bytes + 4096 + 4095) / 4096 *
   std::memset(data_, 0, static_cast<size_t>(bytes_));
 }
 
-Memory::~Memory() {
-  if (data_ != nullptr) munmap(data_, static_cast<size_t>(bytes_));
-}
-
-Memory::Memory(Memory&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+Memory::~Memory() { munmap(data_, static_cast<size_t>(bytes_)); }
 
 }  // namespace ashlar

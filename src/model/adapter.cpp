@@ -35,8 +35,8 @@ AdapterConfig read_adapter_config(const fs::path& file) {
     return value.get<double>();
   };
   const auto flag = [&](const char* key) {
-    const auto it = json.find(key);
-    return it != json.end() && it->is_boolean() && it->get<bool>();
+    const Json& value = value_at(json, key);
+    return value.is_boolean() && value.get<bool>();
   };
   const std::string type = json.value("peft_type", Json("LORA")).dump();
   if (type != "\"LORA\"")
@@ -45,8 +45,7 @@ AdapterConfig read_adapter_config(const fs::path& file) {
     if (flag(key)) fail(ErrorKind::unsupported, "{}: {} is not read", where, key);
   }
   for (const char* key : {"target_parameters", "trainable_token_indices", "megatron_config"}) {
-    const auto it = json.find(key);
-    if (it != json.end() && !it->is_null() && !it->empty())
+    if (!value_at(json, key).empty())
       fail(ErrorKind::unsupported, "{}: {} is not read", where, key);
   }
   AdapterConfig config;
@@ -54,8 +53,8 @@ AdapterConfig read_adapter_config(const fs::path& file) {
     config.alpha = number(*it, "lora_alpha");
   config.root = flag("use_rslora");
   config.transposed = flag("fan_in_fan_out");
-  if (const auto it = json.find("alpha_pattern"); it != json.end() && it->is_object()) {
-    for (const auto& [key, value] : it->items())
+  if (const Json& patterns = value_at(json, "alpha_pattern"); patterns.is_object()) {
+    for (const auto& [key, value] : patterns.items())
       config.alphas[key] = number(value, "alpha_pattern." + key);
   }
   return config;
@@ -94,10 +93,9 @@ AdaptedCheckpoint::AdaptedCheckpoint(const Checkpoint& base, const fs::path& fol
     : base_(base), where_(folder.string()) {
   const AdapterConfig config = read_adapter_config(folder / "adapter_config.json");
   const fs::path file = folder / "adapter_model.safetensors";
-  std::error_code code;
-  if (!fs::exists(file, code)) {
+  if (!is_there(file)) {
     fail(ErrorKind::io, "{}: expected adapter_model.safetensors{}", where_,
-         fs::exists(folder / "adapter_model.bin", code)
+         is_there(folder / "adapter_model.bin")
              ? "; adapter_model.bin is pickled, which is not read"
              : "");
   }

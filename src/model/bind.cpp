@@ -206,16 +206,16 @@ bool is_ahead(const std::string& name) {
 /// the metadata has told already.
 bool is_buffer(const std::string& name) {
   // Layers of multi-token prediction carry copies of the main table and head.
-  const bool copy =
-      name.find("layers.") != std::string::npos &&
-      (name.ends_with(".embed_tokens.weight") || name.ends_with(".shared_head.head.weight"));
-  if (copy || name.ends_with(".nextn.embed_tokens.weight") ||
-      name.ends_with(".nextn.shared_head_head.weight"))
+  if (name.find("layers.") != std::string::npos &&
+      (name.ends_with(".embed_tokens.weight") || name.ends_with(".shared_head.head.weight")))
     return true;
-  return name.ends_with("rotary_emb.inv_freq") || name.ends_with(".attn.bias") ||
-         name.ends_with(".attn.masked_bias") || name == "rope_freqs.weight" ||
-         name.ends_with(".rope_freqs.weight") || name.ends_with("rope_factors_long.weight") ||
-         name.ends_with("rope_factors_short.weight");
+  for (const char* end :
+       {".nextn.embed_tokens.weight", ".nextn.shared_head_head.weight", "rotary_emb.inv_freq",
+        ".attn.bias", ".attn.masked_bias", ".rope_freqs.weight", "rope_factors_long.weight",
+        "rope_factors_short.weight"}) {
+    if (name.ends_with(end)) return true;
+  }
+  return name == "rope_freqs.weight";
 }
 
 /// Whether a tensor belongs to one of the decoder's layers and takes part in its computation.

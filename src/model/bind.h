@@ -26,19 +26,11 @@ class FileNames {
   FileNames(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
   /// The file's name of a tensor, whether it is there or not.
   std::string operator()(const std::string& name) const;
-  const std::string& prefix() const { return prefix_; }
 
  private:
   bool take_prefix(const std::string& anchor);
   const Checkpoint& checkpoint_;
   std::string root_, prefix_;
-};
-
-struct Bound {
-  Weights weights;
-  std::vector<WeightSource> sources;
-  std::vector<Placement> placements;
-  std::vector<std::string> notices;
 };
 
 /// Finds, checks and takes the tensors of all parameters. Where a head is tied or not, and whether

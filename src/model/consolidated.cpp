@@ -1,10 +1,10 @@
 // Keys and names of Mistral's format, by those of the formats that families know.
 #include "model/consolidated.h"
 
-#include <algorithm>
 #include <vector>
 
 #include "base/error.h"
+#include "base/regular_file.h"
 
 namespace ashlar {
 namespace {
@@ -13,14 +13,10 @@ namespace fs = std::filesystem;
 
 /// The one file, or the shards, of a folder that may hold Hugging Face's files as well.
 std::vector<fs::path> files_of(const fs::path& folder) {
-  std::vector<fs::path> files;
-  std::error_code code;
-  for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
-    const std::string name = it->path().filename().string();
-    if (name.starts_with("consolidated") && name.ends_with(".safetensors"))
-      files.push_back(it->path());
-  }
-  std::sort(files.begin(), files.end());
+  std::vector<fs::path> files = listed(folder, ".safetensors");
+  std::erase_if(files, [](const fs::path& file) {
+    return !file.filename().string().starts_with("consolidated");
+  });
   return files;
 }
 
@@ -54,15 +50,14 @@ std::string gguf_name(const std::string& own) {
 }  // namespace
 
 bool is_consolidated(const fs::path& folder) {
-  std::error_code code;
-  return fs::exists(folder / "params.json", code) && !files_of(folder).empty();
+  return is_there(folder / "params.json") && !files_of(folder).empty();
 }
 
 Json config_of_params(const Json& params, const std::string& where) {
   if (!params.is_object()) fail(ErrorKind::format, "{}: expected an object", where);
   for (const char* part : {"moe", "vision_encoder", "quantization", "yarn", "llama_4_scaling",
                            "q_lora_rank", "whisper_model_args", "encoder", "lora"}) {
-    if (const auto it = params.find(part); it != params.end() && !it->is_null()) {
+    if (!value_at(params, part).is_null()) {
       fail(ErrorKind::unsupported,
            "{}: {}: is not read in Mistral's own format; use the checkpoint in Hugging Face's "
            "format (config.json)",

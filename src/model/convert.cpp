@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "families/mix.h"
-#include "families/mix_model.h"
 #include "families/own.h"
 #include "formats/gguf.h"
 #include "formats/safetensors.h"
@@ -39,6 +38,16 @@ void note_own(const Family& family, const ConvertOptions& options) {
   options.notice(
       "no published family can say this architecture: the blueprint itself is written (model_type "
       "ashlar), which Ashlar reads and Transformers and llama.cpp do not");
+}
+
+/// `options` are to outlive the writer.
+template <class Writer>
+void add_tensor(Writer& writer, FileTensor tensor, Format format, const ConvertOptions& options) {
+  const Sizes sizes = tensor.sizes;
+  const std::string name = tensor.name;
+  writer.add_tensor(name, format, sizes, [t = std::move(tensor), format, &options] {
+    return checked_tensor(t, format, options.notice);
+  });
 }
 
 // ---- safetensors
@@ -84,11 +93,7 @@ void write_safetensors(const Model& model, const fs::path& out, const ConvertOpt
   for (FileTensor& tensor : file_tensors(model, family, false, true)) {
     const Format format = safetensors_format(tensor, options.weights);
     elements[format] += element_count(tensor.sizes, tensor.name);
-    const Sizes sizes = tensor.sizes;
-    const std::string name = tensor.name;
-    writer.add_tensor(name, format, sizes, [t = std::move(tensor), format, &options] {
-      return checked_tensor(t, format, options.notice);
-    });
+    add_tensor(writer, std::move(tensor), format, options);
   }
   config["dtype"] = dtype_name(most_used(elements));
   add_token_ids(model, &config);
@@ -180,21 +185,11 @@ void write_gguf(const Model& model, const fs::path& out, const ConvertOptions& o
     }
   }
   set_text_keys(model, family, &writer, options.notice);
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    const Sizes sizes = tensors[i].sizes;
-    const std::string name = tensors[i].name;
-    writer.add_tensor(name, formats[i], sizes,
-                      [t = std::move(tensors[i]), format = formats[i], &options] {
-                        return checked_tensor(t, format, options.notice);
-                      });
-  }
+  for (size_t i = 0; i < tensors.size(); ++i)
+    add_tensor(writer, std::move(tensors[i]), formats[i], options);
   if (out.has_parent_path()) fs::create_directories(out.parent_path(), code);
   writer.write(out);
 }
-
-}  // namespace
-
-namespace {
 
 /// Blocks that become blocks of another format lose twice.
 void note_requantising(const Model& model, const ConvertOptions& options) {

@@ -2,7 +2,6 @@
 #include "model/folder_kind.h"
 
 #include <fstream>
-#include <map>
 
 #include "base/error.h"
 #include "base/lower_case.h"
@@ -15,37 +14,29 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Methods of quantization_config.quant_method that are not read, as people write them.
-const std::map<std::string, std::string>& methods() {
-  static const std::map<std::string, std::string> kMethods{{"gptq", "GPTQ"},
-                                                           {"awq", "AWQ"},
-                                                           {"bitsandbytes", "bitsandbytes"},
-                                                           {"hqq", "HQQ"},
-                                                           {"exl2", "EXL2"},
-                                                           {"exl3", "EXL3"},
-                                                           {"aqlm", "AQLM"},
-                                                           {"quanto", "Quanto"},
-                                                           {"eetq", "EETQ"},
-                                                           {"higgs", "HIGGS"},
-                                                           {"vptq", "VPTQ"},
-                                                           {"spqr", "SpQR"},
-                                                           {"torchao", "torchao"},
-                                                           {"auto-round", "AutoRound"},
-                                                           {"bitnet", "BitNet"},
-                                                           {"marlin", "Marlin"},
-                                                           {"quip", "QuIP"},
-                                                           {"modelopt", "ModelOpt"},
-                                                           {"fp_quant", "FP-Quant"},
-                                                           {"quark", "Quark"},
-                                                           {"gptq_marlin", "GPTQ"},
-                                                           {"intel/auto-round", "AutoRound"},
-                                                           {"fbgemm_fp8", "FBGEMM FP8"}};
-  return kMethods;
-}
-
-std::string text_at(const Json& json, const char* key) {
-  const auto it = json.is_object() ? json.find(key) : json.end();
-  return json.is_object() && it != json.end() && it->is_string() ? it->get<std::string>() : "";
-}
+constexpr std::pair<std::string_view, const char*> kMethods[] = {{"gptq", "GPTQ"},
+                                                                 {"awq", "AWQ"},
+                                                                 {"bitsandbytes", "bitsandbytes"},
+                                                                 {"hqq", "HQQ"},
+                                                                 {"exl2", "EXL2"},
+                                                                 {"exl3", "EXL3"},
+                                                                 {"aqlm", "AQLM"},
+                                                                 {"quanto", "Quanto"},
+                                                                 {"eetq", "EETQ"},
+                                                                 {"higgs", "HIGGS"},
+                                                                 {"vptq", "VPTQ"},
+                                                                 {"spqr", "SpQR"},
+                                                                 {"torchao", "torchao"},
+                                                                 {"auto-round", "AutoRound"},
+                                                                 {"bitnet", "BitNet"},
+                                                                 {"marlin", "Marlin"},
+                                                                 {"quip", "QuIP"},
+                                                                 {"modelopt", "ModelOpt"},
+                                                                 {"fp_quant", "FP-Quant"},
+                                                                 {"quark", "Quark"},
+                                                                 {"gptq_marlin", "GPTQ"},
+                                                                 {"intel/auto-round", "AutoRound"},
+                                                                 {"fbgemm_fp8", "FBGEMM FP8"}};
 
 std::string unread(const std::string& where, const std::string& method, const std::string& mark) {
   return fmt::format(
@@ -54,20 +45,12 @@ std::string unread(const std::string& where, const std::string& method, const st
       where, method, mark);
 }
 
-bool found(const fs::path& file) {
-  std::error_code code;
-  return fs::exists(file, code);
-}
-
-/// quantization_config of the text tower or of all.
-const Json* quantisation_of(const Json& config) {
+/// quantization_config of the text tower or of all; no object where there is none.
+const Json& quantisation_of(const Json& config) {
   for (const char* key : {"quantization_config", "compression_config"}) {
-    if (const auto it = config.find(key); it != config.end() && it->is_object()) return &*it;
+    if (const Json& own = value_at(config, key); own.is_object()) return own;
   }
-  const auto inner = config.find("text_config");
-  if (inner == config.end() || !inner->is_object()) return nullptr;
-  const auto it = inner->find("quantization_config");
-  return it != inner->end() && it->is_object() ? &*it : nullptr;
+  return value_at(value_at(config, "text_config"), "quantization_config");
 }
 
 bool is_mlx(const Json& json) {
@@ -80,16 +63,19 @@ bool is_mlx(const Json& json) {
 std::string unread_weights(const fs::path& folder, const Json& config) {
   const std::string where = folder.string();
   if (!config.is_object()) return "";
-  if (const auto mlx = config.find("quantization"); mlx != config.end() && is_mlx(*mlx))
+  if (is_mlx(value_at(config, "quantization")))
     return unread(where, "MLX", "quantization of config.json");
-  if (const Json* q = quantisation_of(config)) {
-    if (is_mlx(*q)) return unread(where, "MLX", "quantization_config of config.json");
-    std::string method = lower_case(text_at(*q, "quant_method"));
-    if (method.empty() && (q->contains("load_in_4bit") || q->contains("load_in_8bit")))
+  const Json& q = quantisation_of(config);
+  if (q.is_object()) {
+    if (is_mlx(q)) return unread(where, "MLX", "quantization_config of config.json");
+    std::string method = lower_case(text_at(q, "quant_method"));
+    if (method.empty() && (q.contains("load_in_4bit") || q.contains("load_in_8bit")))
       method = "bitsandbytes";
-    if (const auto it = methods().find(method); it != methods().end())
-      return unread(where, it->second, "quantization_config.quant_method of config.json");
-    const std::string format = text_at(*q, "format");
+    for (const auto& [known, spelt] : kMethods) {
+      if (method == known)
+        return unread(where, spelt, "quantization_config.quant_method of config.json");
+    }
+    const std::string format = text_at(q, "format");
     for (const char* other : {"nvfp4-pack-quantized", "mxfp4-pack-quantized", "int-quantized",
                               "marlin-24", "sparse-bitmask", "sparse-24-bitmask"}) {
       if (method == "compressed-tensors" && format == other) {
@@ -101,7 +87,7 @@ std::string unread_weights(const fs::path& folder, const Json& config) {
   for (const auto& [file, method] :
        {std::pair{"quantize_config.json", "GPTQ"}, std::pair{"quant_config.json", "AWQ"},
         std::pair{"qmodel.pt", "HQQ"}}) {
-    if (found(folder / file) && quantisation_of(config) == nullptr)
+    if (is_there(folder / file) && !q.is_object())
       return unread(where, method, std::string("it has ") + file);
   }
   return "";
@@ -141,7 +127,7 @@ bool has_placeholders(const fs::path& folder) {
 
 void fail_no_model(const fs::path& folder) {
   const std::string where = folder.string();
-  if (found(folder / "adapter_config.json")) {
+  if (is_there(folder / "adapter_config.json")) {
     const Json adapter = read_regular_json(folder / "adapter_config.json");
     const std::string base = text_at(adapter, "base_model_name_or_path");
     fail(ErrorKind::unsupported,
@@ -149,13 +135,13 @@ void fail_no_model(const fs::path& folder) {
          text_at(adapter, "peft_type").empty() ? "LoRA" : text_at(adapter, "peft_type"),
          base.empty() ? "" : " of ", base, where);
   }
-  if (found(folder / "consolidated.00.pth")) {
+  if (is_there(folder / "consolidated.00.pth")) {
     fail(ErrorKind::unsupported,
          "{}: weights are pickled PyTorch (.pth) as Meta ships them, which are not read; use the "
          "checkpoint in Hugging Face's format (config.json and safetensors)",
          where);
   }
-  if (found(folder / "tokenizer.json") || found(folder / "tokenizer_config.json")) {
+  if (is_there(folder / "tokenizer.json") || is_there(folder / "tokenizer_config.json")) {
     fail(
         ErrorKind::io,
         "{}: holds a tokenizer but no model: expected config.json and safetensors files, or a GGUF "

@@ -4,13 +4,6 @@
 #include "base/error.h"
 
 namespace ashlar {
-namespace {
-
-Json json_of(const GgufValue& value) {
-  return std::visit([](const auto& data) { return Json(data); }, value.data());
-}
-
-}  // namespace
 
 void refuse_other_kinds(const GgufFile& file, const std::string& where) {
   const auto text = [&](const char* key) {
@@ -44,7 +37,9 @@ Read read_gguf(const GgufFile& file, const std::string& where) {
   const std::string prefix = architecture->as_string() + ".";
   GgufKeys keys;
   for (const auto& [key, value] : file.metadata()) {
-    if (key.starts_with(prefix)) keys.keys[key.substr(prefix.size())] = json_of(value);
+    if (!key.starts_with(prefix)) continue;
+    Json& said = keys.keys[key.substr(prefix.size())];
+    said = std::visit([](const auto& data) { return Json(data); }, value.data());
   }
   const auto table = file.entries().find("token_embd.weight");
   if (table != file.entries().end() && !table->second.sizes.empty())

@@ -25,12 +25,7 @@ void set_text(Model* model, TextModel text) {
   static_cast<TextModel&>(*model) = std::move(text);
 }
 
-void set_bound(Model* model, Bound bound) {
-  model->weights = std::move(bound.weights);
-  model->sources = std::move(bound.sources);
-  model->placements = std::move(bound.placements);
-  model->notices = std::move(bound.notices);
-}
+void set_bound(Model* model, Bound bound) { static_cast<Bound&>(*model) = std::move(bound); }
 
 void draw_weights(Model* model, const LoadOptions& options) {
   model->weights = random_weights(model->blueprint, parameters_of(model->blueprint, model->graph),
@@ -52,13 +47,10 @@ TextModel text_for(const LoadOptions& options, F read) {
   } catch (const Error& e) {
     if (options.need_weights) throw;
     TextModel text;
-    text.chat_variables = Json::object();
     text.tokenizer_error = e.what();
     return text;
   }
 }
-
-void load_consolidated(const fs::path& folder, const LoadOptions& options, Model* model);
 
 /// What generation_config.json asks for and no sampler here does; empty: nothing.
 std::string unheeded(const fs::path& folder) {
@@ -83,9 +75,9 @@ std::string unheeded(const fs::path& folder) {
                                                            {"min_length", 0},
                                                            {"min_new_tokens", 0},
                                                            {"num_beams", 1}}) {
-    const auto it = config.is_object() ? config.find(key) : config.end();
-    if (it == config.end() || it->is_null() || *it == nothing) continue;
-    list += fmt::format("{}{} {}", list.empty() ? "" : ", ", key, it->dump().substr(0, 40));
+    const Json& asked = value_at(config, key);
+    if (asked.is_null() || asked == nothing) continue;
+    list += fmt::format("{}{} {}", list.empty() ? "" : ", ", key, asked.dump().substr(0, 40));
   }
   return list.empty() ? list : fmt::format("{} asks for what is not done: {}", file.string(), list);
 }
@@ -99,18 +91,29 @@ bool takes_weights(const Read& read, std::string name, const LoadOptions& option
   return !options.random && options.need_weights;
 }
 
+/// Mistral's own format: params.json, consolidated.safetensors, tekken.json.
+void load_consolidated(const fs::path& folder, const LoadOptions& options, Model* model) {
+  const fs::path file = folder / "params.json";
+  const Read read =
+      read_config(config_of_params(read_regular_json(file), file.string()), file.string());
+  if (takes_weights(read, folder_name(folder), options, model)) {
+    set_bound(model,
+              bind_weights(model->blueprint, model->graph, *read.family, ConsolidatedNames(folder),
+                           true, folder.string(), options.progress));
+  }
+  set_text(model, text_for(options, [&] { return text_of_folder(folder); }));
+}
+
 void load_folder(const fs::path& folder, const LoadOptions& options, Model* model) {
   const fs::path file = folder / "config.json";
-  std::error_code code;
-  if (!fs::exists(file, code)) {
+  if (!is_there(file)) {
     if (is_consolidated(folder)) return load_consolidated(folder, options, model);
     fail_no_model(folder);
   }
   const Json config = read_regular_json(file);
   const Read read = read_config(config, file.string());
   if (takes_weights(read, folder_name(folder), options, model)) {
-    if (fs::exists(folder / "pytorch_model.bin", code) &&
-        !fs::exists(folder / "model.safetensors", code)) {
+    if (is_there(folder / "pytorch_model.bin") && !is_there(folder / "model.safetensors")) {
       fail(ErrorKind::unsupported,
            "{}: weights are pickled PyTorch (.bin), which is not read; save them as safetensors",
            folder.string());
@@ -128,7 +131,7 @@ void load_folder(const fs::path& folder, const LoadOptions& options, Model* mode
     if (adapted) {
       model->notices.push_back(fmt::format("{}: an adapter that changes {} tensors is applied",
                                            options.adapter, adapted->changed()));
-    } else if (fs::exists(folder / "adapter_config.json", code)) {
+    } else if (is_there(folder / "adapter_config.json")) {
       model->notices.push_back(
           fmt::format("{0}: an adapter lies beside the model and is not applied; `adapter` {0} "
                       "applies it",
@@ -136,19 +139,6 @@ void load_folder(const fs::path& folder, const LoadOptions& options, Model* mode
     }
     if (std::string asked = unheeded(folder); !asked.empty())
       model->notices.push_back(std::move(asked));
-  }
-  set_text(model, text_for(options, [&] { return text_of_folder(folder); }));
-}
-
-/// Mistral's own format: params.json, consolidated.safetensors, tekken.json.
-void load_consolidated(const fs::path& folder, const LoadOptions& options, Model* model) {
-  const fs::path file = folder / "params.json";
-  const Read read =
-      read_config(config_of_params(read_regular_json(file), file.string()), file.string());
-  if (takes_weights(read, folder_name(folder), options, model)) {
-    set_bound(model,
-              bind_weights(model->blueprint, model->graph, *read.family, ConsolidatedNames(folder),
-                           true, folder.string(), options.progress));
   }
   set_text(model, text_for(options, [&] { return text_of_folder(folder); }));
 }

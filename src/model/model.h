@@ -43,13 +43,17 @@ struct TextModel {
   std::map<std::string, double> sampling;
 };
 
-struct Model : TextModel {
-  Blueprint blueprint;
-  Graph graph;
+/// The weights of a model's parameters, and where they are from.
+struct Bound {
   Weights weights;
   std::vector<WeightSource> sources;
   std::vector<Placement> placements;  // empty when the weights are random
   std::vector<std::string> notices;   // vision tensors left aside, extra tensors, ...
+};
+
+struct Model : TextModel, Bound {
+  Blueprint blueprint;
+  Graph graph;
 };
 
 /// MODEL of the command line. Throws Error.

@@ -20,19 +20,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::vector<fs::path> ending_with(const fs::path& folder, const std::string& extension) {
-  std::vector<fs::path> files;
-  std::error_code code;
-  for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
-    if (it->path().extension() == extension) files.push_back(it->path());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
 /// The one GGUF file of a folder, or the first part of the one split file.
 fs::path only_gguf(const fs::path& folder) {
-  std::vector<fs::path> files = ending_with(folder, ".gguf");
+  std::vector<fs::path> files = listed(folder, ".gguf");
   std::erase_if(files, [](const fs::path& f) {  // the projector of a vision tower lies beside
     return f.filename().string().find("mmproj") != std::string::npos;
   });
@@ -102,7 +92,7 @@ ModelSource find_source(const std::string& model, const SourceOptions& options) 
       return {Is::folder, path / "model", {}};  // a run of training that has finished
     const fs::path gguf = only_gguf(path);
     if (!gguf.empty()) return {Is::gguf, gguf, {}};
-    const size_t several = ending_with(path, ".gguf").size();
+    const size_t several = listed(path, ".gguf").size();
     if (several > 1) {
       fail(ErrorKind::io, "{}: holds {} GGUF files; name the one that is meant", model, several);
     }

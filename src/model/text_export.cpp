@@ -7,27 +7,14 @@
 
 #include "base/error.h"
 #include "base/regular_file.h"
+#include "hub/cache.h"
 #include "model/source.h"
+#include "model/text_files.h"
 
 namespace ashlar {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kTextFiles[] = {"tokenizer.json",
-                                      "tokenizer_config.json",
-                                      "special_tokens_map.json",
-                                      "added_tokens.json",
-                                      "vocab.json",
-                                      "merges.txt",
-                                      "tekken.json",
-                                      "tiktoken.model",
-                                      "tokenizer.model",
-                                      "chat_template.jinja",
-                                      "chat_template.json",
-                                      "generation_config.json",
-                                      "additional_chat_templates",
-                                      "tokenization_kimi.py"};
 
 /// Where the text parts lie; nothing for blueprints.
 std::optional<ModelSource> text_source(const Model& model) {
@@ -84,6 +71,8 @@ void make_text_files(const Model& model, const fs::path& gguf, OutputFolder& fol
   folder.add_text("generation_config.json", generation.dump(2) + "\n");
 }
 
+std::string ggml_key(const char* name) { return std::string("tokenizer.ggml.") + name; }
+
 /// Whether a token of this spelling ends a message after which others than the user go on.
 bool ends_message(const std::string& piece) {
   for (const char* known : {"<|eom_id|>", "<|eom|>", "<|observation|>", "<|call|>"}) {
@@ -95,25 +84,24 @@ bool ends_message(const std::string& piece) {
 /// GGUF's three places for tokens that end a generation, and the list that names all where three
 /// places do not say it.
 void set_end_keys(const Model& model, std::optional<int64_t> eos, GgufWriter* writer) {
-  const auto key = [](const char* name) { return std::string("tokenizer.ggml.") + name; };
   std::vector<TokenId> others = model.end_tokens;
   if (!eos && !others.empty()) eos = others.front();
   if (!eos) return;
-  writer->set(key("eos_token_id"), static_cast<uint32_t>(*eos));
+  writer->set(ggml_key("eos_token_id"), static_cast<uint32_t>(*eos));
   std::erase(others, static_cast<TokenId>(*eos));
   std::stable_partition(others.begin(), others.end(),
                         [&](TokenId id) { return !ends_message(model.tokenizer->piece(id)); });
   const bool message_only = others.size() == 1 && ends_message(model.tokenizer->piece(others[0]));
   const size_t eom = message_only ? 0 : 1;
   if (!others.empty() && eom > 0)
-    writer->set(key("eot_token_id"), static_cast<uint32_t>(others[0]));
+    writer->set(ggml_key("eot_token_id"), static_cast<uint32_t>(others[0]));
   if (others.size() > eom) {
-    writer->set(key("eom_token_id"),
+    writer->set(ggml_key("eom_token_id"),
                 static_cast<uint32_t>(message_only ? others[0] : others.back()));
   }
   // Readers add tokens by their spelling; the list says which are meant.
   std::vector<int32_t> all(model.end_tokens.begin(), model.end_tokens.end());
-  if (!all.empty()) writer->set(key("eos_token_ids"), all);
+  if (!all.empty()) writer->set(ggml_key("eos_token_ids"), all);
 }
 
 }  // namespace
@@ -122,15 +110,11 @@ void add_token_ids(const Model& model, Json* config) {
   const auto source = text_source(model);
   if (!source) return;
   const fs::path file = source->path / "config.json";
-  std::error_code code;
-  if (source->kind == ModelSource::Kind::folder && fs::exists(file, code)) {
+  if (source->kind == ModelSource::Kind::folder && is_there(file)) {
     const Json original = read_regular_json(file);
-    const auto inner = original.find("text_config");
     for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
-      const Json* value = original.contains(key) ? &original[key] : nullptr;
-      if (value == nullptr && inner != original.end() && inner->is_object() && inner->contains(key))
-        value = &(*inner)[key];
-      if (value != nullptr) (*config)[key] = *value;
+      const Json& said = original.contains(key) ? original : value_at(original, "text_config");
+      if (said.contains(key)) (*config)[key] = said[key];
     }
     return;
   }
@@ -159,14 +143,13 @@ void set_text_keys(const Model& model, const Family& family, GgufWriter* writer,
     }
     return;
   }
-  const auto key = [](const char* name) { return std::string("tokenizer.ggml.") + name; };
   if (!model.chat_template.empty()) writer->set("tokenizer.chat_template", model.chat_template);
   if (!model.tool_chat_template.empty()) {
     writer->set("tokenizer.chat_templates", std::vector<std::string>{"tool_use"});
     writer->set("tokenizer.chat_template.tool_use", model.tool_chat_template);
   }
   if (!source || !model.tokenizer) {
-    writer->set(key("model"), "none");
+    writer->set(ggml_key("model"), "none");
     return;
   }
   const TokenizerSpec spec = read_tokenizer_folder(source->path);
@@ -190,26 +173,23 @@ void set_text_keys(const Model& model, const Family& family, GgufWriter* writer,
   }
   const auto sampled = model.sampling.find("do_sample");
   if (sampled == model.sampling.end() || sampled->second != 0) {
-    for (const auto& [name, gguf] : {std::pair{"temperature", "temp"}, std::pair{"top_p", "top_p"},
-                                     std::pair{"min_p", "min_p"}, std::pair{"top_k", "top_k"},
-                                     std::pair{"repetition_penalty", "penalty_repeat"}}) {
-      const auto it = model.sampling.find(name);
+    for (const Recommendation& r : kRecommendations) {
+      const auto it = model.sampling.find(r.name);
       if (it == model.sampling.end()) continue;
-      const std::string spelt = std::string("general.sampling.") + gguf;
       if (it->first == "top_k")
-        writer->set(spelt, static_cast<int32_t>(it->second));
+        writer->set(r.gguf, static_cast<int32_t>(it->second));
       else
-        writer->set(spelt, static_cast<float>(it->second));
+        writer->set(r.gguf, static_cast<float>(it->second));
     }
   }
-  writer->set(key("model"), data.model);
-  writer->set(key("pre"), data.pre);
-  writer->set(key("tokens"), data.tokens);
-  if (!data.scores.empty()) writer->set(key("scores"), data.scores);
-  writer->set(key("token_type"), data.types);
-  if (!data.merges.empty()) writer->set(key("merges"), data.merges);
+  writer->set(ggml_key("model"), data.model);
+  writer->set(ggml_key("pre"), data.pre);
+  writer->set(ggml_key("tokens"), data.tokens);
+  if (!data.scores.empty()) writer->set(ggml_key("scores"), data.scores);
+  writer->set(ggml_key("token_type"), data.types);
+  if (!data.merges.empty()) writer->set(ggml_key("merges"), data.merges);
   const auto id = [&](const char* name, std::optional<int64_t> value) {
-    if (value && *value >= 0) writer->set(key(name), static_cast<uint32_t>(*value));
+    if (value && *value >= 0) writer->set(ggml_key(name), static_cast<uint32_t>(*value));
   };
   id("bos_token_id", data.bos);
   set_end_keys(model, data.eos, writer);
@@ -219,9 +199,9 @@ void set_text_keys(const Model& model, const Family& family, GgufWriter* writer,
     if (const auto token = model.tokenizer->id_of(pad->get<std::string>()))
       id("padding_token_id", *token);
   }
-  if (data.add_bos) writer->set(key("add_bos_token"), *data.add_bos);
-  if (data.add_eos) writer->set(key("add_eos_token"), *data.add_eos);
-  if (data.add_space_prefix) writer->set(key("add_space_prefix"), *data.add_space_prefix);
+  if (data.add_bos) writer->set(ggml_key("add_bos_token"), *data.add_bos);
+  if (data.add_eos) writer->set(ggml_key("add_eos_token"), *data.add_eos);
+  if (data.add_space_prefix) writer->set(ggml_key("add_space_prefix"), *data.add_space_prefix);
 }
 
 }  // namespace ashlar

@@ -2,7 +2,6 @@
 #include "model/text_files.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -13,9 +12,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<Json> object_in(const fs::path& file) {
-  std::error_code code;
-  if (!fs::exists(file, code)) return std::nullopt;
+/// The object that a file holds; null where there is no file.
+Json object_in(const fs::path& file) {
+  if (!is_there(file)) return nullptr;
   Json json = read_regular_json(file);
   if (!json.is_object()) fail(ErrorKind::format, "{}: expected a JSON object", file.string());
   return json;
@@ -23,26 +22,22 @@ std::optional<Json> object_in(const fs::path& file) {
 
 /// "<s>", or an AddedToken {"content": "<s>", ...}; empty otherwise.
 std::string token_text(const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (!value.is_object()) return "";
-  const auto it = value.find("content");
-  return it != value.end() && it->is_string() ? it->get<std::string>() : "";
+  return value.is_string() ? value.get<std::string>() : text_at(value, "content");
 }
 
 /// Named tokens: bos_token, eos_token, ..., and those of the model's own kind (image_token, ...).
-void add_variables(const std::optional<Json>& file, Json* variables) {
-  if (!file) return;
+void add_variables(const Json& file, Json* variables) {
   const auto add = [variables](const std::string& name, const Json& value) {
     const std::string text = token_text(value);
     if (!text.empty() && !variables->contains(name)) (*variables)[name] = text;
   };
-  for (const auto& [name, value] : file->items()) {
+  for (const auto& [name, value] : file.items()) {
     if (name.ends_with("_token")) add(name, value);
   }
   for (const char* key : {"extra_special_tokens", "model_specific_special_tokens"}) {
-    const auto named = file->find(key);
-    if (named == file->end() || !named->is_object()) continue;
-    for (const auto& [name, value] : named->items()) add(name, value);
+    const Json& named = value_at(file, key);
+    if (!named.is_object()) continue;
+    for (const auto& [name, value] : named.items()) add(name, value);
   }
 }
 
@@ -65,12 +60,10 @@ void take_template(const Json& value, const std::string& where, TextModel* text)
   if (!value.is_array())
     fail(ErrorKind::format, "{}: chat_template: expected text or a list of named ones", where);
   for (const Json& entry : value) {
-    const auto name = entry.is_object() ? entry.find("name") : entry.end();
-    const auto source = entry.is_object() ? entry.find("template") : entry.end();
-    if (!entry.is_object() || name == entry.end() || source == entry.end() || !name->is_string() ||
-        !source->is_string())
+    const Json &name = value_at(entry, "name"), &source = value_at(entry, "template");
+    if (!name.is_string() || !source.is_string())
       fail(ErrorKind::format, "{}: chat_template: expected entries with name and template", where);
-    take_named(name->get<std::string>(), source->get<std::string>(), text);
+    take_named(name.get<std::string>(), source.get<std::string>(), text);
   }
 }
 
@@ -83,54 +76,30 @@ void add_end(int64_t id, TextModel* text) {
 
 /// eos_token_id: a number or a list of them. Error(format) for what is neither.
 bool add_ends(const fs::path& path, TextModel* text) {
-  const std::optional<Json> file = object_in(path);
-  if (!file) return false;
-  auto it = file->find("eos_token_id");
-  if (it == file->end() || it->is_null()) {
-    const auto inner = file->find("text_config");
-    if (inner == file->end() || !inner->is_object()) return false;
-    it = inner->find("eos_token_id");
-    if (it == inner->end() || it->is_null()) return false;
-  }
-  const auto add = [&](const Json& id) {
+  const Json file = object_in(path);
+  const Json* ends = &value_at(file, "eos_token_id");
+  if (ends->is_null()) ends = &value_at(value_at(file, "text_config"), "eos_token_id");
+  if (ends->is_null()) return false;
+  for (const Json& id : ends->is_array() ? *ends : Json::array({*ends})) {
     if (!id.is_number_unsigned() || id.get<uint64_t>() > INT32_MAX) {
       fail(ErrorKind::format, "{}: eos_token_id: expected token ids from 0, found {}",
            path.string(), id.dump().substr(0, 80));
     }
     add_end(id.get<int64_t>(), text);
-  };
-  if (it->is_array()) {
-    for (const Json& id : *it) add(id);
-  } else {
-    add(*it);
   }
   return !text->end_tokens.empty();
 }
 
-/// What is recommended: its name in generation_config.json and in GGUF, and what it can be.
-struct Recommendation {
-  const char *name, *gguf;
-  double least, most;
-};
-constexpr Recommendation kRecommendations[] = {
-    {"temperature", "general.sampling.temp", 0, 100},
-    {"top_k", "general.sampling.top_k", 0, 1e9},
-    {"top_p", "general.sampling.top_p", 1e-9, 1},
-    {"min_p", "general.sampling.min_p", 0, 1},
-    {"repetition_penalty", "general.sampling.penalty_repeat", 1e-3, 100}};
-
 /// Values that make no sense are left aside: they decide no number that a model computes.
-void add_sampling(const std::optional<Json>& file, TextModel* text) {
-  if (!file) return;
+void add_sampling(const Json& file, TextModel* text) {
   for (const Recommendation& r : kRecommendations) {
-    const auto it = file->find(r.name);
-    if (it == file->end() || !it->is_number()) continue;
-    const auto value = it->get<double>();
+    const Json& said = value_at(file, r.name);
+    if (!said.is_number()) continue;
+    const auto value = said.get<double>();
     if (value >= r.least && value <= r.most) text->sampling[r.name] = value;
   }
-  const auto sample = file->find("do_sample");
-  if (sample != file->end() && sample->is_boolean())
-    text->sampling["do_sample"] = sample->get<bool>() ? 1 : 0;
+  const Json& sample = value_at(file, "do_sample");
+  if (sample.is_boolean()) text->sampling["do_sample"] = sample.get<bool>() ? 1 : 0;
 }
 
 /// The pieces that end a turn in the families' formats, where a file names one end only.
@@ -150,9 +119,8 @@ void add_turn_ends(TextModel* text) {
 }
 
 bool any_exists(const fs::path& folder, std::initializer_list<const char*> names) {
-  std::error_code code;
   return std::any_of(names.begin(), names.end(),
-                     [&](const char* name) { return fs::exists(folder / name, code); });
+                     [&](const char* name) { return is_there(folder / name); });
 }
 
 }  // namespace
@@ -167,37 +135,27 @@ TextModel text_of_folder(const fs::path& folder) {
       text.tokenizer_error = e.what();
     }
   }
-  const auto config = object_in(folder / "tokenizer_config.json");
+  const Json config = object_in(folder / "tokenizer_config.json");
   add_variables(config, &text.chat_variables);
   add_variables(object_in(folder / "special_tokens_map.json"), &text.chat_variables);
 
-  if (config) {
-    const auto words = config->find("chat_control_tokens");
-    if (words != config->end() && words->is_array()) {
-      for (const Json& word : *words) {
-        if (word.is_string()) text.control_words += word.get<std::string>() + '\0';
-      }
+  if (const Json& words = value_at(config, "chat_control_tokens"); words.is_array()) {
+    for (const Json& word : words) {
+      if (word.is_string()) text.control_words += word.get<std::string>() + '\0';
     }
   }
 
   // Files of the template win over the config, as in Transformers; a processor's comes last.
-  const auto take = [&](const std::optional<Json>& json, const char* file) {
-    const auto found = json ? json->find("chat_template") : Json::const_iterator();
-    if (json && found != json->end()) take_template(*found, (folder / file).string(), &text);
+  const auto take = [&](const Json& json, const char* file) {
+    take_template(value_at(json, "chat_template"), (folder / file).string(), &text);
   };
   take(config, "tokenizer_config.json");
   if (text.chat_template.empty() && text.chat_template_names.empty())
     take(object_in(folder / "chat_template.json"), "chat_template.json");
-  std::error_code code;
   constexpr size_t kMost = size_t{1} << 24;
-  if (fs::exists(folder / "chat_template.jinja", code))
+  if (is_there(folder / "chat_template.jinja"))
     text.chat_template = read_regular_file(folder / "chat_template.jinja", kMost);
-  std::vector<fs::path> named;
-  for (const auto& entry : fs::directory_iterator(folder / "additional_chat_templates", code)) {
-    if (entry.path().extension() == ".jinja") named.push_back(entry.path());
-  }
-  std::sort(named.begin(), named.end());
-  for (const fs::path& file : named)
+  for (const fs::path& file : listed(folder / "additional_chat_templates", ".jinja"))
     take_named(file.stem().string(), read_regular_file(file, kMost), &text);
 
   const bool said =

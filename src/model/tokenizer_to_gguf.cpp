@@ -2,6 +2,7 @@
 // pre-tokenizer, found by trying.
 #include <algorithm>
 #include <array>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -58,22 +59,9 @@ void add_scores(const TokenizerSpec& spec, GgufTokenizerData* data) {
   }
 }
 
-std::string name_of(const TokenizerSpec& spec, TokenId id, std::vector<std::string>& names) {
-  if (names.empty()) {
-    names.resize(spec.model.vocab.size());
-    for (size_t i = 0; i < spec.model.vocab.size(); ++i) {
-      const auto at = static_cast<size_t>(spec.model.vocab.id(i));
-      if (at >= names.size()) names.resize(at + 1);
-      names[at] = spec.model.vocab.name(i);
-    }
-  }
-  return static_cast<size_t>(id) < names.size() ? names[static_cast<size_t>(id)] : "";
-}
-
 /// Names of pre-tokenizers that llama.cpp knows, the family's own first.
 std::vector<std::string> pre_names(const Family& family) {
-  std::vector<std::string> names;
-  if (!family.pre.empty()) names.emplace_back(family.pre);
+  std::vector<std::string> names{std::string(family.pre)};
   for (const char* other : {"llama-bpe", "gpt-2", "smollm", "qwen2", "dbrx", "gpt-4o", "tekken",
                             "deepseek-llm", "deepseek-coder", "deepseek-v3", "kimi-k2", "glm4",
                             "grok-2", "starcoder", "seed-coder", "default"}) {
@@ -147,9 +135,11 @@ GgufTokenizerData gguf_tokenizer_of(const TokenizerSpec& spec, const Tokenizer& 
     *exact = reads_alike(data, text, expected);
     return data;
   }
-  std::vector<std::string> names;
+  std::unordered_map<TokenId, std::string> names;
+  for (size_t i = 0; i < spec.model.vocab.size(); ++i)
+    names[spec.model.vocab.id(i)] = spec.model.vocab.name(i);
   for (const BpeModel::Merge& m : spec.model.merges)
-    data.merges.push_back(name_of(spec, m.left, names) + " " + name_of(spec, m.right, names));
+    data.merges.push_back(names[m.left] + " " + names[m.right]);
   for (const std::string& pre : pre_names(family)) {
     data.pre = pre;
     *exact = reads_alike(data, text, expected);

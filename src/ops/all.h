@@ -30,11 +30,10 @@
 
 namespace ashlar {
 
-/// Inputs on which an op is tested: its attributes and the types of what it reads.
+/// What an op is tested on: its attributes and the types of what it reads.
 struct OpSample {
   Op op;
   std::vector<Type> inputs;
-  bool positive_inputs = false;
 };
 
 struct OpEntry {

@@ -1,28 +1,21 @@
 // Attention in plain loops, and latent attention as its expansion.
 #include "ops/attention.h"
 
-#include <map>
-
 #include "graph/op_model.h"
 #include "ops/attention_grad.h"
 #include "ops/elementwise.h"
 #include "ops/linear.h"
+#include "ops/types.h"
 
 namespace ashlar {
 
 std::vector<Type> Attention::types(Types in) const {
   expect_inputs(in, 3, 4);
-  for (size_t i = 0; i < 3; ++i) {
-    expect_kind(in[i], Kind::real, "q, k and v");
-    expect_per_token(in[i], "q, k and v");
-  }
+  for (size_t i = 0; i < 3; ++i) expect_tokens(in[i], "q, k and v");
   if (in.size() == 4) expect_weight(in[3], "sinks");
-  if (in[0].axes.size() != 4)
-    shape_error("q: expected [tokens, kv_heads, group, head_dim], found " + to_string(in[0]));
-  if (in[1].axes.size() != 3)
-    shape_error("k: expected [tokens, kv_heads, head_dim], found " + to_string(in[1]));
-  if (in[2].axes.size() != 3)
-    shape_error("v: expected [tokens, kv_heads, value_dim], found " + to_string(in[2]));
+  expect_form(in[0], "[tokens, kv_heads, group, head_dim]", "q");
+  expect_form(in[1], "[tokens, kv_heads, head_dim]", "k");
+  expect_form(in[2], "[tokens, kv_heads, value_dim]", "v");
   expect_axes({in[1].axes[1]}, {in[0].axes[1]}, "k's heads against q's");
   expect_axes({in[2].axes[1]}, {in[0].axes[1]}, "v's heads against q's");
   expect_axes({in[1].axes[2]}, {in[0].axes[3]}, "k's head_dim against q's");
@@ -40,19 +33,22 @@ int64_t Attention::flops(Types in, const Workload& load) const {
   int64_t flops = heads * visible_keys(load, window, chunk) * per_key;
   // Per query: 1 / sum and the scaling of the output; the sink's subtract, exp and add.
   flops += heads * load.tokens() * (1 + dv + (in.size() == 4 ? 3 : 0));
-  if (log_length > 0) {
-    for (const Workload::Run& r : load.runs) {
-      for (int64_t i = 0; i < r.count; ++i) {
-        if (r.first + i > log_length) flops += heads * visible_keys(r.first + i, window, chunk);
-      }
-    }
-  }
-  return flops;
+  return flops + heads * scaled_keys(load);
 }
 
 double Attention::score_factor(int64_t position) const {
   if (log_length <= 0 || position <= log_length) return 1;
   return std::log2(static_cast<double>(position)) / std::log2(static_cast<double>(log_length));
+}
+
+int64_t Attention::scaled_keys(const Workload& load) const {
+  int64_t keys = 0;
+  for (const Workload::Run& r : load.runs) {
+    for (int64_t i = 0; log_length > 0 && i < r.count; ++i) {
+      if (r.first + i > log_length) keys += visible_keys(r.first + i, window, chunk);
+    }
+  }
+  return keys;
 }
 
 std::vector<Value> Attention::derivative(Builder& b, Values in, Values, Values dy) const {
@@ -64,21 +60,11 @@ std::vector<Value> Attention::derivative(Builder& b, Values in, Values, Values d
 template <class F>
 void Attention::meaning(const In<F>& in, Out<F>& out) const {
   using std::exp;
-  using std::tanh;
   using W = Wide<F>;
   const int64_t kv_heads = in[0].sizes[1], group = in[0].sizes[2], d = in[0].sizes[3],
                 dv = in[2].sizes[2];
-  std::map<int32_t, std::vector<int64_t>> rows_of;  // sequence -> its rows of the batch so far
   std::vector<W> scores, sums;
-  for (int64_t t = 0; t < in.batch.size(); ++t) {
-    const int64_t position = in.batch.positions[static_cast<size_t>(t)];
-    std::vector<int64_t>& rows = rows_of[in.batch.sequences[static_cast<size_t>(t)]];
-    rows.push_back(t);
-    std::vector<int64_t> visible;
-    for (const int64_t row : rows) {
-      if (sees(position, in.batch.positions[static_cast<size_t>(row)])) visible.push_back(row);
-    }
-    const double factor = score_factor(position);
+  each_query(in.batch, [&](int64_t t, const std::vector<int64_t>& visible, double factor) {
     for (int64_t h = 0; h < kv_heads * group; ++h) {
       const int64_t kv = h / group;
       const F* q = in[0].values.data() + (t * kv_heads * group + h) * d;
@@ -87,13 +73,8 @@ void Attention::meaning(const In<F>& in, Out<F>& out) const {
       W peak = in.size() == 4 ? W(in[3].values[static_cast<size_t>(h)]) : W(-1e30);
       for (size_t j = 0; j < visible.size(); ++j) {
         const F* k = in[1].values.data() + (visible[j] * kv_heads + kv) * d;
-        W dot = 0;
-        for (int64_t i = 0; i < d; ++i) dot += W(q[i]) * W(k[i]);
-        dot *= W(scale);
-        if (softcap > 0) dot = W(softcap) * tanh(dot / W(softcap));
-        if (factor != 1) dot *= W(factor);
-        scores[j] = dot;
-        if (dot > peak) peak = dot;
+        scores[j] = score<W>(q, k, d, factor);
+        if (scores[j] > peak) peak = scores[j];
       }
       F* o = out[0].values.data() + (t * kv_heads * group + h) * dv;
       W sum = 0;
@@ -107,28 +88,22 @@ void Attention::meaning(const In<F>& in, Out<F>& out) const {
       const W r = W(1) / sum;
       for (size_t i = 0; i < sums.size(); ++i) o[i] = F(sums[i] * r);
     }
-  }
+  });
 }
 
 std::vector<Type> LatentAttention::types(Types in) const {
   expect_inputs(in, 6, 6);
-  for (size_t i = 0; i < 4; ++i) {
-    expect_kind(in[i], Kind::real, "q_nope, q_rope, latent, k_rope");
-    expect_per_token(in[i], "q_nope, q_rope, latent, k_rope");
-  }
+  for (size_t i = 0; i < 4; ++i) expect_tokens(in[i], "q_nope, q_rope, latent, k_rope");
   expect_weight(in[4], "w_k");
   expect_weight(in[5], "w_v");
-  if (in[0].axes.size() != 3)
-    shape_error("q_nope: expected [tokens, heads, qk_nope], found " + to_string(in[0]));
-  if (in[2].axes.size() != 2)
-    shape_error("latent: expected [tokens, latent], found " + to_string(in[2]));
+  expect_form(in[0], "[tokens, heads, qk_nope]", "q_nope");
+  expect_form(in[2], "[tokens, latent]", "latent");
   const Axis heads = in[0].axes[1], nope = in[0].axes[2], latent = in[2].axes[1];
   const Axis rope = last_axes(in[3], 1, "k_rope")[0];
   expect_axes(in[1].axes, {tokens_axis(), heads, rope}, "q_rope");
   expect_axes(in[3].axes, {tokens_axis(), rope}, "k_rope");
   expect_axes(in[4].axes, {heads, nope, latent}, "w_k");
-  if (in[5].axes.size() != 3)
-    shape_error("w_v: expected [heads, value_dim, latent], found " + to_string(in[5]));
+  expect_form(in[5], "[heads, value_dim, latent]", "w_v");
   expect_axes(in[5].axes, {heads, in[5].axes[1], latent}, "w_v");
   return {{Kind::real, {tokens_axis(), heads, in[5].axes[1]}}};
 }
@@ -162,7 +137,7 @@ std::vector<Value> LatentAttention::expand(Builder& b, Values in) const {
 std::vector<Value> LatentAttention::derivative(Builder& b, Values in, Values, Values dy) const {
   std::vector<Value> read(in.begin(), in.end());
   read.push_back(dy[0]);
-  return b.add(LatentAttentionGrad{.scale = scale}, read);
+  return b.add(LatentAttentionGrad{*this}, read);
 }
 
 ASHLAR_OP(Attention)

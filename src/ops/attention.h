@@ -1,6 +1,9 @@
 // Attention: every token looks at the earlier tokens of its own sequence, within a window or chunk.
 #pragma once
 
+#include <cmath>
+#include <map>
+
 #include "graph/op.h"
 
 namespace ashlar {
@@ -29,6 +32,39 @@ struct Attention {
   bool sees(int64_t position, int64_t key) const {
     return key <= position && (window <= 0 || key > position - window) &&
            (chunk <= 0 || key / chunk == position / chunk);
+  }
+  /// Keys that queries beyond log_length see, whose scores are multiplied.
+  int64_t scaled_keys(const Workload& load) const;
+  /// Of d numbers; `factor` is the query's. Softcapped, `t` becomes the tanh where it is given.
+  template <class W, class F>
+  W score(const F* q, const F* k, int64_t d, double factor, W* t = nullptr) const {
+    using std::tanh;
+    W dot = 0;
+    for (int64_t i = 0; i < d; ++i) dot += W(q[i]) * W(k[i]);
+    dot *= W(scale);
+    if (softcap > 0) {
+      const W capped = tanh(dot / W(softcap));
+      if (t != nullptr) *t = capped;
+      dot = W(softcap) * capped;
+    }
+    if (factor != 1) dot *= W(factor);
+    return dot;
+  }
+  /// f(t, rows that it sees, score_factor of its position) for every token of the batch.
+  template <class F>
+  void each_query(const TokenBatch& batch, const F& f) const {
+    std::map<int32_t, std::vector<int64_t>> rows_of;  // sequence -> its rows of the batch so far
+    std::vector<int64_t> visible;
+    for (int64_t t = 0; t < batch.size(); ++t) {
+      const int64_t position = batch.positions[static_cast<size_t>(t)];
+      std::vector<int64_t>& rows = rows_of[batch.sequences[static_cast<size_t>(t)]];
+      rows.push_back(t);
+      visible.clear();
+      for (const int64_t row : rows) {
+        if (sees(position, batch.positions[static_cast<size_t>(row)])) visible.push_back(row);
+      }
+      f(t, visible, score_factor(position));
+    }
   }
 };
 ASHLAR_DECLARE_OP(Attention);

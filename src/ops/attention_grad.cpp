@@ -1,8 +1,6 @@
 // The gradient of attention in plain loops, that of latent attention as its expansion.
 #include "ops/attention_grad.h"
 
-#include <map>
-
 #include "graph/op_model.h"
 #include "ops/axes_text.h"
 #include "ops/elementwise.h"
@@ -41,36 +39,18 @@ int64_t AttentionGrad::flops(Types in, const Workload& load) const {
   int64_t flops = heads * visible_keys(load, forward.window, forward.chunk) * per_key;
   // Per query: 1 / sum; the sink's subtract, exp and add, its probability, product and subtraction.
   flops += heads * load.tokens() * (1 + (sinks ? 6 : 0));
-  for (const Workload::Run& r : load.runs) {
-    for (int64_t i = 0; forward.log_length > 0 && i < r.count; ++i) {
-      if (r.first + i > forward.log_length)
-        flops += 2 * heads * visible_keys(r.first + i, forward.window, forward.chunk);
-    }
-  }
-  return flops;
+  return flops + 2 * heads * forward.scaled_keys(load);
 }
 
 template <class F>
 void AttentionGrad::meaning(const In<F>& in, Out<F>& out) const {
   using std::exp;
-  using std::tanh;
   using W = Wide<F>;
   const int64_t kv_heads = in[0].sizes[1], group = in[0].sizes[2], d = in[0].sizes[3],
                 dv = in[2].sizes[2];
   const bool sinks = in.size() == 5;
-  const W scale = W(forward.scale), softcap = W(forward.softcap);
-  std::map<int32_t, std::vector<int64_t>> rows_of;  // sequence -> its rows of the batch so far
   std::vector<W> p, dp, capped;  // per visible key; capped: tanh(score / softcap)
-  for (int64_t t = 0; t < in.batch.size(); ++t) {
-    const int64_t position = in.batch.positions[static_cast<size_t>(t)];
-    std::vector<int64_t>& rows = rows_of[in.batch.sequences[static_cast<size_t>(t)]];
-    rows.push_back(t);
-    std::vector<int64_t> visible;
-    for (const int64_t row : rows) {
-      if (forward.sees(position, in.batch.positions[static_cast<size_t>(row)]))
-        visible.push_back(row);
-    }
-    const double factor = forward.score_factor(position);
+  forward.each_query(in.batch, [&](int64_t t, const std::vector<int64_t>& visible, double factor) {
     p.assign(visible.size(), W(0));
     dp = capped = p;
     for (int64_t h = 0; h < kv_heads * group; ++h) {
@@ -81,16 +61,8 @@ void AttentionGrad::meaning(const In<F>& in, Out<F>& out) const {
       W peak = sinks ? W(in[4].values[static_cast<size_t>(h)]) : W(-1e30);
       for (size_t j = 0; j < visible.size(); ++j) {
         const F* k = in[1].values.data() + (visible[j] * kv_heads + kv) * d;
-        W score = 0;
-        for (int64_t i = 0; i < d; ++i) score += W(q[i]) * W(k[i]);
-        score *= scale;
-        if (forward.softcap > 0) {
-          capped[j] = tanh(score / softcap);
-          score = softcap * capped[j];
-        }
-        if (factor != 1) score *= W(factor);
-        p[j] = score;
-        if (score > peak) peak = score;
+        p[j] = forward.score(q, k, d, factor, &capped[j]);
+        if (p[j] > peak) peak = p[j];
       }
       W sum = 0, sink = 0, mean = 0;  // mean of dp under p
       if (sinks) {
@@ -117,7 +89,7 @@ void AttentionGrad::meaning(const In<F>& in, Out<F>& out) const {
         W ds = p[j] * (dp[j] - mean);
         if (factor != 1) ds *= W(factor);
         if (forward.softcap > 0) ds *= W(1) - capped[j] * capped[j];
-        ds *= scale;
+        ds *= W(forward.scale);
         const F* k = in[1].values.data() + row * d;
         F* dk = out[1].values.data() + row * d;
         for (int64_t i = 0; i < d; ++i) {
@@ -126,13 +98,13 @@ void AttentionGrad::meaning(const In<F>& in, Out<F>& out) const {
         }
       }
     }
-  }
+  });
 }
 
 std::vector<Type> LatentAttentionGrad::types(Types in) const {
   expect_inputs(in, 7, 7);
   std::vector<Type> types = forward_types(in, 6);
-  const Type o = LatentAttention{.scale = scale}.types(types)[0];
+  const Type o = forward.types(types)[0];
   expect(in[6], Kind::real, o.axes, "do");
   return types;
 }
@@ -160,7 +132,8 @@ std::vector<Value> LatentAttentionGrad::expand(Builder& b, Values in) const {
   const Value q = rename(b.add1(Concat{.axis = "qk"}, {in[0], in[1]}, "q"), {heads, group, qk});
   const Value v = b.add1(Linear{}, {in[2], in[5]}, "v");
   const Value dout = rename(in[6], {heads, group, value.axes[2]});
-  const std::vector<Value> d = b.add(AttentionGrad{{.scale = scale}}, {q, k, v, dout}, "scores");
+  const std::vector<Value> d =
+      b.add(AttentionGrad{{.scale = forward.scale}}, {q, k, v, dout}, "scores");
   const auto part = [&](const Value& x, int64_t begin, const Axis& axis) {
     return b.add1(Slice{.begin = begin, .axis = axis.name, .size = axis.size}, {x});
   };

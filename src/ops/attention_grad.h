@@ -27,8 +27,8 @@ struct LatentAttentionGrad {
       "k = [W_k c, k_r], v = W_v c; attention's gradient, then dc = W_k^T dk "
       "+ W_v^T dv",
       "q_nope q_rope latent k_rope w_k w_v do", "dq_nope dq_rope dlatent dk_rope dw_k dw_v", ""};
-  double scale = 1;
-  ASHLAR_ATTRIBUTES(scale);
+  LatentAttention forward;
+  ASHLAR_ATTRIBUTES(forward);
   std::vector<Type> types(Types in) const;
   int64_t flops(Types in, const Workload& load) const;
   std::vector<Value> expand(Builder& b, Values in) const;

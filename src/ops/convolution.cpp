@@ -4,14 +4,14 @@
 #include "graph/op_model.h"
 #include "ops/linear_grad.h"
 #include "ops/sequences.h"
+#include "ops/types.h"
 
 namespace ashlar {
 namespace {
 
 /// Checks x and w; gives the width.
 int64_t width_of(const Type& x, const Type& w) {
-  expect_kind(x, Kind::real, "x");
-  expect_per_token(x, "x");
+  expect_tokens(x, "x");
   expect_weight(w, "w");
   if (w.axes.empty() || w.axes.back().size < 1)
     shape_error("w: expected [c..., width], found " + to_string(w));

@@ -4,13 +4,13 @@
 #include "graph/op_model.h"
 #include "ops/delta_rule_grad.h"
 #include "ops/sequences.h"
+#include "ops/types.h"
 
 namespace ashlar {
 
 std::vector<Type> LogDecay::types(Types in) const {
   expect_inputs(in, 3, 3);
-  expect_kind(in[0], Kind::real, "a");
-  expect_per_token(in[0], "a");
+  expect_tokens(in[0], "a");
   expect_weight(in[1], "a_log");
   expect_weight(in[2], "dt_bias");
   const Axes features = in[0].features();
@@ -53,14 +53,11 @@ void LogDecay::meaning(const In<F>& in, Out<F>& out) const {
 std::vector<Type> GatedDeltaRule::types(Types in) const {
   expect_inputs(in, 5, 5);
   for (const Type& type : in) {
-    expect_kind(type, Kind::real, "q, k, v, decay and beta");
-    expect_per_token(type, "q, k, v, decay and beta");
+    expect_tokens(type, "q, k, v, decay and beta");
   }
-  if (in[0].axes.size() != 3)
-    shape_error("q: expected [tokens, key_heads, key_dim], found " + to_string(in[0]));
+  expect_form(in[0], "[tokens, key_heads, key_dim]", "q");
   expect_axes(in[1].axes, in[0].axes, "k against q");
-  if (in[2].axes.size() != 4)
-    shape_error("v: expected [tokens, key_heads, group, value_dim], found " + to_string(in[2]));
+  expect_form(in[2], "[tokens, key_heads, group, value_dim]", "v");
   const Axes heads{in[2].axes.begin(), in[2].axes.end() - 1};
   expect_axes({heads[1]}, {in[0].axes[1]}, "v's heads against q's");
   expect_axes(in[4].axes, heads, "beta");

@@ -62,7 +62,7 @@ namespace {
 
 /// One value head of one sequence: its rows in the arrays, and the pass over them.
 template <class F>
-struct Pass {
+struct BackwardPass {
   using W = Wide<F>;
   const In<F>& in;
   Out<F>& out;
@@ -175,17 +175,17 @@ void GatedDeltaRuleGrad::meaning(const In<F>& in, Out<F>& out) const {
     for (int64_t key_head = 0; key_head < key_heads; ++key_head) {
       std::vector<W> dq(rows.size() * static_cast<size_t>(dk), W(0)), dk_rows = dq;
       for (int64_t g = 0; g < group; ++g) {
-        Pass<F>{in,
-                out,
-                head,
-                forward.scale,
-                rows,
-                key_heads,
-                key_heads * group,
-                key_head,
-                key_head * group + g,
-                dq,
-                dk_rows}
+        BackwardPass<F>{in,
+                        out,
+                        head,
+                        forward.scale,
+                        rows,
+                        key_heads,
+                        key_heads * group,
+                        key_head,
+                        key_head * group + g,
+                        dq,
+                        dk_rows}
             .run();
       }
       for (size_t n = 0; n < rows.size(); ++n) {

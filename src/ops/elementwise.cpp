@@ -7,6 +7,7 @@
 #include "ops/elementwise_grad.h"
 #include "ops/experts.h"
 #include "ops/linear_grad.h"
+#include "ops/types.h"
 
 namespace ashlar {
 namespace {
@@ -28,10 +29,6 @@ Type two_alike(Types in) {
   return in[0];
 }
 
-int64_t per_element(Types in, const Workload& load, int64_t operations) {
-  return (in[0].per_token() ? load.tokens() : 1) * in[0].feature_count() * operations;
-}
-
 /// The gradient of `of` from one of a value that it was spread over.
 Value reduced(Builder& b, const Value& gradient, const Value& of) {
   const auto axes = static_cast<int64_t>(of.type().axes.size());
@@ -42,7 +39,7 @@ Value reduced(Builder& b, const Value& gradient, const Value& of) {
 }  // namespace
 
 std::vector<Type> Add::types(Types in) const { return {two_alike(in)}; }
-int64_t Add::flops(Types in, const Workload& load) const { return per_element(in, load, 1); }
+int64_t Add::flops(Types in, const Workload& load) const { return numbers_in(in[0], load); }
 std::vector<Value> Add::derivative(Builder& b, Values in, Values, Values dy) const {
   return {dy[0], reduced(b, dy[0], in[1])};
 }
@@ -55,7 +52,7 @@ void Add::meaning(const In<F>& in, Out<F>& out) const {
 }
 
 std::vector<Type> Multiply::types(Types in) const { return {two_alike(in)}; }
-int64_t Multiply::flops(Types in, const Workload& load) const { return per_element(in, load, 1); }
+int64_t Multiply::flops(Types in, const Workload& load) const { return numbers_in(in[0], load); }
 std::vector<Value> Multiply::derivative(Builder& b, Values in, Values, Values dy) const {
   return {b.add1(Multiply{}, {dy[0], in[1]}),
           reduced(b, b.add1(Multiply{}, {dy[0], in[0]}), in[1])};
@@ -70,7 +67,7 @@ void Multiply::meaning(const In<F>& in, Out<F>& out) const {
 
 std::vector<Type> Scale::types(Types in) const { return {one_input(in)}; }
 int64_t Scale::flops(Types in, const Workload& load) const {
-  return per_element(in, load, (factor != 1 ? 1 : 0) + (shift != 0 ? 1 : 0));
+  return numbers_in(in[0], load) * ((factor != 1 ? 1 : 0) + (shift != 0 ? 1 : 0));
 }
 std::vector<Value> Scale::derivative(Builder& b, Values, Values, Values dy) const {
   return {factor == 1 ? dy[0] : b.add1(Scale{.factor = factor}, {dy[0]})};
@@ -88,7 +85,7 @@ void Scale::meaning(const In<F>& in, Out<F>& out) const {
 
 std::vector<Type> Clamp::types(Types in) const { return {one_input(in)}; }
 std::vector<Value> Clamp::derivative(Builder& b, Values in, Values, Values dy) const {
-  return {b.add1(ClampGrad{.low = low, .high = high}, {in[0], dy[0]})};
+  return {b.add1(ClampGrad{*this}, {in[0], dy[0]})};
 }
 
 template <class F>
@@ -105,9 +102,9 @@ std::vector<Type> Softcap::types(Types in) const {
   if (!(cap > 0)) shape_error("cap: expected a positive number, found " + attribute_text(cap));
   return {one_input(in)};
 }
-int64_t Softcap::flops(Types in, const Workload& load) const { return per_element(in, load, 3); }
+int64_t Softcap::flops(Types in, const Workload& load) const { return numbers_in(in[0], load) * 3; }
 std::vector<Value> Softcap::derivative(Builder& b, Values in, Values, Values dy) const {
-  return {b.add1(SoftcapGrad{.cap = cap}, {in[0], dy[0]})};
+  return {b.add1(SoftcapGrad{*this}, {in[0], dy[0]})};
 }
 
 template <class F>
@@ -121,10 +118,10 @@ void Softcap::meaning(const In<F>& in, Out<F>& out) const {
 std::vector<Type> Activate::types(Types in) const { return {one_input(in)}; }
 int64_t Activate::flops(Types in, const Workload& load) const {
   static constexpr int64_t kOperations[] = {9, 4, 3, 0, 5};
-  return per_element(in, load, kOperations[static_cast<size_t>(kind)]);
+  return numbers_in(in[0], load) * entry_of(kOperations, kind);
 }
 std::vector<Value> Activate::derivative(Builder& b, Values in, Values, Values dy) const {
-  return {b.add1(ActivateGrad{.kind = kind}, {in[0], dy[0]})};
+  return {b.add1(ActivateGrad{*this}, {in[0], dy[0]})};
 }
 
 template <class F>
@@ -176,9 +173,7 @@ template <class F>
 void Slice::meaning(const In<F>& in, Out<F>& out) const {
   const int64_t n = in[0].inner(1);
   for (int64_t g = 0; g < in[0].elements() / n; ++g) {
-    for (int64_t i = 0; i < size; ++i)
-      out[0].values[static_cast<size_t>(g * size + i)] =
-          in[0].values[static_cast<size_t>(g * n + begin + i)];
+    std::copy_n(in[0].values.data() + g * n + begin, size, out[0].values.data() + g * size);
   }
 }
 
@@ -210,12 +205,9 @@ template <class F>
 void Concat::meaning(const In<F>& in, Out<F>& out) const {
   const int64_t a = in[0].inner(1), b = in[1].inner(1);
   for (int64_t g = 0; g < in[0].elements() / a; ++g) {
-    for (int64_t i = 0; i < a; ++i)
-      out[0].values[static_cast<size_t>(g * (a + b) + i)] =
-          in[0].values[static_cast<size_t>(g * a + i)];
-    for (int64_t i = 0; i < b; ++i)
-      out[0].values[static_cast<size_t>(g * (a + b) + a + i)] =
-          in[1].values[static_cast<size_t>(g * b + i)];
+    F* y = out[0].values.data() + g * (a + b);
+    std::copy_n(in[0].values.data() + g * a, a, y);
+    std::copy_n(in[1].values.data() + g * b, b, y + a);
   }
 }
 
@@ -234,11 +226,8 @@ template <class F>
 void Repeat::meaning(const In<F>& in, Out<F>& out) const {
   const int64_t n = in.batch.size() == 0 ? 0 : in[0].elements() / in.batch.size();
   for (int64_t t = 0; t < in.batch.size(); ++t) {
-    for (int64_t k = 0; k < count; ++k) {
-      for (int64_t i = 0; i < n; ++i)
-        out[0].values[static_cast<size_t>((t * count + k) * n + i)] =
-            in[0].values[static_cast<size_t>(t * n + i)];
-    }
+    for (int64_t k = 0; k < count; ++k)
+      std::copy_n(in[0].values.data() + t * n, n, out[0].values.data() + (t * count + k) * n);
   }
 }
 

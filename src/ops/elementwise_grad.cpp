@@ -3,6 +3,7 @@
 
 #include "graph/op_model.h"
 #include "ops/activation.h"
+#include "ops/types.h"
 
 namespace ashlar {
 namespace {
@@ -13,10 +14,6 @@ Type x_and_dy(Types in) {
   expect_kind(in[1], Kind::real, "dy");
   expect_axes(in[1].axes, in[0].axes, "dy against x");
   return in[0];
-}
-
-int64_t per_element(const Type& type, const Workload& load, int64_t operations) {
-  return (type.per_token() ? load.tokens() : 1) * type.feature_count() * operations;
 }
 
 template <class F>
@@ -30,22 +27,23 @@ std::vector<Type> ClampGrad::types(Types in) const { return {x_and_dy(in)}; }
 template <class F>
 void ClampGrad::meaning(const In<F>& in, Out<F>& out) const {
   for (size_t i = 0; i < in[0].values.size(); ++i)
-    out[0].values[i] = within(in[0].values[i], F(low), F(high), in[1].values[i]);
+    out[0].values[i] = within(in[0].values[i], F(forward.low), F(forward.high), in[1].values[i]);
 }
 
 std::vector<Type> SoftcapGrad::types(Types in) const {
-  if (!(cap > 0)) shape_error("cap: expected a positive number, found " + attribute_text(cap));
+  if (!(forward.cap > 0))
+    shape_error("cap: expected a positive number, found " + attribute_text(forward.cap));
   return {x_and_dy(in)};
 }
 int64_t SoftcapGrad::flops(Types in, const Workload& load) const {
-  return per_element(in[0], load, 5);
+  return numbers_in(in[0], load) * 5;
 }
 template <class F>
 void SoftcapGrad::meaning(const In<F>& in, Out<F>& out) const {
   using std::tanh;
   using W = Wide<F>;
   for (size_t i = 0; i < in[0].values.size(); ++i) {
-    const W t = tanh(W(in[0].values[i]) / W(cap));
+    const W t = tanh(W(in[0].values[i]) / W(forward.cap));
     out[0].values[i] = F(W(in[1].values[i]) * (W(1) - t * t));
   }
 }
@@ -55,31 +53,19 @@ int64_t ActivateGrad::flops(Types in, const Workload& load) const {
   static constexpr int64_t kOperations[] = {kGeluSlopeOperations + 1, kSiluSlopeOperations + 1,
                                             kSigmoidSlopeOperations + 1, 0,
                                             kExactGeluSlopeOperations + 1};
-  return per_element(in[0], load, kOperations[static_cast<size_t>(kind)]);
+  return numbers_in(in[0], load) * entry_of(kOperations, forward.kind);
 }
 template <class F>
 void ActivateGrad::meaning(const In<F>& in, Out<F>& out) const {
+  using W = Wide<F>;
+  // By kind; a relu only chooses.
+  constexpr Slope<W> (*kSlopes[])(W) = {gelu_tanh_slope, silu_slope, sigmoid_slope, nullptr,
+                                        gelu_slope};
+  const auto slope_of = entry_of(kSlopes, forward.kind);
   for (size_t i = 0; i < in[0].values.size(); ++i) {
-    const Wide<F> x = in[0].values[i], dy = in[1].values[i];
-    Wide<F> dx = 0;
-    switch (kind) {
-      case ActivationKind::gelu_tanh:
-        dx = dy * gelu_tanh_slope(x).slope;
-        break;
-      case ActivationKind::silu:
-        dx = dy * silu_slope(x).slope;
-        break;
-      case ActivationKind::sigmoid:
-        dx = dy * sigmoid_slope(x).slope;
-        break;
-      case ActivationKind::relu:
-        dx = x > Wide<F>(0) ? dy : Wide<F>(0);
-        break;
-      case ActivationKind::gelu:
-        dx = dy * gelu_slope(x).slope;
-        break;
-    }
-    out[0].values[i] = F(dx);
+    const W x = in[0].values[i], dy = in[1].values[i];
+    const W relu = x > W(0) ? dy : W(0);
+    out[0].values[i] = F(slope_of == nullptr ? relu : dy * slope_of(x).slope);
   }
 }
 
@@ -103,9 +89,7 @@ template <class F>
 void Pad::meaning(const In<F>& in, Out<F>& out) const {
   const int64_t n = in[0].inner(1);
   for (int64_t g = 0; g < in[0].elements() / n; ++g) {
-    for (int64_t i = 0; i < n; ++i)
-      out[0].values[static_cast<size_t>(g * size + begin + i)] =
-          in[0].values[static_cast<size_t>(g * n + i)];
+    std::copy_n(in[0].values.data() + g * n, n, out[0].values.data() + g * size + begin);
   }
 }
 
@@ -118,19 +102,13 @@ std::vector<Type> GatedGrad::types(Types in) const {
 }
 
 int64_t gated_grad_operations(GateKind kind) {
-  switch (kind) {
-    case GateKind::silu:
-      return kSiluSlopeOperations + 3;
-    case GateKind::gelu_tanh:
-      return kGeluSlopeOperations + 3;
-    case GateKind::clamped:
-      return kSigmoidSlopeOperations + 9;
-  }
-  return 0;
+  static constexpr int64_t kOperations[] = {kSiluSlopeOperations + 3, kGeluSlopeOperations + 3,
+                                            kSigmoidSlopeOperations + 9};
+  return entry_of(kOperations, kind);
 }
 
 int64_t GatedGrad::flops(Types in, const Workload& load) const {
-  return per_element(in[0], load, gated_grad_operations(forward.kind));
+  return numbers_in(in[0], load) * gated_grad_operations(forward.kind);
 }
 template <class F>
 void GatedGrad::meaning(const In<F>& in, Out<F>& out) const {

@@ -11,24 +11,24 @@ namespace ashlar {
 struct ClampGrad {
   static constexpr OpDoc doc{"clamp_grad", "dx = dy where low <= x <= high, else 0", "x dy", "dx",
                              ""};
-  double low = -1e30, high = 1e30;
-  ASHLAR_ATTRIBUTES(low, high);
+  Clamp forward;
+  ASHLAR_ATTRIBUTES(forward);
   ASHLAR_FREE_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(ClampGrad);
 
 struct SoftcapGrad {
   static constexpr OpDoc doc{"softcap_grad", "dx = dy (1 - tanh(x / cap)^2)", "x dy", "dx", ""};
-  double cap = 30;
-  ASHLAR_ATTRIBUTES(cap);
+  Softcap forward;
+  ASHLAR_ATTRIBUTES(forward);
   ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(SoftcapGrad);
 
 struct ActivateGrad {
   static constexpr OpDoc doc{"activate_grad", "dx = dy f'(x)", "x dy", "dx", ""};
-  ActivationKind kind = ActivationKind::silu;
-  ASHLAR_ATTRIBUTES(kind);
+  Activate forward;
+  ASHLAR_ATTRIBUTES(forward);
   ASHLAR_PRIMITIVE;
 };
 ASHLAR_DECLARE_OP(ActivateGrad);

@@ -9,22 +9,16 @@
 #include "ops/elementwise_grad.h"
 #include "ops/experts_grad.h"
 #include "ops/linear.h"
-#include "ops/sparsemixer.h"
+#include "ops/route_scores.h"
+#include "ops/types.h"
 
 namespace ashlar {
 
 namespace {
 
 int64_t gate_operations(GateKind kind) {
-  switch (kind) {
-    case GateKind::silu:
-      return 5;
-    case GateKind::gelu_tanh:
-      return 10;
-    case GateKind::clamped:
-      return 7;
-  }
-  return 0;
+  static constexpr int64_t kOperations[] = {5, 10, 7};
+  return entry_of(kOperations, kind);
 }
 
 }  // namespace
@@ -81,21 +75,9 @@ std::vector<Type> Route::types(Types in) const {
 
 int64_t Route::flops(Types in, const Workload& load) const {
   const int64_t experts = in[0].axes[1].size;
-  int64_t n = softcap > 0 ? 3 * experts : 0;
-  switch (score) {
-    case RouteScore::softmax:
-      n += 4 * experts;
-      break;  // subtract, exp, add; divide
-    case RouteScore::sigmoid:
-      n += 3 * experts;
-      break;
-    case RouteScore::softmax_selected:
-      n += 4 * top_k;
-      break;
-    case RouteScore::sparsemixer:
-      n += 6 * top_k * experts;
-      break;
-  }
+  const int64_t of_score[] = {4 * experts,  // softmax: subtract, exp, add; divide
+                              3 * experts, 4 * top_k, 6 * top_k * experts};
+  int64_t n = entry_of(of_score, score) + (softcap > 0 ? 3 * experts : 0);
   if (in.size() == 2) n += experts;
   if (groups > 1 && group_score == GroupScore::top2_sum) n += groups;
   if (normalize) n += 2 * top_k + 1;
@@ -111,34 +93,16 @@ std::vector<Value> Route::derivative(Builder& b, Values in, Values out, Values d
 
 template <class F>
 void Route::meaning(const In<F>& in, Out<F>& out) const {
-  using std::exp;
-  using std::tanh;
   using W = Wide<F>;
   const auto experts = static_cast<size_t>(in[0].sizes[1]);
   const auto k = static_cast<size_t>(top_k);
-  std::vector<W> s(experts), choice(experts);
+  RouteScores<W> s;
+  std::vector<W> choice(experts);
   std::vector<size_t> order(experts);
-  const auto softmax = [](std::vector<W>& x) {
-    W peak = x[0];
-    for (const W& v : x) peak = v > peak ? v : peak;
-    W sum = 0;
-    for (W& v : x) {
-      v = exp(v - peak);
-      sum += v;
-    }
-    for (W& v : x) v /= sum;
-  };
   for (size_t t = 0; t < static_cast<size_t>(in.batch.size()); ++t) {
-    for (size_t e = 0; e < experts; ++e) {
-      s[e] = in[0].values[t * experts + e];
-      if (softcap > 0) s[e] = W(softcap) * tanh(s[e] / W(softcap));
-    }
-    if (score == RouteScore::softmax) softmax(s);
-    if (score == RouteScore::sigmoid) {
-      for (W& v : s) v = W(1) / (W(1) + exp(-v));
-    }
+    s.take(*this, in[0].values.data() + t * experts, experts);
     for (size_t e = 0; e < experts; ++e)
-      choice[e] = in.size() == 2 ? s[e] + W(in[1].values[e]) : s[e];
+      choice[e] = in.size() == 2 ? s.scores[e] + W(in[1].values[e]) : s.scores[e];
     if (by_logits(in.size() == 2)) {
       for (size_t e = 0; e < experts; ++e) choice[e] = in[0].values[t * experts + e];
     }
@@ -173,18 +137,9 @@ void Route::meaning(const In<F>& in, Out<F>& out) const {
     }
     std::stable_sort(order.begin(), order.end(),
                      [&](size_t a, size_t b) { return choice[a] > choice[b]; });
-    std::vector<W> w(k);
-    for (size_t i = 0; i < k; ++i) w[i] = s[order[i]];
-    if (score == RouteScore::softmax_selected) softmax(w);
-    if (score == RouteScore::sparsemixer) {
-      std::vector<W> p(experts);
-      std::vector<uint8_t> taken(experts);
-      for (size_t i = 0; i < k; ++i) {
-        sparsemixer_weights(s.data(), taken.data(), experts, order[i], jitter, p.data());
-        w[i] = p[order[i]];
-        taken[order[i]] = 1;
-      }
-    }
+    order.resize(k);
+    s.choose(*this, order);
+    std::vector<W>& w = s.chosen;
     if (normalize) {
       W sum = 0;
       for (const W& v : w) sum += v;
@@ -304,14 +259,12 @@ std::vector<Type> ExpertFfn::types(Types in) const {
     shape_error("expected 6 inputs, or 9 with biases, found " + std::to_string(in.size()));
   expect_kind(in[0], Kind::real, "x");
   for (size_t i = 3; i < in.size(); ++i) expect_weight(in[i], "the experts' weights");
-  if (in[0].axes.size() != 2 || !in[0].per_token())
-    shape_error("x: expected [tokens, d], found " + to_string(in[0]));
+  expect_form(in[0], "[tokens, d]", "x");
   expect_chosen(in[1]);
   expect_kind(in[2], Kind::index, "experts");
   expect_axes(in[2].axes, in[1].axes, "experts against weights");
   const Axis d = in[0].axes[1];
-  if (in[3].axes.size() != 3)
-    shape_error("gate: expected [experts, ffn, d], found " + to_string(in[3]));
+  expect_form(in[3], "[experts, ffn, d]", "gate");
   const Axis experts = in[3].axes[0], ffn = in[3].axes[1];
   expect_axes(in[3].axes, {experts, ffn, d}, "gate");
   expect_axes(in[4].axes, {experts, ffn, d}, "up");
@@ -341,7 +294,7 @@ std::vector<Value> ExpertFfn::expand(Builder& b, Values in) const {
     return b.add1(ExpertLinear{}, inputs, label);
   };
   const Value gate = project(x, 3, "gate"), up = project(x, 4, "up");
-  const Value h = b.add1(Gated{.kind = kind, .alpha = alpha, .limit = limit}, {gate, up}, "act");
+  const Value h = b.add1(activation(), {gate, up}, "act");
   const Value y = project(h, 5, "down");
   if (!weigh_input) return {b.add1(WeightedSum{}, {in[1], y})};
   return {b.add1(ExpertSum{}, {y})};

@@ -117,6 +117,7 @@ struct ExpertFfn {
   GateKind kind = GateKind::silu;
   double alpha = 1.702, limit = 7;
   bool weigh_input = false;
+  Gated activation() const { return {kind, alpha, limit}; }
   template <class V>
   void attributes(V& v) {
     v("kind", kind);

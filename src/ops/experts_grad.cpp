@@ -3,13 +3,13 @@
 
 #include <algorithm>
 
-#include "base/error.h"
 #include "graph/op_model.h"
 #include "ops/elementwise.h"
 #include "ops/elementwise_grad.h"
 #include "ops/linear.h"
 #include "ops/linear_grad.h"
-#include "ops/sparsemixer.h"
+#include "ops/route_scores.h"
+#include "ops/types.h"
 
 namespace ashlar {
 
@@ -23,21 +23,11 @@ std::vector<Type> RouteGrad::types(Types in) const {
 
 int64_t RouteGrad::flops(Types in, const Workload& load) const {
   const int64_t experts = in[0].axes[1].size, k = forward.top_k;
-  int64_t n = forward.softcap > 0 ? 6 * experts : 0;
-  switch (forward.score) {
-    case RouteScore::softmax:
-      n += 4 * experts + 2 * k + 2 * experts;
-      break;  // the scores again; mean; subtract and multiply
-    case RouteScore::sigmoid:
-      n += 3 * experts + 3 * k;
-      break;
-    case RouteScore::softmax_selected:
-      n += 4 * k + 4 * k;
-      break;
-    case RouteScore::sparsemixer:
-      n += 6 * k * experts + k * (2 * experts + 2);
-      break;
-  }
+  // Softmax: the scores again; mean; subtract and multiply.
+  const int64_t of_score[] = {4 * experts + 2 * k + 2 * experts, 3 * experts + 3 * k, 4 * k + 4 * k,
+                              6 * k * experts + k * (2 * experts + 2)};
+  int64_t n = entry_of(of_score, forward.score);
+  if (forward.softcap > 0) n += 6 * experts;
   if (forward.normalize) n += k + 1 + 2 * k + k + 2 * k;
   if (forward.scale != 1) n += k;
   return load.tokens() * n;
@@ -45,53 +35,20 @@ int64_t RouteGrad::flops(Types in, const Workload& load) const {
 
 template <class F>
 void RouteGrad::meaning(const In<F>& in, Out<F>& out) const {
-  using std::exp;
-  using std::tanh;
   using W = Wide<F>;
   const auto experts = static_cast<size_t>(in[0].sizes[1]);
   const auto k = static_cast<size_t>(forward.top_k);
-  const auto softmax = [](std::vector<W>& x) {
-    W peak = x[0];
-    for (const W& v : x) peak = v > peak ? v : peak;
-    W sum = 0;
-    for (W& v : x) {
-      v = exp(v - peak);
-      sum += v;
-    }
-    for (W& v : x) v /= sum;
-  };
-  std::vector<W> s(experts), capped(experts), dz(experts), w(k), dw(k), within;
+  RouteScores<W> s;
+  std::vector<W> dz(experts), dw(k);
+  std::vector<size_t> chosen(k);
   for (size_t t = 0; t < static_cast<size_t>(in.batch.size()); ++t) {
     std::fill(dz.begin(), dz.end(), W(0));
-    const auto chosen = [&](size_t i) {
-      const int64_t e = in[1].indices[t * k + i];
-      if (e < 0 || e >= in[0].sizes[1])
-        fail(ErrorKind::invalid, "expert {}: expected 0 to {}", e, in[0].sizes[1] - 1);
-      return static_cast<size_t>(e);
-    };
-    for (size_t e = 0; e < experts; ++e) {
-      s[e] = in[0].values[t * experts + e];
-      if (forward.softcap > 0) {
-        capped[e] = tanh(s[e] / W(forward.softcap));
-        s[e] = W(forward.softcap) * capped[e];
-      }
-    }
-    if (forward.score == RouteScore::softmax) softmax(s);
-    if (forward.score == RouteScore::sigmoid) {
-      for (W& v : s) v = W(1) / (W(1) + exp(-v));
-    }
-    for (size_t i = 0; i < k; ++i) w[i] = s[chosen(i)];
-    if (forward.score == RouteScore::softmax_selected) softmax(w);
-    if (forward.score == RouteScore::sparsemixer) {
-      within.assign(k * experts, W(0));
-      std::vector<uint8_t> taken(experts);
-      for (size_t i = 0; i < k; ++i) {
-        W* p = within.data() + i * experts;
-        sparsemixer_weights(s.data(), taken.data(), experts, chosen(i), forward.jitter, p);
-        w[i] = p[chosen(i)];
-        taken[chosen(i)] = 1;
-      }
-    }
+    for (size_t i = 0; i < k; ++i)
+      chosen[i] =
+          static_cast<size_t>(checked_row(in[1].indices[t * k + i], in[0].sizes[1], "expert"));
+    s.take(forward, in[0].values.data() + t * experts, experts);
+    s.choose(forward, chosen);
+    const std::vector<W>& w = s.chosen;
     for (size_t i = 0; i < k; ++i) {
       dw[i] = in[2].values[t * k + i];
       if (forward.scale != 1) dw[i] *= W(forward.scale);
@@ -109,27 +66,27 @@ void RouteGrad::meaning(const In<F>& in, Out<F>& out) const {
       case RouteScore::softmax:
         for (size_t i = 0; i < k; ++i) {
           mean += dw[i] * w[i];
-          dz[chosen(i)] = dw[i];
+          dz[chosen[i]] = dw[i];
         }
-        for (size_t e = 0; e < experts; ++e) dz[e] = s[e] * (dz[e] - mean);
+        for (size_t e = 0; e < experts; ++e) dz[e] = s.scores[e] * (dz[e] - mean);
         break;
       case RouteScore::sigmoid:
-        for (size_t i = 0; i < k; ++i) dz[chosen(i)] = dw[i] * w[i] * (W(1) - w[i]);
+        for (size_t i = 0; i < k; ++i) dz[chosen[i]] = dw[i] * w[i] * (W(1) - w[i]);
         break;
       case RouteScore::softmax_selected:
         for (size_t i = 0; i < k; ++i) mean += dw[i] * w[i];
-        for (size_t i = 0; i < k; ++i) dz[chosen(i)] = w[i] * (dw[i] - mean);
+        for (size_t i = 0; i < k; ++i) dz[chosen[i]] = w[i] * (dw[i] - mean);
         break;
       case RouteScore::sparsemixer:  // each weight through its own softmax
         for (size_t i = 0; i < k; ++i) {
           const W g = dw[i] * w[i];
-          for (size_t e = 0; e < experts; ++e) dz[e] -= g * within[i * experts + e];
-          dz[chosen(i)] += g;
+          for (size_t e = 0; e < experts; ++e) dz[e] -= g * s.shares[i * experts + e];
+          dz[chosen[i]] += g;
         }
         break;
     }
     if (forward.softcap > 0) {
-      for (size_t e = 0; e < experts; ++e) dz[e] *= W(1) - capped[e] * capped[e];
+      for (size_t e = 0; e < experts; ++e) dz[e] *= W(1) - s.capped[e] * s.capped[e];
     }
     for (size_t e = 0; e < experts; ++e) out[0].values[t * experts + e] = F(dz[e]);
   }
@@ -138,8 +95,7 @@ void RouteGrad::meaning(const In<F>& in, Out<F>& out) const {
 std::vector<Type> ChosenDot::types(Types in) const {
   expect_inputs(in, 2, 2);
   expect_kind(in[0], Kind::real, "x");
-  if (in[0].axes.size() != 3 || !in[0].per_token())
-    shape_error("x: expected [tokens, chosen, d], found " + to_string(in[0]));
+  expect_form(in[0], "[tokens, chosen, d]", "x");
   expect_kind(in[1], Kind::real, "y");
   expect_axes(in[1].axes, {tokens_axis(), in[0].axes[2]}, "y against x");
   return {{Kind::real, {tokens_axis(), in[0].axes[1]}}};
@@ -180,7 +136,7 @@ std::vector<Type> ExpertFfnGrad::types(Types in) const {
 int64_t ExpertFfnGrad::flops(Types in, const Workload& load) const {
   const int64_t k = in[2].axes[1].size, d = in[0].axes[1].size, ffn = in[4].axes[1].size;
   const int64_t product = 2 * d * ffn;
-  const int64_t gated = Gated{.kind = forward.kind}.flops(
+  const int64_t gated = forward.activation().flops(
       std::vector<Type>(2, Type{Kind::real, {tokens_axis(), in[4].axes[1]}}), Workload::prefill(1));
   // gate and up again; of each of three products the gradient for input and weight; the sum of what
   // gate and up say of x.
@@ -214,15 +170,12 @@ std::vector<Value> ExpertFfnGrad::expand(Builder& b, Values in) const {
   };
   const Value read = weigh_input ? b.add1(WeightedCopies{}, {weights, x}) : x;
   const Value gate = project(read, 4, "gate"), up = project(read, 5, "up");
-  const Value h =
-      b.add1(Gated{.kind = forward.kind, .alpha = forward.alpha, .limit = forward.limit},
-             {gate, up}, "act");
+  const Value h = b.add1(forward.activation(), {gate, up}, "act");
   // Gradient of each chosen expert's output.
   const Value down = weigh_input ? b.add1(Repeat{.axis = chosen.name, .count = chosen.size}, {dy})
                                  : b.add1(WeightedCopies{}, {weights, dy});
   const std::vector<Value> d =
-      b.add(GatedGrad{{.kind = forward.kind, .alpha = forward.alpha, .limit = forward.limit}},
-            {gate, up, input_grad(down, 6)}, "act");
+      b.add(GatedGrad{forward.activation()}, {gate, up, input_grad(down, 6)}, "act");
   const Value dread = b.add1(Add{}, {input_grad(d[0], 4), input_grad(d[1], 5)});
   Value dx, dweights;
   if (weigh_input) {

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "graph/op_model.h"
 #include "ops/inputs_grad.h"
+#include "ops/types.h"
 
 namespace ashlar {
 
@@ -11,8 +12,6 @@ std::vector<Type> TokenIds::types(Types in) const {
   expect_inputs(in, 0, 0);
   return {{Kind::index, {tokens_axis()}}};
 }
-
-std::vector<Value> TokenIds::derivative(Builder&, Values, Values, Values) const { return {}; }
 
 template <class F>
 void TokenIds::meaning(const In<F>& in, Out<F>& out) const {
@@ -35,8 +34,6 @@ std::vector<Type> Given::types(Types in) const {
   return {{Kind::real, {tokens_axis(), {axis, size}}}};
 }
 
-std::vector<Value> Given::derivative(Builder&, Values, Values, Values) const { return {}; }
-
 template <class F>
 void Given::meaning(const In<F>& in, Out<F>& out) const {
   const auto it = in.batch.given.find(name);
@@ -53,7 +50,7 @@ std::vector<Type> Embed::types(Types in) const {
   expect_inputs(in, 2, 2);
   expect(in[0], Kind::index, {tokens_axis()}, "ids");
   expect_weight(in[1], "table");
-  if (in[1].axes.size() != 2) shape_error("table: expected [vocab, d], found " + to_string(in[1]));
+  expect_form(in[1], "[vocab, d]", "table");
   return {{Kind::real, {tokens_axis(), in[1].axes[1]}}};
 }
 
@@ -66,20 +63,16 @@ template <class F>
 void Embed::meaning(const In<F>& in, Out<F>& out) const {
   const int64_t vocab = in[1].sizes[0], d = in[1].sizes[1];
   for (size_t t = 0; t < in[0].indices.size(); ++t) {
-    const int64_t id = in[0].indices[t];
-    if (id < 0 || id >= vocab)
-      fail(ErrorKind::invalid, "token id {}: expected 0 to {}", id, vocab - 1);
-    for (int64_t i = 0; i < d; ++i)
-      out[0].values[t * static_cast<size_t>(d) + static_cast<size_t>(i)] =
-          in[1].values[static_cast<size_t>(id * d + i)];
+    const int64_t id = checked_row(in[0].indices[t], vocab, "token id");
+    std::copy_n(in[1].values.data() + id * d, d,
+                out[0].values.data() + static_cast<int64_t>(t) * d);
   }
 }
 
 std::vector<Type> LearnedPosition::types(Types in) const {
   expect_inputs(in, 1, 1);
   expect_weight(in[0], "table");
-  if (in[0].axes.size() != 2)
-    shape_error("table: expected [positions, d], found " + to_string(in[0]));
+  expect_form(in[0], "[positions, d]", "table");
   return {{Kind::real, {tokens_axis(), in[0].axes[1]}}};
 }
 
@@ -96,8 +89,7 @@ void LearnedPosition::meaning(const In<F>& in, Out<F>& out) const {
     if (p >= positions)
       fail(ErrorKind::invalid, "position {}: the model has learned positions 0 to {} only", p,
            positions - 1);
-    for (int64_t i = 0; i < d; ++i)
-      out[0].values[static_cast<size_t>(t * d + i)] = in[0].values[static_cast<size_t>(p * d + i)];
+    std::copy_n(in[0].values.data() + p * d, d, out[0].values.data() + t * d);
   }
 }
 
@@ -106,10 +98,6 @@ std::vector<Type> SinusoidalPosition::types(Types in) const {
   if (d_model < 2 || d_model % 2 != 0)
     shape_error("d_model: expected an even number, found " + std::to_string(d_model));
   return {{Kind::real, {tokens_axis(), {"d_model", d_model}}}};
-}
-
-std::vector<Value> SinusoidalPosition::derivative(Builder&, Values, Values, Values) const {
-  return {};
 }
 
 template <class F>

@@ -1,9 +1,9 @@
 // Rows of gradients added up where they were looked up.
 #include "ops/inputs_grad.h"
 
-#include "base/error.h"
 #include "graph/op_model.h"
 #include "ops/axes_text.h"
+#include "ops/types.h"
 
 namespace ashlar {
 namespace {
@@ -16,11 +16,9 @@ std::vector<Type> table_type(const Type& dy, const std::string& axis, int64_t co
 
 template <class F>
 void add_row(const Array<F>& dy, size_t t, int64_t row, std::string_view what, Array<F>& table) {
-  if (row < 0 || row >= table.sizes[0])
-    fail(ErrorKind::invalid, "{} {}: expected 0 to {}", what, row, table.sizes[0] - 1);
-  const auto d = static_cast<size_t>(table.sizes[1]);
-  for (size_t i = 0; i < d; ++i)
-    table.values[static_cast<size_t>(row) * d + i] += dy.values[t * d + i];
+  const auto d = static_cast<size_t>(table.sizes[1]),
+             at = static_cast<size_t>(checked_row(row, table.sizes[0], what)) * d;
+  for (size_t i = 0; i < d; ++i) table.values[at + i] += dy.values[t * d + i];
 }
 
 }  // namespace
@@ -56,7 +54,6 @@ std::vector<Type> Constant::types(Types in) const {
   expect_inputs(in, 0, 0);
   return {{Kind::real, axes_of(axes)}};
 }
-std::vector<Value> Constant::derivative(Builder&, Values, Values, Values) const { return {}; }
 template <class F>
 void Constant::meaning(const In<F>&, Out<F>& out) const {
   for (F& v : out[0].values) v = F(value);

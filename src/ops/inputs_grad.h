@@ -36,11 +36,8 @@ struct Constant {
   double value = 0;
   std::string axes;  // "vocab=16;d_model=6"; empty: one number
   ASHLAR_ATTRIBUTES(value, axes);
-  std::vector<Type> types(Types in) const;
-  int64_t flops(Types, const Workload&) const { return 0; }
-  std::vector<Value> derivative(Builder&, Values, Values, Values) const;
-  template <class F>
-  void meaning(const In<F>& in, Out<F>& out) const;
+  ASHLAR_FREE_PRIMITIVE;
+  std::vector<Value> derivative(Builder&, Values, Values, Values) const { return {}; }
 };
 ASHLAR_DECLARE_OP(Constant);
 

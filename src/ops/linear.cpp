@@ -4,13 +4,13 @@
 #include "graph/op_model.h"
 #include "ops/experts.h"
 #include "ops/linear_grad.h"
+#include "ops/types.h"
 
 namespace ashlar {
 
 std::vector<Type> Linear::types(Types in) const {
   expect_inputs(in, 2, 3);
-  expect_kind(in[0], Kind::real, "x");
-  expect_per_token(in[0], "x");
+  expect_tokens(in[0], "x");
   expect_weight(in[1], "w");
   if (in.size() == 3) expect_weight(in[2], "b");
   if (in_axes < 1) shape_error("in_axes: expected at least 1, found " + std::to_string(in_axes));
@@ -21,9 +21,7 @@ std::vector<Type> Linear::types(Types in) const {
   if (out.empty())
     shape_error("w: expected axes besides the contracted ones, found " + to_string(in[1]));
   if (in.size() == 3) expect_axes(in[2].axes, out, "b");
-  Type y{Kind::real, {tokens_axis()}};
-  y.axes.insert(y.axes.end(), out.begin(), out.end());
-  return {y};
+  return {tokens_of(out)};
 }
 
 int64_t Linear::flops(Types in, const Workload& load) const {
@@ -58,17 +56,14 @@ void Linear::meaning(const In<F>& in, Out<F>& out) const {
 
 std::vector<Type> ExpertLinear::types(Types in) const {
   expect_inputs(in, 3, 4);
-  expect_kind(in[0], Kind::real, "x");
-  expect_per_token(in[0], "x");
+  expect_tokens(in[0], "x");
   expect_kind(in[1], Kind::index, "experts");
   expect_per_token(in[1], "experts");
   expect_weight(in[2], "w");
   if (in.size() == 4) expect_weight(in[3], "b");
-  if (in[1].axes.size() != 2)
-    shape_error("experts: expected [tokens, chosen], found " + to_string(in[1]));
+  expect_form(in[1], "[tokens, chosen]", "experts");
   const Axis chosen = in[1].axes[1];
-  if (in[2].axes.size() != 3)
-    shape_error("w: expected [experts, out, in], found " + to_string(in[2]));
+  expect_form(in[2], "[experts, out, in]", "w");
   const Axis width = in[2].axes[2];
   const Axes x = in[0].features();
   if (x != Axes{width}) expect_axes(x, {chosen, width}, "x against w " + to_string(in[2]));

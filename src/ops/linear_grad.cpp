@@ -1,15 +1,14 @@
 // Gradients of matrix products in plain loops.
 #include "ops/linear_grad.h"
 
-#include "base/error.h"
 #include "graph/op_model.h"
+#include "ops/types.h"
 
 namespace ashlar {
 namespace {
 
 void expect_tokens_of(const Type& type, std::string_view what) {
-  expect_kind(type, Kind::real, what);
-  expect_per_token(type, what);
+  expect_tokens(type, what);
   last_axes(type, 1, what);
 }
 
@@ -17,22 +16,14 @@ void expect_tokens_of(const Type& type, std::string_view what) {
 void expect_chosen(const Type& experts, const Type& dy) {
   expect_kind(experts, Kind::index, "experts");
   expect_per_token(experts, "experts");
-  if (experts.axes.size() != 2)
-    shape_error("experts: expected [tokens, chosen], found " + to_string(experts));
+  expect_form(experts, "[tokens, chosen]", "experts");
   expect_kind(dy, Kind::real, "dy");
-  if (dy.axes.size() != 3 || !dy.per_token())
-    shape_error("dy: expected [tokens, chosen, out], found " + to_string(dy));
+  expect_form(dy, "[tokens, chosen, out]", "dy");
   expect_axes({dy.axes[1]}, {experts.axes[1]}, "dy against experts");
 }
 
 void expect_count(int64_t count) {
   if (count < 1) shape_error("count: expected at least 1, found " + std::to_string(count));
-}
-
-int64_t checked(int64_t expert, int64_t count) {
-  if (expert < 0 || expert >= count)
-    fail(ErrorKind::invalid, "expert {}: expected 0 to {}", expert, count - 1);
-  return expert;
 }
 
 }  // namespace
@@ -45,9 +36,7 @@ std::vector<Type> LinearInputGrad::types(Types in) const {
   const Axes contracted = last_axes(in[1], static_cast<size_t>(in_axes), "w");
   expect_axes(in[0].features(), {in[1].axes.begin(), in[1].axes.end() - in_axes},
               "dy against w " + to_string(in[1]));
-  Type dx{Kind::real, {tokens_axis()}};
-  dx.axes.insert(dx.axes.end(), contracted.begin(), contracted.end());
-  return {dx};
+  return {tokens_of(contracted)};
 }
 
 int64_t LinearInputGrad::flops(Types in, const Workload& load) const {
@@ -103,9 +92,7 @@ std::vector<Type> TokenSum::types(Types in) const {
   return {{Kind::real, last_axes(in[0], static_cast<size_t>(axes), "x")}};
 }
 
-int64_t TokenSum::flops(Types in, const Workload& load) const {
-  return (in[0].per_token() ? load.tokens() : 1) * in[0].feature_count();
-}
+int64_t TokenSum::flops(Types in, const Workload& load) const { return numbers_in(in[0], load); }
 
 template <class F>
 void TokenSum::meaning(const In<F>& in, Out<F>& out) const {
@@ -117,8 +104,7 @@ std::vector<Type> ExpertLinearInputGrad::types(Types in) const {
   expect_inputs(in, 3, 3);
   expect_chosen(in[1], in[0]);
   expect_weight(in[2], "w");
-  if (in[2].axes.size() != 3)
-    shape_error("w: expected [experts, out, in], found " + to_string(in[2]));
+  expect_form(in[2], "[experts, out, in]", "w");
   expect_axes({in[0].axes[2]}, {in[2].axes[1]}, "dy against w " + to_string(in[2]));
   return {{Kind::real, {tokens_axis(), in[1].axes[1], in[2].axes[2]}}};
 }
@@ -131,7 +117,8 @@ template <class F>
 void ExpertLinearInputGrad::meaning(const In<F>& in, Out<F>& out) const {
   const int64_t rows = in[2].sizes[1], width = in[2].sizes[2];
   for (size_t k = 0; k < in[1].indices.size(); ++k) {
-    const F* w = in[2].values.data() + checked(in[1].indices[k], in[2].sizes[0]) * rows * width;
+    const F* w = in[2].values.data() +
+                 checked_row(in[1].indices[k], in[2].sizes[0], "expert") * rows * width;
     const F* dy = in[0].values.data() + k * static_cast<size_t>(rows);
     F* dx = out[0].values.data() + k * static_cast<size_t>(width);
     for (int64_t r = 0; r < rows; ++r) {
@@ -163,7 +150,8 @@ void ExpertLinearWeightGrad::meaning(const In<F>& in, Out<F>& out) const {
     for (int64_t k = 0; k < chosen; ++k) {
       const F* x = in[0].values.data() + (shared_input ? t : t * chosen + k) * width;
       const F* dy = in[2].values.data() + (t * chosen + k) * rows;
-      const int64_t expert = checked(in[1].indices[static_cast<size_t>(t * chosen + k)], count);
+      const int64_t expert =
+          checked_row(in[1].indices[static_cast<size_t>(t * chosen + k)], count, "expert");
       F* dw = out[0].values.data() + expert * rows * width;
       for (int64_t r = 0; r < rows; ++r) {
         for (int64_t i = 0; i < width; ++i) dw[r * width + i] += dy[r] * x[i];
@@ -187,7 +175,7 @@ template <class F>
 void ExpertLinearBiasGrad::meaning(const In<F>& in, Out<F>& out) const {
   const int64_t rows = in[1].sizes[2];
   for (size_t k = 0; k < in[0].indices.size(); ++k) {
-    F* db = out[0].values.data() + checked(in[0].indices[k], count) * rows;
+    F* db = out[0].values.data() + checked_row(in[0].indices[k], count, "expert") * rows;
     const F* dy = in[1].values.data() + k * static_cast<size_t>(rows);
     for (int64_t r = 0; r < rows; ++r) db[r] += dy[r];
   }

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <map>
 
-#include "base/error.h"
 #include "graph/op_model.h"
+#include "ops/types.h"
 
 namespace ashlar {
 
@@ -51,18 +51,20 @@ void expect_logits(Types in) {
   expect(in[1], Kind::index, {tokens_axis()}, "ids");
 }
 
-int64_t checked_id(int64_t id, int64_t vocab) {
-  if (id < 0 || id >= vocab)
-    fail(ErrorKind::invalid, "token id {}: expected 0 to {}", id, vocab - 1);
-  return id;
-}
-
-template <class F>
-F largest(const F* z, int64_t n) {
-  F peak = z[0];
-  for (int64_t i = 1; i < n; ++i) peak = z[i] > peak ? z[i] : peak;
-  return peak;
-}
+/// The largest of n logits, and the sum of exp(z - peak), each of which goes to `p` as well.
+template <class W>
+struct Exponentials {
+  W peak, sum = 0;
+  template <class F>
+  Exponentials(const F* z, size_t n, W* p = nullptr) : peak(*std::max_element(z, z + n)) {
+    using std::exp;
+    for (size_t i = 0; i < n; ++i) {
+      const W e = exp(W(z[i]) - peak);
+      if (p != nullptr) p[i] = e;
+      sum += e;
+    }
+  }
+};
 
 }  // namespace
 
@@ -78,12 +80,11 @@ int64_t CrossEntropy::flops(Types in, const Workload& load) const {
 }
 
 std::vector<Value> CrossEntropy::derivative(Builder& b, Values in, Values, Values dy) const {
-  return {b.add1(CrossEntropyGrad{ahead}, {in[0], in[1], dy[0]}), {}};
+  return {b.add1(CrossEntropyGrad{*this}, {in[0], in[1], dy[0]}), {}};
 }
 
 template <class F>
 void CrossEntropy::meaning(const In<F>& in, Out<F>& out) const {
-  using std::exp;
   using std::log;
   using W = Wide<F>;
   const int64_t vocab = in[0].sizes[1];
@@ -91,16 +92,15 @@ void CrossEntropy::meaning(const In<F>& in, Out<F>& out) const {
   for (size_t t = 0; t < next.size(); ++t) {
     if (next[t] < 0) continue;
     const F* z = in[0].values.data() + t * static_cast<size_t>(vocab);
-    const int64_t target = checked_id(in[1].indices[static_cast<size_t>(next[t])], vocab);
-    const F peak = largest(z, vocab);
-    W sum = 0;
-    for (int64_t i = 0; i < vocab; ++i) sum += exp(W(z[i]) - W(peak));
-    out[0].values[t] = F(log(sum) - (W(z[target]) - W(peak)));
+    const int64_t target =
+        checked_row(in[1].indices[static_cast<size_t>(next[t])], vocab, "token id");
+    const Exponentials<W> e(z, static_cast<size_t>(vocab));
+    out[0].values[t] = F(log(e.sum) - (W(z[target]) - e.peak));
   }
 }
 
 std::vector<Type> CrossEntropyGrad::types(Types in) const {
-  expect_ahead(ahead);
+  expect_ahead(forward.ahead);
   expect_inputs(in, 3, 3);
   expect_logits(in);
   expect(in[2], Kind::real, {tokens_axis()}, "dl");
@@ -108,31 +108,25 @@ std::vector<Type> CrossEntropyGrad::types(Types in) const {
 }
 
 int64_t CrossEntropyGrad::flops(Types in, const Workload& load) const {
-  return scored_tokens(load, ahead) * (4 * in[0].axes[1].size + 2);
+  return scored_tokens(load, forward.ahead) * (4 * in[0].axes[1].size + 2);
 }
 
 template <class F>
 void CrossEntropyGrad::meaning(const In<F>& in, Out<F>& out) const {
-  using std::exp;
   using W = Wide<F>;
   const int64_t vocab = in[0].sizes[1];
-  const std::vector<int64_t> next = next_rows(in.batch, ahead);
+  const std::vector<int64_t> next = next_rows(in.batch, forward.ahead);
+  std::vector<W> p(static_cast<size_t>(vocab));
   for (size_t t = 0; t < next.size(); ++t) {
     if (next[t] < 0) continue;
     const F* z = in[0].values.data() + t * static_cast<size_t>(vocab);
     F* dz = out[0].values.data() + t * static_cast<size_t>(vocab);
-    const int64_t target = checked_id(in[1].indices[static_cast<size_t>(next[t])], vocab);
-    const F peak = largest(z, vocab);
-    std::vector<W> p(static_cast<size_t>(vocab));
-    W sum = 0;
-    for (int64_t i = 0; i < vocab; ++i) {
-      p[static_cast<size_t>(i)] = exp(W(z[i]) - W(peak));
-      sum += p[static_cast<size_t>(i)];
-    }
-    const W r = W(in[2].values[t]) / sum;
+    const int64_t target =
+        checked_row(in[1].indices[static_cast<size_t>(next[t])], vocab, "token id");
+    const W dl = W(in[2].values[t]), r = dl / Exponentials<W>(z, p.size(), p.data()).sum;
     for (W& v : p) v *= r;
-    p[static_cast<size_t>(target)] -= W(in[2].values[t]);
-    for (int64_t i = 0; i < vocab; ++i) dz[i] = F(p[static_cast<size_t>(i)]);
+    p[static_cast<size_t>(target)] -= dl;
+    for (size_t i = 0; i < p.size(); ++i) dz[i] = F(p[i]);
   }
 }
 
@@ -152,16 +146,11 @@ std::vector<Value> LogSumExp::derivative(Builder& b, Values in, Values, Values d
 
 template <class F>
 void LogSumExp::meaning(const In<F>& in, Out<F>& out) const {
-  using std::exp;
   using std::log;
-  using W = Wide<F>;
-  const int64_t n = in[0].sizes[1];
+  const auto n = static_cast<size_t>(in[0].sizes[1]);
   for (size_t t = 0; t < static_cast<size_t>(in.batch.size()); ++t) {
-    const F* z = in[0].values.data() + t * static_cast<size_t>(n);
-    const F peak = largest(z, n);
-    W sum = 0;
-    for (int64_t i = 0; i < n; ++i) sum += exp(W(z[i]) - W(peak));
-    out[0].values[t] = F(log(sum) + W(peak));
+    const Exponentials<Wide<F>> e(in[0].values.data() + t * n, n);
+    out[0].values[t] = F(log(e.sum) + e.peak);
   }
 }
 
@@ -178,19 +167,11 @@ int64_t LogSumExpGrad::flops(Types in, const Workload& load) const {
 
 template <class F>
 void LogSumExpGrad::meaning(const In<F>& in, Out<F>& out) const {
-  using std::exp;
   using W = Wide<F>;
   const auto n = static_cast<size_t>(in[0].sizes[1]);
   std::vector<W> p(n);
   for (size_t t = 0; t < static_cast<size_t>(in.batch.size()); ++t) {
-    const F* z = in[0].values.data() + t * n;
-    const F peak = largest(z, static_cast<int64_t>(n));
-    W sum = 0;
-    for (size_t i = 0; i < n; ++i) {
-      p[i] = exp(W(z[i]) - W(peak));
-      sum += p[i];
-    }
-    const W r = W(in[1].values[t]) / sum;
+    const W r = W(in[1].values[t]) / Exponentials<W>(in[0].values.data() + t * n, n, p.data()).sum;
     for (size_t i = 0; i < n; ++i) out[0].values[t * n + i] = F(p[i] * r);
   }
 }
@@ -207,7 +188,7 @@ int64_t ScoredMean::flops(Types, const Workload& load) const {
 }
 
 std::vector<Value> ScoredMean::derivative(Builder& b, Values, Values, Values dy) const {
-  return {b.add1(ScoredMeanGrad{all, ahead}, {dy[0]})};
+  return {b.add1(ScoredMeanGrad{*this}, {dy[0]})};
 }
 
 template <class F>
@@ -223,7 +204,7 @@ void ScoredMean::meaning(const In<F>& in, Out<F>& out) const {
 }
 
 std::vector<Type> ScoredMeanGrad::types(Types in) const {
-  expect_ahead(ahead);
+  expect_ahead(forward.ahead);
   expect_inputs(in, 1, 1);
   expect_weight(in[0], "dy");
   expect_axes(in[0].axes, {}, "dy");
@@ -231,15 +212,15 @@ std::vector<Type> ScoredMeanGrad::types(Types in) const {
 }
 
 int64_t ScoredMeanGrad::flops(Types, const Workload& load) const {
-  return all ? load.tokens() : scored_tokens(load, ahead);
+  return forward.all ? load.tokens() : scored_tokens(load, forward.ahead);
 }
 
 template <class F>
 void ScoredMeanGrad::meaning(const In<F>& in, Out<F>& out) const {
-  const std::vector<int64_t> next = next_rows(in.batch, ahead);
-  const F weight = F(scored_weight(next, all));
+  const std::vector<int64_t> next = next_rows(in.batch, forward.ahead);
+  const F weight = F(scored_weight(next, forward.all));
   for (size_t t = 0; t < next.size(); ++t) {
-    if (all || next[t] >= 0) out[0].values[t] = in[0].values[0] * weight;
+    if (forward.all || next[t] >= 0) out[0].values[t] = in[0].values[0] * weight;
   }
 }
 

@@ -26,11 +26,8 @@ ASHLAR_DECLARE_OP(CrossEntropy);
 struct CrossEntropyGrad {
   static constexpr OpDoc doc{"cross_entropy_grad", "dz = (softmax(z) - onehot(next)) dl",
                              "logits ids dl", "dz", ""};
-  int64_t ahead = 1;  // which token is predicted: 1 the next, 2 the one after it
-  template <class V>
-  void attributes(V& v) {
-    if (ahead != 1 || v.reading) v("ahead", ahead);
-  }
+  CrossEntropy forward;
+  ASHLAR_ATTRIBUTES(forward);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };
@@ -72,13 +69,8 @@ ASHLAR_DECLARE_OP(ScoredMean);
 /// dy [] -> dx [tokens]: dy / N for tokens that are scored, 0 for others.
 struct ScoredMeanGrad {
   static constexpr OpDoc doc{"scored_mean_grad", "dx_t = dy / N", "dy", "dx", ""};
-  bool all = false;
-  int64_t ahead = 1;  // as the cross-entropy's
-  template <class V>
-  void attributes(V& v) {
-    if (all || v.reading) v("all", all);
-    if (ahead != 1 || v.reading) v("ahead", ahead);
-  }
+  ScoredMean forward;
+  ASHLAR_ATTRIBUTES(forward);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };

@@ -3,22 +3,26 @@
 
 #include "graph/op_model.h"
 #include "ops/norm_grad.h"
+#include "ops/types.h"
 
 namespace ashlar {
 
+Axes RmsNorm::group(const Type& x) const {
+  if (axes < 1) shape_error("axes: expected at least 1, found " + std::to_string(axes));
+  return last_axes(x, static_cast<size_t>(axes), "x");
+}
+
 std::vector<Type> RmsNorm::types(Types in) const {
   expect_inputs(in, 1, 2);
-  expect_kind(in[0], Kind::real, "x");
-  expect_per_token(in[0], "x");
+  expect_tokens(in[0], "x");
   if (in.size() == 2) expect_weight(in[1], "w");
-  if (axes < 1) shape_error("axes: expected at least 1, found " + std::to_string(axes));
-  const Axes group = last_axes(in[0], static_cast<size_t>(axes), "x");
-  if (in.size() == 2) expect_axes(in[1].axes, group, "w");
+  const Axes axes_of_group = group(in[0]);
+  if (in.size() == 2) expect_axes(in[1].axes, axes_of_group, "w");
   return {in[0]};
 }
 
 int64_t RmsNorm::flops(Types in, const Workload& load) const {
-  const int64_t n = count_of(last_axes(in[0], static_cast<size_t>(axes), "x"));
+  const int64_t n = count_of(group(in[0]));
   const int64_t groups = in[0].feature_count() / n;
   return load.tokens() * groups * (n * (in.size() == 2 ? 4 : 3) + 4);
 }
@@ -26,7 +30,7 @@ int64_t RmsNorm::flops(Types in, const Workload& load) const {
 std::vector<Value> RmsNorm::derivative(Builder& b, Values in, Values, Values dy) const {
   std::vector<Value> read{in[0], dy[0]};
   if (in.size() == 2) read.push_back(in[1]);
-  return b.add(RmsNormGrad{.eps = eps, .axes = axes}, read);
+  return b.add(RmsNormGrad{*this}, read);
 }
 
 template <class F>
@@ -50,8 +54,7 @@ void RmsNorm::meaning(const In<F>& in, Out<F>& out) const {
 
 std::vector<Type> LayerNorm::types(Types in) const {
   expect_inputs(in, 2, 3);
-  expect_kind(in[0], Kind::real, "x");
-  expect_per_token(in[0], "x");
+  expect_tokens(in[0], "x");
   const Axes group = last_axes(in[0], 1, "x");
   for (size_t i = 1; i < in.size(); ++i) {
     expect_weight(in[i], i == 1 ? "w" : "b");

@@ -2,25 +2,24 @@
 #include "ops/norm_grad.h"
 
 #include "graph/op_model.h"
+#include "ops/types.h"
 
 namespace ashlar {
 
 std::vector<Type> RmsNormGrad::types(Types in) const {
   expect_inputs(in, 2, 3);
-  expect_kind(in[0], Kind::real, "x");
-  expect_per_token(in[0], "x");
+  expect_tokens(in[0], "x");
   expect_kind(in[1], Kind::real, "dy");
   expect_axes(in[1].axes, in[0].axes, "dy against x");
   if (in.size() == 3) expect_weight(in[2], "w");
-  if (axes < 1) shape_error("axes: expected at least 1, found " + std::to_string(axes));
-  const Axes group = last_axes(in[0], static_cast<size_t>(axes), "x");
+  const Axes group = forward.group(in[0]);
   if (in.size() == 2) return {in[0]};
   expect_axes(in[2].axes, group, "w");
   return {in[0], in[2]};
 }
 
 int64_t RmsNormGrad::flops(Types in, const Workload& load) const {
-  const int64_t n = count_of(last_axes(in[0], static_cast<size_t>(axes), "x"));
+  const int64_t n = count_of(forward.group(in[0]));
   const int64_t groups = in[0].feature_count() / n;
   return load.tokens() * groups * (n * (in.size() == 3 ? 11 : 7) + 8);
 }
@@ -29,7 +28,7 @@ template <class F>
 void RmsNormGrad::meaning(const In<F>& in, Out<F>& out) const {
   using std::sqrt;
   using W = Wide<F>;
-  const int64_t n = in[0].inner(static_cast<size_t>(axes));
+  const int64_t n = in[0].inner(static_cast<size_t>(forward.axes));
   const W count = W(static_cast<double>(n));
   std::vector<W> g(static_cast<size_t>(n));  // gradient of x / rms
   std::vector<W> dw(in.size() == 3 ? static_cast<size_t>(n) : 0);
@@ -39,7 +38,7 @@ void RmsNormGrad::meaning(const In<F>& in, Out<F>& out) const {
     F* dx = out[0].values.data() + group * n;
     W squares = 0, product = 0;
     for (int64_t i = 0; i < n; ++i) squares += W(x[i]) * W(x[i]);
-    const W r = W(1) / sqrt(squares / count + W(eps));
+    const W r = W(1) / sqrt(squares / count + W(forward.eps));
     for (int64_t i = 0; i < n; ++i) {
       const auto at = static_cast<size_t>(i);
       g[at] = in.size() == 3 ? W(dy[i]) * W(in[2].values[at]) : W(dy[i]);
@@ -54,8 +53,7 @@ void RmsNormGrad::meaning(const In<F>& in, Out<F>& out) const {
 
 std::vector<Type> LayerNormGrad::types(Types in) const {
   expect_inputs(in, 3, 3);
-  expect_kind(in[0], Kind::real, "x");
-  expect_per_token(in[0], "x");
+  expect_tokens(in[0], "x");
   expect_kind(in[1], Kind::real, "dy");
   expect_axes(in[1].axes, in[0].axes, "dy against x");
   expect_weight(in[2], "w");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "graph/op.h"
+#include "ops/norm.h"
 
 namespace ashlar {
 
@@ -10,9 +11,8 @@ struct RmsNormGrad {
   static constexpr OpDoc doc{"rms_norm_grad",
                              "r = 1 / sqrt(mean(x^2) + eps), g = dy w, dx = r g - x r^3 mean(g x)",
                              "x dy w?", "dx dw?", ""};
-  double eps = 1e-6;
-  int64_t axes = 1;
-  ASHLAR_ATTRIBUTES(eps, axes);
+  RmsNorm forward;
+  ASHLAR_ATTRIBUTES(forward);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };

@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "graph/op_model.h"
+#include "ops/types.h"
 
 namespace ashlar {
 
@@ -69,8 +70,7 @@ std::vector<double> Rope::frequencies(int64_t context) const {
 
 std::vector<Type> Rope::types(Types in) const {
   expect_inputs(in, 1, 1);
-  expect_kind(in[0], Kind::real, "x");
-  expect_per_token(in[0], "x");
+  expect_tokens(in[0], "x");
   const Axis head = last_axes(in[0], 1, "x")[0];
   if (dim < 2 || dim % 2 != 0 || dim > head.size) {
     shape_error("dim: expected an even number up to " + std::to_string(head.size) + ", found " +
@@ -135,8 +135,7 @@ void Rope::meaning(const In<F>& in, Out<F>& out) const {
 
 std::vector<Type> PositionScale::types(Types in) const {
   expect_inputs(in, 1, 1);
-  expect_kind(in[0], Kind::real, "x");
-  expect_per_token(in[0], "x");
+  expect_tokens(in[0], "x");
   return {in[0]};
 }
 

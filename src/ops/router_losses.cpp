@@ -2,10 +2,10 @@
 #include "ops/router_losses.h"
 
 #include <algorithm>
-#include <map>
 
-#include "base/error.h"
 #include "graph/op_model.h"
+#include "ops/sequences.h"
+#include "ops/types.h"
 
 namespace ashlar {
 namespace {
@@ -49,16 +49,11 @@ int64_t balance_flops(int64_t experts, bool sigmoid) {
   return shares_flops(experts, sigmoid) + 2 * experts + 2;
 }
 
-Axis experts_of(Types in) {
-  expect_rows(in[0], "experts", "logits");
-  return in[0].axes[1];
-}
-
 /// Logits and a load of each expert.
 void expect_load(Types in) {
-  const Axis experts = experts_of(in);
+  expect_rows(in[0], "experts", "logits");
   expect_weight(in[1], "load");
-  expect_axes(in[1].axes, {experts}, "load");
+  expect_axes(in[1].axes, {in[0].axes[1]}, "load");
 }
 
 /// One number: the gradient of a loss.
@@ -69,46 +64,83 @@ void expect_number(const Type& type, std::string_view what) {
 
 void expect_chosen(const Type& type) {
   expect_kind(type, Kind::index, "experts");
-  if (type.axes.size() != 2 || !type.per_token())
-    shape_error("experts: expected index [tokens, chosen], found " + to_string(type));
+  expect_form(type, "index [tokens, chosen]", "experts");
 }
 
-/// Loads of one sequence, and its tokens.
-struct SequenceLoad {
-  std::vector<int64_t> counts;
-  std::vector<size_t> tokens;
+/// How often each expert is among the chosen.
+std::vector<int64_t> counts_of(const std::vector<int64_t>& chosen, int64_t experts) {
+  std::vector<int64_t> counts(static_cast<size_t>(experts));
+  for (const int64_t e : chosen) ++counts[static_cast<size_t>(checked_row(e, experts, "expert"))];
+  return counts;
+}
+
+/// Tokens whose loads are counted together, and what they weigh in the loss.
+template <class W>
+struct Balanced {
+  std::vector<int64_t> tokens;
+  std::vector<W> load;
+  W weight;
 };
-std::map<int32_t, SequenceLoad> loads_of(const TokenBatch& batch,
-                                         const std::vector<int64_t>& chosen, size_t k,
-                                         size_t experts) {
-  std::map<int32_t, SequenceLoad> loads;
-  for (size_t t = 0; t < batch.sequences.size(); ++t) {
-    SequenceLoad& s = loads[batch.sequences[t]];
-    s.counts.resize(experts);
-    s.tokens.push_back(t);
-    for (size_t i = 0; i < k; ++i) {
-      const int64_t e = chosen[t * k + i];
-      if (e < 0 || e >= static_cast<int64_t>(experts))
-        fail(ErrorKind::invalid, "expert {}: expected 0 to {}", e, experts - 1);
-      ++s.counts[static_cast<size_t>(e)];
+
+template <class F>
+std::vector<Balanced<Wide<F>>> whole_batch(const In<F>& in) {
+  const auto tokens = static_cast<double>(in.batch.size());
+  Balanced<Wide<F>> all{{}, {}, static_cast<double>(in[0].sizes[1]) / tokens};
+  for (int64_t t = 0; t < in.batch.size(); ++t) all.tokens.push_back(t);
+  all.load.assign(in[1].values.begin(), in[1].values.end());
+  return {all};
+}
+
+template <class F>
+std::vector<Balanced<Wide<F>>> by_sequence(const In<F>& in) {
+  const int64_t experts = in[0].sizes[1], k = in[1].sizes[1];
+  const auto sequences = rows_by_sequence(in.batch);
+  std::vector<Balanced<Wide<F>>> all;
+  for (const auto& [id, rows] : sequences) {
+    std::vector<int64_t> chosen;
+    for (const int64_t t : rows) {
+      const auto of_token = in[1].indices.begin() + t * k;
+      chosen.insert(chosen.end(), of_token, of_token + k);
+    }
+    const double weight =
+        static_cast<double>(experts) / static_cast<double>(rows.size() * sequences.size());
+    all.push_back({rows, {}, weight});
+    for (const int64_t c : counts_of(chosen, experts))
+      all.back().load.push_back(static_cast<double>(c) / static_cast<double>(rows.size()));
+  }
+  return all;
+}
+
+template <class F>
+F balance_loss(const In<F>& in, bool sigmoid, const std::vector<Balanced<Wide<F>>>& parts) {
+  const int64_t experts = in[0].sizes[1];
+  std::vector<Wide<F>> p(static_cast<size_t>(experts)), gates(p.size());
+  Wide<F> loss = 0;
+  for (const auto& part : parts) {
+    for (const int64_t t : part.tokens) {
+      shares(in[0].values.data() + t * experts, p.size(), sigmoid, p, gates);
+      loss += dot(part.load, p) * part.weight;
     }
   }
-  return loads;
+  return F(loss);
 }
 
-template <class W>
-std::vector<W> per_token(const SequenceLoad& s) {
-  std::vector<W> load;
-  for (const int64_t c : s.counts)
-    load.push_back(W(static_cast<double>(c) / static_cast<double>(s.tokens.size())));
-  return load;
-}
-
-template <class W, class F>
-std::vector<W> widened(const std::vector<F>& values) {
-  std::vector<W> wide;
-  for (const F& v : values) wide.push_back(W(v));
-  return wide;
+/// The gradients of the logits and, where it is wanted, of the load.
+template <class F>
+void balance_grad(const In<F>& in, bool sigmoid, const std::vector<Balanced<Wide<F>>>& parts,
+                  Out<F>& out) {
+  const int64_t experts = in[0].sizes[1];
+  std::vector<Wide<F>> p(static_cast<size_t>(experts)), gates(p.size()), dload(p.size());
+  const size_t loads = out.size() > 1 ? p.size() : 0;
+  for (const auto& part : parts) {
+    for (const int64_t t : part.tokens) {
+      shares(in[0].values.data() + t * experts, p.size(), sigmoid, p, gates);
+      const Wide<F> factor = Wide<F>(in[2].values[0]) * part.weight;
+      shares_grad(p, gates, sigmoid, part.load, factor, out[0].values.data() + t * experts);
+      for (size_t i = 0; i < loads; ++i) dload[i] += p[i] * factor;
+    }
+  }
+  for (size_t i = 0; i < loads; ++i) out[1].values[i] = F(dload[i]);
 }
 
 }  // namespace
@@ -119,18 +151,12 @@ std::vector<Type> ExpertLoad::types(Types in) const {
   if (experts < 1) shape_error("experts: expected at least 1, found " + std::to_string(experts));
   return {{Kind::real, {{"experts", experts}}}};
 }
-int64_t ExpertLoad::flops(Types, const Workload&) const { return 0; }
 std::vector<Value> ExpertLoad::derivative(Builder&, Values, Values, Values) const {
   return {{}};  // choices are constant
 }
 template <class F>
 void ExpertLoad::meaning(const In<F>& in, Out<F>& out) const {
-  std::vector<int64_t> counts(static_cast<size_t>(experts));
-  for (const int64_t e : in[0].indices) {
-    if (e < 0 || e >= experts)
-      fail(ErrorKind::invalid, "expert {}: expected 0 to {}", e, experts - 1);
-    ++counts[static_cast<size_t>(e)];
-  }
+  const std::vector<int64_t> counts = counts_of(in[0].indices, experts);
   const auto tokens = static_cast<double>(std::max<int64_t>(1, in.batch.size()));
   for (size_t i = 0; i < counts.size(); ++i)
     out[0].values[i] = F(static_cast<double>(counts[i]) / tokens);
@@ -142,25 +168,14 @@ std::vector<Type> RouterBalance::types(Types in) const {
   return {{Kind::real, {}}};
 }
 int64_t RouterBalance::flops(Types in, const Workload& load) const {
-  const int64_t experts = in[0].axes[1].size;
-  return load.tokens() * balance_flops(experts, sigmoid);
+  return load.tokens() * balance_flops(in[0].axes[1].size, sigmoid);
 }
 std::vector<Value> RouterBalance::derivative(Builder& b, Values in, Values, Values dy) const {
-  return b.add(RouterBalanceGrad{sigmoid}, {in[0], in[1], dy[0]});
+  return b.add(RouterBalanceGrad{*this}, {in[0], in[1], dy[0]});
 }
 template <class F>
 void RouterBalance::meaning(const In<F>& in, Out<F>& out) const {
-  using W = Wide<F>;
-  const auto experts = static_cast<size_t>(in[0].sizes[1]);
-  std::vector<W> p(experts), gates(experts);
-  const std::vector<W> load = widened<W>(in[1].values);
-  const double weight = static_cast<double>(experts) / static_cast<double>(in.batch.size());
-  W loss = 0;
-  for (size_t t = 0; t < static_cast<size_t>(in.batch.size()); ++t) {
-    shares(in[0].values.data() + t * experts, experts, sigmoid, p, gates);
-    loss += dot(load, p) * W(weight);
-  }
-  out[0].values[0] = F(loss);
+  out[0].values[0] = balance_loss(in, sigmoid, whole_batch(in));
 }
 
 std::vector<Type> RouterBalanceGrad::types(Types in) const {
@@ -171,82 +186,43 @@ std::vector<Type> RouterBalanceGrad::types(Types in) const {
 }
 int64_t RouterBalanceGrad::flops(Types in, const Workload& load) const {
   const int64_t experts = in[0].axes[1].size;
-  return load.tokens() * (grad_flops(experts, sigmoid) + 2 * experts);
+  return load.tokens() * (grad_flops(experts, forward.sigmoid) + 2 * experts);
 }
 template <class F>
 void RouterBalanceGrad::meaning(const In<F>& in, Out<F>& out) const {
-  using W = Wide<F>;
-  const auto experts = static_cast<size_t>(in[0].sizes[1]);
-  std::vector<W> p(experts), gates(experts), dload(experts);
-  const std::vector<W> load = widened<W>(in[1].values);
-  const double weight = static_cast<double>(experts) / static_cast<double>(in.batch.size());
-  for (size_t t = 0; t < static_cast<size_t>(in.batch.size()); ++t) {
-    shares(in[0].values.data() + t * experts, experts, sigmoid, p, gates);
-    const W factor = W(in[2].values[0]) * W(weight);
-    shares_grad(p, gates, sigmoid, load, factor, out[0].values.data() + t * experts);
-    for (size_t i = 0; i < experts; ++i) dload[i] += p[i] * factor;
-  }
-  for (size_t i = 0; i < experts; ++i) out[1].values[i] = F(dload[i]);
+  balance_grad(in, forward.sigmoid, whole_batch(in), out);
 }
 
 std::vector<Type> SequenceBalance::types(Types in) const {
   expect_inputs(in, 2, 2);
-  experts_of(in);
+  expect_rows(in[0], "experts", "logits");
   expect_chosen(in[1]);
   return {{Kind::real, {}}};
 }
 int64_t SequenceBalance::flops(Types in, const Workload& load) const {
-  const int64_t experts = in[0].axes[1].size;
-  return load.tokens() * balance_flops(experts, sigmoid);
+  return load.tokens() * balance_flops(in[0].axes[1].size, sigmoid);
 }
 std::vector<Value> SequenceBalance::derivative(Builder& b, Values in, Values, Values dy) const {
-  return {b.add1(SequenceBalanceGrad{sigmoid}, {in[0], in[1], dy[0]}), {}};
+  return {b.add1(SequenceBalanceGrad{*this}, {in[0], in[1], dy[0]}), {}};
 }
 template <class F>
 void SequenceBalance::meaning(const In<F>& in, Out<F>& out) const {
-  using W = Wide<F>;
-  const auto experts = static_cast<size_t>(in[0].sizes[1]), k = static_cast<size_t>(in[1].sizes[1]);
-  std::vector<W> p(experts), gates(experts);
-  const auto loads = loads_of(in.batch, in[1].indices, k, experts);
-  W loss = 0;
-  for (const auto& [id, s] : loads) {
-    const std::vector<W> load = per_token<W>(s);
-    const double weight =
-        static_cast<double>(experts) / static_cast<double>(s.tokens.size() * loads.size());
-    for (const size_t t : s.tokens) {
-      shares(in[0].values.data() + t * experts, experts, sigmoid, p, gates);
-      loss += dot(load, p) * W(weight);
-    }
-  }
-  out[0].values[0] = F(loss);
+  out[0].values[0] = balance_loss(in, sigmoid, by_sequence(in));
 }
 
 std::vector<Type> SequenceBalanceGrad::types(Types in) const {
   expect_inputs(in, 3, 3);
-  experts_of(in);
+  expect_rows(in[0], "experts", "logits");
   expect_chosen(in[1]);
   expect_number(in[2], "dl");
   return {in[0]};
 }
 int64_t SequenceBalanceGrad::flops(Types in, const Workload& load) const {
-  return load.tokens() * grad_flops(in[0].axes[1].size, sigmoid);
+  return load.tokens() * grad_flops(in[0].axes[1].size, forward.sigmoid);
 }
 template <class F>
 void SequenceBalanceGrad::meaning(const In<F>& in, Out<F>& out) const {
-  using W = Wide<F>;
-  const auto experts = static_cast<size_t>(in[0].sizes[1]), k = static_cast<size_t>(in[1].sizes[1]);
-  std::vector<W> p(experts), gates(experts);
-  const auto loads = loads_of(in.batch, in[1].indices, k, experts);
-  for (const auto& [id, s] : loads) {
-    const std::vector<W> load = per_token<W>(s);
-    const double weight =
-        static_cast<double>(experts) / static_cast<double>(s.tokens.size() * loads.size());
-    for (const size_t t : s.tokens) {
-      shares(in[0].values.data() + t * experts, experts, sigmoid, p, gates);
-      const W factor = W(in[2].values[0]) * W(weight);
-      shares_grad(p, gates, sigmoid, load, factor, out[0].values.data() + t * experts);
-    }
-  }
+  balance_grad(in, forward.sigmoid, by_sequence(in), out);
 }
 
 ASHLAR_OP(ExpertLoad)

@@ -13,7 +13,7 @@ struct ExpertLoad {
   int64_t experts = 1;
   ASHLAR_ATTRIBUTES(experts);
   bool mixes_tokens() const { return true; }
-  ASHLAR_PRIMITIVE;
+  ASHLAR_FREE_PRIMITIVE;
   ASHLAR_DERIVATIVE;
 };
 ASHLAR_DECLARE_OP(ExpertLoad);
@@ -37,8 +37,8 @@ struct RouterBalanceGrad {
   static constexpr OpDoc doc{"router_balance_grad",
                              "dz = (dp / dz)^T E f dl / T, df_i = E mean_t p[t, i] dl",
                              "logits load dl", "dlogits dload", ""};
-  bool sigmoid = false;
-  ASHLAR_ATTRIBUTES(sigmoid);
+  RouterBalance forward;
+  ASHLAR_ATTRIBUTES(forward);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };
@@ -61,8 +61,8 @@ ASHLAR_DECLARE_OP(SequenceBalance);
 struct SequenceBalanceGrad {
   static constexpr OpDoc doc{"sequence_balance_grad", "dz = (dp / dz)^T E f[s] dl / (T_s S)",
                              "logits experts dl", "dlogits", ""};
-  bool sigmoid = false;
-  ASHLAR_ATTRIBUTES(sigmoid);
+  SequenceBalance forward;
+  ASHLAR_ATTRIBUTES(forward);
   bool mixes_tokens() const { return true; }
   ASHLAR_PRIMITIVE;
 };

@@ -1,16 +1,14 @@
 // Plain loops; sums in double.
 #include "ops/statistics.h"
 
-#include <map>
-
 #include "graph/op_model.h"
+#include "ops/types.h"
 
 namespace ashlar {
 
 std::vector<Type> MeanSquare::types(Types in) const {
   expect_inputs(in, 1, 1);
-  expect_kind(in[0], Kind::real, "x");
-  expect_per_token(in[0], "x");
+  expect_tokens(in[0], "x");
   return {{Kind::real, {}}};
 }
 
@@ -45,68 +43,45 @@ int64_t ScoreStatistics::flops(Types in, const Workload& load) const {
   int64_t flops = heads * visible_keys(load, attention.window, attention.chunk) * per_key;
   // Per query: the entropy of its sums, and its share of the mean; the sink's subtract, exp, sums.
   flops += heads * load.tokens() * (5 + (in.size() == 3 ? 5 : 0));
-  if (attention.log_length > 0) {
-    for (const Workload::Run& r : load.runs) {
-      for (int64_t i = 0; i < r.count; ++i) {
-        if (r.first + i > attention.log_length)
-          flops += heads * visible_keys(r.first + i, attention.window, attention.chunk);
-      }
-    }
-  }
-  return flops;
+  return flops + heads * attention.scaled_keys(load);
 }
 
 template <class F>
 void ScoreStatistics::meaning(const In<F>& in, Out<F>& out) const {
   using std::exp;
   using std::log;
-  using std::tanh;
   using W = Wide<F>;
   const int64_t kv_heads = in[0].sizes[1], group = in[0].sizes[2], d = in[0].sizes[3],
                 heads = kv_heads * group;
-  std::map<int32_t, std::vector<int64_t>> rows_of;  // sequence -> its rows of the batch so far
   std::vector<W> scores, largest(static_cast<size_t>(heads), W(-1e30)),
       entropy(static_cast<size_t>(heads), W(0));
   const W share(in.batch.size() == 0 ? 0 : 1 / static_cast<double>(in.batch.size()));
-  for (int64_t t = 0; t < in.batch.size(); ++t) {
-    const int64_t position = in.batch.positions[static_cast<size_t>(t)];
-    std::vector<int64_t>& rows = rows_of[in.batch.sequences[static_cast<size_t>(t)]];
-    rows.push_back(t);
-    std::vector<int64_t> visible;
-    for (const int64_t row : rows) {
-      if (attention.sees(position, in.batch.positions[static_cast<size_t>(row)]))
-        visible.push_back(row);
-    }
-    const double factor = attention.score_factor(position);
-    for (int64_t h = 0; h < heads; ++h) {
-      const F* q = in[0].values.data() + (t * heads + h) * d;
-      scores.assign(visible.size(), W(0));
-      const auto at = static_cast<size_t>(h);
-      W peak = -1e30;
-      for (size_t j = 0; j < visible.size(); ++j) {
-        const F* k = in[1].values.data() + (visible[j] * kv_heads + h / group) * d;
-        W dot = 0;
-        for (int64_t i = 0; i < d; ++i) dot += W(q[i]) * W(k[i]);
-        dot *= W(attention.scale);
-        if (attention.softcap > 0) dot = W(attention.softcap) * tanh(dot / W(attention.softcap));
-        if (factor != 1) dot *= W(factor);
-        scores[j] = dot;
-        if (dot > peak) peak = dot;
-      }
-      if (peak > largest[at]) largest[at] = peak;
-      if (in.size() == 3) {
-        scores.push_back(W(in[2].values[at]));
-        if (scores.back() > peak) peak = scores.back();
-      }
-      W sum = 0, weighted = 0;
-      for (const W& s : scores) {
-        const W below = s - peak, p = exp(below);
-        sum += p;
-        weighted += p * below;
-      }
-      entropy[at] += (log(sum) - weighted / sum) * share;
-    }
-  }
+  attention.each_query(
+      in.batch, [&](int64_t t, const std::vector<int64_t>& visible, double factor) {
+        for (int64_t h = 0; h < heads; ++h) {
+          const F* q = in[0].values.data() + (t * heads + h) * d;
+          scores.assign(visible.size(), W(0));
+          const auto at = static_cast<size_t>(h);
+          W peak = -1e30;
+          for (size_t j = 0; j < visible.size(); ++j) {
+            const F* k = in[1].values.data() + (visible[j] * kv_heads + h / group) * d;
+            scores[j] = attention.score<W>(q, k, d, factor);
+            if (scores[j] > peak) peak = scores[j];
+          }
+          if (peak > largest[at]) largest[at] = peak;
+          if (in.size() == 3) {
+            scores.push_back(W(in[2].values[at]));
+            if (scores.back() > peak) peak = scores.back();
+          }
+          W sum = 0, weighted = 0;
+          for (const W& s : scores) {
+            const W below = s - peak, p = exp(below);
+            sum += p;
+            weighted += p * below;
+          }
+          entropy[at] += (log(sum) - weighted / sum) * share;
+        }
+      });
   for (size_t h = 0; h < largest.size(); ++h) {
     out[0].values[h] = F(largest[h]);
     out[1].values[h] = F(entropy[h]);

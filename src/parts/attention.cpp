@@ -5,8 +5,9 @@
 
 #include "ops/attention.h"
 #include "ops/elementwise.h"
-#include "ops/linear.h"
 #include "ops/norm.h"
+#include "parts/norm.h"
+#include "parts/projection.h"
 
 namespace ashlar {
 
@@ -38,19 +39,13 @@ Value write_attention(Builder& b, const AttentionPart& p, Value h) {
   const Axis kv{"kv_heads", p.kv_heads}, group{"group", p.heads / std::max<int64_t>(p.kv_heads, 1)},
       dim{"head_dim", p.head_dim};
   const auto project = [&](std::string_view name, const Axes& out) {
-    Axes w = out;
-    w.push_back(d);
-    std::vector<Value> in{h, b.param(name, w, Role::projection)};
-    if (p.qkv_bias) in.push_back(b.param(std::string(name) + "_bias", out, Role::bias, 0));
-    return b.add1(Linear{}, in, name);
+    return write_projection(b, h, name, out, p.qkv_bias);
   };
   Value q = project("q", {kv, group, dim}), k = project("k", {kv, dim});
   const Value v = project("v", {kv, dim});
   if (p.qk_norm == QkNorm::per_head) {
-    q = b.add1(RmsNorm{.eps = p.qk_norm_eps}, {q, b.param("q_norm", {dim}, Role::norm, 0)},
-               "q_norm");
-    k = b.add1(RmsNorm{.eps = p.qk_norm_eps}, {k, b.param("k_norm", {dim}, Role::norm, 0)},
-               "k_norm");
+    q = write_norm(b, {.eps = p.qk_norm_eps}, q, "q_norm");
+    k = write_norm(b, {.eps = p.qk_norm_eps}, k, "k_norm");
   } else if (p.qk_norm == QkNorm::projection) {
     q = b.add1(RmsNorm{.eps = p.qk_norm_eps, .axes = 3},
                {q, b.param("q_norm", {kv, group, dim}, Role::norm, 0)}, "q_norm");
@@ -84,9 +79,7 @@ Value write_attention(Builder& b, const AttentionPart& p, Value h) {
                               {project("gate", {kv, group, dim})}, "gate");
     o = b.add1(Multiply{}, {o, gate}, "gated");
   }
-  std::vector<Value> out{o, b.param("o", {d, kv, group, dim}, Role::projection, 3)};
-  if (p.output_bias) out.push_back(b.param("o_bias", {d}, Role::bias, 0));
-  return b.add1(Linear{.in_axes = 3}, out, "o");
+  return write_projection(b, o, "o", {d}, p.output_bias, 3);
 }
 
 }  // namespace ashlar

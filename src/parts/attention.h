@@ -30,26 +30,10 @@ struct RopePart {
   std::vector<double> divisors, long_divisors;
   bool ignores_long = false;  // longrope: long_divisors are kept, and never used
   bool operator==(const RopePart&) const = default;
+  ASHLAR_FIELDS("theta", theta, dim, layout, scaling, factor, original_context,
+                low_frequency_factor, high_frequency_factor, beta_fast, beta_slow, truncate,
+                attention_factor, divisors, long_divisors, ignores_long);
 };
-
-template <class V, FieldsOf<RopePart> P>
-void visit_fields(V& v, P& p) {
-  v("theta", p.theta);
-  v.optional("dim", p.dim);
-  v.optional("layout", p.layout);
-  v.optional("scaling", p.scaling);
-  v.optional("factor", p.factor);
-  v.optional("original_context", p.original_context);
-  v.optional("low_frequency_factor", p.low_frequency_factor);
-  v.optional("high_frequency_factor", p.high_frequency_factor);
-  v.optional("beta_fast", p.beta_fast);
-  v.optional("beta_slow", p.beta_slow);
-  v.optional("truncate", p.truncate);
-  v.optional("attention_factor", p.attention_factor);
-  v.optional("divisors", p.divisors);
-  v.optional("long_divisors", p.long_divisors);
-  v.optional("ignores_long", p.ignores_long);
-}
 
 Value write_rope(Builder& b, const RopePart& rope, Value x, std::string_view label);
 
@@ -67,14 +51,8 @@ struct Temperature {
   double length = 8192;
   int64_t offset = 1;
   bool operator==(const Temperature&) const = default;
+  ASHLAR_FIELDS("scale, length", scale, length, offset);
 };
-
-template <class V, FieldsOf<Temperature> P>
-void visit_fields(V& v, P& p) {
-  v("scale", p.scale);
-  v("length", p.length);
-  v.optional("offset", p.offset);
-}
 
 /// h ─┬ q ─ norm ─ rope ┐
 ///    ├ k ─ norm ─ rope ┼ softmax(scale q k^T) v ─ (* sigmoid(gate)) ─ o ─►
@@ -98,27 +76,10 @@ struct AttentionPart {
   int64_t log_length = 0;  // Grok's score factor beyond this position; 0: none
   bool operator==(const AttentionPart&) const = default;
   double score_scale() const;
+  ASHLAR_FIELDS("heads, kv_heads, head_dim", heads, kv_heads, head_dim, scale, qkv_bias,
+                output_bias, output_gate, qk_norm, qk_norm_eps, rope, temperature, softcap, window,
+                chunk, sinks, log_length);
 };
-
-template <class V, FieldsOf<AttentionPart> P>
-void visit_fields(V& v, P& p) {
-  v("heads", p.heads);
-  v("kv_heads", p.kv_heads);
-  v("head_dim", p.head_dim);
-  v.optional("scale", p.scale);
-  v.optional("qkv_bias", p.qkv_bias);
-  v.optional("output_bias", p.output_bias);
-  v.optional("output_gate", p.output_gate);
-  v.optional("qk_norm", p.qk_norm);
-  v.optional("qk_norm_eps", p.qk_norm_eps);
-  v("rope", p.rope);
-  v("temperature", p.temperature);
-  v.optional("softcap", p.softcap);
-  v.optional("window", p.window);
-  v.optional("chunk", p.chunk);
-  v.optional("sinks", p.sinks);
-  v.optional("log_length", p.log_length);
-}
 
 Value write_attention(Builder& b, const AttentionPart& part, Value h);
 
@@ -138,21 +99,9 @@ struct LatentAttentionPart {
   RopePart rope;
   bool operator==(const LatentAttentionPart&) const = default;
   double score_scale() const;
+  ASHLAR_FIELDS("heads, latent, qk_nope, qk_rope, value_dim", heads, query_rank, latent, qk_nope,
+                qk_rope, value_dim, scale, bias, norm_eps, rope);
 };
-
-template <class V, FieldsOf<LatentAttentionPart> P>
-void visit_fields(V& v, P& p) {
-  v("heads", p.heads);
-  v.optional("query_rank", p.query_rank);
-  v("latent", p.latent);
-  v("qk_nope", p.qk_nope);
-  v("qk_rope", p.qk_rope);
-  v("value_dim", p.value_dim);
-  v.optional("scale", p.scale);
-  v.optional("bias", p.bias);
-  v.optional("norm_eps", p.norm_eps);
-  v("rope", p.rope);
-}
 
 Value write_latent_attention(Builder& b, const LatentAttentionPart& part, Value h);
 

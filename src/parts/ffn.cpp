@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "ops/elementwise.h"
-#include "ops/linear.h"
+#include "parts/projection.h"
 
 namespace ashlar {
 
@@ -19,14 +19,8 @@ ActivationKind plain_kind(FfnActivation a) {
 }
 
 GateKind gate_of(FfnActivation a) {
-  switch (a) {
-    case FfnActivation::geglu:
-      return GateKind::gelu_tanh;
-    case FfnActivation::clamped_swiglu:
-      return GateKind::clamped;
-    default:
-      return GateKind::silu;
-  }
+  if (a == FfnActivation::geglu) return GateKind::gelu_tanh;
+  return a == FfnActivation::clamped_swiglu ? GateKind::clamped : GateKind::silu;
 }
 
 }  // namespace
@@ -34,9 +28,7 @@ GateKind gate_of(FfnActivation a) {
 Value write_dense_ffn(Builder& b, const DenseFfn& p, Value h) {
   const Axis d = h.type().axes.back(), ffn{"ffn", p.width};
   const auto project = [&](Value x, std::string_view name, const Axis& out) {
-    std::vector<Value> in{x, b.param(name, {out, x.type().axes.back()}, Role::projection)};
-    if (p.bias) in.push_back(b.param(std::string(name) + "_bias", {out}, Role::bias, 0));
-    return b.add1(Linear{}, in, name);
+    return write_projection(b, x, name, {out}, p.bias);
   };
   Value y;
   if (p.activation == FfnActivation::geglu_exact) {

@@ -32,16 +32,8 @@ struct DenseFfn {
   bool bias = false;
   double alpha = 1.702, limit = 7;  // clamped_swiglu
   bool operator==(const DenseFfn&) const = default;
+  ASHLAR_FIELDS("width", width, activation, bias, alpha, limit);
 };
-
-template <class V, FieldsOf<DenseFfn> P>
-void visit_fields(V& v, P& p) {
-  v("width", p.width);
-  v.optional("activation", p.activation);
-  v.optional("bias", p.bias);
-  v.optional("alpha", p.alpha);
-  v.optional("limit", p.limit);
-}
 
 Value write_dense_ffn(Builder& b, const DenseFfn& part, Value h);
 
@@ -57,21 +49,9 @@ struct Router {
   bool bias = false;             // of the router's projection (gpt-oss)
   bool correction_bias = false;  // added for the choice only (DeepSeek V3)
   bool operator==(const Router&) const = default;
+  ASHLAR_FIELDS("", score, normalize, scale, softcap, jitter, groups, keep_groups, group_score,
+                bias, correction_bias);
 };
-
-template <class V, FieldsOf<Router> P>
-void visit_fields(V& v, P& p) {
-  v.optional("score", p.score);
-  v.optional("normalize", p.normalize);
-  v.optional("scale", p.scale);
-  v.optional("softcap", p.softcap);
-  v.optional("jitter", p.jitter);
-  v.optional("groups", p.groups);
-  v.optional("keep_groups", p.keep_groups);
-  v.optional("group_score", p.group_score);
-  v.optional("bias", p.bias);
-  v.optional("correction_bias", p.correction_bias);
-}
 
 /// h ─┬ router ─ top_k ─ experts ─(+)─►
 ///    └ shared (* sigmoid(gate)) ──┘      every token also goes through the shared expert
@@ -90,25 +70,9 @@ struct ExpertFfnPart {
   int64_t parallel = 0;      // width of a dense feed-forward beside the experts (Grok 2); 0: none
   double output_scale = 1;   // of the sum (Grok 2: 1 / sqrt 2)
   bool operator==(const ExpertFfnPart&) const = default;
+  ASHLAR_FIELDS("experts, top_k, width", experts, top_k, width, activation, bias, alpha, limit,
+                weigh_input, router, shared, shared_bias, shared_gate, parallel, output_scale);
 };
-
-template <class V, FieldsOf<ExpertFfnPart> P>
-void visit_fields(V& v, P& p) {
-  v("experts", p.experts);
-  v("top_k", p.top_k);
-  v("width", p.width);
-  v.optional("activation", p.activation);
-  v.optional("bias", p.bias);
-  v.optional("alpha", p.alpha);
-  v.optional("limit", p.limit);
-  v.optional("weigh_input", p.weigh_input);
-  v("router", p.router);
-  v.optional("shared", p.shared);
-  v.optional("shared_bias", p.shared_bias);
-  v.optional("shared_gate", p.shared_gate);
-  v.optional("parallel", p.parallel);
-  v.optional("output_scale", p.output_scale);
-}
 
 Value write_expert_ffn(Builder& b, const ExpertFfnPart& part, Value h);
 

@@ -7,8 +7,9 @@
 #include "ops/delta_rule.h"
 #include "ops/elementwise.h"
 #include "ops/experts.h"
-#include "ops/linear.h"
 #include "ops/norm.h"
+#include "parts/norm.h"
+#include "parts/projection.h"
 
 namespace ashlar {
 
@@ -16,9 +17,8 @@ Value write_gated_delta_net(Builder& b, const GatedDeltaNetPart& p, Value h) {
   constexpr double kUnitEps = 1e-6;  // of the norms that make q and k vectors of length 1
   const Axis d = h.type().axes.back(), heads{"key_heads", p.key_heads}, dim{"key_dim", p.key_dim};
   const Axis group{"group", p.value_heads / p.key_heads}, value{"value_dim", p.value_dim};
-  const auto project = [&](std::string_view name, Axes out) {
-    out.push_back(d);
-    return b.add1(Linear{}, {h, b.param(name, out, Role::projection)}, name);
+  const auto project = [&](std::string_view name, const Axes& out) {
+    return write_projection(b, h, name, out);
   };
   const auto convolved = [&](std::string_view name, const Axes& out) {
     const Value x = project(name, out);
@@ -47,10 +47,9 @@ Value write_gated_delta_net(Builder& b, const GatedDeltaNetPart& p, Value h) {
              "decay");
   // The rule's scale holds q's 1 / sqrt(n) and the rule's own key_dim^-0.5.
   Value o = b.add1(GatedDeltaRule{.scale = 1 / width}, {q, k, v, decay, beta}, "delta_rule");
-  o = b.add1(RmsNorm{.eps = p.norm_eps}, {o, b.param("norm", {value}, Role::norm, 0)}, "norm");
+  o = write_norm(b, {.eps = p.norm_eps}, o, "norm");
   o = b.add1(Gated{.kind = GateKind::silu}, {gate, o}, "gated");
-  return b.add1(Linear{.in_axes = 3},
-                {o, b.param("o", {d, heads, group, value}, Role::projection, 3)}, "o");
+  return write_projection(b, o, "o", {d}, false, 3);
 }
 
 }  // namespace ashlar

@@ -21,17 +21,9 @@ struct GatedDeltaNetPart {
   int64_t conv_width = 4;  // tokens that a convolution sees, its own included
   double norm_eps = 1e-6;  // of the output's norm
   bool operator==(const GatedDeltaNetPart&) const = default;
+  ASHLAR_FIELDS("key_heads, value_heads, key_dim, value_dim", key_heads, value_heads, key_dim,
+                value_dim, conv_width, norm_eps);
 };
-
-template <class V, FieldsOf<GatedDeltaNetPart> P>
-void visit_fields(V& v, P& p) {
-  v("key_heads", p.key_heads);
-  v("value_heads", p.value_heads);
-  v("key_dim", p.key_dim);
-  v("value_dim", p.value_dim);
-  v.optional("conv_width", p.conv_width);
-  v.optional("norm_eps", p.norm_eps);
-}
 
 Value write_gated_delta_net(Builder& b, const GatedDeltaNetPart& part, Value h);
 

@@ -21,14 +21,8 @@ struct Norm {
   double eps = 1e-6;
   bool bias = true;  // of a layer norm
   bool operator==(const Norm&) const = default;
+  ASHLAR_FIELDS("eps", kind, eps, bias);
 };
-
-template <class V, FieldsOf<Norm> P>
-void visit_fields(V& v, P& p) {
-  v.optional("kind", p.kind);
-  v("eps", p.eps);
-  v.optional("bias", p.bias);
-}
 
 /// Parameters `name`.weight (and .bias) over the last axis of x.
 Value write_norm(Builder& b, const Norm& norm, Value x, std::string_view name);

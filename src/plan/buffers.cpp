@@ -1,6 +1,7 @@
 // When buffers are alive, and where they lie in the arena.
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "base/error.h"
 #include "base/overloaded.h"
@@ -26,6 +27,15 @@ void collect(const RowOperation& operation, std::vector<BufferId>& ids) {
           [&](const CombineRow& r) { add(r.weights, r.slots, r.in, r.out); },
           [&](const auto& r) { add(r.in, r.out); }},
       operation);
+}
+
+void collect_written(const RowOperation& operation, std::set<BufferId>& ids) {
+  std::visit(Overloaded{[&](const RopeRow& r) { ids.insert(r.x); }, [&](const StoreRow&) {},
+                        [&](const RouteRow& r) {
+                          ids.insert({r.weights, r.experts});
+                        },
+                        [&](const auto& r) { ids.insert(r.out); }},
+             operation);
 }
 
 }  // namespace
@@ -65,6 +75,42 @@ std::vector<BufferId> buffers_of(const Step& step) {
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   if (!ids.empty() && ids.front() == kNoBuffer) ids.erase(ids.begin());
   return ids;
+}
+
+void find_chains(Plan& plan) {
+  struct Chain {
+    std::vector<int32_t> operations;
+    std::set<BufferId> buffers;  // that it touches, of those written in the step
+  };
+  for (Step& step : plan.steps) {
+    auto* rows = std::get_if<RowStep>(&step.what);
+    if (rows == nullptr) continue;
+    std::set<BufferId> written;
+    for (const RowOperation& o : rows->operations) collect_written(o, written);
+    std::vector<Chain> chains;
+    for (size_t i = 0; i < rows->operations.size(); ++i) {
+      Chain chain{{static_cast<int32_t>(i)}, {}};
+      std::vector<BufferId> ids;
+      collect(rows->operations[i], ids);
+      for (const BufferId id : ids)
+        if (written.contains(id)) chain.buffers.insert(id);
+      std::erase_if(chains, [&](Chain& other) {
+        const bool apart = std::none_of(other.buffers.begin(), other.buffers.end(),
+                                        [&](BufferId id) { return chain.buffers.contains(id); });
+        if (apart) return false;
+        chain.operations.insert(chain.operations.end(), other.operations.begin(),
+                                other.operations.end());
+        chain.buffers.merge(other.buffers);
+        return true;
+      });
+      chains.push_back(std::move(chain));
+    }
+    rows->chains.clear();
+    for (Chain& chain : chains) {
+      std::sort(chain.operations.begin(), chain.operations.end());
+      rows->chains.push_back(std::move(chain.operations));
+    }
+  }
 }
 
 size_t tail_of(const Plan& plan) {

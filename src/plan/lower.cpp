@@ -54,6 +54,7 @@ Plan make_plan(const Graph& graph, const Weights& weights, const kernels::Table&
   plan.options = options;
   Lowering(plan).run();
   place_buffers(plan);
+  find_chains(plan);
   return plan;
 }
 
@@ -253,8 +254,7 @@ BufferId Lowering::output_over(const Input& in) {
 
 std::string Lowering::node_name(NodeId index) const {
   const Node& n = plan_.graph.nodes()[index];
-  std::string name = n.scope;
-  if (!n.label.empty()) name += (name.empty() ? "" : ".") + n.label;
+  std::string name = n.name();
   return name.empty() ? std::string(n.op.name()) : name;
 }
 

@@ -23,19 +23,19 @@ void Lowering::lower_linears(NodeId first) {
   const std::vector<NodeId>& members = linears_.at(first);
   const Graph& g = plan_.graph;
   const BufferId in = read(g.nodes()[first].inputs[0]);
-  struct Part {
+  struct Shared {
     ProductForms forms;
     BufferId prepared;
     std::vector<NodeId> nodes;
   };
-  std::vector<Part> parts;
+  std::vector<Shared> parts;
   for (const NodeId m : members) {
     const Node& n = g.nodes()[m];
     const Matrix w = plan_.weights.matrix(n.inputs[1].param);
     const int64_t cols = features(n.inputs[0]);
     const ProductForms f = forms(w.format);
     auto part = std::find_if(parts.begin(), parts.end(),
-                             [&](const Part& p) { return same_inputs(p.forms, f); });
+                             [&](const Shared& p) { return same_inputs(p.forms, f); });
     if (part == parts.end()) {
       current_ = m;
       parts.push_back({f, prepare(in, f, cols, 1, cols, false), {}});
@@ -43,7 +43,7 @@ void Lowering::lower_linears(NodeId first) {
     }
     part->nodes.push_back(m);
   }
-  for (const Part& part : parts) {
+  for (const Shared& part : parts) {
     MatMulStep step{in, part.prepared, {}, {}};
     std::string name;
     std::vector<NodeId> nodes;

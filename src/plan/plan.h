@@ -183,6 +183,9 @@ using RowOperation =
 struct RowStep {
   std::vector<RowOperation> operations;
   std::vector<NodeId> nodes;  // of each operation, the node that it is a part of
+  /// The operations, by index, in groups of which none writes what another one touches: threads
+  /// share the groups of a row where a step has fewer rows than there are threads.
+  std::vector<std::vector<int32_t>> chains;
 };
 
 /// What is done to the outputs of a product while they are in the cache.
@@ -335,6 +338,8 @@ Plan make_plan(const Graph& graph, const Weights& weights, const kernels::Table&
 
 /// Gives buffers their place in the arena: two may share memory if no step needs both.
 void place_buffers(Plan& plan);
+/// Sets RowStep::chains of every row step.
+void find_chains(Plan& plan);
 
 /// The first step that works on the wanted rows only; from there on all do.
 size_t tail_of(const Plan& plan);

@@ -160,9 +160,10 @@ bool prepares_groups(const RowStep& step, int64_t rows) {
   });
 }
 
-int64_t rows_of_task(const RowStep& step, int64_t rows, int threads) {
+RowTasks tasks_of(const RowStep& step, int64_t rows, int threads) {
   const int64_t each = std::max<int64_t>(1, rows / (threads * kRowTasks));
-  return prepares_groups(step, rows) ? round_up(each, kernels::kTokenGroup) : each;
+  if (prepares_groups(step, rows)) return {round_up(each, kernels::kTokenGroup)};
+  return {each, rows < threads ? static_cast<int64_t>(step.chains.size()) : 1};
 }
 
 }  // namespace ashlar

@@ -75,7 +75,12 @@ int64_t shares_of(const RecurrentStep& step);
 
 /// Whether a row step of `rows` rows prepares groups of them (Activation::tiles).
 bool prepares_groups(const RowStep& step, int64_t rows);
-/// Rows that a task takes through all operations of a row step of `rows` rows.
-int64_t rows_of_task(const RowStep& step, int64_t rows, int threads);
+/// Row steps: a task takes `rows` rows through all operations, or one row through one of the step's
+/// chains.
+struct RowTasks {
+  int64_t rows = 1, chains = 1;
+  int64_t count(int64_t all_rows) const { return blocks_of(all_rows, rows) * chains; }
+};
+RowTasks tasks_of(const RowStep& step, int64_t rows, int threads);
 
 }  // namespace ashlar

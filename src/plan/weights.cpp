@@ -102,6 +102,10 @@ Matrix BoundWeights::transposed_heads(ParamId id, bool f32) {
   return {transposed.format, transposed.data, heads * r, n, row_bytes(transposed.format, n)};
 }
 
+int64_t panels_bytes(const kernels::Table& table, const Matrix& rows) {
+  return blocks_of(rows.rows, table.panel_rows) * table.panel_bytes(rows.format, rows.cols);
+}
+
 const std::byte* BoundWeights::panels(ParamId id, const Matrix& w, const kernels::Table& table) {
   const auto [it, made] = made_.try_emplace({WeightForm::panels, id});
   if (made) {

@@ -40,6 +40,9 @@ enum class WeightForm : uint8_t {
   array,             // what a plain-loop meaning reads
 };
 
+/// Bytes of all panels of a matrix.
+int64_t panels_bytes(const kernels::Table& table, const Matrix& rows);
+
 /// The weights of one graph. Keeps the tensors' bytes alive, and owns every form that had to be
 /// made of them: each once, whoever reads it, large ones in huge pages where the system has some.
 /// Weights without bytes have forms without bytes, of the same sizes.

@@ -7,7 +7,6 @@
 
 #include "base/overloaded.h"
 #include "ops/elementwise.h"
-#include "ops/kinds.h"
 #include "ops/linear.h"
 #include "plan/lowering.h"
 #include "plan/tasks.h"
@@ -64,7 +63,7 @@ class StepReader {
   }
 
   void read(const RowStep& s) {
-    work_.tasks = blocks_of(rows_, rows_of_task(s, rows_, load_.threads));
+    work_.tasks = tasks_of(s, rows_, load_.threads).count(rows_);
     for (size_t i = 0; i < s.operations.size(); ++i) {
       const NodeId index = s.nodes[i];
       Work& w = add(Work::What::rows, index);
@@ -154,9 +153,12 @@ class StepReader {
 
   void read(const MatMulStep& s) {
     work_.tasks = count_tasks(s, rows_, load_.threads);
-    for (const MatMulStep::Product& p : s.products)
-      add_product(Work::What::product, p.node, p.w, 1, static_cast<double>(rows_)).operations =
-          flops(p.node);
+    for (const MatMulStep::Product& p : s.products) {
+      Work& w = add_product(Work::What::product, p.node, p.w, 1, static_cast<double>(rows_));
+      w.operations = flops(p.node);
+      w.packed = p.forms.at(rows_).packing == kernels::Packing::panels;
+      if (w.packed) w.weight_bytes = static_cast<double>(panels_bytes(*plan_.table, p.w));
+    }
     if (s.epilogue.node.exists()) work_.parts.front().operations += flops(s.epilogue.node);
   }
 
@@ -265,7 +267,7 @@ std::string group_of(const Plan& plan, const Step& step) {
   const Node& node = plan.graph.nodes()[step.nodes.front()];
   if (std::holds_alternative<MatMulStep>(step.what) ||
       std::holds_alternative<HeadMatMulStep>(step.what))
-    return std::string(kind_of(node)) + " products";
+    return enum_name(node.place.part) + " products";
   if (std::holds_alternative<AttentionStep>(step.what)) return "attention scores";
   if (std::holds_alternative<RecurrentStep>(step.what)) return "recurrence";
   if (std::holds_alternative<ExpertStep>(step.what)) return "experts";

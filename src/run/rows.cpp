@@ -196,15 +196,22 @@ struct Row {
 
 int64_t tasks(const Frame& f, const RowStep& s, RowSet set) {
   const int64_t rows = f.batch.rows(set);
-  return blocks_of(rows, rows_of_task(s, rows, f.threads));
+  return tasks_of(s, rows, f.threads).count(rows);
 }
 
 void run_task(const Frame& f, const RowStep& s, RowSet set, int64_t task, std::byte* scratch) {
-  const int64_t rows = f.batch.rows(set), each = rows_of_task(s, rows, f.threads);
-  const int64_t end = std::min(rows, (task + 1) * each);
+  const int64_t rows = f.batch.rows(set);
+  const RowTasks cut = tasks_of(s, rows, f.threads);
+  if (cut.chains > 1) {
+    const Row row{f, task / cut.chains, f.batch.token(set, task / cut.chains), rows, scratch};
+    for (const int32_t i : s.chains[static_cast<size_t>(task % cut.chains)])
+      std::visit(row, s.operations[static_cast<size_t>(i)]);
+    return;
+  }
+  const int64_t end = std::min(rows, (task + 1) * cut.rows);
   // Rows that are prepared together go through the operations together.
   const int64_t together = prepares_groups(s, rows) ? kernels::kTokenGroup : 1;
-  for (int64_t first = task * each; first < end; first += together) {
+  for (int64_t first = task * cut.rows; first < end; first += together) {
     for (const RowOperation& o : s.operations) {
       for (int64_t r = first; r < std::min(end, first + together); ++r)
         std::visit(Row{f, r, f.batch.token(set, r), rows, scratch}, o);

@@ -2,15 +2,12 @@
 // tag, 2: simple_value}}} of tensorboard/compat/proto/event.proto and summary.proto.
 #include "runs/event_file.h"
 
-#include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <cstring>
-
-#include "base/error.h"
 
 namespace ashlar {
 namespace {
@@ -56,6 +53,27 @@ double now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+/// What a step has to say, under the tags that TensorBoard groups by: train/loss, ...
+Scalars scalars_of(const StepRecord& r) {
+  Scalars all{{"train/loss", r.loss},
+              {"train/gradient_norm", r.gradient_norm},
+              {"train/rate", r.rate},
+              {"speed/tokens_per_second", r.tokens_per_second},
+              {"speed/seconds", r.seconds}};
+  for (const auto& [name, values] : r.values) {
+    if (values.size() == 1) all.emplace_back("train/" + name, values[0]);
+  }
+  if (r.validation_loss) all.emplace_back("validation/loss", *r.validation_loss);
+  if (r.bits_per_byte) all.emplace_back("validation/bits_per_byte", *r.bits_per_byte);
+  return all;
+}
+
+std::string file_name() {
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
+  return fmt::format("events.out.tfevents.{:.0f}.{}.{}", now(), host.data(), ::getpid());
+}
+
 }  // namespace
 
 uint32_t crc32c(std::string_view data) {
@@ -96,53 +114,13 @@ std::string scalar_event(double wall_time, int64_t step, const Scalars& scalars)
   return event;
 }
 
-Scalars scalars_of(const StepRecord& r) {
-  Scalars all{{"train/loss", r.loss},
-              {"train/gradient_norm", r.gradient_norm},
-              {"train/rate", r.rate},
-              {"speed/tokens_per_second", r.tokens_per_second},
-              {"speed/seconds", r.seconds}};
-  for (const auto& [name, values] : r.values) {
-    if (values.size() == 1) all.emplace_back("train/" + name, values[0]);
-  }
-  if (r.validation_loss) all.emplace_back("validation/loss", *r.validation_loss);
-  if (r.bits_per_byte) all.emplace_back("validation/bits_per_byte", *r.bits_per_byte);
-  return all;
+EventFile::EventFile(const std::filesystem::path& folder) : file_(folder / file_name()) {
+  file_.add(event_record(scalar_event(now(), 0, {})), false);
 }
 
-EventFile::EventFile(const std::filesystem::path& folder) {
-  std::array<char, 256> host{};
-  if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
-  const double begin = now();
-  file_ = folder / fmt::format("events.out.tfevents.{:.0f}.{}.{}", begin, host.data(), ::getpid());
-  constexpr mode_t kMode = 0666;
-  descriptor_ = ::open(file_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, kMode);
-  if (descriptor_ < 0)
-    fail(ErrorKind::io, "{}: cannot be written: {}", file_.string(), std::strerror(errno));
-  write(event_record(scalar_event(begin, 0, {})));
-}
-
-EventFile::~EventFile() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
-
+// A torn record would hide all that come after it.
 void EventFile::add(const StepRecord& record) {
-  write(event_record(scalar_event(now(), record.step, scalars_of(record))));
-}
-
-void EventFile::write(const std::string& record) {
-  const off_t before = ::lseek(descriptor_, 0, SEEK_END);
-  ssize_t written = 0;
-  do {
-    written = ::write(descriptor_, record.data(), record.size());
-  } while (written < 0 && errno == EINTR);
-  if (written == static_cast<ssize_t>(record.size())) return;
-  const int code = written < 0 ? errno : ENOSPC;
-  // A torn record would hide all that come after it.
-  if (written > 0 && ::ftruncate(descriptor_, before) != 0)
-    fail(ErrorKind::io, "{}: ends in the middle of a record", file_.string());
-  fail(code == ENOSPC || code == EFBIG || code == EDQUOT ? ErrorKind::resource : ErrorKind::io,
-       "{}: cannot be written: {}", file_.string(), std::strerror(code));
+  file_.add(event_record(scalar_event(now(), record.step, scalars_of(record))), false);
 }
 
 }  // namespace ashlar

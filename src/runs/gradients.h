@@ -5,7 +5,6 @@
 //   g.loss;  g.tensors.at("model.layers.0.self_attn.q_proj.weight");
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <span>

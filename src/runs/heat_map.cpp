@@ -1,7 +1,5 @@
 // One row per layer (or expert), one column per step with telemetry; colours by the logarithm, or
 // for shares by the share.
-#include "runs/heat_map.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,8 +7,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/json.h"
 #include "figures/svg.h"
+#include "runs/report.h"
 
 namespace ashlar {
 namespace {

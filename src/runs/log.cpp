@@ -46,32 +46,34 @@ void cut_log(const std::filesystem::path& file, int64_t step) {
   if (begin < all.size()) write_file(file, std::string_view(all).substr(0, begin));
 }
 
-RunLog::RunLog(const std::filesystem::path& file) : file_(file) {
+AppendedFile::AppendedFile(std::filesystem::path file) : file_(std::move(file)) {
   constexpr mode_t kMode = 0666;
-  descriptor_ = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, kMode);
+  descriptor_ = ::open(file_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, kMode);
   if (descriptor_ < 0)
-    fail(ErrorKind::io, "{}: cannot be written: {}", file.string(), std::strerror(errno));
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    ::close(descriptor_);
-    fail(ErrorKind::invalid, "{}: another process trains this run", file.string());
-  }
+    fail(ErrorKind::io, "{}: cannot be written: {}", file_.string(), std::strerror(errno));
 }
 
-RunLog::~RunLog() { ::close(descriptor_); }
+AppendedFile::~AppendedFile() { ::close(descriptor_); }
 
-void RunLog::add(const Json& record) {
-  const std::string line = record.dump() + "\n";
+int AppendedFile::lock() const { return ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 ? 0 : errno; }
+
+void AppendedFile::add(std::string_view bytes, bool may_be_torn) const {
   const off_t before = ::lseek(descriptor_, 0, SEEK_END);
   ssize_t written = 0;
   do {
-    written = ::write(descriptor_, line.data(), line.size());
+    written = ::write(descriptor_, bytes.data(), bytes.size());
   } while (written < 0 && errno == EINTR);
-  if (written == static_cast<ssize_t>(line.size())) return;
+  if (written == static_cast<ssize_t>(bytes.size())) return;
   const int code = written < 0 ? errno : ENOSPC;
-  if (written > 0 && ::ftruncate(descriptor_, before) != 0) { /* cut at the next resume */
-  }
+  if (written > 0 && ::ftruncate(descriptor_, before) != 0 && !may_be_torn)
+    fail(ErrorKind::io, "{}: ends in the middle of a record", file_.string());
   fail(code == ENOSPC || code == EFBIG || code == EDQUOT ? ErrorKind::resource : ErrorKind::io,
        "{}: cannot be written: {}", file_.string(), std::strerror(code));
+}
+
+RunLog::RunLog(const std::filesystem::path& file) : file_(file) {
+  if (file_.lock() == EWOULDBLOCK)
+    fail(ErrorKind::invalid, "{}: another process trains this run", file.string());
 }
 
 }  // namespace ashlar

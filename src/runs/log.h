@@ -2,7 +2,7 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
+#include <string_view>
 
 #include "ashlar/train.h"
 #include "base/json.h"
@@ -14,20 +14,34 @@ Json to_json(const StepRecord& record);
 /// Removes records of steps after `step`, and a last line that is not whole.
 void cut_log(const std::filesystem::path& file, int64_t step);
 
+class AppendedFile {
+ public:
+  explicit AppendedFile(std::filesystem::path file);  // throws Error(io)
+  ~AppendedFile();
+  AppendedFile(const AppendedFile&) = delete;
+  AppendedFile& operator=(const AppendedFile&) = delete;
+  /// Holds it against all who ask so, until this goes, and if by a kill. 0, or the error.
+  int lock() const;
+  /// One write. Throws Error(resource) when the disk is full: then no part of it stays. Where it
+  /// cannot be taken back, that is the error, unless it `may_be_torn`.
+  void add(std::string_view bytes, bool may_be_torn) const;
+
+ private:
+  std::filesystem::path file_;
+  int descriptor_ = -1;
+};
+
 class RunLog {
  public:
   /// Appends to `file`, and holds it: a run has one writer. Throws Error(io), or Error(invalid)
   /// where another process holds it.
   explicit RunLog(const std::filesystem::path& file);
-  ~RunLog();
-  RunLog(const RunLog&) = delete;
-  RunLog& operator=(const RunLog&) = delete;
-  /// One write of one line. Throws Error(resource) when the disk is full: then no part of it stays.
-  void add(const Json& record);
+  /// One write of one line. Throws Error(resource) when the disk is full. What is torn then is cut
+  /// at the next resume.
+  void add(const Json& record) { file_.add(record.dump() + "\n", true); }
 
  private:
-  std::filesystem::path file_;
-  int descriptor_ = -1;
+  AppendedFile file_;
 };
 
 }  // namespace ashlar

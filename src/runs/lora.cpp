@@ -30,13 +30,14 @@ ParamId id_of(const Params& params, const std::string& name) {
 
 /// Where files of the family have a parameter: the module, "model.layers.0.self_attn.q_proj", and
 /// which of its rows. Several parameters may lie in one.
-struct Place {
+struct FilePlace {
   std::string module;
   Source source{""};
   Layout layout;
 };
 
-Place place_of(const Names& names, const Blueprint& bp, const Param& param, int64_t expert) {
+FilePlace file_place_of(const Names& names, const Blueprint& bp, const Param& param,
+                        int64_t expert) {
   int64_t layer = 0;
   const Name* name = names.find(param.name, static_cast<int64_t>(bp.blocks.size()), &layer);
   const bool known = name != nullptr && !name->config.empty();
@@ -54,26 +55,26 @@ Place place_of(const Names& names, const Blueprint& bp, const Param& param, int6
 }
 
 /// The part of an adapter that one parameter, or one expert's matrix of it, has.
-struct Part {
-  Place place;
+struct AdapterPart {
+  FilePlace place;
   std::span<const float> a, b;  // [rank, in], [rows, rank]
 };
 
 /// By module, in the order of its rows' parameters.
-std::map<std::string, std::vector<Part>> parts_of(const Names& names, const Blueprint& bp,
-                                                  const Params& params,
-                                                  const std::vector<LoraPair>& pairs,
-                                                  const ParameterArrays& parameters) {
-  std::map<std::string, std::vector<Part>> modules;
+std::map<std::string, std::vector<AdapterPart>> parts_of(const Names& names, const Blueprint& bp,
+                                                         const Params& params,
+                                                         const std::vector<LoraPair>& pairs,
+                                                         const ParameterArrays& parameters) {
+  std::map<std::string, std::vector<AdapterPart>> modules;
   for (const LoraPair& pair : pairs) {
     const Param& w = params[id_of(params, pair.parameter)];
     const std::span<const float> a = parameters[id_of(params, pair.a)],
                                  b = parameters[id_of(params, pair.b)];
     const auto matrices = static_cast<size_t>(pair.matrices);
     for (size_t e = 0; e < matrices; ++e) {
-      Part part{place_of(names, bp, w, static_cast<int64_t>(e)),
-                a.subspan(e * (a.size() / matrices), a.size() / matrices),
-                b.subspan(e * (b.size() / matrices), b.size() / matrices)};
+      AdapterPart part{file_place_of(names, bp, w, static_cast<int64_t>(e)),
+                       a.subspan(e * (a.size() / matrices), a.size() / matrices),
+                       b.subspan(e * (b.size() / matrices), b.size() / matrices)};
       modules[part.place.module].push_back(std::move(part));
     }
   }
@@ -102,7 +103,7 @@ void check_adapter(const Blueprint& bp, const Graph& graph, const std::vector<Lo
   if (pairs.empty()) fail(ErrorKind::invalid, "lora: the model has no projections to adapt");
   for (const LoraPair& pair : pairs) {
     ASHLAR_ASSERT(graph.param(pair.a) != nullptr, "its own parameter");
-    place_of(names, bp, *graph.param(pair.parameter), 0);
+    file_place_of(names, bp, *graph.param(pair.parameter), 0);
   }
 }
 
@@ -175,7 +176,7 @@ void write_adapter(const std::filesystem::path& folder, const Blueprint& bp, con
     const Tensor of_a = matrix(all, cols, &a),
                  of_b = matrix(parts[0].place.layout.file_rows, all, &b);
     for (int64_t p = 0; p < n; ++p) {
-      const Part& part = parts[static_cast<size_t>(p)];
+      const AdapterPart& part = parts[static_cast<size_t>(p)];
       transposed = transposed || part.place.source.transposed;
       std::copy(part.a.begin(), part.a.end(), a + p * rank * cols);
       const int64_t rows = static_cast<int64_t>(part.b.size()) / rank;

@@ -12,7 +12,6 @@
 #include "figures/page_style.h"
 #include "figures/plot.h"
 #include "figures/svg.h"
-#include "runs/heat_map.h"
 
 namespace ashlar {
 namespace {

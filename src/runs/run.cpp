@@ -205,7 +205,7 @@ class ModelRun : public TrainingRun {
     }
     // Nothing whole was saved: from the start, with the initial values.
     parameters_.take(start_.graph.params(), start_.initial());
-    for (const Trainer::NamedArrays& a : trainer_->state()) {
+    for (const NamedArrays& a : trainer_->state()) {
       if (a.values != &parameters_) a.values->clear();
     }
     if (!start_.file.branch.empty()) take_branch(start_, *trainer_);

@@ -77,13 +77,11 @@ RunFile run_file_from_json(const Json& json) {
 Json to_json(const RunFile& run) {
   Json json = {{"model", run.model}};
   if (run.init_from.empty())
-    json["init"] = SettingsWriter::written(run.init);
+    json["init"] = run.init;
   else
     json["init"] = {{"from", run.init_from}};
-  const auto write = [&](const char* name, const auto& value) {
-    json[name] = SettingsWriter::written(value);
-  };
-  visit(write, run);
+  const JsonWriter writer{json};
+  visit(writer, run);
   return json;
 }
 

@@ -1,7 +1,6 @@
 // RUN.json: everything that a training run is, docs/training.md.
 #pragma once
 
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>

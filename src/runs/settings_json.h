@@ -10,7 +10,7 @@
 
 #include "base/edit_distance.h"
 #include "base/error.h"
-#include "base/json.h"
+#include "base/json_members.h"
 #include "train/settings.h"
 
 namespace ashlar {
@@ -25,51 +25,15 @@ inline constexpr bool kIsOptional = false;
 template <class T>
 inline constexpr bool kIsOptional<std::optional<T>> = true;
 
-/// Only to ask whether a struct has settings.
-struct AnyVisitor {
-  template <class T>
-  void operator()(std::string_view, T&) {}
-};
-
-template <class T>
-concept SettingsStruct = requires(T& t, AnyVisitor& v) {
-  t.visit(v);
-};
-
-class SettingsWriter {
- public:
-  template <class T>
-  void operator()(std::string_view name, const T& value) {
-    json_[std::string(name)] = written(value);
+inline void to_json(Json& json, const DecayOn& value) {
+  static constexpr const char* kNames[] = {"matrices", "all", "none"};
+  if (value.kind != DecayOn::Kind::roles) {
+    json = kNames[static_cast<size_t>(value.kind)];
+    return;
   }
-  template <class T>
-  static Json written(const T& value) {
-    if constexpr (std::is_enum_v<T>) {
-      return enum_name(value);
-    } else if constexpr (std::is_same_v<T, DecayOn>) {
-      static constexpr const char* kNames[] = {"matrices", "all", "none"};
-      if (value.kind != DecayOn::Kind::roles) return kNames[static_cast<size_t>(value.kind)];
-      Json roles = Json::array();
-      for (const Role role : value.roles) roles.push_back(written(role));
-      return roles;
-    } else if constexpr (kIsOptional<T>) {
-      return value ? written(*value) : Json();
-    } else if constexpr (kIsList<T>) {
-      Json list = Json::array();
-      for (const auto& item : value) list.push_back(written(item));
-      return list;
-    } else if constexpr (SettingsStruct<T>) {
-      SettingsWriter writer;
-      value.visit(writer);
-      return writer.json_;
-    } else {
-      return value;
-    }
-  }
-
- private:
-  Json json_ = Json::object();
-};
+  json = Json::array();
+  for (const Role role : value.roles) json.push_back(enum_name(role));
+}
 
 class SettingsReader {
  public:
@@ -91,10 +55,8 @@ class SettingsReader {
   void finish() const {
     for (const auto& [key, unused] : json_.items()) {
       if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
-      std::string all;
-      for (const std::string& k : known_) all += (all.empty() ? "" : ", ") + k;
       fail(ErrorKind::invalid, "{}: unknown key; did you mean {}? Known here are {}", path(key),
-           nearest(key, known_, 1).at(0), all);
+           nearest(key, known_, 1).at(0), fmt::join(known_, ", "));
     }
   }
 

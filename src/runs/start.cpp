@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "blueprint/mtp.h"
 #include "families/family.h"
 #include "model/bind.h"
 #include "model/memory.h"

@@ -31,7 +31,7 @@ StepCostOptions filled_in(StepCostOptions o) {
     fail(ErrorKind::invalid, "precision: expected f32 or bf16, found {}", o.precision);
   o.kernels = kernels::table(o.kernels).name;
   if (o.precision.empty())
-    o.precision = kernels::training_table(o.kernels).bf16.tile_rows > 0 ? "bf16" : "f32";
+    o.precision = kernels::training_table(o.kernels).fast_bf16 ? "bf16" : "f32";
   if (o.threads <= 0) o.threads = default_threads();
   return o;
 }
@@ -122,7 +122,7 @@ double row_rate(Products& products) {
 }
 
 struct Rates {
-  double products = 0, in_float32 = 0, rows = 0;
+  double products = 0, rows = 0;
 };
 
 double seconds_of(const TrainingLowering& lowering, const StepCostOptions& o, const Rates& rates,
@@ -179,35 +179,35 @@ StepMeasurement measure_step(const Graph& forward, const StepCostOptions& option
   need_memory(4 * elements * int64_t{sizeof(float)}, "weights, gradients and moments");
   ParameterArrays parameters(forward.params()), gradients(forward.params());
   initialise(forward.params(), {}, 1, parameters);
-  const auto steps = float32_steps(forward, parameters,
-                                   {.threads = o.threads,
-                                    .kernels = o.kernels,
-                                    .numbers = numbers_of(o),
-                                    .differentiate = step_of(o, o.recompute)});
-  Optimiser optimiser(forward.params(), steps->trained(), {}, {});
+  StepExecutor steps(forward, parameters,
+                     {.threads = o.threads,
+                      .kernels = o.kernels,
+                      .numbers = numbers_of(o),
+                      .differentiate = step_of(o, o.recompute)});
+  Optimiser optimiser(forward.params(), steps.trained(), {}, {});
   const TokenBatch batch = random_batch(o, forward.type(forward.output()).axes[1].size);
-  m.planned_bytes = steps->executor().bytes(batch.size()).arena;
+  m.memory.planned = steps.executor().bytes(batch.size()).arena;
   double optimiser_seconds = 1e30;
   std::map<std::string_view, StepTime> before;
   m.seconds = 1e30;
   for (int64_t i = 0; i <= o.steps; ++i) {
-    before = steps->executor().times();
+    before = steps.executor().times();
     const double begin = now();
-    steps->run(batch, 1, gradients, false);
+    steps.run(batch, 1, gradients, false);
     const double middle = now();
-    const double norm = gradient_norm(gradients, steps->products());
-    optimiser.update(parameters, gradients, clip_factor(norm, 1), 1e-4, 1, steps->products());
+    const double norm = gradient_norm(gradients, steps.products());
+    optimiser.update(parameters, gradients, clip_factor(norm, 1), 1e-4, 1, steps.products());
     const double seconds = now() - begin;
     if (i == 0 || seconds >= m.seconds) continue;
     m.seconds = seconds;
     optimiser_seconds = begin + seconds - middle;
     m.ops.clear();
-    for (const auto& [op, time] : steps->executor().times())
+    for (const auto& [op, time] : steps.executor().times())
       m.ops.push_back({std::string(op), time.seconds - before[op].seconds, 0});
   }
   m.ops.push_back({"optimiser", optimiser_seconds, 0});
   double product_seconds = 0, product_operations = 0;
-  for (const auto& [op, n] : operations_of(steps->executor().lowering(), workload_of(o))) {
+  for (const auto& [op, n] : operations_of(steps.executor().lowering(), workload_of(o))) {
     m.operations += n;
     for (OpCost& cost : m.ops) {
       if (cost.op != op) continue;
@@ -221,9 +221,9 @@ StepMeasurement measure_step(const Graph& forward, const StepCostOptions& option
             [](const OpCost& a, const OpCost& b) { return a.seconds > b.seconds; });
   m.tokens_per_second = static_cast<double>(batch.size()) / m.seconds;
   if (product_seconds > 0) m.products_per_second = product_operations / product_seconds;
-  m.arena_bytes = steps->executor().allocated_bytes();
-  m.space_bytes = steps->products().space_bytes();
-  m.limit_per_second = product_rate(steps->products(), numbers_of(o));
+  m.memory.activations = steps.executor().allocated_bytes();
+  m.memory.packed = steps.products().space_bytes();
+  m.limit_per_second = product_rate(steps.products(), numbers_of(o));
   return m;
 }
 
@@ -232,8 +232,7 @@ StepPlan plan_step(const Graph& forward, const StepCostOptions& options) {
   p.options = filled_in(options);
   check_length(forward, p.options.length);
   Products products(kernels::table(p.options.kernels), p.options.threads);
-  const Rates rates{product_rate(products, numbers_of(p.options)),
-                    product_rate(products, Numbers::f32), row_rate(products)};
+  const Rates rates{product_rate(products, numbers_of(p.options)), row_rate(products)};
   p.available = available_memory();
   const int64_t elements = forward.parameter_count(), arrays = elements * int64_t{sizeof(float)};
   for (const bool recompute : {false, true}) {
@@ -241,17 +240,19 @@ StepPlan plan_step(const Graph& forward, const StepCostOptions& options) {
                                     {.exact = false});
     const auto memory = [&](int64_t sequences) {
       const int64_t tokens = sequences * p.options.length;
-      return StepMemory{arrays, arrays, 2 * arrays, lowering.places(tokens).bytes,
-                        packed_bytes(lowering, tokens, p.options.threads)};
+      StepMemory m{arrays, arrays, 2 * arrays, lowering.places(tokens).bytes,
+                   packed_bytes(lowering, tokens, p.options.threads)};
+      m.total = m.weights + m.gradients + m.moments + m.activations + m.packed;
+      return m;
     };
-    (recompute ? p.recomputed : p.kept) = memory(p.options.sequences);
-    const double seconds = seconds_of(lowering, p.options, rates, elements);
-    (recompute ? p.recomputed_seconds : p.seconds) = seconds;
-    (recompute ? p.recomputed_tokens_per_second : p.tokens_per_second) =
-        static_cast<double>(p.options.sequences * p.options.length) / seconds;
+    StepPlan::Way& way = recompute ? p.recomputed : p.kept;
+    way.memory = memory(p.options.sequences);
+    way.seconds = seconds_of(lowering, p.options, rates, elements);
+    way.tokens_per_second =
+        static_cast<double>(p.options.sequences * p.options.length) / way.seconds;
     constexpr int64_t kMost = int64_t{1} << 16;
-    (recompute ? p.largest_recomputed : p.largest) =
-        largest_fitting([&](int64_t n) { return memory(n).total(); }, p.available, kMost);
+    way.largest_batch =
+        largest_fitting([&](int64_t n) { return memory(n).total; }, p.available, kMost);
   }
   return p;
 }

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
+#include "base/json_members.h"
 #include "graph/graph.h"
 #include "train/lowering.h"
 
@@ -20,6 +20,7 @@ struct StepCostOptions {
   int threads = 0;      // 0: one per core
   std::string kernels;  // name of a table; empty: the best
   int64_t steps = 5;    // measured, after one that is not; the fastest counts
+  ASHLAR_JSON(sequences, length, precision, recompute, mtp, threads, kernels);
 };
 
 /// The steps of one op together, per step of training.
@@ -27,6 +28,7 @@ struct OpCost {
   std::string op;
   double seconds = 0;
   double operations = 0;  // floating-point
+  ASHLAR_JSON(op, seconds, operations);
 };
 
 struct StepMeasurement {
@@ -34,12 +36,17 @@ struct StepMeasurement {
   StepCostOptions options;  // filled in
   double seconds = 0;       // of a step
   double tokens_per_second = 0;
-  double operations = 0;                     // of the graph's step
-  double products_per_second = 0;            // operations of products alone, per second they took
-  double limit_per_second = 0;               // what a large product of that precision reaches here
-  std::vector<OpCost> ops;                   // by falling time; "optimiser" among them
-  int64_t planned_bytes = 0;                 // of the arena
-  int64_t arena_bytes = 0, space_bytes = 0;  // allocated: arena, packed operands
+  double operations = 0;           // of the graph's step
+  double products_per_second = 0;  // operations of products alone, per second they took
+  double limit_per_second = 0;     // what a large product of that precision reaches here
+  std::vector<OpCost> ops;         // by falling time; "optimiser" among them
+  struct Bytes {
+    int64_t planned = 0;                  // of the arena
+    int64_t activations = 0, packed = 0;  // allocated: arena, packed operands
+    ASHLAR_JSON(planned, activations, packed);
+  } memory;
+  ASHLAR_JSON(model, options, seconds, tokens_per_second, operations, products_per_second,
+              limit_per_second, ops, memory);
 };
 
 /// Trains a few steps on random ids. Throws Error(invalid) where they do not fit the graph.
@@ -47,18 +54,22 @@ StepMeasurement measure_step(const Graph& forward, const StepCostOptions& option
 
 /// Bytes by what they are for.
 struct StepMemory {
-  int64_t weights = 0, gradients = 0, moments = 0, activations = 0, space = 0;
-  int64_t total() const { return weights + gradients + moments + activations + space; }
+  int64_t weights = 0, gradients = 0, moments = 0, activations = 0, packed = 0, total = 0;
+  ASHLAR_JSON(weights, gradients, moments, activations, packed, total);
 };
 
 struct StepPlan {
   std::string model;
   StepCostOptions options;
-  StepMemory kept, recomputed;                 // layers' activations kept, or computed again
-  double seconds = 0, recomputed_seconds = 0;  // of a step
-  double tokens_per_second = 0, recomputed_tokens_per_second = 0;
-  int64_t available = 0;                        // bytes of memory
-  int64_t largest = 0, largest_recomputed = 0;  // sequences computed at once that fit
+  int64_t available = 0;  // bytes of memory
+  struct Way {
+    StepMemory memory;
+    double seconds = 0, tokens_per_second = 0;  // of a step
+    int64_t largest_batch = 0;                  // sequences computed at once that fit
+    ASHLAR_JSON(memory, seconds, tokens_per_second, largest_batch);
+  };
+  Way kept, recomputed;  // layers' activations kept, or computed again
+  ASHLAR_JSON(model, options, available, kept, recomputed);
 };
 
 /// From the graph and rates probed in a fraction of a second.
@@ -83,8 +94,6 @@ int64_t largest_fitting(const F& bytes, int64_t free, int64_t most) {
 }
 
 std::string measurement_text(const StepMeasurement& m);
-std::string measurement_json(const StepMeasurement& m);
 std::string step_plan_text(const StepPlan& p);
-std::string step_plan_json(const StepPlan& p);
 
 }  // namespace ashlar

@@ -1,5 +1,4 @@
-// The byte layouts of the block formats, and the functions from and to float that make up their
-// FormatInfo.
+// The byte layouts of the block formats, and the functions from and to float of one block.
 //
 // Layouts are ggml's (little endian, no padding), but for fp8_b128 and int4_g32, which are Ashlar's
 // own. `d` and `m` are float16 unless said otherwise; nibble j of a 32-value group is value j in
@@ -9,10 +8,21 @@
 #include <cstdint>
 #include <cstring>
 
+#include "tensor/scalar.h"
+
 namespace ashlar {
 
 inline constexpr int kSuper = 256;  // values per K-quant block
 
+struct BlockF32 {
+  float value;
+};
+struct BlockF16 {
+  uint16_t value;
+};
+struct BlockBf16 {
+  uint16_t value;
+};
 struct BlockQ4_0 {  // x = d (q - 8)
   uint16_t d;
   uint8_t q[16];
@@ -109,47 +119,47 @@ inline void scale_min_k4(int j, const uint8_t* scales, int* scale, int* min) {
   }
 }
 
-// Blocks need not be aligned: files pack them at any even or odd byte.
-void f16_dequantise(const void* blocks, float* x, int64_t n);
-void bf16_dequantise(const void* blocks, float* x, int64_t n);
-void f32_copy(const void* blocks, float* x, int64_t n);
-void q4_0_dequantise(const void* blocks, float* x, int64_t n);
-void q4_1_dequantise(const void* blocks, float* x, int64_t n);
-void q5_0_dequantise(const void* blocks, float* x, int64_t n);
-void q5_1_dequantise(const void* blocks, float* x, int64_t n);
-void q8_0_dequantise(const void* blocks, float* x, int64_t n);
-void q2_k_dequantise(const void* blocks, float* x, int64_t n);
-void q3_k_dequantise(const void* blocks, float* x, int64_t n);
-void q4_k_dequantise(const void* blocks, float* x, int64_t n);
-void q5_k_dequantise(const void* blocks, float* x, int64_t n);
-void q6_k_dequantise(const void* blocks, float* x, int64_t n);
-void iq4_nl_dequantise(const void* blocks, float* x, int64_t n);
-void iq4_xs_dequantise(const void* blocks, float* x, int64_t n);
-void mxfp4_dequantise(const void* blocks, float* x, int64_t n);
-void fp8_dequantise(const void* blocks, float* x, int64_t n);
-void int4_dequantise(const void* blocks, float* x, int64_t n);
+// One block to its values.
+inline void decode(const BlockF32& b, float* x) { *x = b.value; }
+inline void decode(const BlockF16& b, float* x) { *x = f16_to_f32(b.value); }
+inline void decode(const BlockBf16& b, float* x) { *x = bf16_to_f32(b.value); }
+void decode(const BlockQ4_0& b, float* x);
+void decode(const BlockQ4_1& b, float* x);
+void decode(const BlockQ5_0& b, float* x);
+void decode(const BlockQ5_1& b, float* x);
+void decode(const BlockQ8_0& b, float* x);
+void decode(const BlockQ2K& b, float* x);
+void decode(const BlockQ3K& b, float* x);
+void decode(const BlockQ4K& b, float* x);
+void decode(const BlockQ5K& b, float* x);
+void decode(const BlockQ6K& b, float* x);
+void decode(const BlockIq4Nl& b, float* x);
+void decode(const BlockIq4Xs& b, float* x);
+void decode(const BlockMxfp4& b, float* x);
+void decode(const BlockFp8& b, float* x);
+void decode(const BlockInt4& b, float* x);
 
-void f32_store(const float* x, void* blocks, int64_t n);
-void f16_quantise(const float* x, void* blocks, int64_t n);
-void bf16_quantise(const float* x, void* blocks, int64_t n);
-void q4_0_quantise(const float* x, void* blocks, int64_t n);
-void q4_1_quantise(const float* x, void* blocks, int64_t n);
-void q5_0_quantise(const float* x, void* blocks, int64_t n);
-void q5_1_quantise(const float* x, void* blocks, int64_t n);
-void q8_0_quantise(const float* x, void* blocks, int64_t n);
-void q2_k_quantise(const float* x, void* blocks, int64_t n);
-void q3_k_quantise(const float* x, void* blocks, int64_t n);
-void q4_k_quantise(const float* x, void* blocks, int64_t n);
-void q5_k_quantise(const float* x, void* blocks, int64_t n);
-void q6_k_quantise(const float* x, void* blocks, int64_t n);
-void iq4_nl_quantise(const float* x, void* blocks, int64_t n);
-void iq4_xs_quantise(const float* x, void* blocks, int64_t n);
-void mxfp4_quantise(const float* x, void* blocks, int64_t n);
+// The block, zero before, of values.
+inline void encode(const float* x, BlockF32& b) { b.value = *x; }
+inline void encode(const float* x, BlockF16& b) { b.value = f32_to_f16(*x); }
+inline void encode(const float* x, BlockBf16& b) { b.value = f32_to_bf16(*x); }
+void encode(const float* x, BlockQ4_0& b);
+void encode(const float* x, BlockQ4_1& b);
+void encode(const float* x, BlockQ5_0& b);
+void encode(const float* x, BlockQ5_1& b);
+void encode(const float* x, BlockQ8_0& b);
+void encode(const float* x, BlockQ2K& b);
+void encode(const float* x, BlockQ3K& b);
+void encode(const float* x, BlockQ4K& b);
+void encode(const float* x, BlockQ5K& b);
+void encode(const float* x, BlockQ6K& b);
+void encode(const float* x, BlockIq4Nl& b);
+void encode(const float* x, BlockIq4Xs& b);
+void encode(const float* x, BlockMxfp4& b);
 
-/// Calls decode(block, x) for each block of n values; the block is copied out, whatever its
-/// alignment.
-template <class Block, int kLen, class Decode>
-void for_each_block(const void* blocks, float* x, int64_t n, Decode decode) {
+/// n values of blocks of kLen, which need not be aligned: files pack them at any even or odd byte.
+template <class Block, int kLen>
+void dequantise(const void* blocks, float* x, int64_t n) {
   const auto* bytes = static_cast<const char*>(blocks);
   for (int64_t i = 0; i < n / kLen; ++i) {
     Block block;
@@ -157,10 +167,8 @@ void for_each_block(const void* blocks, float* x, int64_t n, Decode decode) {
     decode(block, x + i * kLen);
   }
 }
-
-/// Calls encode(x, block) for each block of n values and stores the block.
-template <class Block, int kLen, class Encode>
-void make_each_block(const float* x, void* blocks, int64_t n, Encode encode) {
+template <class Block, int kLen>
+void quantise(const float* x, void* blocks, int64_t n) {
   auto* bytes = static_cast<char*>(blocks);
   for (int64_t i = 0; i < n / kLen; ++i) {
     Block block = {};

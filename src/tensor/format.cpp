@@ -11,25 +11,36 @@
 namespace ashlar {
 namespace {
 
+template <class Block, int kLen>
+constexpr FormatInfo one_way(std::string_view name) {
+  return {name, kLen, sizeof(Block), kLen == 1, dequantise<Block, kLen>, nullptr};
+}
+template <class Block, int kLen>
+constexpr FormatInfo both_ways(std::string_view name) {
+  FormatInfo f = one_way<Block, kLen>(name);
+  f.from_f32 = quantise<Block, kLen>;
+  return f;
+}
+
 constexpr std::array<FormatInfo, kFormats> kTable = {{
-    {"f32", 1, 4, true, f32_copy, f32_store},
-    {"f16", 1, 2, true, f16_dequantise, f16_quantise},
-    {"bf16", 1, 2, true, bf16_dequantise, bf16_quantise},
-    {"q4_0", 32, 18, false, q4_0_dequantise, q4_0_quantise},
-    {"q4_1", 32, 20, false, q4_1_dequantise, q4_1_quantise},
-    {"q5_0", 32, 22, false, q5_0_dequantise, q5_0_quantise},
-    {"q5_1", 32, 24, false, q5_1_dequantise, q5_1_quantise},
-    {"q8_0", 32, 34, false, q8_0_dequantise, q8_0_quantise},
-    {"q2_k", 256, 84, false, q2_k_dequantise, q2_k_quantise},
-    {"q3_k", 256, 110, false, q3_k_dequantise, q3_k_quantise},
-    {"q4_k", 256, 144, false, q4_k_dequantise, q4_k_quantise},
-    {"q5_k", 256, 176, false, q5_k_dequantise, q5_k_quantise},
-    {"q6_k", 256, 210, false, q6_k_dequantise, q6_k_quantise},
-    {"iq4_nl", 32, 18, false, iq4_nl_dequantise, iq4_nl_quantise},
-    {"iq4_xs", 256, 136, false, iq4_xs_dequantise, iq4_xs_quantise},
-    {"mxfp4", 32, 17, false, mxfp4_dequantise, mxfp4_quantise},
-    {"fp8_b128", 128, 132, false, fp8_dequantise, nullptr},
-    {"int4_g32", 32, 18, false, int4_dequantise, nullptr},
+    both_ways<BlockF32, 1>("f32"),
+    both_ways<BlockF16, 1>("f16"),
+    both_ways<BlockBf16, 1>("bf16"),
+    both_ways<BlockQ4_0, 32>("q4_0"),
+    both_ways<BlockQ4_1, 32>("q4_1"),
+    both_ways<BlockQ5_0, 32>("q5_0"),
+    both_ways<BlockQ5_1, 32>("q5_1"),
+    both_ways<BlockQ8_0, 32>("q8_0"),
+    both_ways<BlockQ2K, kSuper>("q2_k"),
+    both_ways<BlockQ3K, kSuper>("q3_k"),
+    both_ways<BlockQ4K, kSuper>("q4_k"),
+    both_ways<BlockQ5K, kSuper>("q5_k"),
+    both_ways<BlockQ6K, kSuper>("q6_k"),
+    both_ways<BlockIq4Nl, 32>("iq4_nl"),
+    both_ways<BlockIq4Xs, kSuper>("iq4_xs"),
+    both_ways<BlockMxfp4, 32>("mxfp4"),
+    one_way<BlockFp8, 128>("fp8_b128"),
+    one_way<BlockInt4, 32>("int4_g32"),
 }};
 
 }  // namespace

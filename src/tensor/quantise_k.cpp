@@ -10,12 +10,10 @@
 #include <cmath>
 
 #include "tensor/blocks.h"
-#include "tensor/scalar.h"
+#include "tensor/quantise.h"
 
 namespace ashlar {
 namespace {
-
-constexpr float kTiny = 1e-15f;  // groups below this magnitude are zero
 
 // Round to nearest even for |v| < 2^22; other values give some integer, which callers clamp.
 int nearest(float v) {
@@ -23,15 +21,6 @@ int nearest(float v) {
   return (bits & 0x007fffff) - 0x00400000;
 }
 int nearest(float v, int low, int high) { return std::clamp(nearest(v), low, high); }
-
-// The value of largest magnitude, with its sign; the first of equals.
-float largest(const float* x, int n) {
-  float best = 0.0f;
-  for (int i = 0; i < n; ++i) {
-    if (std::fabs(x[i]) > std::fabs(best)) best = x[i];
-  }
-  return best;
-}
 
 // x ~ scale * level + min, min <= 0.
 struct Affine {
@@ -118,59 +107,77 @@ struct Levels {
   uint8_t* from(int i) { return q.data() + i; }
 };
 
-// ---- q4_k and q5_k: 8 groups of 32, scales and minima of 6 bits.
-
-struct SixBits {
-  uint16_t d, m;
-  uint8_t scales[12];
-};
-
-void pack_scale(int group, int scale, int min, uint8_t* scales) {
-  if (group < 4) {
-    scales[group] = static_cast<uint8_t>(scale);
-    scales[group + 4] = static_cast<uint8_t>(min);
-  } else {
-    scales[group + 4] = static_cast<uint8_t>((scale & 15) | ((min & 15) << 4));
-    scales[group - 4] = static_cast<uint8_t>(scales[group - 4] | ((scale >> 4) << 6));
-    scales[group] = static_cast<uint8_t>(scales[group] | ((min >> 4) << 6));
-  }
+// Of `len` values the levels from `low` to `high`, counted from `low`, for the scale and the
+// subtracted minimum as they are kept.
+void choose_levels(const float* x, int len, float d, float m, int low, int high, uint8_t* levels) {
+  if (d == 0.0f) return;
+  for (int i = 0; i < len; ++i)
+    levels[i] = static_cast<uint8_t>(nearest((x[i] + m) / d, low, high) - low);
 }
 
-SixBits quantise_groups_of_32(const float* x, int top, float first, int steps, Levels& levels) {
-  Affine fits[8];
+// ---- q2_k, q4_k and q5_k: groups with scales and minima of 4 or 6 bits.
+
+template <int kLen>
+struct Scales {
+  uint16_t d, m;
+  int scale[kSuper / kLen], min[kSuper / kLen];
+};
+
+// `top`: of the levels; `most`: of scales and minima.
+template <int kLen>
+Scales<kLen> fit_groups(const float* x, int top, int most, float first, int steps, Measure measure,
+                        Levels& levels) {
+  constexpr int kGroups = kSuper / kLen;
+  Affine fits[kGroups];
   float max_scale = 0.0f, max_min = 0.0f;
-  for (int group = 0; group < 8; ++group) {
-    const float* v = x + group * 32;
+  for (int group = 0; group < kGroups; ++group) {
+    const float* v = x + group * kLen;
     float sum = 0.0f;
-    for (int i = 0; i < 32; ++i) sum += v[i] * v[i];
-    const float mean = std::sqrt(sum / 32);
-    float weights[32];
-    for (int i = 0; i < 32; ++i) weights[i] = mean + std::fabs(v[i]);
-    fits[group] = fit_affine<32>(v, weights, top, first, 0.1f, steps, Measure::squared,
-                                 levels.from(group * 32));
+    for (int i = 0; i < kLen; ++i) sum += v[i] * v[i];
+    const float mean = measure == Measure::squared ? std::sqrt(sum / kLen) : 0.0f;
+    float weights[kLen];
+    for (int i = 0; i < kLen; ++i) weights[i] = mean + std::fabs(v[i]);
+    fits[group] =
+        fit_affine<kLen>(v, weights, top, first, 0.1f, steps, measure, levels.from(group * kLen));
     max_scale = std::max(max_scale, fits[group].scale);
     max_min = std::max(max_min, fits[group].minus_min);
   }
-  SixBits out = {};
-  const float inverse_scale = max_scale > 0 ? 63.0f / max_scale : 0.0f;
-  const float inverse_min = max_min > 0 ? 63.0f / max_min : 0.0f;
-  for (int group = 0; group < 8; ++group) {
-    pack_scale(group, nearest(inverse_scale * fits[group].scale, 0, 63),
-               nearest(inverse_min * fits[group].minus_min, 0, 63), out.scales);
+  const auto largest_bits = static_cast<float>(most);
+  const float inverse_scale = max_scale > 0 ? largest_bits / max_scale : 0.0f;
+  const float inverse_min = max_min > 0 ? largest_bits / max_min : 0.0f;
+  Scales<kLen> s = {
+      f32_to_f16(max_scale / largest_bits), f32_to_f16(max_min / largest_bits), {}, {}};
+  for (int group = 0; group < kGroups; ++group) {
+    s.scale[group] = nearest(inverse_scale * fits[group].scale, 0, most);
+    s.min[group] = nearest(inverse_min * fits[group].minus_min, 0, most);
+    choose_levels(x + group * kLen, kLen, f16_to_f32(s.d) * static_cast<float>(s.scale[group]),
+                  f16_to_f32(s.m) * static_cast<float>(s.min[group]), 0, top,
+                  levels.from(group * kLen));
   }
-  out.d = f32_to_f16(max_scale / 63.0f);
-  out.m = f32_to_f16(max_min / 63.0f);
-  for (int group = 0; group < 8; ++group) {
-    int scale = 0, min = 0;
-    scale_min_k4(group, out.scales, &scale, &min);
-    const float d = f16_to_f32(out.d) * static_cast<float>(scale);
-    const float m = f16_to_f32(out.m) * static_cast<float>(min);
-    if (d == 0.0f) continue;
-    for (int i = group * 32; i < group * 32 + 32; ++i) {
-      levels[i] = static_cast<uint8_t>(nearest((x[i] + m) / d, 0, top));
-    }
+  return s;
+}
+
+// q4_k and q5_k: the low four bits of levels to b.q, bit 4 where there is one to b.high.
+template <class Block>
+void encode_groups_of_32(const float* x, int top, float first, int steps, Block& b) {
+  Levels levels;
+  const auto s = fit_groups<32>(x, top, 63, first, steps, Measure::squared, levels);
+  b.d = s.d;
+  b.m = s.m;
+  for (int group = 0; group < 4; ++group) {
+    const int scale = s.scale[group + 4], min = s.min[group + 4];
+    b.scales[group] = static_cast<uint8_t>(s.scale[group] | ((scale >> 4) << 6));
+    b.scales[group + 4] = static_cast<uint8_t>(s.min[group] | ((min >> 4) << 6));
+    b.scales[group + 8] = static_cast<uint8_t>((scale & 15) | ((min & 15) << 4));
   }
-  return out;
+  for (int i = 0; i < 128; ++i) {
+    const int from = i / 32 * 64 + i % 32;
+    b.q[i] = static_cast<uint8_t>((levels[from] & 15) | ((levels[from + 32] & 15) << 4));
+  }
+  if constexpr (requires { b.high; }) {
+    for (int i = 0; i < kSuper; ++i)
+      b.high[i % 32] = static_cast<uint8_t>(b.high[i % 32] | ((levels[i] >> 4) << (i / 32)));
+  }
 }
 
 // ---- q6_k: symmetric groups of 16.
@@ -258,129 +265,68 @@ void pack_pairs(Levels& levels, uint8_t* q) {
 
 }  // namespace
 
-void q2_k_quantise(const float* x, void* blocks, int64_t n) {
-  make_each_block<BlockQ2K, kSuper>(x, blocks, n, [](const float* v, BlockQ2K& b) {
-    constexpr float kTop = 15.0f;  // of the 4-bit scales
-    Affine fits[16];
-    Levels levels;
-    float max_scale = 0.0f, max_min = 0.0f;
-    for (int group = 0; group < 16; ++group) {
-      float weights[16];
-      for (int i = 0; i < 16; ++i) weights[i] = std::fabs(v[group * 16 + i]);
-      fits[group] = fit_affine<16>(v + group * 16, weights, 3, -0.5f, 0.1f, 15, Measure::absolute,
-                                   levels.from(group * 16));
-      max_scale = std::max(max_scale, fits[group].scale);
-      max_min = std::max(max_min, fits[group].minus_min);
-    }
-    const float inverse_scale = max_scale > 0 ? kTop / max_scale : 0.0f;
-    const float inverse_min = max_min > 0 ? kTop / max_min : 0.0f;
-    b.d = f32_to_f16(max_scale > 0 ? max_scale / kTop : 0.0f);
-    b.m = f32_to_f16(max_min > 0 ? max_min / kTop : 0.0f);
-    for (int group = 0; group < 16; ++group) {
-      const int scale = nearest(inverse_scale * fits[group].scale, 0, 15);
-      const int min = nearest(inverse_min * fits[group].minus_min, 0, 15);
-      b.scales[group] = static_cast<uint8_t>(scale | (min << 4));
-      const float d = f16_to_f32(b.d) * static_cast<float>(scale);
-      const float m = f16_to_f32(b.m) * static_cast<float>(min);
-      if (d == 0.0f) continue;
-      for (int i = group * 16; i < group * 16 + 16; ++i) {
-        levels[i] = static_cast<uint8_t>(nearest((v[i] + m) / d, 0, 3));
-      }
-    }
-    pack_pairs(levels, b.q);
-  });
+void encode(const float* x, BlockQ2K& b) {
+  Levels levels;
+  const auto s = fit_groups<16>(x, 3, 15, -0.5f, 15, Measure::absolute, levels);
+  b.d = s.d;
+  b.m = s.m;
+  for (int group = 0; group < 16; ++group)
+    b.scales[group] = static_cast<uint8_t>(s.scale[group] | (s.min[group] << 4));
+  pack_pairs(levels, b.q);
 }
 
-void q3_k_quantise(const float* x, void* blocks, int64_t n) {
-  make_each_block<BlockQ3K, kSuper>(x, blocks, n, [](const float* v, BlockQ3K& b) {
-    float scales[16];
-    Levels levels;
-    for (int group = 0; group < 16; ++group)
-      scales[group] = fit_q3(v + group * 16, levels.from(group * 16));
-    const float max_scale = largest(scales, 16);
-    const float inverse = max_scale != 0.0f ? -32.0f / max_scale : 0.0f;
-    b.d = f32_to_f16(max_scale != 0.0f ? 1 / inverse : 0.0f);
-    for (int group = 0; group < 16; ++group) {
-      const int scale = max_scale != 0.0f ? nearest(inverse * scales[group], -32, 31) + 32 : 0;
-      uint8_t& low = b.scales[group % 8];
-      uint8_t& high = b.scales[8 + group % 4];
-      low = static_cast<uint8_t>(low | ((scale & 15) << (group / 8 * 4)));
-      high = static_cast<uint8_t>(high | ((scale >> 4) << (group / 4 * 2)));
-      const float d = f16_to_f32(b.d) * static_cast<float>(scale - 32);
-      if (d == 0.0f) continue;
-      for (int i = group * 16; i < group * 16 + 16; ++i) {
-        levels[i] = static_cast<uint8_t>(nearest(v[i] / d, -4, 3) + 4);
-      }
-    }
-    for (int i = 0; i < kSuper; ++i) {
-      if (levels[i] < 4) continue;
-      b.high[i % 32] = static_cast<uint8_t>(b.high[i % 32] | (1 << (i / 32)));
-      levels[i] = static_cast<uint8_t>(levels[i] - 4);
-    }
-    pack_pairs(levels, b.q);
-  });
+void encode(const float* x, BlockQ3K& b) {
+  float scales[16];
+  Levels levels;
+  for (int group = 0; group < 16; ++group)
+    scales[group] = fit_q3(x + group * 16, levels.from(group * 16));
+  const float max_scale = largest(scales, 16);
+  const float inverse = max_scale != 0.0f ? -32.0f / max_scale : 0.0f;
+  b.d = f32_to_f16(max_scale != 0.0f ? 1 / inverse : 0.0f);
+  for (int group = 0; group < 16; ++group) {
+    const int scale = max_scale != 0.0f ? nearest(inverse * scales[group], -32, 31) + 32 : 0;
+    uint8_t& low = b.scales[group % 8];
+    uint8_t& high = b.scales[8 + group % 4];
+    low = static_cast<uint8_t>(low | ((scale & 15) << (group / 8 * 4)));
+    high = static_cast<uint8_t>(high | ((scale >> 4) << (group / 4 * 2)));
+    const float d = f16_to_f32(b.d) * static_cast<float>(scale - 32);
+    choose_levels(x + group * 16, 16, d, 0.0f, -4, 3, levels.from(group * 16));
+  }
+  for (int i = 0; i < kSuper; ++i) {
+    if (levels[i] < 4) continue;
+    b.high[i % 32] = static_cast<uint8_t>(b.high[i % 32] | (1 << (i / 32)));
+    levels[i] = static_cast<uint8_t>(levels[i] - 4);
+  }
+  pack_pairs(levels, b.q);
 }
 
-void q4_k_quantise(const float* x, void* blocks, int64_t n) {
-  make_each_block<BlockQ4K, kSuper>(x, blocks, n, [](const float* v, BlockQ4K& b) {
-    Levels levels;
-    const SixBits bits = quantise_groups_of_32(v, 15, -1.0f, 20, levels);
-    b.d = bits.d;
-    b.m = bits.m;
-    std::memcpy(b.scales, bits.scales, sizeof(b.scales));
-    for (int i = 0; i < 128; ++i) {
-      const int from = i / 32 * 64 + i % 32;
-      b.q[i] = static_cast<uint8_t>(levels[from] | (levels[from + 32] << 4));
-    }
-  });
-}
+void encode(const float* x, BlockQ4K& b) { encode_groups_of_32(x, 15, -1.0f, 20, b); }
+void encode(const float* x, BlockQ5K& b) { encode_groups_of_32(x, 31, -0.5f, 15, b); }
 
-void q5_k_quantise(const float* x, void* blocks, int64_t n) {
-  make_each_block<BlockQ5K, kSuper>(x, blocks, n, [](const float* v, BlockQ5K& b) {
-    Levels levels;
-    const SixBits bits = quantise_groups_of_32(v, 31, -0.5f, 15, levels);
-    b.d = bits.d;
-    b.m = bits.m;
-    std::memcpy(b.scales, bits.scales, sizeof(b.scales));
-    for (int i = 0; i < kSuper; ++i) {
-      b.high[i % 32] = static_cast<uint8_t>(b.high[i % 32] | ((levels[i] >> 4) << (i / 32)));
-    }
-    for (int i = 0; i < 128; ++i) {
-      const int from = i / 32 * 64 + i % 32;
-      b.q[i] = static_cast<uint8_t>((levels[from] & 15) | ((levels[from + 32] & 15) << 4));
-    }
-  });
-}
-
-void q6_k_quantise(const float* x, void* blocks, int64_t n) {
-  make_each_block<BlockQ6K, kSuper>(x, blocks, n, [](const float* v, BlockQ6K& b) {
-    float scales[16];
-    Levels levels;
-    for (int group = 0; group < 16; ++group) {
-      scales[group] = fit_symmetric(v + group * 16, 32, levels.from(group * 16));
-    }
-    const float max_scale = largest(scales, 16);
-    if (!(std::fabs(max_scale) >= kTiny)) return;  // the block stays zero
-    const float inverse = -128.0f / max_scale;
-    b.d = f32_to_f16(1 / inverse);
-    for (int group = 0; group < 16; ++group) {
-      b.scales[group] = static_cast<int8_t>(nearest(inverse * scales[group], -128, 127));
-      const float d = f16_to_f32(b.d) * static_cast<float>(b.scales[group]);
-      if (d == 0.0f) continue;
-      for (int i = group * 16; i < group * 16 + 16; ++i) {
-        levels[i] = static_cast<uint8_t>(nearest(v[i] / d, -32, 31) + 32);
-      }
-    }
-    for (int i = 0; i < 64; ++i) {
-      const int from = i / 32 * 128 + i % 32;
-      const int q[4] = {levels[from], levels[from + 32], levels[from + 64], levels[from + 96]};
-      uint8_t* low = b.low + i / 32 * 64 + i % 32;
-      low[0] = static_cast<uint8_t>((q[0] & 15) | ((q[2] & 15) << 4));
-      low[32] = static_cast<uint8_t>((q[1] & 15) | ((q[3] & 15) << 4));
-      b.high[i] = static_cast<uint8_t>((q[0] >> 4) | ((q[1] >> 4) << 2) | ((q[2] >> 4) << 4) |
-                                       ((q[3] >> 4) << 6));
-    }
-  });
+void encode(const float* x, BlockQ6K& b) {
+  float scales[16];
+  Levels levels;
+  for (int group = 0; group < 16; ++group) {
+    scales[group] = fit_symmetric(x + group * 16, 32, levels.from(group * 16));
+  }
+  const float max_scale = largest(scales, 16);
+  if (!(std::fabs(max_scale) >= kTiny)) return;  // the block stays zero
+  const float inverse = -128.0f / max_scale;
+  b.d = f32_to_f16(1 / inverse);
+  for (int group = 0; group < 16; ++group) {
+    b.scales[group] = static_cast<int8_t>(nearest(inverse * scales[group], -128, 127));
+    const float d = f16_to_f32(b.d) * static_cast<float>(b.scales[group]);
+    choose_levels(x + group * 16, 16, d, 0.0f, -32, 31, levels.from(group * 16));
+  }
+  for (int i = 0; i < 64; ++i) {
+    const int from = i / 32 * 128 + i % 32;
+    const int q[4] = {levels[from], levels[from + 32], levels[from + 64], levels[from + 96]};
+    uint8_t* low = b.low + i / 32 * 64 + i % 32;
+    low[0] = static_cast<uint8_t>((q[0] & 15) | ((q[2] & 15) << 4));
+    low[32] = static_cast<uint8_t>((q[1] & 15) | ((q[3] & 15) << 4));
+    b.high[i] = static_cast<uint8_t>((q[0] >> 4) | ((q[1] >> 4) << 2) | ((q[2] >> 4) << 4) |
+                                     ((q[3] >> 4) << 6));
+  }
 }
 
 }  // namespace ashlar

@@ -3,12 +3,10 @@
 #include <cmath>
 
 #include "tensor/blocks.h"
-#include "tensor/scalar.h"
+#include "tensor/quantise.h"
 
 namespace ashlar {
 namespace {
-
-constexpr float kTiny = 1e-15f;  // groups below this magnitude are zero
 
 // Index of the level nearest to v; the upper one of two equally near.
 int nearest_iq4(float v) {
@@ -28,10 +26,7 @@ int nearest_iq4(float v) {
 // scales.
 float fit_iq4(const float* x) {
   constexpr int kLen = 32, kTries = 7;
-  float max = 0.0f;
-  for (int i = 0; i < kLen; ++i) {
-    if (std::fabs(x[i]) > std::fabs(max)) max = x[i];
-  }
+  const float max = largest(x, kLen);
   if (!(std::fabs(max) >= kTiny)) return 0.0f;
   float scale = 0.0f, best = 0.0f;
   const auto attempt = [&](float inverse, bool first) {
@@ -51,11 +46,9 @@ float fit_iq4(const float* x) {
   return scale;
 }
 
-void pack_iq4(const float* x, float inverse, uint8_t* q) {
-  for (int j = 0; j < 16; ++j) {
-    q[j] =
-        static_cast<uint8_t>(nearest_iq4(inverse * x[j]) | (nearest_iq4(inverse * x[j + 16]) << 4));
-  }
+void pack_iq4(const float* x, float scale, uint8_t* q) {
+  const float inverse = reciprocal(scale);
+  pack_nibbles([&](int j) { return nearest_iq4(inverse * x[j]); }, q);
 }
 
 // Index of the e2m1 value nearest to x / (d / 2); the first of equally near ones.
@@ -74,50 +67,36 @@ int nearest_mxfp4(float x, float d) {
 
 }  // namespace
 
-void iq4_nl_quantise(const float* x, void* blocks, int64_t n) {
-  make_each_block<BlockIq4Nl, 32>(x, blocks, n, [](const float* v, BlockIq4Nl& b) {
-    const float scale = fit_iq4(v);
-    b.d = f32_to_f16(scale);
-    pack_iq4(v, scale != 0.0f ? 1 / scale : 0.0f, b.q);
-  });
+void encode(const float* x, BlockIq4Nl& b) {
+  const float scale = fit_iq4(x);
+  b.d = f32_to_f16(scale);
+  pack_iq4(x, scale, b.q);
 }
 
-void iq4_xs_quantise(const float* x, void* blocks, int64_t n) {
-  make_each_block<BlockIq4Xs, kSuper>(x, blocks, n, [](const float* v, BlockIq4Xs& b) {
-    float scales[8], max_scale = 0.0f;
-    for (int group = 0; group < 8; ++group) {
-      scales[group] = fit_iq4(v + group * 32);
-      if (std::fabs(scales[group]) > std::fabs(max_scale)) max_scale = scales[group];
-    }
-    const float d = -max_scale / 32, inverse = d != 0.0f ? 1 / d : 0.0f;
-    b.d = f32_to_f16(d);
-    for (int group = 0; group < 8; ++group) {
-      const float rounded = std::nearbyint(inverse * scales[group]);
-      const int scale =
-          std::isfinite(rounded) ? static_cast<int>(std::clamp(rounded, -32.0f, 31.0f)) : 0;
-      const float ds = d * static_cast<float>(scale);
-      pack_iq4(v + group * 32, ds != 0.0f ? 1 / ds : 0.0f, b.q + group * 16);
-      const int bits = scale + 32;
-      uint8_t& low = b.scales_low[group / 2];
-      low = static_cast<uint8_t>(low | ((bits & 15) << (group % 2 * 4)));
-      b.scales_high = static_cast<uint16_t>(b.scales_high | ((bits >> 4) << (2 * group)));
-    }
-  });
+void encode(const float* x, BlockIq4Xs& b) {
+  float scales[8];
+  for (int group = 0; group < 8; ++group) scales[group] = fit_iq4(x + group * 32);
+  const float d = -largest(scales, 8) / 32, inverse = reciprocal(d);
+  b.d = f32_to_f16(d);
+  for (int group = 0; group < 8; ++group) {
+    const float rounded = std::nearbyint(inverse * scales[group]);
+    const int scale =
+        std::isfinite(rounded) ? static_cast<int>(std::clamp(rounded, -32.0f, 31.0f)) : 0;
+    const float ds = d * static_cast<float>(scale);
+    pack_iq4(x + group * 32, ds, b.q + group * 16);
+    const int bits = scale + 32;
+    uint8_t& low = b.scales_low[group / 2];
+    low = static_cast<uint8_t>(low | ((bits & 15) << (group % 2 * 4)));
+    b.scales_high = static_cast<uint16_t>(b.scales_high | ((bits >> 4) << (2 * group)));
+  }
 }
 
-void mxfp4_quantise(const float* x, void* blocks, int64_t n) {
-  make_each_block<BlockMxfp4, 32>(x, blocks, n, [](const float* v, BlockMxfp4& b) {
-    float max = 0.0f;
-    for (int j = 0; j < 32; ++j) {
-      if (std::fabs(v[j]) > max) max = std::fabs(v[j]);
-    }
-    const float exponent = max > 0.0f ? std::floor(std::log2(max)) - 2 + 127 : 0.0f;
-    b.e = static_cast<uint8_t>(std::clamp(exponent, 0.0f, 254.0f));
-    const float d = std::ldexp(1.0f, b.e - 128);
-    for (int j = 0; j < 16; ++j) {
-      b.q[j] = static_cast<uint8_t>(nearest_mxfp4(v[j], d) | (nearest_mxfp4(v[j + 16], d) << 4));
-    }
-  });
+void encode(const float* x, BlockMxfp4& b) {
+  const float max = std::fabs(largest(x, 32));
+  const float exponent = max > 0.0f ? std::floor(std::log2(max)) - 2 + 127 : 0.0f;
+  b.e = static_cast<uint8_t>(std::clamp(exponent, 0.0f, 254.0f));
+  const float d = std::ldexp(1.0f, b.e - 128);
+  pack_nibbles([&](int j) { return nearest_mxfp4(x[j], d); }, b.q);
 }
 
 }  // namespace ashlar

@@ -45,7 +45,7 @@ inline uint16_t f32_to_f16(float f) {
 }
 
 /// float8 e4m3fn: bias 7, no infinity, 0x7f and 0xff are NaN (OCP 8-bit floating point).
-inline float e4m3_to_f32(uint8_t v) {
+constexpr float e4m3_to_f32(uint8_t v) {
   const uint32_t exponent = (v >> 3) & 15, mantissa = v & 7;
   const float sign = (v & 0x80) ? -1.0f : 1.0f;
   if (exponent == 15 && mantissa == 7) return std::bit_cast<float>(0x7fc00000u);

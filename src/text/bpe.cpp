@@ -88,10 +88,6 @@ std::vector<BpeModel::Merge> merges_from_ranks(const TokenMap& vocab) {
   return merges;
 }
 
-// calloc: pages of the table that are never touched cost nothing.
-BpeScratch::BpeScratch() : entries_(new Entry[kEntries]()) {}
-BpeScratch::~BpeScratch() = default;
-
 bool Bpe::suits_bytes(const BpeModel& model) {
   if (!model.continuing_prefix.empty() || !model.end_suffix.empty()) return false;
   if (model.unk_token.empty() && !model.byte_fallback) return true;
@@ -149,14 +145,10 @@ Bpe::Bpe(const BpeModel& model, std::string_view where)
       const uint32_t c = utf8::next(bytes, i);
       if (c < 128) ascii_ids_[c] = id;
       char_ids_[c] = id;
-    } else if (bytes.size() == 6 && bytes.starts_with("<0x") && bytes[5] == '>') {
-      const auto digit = [](char h) {  // as the reference spells byte tokens: upper case
-        return h >= '0' && h <= '9' ? h - '0' : h >= 'A' && h <= 'F' ? h - 'A' + 10 : -1;
-      };
-      const int high = digit(bytes[3]), low = digit(bytes[4]);
-      if (high >= 0 && low >= 0) byte_ids_[static_cast<size_t>(high * 16 + low)] = id;
     }
   }
+  for (size_t b = 0; b < 256 && !byte_level_; ++b)
+    byte_ids_[b] = model.vocab.find(fmt::format("<0x{:02X}>", b));
   if (!unk_found) {
     fail(ErrorKind::format, "{}: the unknown token \"{}\" is not in the vocabulary", where,
          model.unk_token);

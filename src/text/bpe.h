@@ -46,14 +46,10 @@ std::string bytes_to_alphabet(std::string_view bytes);
 /// that together spell a token is a merge.
 std::vector<BpeModel::Merge> merges_from_ranks(const TokenMap& vocab);
 
-/// Memory one encoding needs, and the words it has met. Kept between calls; one thread at a time.
 class ScoredMerges;
 
+/// Memory one encoding needs, and the words it has met. Kept between calls; one thread at a time.
 class BpeScratch {
- public:
-  BpeScratch();
-  ~BpeScratch();
-
  private:
   friend class Bpe;
   // A word of at most 24 bytes and what it became: one cache line.
@@ -74,7 +70,8 @@ class BpeScratch {
     TokenId result;
   };
   static constexpr size_t kEntries = size_t{1} << 15, kPairs = size_t{1} << 16;
-  std::unique_ptr<Entry[]> entries_;
+  // Pages of the table that are never touched cost nothing.
+  std::unique_ptr<Entry[]> entries_ = std::make_unique<Entry[]>(kEntries);
   std::vector<Pair> pairs_;  // of a vocabulary with scores, as they were found; result -1: none
   std::string room_;
   std::vector<TokenId> ids_;

@@ -149,17 +149,15 @@ class Trainer {
 
 }  // namespace
 
-WordCounts::WordCounts() = default;
-
 void WordCounts::add(std::span<const std::string> texts, int threads) {
   ThreadPool pool(threads > 0 ? threads : default_threads());
   std::vector<Counts> counts(static_cast<size_t>(pool.size()));
-  const PreTokenizerPtr words = split_pre_tokenizer(Pattern::regex(kGpt2Pattern, "GPT-2's pattern"),
-                                                    SplitBehavior::isolated, false);
+  const PreTokenizer words = split_pre_tokenizer(Pattern::regex(kGpt2Pattern, "GPT-2's pattern"),
+                                                 SplitBehavior::isolated, false);
   pool.each(static_cast<int64_t>(texts.size()), [&](int64_t i, int thread) {
     Pieces pieces;
     pieces.start(texts[static_cast<size_t>(i)], true);
-    words->apply(pieces);
+    words(pieces);
     Counts& to = counts[static_cast<size_t>(thread)];
     for (const Pieces::Span& s : pieces.spans)
       ++to[std::string(pieces.text.substr(s.begin, s.end - s.begin))];

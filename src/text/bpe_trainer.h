@@ -16,7 +16,6 @@ namespace ashlar {
 /// How often each word of a text occurs: words as GPT-2's byte-level pre-tokenizer cuts them.
 class WordCounts {
  public:
-  WordCounts();
   /// Counts the words of all texts, on `threads` threads (0: one per core).
   void add(std::span<const std::string> texts, int threads = 0);
   const std::unordered_map<std::string, int64_t>& words() const { return counts_; }

@@ -16,14 +16,15 @@ namespace ashlar {
 
 /// What Transformers' apply_chat_template takes. Integers beyond 64 bits: jinja/exact_json.h.
 struct ChatTemplateInput {
-  Json messages;   // list of {"role": ..., "content": ...}, at least one; null values are as absent
+  /// List of {"role": ..., "content": ...}, at least one; null values are as absent.
+  Json messages = Json::array();
   Json tools;      // list of JSON schemas; null: none
   Json documents;  // list of objects; null: none
   bool add_generation_prompt = true;
   /// Instead of a new turn: the text ends where this field of the last message ("content",
   /// "reasoning_content") does, so that the model goes on with it. Not with add_generation_prompt.
   std::optional<std::string> continued_field;
-  Json variables;              // object: bos_token, eos_token, enable_thinking, ...
+  Json variables = Json::object();  // bos_token, eos_token, enable_thinking, ...
   std::optional<int64_t> now;  // what strftime_now tells, seconds since 1970; absent: the clock
 };
 

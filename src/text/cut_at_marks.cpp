@@ -20,7 +20,7 @@ constexpr size_t kMostJoins = 16;
 
 }  // namespace
 
-PreTokenizerPtr cut_at_marks(const BpeModel& model) {
+PreTokenizer cut_at_marks(const BpeModel& model) {
   if (model.ignore_merges || model.byte_level || !model.byte_fallback) return nullptr;
   if (!model.continuing_prefix.empty() || !model.end_suffix.empty()) return nullptr;
   if (model.vocab.find(kMark) < 0) return nullptr;

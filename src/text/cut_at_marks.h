@@ -8,6 +8,6 @@ namespace ashlar {
 
 /// SentencePiece-like models see a whole text as one word. Where no merge reaches across the beginning
 /// of a word's mark (U+2581), cutting there changes nothing. Null if some merge might.
-PreTokenizerPtr cut_at_marks(const BpeModel& model);
+PreTokenizer cut_at_marks(const BpeModel& model);
 
 }  // namespace ashlar

@@ -49,11 +49,6 @@ std::vector<std::string> keys_in_order(const fs::path& file, std::string_view in
   return keys;
 }
 
-std::string text_at(const PlainJson& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 int64_t number_at(const PlainJson& object, const char* key, int64_t otherwise) {
   const auto found = object.find(key);
   if (found == object.end() || !found->is_number_integer()) return otherwise;

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "text/added_tokens.h"
 
 namespace ashlar {
@@ -28,7 +29,6 @@ std::optional<PlainJson> read_optional(const std::filesystem::path& file);
 std::vector<std::string> keys_in_order(const std::filesystem::path& file,
                                        std::string_view inner = {});
 
-std::string text_at(const PlainJson& object, const char* key);
 int64_t number_at(const PlainJson& object, const char* key, int64_t otherwise);
 bool flag_at(const PlainJson& object, const char* key, bool otherwise);
 

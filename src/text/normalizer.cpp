@@ -16,80 +16,27 @@
 namespace ashlar {
 namespace {
 
-class UnicodeNormalizer final : public Normalizer {
- public:
-  explicit UnicodeNormalizer(NormalForm form) : form_(form) {}
-
-  // Characters younger than the reference's table pass as they are; runs of those it knows go to
-  // utf8proc.
-  void apply(std::string& text) const override {
-    std::string out;
-    out.reserve(text.size() + 16);
-    size_t run = 0, i = 0;
-    while (i < text.size()) {
-      size_t next = i;
-      const uint32_t c = utf8::next(text, next);
-      if (!unicode::is_norm_active(c)) {
-        flush(std::string_view(text).substr(run, i - run), out);
-        out.append(text, i, next - i);
-        run = next;
-      }
-      i = next;
-    }
-    flush(std::string_view(text).substr(run), out);
-    text = std::move(out);
+// A run of characters that the table knows, in normal form `form`.
+void append_normal(std::string_view run, NormalForm form, std::string& out) {
+  if (std::all_of(run.begin(), run.end(), [](char c) { return c >= 0; })) {
+    out += run;
+    return;
   }
+  const bool compat = form == NormalForm::nfkc || form == NormalForm::nfkd;
+  const bool compose = form == NormalForm::nfc || form == NormalForm::nfkc;
+  const auto options =
+      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | (compat ? UTF8PROC_COMPAT : 0) |
+                                     (compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE));
+  utf8proc_uint8_t* result = nullptr;
+  const auto size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(run.data()),
+                                 static_cast<utf8proc_ssize_t>(run.size()), &result, options);
+  if (size < 0) fail(ErrorKind::resource, "normalization: {}", utf8proc_errmsg(size));
+  out.append(reinterpret_cast<const char*>(result), static_cast<size_t>(size));
+  std::free(result);
+}
 
-  bool leaves(std::string_view text) const override {
-    for (size_t i = 0; i < text.size();) {
-      if (static_cast<unsigned char>(text[i]) < 0x80) {
-        ++i;
-        continue;
-      }
-      const uint32_t c = utf8::next(text, i);
-      if (c >= 0x80 && (form_ == NormalForm::nfc ? c >= 0x300 && unicode::is_nfc_checked(c)
-                                                 : unicode::is_norm_active(c))) {
-        return false;
-      }
-    }
-    return true;
-  }
-
- private:
-  void flush(std::string_view run, std::string& out) const {
-    const bool ascii = std::all_of(run.begin(), run.end(), [](char c) { return c >= 0; });
-    if (ascii) {
-      out += run;
-      return;
-    }
-    const bool compat = form_ == NormalForm::nfkc || form_ == NormalForm::nfkd;
-    const bool compose = form_ == NormalForm::nfc || form_ == NormalForm::nfkc;
-    const auto options =
-        static_cast<utf8proc_option_t>(UTF8PROC_STABLE | (compat ? UTF8PROC_COMPAT : 0) |
-                                       (compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE));
-    utf8proc_uint8_t* result = nullptr;
-    const auto size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(run.data()),
-                                   static_cast<utf8proc_ssize_t>(run.size()), &result, options);
-    if (size < 0) fail(ErrorKind::resource, "normalization: {}", utf8proc_errmsg(size));
-    out.append(reinterpret_cast<const char*>(result), static_cast<size_t>(size));
-    std::free(result);
-  }
-  NormalForm form_;
-};
-
-template <class F>
-class Mapping final : public Normalizer {
- public:
-  explicit Mapping(F map) : map_(std::move(map)) {}
-  void apply(std::string& text) const override { map_(text); }
-
- private:
-  F map_;
-};
-
-template <class F>
-NormalizerPtr mapping(F map) {
-  return std::make_shared<Mapping<F>>(std::move(map));
+NormalizerPtr mapping(std::function<void(std::string&)> apply) {
+  return std::make_shared<Normalizer>(Normalizer{std::move(apply)});
 }
 
 /// Normalizers may multiply a text, one after the other.
@@ -103,56 +50,43 @@ void check_growth(size_t bytes) {
   }
 }
 
-class ReplaceChar final : public Normalizer {
- public:
-  ReplaceChar(char from, std::string content) : from_(from), content_(std::move(content)) {}
-  void apply(std::string& text) const override {
-    const auto count = static_cast<size_t>(std::count(text.begin(), text.end(), from_));
-    if (count == 0) return;
-    const size_t size = text.size() + count * content_.size() - count;
-    check_growth(size);
-    std::string out;
-    out.resize(size);
-    char* to = out.data();
-    for (const char c : text) {
-      if (c != from_) {
-        *to++ = c;
-        continue;
-      }
-      for (const char r : content_) *to++ = r;
-    }
-    text = std::move(out);
-  }
-  bool leaves(std::string_view text) const override {
-    return text.find(from_) == std::string_view::npos;
-  }
-
- private:
-  char from_;
-  std::string content_;
-};
-
-class NormalizerSequence final : public Normalizer {
- public:
-  explicit NormalizerSequence(std::vector<NormalizerPtr> parts) : parts_(std::move(parts)) {}
-  void apply(std::string& text) const override {
-    for (const NormalizerPtr& part : parts_) {
-      if (!part->leaves(text)) part->apply(text);
-    }
-  }
-  bool leaves(std::string_view text) const override {
-    return std::all_of(parts_.begin(), parts_.end(),
-                       [&](const NormalizerPtr& part) { return part->leaves(text); });
-  }
-
- private:
-  std::vector<NormalizerPtr> parts_;
-};
-
 }  // namespace
 
 NormalizerPtr unicode_normalizer(NormalForm form) {
-  return std::make_shared<UnicodeNormalizer>(form);
+  Normalizer normalizer;
+  // Characters younger than the reference's table pass as they are; runs of those it knows go to
+  // utf8proc.
+  normalizer.apply = [form](std::string& text) {
+    std::string out;
+    out.reserve(text.size() + 16);
+    size_t run = 0, i = 0;
+    while (i < text.size()) {
+      size_t next = i;
+      const uint32_t c = utf8::next(text, next);
+      if (!unicode::is_norm_active(c)) {
+        append_normal(std::string_view(text).substr(run, i - run), form, out);
+        out.append(text, i, next - i);
+        run = next;
+      }
+      i = next;
+    }
+    append_normal(std::string_view(text).substr(run), form, out);
+    text = std::move(out);
+  };
+  normalizer.leaves = [form](std::string_view text) {
+    for (size_t i = 0; i < text.size();) {
+      if (static_cast<unsigned char>(text[i]) < 0x80) {
+        ++i;
+        continue;
+      }
+      const uint32_t c = utf8::next(text, i);
+      if (form == NormalForm::nfc ? c >= 0x300 && unicode::is_nfc_checked(c)
+                                  : unicode::is_norm_active(c))
+        return false;
+    }
+    return true;
+  };
+  return std::make_shared<Normalizer>(std::move(normalizer));
 }
 
 NormalizerPtr lowercase_normalizer() {
@@ -198,21 +132,33 @@ NormalizerPtr prepend_normalizer(std::string prefix) {
 
 NormalizerPtr replace_normalizer(Pattern pattern, std::string content) {
   return mapping([pattern = std::move(pattern), content = std::move(content)](std::string& text) {
-    std::string out;
-    out.reserve(text.size());
-    pattern.split(text, [&](size_t begin, size_t end, bool is_match) {
-      if (is_match)
-        out += content;
-      else
-        out.append(text, begin, end - begin);
-      check_growth(out.size());
-    });
-    text = std::move(out);
+    text = pattern.replaced(text, content, check_growth);
   });
 }
 
 NormalizerPtr replace_char_normalizer(char from, std::string content) {
-  return std::make_shared<ReplaceChar>(from, std::move(content));
+  Normalizer normalizer;
+  normalizer.apply = [from, content = std::move(content)](std::string& text) {
+    const auto count = static_cast<size_t>(std::count(text.begin(), text.end(), from));
+    if (count == 0) return;
+    const size_t size = text.size() + count * content.size() - count;
+    check_growth(size);
+    std::string out;
+    out.resize(size);
+    char* to = out.data();
+    for (const char c : text) {
+      if (c != from) {
+        *to++ = c;
+        continue;
+      }
+      for (const char r : content) *to++ = r;
+    }
+    text = std::move(out);
+  };
+  normalizer.leaves = [from](std::string_view text) {
+    return text.find(from) == std::string_view::npos;
+  };
+  return std::make_shared<Normalizer>(std::move(normalizer));
 }
 
 NormalizerPtr alphabet_normalizer() {
@@ -221,7 +167,17 @@ NormalizerPtr alphabet_normalizer() {
 
 NormalizerPtr normalizer_sequence(std::vector<NormalizerPtr> parts) {
   if (parts.size() == 1) return parts[0];
-  return std::make_shared<NormalizerSequence>(std::move(parts));
+  Normalizer normalizer;
+  normalizer.apply = [parts](std::string& text) {
+    for (const NormalizerPtr& part : parts) {
+      if (!part->leaves(text)) part->apply(text);
+    }
+  };
+  normalizer.leaves = [parts](std::string_view text) {
+    return std::all_of(parts.begin(), parts.end(),
+                       [&](const NormalizerPtr& part) { return part->leaves(text); });
+  };
+  return std::make_shared<Normalizer>(std::move(normalizer));
 }
 
 }  // namespace ashlar

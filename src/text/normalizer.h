@@ -1,6 +1,7 @@
 // What is done to text before it is cut into words.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,13 +11,11 @@
 
 namespace ashlar {
 
-class Normalizer {
- public:
-  virtual ~Normalizer() = default;
+struct Normalizer {
   /// `text` is valid UTF-8 and stays so.
-  virtual void apply(std::string& text) const = 0;
+  std::function<void(std::string& text)> apply;
   /// Whether apply() would surely leave `text` as it is; a cheap look.
-  virtual bool leaves(std::string_view) const { return false; }
+  std::function<bool(std::string_view text)> leaves = [](std::string_view) { return false; };
 };
 using NormalizerPtr = std::shared_ptr<const Normalizer>;
 

@@ -75,6 +75,18 @@ class Pattern {
     if (done != text.size()) piece(done, text.size(), false);
   }
 
+  /// `text` with `content` in the place of every match; grown(bytes) may refuse what it becomes.
+  template <class Grown>
+  std::string replaced(std::string_view text, std::string_view content, Grown&& grown) const {
+    std::string out;
+    out.reserve(text.size());
+    split(text, [&](size_t begin, size_t end, bool is_match) {
+      out += is_match ? content : text.substr(begin, end - begin);
+      grown(out.size());
+    });
+    return out;
+  }
+
  private:
   bool find(std::string_view text, size_t from, size_t& start, size_t& end) const;
   static size_t after(std::string_view text, size_t at);

@@ -2,6 +2,7 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <charconv>
 #include <string>
 #include <utility>
 
@@ -155,6 +156,9 @@ class Parser {
   PatternNode of(CodePoints points) const {
     return {.kind = PatternNode::set, .points = fold_ ? without_case(points) : std::move(points)};
   }
+  static CodePoints complement_if(bool negative, const CodePoints& points) {
+    return negative ? points.complement() : points;
+  }
   static PatternNode edge(PatternNode::Kind kind) { return {.kind = kind}; }
 
   PatternNode atom(int depth) {
@@ -188,9 +192,7 @@ class Parser {
 
   PatternNode group(int depth) {
     PatternNode node;
-    if (!take("?")) {
-      node = alternation(depth + 1);
-    } else if (take(":")) {
+    if (!take("?") || take(":")) {
       node = alternation(depth + 1);
     } else if (take(">")) {
       node.kind = PatternNode::atomic;
@@ -234,17 +236,11 @@ class Parser {
 
   uint32_t hex(size_t at_most) {
     uint32_t value = 0;
-    size_t count = 0;
-    for (; count < at_most && !done(); ++count, ++at_) {
-      const char c = source_[at_];
-      if (c >= '0' && c <= '9')
-        value = value * 16 + static_cast<uint32_t>(c - '0');
-      else if ((c | 32) >= 'a' && (c | 32) <= 'f')
-        value = value * 16 + static_cast<uint32_t>((c | 32) - 'a' + 10);
-      else
-        break;
-    }
+    const char* const begin = source_.data() + at_;
+    const char* const most = begin + std::min(at_most, source_.size() - at_);
+    const auto count = std::from_chars(begin, most, value, 16).ptr - begin;
     if (count == 0) broken("hexadecimal digits expected");
+    at_ += static_cast<size_t>(count);
     if (value > unicode::kLast) broken("a code point beyond U+10FFFF");
     return value;
   }
@@ -259,17 +255,14 @@ class Parser {
       return one(static_cast<uint32_t>(kPoints[known]));
     switch (c) {
       case 's':
-        return unicode::spaces();
       case 'S':
-        return unicode::spaces().complement();
+        return complement_if(c == 'S', unicode::spaces());
       case 'd':
-        return unicode::digits();
       case 'D':
-        return unicode::digits().complement();
+        return complement_if(c == 'D', unicode::digits());
       case 'w':
-        return unicode::words();
       case 'W':
-        return unicode::words().complement();
+        return complement_if(c == 'W', unicode::words());
       case 'p':
       case 'P':
         return named_property(c == 'P');
@@ -303,7 +296,7 @@ class Parser {
     }
     const auto points = unicode::property(name);
     if (!points) unsupported("the property \\p{" + name.substr(0, 40) + "}");
-    return negative ? points->complement() : *points;
+    return complement_if(negative, *points);
   }
 
   // After '[': unions of items, `&&` between them cuts.
@@ -347,7 +340,7 @@ class Parser {
       }
     }
     whole = whole & CodePoints(std::move(ranges));
-    return negative ? whole.complement() : whole;
+    return complement_if(negative, whole);
   }
 
   CodePoints class_item() {
@@ -375,7 +368,7 @@ class Parser {
     else if (name == "digit" || name == "space" || name == "word" || name == "ascii")
       points = unicode::property(name);
     if (!points) unsupported("the class [:" + name + ":]");
-    return negative ? points->complement() : *points;
+    return complement_if(negative, *points);
   }
 
   std::string_view source_, where_;

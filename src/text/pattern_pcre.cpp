@@ -11,12 +11,8 @@
 namespace ashlar {
 namespace {
 
-void print_points(const unicode::CodePoints& points, std::string& out) {
-  if (points.empty()) {
-    out += "(?!)";
-    return;
-  }
-  out += '[';
+std::string class_of(const unicode::CodePoints& points) {
+  std::string out;
   for (const auto& [first, last] : points.ranges()) {
     // PCRE2 rejects surrogates, which valid UTF-8 never holds.
     for (auto [a, b] :
@@ -24,84 +20,51 @@ void print_points(const unicode::CodePoints& points, std::string& out) {
       if (a <= b) out += fmt::format("\\x{{{:x}}}-\\x{{{:x}}}", a, b);
     }
   }
-  if (out.back() == '[') {
-    out.pop_back();
-    out += "(?!)";
-    return;
-  }
-  out += ']';
-}
-
-void print(const PatternNode& node, std::string& out) {
-  switch (node.kind) {
-    case PatternNode::empty:
-      out += "(?:)";
-      break;
-    case PatternNode::set:
-      print_points(node.points, out);
-      break;
-    case PatternNode::concat:
-      for (const PatternNode& child : node.children) print(child, out);
-      break;
-    case PatternNode::alternate:
-      out += "(?:";
-      for (size_t i = 0; i < node.children.size(); ++i) {
-        if (i > 0) out += '|';
-        print(node.children[i], out);
-      }
-      out += ')';
-      break;
-    case PatternNode::repeat:
-      out += "(?:";
-      print(node.children[0], out);
-      out += node.max < 0 ? fmt::format("){{{},}}", node.min)
-                          : fmt::format("){{{},{}}}", node.min, node.max);
-      if (node.greed == PatternNode::lazy) out += '?';
-      if (node.greed == PatternNode::possessive) out += '+';
-      break;
-    case PatternNode::look:
-      out += node.behind ? (node.negative ? "(?<!" : "(?<=") : (node.negative ? "(?!" : "(?=");
-      print(node.children[0], out);
-      out += ')';
-      break;
-    case PatternNode::atomic:
-      out += "(?>";
-      print(node.children[0], out);
-      out += ')';
-      break;
-    case PatternNode::text_begin:
-      out += "\\A";
-      break;
-    case PatternNode::text_end:
-      out += "\\z";
-      break;
-    case PatternNode::text_last:
-      out += "(?=\\n?\\z)";
-      break;
-    case PatternNode::line_begin:
-      out += "(?:(?<=\\n)(?!\\z)|\\A)";
-      break;
-    case PatternNode::line_end:
-      out += "(?=\\n|\\z)";
-      break;
-    case PatternNode::word_edge:
-    case PatternNode::no_word_edge: {
-      std::string word;
-      print_points(unicode::words(), word);
-      const bool edge = node.kind == PatternNode::word_edge;
-      out += fmt::format("(?:(?<={0})(?{1}{0})|(?<!{0})(?{2}{0}))", word, edge ? "!" : "=",
-                         edge ? "=" : "!");
-      break;
-    }
-  }
+  return out.empty() ? "(?!)" : "[" + out + "]";
 }
 
 }  // namespace
 
 std::string pcre_source(const PatternNode& node) {
-  std::string out;
-  print(node, out);
-  return out;
+  std::vector<std::string> parts;
+  for (const PatternNode& child : node.children) parts.push_back(pcre_source(child));
+  switch (node.kind) {
+    case PatternNode::empty:
+      return "(?:)";
+    case PatternNode::set:
+      return class_of(node.points);
+    case PatternNode::concat:
+      return fmt::format("{}", fmt::join(parts, ""));
+    case PatternNode::alternate:
+      return fmt::format("(?:{})", fmt::join(parts, "|"));
+    case PatternNode::repeat:
+      return fmt::format("(?:{}){{{},{}}}{}", parts[0], node.min,
+                         node.max < 0 ? "" : std::to_string(node.max),
+                         node.greed == PatternNode::lazy         ? "?"
+                         : node.greed == PatternNode::possessive ? "+"
+                                                                 : "");
+    case PatternNode::look:
+      return fmt::format("(?{}{}{})", node.behind ? "<" : "", node.negative ? "!" : "=", parts[0]);
+    case PatternNode::atomic:
+      return fmt::format("(?>{})", parts[0]);
+    case PatternNode::text_begin:
+      return "\\A";
+    case PatternNode::text_end:
+      return "\\z";
+    case PatternNode::text_last:
+      return "(?=\\n?\\z)";
+    case PatternNode::line_begin:
+      return "(?:(?<=\\n)(?!\\z)|\\A)";
+    case PatternNode::line_end:
+      return "(?=\\n|\\z)";
+    case PatternNode::word_edge:
+    case PatternNode::no_word_edge: {
+      const bool edge = node.kind == PatternNode::word_edge;
+      return fmt::format("(?:(?<={0})(?{1}{0})|(?<!{0})(?{2}{0}))", class_of(unicode::words()),
+                         edge ? "!" : "=", edge ? "=" : "!");
+    }
+  }
+  return {};
 }
 
 struct PcreMatcher::State {

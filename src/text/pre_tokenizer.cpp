@@ -78,147 +78,64 @@ void split_spans(Pieces& pieces, SplitBehavior behavior, bool invert, const Find
   std::swap(pieces.spans, out);
 }
 
-class PatternSplit final : public PreTokenizer {
- public:
-  PatternSplit(Pattern pattern, SplitBehavior behavior, bool invert)
-      : pattern_(std::move(pattern)), behavior_(behavior), invert_(invert) {}
-  void apply(Pieces& pieces) const override {
-    split_spans(pieces, behavior_, invert_,
-                [&](std::string_view text, auto&& report) { pattern_.split(text, report); });
-  }
+// Rewrites every piece: write(piece, is_first_of_input, out).
+template <class Write>
+PreTokenizer rewriting(Write write) {
+  return [write = std::move(write)](Pieces& pieces) {
+    std::string out;
+    out.reserve(pieces.text.size() + pieces.text.size() / 4 + 16);
+    for (Span& span : pieces.spans) {
+      const size_t begin = out.size();
+      write(pieces.text.substr(span.begin, span.end - span.begin),
+            pieces.at_start && span.begin == 0, out);
+      span = {begin, out.size()};
+    }
+    pieces.storage = std::move(out);
+    pieces.text = pieces.storage;
+  };
+}
 
- private:
-  Pattern pattern_;
-  SplitBehavior behavior_;
-  bool invert_;
-};
+}  // namespace
 
-class CharSplit final : public PreTokenizer {
- public:
-  CharSplit(bool (*is_delimiter)(uint32_t), SplitBehavior behavior)
-      : is_delimiter_(is_delimiter), behavior_(behavior) {}
-  void apply(Pieces& pieces) const override {
-    split_spans(pieces, behavior_, false, [&](std::string_view text, auto&& report) {
+PreTokenizer split_pre_tokenizer(Pattern pattern, SplitBehavior behavior, bool invert) {
+  return [pattern = std::move(pattern), behavior, invert](Pieces& pieces) {
+    split_spans(pieces, behavior, invert,
+                [&](std::string_view text, auto&& report) { pattern.split(text, report); });
+  };
+}
+
+PreTokenizer char_pre_tokenizer(bool (*is_delimiter)(uint32_t), SplitBehavior behavior) {
+  return [is_delimiter, behavior](Pieces& pieces) {
+    split_spans(pieces, behavior, false, [&](std::string_view text, auto&& report) {
       size_t done = 0;
       for (size_t i = 0; i < text.size();) {
         const size_t begin = i;
-        if (!is_delimiter_(utf8::next(text, i))) continue;
+        if (!is_delimiter(utf8::next(text, i))) continue;
         if (done != begin) report(done, begin, false);
         report(begin, i, true);
         done = i;
       }
       if (done != text.size()) report(done, text.size(), false);
     });
-  }
-
- private:
-  bool (*is_delimiter_)(uint32_t);
-  SplitBehavior behavior_;
-};
-
-// Rewrites every piece: write(piece, is_first_of_input, out).
-class Rewrite final : public PreTokenizer {
- public:
-  using Write = std::function<void(std::string_view, bool, std::string&)>;
-  explicit Rewrite(Write write) : write_(std::move(write)) {}
-  void apply(Pieces& pieces) const override {
-    std::string out;
-    out.reserve(pieces.text.size() + pieces.text.size() / 4 + 16);
-    for (Span& span : pieces.spans) {
-      const size_t begin = out.size();
-      write_(pieces.text.substr(span.begin, span.end - span.begin),
-             pieces.at_start && span.begin == 0, out);
-      span = {begin, out.size()};
-    }
-    pieces.storage = std::move(out);
-    pieces.text = pieces.storage;
-  }
-
- private:
-  Write write_;
-};
-
-class Sequence final : public PreTokenizer {
- public:
-  explicit Sequence(std::vector<PreTokenizerPtr> parts) : parts_(std::move(parts)) {}
-  void apply(Pieces& pieces) const override {
-    for (const PreTokenizerPtr& part : parts_) part->apply(pieces);
-  }
-
- private:
-  std::vector<PreTokenizerPtr> parts_;
-};
-
-class MarkCut final : public PreTokenizer {
- public:
-  MarkCut(std::string mark, std::vector<uint32_t> joins)
-      : mark_(std::move(mark)), joins_(std::move(joins)) {}
-  void apply(Pieces& pieces) const override {
-    std::vector<Span>& out = pieces.spare;
-    out.clear();
-    const char* data = pieces.text.data();
-    const size_t size = mark_.size();
-    for (const Span& span : pieces.spans) {
-      size_t begin = span.begin;
-      for (size_t i = span.begin; i + size <= span.end;) {
-        const void* found = std::memchr(data + i, mark_[0], span.end - i - size + 1);
-        if (found == nullptr) break;
-        i = static_cast<size_t>(static_cast<const char*>(found) - data);
-        if (std::memcmp(data + i, mark_.data(), size) != 0) {
-          ++i;
-          continue;
-        }
-        const bool in_run =
-            i >= span.begin + size && std::memcmp(data + i - size, mark_.data(), size) == 0;
-        if (i > begin && !in_run && !joined(pieces.text, i)) {
-          out.push_back({begin, i});
-          begin = i;
-        }
-        i += size;
-      }
-      if (begin != span.end) out.push_back({begin, span.end});
-    }
-    std::swap(pieces.spans, out);
-  }
-
- private:
-  bool joined(std::string_view text, size_t at) const {
-    if (joins_.empty()) return false;
-    size_t before = utf8::previous(text, at);
-    return std::find(joins_.begin(), joins_.end(), utf8::next(text, before)) != joins_.end();
-  }
-  std::string mark_;
-  std::vector<uint32_t> joins_;
-};
-
-}  // namespace
-
-PreTokenizerPtr split_pre_tokenizer(Pattern pattern, SplitBehavior behavior, bool invert) {
-  return std::make_shared<PatternSplit>(std::move(pattern), behavior, invert);
+  };
 }
 
-PreTokenizerPtr char_pre_tokenizer(bool (*is_delimiter)(uint32_t), SplitBehavior behavior) {
-  return std::make_shared<CharSplit>(is_delimiter, behavior);
-}
-
-PreTokenizerPtr space_prefix_pre_tokenizer() {
-  return std::make_shared<Rewrite>([](std::string_view piece, bool, std::string& out) {
+PreTokenizer space_prefix_pre_tokenizer() {
+  return rewriting([](std::string_view piece, bool, std::string& out) {
     if (!piece.starts_with(' ')) out += ' ';
     out += piece;
   });
 }
 
-PreTokenizerPtr alphabet_pre_tokenizer() {
-  return std::make_shared<Rewrite>([](std::string_view piece, bool, std::string& out) {
+PreTokenizer alphabet_pre_tokenizer() {
+  return rewriting([](std::string_view piece, bool, std::string& out) {
     for (char c : piece) utf8::append(byte_to_char(static_cast<unsigned char>(c)), out);
   });
 }
 
-PreTokenizerPtr metaspace_pre_tokenizer(const std::string& replacement, Prepend prepend,
-                                        bool split) {
-  std::vector<PreTokenizerPtr> parts;
-  parts.push_back(std::make_shared<Rewrite>(
-      [replacement, prepend](std::string_view piece, bool first, std::string& out) {
+PreTokenizer metaspace_pre_tokenizer(const std::string& replacement, Prepend prepend, bool split) {
+  PreTokenizer mark =
+      rewriting([replacement, prepend](std::string_view piece, bool first, std::string& out) {
         const bool marked = piece.starts_with(' ') || piece.starts_with(replacement);
         if (!marked && (prepend == Prepend::always || (prepend == Prepend::first && first))) {
           out += replacement;
@@ -229,16 +146,48 @@ PreTokenizerPtr metaspace_pre_tokenizer(const std::string& replacement, Prepend 
           else
             out += c;
         }
-      }));
-  if (split) {
-    parts.push_back(
-        split_pre_tokenizer(Pattern::literal(replacement), SplitBehavior::merged_with_next, false));
-  }
-  return std::make_shared<Sequence>(std::move(parts));
+      });
+  if (!split) return mark;
+  return [mark, cut = split_pre_tokenizer(Pattern::literal(replacement),
+                                          SplitBehavior::merged_with_next, false)](Pieces& pieces) {
+    mark(pieces);
+    cut(pieces);
+  };
 }
 
-PreTokenizerPtr mark_pre_tokenizer(std::string mark, std::vector<uint32_t> joins) {
-  return std::make_shared<MarkCut>(std::move(mark), std::move(joins));
+PreTokenizer mark_pre_tokenizer(std::string mark, std::vector<uint32_t> joins) {
+  return [mark = std::move(mark), joins = std::move(joins)](Pieces& pieces) {
+    const auto joined = [&](size_t at) {
+      if (joins.empty()) return false;
+      size_t before = utf8::previous(pieces.text, at);
+      return std::find(joins.begin(), joins.end(), utf8::next(pieces.text, before)) != joins.end();
+    };
+    std::vector<Span>& out = pieces.spare;
+    out.clear();
+    const char* data = pieces.text.data();
+    const size_t size = mark.size();
+    for (const Span& span : pieces.spans) {
+      size_t begin = span.begin;
+      for (size_t i = span.begin; i + size <= span.end;) {
+        const void* found = std::memchr(data + i, mark[0], span.end - i - size + 1);
+        if (found == nullptr) break;
+        i = static_cast<size_t>(static_cast<const char*>(found) - data);
+        if (std::memcmp(data + i, mark.data(), size) != 0) {
+          ++i;
+          continue;
+        }
+        const bool in_run =
+            i >= span.begin + size && std::memcmp(data + i - size, mark.data(), size) == 0;
+        if (i > begin && !in_run && !joined(i)) {
+          out.push_back({begin, i});
+          begin = i;
+        }
+        i += size;
+      }
+      if (begin != span.end) out.push_back({begin, span.end});
+    }
+    std::swap(pieces.spans, out);
+  };
 }
 
 }  // namespace ashlar

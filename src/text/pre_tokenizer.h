@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,32 +29,27 @@ struct Pieces {
   }
 };
 
-class PreTokenizer {
- public:
-  virtual ~PreTokenizer() = default;
-  virtual void apply(Pieces& pieces) const = 0;
-};
-using PreTokenizerPtr = std::shared_ptr<const PreTokenizer>;
+/// Cuts the pieces further, or rewrites them.
+using PreTokenizer = std::function<void(Pieces& pieces)>;
 
 enum class SplitBehavior { removed, isolated, merged_with_previous, merged_with_next, contiguous };
 
-PreTokenizerPtr split_pre_tokenizer(Pattern pattern, SplitBehavior behavior, bool invert);
+PreTokenizer split_pre_tokenizer(Pattern pattern, SplitBehavior behavior, bool invert);
 /// Splits at the characters for which `is_delimiter` holds, each a match of its own.
-PreTokenizerPtr char_pre_tokenizer(bool (*is_delimiter)(uint32_t), SplitBehavior behavior);
+PreTokenizer char_pre_tokenizer(bool (*is_delimiter)(uint32_t), SplitBehavior behavior);
 /// A space before every piece that has none.
-PreTokenizerPtr space_prefix_pre_tokenizer();
+PreTokenizer space_prefix_pre_tokenizer();
 /// Spells the pieces' bytes in GPT-2's alphabet.
-PreTokenizerPtr alphabet_pre_tokenizer();
+PreTokenizer alphabet_pre_tokenizer();
 
 enum class Prepend { never, first, always };
 /// Spaces become `replacement`, one is put in front, and pieces begin at every one.
-PreTokenizerPtr metaspace_pre_tokenizer(const std::string& replacement, Prepend prepend,
-                                        bool split);
+PreTokenizer metaspace_pre_tokenizer(const std::string& replacement, Prepend prepend, bool split);
 
 /// Cuts before every run of `mark` that follows a character not in `joins`. For models in which no
 /// merge joins other characters with `mark`, so that words may be cut there without any effect but
 /// speed.
-PreTokenizerPtr mark_pre_tokenizer(std::string mark, std::vector<uint32_t> joins);
+PreTokenizer mark_pre_tokenizer(std::string mark, std::vector<uint32_t> joins);
 
 /// The pattern of GPT-2's byte-level pre-tokenizer.
 extern const char* const kGpt2Pattern;

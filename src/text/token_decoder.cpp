@@ -1,6 +1,7 @@
 // Decoder components of tokenizer.json as stages that hold back no more than they must.
 #include "text/token_decoder.h"
 
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
@@ -162,6 +163,14 @@ class Strip final : public DecodeStage {
   bool leading_ = true;
 };
 
+void check_token_growth(size_t bytes) {
+  constexpr size_t kMostOfOneToken = size_t{1} << 26;
+  if (bytes > kMostOfOneToken) {
+    fail(ErrorKind::resource, "the tokenizer's decoders make more than {} bytes of one token",
+         kMostOfOneToken);
+  }
+}
+
 class Replace final : public DecodeStage {
  public:
   Replace(const DecoderStep& step, std::unique_ptr<DecodeStage> next)
@@ -171,31 +180,17 @@ class Replace final : public DecodeStage {
         one_char_(step.one_char) {}
   void put(std::string_view text, bool ends) override {
     if (one_char_)
-      replace(text, ends);
+      next_->put(pattern_.replaced(text, content_, check_token_growth), ends);
     else
       DecodeStage::put(text, ends);
   }
 
  protected:
-  void token(std::string_view text) override { replace(text, true); }
-
- private:
-  void replace(std::string_view text, bool ends) {
-    std::string out;
-    pattern_.split(text, [&](size_t begin, size_t end, bool is_match) {
-      if (is_match)
-        out += content_;
-      else
-        out += text.substr(begin, end - begin);
-      if (out.size() > kMostOfOneToken) {
-        fail(ErrorKind::resource, "the tokenizer's decoders make more than {} bytes of one token",
-             kMostOfOneToken);
-      }
-    });
-    next_->put(out, ends);
+  void token(std::string_view text) override {
+    next_->put(pattern_.replaced(text, content_, check_token_growth), true);
   }
 
-  static constexpr size_t kMostOfOneToken = size_t{1} << 26;
+ private:
   Pattern pattern_;
   std::string content_;
   bool one_char_;
@@ -204,34 +199,27 @@ class Replace final : public DecodeStage {
 class Metaspace final : public DecodeStage {
  public:
   Metaspace(const DecoderStep& step, std::unique_ptr<DecodeStage> next)
-      : DecodeStage(std::move(next)), mark_(step.content), first_(step.start == 1) {}
+      : DecodeStage(std::move(next)),
+        mark_(Pattern::literal(step.content)),
+        first_(step.start == 1) {}
   void put(std::string_view text, bool ends) override {
-    std::string out;
-    for (size_t i = 0; i < text.size();) {
-      if (text.substr(i).starts_with(mark_)) {
-        if (!first_) out += ' ';
-        i += mark_.size();
-      } else {
-        out += text[i++];
-      }
-    }
+    const std::string out = mark_.replaced(text, first_ ? "" : " ", [](size_t) {});
     if (ends) first_ = false;
     next_->put(out, ends);
   }
 
  private:
-  std::string mark_;
+  Pattern mark_;
   bool first_;
 };
 
 class Suffix final : public DecodeStage {
  public:
   Suffix(const DecoderStep& step, std::unique_ptr<DecodeStage> next)
-      : DecodeStage(std::move(next)), suffix_(step.content) {}
+      : DecodeStage(std::move(next)), suffix_(Pattern::literal(step.content)) {}
   void token(std::string_view text) override {
     if (held_) give(" ");
-    text_ = text;
-    held_ = true;
+    held_ = text;
   }
   void finish() override {
     if (held_) give("");
@@ -240,20 +228,12 @@ class Suffix final : public DecodeStage {
 
  private:
   void give(std::string_view replacement) {
-    std::string out;
-    for (size_t i = 0; i < text_.size();) {
-      if (!suffix_.empty() && std::string_view(text_).substr(i).starts_with(suffix_)) {
-        out += replacement;
-        i += suffix_.size();
-      } else {
-        out += text_[i++];
-      }
-    }
-    held_ = false;
+    const std::string out = suffix_.replaced(*held_, replacement, [](size_t) {});
+    held_.reset();
     next_->put(out, true);
   }
-  std::string suffix_, text_;
-  bool held_ = false;
+  Pattern suffix_;
+  std::optional<std::string> held_;
 };
 
 // A stage that `step` describes, before `next`.

@@ -25,12 +25,13 @@ uint64_t text_hash(std::string_view text) {
 }
 
 void TokenMap::set_slots(size_t slots) {
-  slots_.assign(slots, kFree);
+  slots_.assign(slots, {});
   const size_t mask = slots_.size() - 1;
   for (size_t e = 0; e < entries_.size(); ++e) {
-    size_t slot = entries_[e].hash & mask;
-    while (slots_[slot] != kFree) slot = (slot + 1) & mask;
-    slots_[slot] = static_cast<uint32_t>(e);
+    const uint32_t hash = entries_[e].hash;
+    size_t slot = hash & mask;
+    while (slots_[slot].entry != kFree) slot = (slot + 1) & mask;
+    slots_[slot] = {hash, static_cast<uint32_t>(e)};
   }
 }
 
@@ -42,18 +43,28 @@ void TokenMap::reserve(size_t tokens) {
   text_.reserve(tokens * 10);
 }
 
-std::pair<TokenMap::Entry&, bool> TokenMap::place(std::string_view text, TokenId id) {
-  const auto hash = static_cast<uint32_t>(text_hash(text));
+void TokenMap::prefetch(std::string_view text) const {
+  __builtin_prefetch(&slots_[text_hash(text) & (slots_.size() - 1)]);
+}
+
+/// The slot of the text, or the free one where it would stand.
+size_t TokenMap::slot_of(std::string_view text, uint32_t hash) const {
   const size_t mask = slots_.size() - 1;
   size_t slot = hash & mask;
-  for (; slots_[slot] != kFree; slot = (slot + 1) & mask) {
-    Entry& e = entries_[slots_[slot]];
-    if (e.hash == hash && text_of(e) == text) return {e, false};
+  for (; slots_[slot].entry != kFree; slot = (slot + 1) & mask) {
+    if (slots_[slot].hash == hash && text_of(entries_[slots_[slot].entry]) == text) break;
   }
+  return slot;
+}
+
+std::pair<TokenMap::Entry&, bool> TokenMap::place(std::string_view text, TokenId id) {
+  const auto hash = static_cast<uint32_t>(text_hash(text));
+  Slot& slot = slots_[slot_of(text, hash)];
+  if (slot.entry != kFree) return {entries_[slot.entry], false};
   if (text_.size() + text.size() > UINT32_MAX || entries_.size() + 1 >= kFree) {
     fail(ErrorKind::resource, "vocabulary: more than 4 GiB of text");
   }
-  slots_[slot] = static_cast<uint32_t>(entries_.size());
+  slot = {hash, static_cast<uint32_t>(entries_.size())};
   entries_.push_back(
       {hash, static_cast<uint32_t>(text_.size()), static_cast<uint32_t>(text.size()), id});
   text_ += text;
@@ -70,12 +81,8 @@ TokenId TokenMap::find(std::string_view text) const {
 }
 
 TokenId TokenMap::find(std::string_view text, uint32_t hash) const {
-  const size_t mask = slots_.size() - 1;
-  for (size_t slot = hash & mask; slots_[slot] != kFree; slot = (slot + 1) & mask) {
-    const Entry& e = entries_[slots_[slot]];
-    if (e.hash == hash && text_of(e) == text) return e.id;
-  }
-  return -1;
+  const uint32_t entry = slots_[slot_of(text, hash)].entry;
+  return entry == kFree ? -1 : entries_[entry].id;
 }
 
 void TokenMap::find_all(std::span<const std::string_view> texts, TokenId* ids) const {
@@ -88,9 +95,10 @@ void TokenMap::find_all(std::span<const std::string_view> texts, TokenId* ids) c
       hashes[i] = static_cast<uint32_t>(text_hash(texts[begin + i]));
       __builtin_prefetch(&slots_[hashes[i] & mask]);
     }
+    // Most texts are not there, and their slots say so.
     const auto entry_of = [&](size_t i) -> const Entry* {
-      const uint32_t entry = slots_[hashes[i] & mask];
-      return entry == kFree ? nullptr : &entries_[entry];
+      const Slot& slot = slots_[hashes[i] & mask];
+      return slot.entry == kFree || slot.hash != hashes[i] ? nullptr : &entries_[slot.entry];
     };
     for (size_t i = 0; i < n; ++i)
       if (const Entry* e = entry_of(i)) __builtin_prefetch(e);

@@ -61,10 +61,7 @@ std::vector<std::string_view> kimi_slices(std::string_view text) {
       begin = here;
       chars = run = 0;
     }
-    if (chars == 0 && run == 0) {
-      space = now_space;
-      run = 1;
-    } else if (now_space != space) {
+    if ((chars == 0 && run == 0) || now_space != space) {
       space = now_space;
       run = 1;
     } else if (++run > 25'000) {
@@ -99,6 +96,10 @@ struct Tokenizer::Impl {
   bool special(TokenId id) const {
     return id >= 0 && static_cast<size_t>(id) < is_special.size() &&
            is_special[static_cast<size_t>(id)];
+  }
+  bool decodes(TokenId id, bool skip_special) const {
+    return id >= 0 && static_cast<size_t>(id) < pieces.size() && known[static_cast<size_t>(id)] &&
+           !(skip_special && skipped[static_cast<size_t>(id)]);
   }
 
   TokenizerSpec spec;
@@ -163,7 +164,7 @@ Tokenizer::Impl::Impl(TokenizerSpec given) : spec(std::move(given)) {
   if (spec.bytes_last) {
     model.byte_level = Bpe::suits_bytes(model);
     if (!model.byte_level) spec.pre_tokenizers.push_back(alphabet_pre_tokenizer());
-  } else if (PreTokenizerPtr cut = cut_at_marks(model)) {
+  } else if (PreTokenizer cut = cut_at_marks(model)) {
     spec.pre_tokenizers.push_back(std::move(cut));
   }
   bpe = std::make_unique<Bpe>(model, spec.where);
@@ -182,7 +183,7 @@ void Tokenizer::Impl::encode_words(std::string_view text, bool at_start, Workspa
                                    std::vector<TokenId>& out) const {
   if (text.empty()) return;
   work.pieces.start(text, at_start);
-  for (const PreTokenizerPtr& step : spec.pre_tokenizers) step->apply(work.pieces);
+  for (const PreTokenizer& step : spec.pre_tokenizers) step(work.pieces);
   for (const Pieces::Span& span : work.pieces.spans) {
     bpe->encode(work.pieces.text.substr(span.begin, span.end - span.begin), work.bpe, out);
   }
@@ -304,10 +305,7 @@ std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) c
   std::string out;
   const auto stages = decode_stages(impl_->spec.decoder, out);
   for (const TokenId id : ids) {
-    if (id < 0 || static_cast<size_t>(id) >= impl_->pieces.size()) continue;
-    if (!impl_->known[static_cast<size_t>(id)]) continue;
-    if (skip_special && impl_->skipped[static_cast<size_t>(id)]) continue;
-    stages->put(impl_->piece(id), true);
+    if (impl_->decodes(id, skip_special)) stages->put(impl_->piece(id), true);
   }
   stages->finish();
   return out;
@@ -334,11 +332,7 @@ struct StreamDecoder::Impl {
   std::string out;
   std::unique_ptr<DecodeStage> stages;
 
-  std::string take() {
-    std::string text;
-    text.swap(out);
-    return text;
-  }
+  std::string take() { return std::exchange(out, {}); }
 };
 
 StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special)
@@ -349,11 +343,8 @@ StreamDecoder::~StreamDecoder() = default;
 StreamDecoder::StreamDecoder(StreamDecoder&&) noexcept = default;
 
 std::string StreamDecoder::push(TokenId id) {
-  const Tokenizer::Impl& t = impl_->tokenizer;
-  if (id < 0 || static_cast<size_t>(id) >= t.pieces.size()) return {};
-  if (!t.known[static_cast<size_t>(id)]) return {};
-  if (impl_->skip_special && t.skipped[static_cast<size_t>(id)]) return {};
-  impl_->stages->put(t.piece(id), true);
+  if (!impl_->tokenizer.decodes(id, impl_->skip_special)) return {};
+  impl_->stages->put(impl_->tokenizer.piece(id), true);
   return impl_->take();
 }
 

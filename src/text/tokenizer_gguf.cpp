@@ -41,6 +41,8 @@ std::optional<TokenId> checked(const GgufTokenizerData& data, std::optional<int6
   return static_cast<TokenId>(*id);
 }
 
+constexpr size_t kAhead = 16;  // tokens whose places in the vocabulary are asked for before
+
 void read_byte_level(const GgufTokenizerData& data, TokenizerSpec& spec, bool& add_bos) {
   const KnownPatterns* known = known_patterns(data.pre);
   if (known == nullptr) {
@@ -51,6 +53,7 @@ void read_byte_level(const GgufTokenizerData& data, TokenizerSpec& spec, bool& a
   TokenMap mergeable;
   model.vocab.reserve(data.tokens.size());
   for (size_t i = 0; i < data.tokens.size(); ++i) {
+    if (i + kAhead < data.tokens.size()) model.vocab.prefetch(data.tokens[i + kAhead]);
     const std::string text = text_of(data.tokens[i]);
     const auto id = static_cast<TokenId>(i);
     const int32_t type = type_of(data, i);
@@ -111,6 +114,7 @@ void read_sentencepiece(const GgufTokenizerData& data, TokenizerSpec& spec) {
   BpeModel& model = spec.model;
   model.vocab.reserve(data.tokens.size());
   for (size_t i = 0; i < data.tokens.size(); ++i) {
+    if (i + kAhead < data.tokens.size()) model.vocab.prefetch(data.tokens[i + kAhead]);
     std::string text = text_of(data.tokens[i]);
     const auto id = static_cast<TokenId>(i);
     const int32_t type = type_of(data, i);

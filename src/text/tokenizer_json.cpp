@@ -120,14 +120,11 @@ class Reader : public nlohmann::json_sax<Json> {
     if (!v.is_null() && (at_model_key("merges") || at_model_key("vocab")))
       return broken(fmt::format("model.{} is a {}, expected {}", key_, v.type_name(),
                                 key_ == "vocab" ? "an object" : "a list of merges"));
-    if (stack_.empty()) {
-      tree = std::move(v);
-      return true;
-    }
     place(std::move(v));
     return true;
   }
   Json* place(Json v) {
+    if (stack_.empty()) return &(tree = std::move(v));
     Json& parent = *stack_.back();
     if (parent.is_array()) {
       parent.push_back(std::move(v));
@@ -137,12 +134,7 @@ class Reader : public nlohmann::json_sax<Json> {
   }
   bool open(Json v) {
     if (stack_.size() >= 64) return broken("nested more than 64 deep");
-    if (stack_.empty()) {
-      tree = std::move(v);
-      stack_.push_back(&tree);
-    } else {
-      stack_.push_back(place(std::move(v)));
-    }
+    stack_.push_back(place(std::move(v)));
     path_.push_back(std::exchange(key_, {}));
     return true;
   }

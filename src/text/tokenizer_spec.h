@@ -27,7 +27,7 @@ struct TokenizerSpec {
   std::unordered_map<std::string, size_t> added_index;  // content to place in `added`
   TokenId highest_added = -1;
   NormalizerPtr normalizer;  // may be null
-  std::vector<PreTokenizerPtr> pre_tokenizers;
+  std::vector<PreTokenizer> pre_tokenizers;
   bool bytes_last = false;  // after these, pieces are spelled in GPT-2's alphabet
   std::vector<DecoderStep> decoder;
   std::vector<TokenId> frame = {kText};  // what encode gives with special tokens; kText is the text

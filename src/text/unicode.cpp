@@ -29,6 +29,12 @@ CodePoints from_table(std::span<const uint32_t> bounds) {
   return CodePoints(std::move(ranges));
 }
 
+template <const auto& table>
+bool in_table(uint32_t c) {
+  static const CodePoints points = from_table(table);
+  return points.contains(c);
+}
+
 // Two stages of 256: the flags of every code point, built once from the ranges.
 struct Flags {
   enum : uint8_t { kActive = 1, kNfc = 2 };
@@ -196,15 +202,9 @@ bool is_rust_word(uint32_t c) {
          (c >= 0x1F170 && c <= 0x1F189);
 }
 
-bool is_punctuation(uint32_t c) {
-  static const CodePoints points = from_table(kPunctuationRanges);
-  return points.contains(c);
-}
-
-bool is_accent(uint32_t c) {
-  static const CodePoints points = from_table(kAccentRanges);
-  return points.contains(c);
-}
+bool is_punctuation(uint32_t c) { return in_table<kPunctuationRanges>(c); }
+bool is_accent(uint32_t c) { return in_table<kAccentRanges>(c); }
+bool is_numeric(uint32_t c) { return in_table<kNumericRanges>(c); }
 
 uint32_t lower(uint32_t c) {
   constexpr size_t kRuns = std::size(kLowerRuns) / 4;
@@ -222,11 +222,6 @@ uint32_t lower(uint32_t c) {
     if (c <= run[1] && (c - run[0]) % run[2] == 0) return c + run[3];
   }
   return c;
-}
-
-bool is_numeric(uint32_t c) {
-  static const CodePoints points = from_table(kNumericRanges);
-  return points.contains(c);
 }
 
 bool is_norm_active(uint32_t c) { return (flags().of(c) & Flags::kActive) != 0; }

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 namespace ashlar {
 namespace {
@@ -29,8 +28,8 @@ class Task {
        ProductSpace& space)
       : call_(call),
         op_(call.op),
-        all_(rows),
-        run_(rows.runs()[static_cast<size_t>(task / call.kv_heads)]),
+        positions_(rows.positions),
+        run_(rows.runs[static_cast<size_t>(task / call.kv_heads)]),
         kv_(task % call.kv_heads),
         n_(run_.count),
         products_(products),
@@ -107,7 +106,7 @@ class Task {
   }
 
  private:
-  int64_t position(int64_t i) const { return all_.position(run_.begin + i); }
+  int64_t position(int64_t i) const { return positions_[static_cast<size_t>(run_.begin + i)]; }
   int64_t query_row(int64_t width) const { return call_.kv_heads * call_.group * width; }
   int64_t key_row(int64_t width) const { return call_.kv_heads * width; }
   /// The row of query i and head g in a value of `width` numbers per head.
@@ -232,7 +231,7 @@ class Task {
 
   const AttentionCall& call_;
   const Attention& op_;
-  const SequenceRows& all_;
+  const std::vector<int32_t>& positions_;
   const SequenceRows::Run run_;
   int64_t kv_, n_;
   Products& products_;
@@ -246,26 +245,18 @@ class Task {
 
 }  // namespace
 
-void SequenceRows::take(const TokenBatch& batch) {
-  order_.resize(batch.sequences.size());
-  std::iota(order_.begin(), order_.end(), int64_t{0});
-  std::stable_sort(order_.begin(), order_.end(), [&](int64_t a, int64_t b) {
-    return batch.sequences[static_cast<size_t>(a)] < batch.sequences[static_cast<size_t>(b)];
-  });
-  in_order_ = std::is_sorted(order_.begin(), order_.end());
-  runs_.clear();
-  positions_.resize(order_.size());
-  for (size_t i = 0; i < order_.size(); ++i) {
-    const auto row = static_cast<size_t>(order_[i]);
-    positions_[i] = batch.positions[row];
-    if (i == 0 || batch.sequences[row] != batch.sequences[static_cast<size_t>(order_[i - 1])])
-      runs_.push_back({static_cast<int64_t>(i), 0});
-    ++runs_.back().count;
+SequenceRows::SequenceRows(const TokenBatch& batch)
+    : in_order(std::is_sorted(batch.sequences.begin(), batch.sequences.end())),
+      positions(batch.positions) {
+  for (size_t i = 0; i < batch.sequences.size(); ++i) {
+    if (i == 0 || batch.sequences[i] != batch.sequences[i - 1])
+      runs.push_back({static_cast<int64_t>(i), 0});
+    ++runs.back().count;
   }
 }
 
 void attend(const AttentionCall& call, const SequenceRows& rows, float* out, Products& products) {
-  products.each(static_cast<int64_t>(rows.runs().size()) * call.kv_heads,
+  products.each(static_cast<int64_t>(rows.runs.size()) * call.kv_heads,
                 [&](int64_t task, ProductSpace& space) {
                   Task(call, rows, task, products, space).forward(out);
                 });
@@ -273,7 +264,7 @@ void attend(const AttentionCall& call, const SequenceRows& rows, float* out, Pro
 
 void attend_backward(const AttentionCall& call, const SequenceRows& rows,
                      const AttentionGradients& gradients, Products& products) {
-  const int64_t runs = static_cast<int64_t>(rows.runs().size()), heads = call.kv_heads * call.group;
+  const int64_t runs = static_cast<int64_t>(rows.runs.size()), heads = call.kv_heads * call.group;
   float* parts = nullptr;
   if (gradients.sinks != nullptr) parts = products.shared().floats(kSinkParts, runs * heads);
   products.each(runs * call.kv_heads, [&](int64_t task, ProductSpace& space) {

@@ -13,24 +13,15 @@
 
 namespace ashlar {
 
-/// The rows of a batch, sequence after sequence.
-class SequenceRows {
- public:
-  void take(const TokenBatch& batch);
+/// The rows of a batch by sequences, where these stand one after the other.
+struct SequenceRows {
+  explicit SequenceRows(const TokenBatch& batch);
   struct Run {
     int64_t begin = 0, count = 0;
   };
-  /// Of `order`, or of the batch itself where that is in order.
-  const std::vector<Run>& runs() const { return runs_; }
-  bool in_order() const { return in_order_; }
-  const std::vector<int64_t>& order() const { return order_; }
-  int32_t position(int64_t row) const { return positions_[static_cast<size_t>(row)]; }
-
- private:
-  std::vector<Run> runs_;
-  std::vector<int64_t> order_;      // rows of the batch
-  std::vector<int32_t> positions_;  // in that order
-  bool in_order_ = true;
+  std::vector<Run> runs;
+  bool in_order = true;
+  const std::vector<int32_t>& positions;  // of the batch
 };
 
 struct AttentionCall {

@@ -26,25 +26,16 @@ class TokenRows {
   virtual void read(int64_t row, std::span<int32_t> ids) const = 0;
   /// Where in a row, after its beginning, another document begins that shall not see what stands
   /// before; none: the row is one text.
-  virtual std::vector<int64_t> borders(int64_t row) const {
-    static_cast<void>(row);
-    return {};
-  }
+  virtual std::vector<int64_t> borders(int64_t /*row*/) const { return {}; }
   /// Bytes of text behind the tokens that a row has predicted (all but its first); nothing where
   /// the text is not known.
-  virtual std::optional<int64_t> predicted_bytes(int64_t row) const {
-    static_cast<void>(row);
-    return {};
-  }
+  virtual std::optional<int64_t> predicted_bytes(int64_t /*row*/) const { return {}; }
   /// All ids are below it; nothing where only reading tells.
   virtual std::optional<int64_t> vocabulary() const { return {}; }
   /// Rows from rows() on that read() knows too; none comes but by replace().
   virtual int64_t more_rows() const { return 0; }
   /// Puts other rows, those from rows() on, in the place of those due at `step` (from 1).
-  virtual void replace(int64_t step, std::span<int64_t> rows) const {
-    static_cast<void>(step);
-    static_cast<void>(rows);
-  }
+  virtual void replace(int64_t /*step*/, std::span<int64_t> /*rows*/) const {}
   /// Equal for equal rows: a run does not go on with other data than it began with.
   virtual std::string fingerprint() const = 0;
   virtual std::string name() const = 0;  // for messages: the file

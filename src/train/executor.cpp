@@ -75,36 +75,28 @@ void Float32Executor::lay_out(int64_t tokens) {
     }
   }
   steps_.clear();
+  steps_.reserve(lowering_.steps().size());  // they stay where they are: slots are pointed to
   elsewhere_.clear();
   IdVector<StorageId, bool> begun(lowering_.storages().size());
-  using Of = Elsewhere::Of;
   for (size_t i = 0; i < lowering_.steps().size(); ++i) {
     const LoweredStep& from = lowering_.steps()[i];
-    TrainingStep s;
+    TrainingStep& s = steps_.emplace_back();
     s.node = &from.node;
     s.run = from.kind.run != nullptr ? from.kind.run : run_plain_loops;
     s.chunked = i >= lowering_.chunked().begin && i < lowering_.chunked().end;
-    const auto note = [&](const Input& in, size_t index, Of of) {
-      if (!in.is_value()) return;
-      const int32_t output = lowering_.storage_of(in.value).output;
-      if (output < 0) return;
+    const auto place = [&](const Input& in, StepSlot& at, bool written) {
+      at = slot(in);
+      if (!in.is_value() || lowering_.storage_of(in.value).output < 0) return;
       const StorageId home = lowering_.storage_id(in.value);
-      elsewhere_.push_back({i, index, of, output, of == Of::out && !begun[home]});
-      if (of == Of::out) begun[home] = true;
+      elsewhere_.push_back({&at, written && !begun[home] ? &s.start : nullptr,
+                            static_cast<size_t>(lowering_.storage_of(in.value).output)});
+      if (written) begun[home] = true;
     };
-    for (size_t k = 0; k < from.node.inputs.size(); ++k) {
-      s.in.push_back(slot(from.node.inputs[k]));
-      note(from.node.inputs[k], k, Of::in);
-    }
-    if (from.start) {
-      s.start = slot(*from.start);
-      note(*from.start, 0, Of::start);
-    }
-    for (size_t k = 0; k < from.node.outputs.size(); ++k) {
-      s.out.push_back(slot(from.node.outputs[k]));
-      note(from.node.outputs[k], k, Of::out);
-    }
-    steps_.push_back(std::move(s));
+    s.in.resize(from.node.inputs.size());
+    for (size_t k = 0; k < s.in.size(); ++k) place(from.node.inputs[k], s.in[k], false);
+    if (from.start) place(*from.start, s.start, false);
+    s.out.resize(from.node.outputs.size());
+    for (size_t k = 0; k < s.out.size(); ++k) place(from.node.outputs[k], s.out[k], true);
   }
 }
 
@@ -123,28 +115,16 @@ void Float32Executor::run(const TokenBatch& batch, std::span<float* const> to, d
                           bool add) {
   lay_out(batch.size());
   for (const Elsewhere& e : elsewhere_) {
-    TrainingStep& s = steps_[e.step];
-    float* const at = to[static_cast<size_t>(e.output)];
-    switch (e.of) {
-      case Elsewhere::Of::in:
-        s.in[e.index].at = at;
-        break;
-      case Elsewhere::Of::start:
-        s.start.at = at;
-        break;
-      case Elsewhere::Of::out:
-        s.out[e.index].at = at;
-        if (e.begins) s.start = add ? s.out[e.index] : StepSlot{};
-        break;
-    }
+    e.slot->at = to[e.output];
+    if (e.start != nullptr) *e.start = add ? *e.slot : StepSlot{};
   }
-  sequences_.take(batch);
-  next_ = next_rows(batch);
+  const SequenceRows sequences(batch);
+  const std::vector<int64_t> next = next_rows(batch);
   TrainingFrame frame{.products = products_,
                       .rows = float_rows(products_.table_name()),
                       .batch = batch,
-                      .sequences = sequences_,
-                      .next = next_,
+                      .sequences = sequences,
+                      .next = next,
                       .numbers = options_.numbers,
                       .weight = weight,
                       .first = 0,

@@ -86,14 +86,11 @@ class Float32Executor {
   int64_t arena_bytes_ = 0;
   std::vector<TrainingStep> steps_;
   struct Elsewhere {  // a slot of a step that lies where the caller says
-    size_t step = 0, index = 0;
-    enum class Of : uint8_t { in, out, start } of = Of::in;
-    int32_t output = 0;
-    bool begins = false;  // the first to write it
+    StepSlot* slot = nullptr;
+    StepSlot* start = nullptr;  // the step's, where it is the first to write it
+    size_t output = 0;
   };
   std::vector<Elsewhere> elsewhere_;
-  SequenceRows sequences_;
-  std::vector<int64_t> next_;
   std::vector<Array<float>> arrays_;
 };
 

@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "base/hash.h"
-#include "ops/kinds.h"
 
 namespace ashlar {
 namespace {
@@ -63,16 +62,16 @@ class Scheme {
   Scheme(const Params& params, const InitSettings& settings) : settings_(settings) {
     for (const Param& p : params) {
       if (p.role == Role::embedding) width_ = static_cast<double>(p.cols());
-      if (const auto l = layer_of(p.name)) layers_ = std::max(layers_, static_cast<double>(*l + 1));
+      if (const auto l = p.place.layer) layers_ = std::max(layers_, static_cast<double>(*l + 1));
     }
   }
 
   Spread of(const Param& p) const {
     const double inner = static_cast<double>(p.cols());
-    const double layer = static_cast<double>(layer_of(p.name).value_or(0));
+    const double layer = static_cast<double>(p.place.layer.value_or(0));
     // The residual stream is what all layers add to: its axis is the embedding's.
     const bool into_residual = p.role != Role::embedding && p.role != Role::position &&
-                               layer_of(p.name) && p.row_axes > 0 &&
+                               p.place.layer && p.row_axes > 0 &&
                                p.axes[static_cast<size_t>(p.row_axes) - 1].name == "d_model";
     switch (settings_.scheme) {
       case InitScheme::llama:

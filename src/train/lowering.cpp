@@ -63,7 +63,7 @@ void TrainingLowering::share_equal_nodes() {
   kept.reserve(steps_.size());
   for (LoweredStep& s : steps_) {
     std::string key(s.node.op.name());
-    key += s.node.scope.starts_with(kRecomputedScope) ? '+' : ' ';
+    key += s.node.place.pass == Pass::recomputed ? '+' : ' ';
     for (const Attribute& a : s.node.op.attributes()) key += a.name + '=' + a.value + ' ';
     for (Input& in : s.node.inputs) {
       if (const auto it = same.find(in.value); it != same.end()) in = it->second;

@@ -18,11 +18,12 @@ struct Piece {
   size_t begin, end;
 };
 
-std::vector<Piece> pieces_of(const Params& params, const std::function<bool(ParamId)>& wanted) {
+template <class Wanted>
+std::vector<Piece> pieces_of(const ParameterArrays& arrays, const Wanted& wanted) {
   std::vector<Piece> pieces;
-  for (const ParamId i : params.ids()) {
+  for (const ParamId i : arrays.ids()) {
     if (!wanted(i)) continue;
-    const auto n = static_cast<size_t>(params[i].elements());
+    const size_t n = arrays[i].size();
     for (size_t begin = 0; begin < n; begin += kPiece)
       pieces.push_back({i, begin, std::min<size_t>(n, begin + kPiece)});
   }
@@ -32,17 +33,13 @@ std::vector<Piece> pieces_of(const Params& params, const std::function<bool(Para
 }  // namespace
 
 double gradient_norm(const ParameterArrays& gradients, Products& threads) {
-  std::vector<std::pair<const float*, size_t>> pieces;
-  for (const ParamId i : gradients.ids()) {
-    const std::span<const float> g = gradients[i];
-    for (size_t begin = 0; begin < g.size(); begin += kPiece)
-      pieces.emplace_back(g.data() + begin, std::min<size_t>(kPiece, g.size() - begin));
-  }
+  const std::vector<Piece> pieces = pieces_of(gradients, [](ParamId) { return true; });
   std::vector<double> sums(pieces.size());
   const FloatRows& rows = float_rows(threads.table_name());
   threads.each(static_cast<int64_t>(pieces.size()), [&](int64_t i, ProductSpace&) {
-    const auto [g, n] = pieces[static_cast<size_t>(i)];
-    sums[static_cast<size_t>(i)] = rows.squares(g, static_cast<int64_t>(n));
+    const Piece& p = pieces[static_cast<size_t>(i)];
+    sums[static_cast<size_t>(i)] =
+        rows.squares(gradients[p.id].data() + p.begin, static_cast<int64_t>(p.end - p.begin));
   });
   double sum = 0;
   for (const double s : sums) sum += s;
@@ -72,8 +69,8 @@ Optimiser::Optimiser(const Params& params, const IdVector<ParamId, bool>& traine
   if (adamw) second_ = std::make_unique<ParameterArrays>(params);
 }
 
-std::vector<Optimiser::State> Optimiser::state() {
-  std::vector<State> state{{"first_moment", first_.get()}};
+std::vector<NamedArrays> Optimiser::state() {
+  std::vector<NamedArrays> state{{"first_moment", first_.get()}};
   if (second_) state.push_back({"second_moment", second_.get()});
   return state;
 }
@@ -112,7 +109,7 @@ void Optimiser::update(ParameterArrays& parameters, const ParameterArrays& gradi
   const bool sgd = s.kind == OptimiserKind::sgd;
   const FloatRows& rows = float_rows(threads.table_name());
   const std::vector<Piece> pieces =
-      pieces_of(params_, [&](ParamId i) { return groups_[i].trained && !groups_[i].orthogonal; });
+      pieces_of(*first_, [&](ParamId i) { return groups_[i].trained && !groups_[i].orthogonal; });
   threads.each(static_cast<int64_t>(pieces.size()), [&](int64_t i, ProductSpace&) {
     const Piece& p = pieces[static_cast<size_t>(i)];
     float* w = parameters[p.id].data();

@@ -1,7 +1,6 @@
 // Optimisers: what gradients do to parameters. Each parameter is treated by its role in the graph.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,11 +38,7 @@ class Optimiser {
 
   /// What belongs into a checkpoint besides the parameters: the moments, by name, and the number of
   /// updates so far.
-  struct State {
-    std::string name;
-    ParameterArrays* values;
-  };
-  std::vector<State> state();
+  std::vector<NamedArrays> state();
   int64_t updates() const { return updates_; }
   void set_updates(int64_t updates) { updates_ = updates; }
 

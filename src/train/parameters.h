@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "graph/graph.h"
@@ -39,6 +40,11 @@ class ParameterArrays {
   int64_t total_ = 0;
   std::shared_ptr<std::byte> memory_;
   float* values_ = nullptr;
+};
+
+struct NamedArrays {
+  std::string name;  // "weights", "first_moment", ...
+  ParameterArrays* values;
 };
 
 }  // namespace ashlar

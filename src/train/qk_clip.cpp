@@ -24,9 +24,7 @@ std::optional<ParamId> id_of(const Graph& graph, const std::string& name) {
 QkClip::QkClip(const Graph& forward, const ParameterArrays& parameters, double most, int threads,
                const std::string& kernels)
     : most_(most),
-      graph_(watched(forward, Watched::scores)),
-      weights_(parameters.tensors(forward.params())),
-      executor_(graph_, weights_,
+      executor_(watched(forward, Watched::scores), parameters.tensors(forward.params()),
                 {.threads = threads, .kernels = kernels, .numbers = Numbers::f32}) {
   for (const Node& node : forward.nodes()) {
     if (node.op.as<Attention>() != nullptr || node.op.as<LatentAttention>() != nullptr)
@@ -77,7 +75,7 @@ void QkClip::add(const Graph& forward, const Node& node) {
 void QkClip::see(const TokenBatch& batch) {
   std::vector<Array<float>> outputs = executor_.run(batch);
   for (size_t i = 0; i < outputs.size(); ++i) {
-    std::string_view name = graph_.outputs()[i].name;
+    std::string_view name = executor_.lowering().graph().outputs()[i].name;
     if (!name.starts_with(kWatchedLargest)) continue;
     const auto it = attentions_.find(name.substr(kWatchedLargest.size()));
     ASHLAR_ASSERT(it != attentions_.end(), "every attention is watched");

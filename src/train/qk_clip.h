@@ -42,8 +42,6 @@ class QkClip {
   void add(const Graph& forward, const Node& node);
 
   const double most_;
-  const Graph graph_;
-  const Weights weights_;
   Float32Executor executor_;
   std::map<std::string, Heads, std::less<>> attentions_;  // by scope
 };

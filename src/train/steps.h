@@ -52,12 +52,13 @@ struct TrainingFrame {
   const std::vector<int64_t>& next;  // per row that of the next token, or -1
   Numbers numbers = Numbers::f64;
   double weight = 1;            // of the losses
-  bool add = false;             // gradients are added to what is there
   int64_t first = 0, last = 0;  // rows of tokens to compute
   /// Arrays for ops that run as their plain loops, with their memory.
   std::vector<Array<float>> arrays;
 
   int64_t count() const { return last - first; }
+  /// Numbers of the rows to compute, or of what has no rows.
+  int64_t size_of(const StepSlot& s) const { return s.width * (s.per_token ? count() : 1); }
   /// The first row to compute, or the first number of what has no rows.
   float* at(const StepSlot& s) const {
     return s.per_token && !s.local ? s.at + first * s.width : s.at;
@@ -80,6 +81,14 @@ void each_piece(TrainingFrame& frame, int64_t rows, int64_t width, const F& f) {
   frame.products.each(pieces_of(rows, width), [&](int64_t i, ProductSpace&) {
     f(i * per_piece, std::min(rows, (i + 1) * per_piece), i);
   });
+}
+
+/// Adds up the parts of pieces, n numbers each, in their order.
+inline void add_parts(const float* parts, int64_t pieces, int64_t n, float* to) {
+  std::fill_n(to, n, 0.0f);
+  for (int64_t p = 0; p < pieces; ++p) {
+    for (int64_t i = 0; i < n; ++i) to[i] += parts[p * n + i];
+  }
 }
 
 /// How an op is run.

@@ -1,10 +1,10 @@
 // Steps of the loss, row by row, and sums over tokens.
 #include <algorithm>
 
-#include "base/error.h"
 #include "ops/inputs_grad.h"
 #include "ops/linear_grad.h"
 #include "ops/loss.h"
+#include "ops/types.h"
 #include "train/steps.h"
 #include "transform/differentiate.h"
 
@@ -21,10 +21,7 @@ void each_target(const TrainingStep& s, TrainingFrame& f, int64_t ahead, const F
     for (int64_t t = first; t < last; ++t) {
       int64_t row = f.first + t;
       for (int64_t k = 0; k < ahead && row >= 0; ++k) row = f.next[static_cast<size_t>(row)];
-      const int64_t target = row < 0 ? -1 : s.in[1].ids[row];
-      if (row >= 0 && (target < 0 || target >= vocab))
-        fail(ErrorKind::invalid, "token id {}: expected 0 to {}", target, vocab - 1);
-      g(t, target);
+      g(t, row < 0 ? -1 : checked_row(s.in[1].ids[row], vocab, "token id"));
     }
   });
 }
@@ -43,7 +40,7 @@ void run_cross_entropy_grad(const TrainingStep& s, TrainingFrame& f) {
   const int64_t vocab = s.in[0].width;
   const float *z = f.at(s.in[0]), *dl = f.at(s.in[2]);
   float* dz = f.at(s.out[0]);
-  each_target(s, f, s.as<CrossEntropyGrad>()->ahead, [&](int64_t t, int64_t target) {
+  each_target(s, f, s.as<CrossEntropyGrad>()->forward.ahead, [&](int64_t t, int64_t target) {
     if (target < 0)
       std::fill_n(dz + t * vocab, vocab, 0.0f);
     else
@@ -84,8 +81,7 @@ void run_constant(const TrainingStep& s, TrainingFrame& f) {
 }
 
 void run_token_sum(const TrainingStep& s, TrainingFrame& f) {
-  const int64_t n = s.out[0].width, rows = s.in[0].width / n * (s.in[0].per_token ? f.count() : 1),
-                pieces = pieces_of(rows, n);
+  const int64_t n = s.out[0].width, rows = f.size_of(s.in[0]) / n, pieces = pieces_of(rows, n);
   const float* x = f.at(s.in[0]);
   float* parts = f.products.shared().floats(kParts, pieces * n);
   each_piece(f, rows, n, [&](int64_t first, int64_t last, int64_t piece) {
@@ -95,10 +91,7 @@ void run_token_sum(const TrainingStep& s, TrainingFrame& f) {
       for (int64_t i = 0; i < n; ++i) part[i] += x[r * n + i];
     }
   });
-  std::fill_n(s.out[0].at, n, 0.0f);
-  for (int64_t p = 0; p < pieces; ++p) {
-    for (int64_t i = 0; i < n; ++i) s.out[0].at[i] += parts[p * n + i];
-  }
+  add_parts(parts, pieces, n, s.out[0].at);
 }
 
 }  // namespace

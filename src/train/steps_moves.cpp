@@ -12,20 +12,12 @@
 namespace ashlar {
 namespace {
 
-template <class F>
-void each_number(TrainingFrame& f, const StepSlot& s, const F& g) {
-  each_piece(f, s.width * (s.per_token ? f.count() : 1), 1,
-             [&](int64_t first, int64_t last, int64_t) {
-               for (int64_t i = first; i < last; ++i) g(i);
-             });
-}
-
 /// y = g(a, b) of rows, where b may hold the last numbers of a only, the same throughout.
 void combine(const TrainingStep& s, TrainingFrame& f,
              void (*g)(const float*, const float*, float*, int64_t)) {
   const float *a = f.at(s.in[0]), *b = f.at(s.in[1]);
   float* y = f.at(s.out[0]);
-  const int64_t all = s.out[0].width * (s.out[0].per_token ? f.count() : 1);
+  const int64_t all = f.size_of(s.out[0]);
   if (s.in[0].type == s.in[1].type) {
     each_piece(f, all, 1, [&](int64_t first, int64_t last, int64_t) {
       g(a + first, b + first, y + first, last - first);
@@ -46,11 +38,10 @@ void run_scale(const TrainingStep& s, TrainingFrame& f) {
   float* y = f.at(s.out[0]);
   const auto factor = static_cast<float>(s.as<Scale>()->factor),
              shift = static_cast<float>(s.as<Scale>()->shift);
-  each_piece(f, s.out[0].width * (s.out[0].per_token ? f.count() : 1), 1,
-             [&](int64_t first, int64_t last, int64_t) {
-               f.products.table().scale(x + first, factor, y + first, last - first);
-               for (int64_t i = first; shift != 0 && i < last; ++i) y[i] += shift;
-             });
+  each_piece(f, f.size_of(s.out[0]), 1, [&](int64_t first, int64_t last, int64_t) {
+    f.products.table().scale(x + first, factor, y + first, last - first);
+    for (int64_t i = first; shift != 0 && i < last; ++i) y[i] += shift;
+  });
 }
 
 /// Groups of numbers of the last axis: `count` of them from x + g * from to y + g * to.
@@ -60,22 +51,20 @@ void copy_groups(TrainingFrame& f, int64_t groups, const float* x, int64_t from,
     for (int64_t g = first; g < last; ++g) std::copy_n(x + g * from, count, y + g * to);
   });
 }
-int64_t groups_of(const StepSlot& s, int64_t n, const TrainingFrame& f) {
-  return s.width / n * (s.per_token ? f.count() : 1);
-}
 void run_slice(const TrainingStep& s, TrainingFrame& f) {
   const int64_t n = s.in[0].inner(1), to = s.as<Slice>()->size;
-  copy_groups(f, groups_of(s.in[0], n, f), f.at(s.in[0]) + s.as<Slice>()->begin, n, f.at(s.out[0]),
+  copy_groups(f, f.size_of(s.in[0]) / n, f.at(s.in[0]) + s.as<Slice>()->begin, n, f.at(s.out[0]),
               to, to);
 }
 void run_pad(const TrainingStep& s, TrainingFrame& f) {
-  const int64_t n = s.in[0].inner(1), to = s.as<Pad>()->size, groups = groups_of(s.in[0], n, f);
+  const int64_t n = s.in[0].inner(1), to = s.as<Pad>()->size;
   float* y = f.at(s.out[0]);
-  each_number(f, s.out[0], [=](int64_t i) { y[i] = 0; });
-  copy_groups(f, groups, f.at(s.in[0]), n, y + s.as<Pad>()->begin, to, n);
+  each_piece(f, f.size_of(s.out[0]), 1,
+             [=](int64_t first, int64_t last, int64_t) { std::fill(y + first, y + last, 0.0f); });
+  copy_groups(f, f.size_of(s.in[0]) / n, f.at(s.in[0]), n, y + s.as<Pad>()->begin, to, n);
 }
 void run_concat(const TrainingStep& s, TrainingFrame& f) {
-  const int64_t a = s.in[0].inner(1), b = s.in[1].inner(1), groups = groups_of(s.in[0], a, f);
+  const int64_t a = s.in[0].inner(1), b = s.in[1].inner(1), groups = f.size_of(s.in[0]) / a;
   copy_groups(f, groups, f.at(s.in[0]), a, f.at(s.out[0]), a + b, a);
   copy_groups(f, groups, f.at(s.in[1]), b, f.at(s.out[0]) + a, a + b, b);
 }

@@ -1,13 +1,13 @@
 // Steps that are products: projections, experts, attention, and their gradients.
 #include <algorithm>
 
-#include "base/error.h"
 #include "ops/attention_grad.h"
 #include "ops/experts.h"
 #include "ops/inputs.h"
 #include "ops/inputs_grad.h"
 #include "ops/linear.h"
 #include "ops/linear_grad.h"
+#include "ops/types.h"
 #include "train/steps.h"
 
 namespace ashlar {
@@ -33,7 +33,7 @@ void run_linear(const TrainingStep& s, TrainingFrame& f) {
                        .a = rows_of(f.at(s.in[0]), k),
                        .b = transposed(s.in[1].at, k),
                        .c = f.at(s.out[0]),
-                       .start = s.start.exists() ? f.at(s.start) : nullptr,
+                       .start = f.at(s.start),
                        .bias = s.in.size() == 3 ? s.in[2].at : nullptr},
                       numbers_of(s, f));
 }
@@ -46,14 +46,14 @@ void run_linear_input_grad(const TrainingStep& s, TrainingFrame& f) {
                        .a = rows_of(f.at(s.in[0]), k),
                        .b = rows_of(s.in[1].at, n),
                        .c = f.at(s.out[0]),
-                       .start = s.start.exists() ? f.at(s.start) : nullptr},
+                       .start = f.at(s.start)},
                       numbers_of(s, f));
 }
 
 /// Whether the rows of a chunk go on with sums of earlier ones.
 const float* start_of(const TrainingStep& s, const TrainingFrame& f) {
   if (s.chunked && f.first > 0) return s.out[0].at;
-  return s.start.exists() ? s.start.at : nullptr;
+  return s.start.at;
 }
 
 void run_linear_weight_grad(const TrainingStep& s, TrainingFrame& f) {
@@ -81,9 +81,7 @@ ByExpert sorted(const int64_t* keys, int64_t n, int64_t count, std::string_view 
   int64_t *order = ints(kOrder, n), *begins = ints(kBegins, count + 2);
   std::fill_n(begins, count + 2, int64_t{0});
   for (int64_t i = 0; i < n; ++i) {
-    if (keys[i] < 0 || keys[i] >= count)
-      fail(ErrorKind::invalid, "{} {}: expected 0 to {}", what, keys[i], count - 1);
-    ++begins[keys[i] + 2];
+    ++begins[checked_row(keys[i], count, what) + 2];
   }
   for (int64_t e = 0; e <= count; ++e) begins[e + 1] += begins[e];
   for (int64_t i = 0; i < n; ++i) order[begins[keys[i] + 1]++] = i;
@@ -164,9 +162,7 @@ void run_expert_weight_grad(const TrainingStep& s, TrainingFrame& f) {
 void run_embed(const TrainingStep& s, TrainingFrame& f) {
   const int64_t vocab = s.in[1].type.axes[0].size, d = s.out[0].width;
   for (int64_t t = f.first; t < f.last; ++t) {
-    const int64_t id = s.in[0].ids[t];
-    if (id < 0 || id >= vocab)
-      fail(ErrorKind::invalid, "token id {}: expected 0 to {}", id, vocab - 1);
+    const int64_t id = checked_row(s.in[0].ids[t], vocab, "token id");
     std::copy_n(s.in[1].at + id * d, d, s.out[0].at + t * d);
   }
 }
@@ -190,7 +186,7 @@ void run_embed_grad(const TrainingStep& s, TrainingFrame& f) {
 
 void run_attention(const TrainingStep& s, TrainingFrame& f) {
   const auto* forward = s.as<Attention>();
-  if (!f.sequences.in_order()) return run_plain_loops(s, f);
+  if (!f.sequences.in_order) return run_plain_loops(s, f);
   const bool sinks = s.in.size() == (forward != nullptr ? 4u : 5u);
   const AttentionCall call{.op = forward != nullptr ? *forward : s.as<AttentionGrad>()->forward,
                            .kv_heads = s.in[0].type.axes[1].size,

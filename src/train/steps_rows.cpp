@@ -17,75 +17,56 @@ namespace {
 
 enum Place : size_t { kParts = ProductSpace::kFree + 20, kMoreParts, kAngles };
 
-/// [groups, n] numbers of a per-token slot.
-struct Groups {
-  int64_t n = 1, count = 0;
-};
-Groups groups_of(const StepSlot& s, size_t axes, const TrainingFrame& f) {
-  const int64_t n = s.inner(axes);
-  return {n, s.width / n * (s.per_token ? f.count() : 1)};
-}
-
 void run_rms_norm(const TrainingStep& s, TrainingFrame& f) {
   const auto* op = s.as<RmsNorm>();
-  const Groups g = groups_of(s.in[0], static_cast<size_t>(op->axes), f);
+  const int64_t n = s.in[0].inner(static_cast<size_t>(op->axes)), count = f.size_of(s.in[0]) / n;
   const float *x = f.at(s.in[0]), *w = s.in.size() > 1 ? s.in[1].at : nullptr;
   float* y = f.at(s.out[0]);
-  each_piece(f, g.count, g.n, [&](int64_t first, int64_t last, int64_t) {
-    for (int64_t i = first; i < last; ++i)
-      f.rows.rms_norm(x + i * g.n, w, y + i * g.n, g.n, op->eps);
+  each_piece(f, count, n, [&](int64_t first, int64_t last, int64_t) {
+    for (int64_t i = first; i < last; ++i) f.rows.rms_norm(x + i * n, w, y + i * n, n, op->eps);
   });
 }
 
 void run_layer_norm(const TrainingStep& s, TrainingFrame& f) {
   const auto* op = s.as<LayerNorm>();
-  const Groups g = groups_of(s.in[0], 1, f);
+  const int64_t n = s.in[0].inner(1), count = f.size_of(s.in[0]) / n;
   const float *x = f.at(s.in[0]), *bias = s.in.size() > 2 ? s.in[2].at : nullptr;
   float* y = f.at(s.out[0]);
-  each_piece(f, g.count, g.n, [&](int64_t first, int64_t last, int64_t) {
+  each_piece(f, count, n, [&](int64_t first, int64_t last, int64_t) {
     for (int64_t i = first; i < last; ++i)
-      f.rows.layer_norm(x + i * g.n, s.in[1].at, bias, y + i * g.n, g.n, op->eps);
+      f.rows.layer_norm(x + i * n, s.in[1].at, bias, y + i * n, n, op->eps);
   });
-}
-
-/// Adds up the parts of pieces, n numbers each, in their order.
-void add_parts(const float* parts, int64_t pieces, int64_t n, float* to) {
-  std::fill_n(to, n, 0.0f);
-  for (int64_t p = 0; p < pieces; ++p) {
-    for (int64_t i = 0; i < n; ++i) to[i] += parts[p * n + i];
-  }
 }
 
 void run_norm_grad(const TrainingStep& s, TrainingFrame& f) {
   const auto* rms = s.as<RmsNormGrad>();
   const auto* layer = s.as<LayerNormGrad>();
-  const Groups g = groups_of(s.in[0], rms != nullptr ? static_cast<size_t>(rms->axes) : 1, f);
+  const int64_t n = s.in[0].inner(rms != nullptr ? static_cast<size_t>(rms->forward.axes) : 1),
+                count = f.size_of(s.in[0]) / n, pieces = pieces_of(count, n);
   const float *x = f.at(s.in[0]), *dy = f.at(s.in[1]), *w = s.in.size() == 3 ? s.in[2].at : nullptr;
   float* dx = f.at(s.out[0]);
-  const int64_t pieces = pieces_of(g.count, g.n);
-  float* dw = w != nullptr ? f.products.shared().floats(kParts, pieces * g.n) : nullptr;
-  float* db = layer != nullptr ? f.products.shared().floats(kMoreParts, pieces * g.n) : nullptr;
-  each_piece(f, g.count, g.n, [&](int64_t first, int64_t last, int64_t piece) {
-    float* part = dw != nullptr ? dw + piece * g.n : nullptr;
-    if (part != nullptr) std::fill_n(part, g.n, 0.0f);
-    if (db != nullptr) std::fill_n(db + piece * g.n, g.n, 0.0f);
+  float* dw = w != nullptr ? f.products.shared().floats(kParts, pieces * n) : nullptr;
+  float* db = layer != nullptr ? f.products.shared().floats(kMoreParts, pieces * n) : nullptr;
+  each_piece(f, count, n, [&](int64_t first, int64_t last, int64_t piece) {
+    float* part = dw != nullptr ? dw + piece * n : nullptr;
+    if (part != nullptr) std::fill_n(part, n, 0.0f);
+    if (db != nullptr) std::fill_n(db + piece * n, n, 0.0f);
     for (int64_t i = first; i < last; ++i) {
-      const int64_t at = i * g.n;
+      const int64_t at = i * n;
       if (rms != nullptr)
-        f.rows.rms_norm_grad(x + at, dy + at, w, dx + at, part, g.n, rms->eps);
+        f.rows.rms_norm_grad(x + at, dy + at, w, dx + at, part, n, rms->forward.eps);
       else
-        f.rows.layer_norm_grad(x + at, dy + at, w, dx + at, part, db + piece * g.n, g.n,
-                               layer->eps);
+        f.rows.layer_norm_grad(x + at, dy + at, w, dx + at, part, db + piece * n, n, layer->eps);
     }
   });
-  if (dw != nullptr) add_parts(dw, pieces, g.n, s.out[1].at);
-  if (db != nullptr) add_parts(db, pieces, g.n, s.out[2].at);
+  if (dw != nullptr) add_parts(dw, pieces, n, s.out[1].at);
+  if (db != nullptr) add_parts(db, pieces, n, s.out[2].at);
 }
 
 /// f(begin, end) over all numbers of a slot.
 template <class F>
 void each_number(TrainingFrame& f, const StepSlot& s, const F& g) {
-  each_piece(f, s.width * (s.per_token ? f.count() : 1), 1,
+  each_piece(f, f.size_of(s), 1,
              [&](int64_t first, int64_t last, int64_t) { g(first, last - first); });
 }
 
@@ -99,7 +80,7 @@ void run_activate(const TrainingStep& s, TrainingFrame& f) {
 }
 
 void run_activate_grad(const TrainingStep& s, TrainingFrame& f) {
-  const bool silu = s.as<ActivateGrad>()->kind == ActivationKind::silu;
+  const bool silu = s.as<ActivateGrad>()->forward.kind == ActivationKind::silu;
   const float *x = f.at(s.in[0]), *dy = f.at(s.in[1]);
   float* dx = f.at(s.out[0]);
   each_number(f, s.out[0], [&](int64_t i, int64_t n) {
@@ -171,7 +152,7 @@ StepKind row_step(const Node& node) {
     return {.run = run_norm_grad, .in_place = true};
   if (const auto* a = op.as<Activate>(); a != nullptr && fast(a->kind))
     return {.run = run_activate, .by_rows = true, .in_place = true};
-  if (const auto* a = op.as<ActivateGrad>(); a != nullptr && fast(a->kind))
+  if (const auto* a = op.as<ActivateGrad>(); a != nullptr && fast(a->forward.kind))
     return {.run = run_activate_grad, .by_rows = true, .in_place = true};
   if (const auto* g = op.as<Gated>(); g != nullptr && g->kind != GateKind::clamped)
     return {.run = run_gated, .by_rows = true, .in_place = true};

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <map>
 
-#include "ops/kinds.h"
 #include "transform/watch.h"
 
 namespace ashlar {
@@ -29,10 +28,9 @@ double squares_of(std::span<const float> values) {
   return sum;
 }
 
-/// "layers.3.attn" -> "3"; what stands outside of layers keeps its name.
-std::string layer_name(std::string_view name) {
-  const auto layer = layer_of(name);
-  return layer ? std::to_string(*layer) : std::string(name);
+/// The number of its layer; what stands outside of layers keeps its name.
+std::string layer_name(const Param& param) {
+  return param.place.layer ? std::to_string(*param.place.layer) : param.name;
 }
 
 Json of_experts(const std::vector<float>& load) {
@@ -75,19 +73,15 @@ Telemetry::Telemetry(const Graph& forward, const ParameterArrays& parameters, in
                      const std::string& kernels)
     : params_(forward.params()),
       parameters_(parameters),
-      old_(std::make_unique<ParameterArrays>(params_)),
-      watched_(watched(forward)),
-      weights_(parameters.tensors(params_)),
-      executor_(watched_, weights_,
+      old_(params_),
+      executor_(watched(forward), parameters.tensors(params_),
                 {.threads = threads, .kernels = kernels, .numbers = Numbers::f32}) {
   const Graph gradients = watched_gradients(forward);
   if (gradients.outputs().empty()) return;
-  gradients_ = std::make_unique<Float32Executor>(
-      gradients, weights_,
+  gradients_.emplace(
+      gradients, parameters.tensors(params_),
       Float32Options{.threads = threads, .kernels = kernels, .numbers = Numbers::f32});
 }
-
-Telemetry::~Telemetry() = default;
 
 void Telemetry::before(const ParameterArrays& gradients, double gradient_factor,
                        const TokenBatch& batch) {
@@ -96,7 +90,7 @@ void Telemetry::before(const ParameterArrays& gradients, double gradient_factor,
   std::vector<double> squares;
   for (const ParamId id : params_.ids()) {
     squares.push_back(squares_of(gradients[id]));
-    std::copy(parameters_[id].begin(), parameters_[id].end(), (*old_)[id].begin());
+    std::copy(parameters_[id].begin(), parameters_[id].end(), old_[id].begin());
   }
   record_["gradient_norm"] = groups(squares);
   record_.update(watch(batch));
@@ -107,8 +101,8 @@ Json Telemetry::after(const Optimiser& optimiser) {
   const auto begin = Clock::now();
   std::vector<double> weights, updates;
   for (const ParamId id : params_.ids()) {
-    weights.push_back(squares_of((*old_)[id]));
-    const std::span<float> change = (*old_)[id];
+    weights.push_back(squares_of(old_[id]));
+    const std::span<float> change = old_[id];
     for (size_t k = 0; k < change.size(); ++k) change[k] = parameters_[id][k] - change[k];
     updates.push_back(squares_of(change));
   }
@@ -134,8 +128,8 @@ Json Telemetry::groups(const std::vector<double>& squares) const {
   std::vector<std::pair<std::string, double>> layers;
   for (const ParamId id : params_.ids()) {
     const double sum = squares[id.index()];
-    kinds[std::string(kind_of(params_[id]))] += sum;
-    const std::string layer = layer_name(params_[id].name);
+    kinds[enum_name(params_[id].place.part)] += sum;
+    const std::string layer = layer_name(params_[id]);
     auto it = std::find_if(layers.begin(), layers.end(),
                            [&](const auto& entry) { return entry.first == layer; });
     if (it == layers.end()) it = layers.insert(it, {layer, 0});
@@ -152,7 +146,7 @@ Json Telemetry::shares(const IdVector<ParamId, std::optional<int64_t>>& counts) 
   std::map<std::string, std::pair<int64_t, int64_t>> kinds;
   for (const ParamId i : counts.ids()) {
     if (!counts[i]) continue;
-    auto& [below, all] = kinds[std::string(kind_of(params_[i]))];
+    auto& [below, all] = kinds[enum_name(params_[i].place.part)];
     below += *counts[i];
     all += params_[i].elements();
   }
@@ -173,7 +167,7 @@ Json Telemetry::watch(const TokenBatch& batch) {
     json[group][std::string(name)] = std::move(value);
   };
   for (size_t i = 0; i < outputs.size(); ++i) {
-    const std::string_view name = watched_.outputs()[i].name;
+    const std::string_view name = executor_.lowering().graph().outputs()[i].name;
     const std::vector<float>& values = outputs[i].values;
     const auto below = [&](std::string_view prefix) { return name.substr(prefix.size()); };
     if (name.starts_with(kWatchedResidual))

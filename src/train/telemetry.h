@@ -1,7 +1,6 @@
 // What a step says besides its loss: where gradients, updates and activations are large.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,7 +38,6 @@ class Telemetry {
   /// `parameters` are those that the trainer changes; they must outlive this.
   Telemetry(const Graph& forward, const ParameterArrays& parameters, int threads,
             const std::string& kernels);
-  ~Telemetry();
 
   /// Before the update: gradients as they are, and a batch to look at.
   void before(const ParameterArrays& gradients, double gradient_factor, const TokenBatch& batch);
@@ -56,11 +54,9 @@ class Telemetry {
 
   const Params params_;
   const ParameterArrays& parameters_;
-  std::unique_ptr<ParameterArrays> old_;
-  const Graph watched_;
-  const Weights weights_;
+  ParameterArrays old_;
   Float32Executor executor_;
-  std::unique_ptr<Float32Executor> gradients_;  // none: nothing is added to a stream
+  std::optional<Float32Executor> gradients_;  // none: nothing is added to a stream
   Json record_;
   double seconds_ = 0, all_seconds_ = 0;  // that it took: this record, all of them
 };

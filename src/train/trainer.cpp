@@ -132,10 +132,10 @@ Trainer::Trainer(const Graph& forward, ParameterArrays& parameters, const TrainS
       settings_(filled_in(settings, data)),
       data_(data),
       order_(order),
-      executor_((check_fit(forward, settings_, data),
-                 float32_steps(forward, parameters, with_losses(options, settings_)))),
+      executor_((check_fit(forward, settings_, data), forward), parameters,
+                with_losses(options, settings_)),
       gradients_(forward.params()),
-      optimiser_(forward.params(), executor_->trained(), settings_.optimiser,
+      optimiser_(forward.params(), executor_.trained(), settings_.optimiser,
                  std::move(decay_towards)),
       corrected_(settings_.losses.bias_rate > 0 ? corrected_routers(forward)
                                                 : std::vector<Corrected>{}),
@@ -173,7 +173,7 @@ double Trainer::measured_seconds() {
   double seconds = 0;
   for (int run = 0; run < 2; ++run) {  // the first one also takes memory
     const auto begin = std::chrono::steady_clock::now();
-    executor_->run(batch, 0, gradients_, false);
+    executor_.run(batch, 0, gradients_, false);
     seconds = seconds_since(begin);
   }
   return seconds * static_cast<double>(settings_.batch.sequences) /
@@ -200,12 +200,12 @@ StepRecord Trainer::step() {
   for (size_t b = 0; b < batches.size(); ++b) {
     const double share = static_cast<double>(predicted[b]) /
                          static_cast<double>(std::max<int64_t>(all_predicted, 1));
-    const StepValues values = executor_->run(batches[b], share, gradients_, b > 0);
+    const StepValues values = executor_.run(batches[b], share, gradients_, b > 0);
     record.loss += share * static_cast<double>(values.at("loss").at(0));
     add_shares(record.values, values, share);
   }
   record.values.erase("loss");
-  record.gradient_norm = gradient_norm(gradients_, executor_->products());
+  record.gradient_norm = gradient_norm(gradients_, executor_.products());
   const double factor = schedule_factor(settings_.schedule, done_, settings_.steps);
   record.rate = settings_.optimiser.rate * factor;
   record.spikes = judged(record);
@@ -215,7 +215,7 @@ StepRecord Trainer::step() {
       if (qk_clip_) qk_clip_->see(batch);
     }
     optimiser_.update(parameters_, gradients_, clip_factor(record.gradient_norm, settings_.clip),
-                      record.rate, factor, executor_->products());
+                      record.rate, factor, executor_.products());
     correct_routers(record.values);
     if (qk_clip_) record.values["qk_clipped"] = {static_cast<float>(qk_clip_->clip(parameters_))};
     if (telemetry_due()) telemetry_record_ = telemetry_->after(optimiser_);
@@ -279,7 +279,7 @@ StepExamined Trainer::examine(const StepRecord& record, const std::vector<int64_
                    [&](const auto& a, const auto& b) { return times(a) > times(b); });
   for (const int64_t row : rows) {
     const TokenBatch batch = batch_of_rows(data_, {&row, 1});
-    const double loss = static_cast<double>(executor_->evaluate(batch).at("loss").at(0));
+    const double loss = static_cast<double>(executor_.evaluate(batch).at("loss").at(0));
     e.sequences.push_back({row, loss, batch.tokens});
   }
   // What is no number comes first.
@@ -322,7 +322,7 @@ void Trainer::give_load_of(const std::vector<TokenBatch>& batches) {
   int64_t tokens = 0, routers = 0;
   for (const TokenBatch& b : batches) tokens += b.size();
   for (const TokenBatch& b : batches) {
-    const StepValues values = executor_->evaluate(b);
+    const StepValues values = executor_.evaluate(b);
     routers = 0;
     for (const auto& [name, of_layer] : values) routers += name.starts_with(kLoad) ? 1 : 0;
     const double share =
@@ -333,7 +333,7 @@ void Trainer::give_load_of(const std::vector<TokenBatch>& batches) {
       for (size_t e = 0; e < load.size(); ++e) load[e] += static_cast<float>(share) * of_layer[e];
     }
   }
-  if (!load.empty()) executor_->give_load(load);
+  if (!load.empty()) executor_.give_load(load);
 }
 
 Evaluation Trainer::evaluate(const TokenRows& rows) {
@@ -349,8 +349,7 @@ Evaluation Trainer::evaluate(const TokenRows& rows) {
     }
     const TokenBatch batch = batch_of_rows(rows, wanted);
     const int64_t n = predicted_tokens(batch);
-    sum +=
-        static_cast<double>(n) * static_cast<double>(executor_->evaluate(batch).at("loss").at(0));
+    sum += static_cast<double>(n) * static_cast<double>(executor_.evaluate(batch).at("loss").at(0));
     result.predicted += n;
   }
   result.loss = sum / static_cast<double>(std::max<int64_t>(result.predicted, 1));
@@ -359,9 +358,9 @@ Evaluation Trainer::evaluate(const TokenRows& rows) {
   return result;
 }
 
-std::vector<Trainer::NamedArrays> Trainer::state() {
-  std::vector<NamedArrays> all{{"weights", &parameters_}};
-  for (const Optimiser::State& s : optimiser_.state()) all.push_back({s.name, s.values});
+std::vector<NamedArrays> Trainer::state() {
+  std::vector<NamedArrays> all = optimiser_.state();
+  all.insert(all.begin(), NamedArrays{"weights", &parameters_});
   return all;
 }
 

@@ -79,11 +79,7 @@ class Trainer {
   int64_t tokens_per_step() const;
   const TrainSettings& settings() const { return settings_; }
 
-  /// All that a run needs to go on: arrays by name, and how many steps are done.
-  struct NamedArrays {
-    std::string name;  // "weights", "first_moment", ...
-    ParameterArrays* values;
-  };
+  /// All that a run needs to go on: "weights" and the optimiser's, and how many steps are done.
   std::vector<NamedArrays> state();
   void set_steps_done(int64_t steps);
 
@@ -106,7 +102,7 @@ class Trainer {
   TrainSettings settings_;
   const TokenRows& data_;
   const DataOrder order_;
-  std::unique_ptr<StepExecutor> executor_;
+  StepExecutor executor_;
   ParameterArrays gradients_;
   Optimiser optimiser_;
   const std::vector<Corrected> corrected_;

@@ -13,7 +13,6 @@
 #include "ops/experts.h"
 #include "ops/inputs.h"
 #include "ops/inputs_grad.h"
-#include "ops/kinds.h"
 #include "ops/loss.h"
 #include "ops/router_losses.h"
 #include "ops/statistics.h"
@@ -31,7 +30,7 @@ std::vector<Segment> segments_of(const Graph& graph) {
   std::vector<Segment> segments;
   std::optional<size_t> current;
   for (size_t i = 0; i < graph.nodes().size(); ++i) {
-    const std::optional<size_t> layer = layer_of(graph.nodes()[NodeId(i)].scope);
+    const std::optional<size_t> layer = graph.nodes()[NodeId(i)].place.layer;
     if (segments.empty() || layer != current) segments.push_back({i, i, layer.has_value()});
     segments.back().end = i + 1;
     current = layer;
@@ -138,9 +137,7 @@ Recorded record_loss(Builder& b, const Graph& forward, const AuxiliaryLosses& au
     fail(ErrorKind::invalid, "differentiate: expected logits [tokens, vocab] as output, found {}",
          to_string(logits));
   }
-  for (const Param& p : forward.params())
-    b.param(p.name, p.axes, p.role,
-            p.row_axes == 0 ? 0 : static_cast<int64_t>(p.axes.size()) - p.row_axes);
+  for (const Param& p : forward.params()) b.param(p);
   Recorded recorded;
   recorded.values.resize(forward.types().size());
   record(b, forward, 0, forward.nodes().size(), {}, recorded.values);

@@ -42,11 +42,6 @@ struct DifferentiateOptions {
   std::vector<std::pair<std::string, ValueId>> watched;
 };
 
-/// The scopes in which the nodes of the backward pass and of a recomputed forward pass stand,
-/// before the scope and label of the node they belong to: "backward.layers.3.attn.q".
-inline constexpr std::string_view kBackwardScope = "backward";
-inline constexpr std::string_view kRecomputedScope = "recomputed";
-
 /// The loss and the gradient of every parameter of `forward`, whose output are the logits
 /// [tokens, vocab], alone or with kMtpLogits (ops/loss.h) after them.
 ///

@@ -6,7 +6,6 @@
 #include "graph/builder.h"
 #include "ops/elementwise.h"
 #include "ops/experts.h"
-#include "ops/kinds.h"
 #include "ops/linear.h"
 
 namespace ashlar {
@@ -39,7 +38,7 @@ class Adapting {
     const Input& weight = node.inputs[experts ? 2 : 1];
     if (!weight.is_param()) return;
     const Param& w = forward_.params()[weight.param];
-    if (w.role != (experts ? Role::expert : Role::projection) || !layer_of(w.name)) return;
+    if (w.role != (experts ? Role::expert : Role::projection) || !w.place.layer) return;
     const int64_t in_axes = experts ? 1 : linear->in_axes;
     const auto begin = w.axes.begin() + (experts ? 1 : 0), split = w.axes.end() - in_axes;
     const Axis low{"lora", rank_};

@@ -6,7 +6,6 @@
 #include "graph/builder.h"
 #include "ops/elementwise.h"
 #include "ops/experts.h"
-#include "ops/kinds.h"
 #include "ops/loss.h"
 #include "ops/router_losses.h"
 #include "ops/statistics.h"
@@ -14,10 +13,6 @@
 
 namespace ashlar {
 namespace {
-
-std::string place(const Node& node) {
-  return node.label.empty() ? node.scope : fmt::format("{}.{}", node.scope, node.label);
-}
 
 /// The scope of an attention: of latent attention's expansion the scope that was expanded.
 std::string attention_of(const Node& node) {
@@ -27,7 +22,7 @@ std::string attention_of(const Node& node) {
 }
 
 bool adds_branch(const Node& node) {
-  return node.op.as<Add>() != nullptr && kind_of(node) == "residual" && layer_of(node.scope);
+  return node.op.as<Add>() != nullptr && node.place.layer && node.place.part == Part::residual;
 }
 
 class Watcher {
@@ -58,8 +53,8 @@ class Watcher {
   void watch(const Node& node, const std::vector<Value>& in, const std::vector<Value>& out) {
     const bool all = what_ == Watched::all;
     if (all && adds_branch(node)) {
-      put(kWatchedResidual, place(node), b_.add1(MeanSquare{}, {out[0]}));
-      put(kWatchedBranch, place(node), b_.add1(MeanSquare{}, {in[1]}));
+      put(kWatchedResidual, node.name(), b_.add1(MeanSquare{}, {out[0]}));
+      put(kWatchedBranch, node.name(), b_.add1(MeanSquare{}, {in[1]}));
     }
     if (const auto* attention = node.op.as<Attention>()) {
       std::vector<Value> read{in[0], in[1]};
@@ -87,7 +82,7 @@ Graph watched_gradients(const Graph& forward) {
   DifferentiateOptions options;
   for (const Node& node : forward.nodes()) {
     if (adds_branch(node))
-      options.watched.emplace_back(std::string(kWatchedGradient) + place(node), node.outputs[0]);
+      options.watched.emplace_back(std::string(kWatchedGradient) + node.name(), node.outputs[0]);
   }
   return options.watched.empty() ? Graph() : differentiate(forward, options);
 }

@@ -1,21 +1,12 @@
 // The first block of each kind of a model, as a model of its own.
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "graph/place.h"
 #include "verify/verify.h"
 
 namespace ashlar {
-namespace {
-
-/// The weight's name in the excerpt, whose block `to` is block `from` of the model; empty if it is
-/// not of that block.
-std::string moved(const std::string& name, size_t from, size_t to) {
-  const std::string prefix = "layers." + std::to_string(from) + ".";
-  return name.starts_with(prefix)
-             ? "layers." + std::to_string(to) + "." + name.substr(prefix.size())
-             : "";
-}
-
-}  // namespace
 
 Model excerpt(const Model& model, size_t most_blocks) {
   std::vector<size_t> chosen;
@@ -34,14 +25,14 @@ Model excerpt(const Model& model, size_t most_blocks) {
   part.graph = graph_of(part.blueprint);
   for (const auto& [name, tensor] : model.weights) {
     if (name.starts_with("mtp.")) continue;
-    if (!name.starts_with("layers.")) {
+    const auto layer = place_of(name).layer;
+    if (!layer) {
       part.weights[name] = tensor;
       continue;
     }
-    for (size_t to = 0; to < chosen.size(); ++to) {
-      const std::string target = moved(name, chosen[to], to);
-      if (!target.empty()) part.weights[target] = tensor;
-    }
+    const auto at = std::find(chosen.begin(), chosen.end(), *layer);
+    if (at != chosen.end())
+      part.weights[fmt::format("layers.{}.{}", at - chosen.begin(), name_in_layer(name))] = tensor;
   }
   return part;
 }

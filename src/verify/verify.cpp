@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "base/temporary_folder.h"
-#include "blueprint/rounding.h"
 #include "kernels/table.h"
 #include "model/convert.h"
 #include "readings/count/count.h"
@@ -46,22 +45,15 @@ constexpr std::string_view kText =
 /// Text where there is a tokenizer (random ids are far from what models know, and small differences
 /// of rounding then grow), else ids all over the vocabulary.
 std::vector<TokenId> sample_ids(const Model& model, int64_t count, uint32_t seed = 1) {
-  std::vector<TokenId> ids;
+  std::vector<TokenId> ids, text;
   const int64_t vocab = model.blueprint.embedding.vocab;
-  if (model.tokenizer) ids = model.tokenizer->encode(kText);
-  std::erase_if(ids, [&](TokenId id) { return id >= vocab; });
-  if (!ids.empty()) {
-    const std::vector<TokenId> once = ids;
-    while (static_cast<int64_t>(ids.size()) < count + seed)
-      ids.insert(ids.end(), once.begin(), once.end());
-    ids.erase(ids.begin(), ids.begin() + (seed - 1));
-    ids.resize(static_cast<size_t>(count));
-    return ids;
-  }
+  if (model.tokenizer) text = model.tokenizer->encode(kText);
+  std::erase_if(text, [&](TokenId id) { return id >= vocab; });
   uint64_t state = seed * 0x9E3779B97F4A7C15ULL;
   for (int64_t i = 0; i < count; ++i) {
     state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-    ids.push_back(static_cast<TokenId>((state >> 33) % static_cast<uint64_t>(vocab)));
+    ids.push_back(text.empty() ? static_cast<TokenId>((state >> 33) % static_cast<uint64_t>(vocab))
+                               : text[(static_cast<size_t>(i) + seed - 1) % text.size()]);
   }
   return ids;
 }
@@ -234,18 +226,14 @@ std::vector<Check> verify(const Model& model, const VerifyOptions& o) {
     // Exactly: by its number of tokens a step rounds fast activations otherwise, and where routers
     // are torn, experts change with them.
     const Rows whole = in_chunks(engine, ids, ids.size());
-    run("token by token = whole", [&] {
-      return compared("token by token = whole", whole, in_chunks(engine, ids, 1), kExactBound,
-                      fmt::format("{} tokens", length));
-    });
-    run("in chunks = whole", [&] {
-      return compared("in chunks = whole", whole, in_chunks(engine, ids, 7), kExactBound,
-                      "chunks of 7");
-    });
-    run("batched = alone", [&] {
-      return compared("batched = alone", whole, among_strangers(engine, model, ids), kExactBound,
-                      "with two other sequences");
-    });
+    const auto as_whole = [&](const std::string& name, const std::string& how, auto rows) {
+      run(name, [&] { return compared(name, whole, rows(), kExactBound, how); });
+    };
+    as_whole("token by token = whole", fmt::format("{} tokens", length),
+             [&] { return in_chunks(engine, ids, 1); });
+    as_whole("in chunks = whole", "chunks of 7", [&] { return in_chunks(engine, ids, 7); });
+    as_whole("batched = alone", "with two other sequences",
+             [&] { return among_strangers(engine, model, ids); });
   }
   run("state planned = allocated", [&] {
     const int64_t context =

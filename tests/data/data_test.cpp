@@ -32,12 +32,9 @@ std::string zstd_packed(const std::string& text) {
   return out;
 }
 
-std::vector<Document> all_of(const std::string& corpus, const DocumentOptions& options = {},
-                             DocumentCounts* counts = nullptr) {
+std::vector<Document> all_of(const std::string& corpus, const DocumentOptions& options = {}) {
   std::vector<Document> all;
-  const DocumentCounts c =
-      read_documents(corpus, options, [&](Document&& d) { all.push_back(std::move(d)); });
-  if (counts != nullptr) *counts = c;
+  read_documents(corpus, options, [&](Document&& d) { all.push_back(std::move(d)); });
   return all;
 }
 
@@ -84,8 +81,7 @@ TEST(Documents, ComeFromTextsLinesAndFolders) {
   write(root / "empty.txt", " \n\t\n");
   write(root / "lines.jsonl.zst",
         zstd_packed("{\"text\": \"of a line\", \"domain\": \"web\"}\n\n{\"text\": \"another\"}"));
-  DocumentCounts counts;
-  const std::vector<Document> all = all_of(root.string(), {}, &counts);
+  const std::vector<Document> all = all_of(root.string());
   std::vector<std::pair<std::string, std::string>> found;
   for (const Document& d : all) found.emplace_back(d.text, d.domain);
   EXPECT_EQ(found, (std::vector<std::pair<std::string, std::string>>{{"# Title\n", "code"},
@@ -93,17 +89,13 @@ TEST(Documents, ComeFromTextsLinesAndFolders) {
                                                                      {"another", ""},
                                                                      {"first", "news"},
                                                                      {"second", "news"}}));
-  EXPECT_EQ(counts.documents, 5);
-  EXPECT_EQ(counts.ignored_files, 2);
-  EXPECT_EQ(counts.empty_documents, 1);
   EXPECT_EQ(all_of("prose=" + (root / "news/b.txt").string())[0].domain, "prose");
   expect_error([&] { all_of((root / "none").string()); }, "no such file");
   expect_error([&] { all_of((root / "code/zero.txt").string()); }, "zero bytes");
   write(root / "bad.jsonl", "{\"text\": \"x\"}\n{\"txt\": \"y\"}\n");
   expect_error([&] { all_of((root / "bad.jsonl").string()); }, "line 2");
   write(root / "latin.txt", "caf\xE9");
-  EXPECT_EQ(all_of((root / "latin.txt").string(), {}, &counts)[0].text, "caf\uFFFD");
-  EXPECT_EQ(counts.repaired_documents, 1);
+  EXPECT_EQ(all_of((root / "latin.txt").string())[0].text, "caf\uFFFD");
 }
 
 TEST(Documents, AreCutWhereAsked) {

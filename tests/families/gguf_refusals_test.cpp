@@ -116,6 +116,5 @@ TEST(GgufRope, FactorsOfYarnSurvive) {
   }
 }
 
-// A blueprint that a family's checkpoints cannot say is refused with the differences.
 }  // namespace
 }  // namespace ashlar::testing

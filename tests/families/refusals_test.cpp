@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "support/errors.h"
 #include "support/published.h"
 
 namespace ashlar::testing {
@@ -304,6 +305,16 @@ TEST(Refusals, NameKeysAsFilesSpellThem) {
       value = before;
     });
   }
+}
+
+// Files of GPT-2 keep queries, keys and values in one matrix, each as wide as the embedding.
+TEST(Refusals, HeadsOfAnotherSizeThanGpt2Has) {
+  Blueprint bp = published("gpt2");
+  for (Block& b : bp.blocks) std::get<AttentionPart>(b.mixer).head_dim = 32;
+  const std::string says = "12 heads of 32 numbers: expected 768 in all";
+  expect_error([&] { write_config(bp, *family_named("gpt2")); }, says);
+  expect_error([&] { write_gguf_keys(bp, *family_named("gpt2")); }, says);
+  EXPECT_EQ(family_for(bp).name, "ashlar");
 }
 
 TEST(Refusals, WritingWhatCannotBeSaid) {

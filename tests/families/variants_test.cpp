@@ -48,7 +48,7 @@ TEST_P(Variants, GgufRoundTrip) {
   const bool half_split = read.family->name == "deepseek_v3" && !read.fields.rotary.interleaved;
   const bool layer_scales =
       read.fields.attention.scale_by_layer || read.fields.attention.query_scalar == 1;
-  const bool other_clamp = read.fields.clamp.limit != 7;
+  const bool other_clamp = read.fields.experts.limit != 7;
   const bool no_caps = read.family->name == "gemma2" && read.fields.attention.softcap == 0;
   if (other_activation || half_split || layer_scales || other_clamp || no_caps) {
     // GGUF has no word for these: refused, not lost.

@@ -340,5 +340,38 @@ TEST(Outputs, DecideWhatIsPruned) {
   EXPECT_TRUE(pruned.pruned() == pruned);
 }
 
+TEST(Place, IsWhatNamesSay) {
+  using enum Part;
+  const auto forward = [](size_t layer, Part part) { return Place{Pass::forward, layer, part}; };
+  EXPECT_EQ(place_of("layers.3.attn.q"), forward(3, attention));
+  EXPECT_EQ(place_of("layers.12.attn_norm"), forward(12, norm));
+  EXPECT_EQ(place_of("layers.0.attn.q_norm"), forward(0, attention));
+  EXPECT_EQ(place_of("layers.0.linear_attn"), forward(0, linear_attention));
+  EXPECT_EQ(place_of("layers.0.ffn_residual"), forward(0, residual));
+  EXPECT_EQ(place_of("layers.0"), forward(0, residual));
+  EXPECT_EQ(place_of("layers.0.ffn.down"), forward(0, ffn));
+  EXPECT_EQ(place_of("layers.0.ffn.route"), forward(0, router));
+  EXPECT_EQ(place_of("layers.0.ffn.experts.up"), forward(0, experts));
+  EXPECT_EQ(place_of("layers.0.ffn.shared.up"), forward(0, shared_experts));
+  EXPECT_EQ(place_of("mtp.0.attn.q"), (Place{.part = mtp}));
+  EXPECT_EQ(place_of("logits"), (Place{.part = head}));
+  EXPECT_EQ(place_of("final_norm"), (Place{.part = norm}));
+  EXPECT_EQ(place_of("embedding"), (Place{.part = embedding}));
+  EXPECT_EQ(place_of("backward.layers.3.attn.q"), (Place{Pass::backward, 3, attention}));
+  EXPECT_EQ(place_of("recomputed.layers.3.ffn.up"), (Place{Pass::recomputed, 3, ffn}));
+  EXPECT_EQ(place_of("backwards"), (Place{.part = embedding}));
+  EXPECT_EQ(name_in_layer("backward.layers.10.attn.q"), "attn.q");
+  EXPECT_EQ(name_in_layer("backward.logits"), "logits");
+  EXPECT_EQ(name_in_layer("layers.1"), "");
+}
+
+TEST(Place, IsRecordedWithNodesAndParameters) {
+  Builder b;
+  Scope layer(b, "layers.7");
+  const Value w = b.param("attn.q", {{"a", 2}}, Role::projection, 0);
+  EXPECT_EQ(b.recorded().params()[w.input.param].place,
+            (Place{.layer = 7, .part = Part::attention}));
+}
+
 }  // namespace
 }  // namespace ashlar

@@ -40,8 +40,8 @@ TEST(Tasks, AreMadeFromTheSeedAndTheRow) {
     EXPECT_NE(many.ids, rows_of(*task, 20, 6, false).ids) << name;
     const auto [least, most] = std::minmax_element(many.ids.begin(), many.ids.end());
     EXPECT_GE(*least, 0) << name;
-    EXPECT_LT(*most, task->vocab()) << name;
-    const auto [first, last] = task->choices();
+    EXPECT_LT(*most, task->about().vocab) << name;
+    const auto [first, last] = task->about().choices;
     for (size_t i = 0; i < many.ids.size(); ++i) {
       if (many.answers[i] == 0) continue;
       EXPECT_TRUE(many.ids[i] >= first && many.ids[i] < last) << name;
@@ -147,7 +147,7 @@ TEST(Tasks, NestedBracketsCloseInOrderAndHaveTheirEntropy) {
       }
     }
   }
-  EXPECT_NEAR(task->entropy(), nats / static_cast<double>(predicted), 0.003);
+  EXPECT_NEAR(task->about().entropy, nats / static_cast<double>(predicted), 0.003);
 }
 
 TEST(Tasks, MarkovHasTheEntropyOfItsCountedPairs) {
@@ -165,7 +165,7 @@ TEST(Tasks, MarkovHasTheEntropyOfItsCountedPairs) {
     all += sum;
     EXPECT_EQ(to.size(), 3);
   }
-  EXPECT_NEAR(task->entropy(), nats / all, 0.003);
+  EXPECT_NEAR(task->about().entropy, nats / all, 0.003);
 }
 
 TEST(Tasks, KnowledgeAsksFactsThatAreTrainedOn) {
@@ -181,7 +181,7 @@ TEST(Tasks, KnowledgeAsksFactsThatAreTrainedOn) {
     }
   }
   EXPECT_EQ(known.size(), 50);
-  EXPECT_NEAR(task->facts().second, std::log2(7), 1e-12);
+  EXPECT_NEAR(task->about().bits_per_fact, std::log2(7), 1e-12);
 }
 
 TEST(Tasks, SayWhatIsWrong) {

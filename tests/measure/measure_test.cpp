@@ -62,7 +62,8 @@ TEST(Bench, TinyModel) {
   std::ofstream(file) << to_json(bp);
   Model model = load_model(file, {.random = 1, .weights = "f32"});
   std::remove(file.c_str());
-  BenchOptions options{.prompt = 20, .generate = 5, .depth = 3, .sequences = 2, .threads = 1};
+  BenchOptions options{
+      .prompt = 20, .generate = 5, .depth = 3, .sequences = 2, .engine = {.threads = 1}};
   options.draft_tokens = 3;
   options.draft = "mtp";  // the model's own layer
   options.drafter = [](Engine& e) { return mtp_drafter(e); };
@@ -83,8 +84,8 @@ TEST(Bench, TinyModel) {
       EXPECT_TRUE(part.bound_by == "bandwidth" || part.bound_by == "compute" ||
                   part.bound_by == "steps")
           << part.name;
-      EXPECT_DOUBLE_EQ(part.of_limit() * part.seconds, part.limit_seconds);
-      limit += part.limit_seconds;
+      EXPECT_DOUBLE_EQ(part.of_limit * part.seconds, part.planned_limit_seconds);
+      limit += part.planned_limit_seconds;
     }
     const double tokens = phase == &r.prefill ? 20 : 2;
     EXPECT_NEAR(tokens / limit, phase->planned_limit, 1e-6 * phase->planned_limit);
@@ -95,8 +96,8 @@ TEST(Bench, TinyModel) {
               1e-9);
   EXPECT_NE(bench_text(r).find("A step with 3 guesses"), std::string::npos);
   ASSERT_TRUE(r.drafts);
-  EXPECT_GT(r.drafts->drafted, 0);
-  EXPECT_LE(r.drafts->accepted, r.drafts->drafted);
+  EXPECT_GT(r.drafts->drafted_tokens, 0);
+  EXPECT_LE(r.drafts->accepted_tokens, r.drafts->drafted_tokens);
   EXPECT_GT(r.drafts->tokens_per_second, 0);
   EXPECT_GT(r.drafts->without_per_second, 0);
   EXPECT_NE(bench_text(r).find("Drafting with mtp, up to 3 tokens: "), std::string::npos);
@@ -105,9 +106,9 @@ TEST(Bench, TinyModel) {
   // Exact activations change what the engine prepares.
   Model packed = load_model("smollm2-135m", {.random = 1, .weights = "q8_0"});
   const BenchOptions fast{
-      .prompt = 4, .generate = 2, .threads = 1, .repeat = 1, .speed_only = true};
+      .prompt = 4, .generate = 2, .engine = {.threads = 1}, .repeat = 1, .speed_only = true};
   BenchOptions exact = fast;
-  exact.f32_activations = true;
+  exact.engine.f32_activations = true;
   EXPECT_NE(bench(packed, fast).activation_bytes, bench(packed, exact).activation_bytes);
   EXPECT_THROW(bench(model, {.prompt = 0}), Error);
   EXPECT_THROW(bench(model, {.repeat = 0}), Error);
@@ -115,8 +116,9 @@ TEST(Bench, TinyModel) {
 
 TEST(Bench, SpeedAlone) {
   const Model model = load_model("smollm2-135m", {.random = 1, .weights = "q8_0"});
-  const BenchResult r =
-      bench(model, {.prompt = 4, .generate = 2, .threads = 1, .repeat = 1, .speed_only = true});
+  const BenchResult r = bench(
+      model,
+      {.prompt = 4, .generate = 2, .engine = {.threads = 1}, .repeat = 1, .speed_only = true});
   EXPECT_GT(r.prefill.tokens_per_second, 0);
   EXPECT_TRUE(r.decode.parts.empty());
   EXPECT_EQ(bench_text(r).find("planned"), std::string::npos);
@@ -124,7 +126,7 @@ TEST(Bench, SpeedAlone) {
 
 TEST(Bench, ProfileHasEveryStepOfThePlan) {
   const Model model = load_model("smollm2-135m", {.random = 1, .weights = "q8_0"});
-  const RunProfile p = profile_steps(model, {.prompt = 6, .generate = 3, .threads = 2});
+  const RunProfile p = profile_steps(model, {.prompt = 6, .generate = 3, .engine = {.threads = 2}});
   ASSERT_EQ(p.prefill.size(), p.decode.size());
   int64_t bytes = 0;
   for (const StepProfile& s : p.decode) {

@@ -1,7 +1,6 @@
 // Every tiny checkpoint of the families: loads, and goes through safetensors and GGUF unchanged.
 #include <set>
 
-#include "blueprint/rounding.h"
 #include "families/family.h"
 #include "model/bind.h"
 #include "support/models.h"

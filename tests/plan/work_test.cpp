@@ -4,8 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
+#include <utility>
 
+#include "base/overloaded.h"
 #include "plan/tasks.h"
 #include "support/random_model.h"
 #include "support/samples.h"
@@ -42,6 +45,54 @@ TEST(Work, ProductsAreCutOverTheirRowsAndTokens) {
   step.epilogue.kind = Epilogue::Kind::gated;
   step.products.push_back(step.products[0]);
   EXPECT_EQ(count_tasks(step, 1, 1), 4);  // one task computes both
+}
+
+std::set<BufferId> written_by(const RowOperation& operation) {
+  return std::visit(Overloaded{[](const RopeRow& o) { return std::set{o.x}; },
+                               [](const StoreRow&) { return std::set<BufferId>(); },
+                               [](const RouteRow& o) {
+                                 return std::set{o.weights, o.experts};
+                               },
+                               [](const auto& o) { return std::set{o.out}; }},
+                    operation);
+}
+
+/// Threads may take the chains of a row at once: each operation is in one, in order, and what it
+/// writes no other chain touches.
+TEST(Work, ChainsOfRowStepsTouchNothingOfEachOther) {
+  size_t most = 0;
+  for (const Blueprint& bp : testing::sample_blueprints()) {
+    const Plan plan = plan_of(graph_of(bp));
+    for (const Step& step : plan.steps) {
+      const auto* rows = std::get_if<RowStep>(&step.what);
+      if (rows == nullptr) continue;
+      std::vector<int32_t> chain_of(rows->operations.size(), -1);
+      for (size_t c = 0; c < rows->chains.size(); ++c) {
+        EXPECT_TRUE(std::is_sorted(rows->chains[c].begin(), rows->chains[c].end()));
+        for (const int32_t i : rows->chains[c]) {
+          EXPECT_EQ(std::exchange(chain_of[static_cast<size_t>(i)], static_cast<int32_t>(c)), -1);
+        }
+      }
+      for (size_t i = 0; i < chain_of.size(); ++i) {
+        ASSERT_GE(chain_of[i], 0) << step.name;
+        const std::set<BufferId> written = written_by(rows->operations[i]);
+        for (size_t j = 0; j < chain_of.size(); ++j) {
+          if (chain_of[i] == chain_of[j]) continue;
+          Step other;
+          other.what = RowStep{{rows->operations[j]}, {}, {}};
+          for (const BufferId id : buffers_of(other))
+            EXPECT_FALSE(written.contains(id)) << step.name;
+        }
+      }
+      most = std::max(most, rows->chains.size());
+      const auto chains = static_cast<int64_t>(rows->chains.size());
+      EXPECT_EQ(tasks_of(*rows, 1, 2).count(1), chains);
+      EXPECT_EQ(tasks_of(*rows, 3, 4).count(3), 3 * chains);
+      EXPECT_EQ(tasks_of(*rows, 1, 1).count(1), 1);
+      EXPECT_EQ(tasks_of(*rows, 2, 2).count(2), 2);
+    }
+  }
+  EXPECT_GE(most, 2u);  // queries beside keys
 }
 
 /// Every plan's steps have the parts that their kinds have, and none without tokens.

@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "blueprint/mtp.h"
 #include "graph/evaluate.h"
 #include "ops/state.h"
 #include "readings/count/count.h"

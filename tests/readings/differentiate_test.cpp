@@ -8,9 +8,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "blueprint/mtp.h"
 #include "ops/all.h"
-#include "ops/kinds.h"
 #include "ops/loss.h"
 #include "support/op_inputs.h"
 #include "support/samples.h"
@@ -114,7 +112,7 @@ TEST_P(Differentiated, LossAndGradientsAreThoseOfFiniteDifferences) {
 TEST(Differentiate, MultiTokenPredictionIsPartOfTheStep) {
   Blueprint bp = deepseek_like();
   bp.mtp = {bp.blocks.back()};
-  const Graph forward = graph_with_mtp(bp);
+  const Graph forward = trained_graph(bp, true);
   constexpr double kWeight = 0.3;
   const Graph step = differentiate(forward, {.losses = {.mtp = kWeight}});
   const TokenBatch batch = two_sequences();
@@ -253,10 +251,9 @@ TEST_P(Differentiated, IsAGraphLikeAnyOther) {
       EXPECT_EQ(step.nodes()[i].scope, forward.nodes()[i].scope);
     bool again = false;
     for (size_t i = forward.nodes().size() + 2; i < step.nodes().size(); ++i) {
-      const std::string& scope = step.nodes()[NodeId(i)].scope;
-      again = again || scope.starts_with(kRecomputedScope);
-      EXPECT_TRUE(scope.starts_with(kBackwardScope) || scope.starts_with(kRecomputedScope))
-          << scope;
+      const Node& node = step.nodes()[NodeId(i)];
+      again = again || node.place.pass == Pass::recomputed;
+      EXPECT_NE(node.place.pass, Pass::forward) << node.name();
     }
     EXPECT_EQ(again, recompute);
     const Graph expanded = step.expanded();

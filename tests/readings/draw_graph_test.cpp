@@ -9,7 +9,6 @@
 #include <regex>
 #include <set>
 
-#include "blueprint/mtp.h"
 #include "readings/draw/graph_layout.h"
 #include "support/samples.h"
 #include "support/xml.h"
@@ -99,7 +98,7 @@ TEST(DrawGraph, SaysWhatIsKept) {
     const Graph step = differentiate(graph_of(bp));
     std::set<ValueId> made, kept;
     for (const Node& node : step.nodes()) {
-      const bool backward = node.scope.starts_with(kBackwardScope);
+      const bool backward = node.place.pass == Pass::backward;
       for (const ValueId id : node.outputs) {
         if (!backward) made.insert(id);
       }

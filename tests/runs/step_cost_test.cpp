@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "blueprint/mtp.h"
 #include "readings/count/count.h"
 #include "runs/fit.h"
 #include "support/errors.h"
@@ -20,13 +19,13 @@ TEST(StepCost, PlansWhatIsAllocated) {
         .sequences = 3, .length = 20, .precision = "f32", .recompute = recompute, .steps = 1};
     const StepMeasurement m = measure_step(graph, options);
     const StepPlan p = plan_step(graph, options);
-    const StepMemory& planned = recompute ? p.recomputed : p.kept;
-    EXPECT_EQ(m.planned_bytes, m.arena_bytes);
-    EXPECT_EQ(planned.activations, m.arena_bytes);
+    const StepMemory& planned = (recompute ? p.recomputed : p.kept).memory;
+    EXPECT_EQ(m.memory.planned, m.memory.activations);
+    EXPECT_EQ(planned.activations, m.memory.activations);
     EXPECT_EQ(planned.weights, 4 * graph.parameter_count());
     EXPECT_EQ(planned.moments, 2 * planned.weights);
-    EXPECT_GE(p.largest_recomputed, p.largest);
-    EXPECT_GT(p.largest, options.sequences);
+    EXPECT_GE(p.recomputed.largest_batch, p.kept.largest_batch);
+    EXPECT_GT(p.kept.largest_batch, options.sequences);
     double operations = 0;
     for (const OpCost& op : m.ops) operations += op.operations;
     EXPECT_DOUBLE_EQ(operations, m.operations);
@@ -42,8 +41,9 @@ TEST(StepCost, HasTheLayerForMultiTokenPrediction) {
   with.mtp = true;
   const StepMeasurement m = measure_step(graph, with), usual = measure_step(plain, without);
   const StepPlan p = plan_step(graph, with);
-  EXPECT_EQ(p.kept.activations, m.arena_bytes);
-  EXPECT_EQ(p.kept.weights - plan_step(plain, without).kept.weights, 4 * count(bp).parameters.mtp);
+  EXPECT_EQ(p.kept.memory.activations, m.memory.activations);
+  EXPECT_EQ(p.kept.memory.weights - plan_step(plain, without).kept.memory.weights,
+            4 * count(bp).parameters.mtp);
   // What is counted is what the step performs, with it and without; ops that are lowered otherwise
   // than they are counted are the same in both.
   const auto counted = [&](bool mtp) {
@@ -85,9 +85,9 @@ TEST(StepCost, ChoosesWhatFits) {
 TEST(StepCost, PrintsWhatIsDocumented) {
   const Graph graph = graph_of(gpt2_like());
   const StepCostOptions options{.sequences = 2, .length = 9, .steps = 1};
-  EXPECT_EQ(schema_differences(measurement_json(measure_step(graph, options)), "bench --train"),
+  EXPECT_EQ(schema_differences(Json(measure_step(graph, options)).dump(2), "bench --train"),
             std::vector<std::string>{});
-  EXPECT_EQ(schema_differences(step_plan_json(plan_step(graph, options)), "plan --train"),
+  EXPECT_EQ(schema_differences(Json(plan_step(graph, options)).dump(2), "plan --train"),
             std::vector<std::string>{});
   EXPECT_FALSE(measurement_text(measure_step(graph, options)).empty());
 }

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "base/json.h"
-#include "blueprint/rounding.h"
 #include "families/family.h"
 #include "support/names.h"
 #include "support/paths.h"

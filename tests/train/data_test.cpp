@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/temporary_folder.h"
+#include "graph/builder.h"
 #include "train/data.h"
 #include "train/init.h"
 
@@ -125,11 +126,14 @@ double deviation(std::span<const float> values) {
 }
 
 TEST(Initialisation, ByRoleAndScheme) {
-  const Params params{{"embedding", {{"vocab", 300}, {"d_model", 100}}, Role::embedding, 1},
-                      {"layers.0.ffn.up", {{"ffn", 400}, {"d_model", 100}}, Role::projection, 1},
-                      {"layers.1.ffn.down", {{"d_model", 100}, {"ffn", 400}}, Role::projection, 1},
-                      {"layers.1.norm", {{"d_model", 100}}, Role::norm, 0},
-                      {"layers.1.bias", {{"d_model", 100}}, Role::bias, 0}};
+  Builder b;
+  const Axis width{"d_model", 100}, ffn{"ffn", 400};
+  b.param("embedding", {{"vocab", 300}, width}, Role::embedding);
+  b.param("layers.0.ffn.up", {ffn, width}, Role::projection);
+  b.param("layers.1.ffn.down", {width, ffn}, Role::projection);
+  b.param("layers.1.norm", {width}, Role::norm, 0);
+  b.param("layers.1.bias", {width}, Role::bias, 0);
+  const Params& params = b.recorded().params();
   const auto deviations = [&](InitSettings settings) {
     ParameterArrays a(params);
     initialise(params, settings, 3, a);

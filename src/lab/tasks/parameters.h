@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "base/error.h"
@@ -13,7 +14,9 @@ class Parameters {
  public:
   Parameters(const Json& json, const std::string& task)
       : json_(json), reader_(json, "data.parameters"), task_(task) {}
-  void operator()(const char* name, int64_t& value, int64_t least, int64_t most) {
+  template <class T>  // int64_t, double
+  void operator()(const char* name, T& value, std::type_identity_t<T> least,
+                  std::type_identity_t<T> most) {
     reader_(name, value);
     check(name, value, least, most);
   }
@@ -28,18 +31,12 @@ class Parameters {
     if (values.empty()) fail(ErrorKind::invalid, "{}: {}: expected at least one", task_, name);
     for (const int64_t v : values) check(name, v, least, most);
   }
-  void operator()(const char* name, double& value, double least, double most) {
-    reader_(name, value);
-    if (!(value >= least && value <= most)) {
-      fail(ErrorKind::invalid, "{}: {}: expected {} to {}, found {}", task_, name, least, most,
-           value);
-    }
-  }
   void finish() { reader_.finish(); }
 
  private:
-  void check(const char* name, int64_t value, int64_t least, int64_t most) const {
-    if (value < least || value > most) {
+  template <class T>
+  void check(const char* name, T value, T least, T most) const {
+    if (!(value >= least && value <= most)) {
       fail(ErrorKind::invalid, "{}: {}: expected {} to {}, found {}", task_, name, least, most,
            value);
     }

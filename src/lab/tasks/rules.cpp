@@ -21,9 +21,13 @@ class Arithmetic : public Task {
     read("equations", equations_, 1, 4096);
     read("held_out", held_out_, 0.01, 0.9);
     read.finish();
+    about_ = {.vocab = modulus_ + operations_ + 1,
+              .length = 5 * equations_,
+              .choices = {0, modulus_},
+              .difficulty = "operation (1 plus, 2 minus, 3 times)",
+              .says = fmt::format("sums modulo {}; asked are pairs that were never trained on",
+                                  modulus_)};
   }
-  int64_t vocab() const override { return modulus_ + operations_ + 1; }
-  int64_t length() const override { return 5 * equations_; }
   void make(Random& random, bool held_out, Ids ids, Ids answers) const override {
     size_t at = 0;
     for (int64_t e = 0; e < equations_; ++e) {
@@ -43,11 +47,6 @@ class Arithmetic : public Task {
       ids[at++] = static_cast<int32_t>(c);
     }
   }
-  std::pair<int64_t, int64_t> choices() const override { return {0, modulus_}; }
-  std::string difficulty() const override { return "operation (1 plus, 2 minus, 3 times)"; }
-  std::string says() const override {
-    return fmt::format("sums modulo {}; asked are pairs that were never trained on", modulus_);
-  }
 
  private:
   bool is_held_out(int64_t a, int64_t b, int64_t op) const {
@@ -63,16 +62,21 @@ class Arithmetic : public Task {
 /// e, as the walk of its depth. At depth 0 one opens, at the greatest depth one closes.
 class Nested : public Task {
  public:
-  explicit Nested(const Json& p) {
+  Nested(const Json& p, uint64_t) {
+    about_.length = 64;
     Parameters read(p, "nested");
     read("kinds", kinds_, 1, 10000);
     read("depth", depth_, 1, 1024);
     read("open", open_, 0.01, 0.99);
-    read("length", length_, 4, 65536);
+    read("length", about_.length, 4, 65536);
     read.finish();
+    about_.vocab = 2 * kinds_;
+    about_.choices = {kinds_, 2 * kinds_};  // that one closes, and not another opens, is chance
+    about_.difficulty = "tokens since its bracket opened";
+    about_.says = fmt::format(
+        "brackets of {} kinds, nested up to {} deep; asked is which one closes", kinds_, depth_);
+    about_.entropy = entropy();
   }
-  int64_t vocab() const override { return 2 * kinds_; }
-  int64_t length() const override { return length_; }
   void make(Random& random, bool, Ids ids, Ids answers) const override {
     std::vector<std::pair<int32_t, size_t>> stack;
     for (size_t at = 0; at < ids.size(); ++at) {
@@ -87,14 +91,16 @@ class Nested : public Task {
       }
     }
   }
+
+ private:
   /// The walk's depth is a Markov chain from 0: its distribution at every position is followed.
-  double entropy() const override {
+  double entropy() const {
     const double choose = std::log(static_cast<double>(kinds_));
     const double walk = -open_ * std::log(open_) - (1 - open_) * std::log(1 - open_);
     std::vector<double> at(static_cast<size_t>(depth_) + 1), next;
     at[0] = 1;
     double sum = 0;
-    for (int64_t t = 0; t < length_; ++t) {
+    for (int64_t t = 0; t < about_.length; ++t) {
       next.assign(at.size(), 0);
       double here = 0;
       for (size_t d = 0; d < at.size(); ++d) {
@@ -107,18 +113,10 @@ class Nested : public Task {
       if (t > 0) sum += here;  // a row's first token is not predicted
       at.swap(next);
     }
-    return sum / static_cast<double>(length_ - 1);
-  }
-  /// Which bracket closes; that one does, and not another opens, is chance.
-  std::pair<int64_t, int64_t> choices() const override { return {kinds_, 2 * kinds_}; }
-  std::string difficulty() const override { return "tokens since its bracket opened"; }
-  std::string says() const override {
-    return fmt::format("brackets of {} kinds, nested up to {} deep; asked is which one closes",
-                       kinds_, depth_);
+    return sum / static_cast<double>(about_.length - 1);
   }
 
- private:
-  int64_t kinds_ = 8, depth_ = 8, length_ = 64;
+  int64_t kinds_ = 8, depth_ = 8;
   double open_ = 0.5;
 };
 
@@ -140,9 +138,15 @@ class Knowledge : public Task {
     const std::vector<int32_t> keys = random.some(facts_, symbols_ * symbols_);
     for (const int32_t key : keys)
       all_.emplace_back(key, static_cast<int32_t>(symbols_ + random.below(values_)));
+    about_ = {.vocab = symbols_ + values_,
+              .length = 3 * in_a_row_,
+              .choices = {symbols_, symbols_ + values_},
+              .difficulty = "facts",
+              .says = fmt::format("{} facts of two keys and one of {} values, to be known by heart",
+                                  facts_, values_),
+              .facts = facts_,
+              .bits_per_fact = std::log2(static_cast<double>(values_))};
   }
-  int64_t vocab() const override { return symbols_ + values_; }
-  int64_t length() const override { return 3 * in_a_row_; }
   void make(Random& random, bool, Ids ids, Ids answers) const override {
     size_t at = 0;
     for (int64_t i = 0; i < in_a_row_; ++i) {
@@ -152,15 +156,6 @@ class Knowledge : public Task {
       answers[at] = 1;
       ids[at++] = value;
     }
-  }
-  std::pair<int64_t, int64_t> choices() const override { return {symbols_, symbols_ + values_}; }
-  std::string difficulty() const override { return "facts"; }
-  std::string says() const override {
-    return fmt::format("{} facts of two keys and one of {} values, to be known by heart", facts_,
-                       values_);
-  }
-  std::pair<int64_t, double> facts() const override {
-    return {facts_, std::log2(static_cast<double>(values_))};
   }
 
  private:
@@ -172,31 +167,35 @@ class Knowledge : public Task {
 /// falling shares 1, 1/2, 1/3, ... A stand-in for prose whose entropy is known.
 class Markov : public Task {
  public:
-  Markov(const Json& p, uint64_t seed) : seed_(seed) {
+  Markov(const Json& p, uint64_t seed) {
+    about_.length = 64;
     Parameters read(p, "markov");
     read("symbols", symbols_, 2, 1024);
     read("successors", successors_, 1, 1024);
     read("order", order_, 1, 2);
-    read("length", length_, 4, 65536);
+    read("length", about_.length, 4, 65536);
     read.finish();
     successors_ = std::min(successors_, symbols_);
     states_ = order_ == 2 ? symbols_ * symbols_ : symbols_;
     double sum = 0;
     for (int64_t i = 1; i <= successors_; ++i) sum += 1 / static_cast<double>(i);
-    double below = 0;
+    double below = 0, entropy = 0;
     for (int64_t i = 1; i <= successors_; ++i) {
       const double share = 1 / (static_cast<double>(i) * sum);
-      entropy_ -= share * std::log(share);
+      entropy -= share * std::log(share);
       up_to_.push_back(below += share);
     }
     for (int64_t s = 0; s < states_; ++s) {
-      Random random(mixed(seed_ ^ 0x3A3) ^ static_cast<uint64_t>(s));
+      Random random(mixed(seed ^ 0x3A3) ^ static_cast<uint64_t>(s));
       const std::vector<int32_t> next = random.some(successors_, symbols_);
       next_.insert(next_.end(), next.begin(), next.end());
     }
+    about_.vocab = symbols_;
+    about_.choices = {0, symbols_};
+    about_.difficulty = "nothing is asked";
+    about_.says = fmt::format("symbols of which each depends on the last {}", order_);
+    about_.entropy = entropy;  // of a source that is in full swing: every state has as much
   }
-  int64_t vocab() const override { return symbols_; }
-  int64_t length() const override { return length_; }
   void make(Random& random, bool, Ids ids, Ids) const override {
     int64_t state = random.below(states_);
     constexpr int kBefore = 32;  // what state a row begins in is forgotten by then
@@ -209,17 +208,9 @@ class Markov : public Task {
       if (t >= 0) ids[static_cast<size_t>(t)] = id;
     }
   }
-  /// Of a source that is in full swing: every state has as much.
-  double entropy() const override { return entropy_; }
-  std::string difficulty() const override { return "nothing is asked"; }
-  std::string says() const override {
-    return fmt::format("symbols of which each depends on the last {}", order_);
-  }
 
  private:
-  uint64_t seed_;
-  int64_t symbols_ = 64, successors_ = 8, order_ = 2, length_ = 64, states_ = 0;
-  double entropy_ = 0;
+  int64_t symbols_ = 64, successors_ = 8, order_ = 2, states_ = 0;
   std::vector<double> up_to_;
   std::vector<int32_t> next_;
 };

@@ -13,16 +13,20 @@ namespace {
 /// filler... string filler(gap) MARK string. The second string is the first one.
 class Copy : public Task {
  public:
-  explicit Copy(const Json& p) {
+  Copy(const Json& p, uint64_t) {
     Parameters read(p, "copy");
     read("symbols", symbols_, 2, 60000);
     read("string", string_, 1, 4096);
     read("gaps", gaps_, 0, 65536);
     read.finish();
     most_ = *std::max_element(gaps_.begin(), gaps_.end());
+    about_ = {.vocab = 2 * symbols_ + 1,
+              .length = 2 * string_ + 1 + most_,
+              .choices = {0, symbols_},
+              .difficulty = "distance in tokens",
+              .says = fmt::format(
+                  "a string of {} tokens, and further on, after a mark, the same again", string_)};
   }
-  int64_t vocab() const override { return 2 * symbols_ + 1; }
-  int64_t length() const override { return 2 * string_ + 1 + most_; }
   void make(Random& random, bool, Ids ids, Ids answers) const override {
     const int64_t gap = gaps_[static_cast<size_t>(random.below(std::ssize(gaps_)))];
     const auto filler = [&] { return static_cast<int32_t>(symbols_ + random.below(symbols_)); };
@@ -37,12 +41,6 @@ class Copy : public Task {
       answers[at] = static_cast<int32_t>(string_ + gap + 1);
     }
   }
-  std::pair<int64_t, int64_t> choices() const override { return {0, symbols_}; }
-  std::string difficulty() const override { return "distance in tokens"; }
-  std::string says() const override {
-    return fmt::format("a string of {} tokens, and further on, after a mark, the same again",
-                       string_);
-  }
 
  private:
   int64_t symbols_ = 32, string_ = 8, most_ = 0;
@@ -52,7 +50,7 @@ class Copy : public Task {
 /// Pairs k v in any order, then queries k v: the value that the key had.
 class Recall : public Task {
  public:
-  explicit Recall(const Json& p) {
+  Recall(const Json& p, uint64_t) {
     Parameters read(p, "recall");
     read("keys", keys_, 2, 30000);
     read("values", values_, 2, 30000);
@@ -62,9 +60,14 @@ class Recall : public Task {
     most_ = *std::max_element(pairs_.begin(), pairs_.end());
     if (most_ > keys_)
       fail(ErrorKind::invalid, "recall: {} pairs need as many keys, there are {}", most_, keys_);
+    about_ = {
+        .vocab = keys_ + values_ + 1,
+        .length = 2 * (most_ + queries_) + 1,
+        .choices = {keys_, keys_ + values_},
+        .difficulty = "pairs to remember",
+        .says = fmt::format(
+            "pairs of key and value, then {} keys again, each followed by its value", queries_)};
   }
-  int64_t vocab() const override { return keys_ + values_ + 1; }
-  int64_t length() const override { return 2 * (most_ + queries_) + 1; }
   void make(Random& random, bool, Ids ids, Ids answers) const override {
     const int64_t pairs = pairs_[static_cast<size_t>(random.below(std::ssize(pairs_)))];
     const std::vector<int32_t> keys = random.some(pairs, keys_);
@@ -84,12 +87,6 @@ class Recall : public Task {
       ids[at++] = of[i];
     }
   }
-  std::pair<int64_t, int64_t> choices() const override { return {keys_, keys_ + values_}; }
-  std::string difficulty() const override { return "pairs to remember"; }
-  std::string says() const override {
-    return fmt::format("pairs of key and value, then {} keys again, each followed by its value",
-                       queries_);
-  }
 
  private:
   int64_t keys_ = 32, values_ = 32, queries_ = 8, most_ = 0;
@@ -100,7 +97,7 @@ class Recall : public Task {
 /// a head finds that looks for this token and takes the next (Olsson et al. 2022).
 class Induction : public Task {
  public:
-  explicit Induction(const Json& p) {
+  Induction(const Json& p, uint64_t) {
     Parameters read(p, "induction");
     read("symbols", symbols_, 3, 60000);
     read("shown", shown_, 3, 4096);
@@ -108,9 +105,14 @@ class Induction : public Task {
     read.finish();
     if (shown_ > symbols_)
       fail(ErrorKind::invalid, "induction: {} symbols are shown, there are {}", shown_, symbols_);
+    about_ = {.vocab = symbols_ + 1,
+              .length = shown_ + 1 + 2 * queries_,
+              .choices = {0, symbols_},
+              .difficulty = "symbols shown",
+              .says = fmt::format("{} different symbols, then {} of them again, each followed by "
+                                  "what followed it before",
+                                  shown_, queries_)};
   }
-  int64_t vocab() const override { return symbols_ + 1; }
-  int64_t length() const override { return shown_ + 1 + 2 * queries_; }
   void make(Random& random, bool, Ids ids, Ids answers) const override {
     const std::vector<int32_t> shown = random.some(shown_, symbols_);
     std::copy(shown.begin(), shown.end(), ids.begin());
@@ -123,13 +125,6 @@ class Induction : public Task {
       ids[at++] = shown[i + 1];
     }
   }
-  std::pair<int64_t, int64_t> choices() const override { return {0, symbols_}; }
-  std::string difficulty() const override { return "symbols shown"; }
-  std::string says() const override {
-    return fmt::format(
-        "{} different symbols, then {} of them again, each followed by what followed it before",
-        shown_, queries_);
-  }
 
  private:
   int64_t symbols_ = 32, shown_ = 16, queries_ = 8;
@@ -139,7 +134,7 @@ class Induction : public Task {
 /// pairs further.
 class Lookup : public Task {
  public:
-  explicit Lookup(const Json& p) {
+  Lookup(const Json& p, uint64_t) {
     Parameters read(p, "lookup");
     read("symbols", symbols_, 4, 30000);
     read("chains", chains_, 1, 1024);
@@ -151,9 +146,14 @@ class Lookup : public Task {
       fail(ErrorKind::invalid, "lookup: {} chains of {} hops need {} symbols, there are {}",
            chains_, most_, chains_ * (most_ + 1), symbols_);
     }
+    about_ = {.vocab = symbols_ + most_,
+              .length = 2 * chains_ * most_ + 3 * queries_,
+              .choices = {0, symbols_},
+              .difficulty = "hops",
+              .says = fmt::format("{} chains written as pairs in any order, then {} questions of "
+                                  "what lies so many pairs further",
+                                  chains_, queries_)};
   }
-  int64_t vocab() const override { return symbols_ + most_; }
-  int64_t length() const override { return 2 * chains_ * most_ + 3 * queries_; }
   void make(Random& random, bool, Ids ids, Ids answers) const override {
     const std::vector<int32_t> all = random.some(chains_ * (most_ + 1), symbols_);
     const auto symbol = [&](int64_t chain, int64_t hop) {
@@ -177,14 +177,6 @@ class Lookup : public Task {
       answers[at] = static_cast<int32_t>(hops);
       ids[at++] = symbol(c, hops);
     }
-  }
-  std::pair<int64_t, int64_t> choices() const override { return {0, symbols_}; }
-  std::string difficulty() const override { return "hops"; }
-  std::string says() const override {
-    return fmt::format(
-        "{} chains written as pairs in any order, then {} questions of what lies so "
-        "many pairs further",
-        chains_, queries_);
   }
 
  private:

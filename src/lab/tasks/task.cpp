@@ -34,7 +34,7 @@ std::unique_ptr<Task> make_task(const std::string& name, const Json& parameters,
 }
 
 TaskRows rows_of(const Task& task, int64_t rows, uint64_t seed, bool held_out) {
-  TaskRows r{.rows = rows, .length = task.length()};
+  TaskRows r{.rows = rows, .length = task.about().length};
   const auto length = static_cast<size_t>(r.length);
   r.ids.resize(static_cast<size_t>(rows) * length);
   r.answers.resize(r.ids.size());

@@ -6,7 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "base/hash.h"
@@ -36,23 +36,29 @@ class Random {
 
 using Ids = std::span<int32_t>;
 
+/// What is known of rows.
+struct RowsAbout {
+  int64_t vocab = 0, length = 0;              // vocab 0: not known here
+  std::pair<int64_t, int64_t> choices{0, 0};  // tokens among which answers are: [first, second)
+  std::string difficulty;                     // what the numbers in `answers` count
+  std::string says;                           // what a row is, in a sentence
+  /// What the best predictor loses, in nats per token of a row but its first; below 0: not known.
+  double entropy = -1;
+  int64_t facts = 0;         // that a model can know by heart; 0: none
+  double bits_per_fact = 0;  // of each
+};
+
 /// One kind of rows. What stands in `answers` at a position is 0 where the token there need not
 /// follow from what stands before it, else the difficulty of knowing it, from 1.
 class Task {
  public:
   virtual ~Task() = default;
-  virtual int64_t vocab() const = 0;
-  virtual int64_t length() const = 0;
-  /// `ids` and `answers` have length() places. `held_out`: a row that is not trained on.
+  const RowsAbout& about() const { return about_; }
+  /// `ids` and `answers` have about().length places. `held_out`: a row that is not trained on.
   virtual void make(Random& random, bool held_out, Ids ids, Ids answers) const = 0;
-  /// What the best predictor loses, in nats per token of a row but its first; below 0: not known.
-  virtual double entropy() const { return -1; }
-  /// Tokens among which an answer is chosen: [first, second).
-  virtual std::pair<int64_t, int64_t> choices() const { return {0, vocab()}; }
-  virtual std::string difficulty() const = 0;  // what the numbers in `answers` count
-  virtual std::string says() const = 0;        // what a row is, in a sentence
-  /// Facts that a model can know by heart, and bits of each; 0: none.
-  virtual std::pair<int64_t, double> facts() const { return {0, 0}; }
+
+ protected:
+  RowsAbout about_;
 };
 
 /// What makes a task of its parameters.
@@ -68,10 +74,7 @@ std::span<const TaskKind> rule_tasks();
 
 template <class Made>
 std::unique_ptr<Task> make_of(const Json& parameters, uint64_t seed) {
-  if constexpr (std::is_constructible_v<Made, const Json&, uint64_t>)
-    return std::make_unique<Made>(parameters, seed);
-  else
-    return std::make_unique<Made>(parameters);
+  return std::make_unique<Made>(parameters, seed);
 }
 
 /// copy, recall, induction, lookup, arithmetic, nested, knowledge, markov; docs/lab.md has their

@@ -3,13 +3,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 #include "base/edit_distance.h"
 #include "base/error.h"
+#include "base/json_members.h"
 #include "embedded/data.h"
 #include "readings/claims/claims_experiment.h"
 #include "readings/claims/claims_expression.h"
+#include "readings/claims/claims_figures.h"
 #include "readings/count/count.h"
 #include "readings/draw/words.h"
 #include "readings/predict/predict.h"
@@ -28,6 +29,13 @@ std::string text_of(const Json& json, const char* key, const std::string& where)
   const Json& value = member(json, key, where);
   if (!value.is_string()) fail(ErrorKind::format, "{}: {}: expected a string", where, key);
   return value.get<std::string>();
+}
+
+/// Nothing where it is missing.
+const Json& optional_member(const Json& json, const char* key) {
+  static const Json kNone = Json::object();
+  const auto it = json.is_object() ? json.find(key) : json.end();
+  return it == json.end() ? kNone : *it;
 }
 
 int64_t integer(const Json& json, const char* key, int64_t fallback, const std::string& where) {
@@ -209,19 +217,14 @@ Claim settle(const std::string& id) {
               .verdict = {},
               .condition = {},
               .found = Json::object(),
-              .models = json.contains("readings") ? models_of(json["readings"])
-                                                  : std::vector<std::string>{}};
+              .models = models_of(optional_member(json, "readings"))};
   Json scope = Json::object();
-  if (json.contains("readings")) {
-    for (const auto& [name, reading] : json["readings"].items())
-      scope[name] = read_one(reading, where + ": " + name);
-  }
-  if (json.contains("found")) {
-    for (const auto& [name, expression] : json["found"].items()) {
-      claim.found[name] = rounded(
-          evaluate_expression(expression.get<std::string>(), scope, where + ": found." + name));
-      scope[name] = claim.found[name];
-    }
+  for (const auto& [name, reading] : optional_member(json, "readings").items())
+    scope[name] = read_one(reading, where + ": " + name);
+  for (const auto& [name, expression] : optional_member(json, "found").items()) {
+    claim.found[name] = rounded(
+        evaluate_expression(expression.get<std::string>(), scope, where + ": found." + name));
+    scope[name] = claim.found[name];
   }
   for (const Json& v : member(json, "verdicts", where)) {
     if (!applies(v, scope, where)) continue;
@@ -229,24 +232,16 @@ Claim settle(const std::string& id) {
     claim.condition = fill_template(word(v, "condition", "", where), scope, where + ": condition");
     break;
   }
-  if (json.contains("also")) {
-    for (const Json& v : json["also"]) {
-      if (applies(v, scope, where))
-        claim.condition +=
-            ' ' + fill_template(word(v, "condition", "", where), scope, where + ": also");
-    }
+  for (const Json& v : optional_member(json, "also")) {
+    if (applies(v, scope, where))
+      claim.condition +=
+          ' ' + fill_template(word(v, "condition", "", where), scope, where + ": also");
   }
-  const auto known = {"holds", "holds-if", "fails", "undecided", "open"};
-  if (std::find(known.begin(), known.end(), claim.verdict) == known.end())
+  if (std::ranges::find(kVerdicts, claim.verdict, &Verdict::name) == std::end(kVerdicts))
     fail(ErrorKind::format, "{}: no verdict applies, or an unknown one: \"{}\"", where,
          claim.verdict);
   return claim;
 }
-
-/// No measurement means more digits.
-double tenths(double speed) { return std::round(speed * 10) / 10; }
-
-fs::path cache_file() { return probed_machine_file().parent_path() / "measured.json"; }
 
 }  // namespace
 
@@ -266,8 +261,7 @@ std::vector<Measurement> wanted_measurements(const std::vector<std::string>& ids
   std::vector<Measurement> wanted;
   for (const std::string& id : ids.empty() ? claim_ids() : ids) {
     const Json json = load_claim(id);
-    if (!json.contains("readings")) continue;
-    for (const auto& [name, r] : json["readings"].items()) {
+    for (const auto& [name, r] : optional_member(json, "readings").items()) {
       if (!r.contains("measured")) continue;
       Measurement m{.model = text_of(r, "measured", id), .weights = text_of(r, "weights", id)};
       const bool found = std::any_of(wanted.begin(), wanted.end(), [&](const Measurement& w) {
@@ -282,20 +276,19 @@ std::vector<Measurement> wanted_measurements(const std::vector<std::string>& ids
 std::vector<std::string> claim_experiments(const std::string& id) {
   const Json json = load_claim(id);
   std::vector<std::string> ids;
-  if (!json.contains("readings")) return ids;
-  for (const auto& [name, r] : json["readings"].items()) {
+  for (const auto& [name, r] : optional_member(json, "readings").items()) {
     if (r.contains("experiment")) ids.push_back(text_of(r, "experiment", id));
   }
   return ids;
 }
 
-fs::path measurements_file() { return cache_file(); }
+fs::path measurements_file() { return probed_machine_file().parent_path() / "measured.json"; }
 
 std::vector<Measurement> stored_measurements() {
   std::error_code code;
   auto file = find_data("claims", "measured");
-  if (fs::is_regular_file(cache_file(), code))
-    file = {read_file(cache_file(), size_t{1} << 24), cache_file().string()};
+  if (const fs::path own = measurements_file(); fs::is_regular_file(own, code))
+    file = {read_file(own, size_t{1} << 24), own.string()};
   if (!file) return {};
   std::vector<Measurement> all;
   for (const Json& j : parse_json(file->text, file->where)) {
@@ -315,16 +308,13 @@ std::vector<Measurement> stored_measurements() {
   return all;
 }
 
+ASHLAR_JSON_OF(Measurement, model, weights, machine, date, threads, prefill, decode);
+
 std::string measurements_json(const std::vector<Measurement>& measurements) {
-  Json json = Json::array();
-  for (const Measurement& m : measurements) {
-    json.push_back({{"model", m.model},
-                    {"weights", m.weights},
-                    {"machine", m.machine},
-                    {"date", m.date},
-                    {"threads", m.threads},
-                    {"prefill", tenths(m.prefill)},
-                    {"decode", tenths(m.decode)}});
+  Json json = measurements;
+  for (Json& m : json) {
+    for (const char* speed : {"prefill", "decode"})  // no measurement means more digits than tenths
+      m[speed] = std::round(m[speed].get<double>() * 10) / 10;
   }
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -3,23 +3,19 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 
 #include "base/error.h"
+#include "embedded/data.h"
 #include "readings/claims/claims.h"
 #include "readings/draw/words.h"
 
 namespace ashlar {
 namespace fs = std::filesystem;
+namespace {
 
-std::string joined(const Json& list) {
-  std::vector<std::string> words;
-  for (const Json& item : list)
-    words.push_back(item.is_string() ? item.get<std::string>() : item.dump());
-  return join(words, ", ");
-}
-
-fs::path own_results_folder() { return measurements_file().parent_path() / "experiments"; }
-
+/// <id>.json of the user's own results, else of $ASHLAR_EXPERIMENTS/results, else of those that
+/// come with Ashlar.
 std::optional<DataFile> find_results(const std::string& id) {
   if (id.find('/') != std::string::npos) return {};
   std::vector<fs::path> places{own_results_folder()};
@@ -32,6 +28,17 @@ std::optional<DataFile> find_results(const std::string& id) {
   }
   return find_data("experiments/results", id);
 }
+
+}  // namespace
+
+std::string joined(const Json& list) {
+  std::vector<std::string> words;
+  for (const Json& item : list)
+    words.push_back(item.is_string() ? item.get<std::string>() : item.dump());
+  return join(words, ", ");
+}
+
+fs::path own_results_folder() { return measurements_file().parent_path() / "experiments"; }
 
 Json experiment_reading(const std::string& id) {
   const std::optional<DataFile> file = find_results(id);

@@ -2,10 +2,7 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
 #include <string>
-
-#include "embedded/data.h"
 
 #include "base/json.h"
 
@@ -13,10 +10,6 @@ namespace ashlar {
 
 /// Where results of this machine's user are kept: beside the measured speeds, in the cache.
 std::filesystem::path own_results_folder();
-
-/// <id>.json of the user's own results, else of $ASHLAR_EXPERIMENTS/results, else of those that
-/// come with Ashlar.
-std::optional<DataFile> find_results(const std::string& id);
 
 /// The items of a list with commas between them, texts as they are, others as JSON.
 std::string joined(const Json& list);

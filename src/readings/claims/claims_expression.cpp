@@ -1,4 +1,4 @@
-// A recursive-descent evaluator: one function per level of precedence.
+// A recursive-descent evaluator.
 #include "readings/claims/claims_expression.h"
 
 #include <fmt/format.h>
@@ -6,10 +6,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
-#include "base/units.h"
+#include "readings/draw/words.h"
 
 namespace ashlar {
 namespace {
@@ -25,13 +26,23 @@ bool is_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
+/// Operators between two values; those of a higher level bind more strongly.
+struct Operator {
+  std::string_view sign;
+  int level;
+};
+constexpr Operator kOperators[] = {{"or", 0}, {"and", 1}, {"==", 2}, {"!=", 2},
+                                   {"<=", 2}, {">=", 2},  {"<", 2},  {">", 2},
+                                   {"+", 3},  {"-", 3},   {"*", 4},  {"/", 4}};
+constexpr int kComparison = 2, kLevels = 5;
+
 class Evaluator {
  public:
   Evaluator(std::string_view text, const Json& names, std::string_view where)
       : text_(text), names_(names), where_(where) {}
 
   Json run() {
-    Json value = either();
+    Json value = binary(0);
     skip();
     if (at_ != text_.size()) wrong("unexpected \"" + std::string(text_.substr(at_)) + "\"");
     return value;
@@ -66,63 +77,43 @@ class Evaluator {
   }
   bool truth(const Json& value) const { return number(value) != 0; }
 
-  Json either() {
-    Json value = both();
-    while (take("or")) {
-      const Json right = both();
-      value = truth(value) || truth(right);
+  /// That of the operators of a level, if one stands here.
+  std::string_view take_operator(int level) {
+    for (const Operator& o : kOperators) {
+      if (o.level == level && take(o.sign)) return o.sign;
     }
-    return value;
+    return {};
   }
-  Json both() {
-    Json value = comparison();
-    while (take("and")) {
-      const Json right = comparison();
-      value = truth(value) && truth(right);
-    }
-    return value;
-  }
-  Json comparison() {
-    Json left = sum();
-    for (const std::string_view op : {"==", "!=", "<=", ">=", "<", ">"}) {
-      if (!take(op)) continue;
-      const Json right = sum();
-      if (left.is_string() && right.is_string())
-        return op == "==" ? left == right : op == "!=" ? left != right : (wrong("strings"), false);
-      const double a = number(left), b = number(right);
-      return op == "=="   ? a == b
-             : op == "!=" ? a != b
-             : op == "<=" ? a <= b
-             : op == ">=" ? a >= b
-             : op == "<"  ? a < b
-                          : a > b;
-    }
-    return left;
-  }
-  Json sum() {
-    Json value = product();
+  Json binary(int level) {
+    if (level == kLevels) return unary();
+    Json left = binary(level + 1);
     for (;;) {
-      if (take("+"))
-        value = number(value) + number(product());
-      else if (take("-"))
-        value = number(value) - number(product());
-      else
-        return value;
+      const std::string_view sign = take_operator(level);
+      if (sign.empty()) return left;
+      left = combined(sign, left, binary(level + 1));
+      if (level == kComparison) return left;  // "1 < 2 < 3" means nothing
     }
   }
-  Json product() {
-    Json value = unary();
-    for (;;) {
-      if (take("*")) {
-        value = number(value) * number(unary());
-      } else if (take("/")) {
-        const double divisor = number(unary());
-        if (divisor == 0) wrong("division by zero");
-        value = number(value) / divisor;
-      } else {
-        return value;
-      }
+  Json combined(std::string_view sign, const Json& left, const Json& right) const {
+    if (sign == "or") return truth(left) || truth(right);
+    if (sign == "and") return truth(left) && truth(right);
+    if (left.is_string() && right.is_string()) {
+      if (sign == "==") return left == right;
+      if (sign == "!=") return left != right;
+      if (sign[0] == '<' || sign[0] == '>') wrong("strings");
     }
+    const double a = number(left), b = number(right);
+    if (sign == "==") return a == b;
+    if (sign == "!=") return a != b;
+    if (sign == "<=") return a <= b;
+    if (sign == ">=") return a >= b;
+    if (sign == "<") return a < b;
+    if (sign == ">") return a > b;
+    if (sign == "+") return a + b;
+    if (sign == "-") return a - b;
+    if (sign == "*") return a * b;
+    if (b == 0) wrong("division by zero");
+    return a / b;
   }
   Json unary() {
     if (take("-")) return -number(unary());
@@ -135,7 +126,7 @@ class Evaluator {
     if (at_ >= text_.size()) wrong("it ends too early");
     if (take("(")) {
       if (++depth_ > kDeepest) wrong("too deep");
-      Json value = either();
+      Json value = binary(0);
       --depth_;
       expect(")");
       return value;
@@ -193,7 +184,7 @@ class Evaluator {
         if (at_ < text_.size() && (text_[at_] == '\'' || text_[at_] == '"')) {
           enter(string(text_[at_]).get<std::string>());
         } else {
-          const double index = number(either());
+          const double index = number(binary(0));
           so_far += fmt::format("[{}]", index);
           const bool found = value != nullptr && value->is_array() && index >= 0 &&
                              index < static_cast<double>(value->size());
@@ -207,19 +198,15 @@ class Evaluator {
     }
   }
 
-  /// Numbers of a list or object, or of several arguments; `keys` names them.
-  std::vector<double> numbers(const std::vector<Json>& arguments, std::vector<std::string>* keys) {
-    std::vector<double> all;
+  /// Numbers of a list or object, or of several arguments, by their keys.
+  std::vector<std::pair<std::string, double>> numbers(const std::vector<Json>& arguments) {
+    std::vector<std::pair<std::string, double>> all;
     for (const Json& argument : arguments) {
       if (!argument.is_structured()) {
-        all.push_back(number(argument));
-        if (keys != nullptr) keys->push_back(std::to_string(all.size() - 1));
+        all.emplace_back(std::to_string(all.size()), number(argument));
         continue;
       }
-      for (const auto& [key, value] : argument.items()) {
-        all.push_back(number(value));
-        if (keys != nullptr) keys->push_back(key);
-      }
+      for (const auto& [key, value] : argument.items()) all.emplace_back(key, number(value));
     }
     if (all.empty()) wrong("nothing to take the extreme or sum of");
     return all;
@@ -234,12 +221,12 @@ class Evaluator {
       result = name == "has" ? Json(value != nullptr) : value != nullptr ? *value : Json();
       if (name == "default") {
         expect(",");
-        Json fallback = either();
+        Json fallback = binary(0);
         if (value == nullptr) result = std::move(fallback);
       }
     } else {
       std::vector<Json> arguments;
-      do arguments.push_back(either());
+      do arguments.push_back(binary(0));
       while (take(","));
       result = apply(name, arguments);
     }
@@ -251,17 +238,16 @@ class Evaluator {
   Json apply(const std::string& name, const std::vector<Json>& arguments) {
     if (name == "len") return arguments[0].size();
     if (name == "min" || name == "max" || name == "argmin" || name == "argmax") {
-      std::vector<std::string> keys;
-      const std::vector<double> all = numbers(arguments, &keys);
-      const auto it = name.ends_with("min") ? std::min_element(all.begin(), all.end())
-                                            : std::max_element(all.begin(), all.end());
-      if (name.starts_with("arg")) return keys[static_cast<size_t>(it - all.begin())];
-      return *it;
+      const auto all = numbers(arguments);
+      const auto value = [](const auto& item) { return item.second; };
+      const auto it = name.ends_with("min") ? std::ranges::min_element(all, {}, value)
+                                            : std::ranges::max_element(all, {}, value);
+      return name.starts_with("arg") ? Json(it->first) : Json(it->second);
     }
     if (name == "sum" || name == "mean") {
-      const std::vector<double> all = numbers(arguments, nullptr);
+      const auto all = numbers(arguments);
       double total = 0;
-      for (const double n : all) total += n;
+      for (const auto& [key, n] : all) total += n;
       return name == "sum" ? total : total / static_cast<double>(all.size());
     }
     const double x = number(arguments[0]);
@@ -285,9 +271,7 @@ std::string printed(const Json& value, int digits) {
   if (value.is_string()) return value.get<std::string>();
   if (!value.is_number()) return json_text(value);
   const double x = value.get<double>();
-  if (digits >= 0) return fmt::format("{:.{}f}", x, digits);
-  if (x == std::floor(x) && std::abs(x) < 1e15) return grouped(static_cast<int64_t>(x));
-  return fmt::format("{:.4g}", x);
+  return digits >= 0 ? fmt::format("{:.{}f}", x, digits) : real_words(x);
 }
 
 }  // namespace

@@ -4,16 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 
 #include "base/units.h"
 
 namespace ashlar {
 namespace {
-
-constexpr std::array<const char*, 5> kVerdicts = {"holds", "holds-if", "fails", "undecided",
-                                                  "open"};
 
 std::vector<std::string> words_of(std::string_view name) {
   std::vector<std::string> words(1);
@@ -115,25 +111,16 @@ std::string figure_value(std::string_view name, const Json& value) {
   return plain(value);
 }
 
-std::vector<std::pair<std::string, int>> verdict_counts(const std::vector<Claim>& claims) {
-  std::vector<std::pair<std::string, int>> counts;
-  for (const char* verdict : kVerdicts) {
-    const auto n = std::count_if(claims.begin(), claims.end(),
-                                 [&](const Claim& c) { return c.verdict == verdict; });
-    counts.emplace_back(verdict, static_cast<int>(n));
+std::vector<std::pair<Verdict, std::vector<const Claim*>>> by_verdict(
+    const std::vector<Claim>& claims) {
+  std::vector<std::pair<Verdict, std::vector<const Claim*>>> groups;
+  for (const Verdict& verdict : kVerdicts) {
+    groups.push_back({verdict, {}});
+    for (const Claim& c : claims) {
+      if (c.verdict == verdict.name) groups.back().second.push_back(&c);
+    }
   }
-  return counts;
-}
-
-std::vector<const Claim*> settled_first(const std::vector<Claim>& claims) {
-  std::vector<const Claim*> out;
-  for (const Claim& c : claims) out.push_back(&c);
-  const auto rank = [](const Claim* c) {
-    return std::find(kVerdicts.begin(), kVerdicts.end(), c->verdict) - kVerdicts.begin();
-  };
-  std::stable_sort(out.begin(), out.end(),
-                   [&](const Claim* a, const Claim* b) { return rank(a) < rank(b); });
-  return out;
+  return groups;
 }
 
 }  // namespace ashlar

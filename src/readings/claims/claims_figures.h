@@ -10,6 +10,17 @@
 
 namespace ashlar {
 
+/// What was found of a claim, and what that means as a heading; in the order in which claims are
+/// listed.
+struct Verdict {
+  std::string_view name, heading;
+};
+inline constexpr Verdict kVerdicts[] = {{"holds", "What holds"},
+                                        {"holds-if", "What holds under a condition"},
+                                        {"fails", "What fails"},
+                                        {"undecided", "What was tried and not decided"},
+                                        {"open", "What is open"}};
+
 /// "qwen3_bytes_at_32k" -> "Qwen3 bytes at 32K".
 std::string figure_words(std::string_view name);
 
@@ -17,11 +28,8 @@ std::string figure_words(std::string_view name);
 /// Text is shown as it is, anything nested as JSON.
 std::string figure_value(std::string_view name, const Json& value);
 
-/// How many claims have each verdict, in the order holds, holds-if, fails, undecided, open; none
-/// left out.
-std::vector<std::pair<std::string, int>> verdict_counts(const std::vector<Claim>& claims);
-
-/// The claims in the order of their verdicts: what is settled comes first.
-std::vector<const Claim*> settled_first(const std::vector<Claim>& claims);
+/// The claims with each verdict, in the order of kVerdicts: what is settled comes first.
+std::vector<std::pair<Verdict, std::vector<const Claim*>>> by_verdict(
+    const std::vector<Claim>& claims);
 
 }  // namespace ashlar

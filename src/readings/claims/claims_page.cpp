@@ -7,6 +7,7 @@
 #include "figures/page_style.h"
 #include "figures/svg.h"
 #include "readings/claims/claims_figures.h"
+#include "readings/draw/words.h"
 
 namespace ashlar {
 namespace {
@@ -26,15 +27,6 @@ article th{font-weight:400;background:none;position:static;white-space:normal;wi
 article td{font-weight:600;font-variant-numeric:tabular-nums}
 summary{cursor:pointer;color:var(--accent);font-size:14px}
 )";
-
-/// What a verdict means, as a heading.
-const char* heading_of(std::string_view verdict) {
-  if (verdict == "holds") return "What holds";
-  if (verdict == "holds-if") return "What holds under a condition";
-  if (verdict == "fails") return "What fails";
-  if (verdict == "undecided") return "What was tried and not decided";
-  return "What is open";
-}
 
 /// "arXiv 2412.19437" becomes a link to it.
 std::string with_links(std::string_view source) {
@@ -57,15 +49,15 @@ std::string with_links(std::string_view source) {
 }
 
 std::string cards_of(const Claim& c) {
-  std::string out;
+  std::vector<std::string> links;
   for (const std::string& model : c.models) {
     const auto card = card_of(model);
     if (!card || (card->page.empty() && card->paper.empty())) continue;
-    out +=
-        fmt::format("{}<a href=\"{}\" rel=\"noopener\">{}</a>", out.empty() ? "" : ", ",
-                    xml_escaped(card->page.empty() ? card->paper : card->page), xml_escaped(model));
+    links.push_back(fmt::format("<a href=\"{}\" rel=\"noopener\">{}</a>",
+                                xml_escaped(card->page.empty() ? card->paper : card->page),
+                                xml_escaped(model)));
   }
-  return out;
+  return join(links, ", ");
 }
 
 std::string row(const std::string& name, const std::string& value) {
@@ -110,18 +102,15 @@ std::string claims_html(const std::vector<Claim>& claims) {
       "Each is settled by readings of the models’ blueprints: the numbers are computed, not "
       "quoted.</p>\n<div class=\"counts\">\n",
       kTitle, claims.size());
-  for (const auto& [verdict, n] : verdict_counts(claims)) {
-    if (n > 0) fmt::format_to(to, "<a class=\"{0}\" href=\"#{0}\"><b>{1}</b>{0}</a>\n", verdict, n);
+  std::string articles;
+  for (const auto& [verdict, group] : by_verdict(claims)) {
+    if (group.empty()) continue;
+    fmt::format_to(to, "<a class=\"{0}\" href=\"#{0}\"><b>{1}</b>{0}</a>\n", verdict.name,
+                   group.size());
+    articles += fmt::format("<h2 id=\"{}\">{}</h2>\n", verdict.name, verdict.heading);
+    for (const Claim* c : group) articles += article(*c);
   }
-  html += "</div>\n";
-  std::string group;
-  for (const Claim* c : settled_first(claims)) {
-    if (c->verdict != group)
-      fmt::format_to(to, "<h2 id=\"{}\">{}</h2>\n", c->verdict, heading_of(c->verdict));
-    group = c->verdict;
-    html += article(*c);
-  }
-  return html + "</main>\n</body>\n</html>\n";
+  return html + "</div>\n" + articles + "</main>\n</body>\n</html>\n";
 }
 
 }  // namespace ashlar

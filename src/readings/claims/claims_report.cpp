@@ -3,42 +3,36 @@
 
 #include <iterator>
 
-#include "base/units.h"
+#include "base/json_members.h"
 #include "readings/claims/claims.h"
 #include "readings/claims/claims_figures.h"
 
 namespace ashlar {
+
+ASHLAR_JSON_OF(Claim, id, statement, source, verdict, condition, found);
+
 std::string claims_json(const std::vector<Claim>& claims) {
-  Json json = Json::array();
-  for (const Claim& c : claims) {
-    json.push_back({{"id", c.id},
-                    {"statement", c.statement},
-                    {"source", c.source},
-                    {"verdict", c.verdict},
-                    {"condition", c.condition},
-                    {"found", c.found}});
-  }
-  return json.dump(1, ' ', false, Json::error_handler_t::replace);
+  return Json(claims).dump(1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string claims_text(const std::vector<Claim>& claims) {
-  std::string text;
-  const auto out = std::back_inserter(text);
-  for (const auto& [verdict, n] : verdict_counts(claims))
-    fmt::format_to(out, "{}{} {}", text.empty() ? "" : ", ", n, verdict);
-  text += "\n\n";
-  for (const Claim* claim : settled_first(claims)) {
-    const Claim& c = *claim;
-    fmt::format_to(out, "{:9} {}\n          {}\n          ({})\n", c.verdict, c.id, c.statement,
-                   c.source);
-    if (!c.condition.empty()) fmt::format_to(out, "          {}\n", c.condition);
-    for (const auto& [name, value] : c.found.items()) {
-      if (!value.is_structured())
-        fmt::format_to(out, "            {}: {}\n", figure_words(name), figure_value(name, value));
+  std::string counts, list;
+  const auto out = std::back_inserter(list);
+  for (const auto& [verdict, group] : by_verdict(claims)) {
+    counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", group.size(), verdict.name);
+    for (const Claim* c : group) {
+      fmt::format_to(out, "{:9} {}\n          {}\n          ({})\n", c->verdict, c->id,
+                     c->statement, c->source);
+      if (!c->condition.empty()) fmt::format_to(out, "          {}\n", c->condition);
+      for (const auto& [name, value] : c->found.items()) {
+        if (!value.is_structured())
+          fmt::format_to(out, "            {}: {}\n", figure_words(name),
+                         figure_value(name, value));
+      }
+      list += '\n';
     }
-    text += '\n';
   }
-  return text;
+  return counts + "\n\n" + list;
 }
 
 }  // namespace ashlar

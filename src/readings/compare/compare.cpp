@@ -15,14 +15,9 @@ namespace {
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kLongestCurve = 1 << 20, kLargestBatch = 256;
 
-PredictOptions predict_options(const CompareOptions& o, int64_t context, int64_t sequences) {
+PredictOptions predict_options(const CompareOptions& o, int64_t context) {
   PredictOptions p;
   p.context = context;
-  p.sequences = sequences;
-  // One token at the end of the context; how it got there is no part of the curves.
-  p.generate = 1;
-  p.prompt = 1;
-  p.decode_from = std::max<int64_t>(context - 1, 1);
   p.weights = o.weights;
   p.state = o.state;
   p.alternatives = false;
@@ -48,7 +43,12 @@ struct Subject {
 };
 
 CurvePoint point_of(Subject& s, const CompareOptions& o, int64_t context, int64_t sequences) {
-  PredictOptions options = predict_options(o, context, sequences);
+  PredictOptions options = predict_options(o, context);
+  options.sequences = sequences;
+  // One token at the end of the context; how it got there is no part of the curves.
+  options.generate = 1;
+  options.prompt = 1;
+  options.decode_from = std::max<int64_t>(context - 1, 1);
   options.formats = s.formats;
   const Prediction p =
       predict_graph(s.blueprint, s.graph, o.machine ? *o.machine : nowhere(), options);
@@ -87,42 +87,39 @@ void sizes_of(std::span<const Blueprint> blueprints, const std::vector<Anatomy>&
     counts.push_back(count(
         bp, {.context = o.context, .weights = o.weights, .state = o.state, .training = false}));
     if (o.machine) {
-      PredictOptions p;
-      p.context = std::max(o.context, p.prompt + p.generate);
-      p.weights = o.weights;
-      p.state = o.state;
-      p.alternatives = false;
+      PredictOptions p = predict_options(o, o.context);
+      p.context = std::max(p.context, p.prompt + p.generate);
       plans.push_back(predict(bp, *o.machine, p));
     }
   }
   const auto row = [&](std::string name, std::string unit, auto value) {
     SizeRow r{std::move(name), std::move(unit), {}};
-    for (size_t i = 0; i < blueprints.size(); ++i) r.values.push_back(value(i));
+    for (size_t i = 0; i < blueprints.size(); ++i)
+      r.values.push_back(static_cast<double>(value(i)));
     c.sizes.push_back(std::move(r));
   };
-  const auto real = [](int64_t n) { return static_cast<double>(n); };
-  row("parameters", "", [&](size_t i) { return real(counts[i].parameters.total); });
-  row("active per token", "", [&](size_t i) { return real(counts[i].parameters.active); });
+  row("parameters", "", [&](size_t i) { return counts[i].parameters.total; });
+  row("active per token", "", [&](size_t i) { return counts[i].parameters.active; });
   row("active without embedding", "",
-      [&](size_t i) { return real(counts[i].parameters.active_without_embedding); });
-  row("embedding", "", [&](size_t i) { return real(counts[i].parameters.embedding); });
-  row("layers", "", [&](size_t i) { return real(static_cast<int64_t>(anatomies[i].layers())); });
-  row("d_model", "", [&](size_t i) { return real(blueprints[i].embedding.width); });
-  row(kMadeFor, "",
-      [&](size_t i) { return blueprints[i].context > 0 ? real(blueprints[i].context) : kUnknown; });
-  row("weights", "bytes", [&](size_t i) { return real(counts[i].weights.bytes); });
+      [&](size_t i) { return counts[i].parameters.active_without_embedding; });
+  row("embedding", "", [&](size_t i) { return counts[i].parameters.embedding; });
+  row("layers", "", [&](size_t i) { return anatomies[i].layers(); });
+  row("d_model", "", [&](size_t i) { return blueprints[i].embedding.width; });
+  row(kMadeFor, "", [&](size_t i) {
+    return blueprints[i].context > 0 ? static_cast<double>(blueprints[i].context) : kUnknown;
+  });
+  row("weights", "bytes", [&](size_t i) { return counts[i].weights.bytes; });
   row("weights read per token", "bytes",
       [&](size_t i) { return counts[i].weights.bytes_per_token; });
   row("state per token", "bytes", [&](size_t i) { return counts[i].state.bytes_per_token; });
-  row("state at context", "bytes",
-      [&](size_t i) { return real(counts[i].state.bytes_at_context); });
+  row("state at context", "bytes", [&](size_t i) { return counts[i].state.bytes_at_context; });
   row("operations per token, prefill", "FLOPs",
       [&](size_t i) { return counts[i].flops_per_token.prefill; });
   row("operations per token, decode", "FLOPs",
       [&](size_t i) { return counts[i].flops_per_token.decode; });
   if (!o.machine) return;
-  row("memory", "bytes", [&](size_t i) { return real(plans[i].memory.total); });
-  row("largest context that fits", "", [&](size_t i) { return real(plans[i].largest_context); });
+  row("memory", "bytes", [&](size_t i) { return plans[i].memory.total; });
+  row("largest context that fits", "", [&](size_t i) { return plans[i].largest_context; });
   row("prefill at the limit", "tokens/s",
       [&](size_t i) { return plans[i].prefill.limit.tokens_per_second; });
   row("decode at the limit", "tokens/s",

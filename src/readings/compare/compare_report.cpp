@@ -7,13 +7,24 @@
 #include <cmath>
 #include <iterator>
 
-#include "base/json.h"
+#include "base/json_members.h"
 #include "base/units.h"
 #include "figures/columns.h"
 #include "readings/draw/words.h"
 #include "tensor/format.h"
 
 namespace ashlar {
+
+ASHLAR_JSON_OF(Statement, topic, same, words);
+ASHLAR_JSON_OF(SizeRow, name, unit, values);
+ASHLAR_JSON_OF(CurvePoint, context, sequences, state_bytes, memory_bytes, seconds_per_token,
+               tokens_per_second);
+ASHLAR_JSON_OF(Curves, model, over_context, over_batch);
+inline void to_json(Json& json, const FieldDifference& f) {
+  const Difference& d = f.difference;
+  json = {{"model", f.model}, {"path", d.path}, {"first", d.a}, {"this", d.b}};
+}
+
 namespace {
 
 using Text = std::back_insert_iterator<std::string>;
@@ -23,20 +34,12 @@ std::string wrapped(const std::string& text, size_t columns, size_t indent) {
   return join(lines_of(text, columns - indent), "\n" + std::string(indent, ' '));
 }
 
-Json number(double v) { return std::isfinite(v) ? Json(v) : Json(); }
-
-std::string axis_title(const CompareOptions& o) {
-  return o.machine ? fmt::format("on {} ({}), at its limit", o.machine->name, o.machine->source)
-                   : "";
-}
-
 }  // namespace
 
 std::string size_text(double value, const std::string& unit) {
   if (!std::isfinite(value)) return "unknown";
   if (unit == "bytes") return short_bytes(value);
   if (unit == "seconds") return short_seconds(value);
-  if (unit == "tokens/s") return short_number(value);
   if (unit.empty() && value < 10'000'000) return grouped(static_cast<int64_t>(value));
   return short_number(value);
 }
@@ -105,48 +108,18 @@ std::string comparison_text(const Comparison& c) {
 }
 
 std::string comparison_json(const Comparison& c) {
-  Json json;
-  json["models"] = c.models;
-  json["options"] = {
-      {"context", c.options.context},
-      {"weights", c.options.weights},
-      {"state", info(c.options.state).name},
-      {"machine", c.options.machine ? Json(c.options.machine->name) : Json()},
-      {"machine_source", c.options.machine ? Json(c.options.machine->source) : Json()}};
-  json["statements"] = Json::array();
-  for (const Statement& s : c.statements)
-    json["statements"].push_back({{"topic", s.topic}, {"same", s.same}, {"words", s.words}});
-  json["sizes"] = Json::array();
-  for (const SizeRow& r : c.sizes) {
-    Json values = Json::array();
-    for (const double v : r.values) values.push_back(number(v));
-    json["sizes"].push_back({{"name", r.name}, {"unit", r.unit}, {"values", values}});
-  }
-  json["curves"] = Json::array();
-  for (const Curves& m : c.curves) {
-    const auto points = [](const std::vector<CurvePoint>& list) {
-      Json all = Json::array();
-      for (const CurvePoint& p : list) {
-        all.push_back({{"context", p.context},
-                       {"sequences", p.sequences},
-                       {"state_bytes", p.state_bytes},
-                       {"memory_bytes", p.memory_bytes},
-                       {"seconds_per_token", p.seconds_per_token},
-                       {"tokens_per_second", p.tokens_per_second}});
-      }
-      return all;
-    };
-    json["curves"].push_back({{"model", m.model},
-                              {"over_context", points(m.over_context)},
-                              {"over_batch", points(m.over_batch)}});
-  }
-  json["fields"] = Json::array();
-  for (const FieldDifference& f : c.fields) {
-    json["fields"].push_back({{"model", f.model},
-                              {"path", f.difference.path},
-                              {"first", f.difference.a},
-                              {"this", f.difference.b}});
-  }
+  const std::optional<Machine>& machine = c.options.machine;
+  const Json json{{"models", c.models},
+                  {"options",
+                   {{"context", c.options.context},
+                    {"weights", c.options.weights},
+                    {"state", info(c.options.state).name},
+                    {"machine", machine ? Json(machine->name) : Json()},
+                    {"machine_source", machine ? Json(machine->source) : Json()}}},
+                  {"statements", c.statements},
+                  {"sizes", c.sizes},
+                  {"curves", c.curves},
+                  {"fields", c.fields}};
   return json.dump(1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -195,12 +168,13 @@ std::vector<Plot> curve_plots(std::span<const Curves> curves, const CompareOptio
       {"weights in " + o.weights + ", state and activations (bytes)", true, Unit::bytes},
       [](const CurvePoint& p) { return p.memory_bytes; });
   if (!o.machine) return plots;
+  const std::string limit =
+      fmt::format("on {} ({}), at its limit", o.machine->name, o.machine->source);
   add("Time per token over context", context,
-      {"one sequence decoded, " + axis_title(o) + " (seconds per token)", true, Unit::seconds},
+      {"one sequence decoded, " + limit + " (seconds per token)", true, Unit::seconds},
       [](const CurvePoint& p) { return p.seconds_per_token; });
   add("Tokens per second over batch", batch,
-      {fmt::format("all sequences of {} tokens, {} (tokens per second)", grouped(o.context),
-                   axis_title(o)),
+      {fmt::format("all sequences of {} tokens, {} (tokens per second)", grouped(o.context), limit),
        true, Unit::number},
       [](const CurvePoint& p) { return p.tokens_per_second; });
   return plots;

@@ -4,9 +4,8 @@
 #include <set>
 
 #include "base/error.h"
-#include "blueprint/mtp.h"
+#include "ops/fractions.h"
 #include "ops/inputs.h"
-#include "ops/kinds.h"
 #include "ops/state.h"
 #include "readings/count/count.h"
 #include "readings/predict/planned_graph.h"
@@ -91,17 +90,18 @@ void count_parameters(const Blueprint& bp, const Graph& graph, const WeightForma
     p.active += active;
     if (param.name == "embedding") p.embedding = n;
     if (!(rows_only[i] && param.role == Role::embedding)) p.active_without_embedding += active;
-    Share& share = c.by_kind[std::string(kind_of(param))];
-    share.parameters += n;
-    share.active += active;
-    share.bytes += bytes;
-    p.by_kind[std::string(kind_of(param))] += n;
-    if (const auto layer = layer_of(param.name)) {
+    const std::string kind = enum_name(param.place.part);
+    const auto add = [&](Share& share) {
+      share.parameters += n;
+      share.active += active;
+      share.bytes += bytes;
+    };
+    add(c.by_kind[kind]);
+    p.by_kind[kind] += n;
+    if (const auto layer = param.place.layer) {
       p.by_layer[*layer] += n;
       p.active_by_layer[*layer] += active;
-      c.by_layer[*layer].parameters += n;
-      c.by_layer[*layer].active += active;
-      c.by_layer[*layer].bytes += bytes;
+      add(c.by_layer[*layer]);
     }
     c.weights.bytes += bytes;
     c.weights.by_format[std::string(info(format).name)] += bytes;
@@ -127,14 +127,14 @@ void count_operations(const Graph& graph, Count& c) {
     const std::vector<Type> in = graph.input_types(node);
     const auto p = static_cast<double>(node.op.flops(in, prefill));
     const auto d = static_cast<double>(node.op.flops(in, decode));
-    const std::string kind(kind_of(node));
+    const std::string kind = enum_name(node.place.part);
     c.by_kind[kind].prefill_flops += p;
     c.by_kind[kind].decode_flops += d;
     c.flops_per_token.prefill += p;
     c.flops_per_token.decode += d;
     c.flops_per_token.prefill_by_kind[kind] += p;
     c.flops_per_token.decode_by_kind[kind] += d;
-    if (const auto layer = layer_of(node.scope)) {
+    if (const auto layer = node.place.layer) {
       c.by_layer[*layer].prefill_flops += p;
       c.by_layer[*layer].decode_flops += d;
     }
@@ -144,15 +144,17 @@ void count_operations(const Graph& graph, Count& c) {
   for (auto& [kind, flops] : c.flops_per_token.prefill_by_kind) flops /= tokens;
 }
 
-/// The most bytes of values with a row per token that are alive at once, while `tokens` tokens go
-/// through a graph of primitives in order.
-int64_t peak_activation_bytes(const Graph& graph, int64_t tokens) {
+/// The most bytes of values alive at once, each from the node that makes it to the last that reads
+/// it, while the nodes are evaluated in order; and where that is.
+struct Peak {
+  int64_t bytes = 0;
+  NodeId at;
+};
+
+/// `kept`: a value that stays until the end.
+template <class Bytes>
+Peak peak_of(const Graph& graph, const Bytes& bytes, ValueId kept = {}) {
   const auto& nodes = graph.nodes();
-  const auto bytes = [&](ValueId id) {
-    const Type& type = graph.type(id);
-    const int64_t each = type.kind == Kind::real ? 4 : 8;  // float32; an index has 64 bits
-    return type.per_token() ? tokens * type.feature_count() * each : 0;
-  };
   IdVector<ValueId, NodeId> last(graph.types().size());
   for (const NodeId i : nodes.ids()) {
     for (const ValueId out : nodes[i].outputs) last[out] = i;
@@ -161,14 +163,27 @@ int64_t peak_activation_bytes(const Graph& graph, int64_t tokens) {
     }
   }
   IdVector<NodeId, int64_t> ending(nodes.size(), 0);
-  for (const ValueId v : last.ids()) ending[last[v]] += bytes(v);
-  int64_t live = 0, peak = 0;
+  for (const ValueId v : last.ids()) {
+    if (v != kept) ending[last[v]] += bytes(v);
+  }
+  int64_t live = 0;
+  Peak peak;
   for (const NodeId i : nodes.ids()) {
     for (const ValueId out : nodes[i].outputs) live += bytes(out);
-    peak = std::max(peak, live);
+    if (live > peak.bytes) peak = {live, i};
     live -= ending[i];
   }
   return peak;
+}
+
+/// The peak of values with a row per token, while `tokens` tokens go through a graph of primitives.
+int64_t peak_activation_bytes(const Graph& graph, int64_t tokens) {
+  const auto bytes = [&](ValueId id) {
+    const Type& type = graph.type(id);
+    const int64_t each = type.kind == Kind::real ? 4 : 8;  // float32; an index has 64 bits
+    return type.per_token() ? tokens * type.feature_count() * each : 0;
+  };
+  return peak_of(graph, bytes).bytes;
 }
 
 void count_training(const Blueprint& bp, Count& c) {
@@ -225,44 +240,20 @@ void count_state(const Graph& graph, Count& c) {
       allocated_state_bytes(graph, c.options.state, context, c.options.tokens, sequences);
 }
 
-/// Values alive at once: each from the node that makes it to the last that reads it.
 void count_activations(const Graph& graph, Count& c) {
   const Graph expanded = graph.expanded("expert_ffn");
   const auto& nodes = expanded.nodes();
-  const int64_t tokens = c.options.tokens;
   const auto bytes = [&](ValueId id) {
     const Type& type = expanded.type(id);
-    const bool logits = kind_of(nodes.back()) == "head" && type == expanded.type(expanded.output());
-    const int64_t rows = !type.per_token() ? 1 : logits ? c.options.sequences : tokens;
+    const bool logits =
+        nodes.back().place.part == Part::head && type == expanded.type(expanded.output());
+    const int64_t rows = !type.per_token() ? 1 : logits ? c.options.sequences : c.options.tokens;
     return rows * type.feature_count() * 4;
   };
-  IdVector<ValueId, NodeId> last(expanded.types().size());
-  for (const NodeId i : nodes.ids()) {
-    for (const Input& in : nodes[i].inputs) {
-      if (in.is_value()) last[in.value] = i;
-    }
-  }
-  last[expanded.output()] = NodeId(nodes.size());
+  const Peak peak = peak_of(expanded, bytes, expanded.output());
+  c.activations.peak_bytes = peak.bytes;
+  c.activations.peak_at = nodes[peak.at].name();
   c.activations.logits_bytes = bytes(expanded.output());
-  int64_t live = 0;
-  for (const NodeId i : nodes.ids()) {
-    const Node& node = nodes[i];
-    for (const ValueId out : node.outputs) {
-      live += bytes(out);
-    }
-    if (live > c.activations.peak_bytes) {
-      c.activations.peak_bytes = live;
-      c.activations.peak_at = node.scope + (node.label.empty() ? "" : "." + node.label);
-    }
-    for (const ValueId out : node.outputs) {
-      if (last[out] <= i) live -= bytes(out);
-    }
-    std::set<ValueId> done;
-    for (const Input& in : node.inputs) {
-      if (in.is_value() && last[in.value] == i && done.insert(in.value).second)
-        live -= bytes(in.value);
-    }
-  }
 }
 
 }  // namespace

@@ -2,124 +2,44 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-
 #include <cmath>
 #include <iterator>
 
-#include "base/json.h"
+#include "base/json_members.h"
 #include "base/units.h"
 #include "readings/count/count.h"
 
 namespace ashlar {
+
+ASHLAR_JSON_OF(Share, parameters, active, prefill_flops, decode_flops, bytes);
+ASHLAR_JSON_OF(StateShare, kind, layers, window, elements_per_token, naive_elements_per_token,
+               elements_at_context, bytes_at_context);
+ASHLAR_JSON_OF(StepBytes, sequences, bytes_per_step, bytes_per_token, experts_touched);
+ASHLAR_JSON_OF(Count::Parameters, total, active, active_without_embedding, embedding, mtp, by_kind,
+               by_layer, active_by_layer);
+ASHLAR_JSON_OF(Count::Flops, prefill, decode, prefill_by_kind, decode_by_kind);
+ASHLAR_JSON_OF(Count::Weights, bytes, bytes_per_step, bytes_per_token, experts_touched, by_format,
+               by_batch);
+ASHLAR_JSON_OF(Count::State, elements_per_token, bytes_per_token, naive_elements_per_token,
+               elements_at_context, bytes_at_context, naive_bytes_at_context, allocated_bytes,
+               by_kind);
+ASHLAR_JSON_OF(Count::Activations, peak_bytes, peak_at, logits_bytes, allocated_bytes,
+               copied_bytes);
+ASHLAR_JSON_OF(Count::Training, flops, flops_per_token, weight_bytes, gradient_bytes,
+               optimizer_bytes, activation_bytes, recomputed_activation_bytes);
+
 namespace {
 
 /// Whole numbers print without a decimal point.
-Json number(double n) {
+void drop_points(Json& json) {
   constexpr double kExact = 9007199254740992.0;  // 2^53
-  if (n == std::floor(n) && std::abs(n) < kExact) return static_cast<int64_t>(n);
-  return n;
-}
-
-Json numbers(const std::map<std::string, double>& map) {
-  Json json = Json::object();
-  for (const auto& [key, value] : map) json[key] = number(value);
-  return json;
-}
-
-Json share_json(const Share& s) {
-  return {{"parameters", s.parameters},
-          {"active", s.active},
-          {"prefill_flops", number(s.prefill_flops)},
-          {"decode_flops", number(s.decode_flops)},
-          {"bytes", s.bytes}};
-}
-
-Json state_json(const Count::State& s) {
-  Json kinds = Json::array();
-  for (const StateShare& k : s.by_kind) {
-    kinds.push_back({{"kind", k.kind},
-                     {"layers", k.layers},
-                     {"window", k.window},
-                     {"elements_per_token", k.elements_per_token},
-                     {"naive_elements_per_token", k.naive_elements_per_token},
-                     {"elements_at_context", k.elements_at_context},
-                     {"bytes_at_context", k.bytes_at_context}});
+  if (json.is_structured()) {
+    for (Json& item : json) drop_points(item);
+  } else if (json.is_number_float()) {
+    const double n = json.get<double>();
+    if (n == std::floor(n) && std::abs(n) < kExact) json = static_cast<int64_t>(n);
   }
-  return {{"elements_per_token", s.elements_per_token},
-          {"bytes_per_token", number(s.bytes_per_token)},
-          {"naive_elements_per_token", s.naive_elements_per_token},
-          {"elements_at_context", s.elements_at_context},
-          {"bytes_at_context", s.bytes_at_context},
-          {"naive_bytes_at_context", s.naive_bytes_at_context},
-          {"allocated_bytes", s.allocated_bytes},
-          {"by_kind", kinds}};
 }
-
-Json weights_json(const Count::Weights& w) {
-  Json batches = Json::array();
-  for (const StepBytes& b : w.by_batch) {
-    batches.push_back({{"sequences", b.sequences},
-                       {"bytes_per_step", number(b.bytes_per_step)},
-                       {"bytes_per_token", number(b.bytes_per_token)},
-                       {"experts_touched", number(b.experts_touched)}});
-  }
-  return {{"bytes", w.bytes},
-          {"bytes_per_step", number(w.bytes_per_step)},
-          {"bytes_per_token", number(w.bytes_per_token)},
-          {"experts_touched", number(w.experts_touched)},
-          {"by_format", w.by_format},
-          {"by_batch", batches}};
-}
-
-}  // namespace
-
-std::string count_json(const Count& c) {
-  const Count::Parameters& p = c.parameters;
-  Json json;
-  json["model"] = c.model;
-  json["options"] = {{"tokens", c.options.tokens},
-                     {"context", c.options.context},
-                     {"sequences", c.options.sequences},
-                     {"weights", c.options.weights},
-                     {"state", info(c.options.state).name}};
-  json["parameters"] = {{"total", p.total},
-                        {"active", p.active},
-                        {"active_without_embedding", p.active_without_embedding},
-                        {"embedding", p.embedding},
-                        {"mtp", p.mtp},
-                        {"by_kind", p.by_kind},
-                        {"by_layer", p.by_layer},
-                        {"active_by_layer", p.active_by_layer}};
-  json["flops_per_token"] = {{"prefill", number(c.flops_per_token.prefill)},
-                             {"decode", number(c.flops_per_token.decode)},
-                             {"prefill_by_kind", numbers(c.flops_per_token.prefill_by_kind)},
-                             {"decode_by_kind", numbers(c.flops_per_token.decode_by_kind)}};
-  json["weights"] = weights_json(c.weights);
-  json["state"] = state_json(c.state);
-  json["activations"] = {{"peak_bytes", c.activations.peak_bytes},
-                         {"peak_at", c.activations.peak_at},
-                         {"logits_bytes", c.activations.logits_bytes},
-                         {"allocated_bytes", c.activations.allocated_bytes},
-                         {"copied_bytes", c.activations.copied_bytes}};
-  const Count::Training& t = c.training;
-  json["training"] = {{"mtp", c.options.mtp},
-                      {"flops", number(t.flops)},
-                      {"flops_per_token", number(t.flops_per_token)},
-                      {"weight_bytes", t.weight_bytes},
-                      {"gradient_bytes", t.gradient_bytes},
-                      {"optimizer_bytes", t.optimizer_bytes},
-                      {"activation_bytes", t.activation_bytes},
-                      {"recomputed_activation_bytes", t.recomputed_activation_bytes}};
-  Json kinds = Json::object();
-  for (const auto& [kind, share] : c.by_kind) kinds[kind] = share_json(share);
-  json["by_kind"] = kinds;
-  Json layers = Json::array();
-  for (const Share& share : c.by_layer) layers.push_back(share_json(share));
-  json["by_layer"] = layers;
-  return json.dump(1, ' ', false, Json::error_handler_t::replace);
-}
-
-namespace {
 
 using Text = std::back_insert_iterator<std::string>;
 
@@ -167,10 +87,9 @@ std::string name_of_layers(const std::vector<size_t>& layers, size_t total) {
 /// "5, 11, 17, 23": which layers a short group is, below a table whose rows only count them.
 std::string listed(const std::vector<size_t>& layers) {
   constexpr size_t kShown = 8;
-  std::string text;
-  for (size_t i = 0; i < std::min(layers.size(), kShown); ++i)
-    text += (i == 0 ? "" : ", ") + std::to_string(layers[i]);
-  return layers.size() > kShown ? text + ", ..." : text;
+  const auto end = layers.begin() + static_cast<int64_t>(std::min(layers.size(), kShown));
+  return fmt::format("{}{}", fmt::join(layers.begin(), end, ", "),
+                     layers.size() > kShown ? ", ..." : "");
 }
 
 /// Layers with equal numbers print once, wherever they stand.
@@ -249,6 +168,28 @@ void state_text(Text out, const Count& c) {
 }
 
 }  // namespace
+
+std::string count_json(const Count& c) {
+  Json training{{"mtp", c.options.mtp}};
+  training.update(Json(c.training));
+  Json json{{"model", c.model},
+            {"options",
+             {{"tokens", c.options.tokens},
+              {"context", c.options.context},
+              {"sequences", c.options.sequences},
+              {"weights", c.options.weights},
+              {"state", info(c.options.state).name}}},
+            {"parameters", c.parameters},
+            {"flops_per_token", c.flops_per_token},
+            {"weights", c.weights},
+            {"state", c.state},
+            {"activations", c.activations},
+            {"training", training},
+            {"by_kind", c.by_kind},
+            {"by_layer", c.by_layer}};
+  drop_points(json);
+  return json.dump(1, ' ', false, Json::error_handler_t::replace);
+}
 
 std::string count_text(const Count& c) {
   std::string text = c.model + "\n\n";

@@ -5,8 +5,7 @@
 
 #include "base/error.h"
 #include "blueprint/card.h"
-#include "families/mix_model.h"
-#include "ops/kinds.h"
+#include "families/mix.h"
 #include "readings/count/count.h"
 
 namespace ashlar {
@@ -17,9 +16,8 @@ std::string mix_name(const Param& p) {
   if (p.name == "embedding") return "token_embd.weight";
   if (p.name == "positions") return "position_embd.weight";
   if (p.name == "head") return "output.weight";
-  const auto layer = layer_of(p.name);
-  std::string rest = p.name;
-  if (layer) rest = rest.substr(rest.find('.', 7) + 1);
+  const auto layer = p.place.layer;
+  const std::string rest(name_in_layer(p.name));
   static const std::map<std::string, std::string, std::less<>> kNames = {
       {"attn.q", "attn_q"},
       {"attn.k", "attn_k"},
@@ -54,8 +52,8 @@ WeightFormats by_name(std::map<std::string, Format, std::less<>> formats) {
 WeightFormats in_matrices(Format format, const Blueprint& bp, bool always) {
   return [format, experts_only = !always && has_experts(bp)](const Param& p) {
     const bool matrix = p.role == Role::expert || (p.role == Role::projection && !experts_only);
-    return matrix && layer_of(p.name) && p.cols() % info(format).block_len == 0 ? format
-                                                                                : Format::bf16;
+    return matrix && p.place.layer && p.cols() % info(format).block_len == 0 ? format
+                                                                             : Format::bf16;
   };
 }
 

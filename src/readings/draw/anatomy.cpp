@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "base/units.h"
-#include "ops/kinds.h"
 #include "ops/state.h"
 
 namespace ashlar {
@@ -66,7 +65,7 @@ Anatomy anatomy_of(const Blueprint& bp) {
   a.naive.assign(a.mixers.size(), 0);
   a.fixed.assign(a.mixers.size(), 0);
   for (const NodeState& n : states_of(graph)) {
-    const auto layer = layer_of(graph.nodes()[n.node].scope);
+    const auto layer = graph.nodes()[n.node].place.layer;
     if (!layer || *layer >= a.layers()) continue;
     const size_t mixer = a.mixer_of[*layer];
     if (a.mixers[mixer].layers[0] != *layer) continue;
@@ -78,23 +77,19 @@ Anatomy anatomy_of(const Blueprint& bp) {
 }
 
 PartWords words_of_part(const Anatomy& a, bool mixer, size_t variant) {
+  const auto words = [&](const auto& variants, std::string name, std::vector<Fact> facts) {
+    const auto& v = variants[variant];
+    return PartWords{std::move(name),  v.tone, layer_words(v.layers, a.layers()),
+                     std::move(facts), {},     variants.size() > 1};
+  };
   if (mixer) {
-    const MixerVariant& v = a.mixers[variant];
-    return {mixer_name(v.part),
-            v.tone,
-            layer_words(v.layers, a.layers()),
-            mixer_facts(v.part, a.absolute),
-            {},
-            a.mixers.size() > 1};
+    const Mixer& part = a.mixers[variant].part;
+    return words(a.mixers, mixer_name(part), mixer_facts(part, a.absolute));
   }
-  const FfnVariant& v = a.ffns[variant];
-  const auto* experts = std::get_if<ExpertFfnPart>(&v.part);
-  return {ffn_name(v.part),
-          v.tone,
-          layer_words(v.layers, a.layers()),
-          ffn_facts(v.part),
-          experts != nullptr ? router_facts(*experts) : std::vector<Fact>(),
-          a.ffns.size() > 1};
+  const Ffn& part = a.ffns[variant].part;
+  PartWords of_ffn = words(a.ffns, ffn_name(part), ffn_facts(part));
+  if (const auto* e = std::get_if<ExpertFfnPart>(&part)) of_ffn.router = router_facts(*e);
+  return of_ffn;
 }
 
 std::string card_words(const Anatomy& a) {
@@ -104,12 +99,12 @@ std::string card_words(const Anatomy& a) {
 }
 
 std::string memory_words(const Anatomy& a, size_t mixer) {
-  std::vector<std::string> parts;
-  if (a.remembered[mixer] > 0)
-    parts.push_back(grouped(a.remembered[mixer]) + " numbers per token and layer");
-  if (a.fixed[mixer] > 0)
-    parts.push_back(grouped(a.fixed[mixer]) + " numbers per layer, however long the text");
-  return parts.empty() ? "nothing" : join(parts, " and ");
+  const int64_t each = a.remembered[mixer], fixed = a.fixed[mixer];
+  const std::string words =
+      join({each > 0 ? grouped(each) + " numbers per token and layer" : "",
+            fixed > 0 ? grouped(fixed) + " numbers per layer, however long the text" : ""},
+           " and ");
+  return words.empty() ? "nothing" : words;
 }
 
 }  // namespace ashlar

@@ -36,9 +36,9 @@ bool Marks::differs(const Fact& fact) const {
   });
 }
 
-std::vector<Label> labels(const std::vector<Fact>& facts, const std::string& tone) {
+std::vector<Label> labels(const std::vector<Fact>& facts) {
   std::vector<Label> out;
-  for (const Fact& f : facts) out.push_back({f, tone});
+  for (const Fact& f : facts) out.push_back({f, {}});
   return out;
 }
 
@@ -85,11 +85,10 @@ double Canvas::width(const Box& box) {
 }
 
 double Canvas::height(const Box& box) {
-  const auto titles = static_cast<double>(std::max<size_t>(box.broken_title.size(), 1));
+  const auto titles = static_cast<double>(box.broken_title.size());
   const double title = box.title.text.empty() ? 0 : title_step(box) * titles;
   double lines = 0;
-  for (const Label& l : box.lines)
-    lines += static_cast<double>(std::max<size_t>(l.broken.size(), 1));
+  for (const Label& l : box.lines) lines += static_cast<double>(l.broken.size());
   return 2 * kBoxPad - 3 + title + step_of(box) * lines;
 }
 
@@ -119,24 +118,21 @@ void Canvas::paint(const Box& box, double x, double y, double w) {
   double at = y + kBoxPad - 1.5;
   if (!box.title.text.empty()) {
     const TextStyle style{.size = box.title_size, .bold = true, .classes = "t"};
-    for (size_t i = 0; i < std::max<size_t>(box.broken_title.size(), 1); ++i) {
-      say(x + w / 2, at + box.title_size * 0.95, box.title, style,
-          box.broken_title.empty() ? box.title.text : box.broken_title[i]);
+    for (const std::string& line : box.broken_title) {
+      say(x + w / 2, at + box.title_size * 0.95, box.title, style, line);
       at += title_step(box);
     }
   }
   for (const Label& l : box.lines) {
-    const std::vector<std::string> lines =
-        l.broken.empty() ? std::vector<std::string>{l.fact.text} : l.broken;
-    for (size_t i = 0; i < lines.size(); ++i) {
+    for (const std::string& line : l.broken) {
       const double baseline = at + box.line_size;
-      const double left = x + w / 2 - (text_room(lines[i], box.line_size) + dot_of(l)) / 2;
+      const double left = x + w / 2 - (text_room(line, box.line_size) + dot_of(l)) / 2;
       if (l.tone.empty()) {
-        say(x + w / 2, baseline, l.fact, {.size = box.line_size}, lines[i]);
+        say(x + w / 2, baseline, l.fact, {.size = box.line_size}, line);
       } else {
-        if (i == 0) svg.circle(left + 4, baseline - box.line_size * 0.34, 4, l.tone + "-solid");
-        say(left + kDot, baseline, l.fact, {.size = box.line_size, .anchor = Anchor::start},
-            lines[i]);
+        if (&line == l.broken.data())
+          svg.circle(left + 4, baseline - box.line_size * 0.34, 4, l.tone + "-solid");
+        say(left + kDot, baseline, l.fact, {.size = box.line_size, .anchor = Anchor::start}, line);
       }
       at += step_of(box);
     }

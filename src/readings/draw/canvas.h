@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "figures/svg.h"
@@ -48,7 +49,7 @@ inline constexpr Look kNarrowLook{.column = 290,
 struct Label {
   Fact fact;
   std::string tone;
-  std::vector<std::string> broken = {};  // the text in lines, where it is too long for one
+  std::vector<std::string> broken = {};  // the text in lines, once the box is fitted
 };
 
 struct Box {
@@ -58,9 +59,13 @@ struct Box {
   std::string hover;
   double title_size = 13, line_size = 11.5;
   std::vector<std::string> broken_title = {};
+
+  void add(std::string key, std::string text) {
+    lines.push_back({{std::move(key), std::move(text)}, {}});
+  }
 };
 
-std::vector<Label> labels(const std::vector<Fact>& facts, const std::string& tone = {});
+std::vector<Label> labels(const std::vector<Fact>& facts);
 
 class Canvas {
  public:
@@ -68,8 +73,8 @@ class Canvas {
   Canvas(Marks& marks, size_t model, bool collect, const Look& of = {})
       : look(of), marks_(marks), model_(model), collect_(collect) {}
 
-  static double width(const Box& box);  // at which no line is broken
-  static double height(const Box& box);
+  static double width(const Box& box);   // at which no line is broken
+  static double height(const Box& box);  // of a fitted box
   /// The box with texts that fit into so many pixels: smaller, or in several lines.
   static Box fitted(Box box, double width);
   /// A fitted box.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <utility>
 
 #include "base/units.h"
 #include "blueprint/wiring.h"
@@ -155,18 +156,6 @@ class Column {
     y_ += 2 * kPlus;
   }
 
-  static double sublayer_height(const Wiring& wiring, const Slot& slot) {
-    const NormPlaces p = form_of(wiring).norms;
-    const double norms = (p.before ? 1 : 0) + (p.after ? 1 : 0) + (p.on_stream ? 1 : 0);
-    return 2 * kPlus + slot.height + norms * (kNormHeight + kGap) + 2 * kGap + 6;
-  }
-
-  static double inside_height(const Wiring& wiring, const Slot& mixer, const Slot& ffn) {
-    if (!form_of(wiring).norms.parallel)
-      return sublayer_height(wiring, ffn) + 8 + sublayer_height(wiring, mixer);
-    return 2 * kPlus + kGap + ffn.height + kBetween + mixer.height + 2 * kGap + kNormHeight + 6;
-  }
-
   /// Mixer or feed-forward with its norms, top to bottom.
   void sublayer(const Wiring& wiring, const Slot& slot) {
     const std::string name = slot.mixer ? "attention" : "ffn";
@@ -255,17 +244,9 @@ class Column {
   void panel(size_t index) {
     const Panel& p = a_.panels[index];
     const Slot &mixer = slots_[index][0], &ffn = slots_[index][1];
-    const double height = kPanelTop + inside_height(p.wiring, mixer, ffn) + kPanelBottom;
-    c_.svg.begin_group("layers", wiring_formula(p.wiring));
-    c_.svg.box(panel_x_, y_, panel_width_, height, 14, "panel");
-    const std::string times = fmt::format("{} ×", grouped(static_cast<int64_t>(p.layers.size())));
-    c_.say(panel_x_ + 14, y_ + 27, {"layers", times},
-           {.size = 19, .bold = true, .anchor = Anchor::start});
-    if (a_.panels.size() > 1) {
-      c_.say(panel_x_ + 14, y_ + height - 10, {"layers.panel", layer_words(p.layers, a_.layers())},
-             {.size = 11, .classes = "s", .anchor = Anchor::start});
-    }
-    const double bottom = y_ + height;
+    // The panel stands behind its content, whose height is known only when it is painted.
+    Svg above = std::exchange(c_.svg, Svg());
+    const double top = y_;
     up_arrow(y_ + kPanelTop, y_ - 2);
     y_ += kPanelTop;
     if (form_of(p.wiring).norms.parallel) {
@@ -276,8 +257,19 @@ class Column {
       y_ += 8;
       sublayer(p.wiring, mixer);
     }
-    c_.svg.path(svg_path("M{} {}V{}", cx_, y_ - 6, bottom), "w");
-    y_ = bottom;
+    c_.svg.path(svg_path("M{} {}V{}", cx_, y_ - 6, y_ + kPanelBottom), "w");
+    y_ += kPanelBottom;
+    const Svg content = std::exchange(c_.svg, std::move(above));
+    c_.svg.begin_group("layers", wiring_formula(p.wiring));
+    c_.svg.box(panel_x_, top, panel_width_, y_ - top, 14, "panel");
+    const std::string times = fmt::format("{} ×", grouped(static_cast<int64_t>(p.layers.size())));
+    c_.say(panel_x_ + 14, top + 27, {"layers", times},
+           {.size = 19, .bold = true, .anchor = Anchor::start});
+    if (a_.panels.size() > 1) {
+      c_.say(panel_x_ + 14, y_ - 10, {"layers.panel", layer_words(p.layers, a_.layers())},
+             {.size = 11, .classes = "s", .anchor = Anchor::start});
+    }
+    c_.svg.append(content);
     c_.svg.end_group();
     gap();
   }

@@ -38,7 +38,6 @@ double paint_inset(Canvas& canvas, const Anatomy& anatomy, const Inset& inset, d
 double paint_attention(Canvas& c, const Anatomy& a, const Inset& inset, double x, double y);
 double paint_latent_attention(Canvas& c, const Anatomy& a, const Inset& inset, double x, double y);
 double paint_gated_delta_net(Canvas& c, const Anatomy& a, const Inset& inset, double x, double y);
-double paint_dense(Canvas& c, const Anatomy& a, const Inset& inset, double x, double y);
 double paint_experts(Canvas& c, const Anatomy& a, const Inset& inset, double x, double y);
 double paint_mtp(Canvas& c, const Anatomy& a, double x, double y);
 

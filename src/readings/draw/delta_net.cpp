@@ -34,20 +34,17 @@ double paint_gated_delta_net(Canvas& c, const Anatomy& a, const Inset& inset, do
                     {fmt::format("a matrix {} × {} for each of {}", grouped(p.key_dim),
                                  grouped(p.value_dim), plural(p.value_heads, "value head"))});
   core.hover = "what the layer remembers fades, is corrected by the token, and is read";
-  if (p.key_heads != p.value_heads) {
-    core.lines.push_back(
-        {{"attention.group", fmt::format("{} share a query and a key",
-                                         plural(p.value_heads / p.key_heads, "value head"))},
-         {}});
-  }
+  if (p.key_heads != p.value_heads)
+    core.add("attention.group", fmt::format("{} share a query and a key",
+                                            plural(p.value_heads / p.key_heads, "value head")));
   s.row({{core, {left, left + inner}}});
   s.arrows({middle(0), middle(1), middle(2), middle(3)});
-  s.box_beside(attention_box("norm", "qk_norm", "Length 1", {}), span(0, 1),
-               {middle(2), middle(3)});
+  s.row({{attention_box("norm", "qk_norm", "Length 1", {}), span(0, 1)}}, {middle(2), middle(3)});
   s.arrows({middle(0), middle(1)}, {middle(2), middle(3)});
-  s.box_beside(attention_box("norm", "convolution", "Convolution, SiLU",
-                             {fmt::format("each number over {}", plural(p.conv_width, "token"))}),
-               span(0, 2), {middle(3)});
+  s.row({{attention_box("norm", "convolution", "Convolution, SiLU",
+                        {fmt::format("each number over {}", plural(p.conv_width, "token"))}),
+          span(0, 2)}},
+        {middle(3)});
   s.arrows({middle(0), middle(1), middle(2), middle(3)});
   Box rates = attention_box(variant.tone, "rates", "g, β", {"2 × " + grouped(p.value_heads)});
   rates.hover = "per head: how much of the state stays, and how strongly the token corrects it";

@@ -42,9 +42,8 @@ double expert_squares(Canvas& c, const ExpertFfnPart& e, double x, double y, dou
     const int64_t column = i % per_row, row = i / per_row;
     const double px = left + side * static_cast<double>(column) + space / 2,
                  py = y + side * static_cast<double>(row) + space / 2;
-    const std::string s = svg_number(side - space);
     (on[static_cast<size_t>(i)] ? chosen : idle) +=
-        "M" + svg_number(px) + " " + svg_number(py) + "h" + s + "v" + s + "h-" + s + "z";
+        svg_path("M{} {}h{}v{}h{}z", px, py, side - space, side - space, space - side);
   }
   if (!idle.empty()) c.svg.path(idle, "idle");
   c.svg.path(chosen, "experts-solid");
@@ -52,127 +51,85 @@ double expert_squares(Canvas& c, const ExpertFfnPart& e, double x, double y, dou
   return static_cast<double>(rows) * side;
 }
 
+}  // namespace
+
 /// h ─┬ router ─ top_k ─ experts ─(+)─►
 ///    └ shared ────────────────────┘
-class ExpertsInset {
- public:
-  ExpertsInset(Canvas& c, const Anatomy& a, const Inset& inset, double x, double y)
-      : c_(c),
-        e_(std::get<ExpertFfnPart>(a.ffns[inset.variants[0]].part)),
-        d_(a.blueprint.embedding.width),
-        top_(y),
-        y_(y),
-        beside_(e_.shared > 0 ? e_.shared : e_.parallel),
-        beside_width_(beside_ > 0 ? std::min(118.0, c.look.inner() * 0.33) : 0),
-        width_(c.look.inner() - (beside_ > 0 ? beside_width_ + 12 : 0)),
-        left_(x + c.look.inset_pad),
-        cx_(left_ + width_ / 2),
-        beside_left_(left_ + c.look.inner() - beside_width_),
-        beside_cx_(beside_left_ + beside_width_ / 2) {}
-
-  double paint() {
-    sum();
-    arrow();
-    experts();
-    arrow();
-    router();
-    arrow();
-    if (beside_ > 0) beside();
-    const double in = beside_ > 0 ? (cx_ + beside_cx_) / 2 : cx_;
-    c_.svg.path(svg_path("M{} {}v8", in, y_), "w");
-    return y_ + 8 - top_;
-  }
-
- private:
-  static constexpr double kGap = 20;
-
-  void arrow() {
-    c_.svg.arrow(cx_, y_ + kGap, cx_, y_);
-    y_ += kGap;
-  }
-
-  void sum() {
-    plus_y_ = y_ + kGap + 6;
-    c_.svg.arrow(cx_, plus_y_ - 10, cx_, y_);
-    if (e_.output_scale != 1)
-      c_.say(cx_ + 12, y_ + 13, {"experts.output_scale", "sum × " + real_words(e_.output_scale)},
-             {.size = 11.5, .anchor = Anchor::start});
-    c_.svg.circle(cx_, plus_y_, 10, "plus");
-    c_.svg.path(svg_path("M{} {}h10m-5 -5v10", cx_ - 5, plus_y_), "w");
-    y_ = plus_y_ + 10;
-  }
-
-  void experts() {
-    const double squares_width = width_ - 16, room = width_ - 12;
-    const double squares = [&] {  // measured on a canvas that is thrown away
-      Marks marks(1);
-      Canvas measure(marks, 0, true);
-      return expert_squares(measure, e_, 0, 0, squares_width);
-    }();
-    const Fact shape{"experts.shape",
-                     fmt::format("each {} → {} → {}", grouped(d_), grouped(e_.width), grouped(d_))};
-    const double size = fitting_size(shape.text, 11.5, false, room, 9.5);
-    const auto lines = static_cast<double>(text_lines(shape.text, size, false, room).size());
-    const double frame = 27 + squares + 8.5 + lines * (size + 4);
-    frame_top_ = y_;
-    frame_middle_ = y_ + frame / 2;
-    c_.svg.box(left_, y_, width_, frame, kBoxRadius, "experts");
-    const Fact count{"experts.count",
-                     fmt::format("{} of {}", grouped(e_.top_k), plural(e_.experts, "expert"))};
-    c_.say(cx_, y_ + 18, count,
-           {.size = fitting_size(count.text, 13, true, room, 10), .bold = true});
-    expert_squares(c_, e_, left_ + 8, y_ + 27, squares_width);
-    c_.say_lines(cx_, y_ + 27 + squares + 15, shape, room, {.size = size});
-    y_ += frame;
-  }
-
-  void router() {
-    Box router{"norm",
-               {"router", "Router"},
-               labels({{"router.shape", fmt::format("{} → {}", grouped(d_), grouped(e_.experts))}}),
-               "which experts a token goes to"};
-    for (const Fact& f : router_facts(e_)) router.lines.push_back({f, {}});
-    const double w = std::min(std::max(Canvas::width(router), 170.0), width_);
-    router = Canvas::fitted(std::move(router), w);
-    c_.paint(router, cx_ - w / 2, y_, w);
-    y_ += Canvas::height(router);
-  }
-
-  /// The feed-forward that every token goes through.
-  void beside() {
-    const bool shared = e_.shared > 0;
+double paint_experts(Canvas& c, const Anatomy& a, const Inset& inset, double x, double y) {
+  constexpr double kGap = 20;
+  const auto& e = std::get<ExpertFfnPart>(a.ffns[inset.variants[0]].part);
+  const int64_t d = a.blueprint.embedding.width, beside = e.shared > 0 ? e.shared : e.parallel;
+  const double inner = c.look.inner(), left = x + c.look.inset_pad, top = y,
+               beside_width = beside > 0 ? std::min(118.0, inner * 0.33) : 0,
+               beside_left = left + inner - beside_width,
+               beside_cx = beside_left + beside_width / 2,
+               width = inner - (beside > 0 ? beside_width + 12 : 0), cx = left + width / 2;
+  const auto arrow = [&] {
+    c.svg.arrow(cx, y + kGap, cx, y);
+    y += kGap;
+  };
+  // The sum.
+  const double plus_y = y + kGap + 6;
+  c.svg.arrow(cx, plus_y - 10, cx, y);
+  if (e.output_scale != 1)
+    c.say(cx + 12, y + 13, {"experts.output_scale", "sum × " + real_words(e.output_scale)},
+          {.size = 11.5, .anchor = Anchor::start});
+  c.svg.circle(cx, plus_y, 10, "plus");
+  c.svg.path(svg_path("M{} {}h10m-5 -5v10", cx - 5, plus_y), "w");
+  y = plus_y + 10;
+  arrow();
+  // The experts.
+  const double squares_width = width - 16, room = width - 12;
+  const double squares = [&] {  // measured on a canvas that is thrown away
+    Marks marks(1);
+    Canvas measure(marks, 0, true);
+    return expert_squares(measure, e, 0, 0, squares_width);
+  }();
+  const Fact shape{"experts.shape",
+                   fmt::format("each {} → {} → {}", grouped(d), grouped(e.width), grouped(d))};
+  const double size = fitting_size(shape.text, 11.5, false, room, 9.5);
+  const auto lines = static_cast<double>(text_lines(shape.text, size, false, room).size());
+  const double frame = 27 + squares + 8.5 + lines * (size + 4), frame_middle = y + frame / 2;
+  c.svg.box(left, y, width, frame, kBoxRadius, "experts");
+  const Fact count{"experts.count",
+                   fmt::format("{} of {}", grouped(e.top_k), plural(e.experts, "expert"))};
+  c.say(cx, y + 18, count, {.size = fitting_size(count.text, 13, true, room, 10), .bold = true});
+  expert_squares(c, e, left + 8, y + 27, squares_width);
+  c.say_lines(cx, y + 27 + squares + 15, shape, room, {.size = size});
+  y += frame;
+  arrow();
+  // The router.
+  Box router{"norm",
+             {"router", "Router"},
+             labels({{"router.shape", fmt::format("{} → {}", grouped(d), grouped(e.experts))}}),
+             "which experts a token goes to"};
+  for (const Fact& f : router_facts(e)) router.add(f.key, f.text);
+  const double w = std::min(std::max(Canvas::width(router), 170.0), width);
+  router = Canvas::fitted(std::move(router), w);
+  c.paint(router, cx - w / 2, y, w);
+  y += Canvas::height(router);
+  arrow();
+  // The feed-forward that every token goes through.
+  if (beside > 0) {
+    const bool shared = e.shared > 0;
     Box box{
         shared ? "experts" : "dense",
         {shared ? "experts.shared" : "experts.parallel", shared ? "Shared expert" : "Dense beside"},
-        labels({{"experts.beside", fmt::format("{} →", grouped(d_))},
-                {"experts.beside", fmt::format("{} →", grouped(beside_))},
-                {"experts.beside", grouped(d_)}}),
+        labels({{"experts.beside", fmt::format("{} →", grouped(d))},
+                {"experts.beside", fmt::format("{} →", grouped(beside))},
+                {"experts.beside", grouped(d)}}),
         "every token goes through it"};
-    if (shared && e_.shared_gate)
-      box.lines.push_back({{"experts.shared_gate", "× sigmoid(gate)"}, {}});
-    box = Canvas::fitted(std::move(box), beside_width_);
-    const double top = std::max(frame_middle_ - Canvas::height(box) / 2, plus_y_ + 14),
-                 end = top + Canvas::height(box);
-    c_.svg.path(svg_path("M{} {}V{}", beside_cx_, top, plus_y_), "w");
-    c_.svg.arrow(beside_cx_, plus_y_, cx_ + 10, plus_y_);
-    c_.paint(box, beside_left_, top, beside_width_);
-    c_.svg.arrow(beside_cx_, y_, beside_cx_, end);
-    rail(c_, y_, {cx_, beside_cx_});
+    if (shared && e.shared_gate) box.add("experts.shared_gate", "× sigmoid(gate)");
+    box = Canvas::fitted(std::move(box), beside_width);
+    const double box_top = std::max(frame_middle - Canvas::height(box) / 2, plus_y + 14);
+    c.svg.path(svg_path("M{} {}V{}", beside_cx, box_top, plus_y), "w");
+    c.svg.arrow(beside_cx, plus_y, cx + 10, plus_y);
+    c.paint(box, beside_left, box_top, beside_width);
+    c.svg.arrow(beside_cx, y, beside_cx, box_top + Canvas::height(box));
+    rail(c, y, {cx, beside_cx});
   }
-
-  Canvas& c_;
-  const ExpertFfnPart& e_;
-  int64_t d_;
-  double top_, y_;
-  int64_t beside_;
-  double beside_width_, width_, left_, cx_, beside_left_, beside_cx_;
-  double plus_y_ = 0, frame_top_ = 0, frame_middle_ = 0;
-};
-
-}  // namespace
-
-double paint_experts(Canvas& c, const Anatomy& a, const Inset& inset, double x, double y) {
-  return ExpertsInset(c, a, inset, x, y).paint();
+  c.svg.path(svg_path("M{} {}v8", beside > 0 ? (cx + beside_cx) / 2 : cx, y), "w");
+  return y + 8 - top;
 }
 
 /// stream of the last layer ─ norm ┐

@@ -8,7 +8,6 @@
 #include <map>
 #include <set>
 
-#include "base/units.h"
 #include "figures/svg.h"
 #include "readings/draw/graph_layout.h"
 
@@ -76,10 +75,7 @@ class Picture {
     double y = 64;
     svg_.text(kMargin, 30, "The graph, node by node",
               {.size = 17, .bold = true, .anchor = Anchor::start});
-    svg_.text(kMargin, 50,
-              fmt::format("{} nodes; {} drawn, layers that are alike once",
-                          grouped(static_cast<int64_t>(layout_.nodes)),
-                          grouped(static_cast<int64_t>(layout_.drawn))),
+    svg_.text(kMargin, 50, layout_.summary(),
               {.size = 12, .classes = "s", .anchor = Anchor::start});
     for (size_t i = 0; i < layout_.blocks.size(); ++i) {
       if (i > 0) between(layout_.blocks[i - 1], layout_.blocks[i], y);
@@ -146,11 +142,8 @@ class Picture {
     const GraphBlock& b = layout_.blocks[index];
     const double height = kHead + b.rows * kRow + kPad;
     svg_.box(kMargin, y, width_ - 2 * kMargin, height, 10, "panel");
-    std::string title = b.title;
-    if (layout_.passes.size() > 1 && b.kept > 0)
-      title += fmt::format(": keeps {} per token{}", short_bytes(static_cast<double>(b.kept)),
-                           b.layers > 1 ? " and layer" : "");
-    svg_.text(kMargin + kPad, y + 19, title, {.size = 13, .bold = true, .anchor = Anchor::start});
+    svg_.text(kMargin + kPad, y + 19, layout_.title(b),
+              {.size = 13, .bold = true, .anchor = Anchor::start});
     for (const Pass pass : layout_.passes) {
       if (layout_.passes.size() > 1 && has(b, pass))
         svg_.text(middle(pass), y + kHead - 8, enum_name(pass), {.size = 11, .classes = "s"});
@@ -230,15 +223,11 @@ class Picture {
 
 }  // namespace
 
-std::string graph_svg(const GraphLayout& layout, bool standalone) {
-  return Picture(layout).document(standalone);
-}
-
 std::string draw_graph(const Graph& graph, const DrawOptions& options) {
   const GraphLayout layout = layout_of(graph);
   switch (options.format) {
     case DrawFormat::svg:
-      return graph_svg(layout, options.standalone);
+      return Picture(layout).document(options.standalone);
     case DrawFormat::mermaid:
       return graph_mermaid(layout);
     case DrawFormat::text:

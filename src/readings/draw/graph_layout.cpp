@@ -5,45 +5,14 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <set>
 
-#include "ops/kinds.h"
+#include "base/units.h"
 #include "readings/draw/words.h"
 #include "transform/differentiate.h"
 
 namespace ashlar {
 namespace {
-
-/// Where a node belongs: its pass, its layer, and its scope and label without both.
-struct Place {
-  Pass pass = Pass::forward;
-  std::optional<size_t> layer;
-  std::string name;
-};
-
-Place place_of(const Node& node) {
-  Place place;
-  std::string_view scope = node.scope;
-  const auto strip = [&](std::string_view prefix, Pass pass) {
-    if (!scope.starts_with(prefix) || (scope.size() > prefix.size() && scope[prefix.size()] != '.'))
-      return;
-    scope.remove_prefix(std::min(scope.size(), prefix.size() + 1));
-    place.pass = pass;
-  };
-  strip(kBackwardScope, Pass::backward);
-  strip(kRecomputedScope, Pass::recomputed);
-  std::string full(scope);
-  if (!full.empty() && !node.label.empty()) full += '.';
-  full += node.label;
-  place.layer = layer_of(full);
-  if (place.layer) {
-    const size_t dot = full.find('.', std::string_view("layers.").size());
-    full = dot == std::string::npos ? std::string() : full.substr(dot + 1);
-  }
-  place.name = full;
-  return place;
-}
 
 std::string sizes_of(const Type& type) {
   if (type.axes.empty()) return "one number";
@@ -61,7 +30,7 @@ class Arrangement {
       : graph_(graph), maker_(graph.types().size()), readers_(graph.types().size()) {
     for (const NodeId i : graph_.nodes().ids()) {
       const Node& node = graph_.nodes()[i];
-      places_.push_back(place_of(node));
+      short_names_.push_back(std::string(name_in_layer(node.name())));
       for (const ValueId id : node.outputs) maker_[id] = i;
       for (const Input& in : node.inputs) {
         if (in.is_value()) readers_[in.value].push_back(i);
@@ -74,7 +43,7 @@ class Arrangement {
     GraphLayout layout;
     layout.nodes = graph_.nodes().size();
     std::set<Pass> passes;
-    for (const Place& p : places_) passes.insert(p.pass);
+    for (const Node& node : graph_.nodes()) passes.insert(node.place.pass);
     layout.passes.assign(passes.begin(), passes.end());
     gather();
     if (!before_.empty()) layout.blocks.push_back(block("before the layers", 0, before_));
@@ -97,8 +66,8 @@ class Arrangement {
   /// Deals the nodes out to layers and to what stands before and after them.
   void gather() {
     bool any_layer = false, any_backward_layer = false;
-    for (const NodeId i : places_.ids()) {
-      const Place& p = places_[i];
+    for (const NodeId i : graph_.nodes().ids()) {
+      const Place& p = place(i);
       const bool backward = p.pass == Pass::backward;
       if (p.layer) {
         (backward ? any_backward_layer : any_layer) = true;
@@ -118,8 +87,8 @@ class Arrangement {
     for (const NodeId i : nodes) {
       at[i] = at.size();
       const Node& node = graph_.nodes()[i];
-      text += fmt::format("{} {} {}", static_cast<int>(places_[i].pass), places_[i].name,
-                          node.op.name());
+      text +=
+          fmt::format("{} {} {}", static_cast<int>(place(i).pass), short_names_[i], node.op.name());
       for (const Attribute& a : node.op.attributes())
         text += fmt::format(" {}={}", a.name, a.value);
       for (const Input& in : node.inputs) {
@@ -167,9 +136,9 @@ class Arrangement {
   GraphCell cell_of(NodeId i) const {
     const Node& node = graph_.nodes()[i];
     GraphCell cell;
-    cell.pass = places_[i].pass;
+    cell.pass = place(i).pass;
     cell.title = std::string(node.op.name());
-    if (!places_[i].name.empty()) cell.title += " " + places_[i].name;
+    if (!short_names_[i].empty()) cell.title += " " + short_names_[i];
     cell.hover = std::string(node.op.doc().formula);
     cell.attributes = node.op.attributes();
     for (const Attribute& a : cell.attributes)
@@ -187,7 +156,7 @@ class Arrangement {
       if (it == names_.end()) continue;
       for (const std::string& name : it->second) {
         if (!name.starts_with(prefix)) continue;
-        gradients.push_back(relative(name.substr(prefix.size())));
+        gradients.emplace_back(name_in_layer(name.substr(prefix.size())));
         cell.hover += fmt::format(": gradient of {}", gradients.back());
       }
     }
@@ -198,18 +167,12 @@ class Arrangement {
       cell.gradient = "gradient of " + gradients[0];
     else if (!gradients.empty())
       cell.gradient = fmt::format("gradients of {} parameters", gradients.size());
-    Node inner = node;  // its kind is that of the forward node it belongs to
-    inner.scope = places_[i].layer ? fmt::format("layers.{}", *places_[i].layer) : std::string();
-    inner.label = places_[i].name;
-    if (inner.scope.empty() && inner.label.starts_with("loss")) inner.label = "head";
-    cell.kind = kind_of(inner);
+    const bool loss = !node.place.layer && short_names_[i].starts_with("loss");
+    cell.kind = enum_name(loss ? Part::head : node.place.part);
     return cell;
   }
 
-  static std::string relative(const std::string& parameter) {
-    if (!layer_of(parameter)) return parameter;
-    return parameter.substr(parameter.find('.', std::string_view("layers.").size()) + 1);
-  }
+  const Place& place(NodeId node) const { return graph_.nodes()[node].place; }
 
   GraphBlock block(const std::string& title, size_t layers, const Nodes& nodes) const {
     GraphBlock b;
@@ -220,37 +183,35 @@ class Arrangement {
     const std::set<NodeId> inside(nodes.begin(), nodes.end());
     for (const NodeId i : nodes) {
       const Node& node = graph_.nodes()[i];
-      std::vector<size_t> reads;
+      std::set<size_t> reads;
       for (const Input& in : node.inputs) {
         if (!in.is_value()) continue;
         const NodeId made = maker_[in.value];
         if (inside.count(made) != 0) {
-          reads.push_back(cell_at.at(made));
+          reads.insert(cell_at.at(made));
           continue;
         }
         const auto [it, fresh] = port_at.emplace(in.value, b.cells.size());
-        if (fresh) b.cells.push_back(port("in", places_[i].pass, in.value));
-        reads.push_back(it->second);
+        if (fresh) b.cells.push_back(port("in", place(i).pass, in.value));
+        reads.insert(it->second);
       }
-      std::sort(reads.begin(), reads.end());
-      reads.erase(std::unique(reads.begin(), reads.end()), reads.end());
       cell_at[i] = b.cells.size();
       b.cells.push_back(cell_of(i));
-      b.cells.back().reads = reads;
+      b.cells.back().reads.assign(reads.begin(), reads.end());
     }
     for (const NodeId i : nodes) {
       for (const ValueId id : graph_.nodes()[i].outputs) {
         const auto& readers = readers_[id];
         const bool leaves = std::any_of(readers.begin(), readers.end(), [&](NodeId r) {
-          return inside.count(r) == 0 && places_[r].pass == places_[i].pass;
+          return inside.count(r) == 0 && place(r).pass == place(i).pass;
         });
-        if (places_[i].pass == Pass::forward) {
+        if (place(i).pass == Pass::forward) {
           const bool kept = std::any_of(readers.begin(), readers.end(),
-                                        [&](NodeId r) { return places_[r].pass != Pass::forward; });
+                                        [&](NodeId r) { return place(r).pass != Pass::forward; });
           if (kept && graph_.type(id).per_token()) b.kept += 4 * graph_.type(id).feature_count();
         }
         if (!leaves) continue;
-        b.cells.push_back(port("out", places_[i].pass, id));
+        b.cells.push_back(port("out", place(i).pass, id));
         b.cells.back().reads = {cell_at.at(i)};
       }
     }
@@ -262,10 +223,10 @@ class Arrangement {
     GraphCell cell;
     cell.pass = pass;
     cell.port = true;
-    const Place& made = places_[maker_[id]];
-    const bool gradient = made.pass == Pass::backward;
+    const std::string& made = short_names_[maker_[id]];
+    const bool gradient = place(maker_[id]).pass == Pass::backward;
     cell.title = fmt::format("{}: {}{}", direction, gradient ? "gradient at " : "",
-                             made.name.empty() ? "a value" : made.name);
+                             made.empty() ? "a value" : made);
     cell.detail = sizes_of(graph_.type(id));
     cell.kind = "io";
     return cell;
@@ -286,18 +247,18 @@ class Arrangement {
       b.rows += most;
     };
     stack(true);
-    const bool has_forward = std::any_of(
-        nodes.begin(), nodes.end(), [&](NodeId i) { return places_[i].pass == Pass::forward; });
+    const bool has_forward = std::any_of(nodes.begin(), nodes.end(),
+                                         [&](NodeId i) { return place(i).pass == Pass::forward; });
     const Pass base = has_forward ? Pass::forward : Pass::backward;
     Nodes rows, later;
-    for (const NodeId i : nodes) (places_[i].pass == base ? rows : later).push_back(i);
+    for (const NodeId i : nodes) (place(i).pass == base ? rows : later).push_back(i);
     std::vector<Nodes> backward(rows.size()), again(rows.size());
     size_t at = rows.empty() ? 0 : rows.size() - 1, next = 0;
     for (const NodeId i : later) {
-      const std::string& name = places_[i].name;
-      if (places_[i].pass == Pass::recomputed) {
+      const std::string& name = short_names_[i];
+      if (place(i).pass == Pass::recomputed) {
         for (size_t r = next; r < rows.size(); ++r) {
-          if (places_[rows[r]].name != name) continue;
+          if (short_names_[rows[r]] != name) continue;
           next = r;
           break;
         }
@@ -305,7 +266,7 @@ class Arrangement {
         continue;
       }
       for (size_t r = at + 1; r-- > 0;) {
-        const std::string& forward = places_[rows[r]].name;
+        const std::string& forward = short_names_[rows[r]];
         if (forward == name || forward.starts_with(name + ".")) {
           at = r;
           break;
@@ -328,7 +289,7 @@ class Arrangement {
   }
 
   const Graph& graph_;
-  IdVector<NodeId, Place> places_;
+  IdVector<NodeId, std::string> short_names_;  // within their layers
   IdVector<ValueId, NodeId> maker_;
   IdVector<ValueId, Nodes> readers_;
   std::map<ValueId, std::vector<std::string>> names_;
@@ -337,6 +298,17 @@ class Arrangement {
 };
 
 }  // namespace
+
+std::string GraphLayout::summary() const {
+  return fmt::format("{} nodes; {} drawn, layers that are alike once",
+                     grouped(static_cast<int64_t>(nodes)), grouped(static_cast<int64_t>(drawn)));
+}
+
+std::string GraphLayout::title(const GraphBlock& b) const {
+  if (passes.size() == 1 || b.kept == 0) return b.title;
+  return fmt::format("{}: keeps {} per token{}", b.title, short_bytes(static_cast<double>(b.kept)),
+                     b.layers > 1 ? " and layer" : "");
+}
 
 GraphLayout layout_of(const Graph& graph) { return Arrangement(graph).run(); }
 

@@ -10,9 +10,6 @@
 
 namespace ashlar {
 
-enum class Pass : uint8_t { forward, recomputed, backward };
-ASHLAR_NAMES(Pass, forward, recomputed, backward);
-
 /// A box: a node, or a port by which a value enters a block or leaves it.
 struct GraphCell {
   Pass pass = Pass::forward;
@@ -20,7 +17,7 @@ struct GraphCell {
   std::string title;                  // "linear q"
   std::string detail;                 // "[tokens, kv_heads 8, head_dim 128]"
   std::string hover;                  // everything about the node
-  std::string kind;                   // kind_of the node; of a port: "io"
+  std::string kind;                   // part of the node; of a port: "io"
   std::string gradient;               // "gradient of attn.q", where an output of the graph is one
   std::vector<Attribute> attributes;  // of the node's op
   std::vector<size_t> reads;          // cells of the block
@@ -39,12 +36,16 @@ struct GraphLayout {
   std::vector<GraphBlock> blocks;  // from the input of the model on
   std::vector<Pass> passes;        // that occur
   size_t nodes = 0, drawn = 0;     // of the graph, and in the blocks
+
+  /// "9 nodes; 5 drawn, layers that are alike once"
+  std::string summary() const;
+  /// "layers 1, 2 of 3: keeps 2.00 KiB per token and layer"
+  std::string title(const GraphBlock& block) const;
 };
 
 GraphLayout layout_of(const Graph& graph);
 
-/// The three forms (readings/draw_graph.cpp).
-std::string graph_svg(const GraphLayout& layout, bool standalone);
+/// Two of the forms of draw_graph().
 std::string graph_mermaid(const GraphLayout& layout);
 std::string graph_text(const GraphLayout& layout, int columns);
 

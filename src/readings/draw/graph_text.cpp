@@ -5,7 +5,6 @@
 #include <cmath>
 #include <map>
 
-#include "base/units.h"
 #include "readings/draw/figure.h"
 #include "readings/draw/graph_layout.h"
 
@@ -25,23 +24,15 @@ std::string fitted(std::string text, size_t width) {
   return text + std::string(width - text.size(), ' ');
 }
 
-std::string title_of(const GraphLayout& layout, const GraphBlock& b) {
-  if (layout.passes.size() == 1 || b.kept == 0) return b.title;
-  return fmt::format("{}: keeps {} per token{}", b.title, short_bytes(static_cast<double>(b.kept)),
-                     b.layers > 1 ? " and layer" : "");
-}
-
 }  // namespace
 
 std::string graph_text(const GraphLayout& layout, int columns) {
   const size_t passes = layout.passes.size();
   const size_t width = std::max<size_t>(20, static_cast<size_t>(columns) / passes - 2);
-  std::string out = fmt::format("{} nodes; {} drawn, layers that are alike once\n",
-                                grouped(static_cast<int64_t>(layout.nodes)),
-                                grouped(static_cast<int64_t>(layout.drawn)));
+  std::string out = layout.summary() + "\n";
   if (passes > 1) out += "down: forward, up: backward; * is kept for a later pass\n";
   for (const GraphBlock& b : layout.blocks) {
-    out += fmt::format("\n== {}\n", title_of(layout, b));
+    out += fmt::format("\n== {}\n", layout.title(b));
     std::string head;
     for (const Pass pass : layout.passes) head += fitted(enum_name(pass), width) + "  ";
     if (passes > 1) out += head.substr(0, head.find_last_not_of(' ') + 1) + "\n";
@@ -71,7 +62,7 @@ std::string graph_mermaid(const GraphLayout& layout) {
   std::string out = "flowchart TB\n";
   for (size_t i = 0; i < layout.blocks.size(); ++i) {
     const GraphBlock& b = layout.blocks[i];
-    out += fmt::format("  subgraph b{}[{}]\n", i, mermaid_label({title_of(layout, b)}));
+    out += fmt::format("  subgraph b{}[{}]\n", i, mermaid_label({layout.title(b)}));
     for (const Pass pass : layout.passes) {
       out += fmt::format("  subgraph b{}{}[{}]\n", i, enum_name(pass),
                          mermaid_label({enum_name(pass)}));

@@ -41,48 +41,6 @@ Gate gate_of(const Ffn& ffn) {
       ffn);
 }
 
-std::string hex_of(const Anatomy& a, const Inset& inset) {
-  return a.ffns[inset.variants.front()].tone;
-}
-
-}  // namespace
-
-std::vector<Inset> insets_of(const Anatomy& a) {
-  std::vector<Inset> insets;
-  for (size_t v = 0; v < a.ffns.size(); ++v) {
-    if (std::holds_alternative<ExpertFfnPart>(a.ffns[v].part))
-      insets.push_back({Inset::What::experts, {v}});
-  }
-  for (size_t v = 0; v < a.ffns.size(); ++v) {
-    const Gate gate = gate_of(a.ffns[v].part);
-    const auto same = std::find_if(insets.begin(), insets.end(), [&](const Inset& i) {
-      if (i.what != Inset::What::dense) return false;
-      const Gate other = gate_of(a.ffns[i.variants[0]].part);
-      return other.activation == gate.activation && other.bias == gate.bias &&
-             other.alpha == gate.alpha && other.limit == gate.limit;
-    });
-    if (same != insets.end()) {
-      same->variants.push_back(v);
-    } else {
-      insets.push_back({Inset::What::dense, {v}});
-    }
-  }
-  for (size_t v = 0; v < a.mixers.size(); ++v) {
-    const auto same = std::find_if(insets.begin(), insets.end(), [&](const Inset& i) {
-      return i.of_mixer() && same_picture(a.mixers[i.variants[0]].part, a.mixers[v].part);
-    });
-    if (same != insets.end()) {
-      same->variants.push_back(v);
-    } else {
-      insets.push_back({Inset::What::mixer, {v}});
-    }
-  }
-  if (!a.blueprint.mtp.empty()) insets.push_back({Inset::What::mtp, {}});
-  return insets;
-}
-
-namespace {
-
 /// What is applied to the gate, and to what is gated.
 Box gate_box(const Gate& gate) {
   Box box{"norm", {"ffn.act", gate_name(gate.activation)}, {}, {}, 12, 11};
@@ -98,12 +56,10 @@ Box clamp_box(const Gate& gate) {
   return box;
 }
 
-}  // namespace
-
 /// h ─┬ gate ─ act ─(x)─ down ─►
 ///    └ up ──────────┘
 double paint_dense(Canvas& c, const Anatomy& a, const Inset& inset, double x, double y) {
-  const std::string tone = hex_of(a, inset);
+  const std::string tone = a.ffns[inset.variants[0]].tone;
   const Gate first = gate_of(a.ffns[inset.variants[0]].part);
   const int64_t d = a.blueprint.embedding.width;
   const bool gated = has_gate(first.activation), several = inset.variants.size() > 1,
@@ -115,7 +71,7 @@ double paint_dense(Canvas& c, const Anatomy& a, const Inset& inset, double x, do
       Fact fact{"ffn." + name + "." + a.ffns[v].tone, down ? to(width, d) : to(d, width)};
       box.lines.push_back({std::move(fact), several ? a.ffns[v].tone : ""});
     }
-    if (first.bias) box.lines.push_back({{"ffn.bias", "+ bias"}, {}});
+    if (first.bias) box.add("ffn.bias", "+ bias");
     return box;
   };
   const double full = c.look.inset, cx = x + full / 2, left = gated ? x + full * 0.27 : cx,
@@ -175,8 +131,6 @@ double paint_dense(Canvas& c, const Anatomy& a, const Inset& inset, double x, do
   return y + 8 - top;
 }
 
-namespace {
-
 Fact title_of(const Anatomy& a, const Inset& inset) {
   switch (inset.what) {
     case Inset::What::mtp:
@@ -224,6 +178,40 @@ double paint_content(Canvas& c, const Anatomy& a, const Inset& inset, double x, 
 }
 
 }  // namespace
+
+std::vector<Inset> insets_of(const Anatomy& a) {
+  std::vector<Inset> insets;
+  for (size_t v = 0; v < a.ffns.size(); ++v) {
+    if (std::holds_alternative<ExpertFfnPart>(a.ffns[v].part))
+      insets.push_back({Inset::What::experts, {v}});
+  }
+  for (size_t v = 0; v < a.ffns.size(); ++v) {
+    const Gate gate = gate_of(a.ffns[v].part);
+    const auto same = std::find_if(insets.begin(), insets.end(), [&](const Inset& i) {
+      if (i.what != Inset::What::dense) return false;
+      const Gate other = gate_of(a.ffns[i.variants[0]].part);
+      return other.activation == gate.activation && other.bias == gate.bias &&
+             other.alpha == gate.alpha && other.limit == gate.limit;
+    });
+    if (same != insets.end()) {
+      same->variants.push_back(v);
+    } else {
+      insets.push_back({Inset::What::dense, {v}});
+    }
+  }
+  for (size_t v = 0; v < a.mixers.size(); ++v) {
+    const auto same = std::find_if(insets.begin(), insets.end(), [&](const Inset& i) {
+      return i.of_mixer() && same_picture(a.mixers[i.variants[0]].part, a.mixers[v].part);
+    });
+    if (same != insets.end()) {
+      same->variants.push_back(v);
+    } else {
+      insets.push_back({Inset::What::mixer, {v}});
+    }
+  }
+  if (!a.blueprint.mtp.empty()) insets.push_back({Inset::What::mtp, {}});
+  return insets;
+}
 
 double paint_inset(Canvas& canvas, const Anatomy& a, const Inset& inset, double x, double y) {
   // The frame stands behind the content, whose height is known only when it is painted.

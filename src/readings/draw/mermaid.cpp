@@ -3,6 +3,7 @@
 
 #include "base/units.h"
 #include "blueprint/wiring.h"
+#include "figures/svg.h"
 #include "readings/draw/figure.h"
 
 namespace ashlar {
@@ -139,30 +140,12 @@ class Chart {
 }  // namespace
 
 std::string mermaid_label(const std::vector<std::string>& lines) {
+  static constexpr std::pair<char, std::string_view> kEntities[] = {
+      {'"', "#quot;"}, {'#', "#35;"}, {'<', "#lt;"}, {'>', "#gt;"}, {'&', "#amp;"}};
   std::string out;
   for (const std::string& line : lines) {
     if (!out.empty()) out += "<br/>";
-    for (const char c : line) {
-      switch (c) {
-        case '"':
-          out += "#quot;";
-          break;
-        case '#':
-          out += "#35;";
-          break;
-        case '<':
-          out += "#lt;";
-          break;
-        case '>':
-          out += "#gt;";
-          break;
-        case '&':
-          out += "#amp;";
-          break;
-        default:
-          out += static_cast<unsigned char>(c) < 32 ? ' ' : c;
-      }
-    }
+    out += with_entities(line, kEntities);
   }
   return "\"" + out + "\"";
 }

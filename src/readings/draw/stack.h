@@ -13,10 +13,6 @@
 
 namespace ashlar {
 
-namespace inset_layout {
-constexpr double kGap = 18;
-}
-
 inline std::string product(int64_t heads, int64_t dim) {
   return fmt::format("{} × {}", grouped(heads), grouped(dim));
 }
@@ -25,14 +21,13 @@ inline std::string product(int64_t heads, int64_t dim) {
 inline Box attention_box(const std::string& tone, const std::string& name, const std::string& title,
                          std::vector<std::string> lines) {
   Box box{tone, {"attention." + name, title}, {}, {}, 12.5, 11};
-  for (std::string& line : lines)
-    box.lines.push_back({{"attention." + name + ".shape", std::move(line)}, {}});
+  for (std::string& line : lines) box.add("attention." + name + ".shape", std::move(line));
   return box;
 }
 
 /// A line from which several boxes are fed.
 inline void rail(Canvas& c, double y, const std::vector<double>& xs) {
-  c.svg.path("M" + svg_number(xs.front()) + " " + svg_number(y) + "H" + svg_number(xs.back()), "w");
+  c.svg.path(svg_path("M{} {}H{}", xs.front(), y, xs.back()), "w");
 }
 
 /// What stands below the boxes of an inset; returns where it ends.
@@ -44,9 +39,7 @@ inline double footer(Canvas& c, double x, double y, const Fact& fact) {
 /// The stream that enters at the bottom, told apart for the boxes at `xs`; returns the height.
 inline double entering_stream(Canvas& c, const std::vector<double>& xs, double cx, double y,
                               int64_t width) {
-  c.svg.path(fmt::format("M{} {}H{}M{} {}v8", svg_number(xs.front()), svg_number(y),
-                         svg_number(xs.back()), svg_number(cx), svg_number(y)),
-             "w");
+  c.svg.path(svg_path("M{} {}H{}M{} {}v8", xs.front(), y, xs.back(), cx, y), "w");
   c.say(cx + 8, y + 13, {"d_model", grouped(width)},
         {.size = 11, .classes = "s", .anchor = Anchor::start});
   return 32;
@@ -60,18 +53,21 @@ class Stack {
   Stack(Canvas& c, double y) : c_(c), y_(y) {}
   /// Arrows into the boxes above; `passing`: lines that only pass by.
   void arrows(const std::vector<double>& xs, const std::vector<double>& passing = {}) {
-    for (const double x : xs) c_.svg.arrow(x, y_ + inset_layout::kGap, x, y_);
-    for (const double x : passing) pass(x, inset_layout::kGap);
-    y_ += inset_layout::kGap;
+    for (const double x : xs) c_.svg.arrow(x, y_ + kGap, x, y_);
+    for (const double x : passing) line(x, y_ + kGap, y_);
+    y_ += kGap;
   }
-  /// One row of boxes; a line leads on to those that are lower than the row.
-  void row(const std::vector<std::pair<Box, Span>>& boxes) {
+  /// One row of boxes, past which lines at `passing` run; a line leads on to those that are lower
+  /// than the row.
+  void row(const std::vector<std::pair<Box, Span>>& boxes,
+           const std::vector<double>& passing = {}) {
     std::vector<Box> fitted;
     double height = 0;
     for (const auto& [box, span] : boxes) {
       fitted.push_back(Canvas::fitted(box, span.second - span.first));
       height = std::max(height, Canvas::height(fitted.back()));
     }
+    for (const double x : passing) line(x, y_ + height, y_);
     for (size_t i = 0; i < boxes.size(); ++i) {
       const Span& span = boxes[i].second;
       c_.paint(fitted[i], span.first, y_, span.second - span.first);
@@ -80,19 +76,13 @@ class Stack {
     }
     y_ += height;
   }
-  /// One box, past which lines at `passing` run.
-  void box_beside(const Box& box, const Span& span, const std::vector<double>& passing) {
-    const double height = Canvas::height(Canvas::fitted(box, span.second - span.first));
-    for (const double x : passing) pass(x, height);
-    row({{box, span}});
-  }
-  /// A line past a row of this height.
-  void pass(double x, double height) { line(x, y_ + height, y_); }
   double y() const { return y_; }
 
  private:
+  static constexpr double kGap = 18;
+
   void line(double x, double from, double to) {
-    c_.svg.path(fmt::format("M{} {}V{}", svg_number(x), svg_number(from), svg_number(to)), "w");
+    c_.svg.path(svg_path("M{} {}V{}", x, from, to), "w");
   }
 
   Canvas& c_;

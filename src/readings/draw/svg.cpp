@@ -12,8 +12,7 @@ namespace ashlar {
 namespace {
 
 constexpr double kMargin = 24, kBetween = 46, kInsetGap = 16, kHeaderGap = 22;
-// From an inset's edge to the boxes in it, and from its top to the middle of the experts.
-constexpr double kInsetPad = 0, kExpertsMiddle = 150;
+constexpr double kExpertsMiddle = 150;  // from the top of their inset
 
 struct Extent {
   double width = 0, height = 0;
@@ -51,7 +50,6 @@ double header(Canvas& c, const Anatomy& a, double x, double y, double width) {
     while (!name.empty() && (static_cast<unsigned char>(name.back()) & 0xC0) == 0x80)
       name.pop_back();
     name += "...";
-    if (text_room(name, size, true) <= width) break;
   }
   c.svg.text(x, y + 20, name, {.size = size, .bold = true, .anchor = Anchor::start});
   double at = x, top = y + 32;
@@ -94,14 +92,8 @@ void link(Canvas& c, const std::string& tone, double x1, double y1, double x2, d
 
 /// Insets below each other, as one column of a figure.
 struct InsetColumn {
-  std::vector<Inset> insets;
-  std::vector<double> heights;
+  std::vector<std::pair<Inset, double>> insets;  // and their heights
   double height = -kInsetGap;
-  void add(const Inset& inset, double inset_height) {
-    insets.push_back(inset);
-    heights.push_back(inset_height);
-    height += inset_height + kInsetGap;
-  }
 };
 
 /// Where a mixture has experts, their inside and what else is further from the stream stands in a
@@ -113,7 +105,9 @@ std::vector<InsetColumn> inset_columns(const Anatomy& a, const Look& look) {
   std::vector<InsetColumn> columns(experts ? 2 : 1);
   for (const Inset& i : insets) {
     const bool far = i.what == Inset::What::dense || i.what == Inset::What::mtp;
-    columns[far ? columns.size() - 1 : 0].add(i, inset_height(a, i, look));
+    InsetColumn& column = columns[far ? columns.size() - 1 : 0];
+    column.insets.emplace_back(i, inset_height(a, i, look));
+    column.height += column.insets.back().second + kInsetGap;
   }
   return columns;
 }
@@ -143,15 +137,14 @@ Extent wide_figure(Canvas& c, const Anatomy& a, double x, double y) {
   double ix = x + column.width + kBetween, experts_y = 0;
   for (size_t k = 0; k < columns.size(); ++k) {
     double at = y + head + (body - columns[k].height) / 2;
-    for (size_t i = 0; i < columns[k].insets.size(); ++i) {
-      const Inset& inset = columns[k].insets[i];
-      const double iy = at + std::min(columns[k].heights[i] / 2, 60.0);
+    for (const auto& [inset, height] : columns[k].insets) {
+      const double iy = at + std::min(height / 2, 60.0);
       for (const size_t v : inset.variants) {
         const std::string& tone = inset.of_mixer() ? a.mixers[v].tone : a.ffns[v].tone;
         if (k == 0) {
           link(c, tone, p.card_right, inset.of_mixer() ? p.mixer_y[v] : p.ffn_y[v], ix, iy);
         } else if (std::holds_alternative<ExpertFfnPart>(a.ffns[v].part)) {
-          link(c, tone, ix - kBetween - kInsetPad, experts_y, ix, iy);
+          link(c, tone, ix - kBetween, experts_y, ix, iy);
         }
       }
       if (inset.what == Inset::What::experts) experts_y = at + kExpertsMiddle;

@@ -119,13 +119,13 @@ class TextFigure {
     out_.push_back(centred("└" + repeated("─", width) + "┘", total()));
   }
 
-  void row(const std::string& inside, const std::string& right = " ") {
-    out_.push_back("│ " + padded(inside, total() - 6) + right + "  │");
+  void row(const std::string& inside) {
+    out_.push_back("│ " + padded(inside, total() - 6) + "   │");
   }
 
   /// One row of the branch of a part: stream on the left, way round on the right.
   void branch(const std::string& stream, const std::string& inside) {
-    row(stream + " " + padded(inside, inner_ + 4), " ");
+    row(stream + " " + padded(inside, inner_ + 4));
   }
 
   void framed(const std::vector<std::string>& lines) {

@@ -10,6 +10,120 @@
 #include "blueprint/wiring.h"
 
 namespace ashlar {
+namespace {
+
+/// What a scaling of the rotation is called with its numbers, and where it was published.
+struct ScalingWords {
+  std::string words, source;
+};
+
+ScalingWords scaling_words(const RopePart& r) {
+  switch (r.scaling) {
+    case RotationScaling::none:
+      break;
+    case RotationScaling::linear:
+      return {"linear ÷ " + real_words(r.factor),
+              "positions divided: Chen et al. 2023, Position Interpolation, section 2.3"};
+    case RotationScaling::llama3:
+      return {"Llama 3 scaling ÷ " + real_words(r.factor), ""};
+    case RotationScaling::yarn:
+      return {"YaRN × " + real_words(r.factor), "YaRN: Peng et al. 2023, section 3"};
+    case RotationScaling::divisors:
+      return {"frequencies divided by a table", ""};
+    case RotationScaling::longrope:
+      return {r.ignores_long ? "LongRoPE’s short table"
+                             : "LongRoPE beyond " + grouped(r.original_context),
+              "two tables of frequencies: Ding et al. 2024, LongRoPE, section 3"};
+  }
+  return {};
+}
+
+/// The whole feed-forward's name, and the name of the function of its gate.
+std::pair<std::string, std::string> activation_words(FfnActivation a) {
+  switch (a) {
+    case FfnActivation::gelu:
+      return {"GELU", "GELU"};
+    case FfnActivation::relu:
+      return {"ReLU", "ReLU"};
+    case FfnActivation::swiglu:
+      return {"SwiGLU", "SiLU"};
+    case FfnActivation::geglu:
+      return {"GeGLU", "GELU"};
+    case FfnActivation::clamped_swiglu:
+      return {"clamped SwiGLU", "clamped SiLU"};
+    case FfnActivation::gelu_exact:
+      return {"GELU by erf", "GELU by erf"};
+    case FfnActivation::geglu_exact:
+      return {"GeGLU by erf", "GELU by erf"};
+  }
+  return {};
+}
+
+std::vector<Fact> facts_of(const LatentAttentionPart& m) {
+  std::vector<Fact> facts{
+      {"attention.heads",
+       fmt::format("{} heads, keys {} + {}, values {}", grouped(m.heads), grouped(m.qk_nope),
+                   grouped(m.qk_rope), grouped(m.value_dim))},
+      {"attention.latent", fmt::format("keys and values from a latent of {}", grouped(m.latent))},
+      {"attention.query_rank", m.query_rank > 0
+                                   ? fmt::format("queries through rank {}", grouped(m.query_rank))
+                                   : "queries not compressed"},
+      {"attention.positions", rope_words(m.rope)}};
+  if (m.bias) facts.push_back({"attention.bias", bias_words(m)});
+  return facts;
+}
+
+std::vector<Fact> facts_of(const AttentionPart& a, bool absolute) {
+  std::string heads = fmt::format("{} of {}", plural(a.heads, "head"), grouped(a.head_dim));
+  if (a.kv_heads != a.heads) heads += fmt::format(", {}", plural(a.kv_heads, "KV head"));
+  std::vector<Fact> facts{{"attention.heads", heads}, {"attention.reach", reach_words(a)}};
+  const auto add = [&](std::string_view key, std::string text) {
+    if (!text.empty()) facts.push_back({"attention." + std::string(key), std::move(text)});
+  };
+  add("positions", a.rope ? rope_words(*a.rope) : absolute ? "" : "no positions (NoPE)");
+  add("qk_norm", qk_norm_words(a));
+  if (a.output_gate) add("output_gate", "output gated by a sigmoid per number");
+  if (a.sinks) add("sinks", "attention sink: a learned logit per head");
+  if (a.softcap > 0) add("softcap", "scores capped at " + real_words(a.softcap));
+  if (a.temperature)
+    add("temperature", "queries grow with position, from " + real_words(a.temperature->length));
+  if (a.log_length > 0) add("log_length", "scores grow beyond position " + grouped(a.log_length));
+  add("bias", bias_words(a));
+  return facts;
+}
+
+std::vector<Fact> facts_of(const GatedDeltaNetPart& p) {
+  std::string heads = fmt::format("{} of {}, keys of {}", plural(p.value_heads, "value head"),
+                                  grouped(p.value_dim), grouped(p.key_dim));
+  if (p.key_heads != p.value_heads) heads += fmt::format(", {}", plural(p.key_heads, "key head"));
+  return {
+      {"attention.heads", heads},
+      {"attention.reach", reach_words(p)},
+      {"attention.convolution", fmt::format("convolutions over {}", plural(p.conv_width, "token"))},
+      {"attention.output_gate", "output normed, then gated by SiLU"}};
+}
+
+std::vector<Fact> facts_of(const DenseFfn& d) {
+  return {{"ffn.activation", activation_name(d.activation) + (d.bias ? " with biases" : "")},
+          {"ffn.width", "width " + grouped(d.width)}};
+}
+
+std::vector<Fact> facts_of(const ExpertFfnPart& e) {
+  std::vector<Fact> facts{
+      {"experts.count",
+       fmt::format("{}, {} active per token", plural(e.experts, "expert"), grouped(e.top_k))},
+      {"experts.width", "each of width " + grouped(e.width)},
+      {"experts.activation", activation_name(e.activation) + (e.bias ? " with biases" : "")}};
+  if (e.shared > 0)
+    facts.push_back({"experts.shared", "shared expert of width " + grouped(e.shared) +
+                                           (e.shared_bias ? " with biases" : "") +
+                                           (e.shared_gate ? ", gated per token" : "")});
+  if (e.parallel > 0)
+    facts.push_back({"experts.parallel", "beside a dense one of width " + grouped(e.parallel)});
+  return facts;
+}
+
+}  // namespace
 
 std::string plural(int64_t n, std::string_view what) {
   return fmt::format("{} {}{}", grouped(n), what, n == 1 ? "" : "s");
@@ -104,36 +218,6 @@ const RopePart* rope_of(const Mixer& mixer) {
       mixer);
 }
 
-namespace {
-
-/// What a scaling of the rotation is called with its numbers, and where it was published.
-struct ScalingWords {
-  std::string words, source;
-};
-
-ScalingWords scaling_words(const RopePart& r) {
-  switch (r.scaling) {
-    case RotationScaling::none:
-      break;
-    case RotationScaling::linear:
-      return {"linear ÷ " + real_words(r.factor),
-              "positions divided: Chen et al. 2023, Position Interpolation, section 2.3"};
-    case RotationScaling::llama3:
-      return {"Llama 3 scaling ÷ " + real_words(r.factor), ""};
-    case RotationScaling::yarn:
-      return {"YaRN × " + real_words(r.factor), "YaRN: Peng et al. 2023, section 3"};
-    case RotationScaling::divisors:
-      return {"frequencies divided by a table", ""};
-    case RotationScaling::longrope:
-      return {r.ignores_long ? "LongRoPE’s short table"
-                             : "LongRoPE beyond " + grouped(r.original_context),
-              "two tables of frequencies: Ding et al. 2024, LongRoPE, section 3"};
-  }
-  return {};
-}
-
-}  // namespace
-
 std::string rope_words(const RopePart& r) {
   return join(
       {"RoPE, θ " + real_words(r.theta),
@@ -146,7 +230,7 @@ std::string rope_scaling_source(const RopePart& r) { return scaling_words(r).sou
 std::string qk_norm_words(const AttentionPart& a) {
   switch (a.qk_norm) {
     case QkNorm::none:
-      return {};
+      return "";
     case QkNorm::per_head:
       return "QK norm per head";
     case QkNorm::projection:
@@ -187,58 +271,15 @@ std::string bias_words(const Mixer& mixer) {
       mixer);
 }
 
-namespace {
-
-void latent_facts(const LatentAttentionPart& m, std::vector<Fact>& facts) {
-  facts.push_back({"attention.heads",
-                   fmt::format("{} heads, keys {} + {}, values {}", grouped(m.heads),
-                               grouped(m.qk_nope), grouped(m.qk_rope), grouped(m.value_dim))});
-  facts.push_back(
-      {"attention.latent", fmt::format("keys and values from a latent of {}", grouped(m.latent))});
-  facts.push_back({"attention.query_rank",
-                   m.query_rank > 0 ? fmt::format("queries through rank {}", grouped(m.query_rank))
-                                    : "queries not compressed"});
-  facts.push_back({"attention.positions", rope_words(m.rope)});
-  if (m.bias) facts.push_back({"attention.bias", bias_words(Mixer(m))});
+std::vector<Fact> mixer_facts(const Mixer& mixer, bool absolute) {
+  return std::visit(Overloaded{[&](const AttentionPart& p) { return facts_of(p, absolute); },
+                               [](const auto& p) { return facts_of(p); }},
+                    mixer);
 }
 
-void grouped_facts(const AttentionPart& a, bool absolute, std::vector<Fact>& facts) {
-  std::string heads = fmt::format("{} of {}", plural(a.heads, "head"), grouped(a.head_dim));
-  if (a.kv_heads != a.heads) heads += fmt::format(", {}", plural(a.kv_heads, "KV head"));
-  facts.push_back({"attention.heads", heads});
-  facts.push_back({"attention.reach", reach_words(Mixer(a))});
-  if (a.rope) {
-    facts.push_back({"attention.positions", rope_words(*a.rope)});
-  } else if (!absolute) {
-    facts.push_back({"attention.positions", "no positions (NoPE)"});
-  }
-  const auto add = [&](std::string_view key, std::string text) {
-    if (!text.empty()) facts.push_back({std::string(key), std::move(text)});
-  };
-  add("attention.qk_norm", qk_norm_words(a));
-  if (a.output_gate) add("attention.output_gate", "output gated by a sigmoid per number");
-  if (a.sinks) add("attention.sinks", "attention sink: a learned logit per head");
-  if (a.softcap > 0) add("attention.softcap", "scores capped at " + real_words(a.softcap));
-  if (a.temperature)
-    add("attention.temperature",
-        "queries grow with position, from " + real_words(a.temperature->length));
-  if (a.log_length > 0)
-    add("attention.log_length", "scores grow beyond position " + grouped(a.log_length));
-  add("attention.bias", bias_words(Mixer(a)));
+std::vector<Fact> ffn_facts(const Ffn& ffn) {
+  return std::visit([](const auto& part) { return facts_of(part); }, ffn);
 }
-
-void delta_net_facts(const GatedDeltaNetPart& p, std::vector<Fact>& facts) {
-  std::string heads = fmt::format("{} of {}, keys of {}", plural(p.value_heads, "value head"),
-                                  grouped(p.value_dim), grouped(p.key_dim));
-  if (p.key_heads != p.value_heads) heads += fmt::format(", {}", plural(p.key_heads, "key head"));
-  facts.push_back({"attention.heads", heads});
-  facts.push_back({"attention.reach", reach_words(Mixer(p))});
-  facts.push_back({"attention.convolution",
-                   fmt::format("convolutions over {}", plural(p.conv_width, "token"))});
-  facts.push_back({"attention.output_gate", "output normed, then gated by SiLU"});
-}
-
-}  // namespace
 
 std::vector<Fact> head_facts(const Blueprint& bp) {
   const Head& h = bp.head;
@@ -264,40 +305,6 @@ std::string position_words(const Embedding& e) {
   return e.positions > 0 ? plural(e.positions, "learned position") : "";
 }
 
-std::vector<Fact> mixer_facts(const Mixer& mixer, bool absolute) {
-  std::vector<Fact> facts;
-  std::visit(Overloaded{[&](const AttentionPart& p) { grouped_facts(p, absolute, facts); },
-                        [&](const LatentAttentionPart& p) { latent_facts(p, facts); },
-                        [&](const GatedDeltaNetPart& p) { delta_net_facts(p, facts); }},
-             mixer);
-  return facts;
-}
-
-namespace {
-
-/// The whole feed-forward's name, and the name of the function of its gate.
-std::pair<const char*, const char*> activation_words(FfnActivation a) {
-  switch (a) {
-    case FfnActivation::gelu:
-      return {"GELU", "GELU"};
-    case FfnActivation::relu:
-      return {"ReLU", "ReLU"};
-    case FfnActivation::swiglu:
-      return {"SwiGLU", "SiLU"};
-    case FfnActivation::geglu:
-      return {"GeGLU", "GELU"};
-    case FfnActivation::clamped_swiglu:
-      return {"clamped SwiGLU", "clamped SiLU"};
-    case FfnActivation::gelu_exact:
-      return {"GELU by erf", "GELU by erf"};
-    case FfnActivation::geglu_exact:
-      return {"GeGLU by erf", "GELU by erf"};
-  }
-  return {};
-}
-
-}  // namespace
-
 std::string activation_name(FfnActivation a) { return activation_words(a).first; }
 std::string gate_name(FfnActivation a) { return activation_words(a).second; }
 
@@ -314,27 +321,6 @@ std::string ffn_tone(const Ffn& ffn) {
 }
 
 namespace {
-
-std::vector<Fact> facts_of(const DenseFfn& d) {
-  return {{"ffn.activation", activation_name(d.activation) + (d.bias ? " with biases" : "")},
-          {"ffn.width", "width " + grouped(d.width)}};
-}
-
-std::vector<Fact> facts_of(const ExpertFfnPart& e) {
-  std::vector<Fact> facts{
-      {"experts.count",
-       fmt::format("{}, {} active per token", plural(e.experts, "expert"), grouped(e.top_k))},
-      {"experts.width", "each of width " + grouped(e.width)},
-      {"experts.activation", activation_name(e.activation) + (e.bias ? " with biases" : "")}};
-  if (e.shared > 0)
-    facts.push_back({"experts.shared", "shared expert of width " + grouped(e.shared) +
-                                           (e.shared_bias ? " with biases" : "") +
-                                           (e.shared_gate ? ", gated per token" : "")});
-  if (e.parallel > 0)
-    facts.push_back({"experts.parallel", "beside a dense one of width " + grouped(e.parallel)});
-  return facts;
-}
-
 std::string score_words(RouteScore score) {
   switch (score) {
     case RouteScore::softmax:
@@ -350,10 +336,6 @@ std::string score_words(RouteScore score) {
 }
 
 }  // namespace
-
-std::vector<Fact> ffn_facts(const Ffn& ffn) {
-  return std::visit([](const auto& part) { return facts_of(part); }, ffn);
-}
 
 std::vector<Fact> router_facts(const ExpertFfnPart& e) {
   const Router& r = e.router;

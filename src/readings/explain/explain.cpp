@@ -9,10 +9,9 @@
 
 #include "base/edit_distance.h"
 #include "base/error.h"
-#include "base/units.h"
 #include "blueprint/wiring.h"
 #include "families/family.h"
-#include "ops/kinds.h"
+#include "ops/fractions.h"
 #include "ops/state.h"
 #include "plan/state_plan.h"
 #include "readings/count/count.h"
@@ -21,11 +20,6 @@
 
 namespace ashlar {
 namespace {
-
-std::string name_of(const Node& n) {
-  if (n.scope.empty()) return n.label;
-  return n.label.empty() ? n.scope : n.scope + "." + n.label;
-}
 
 bool within(std::string_view name, std::string_view scope) {
   return scope.empty() || name == scope ||
@@ -43,50 +37,48 @@ class Explainer {
 
   Explanation whole() {
     use(graph_of(bp_));
-    Explanation e = empty("");
+    Explanation e{bp_.name, bp_.family, "", o_, {}};
     // What stands before the layers, each kind of layer once, what stands after them.
     std::vector<std::string> before, after;
     bool seen_layer = false;
     for (const Node& n : graph_.nodes()) {
-      if (layer_of(name_of(n))) {
+      if (n.place.layer) {
         seen_layer = true;
       } else {
-        (seen_layer ? after : before).push_back(name_of(n));
+        (seen_layer ? after : before).push_back(n.name());
       }
     }
     e.parts.push_back(outside("embedding", "Embedding", before));
-    std::set<std::pair<size_t, size_t>> done;
-    for (size_t i = 0; i < anatomy_.layers(); ++i) {
-      const std::pair kind{anatomy_.mixer_of[i], anatomy_.ffn_of[i]};
-      if (anatomy_.panels.size() == 1 && !done.insert(kind).second) continue;
-      layer_parts(i, e.parts);
-    }
+    for (size_t i = 0; i < anatomy_.layers(); ++i) layer_parts(i, e.parts);
     if (bp_.final_norm) e.parts.push_back(outside("final_norm", "Final norm", {"final_norm"}));
-    after.erase(std::remove(after.begin(), after.end(), "final_norm"), after.end());
+    std::erase(after, "final_norm");
     e.parts.push_back(outside("logits", "Output head", after));
     return e;
   }
 
   Explanation scoped(const std::string& scope) {
     use(within(scope, "mtp") && !bp_.mtp.empty() ? mtp_graph_of(bp_) : graph_of(bp_));
-    Explanation e = empty(scope);
-    ExplainedPart part;
-    part.scope = scope;
+    Explanation e{bp_.name, bp_.family, scope, o_, {}};
+    ExplainedPart part =
+        part_of(scope, [&](const std::string& name) { return within(name, scope); });
     part.title = scope;
-    for (const NodeId i : graph_.nodes().ids()) {
-      if (within(name_of(graph_.nodes()[i]), scope)) add(part, i);
-    }
     if (part.steps.empty()) unknown(scope);
-    if (const auto layer = layer_of(scope); layer && *layer < anatomy_.layers()) {
+    if (const auto layer = place_of(scope).layer; layer && *layer < anatomy_.layers())
       describe(part, *layer, scope);
-    }
     e.parts.push_back(std::move(part));
     return e;
   }
 
  private:
-  Explanation empty(const std::string& scope) const {
-    return {bp_.name, bp_.family, scope, o_, {}};
+  /// The nodes of these names.
+  template <class Wanted>
+  ExplainedPart part_of(const std::string& scope, const Wanted& wanted) const {
+    ExplainedPart p;
+    p.scope = scope;
+    for (const NodeId i : graph_.nodes().ids()) {
+      if (wanted(graph_.nodes()[i].name())) add(p, i);
+    }
+    return p;
   }
 
   void use(Graph graph) {
@@ -100,7 +92,7 @@ class Explainer {
   [[noreturn]] void unknown(const std::string& scope) const {
     std::set<std::string> scopes;
     for (const Node& n : graph_.nodes()) {
-      const std::string name = name_of(n);
+      const std::string name = n.name();
       for (size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1))
         scopes.insert(name.substr(0, dot));
       scopes.insert(name);
@@ -126,23 +118,11 @@ class Explainer {
   void layer_parts(size_t layer, std::vector<ExplainedPart>& parts) {
     const std::string prefix = "layers." + std::to_string(layer);
     const Panel& panel = panel_of(layer);
-    const auto shown = [&](char what, size_t index) {
-      return !shown_.insert(fmt::format("{}{}", what, index)).second;
-    };
-    const auto panel_index = static_cast<size_t>(&panel - anatomy_.panels.data());
-    const auto make = [&](const std::string& scope, auto wanted) {
-      ExplainedPart p;
-      p.scope = scope;
-      for (const NodeId i : graph_.nodes().ids()) {
-        const std::string name = name_of(graph_.nodes()[i]);
-        if (within(name, prefix) && wanted(name)) add(p, i);
-      }
-      return p;
-    };
+    const auto first = [&](char what, size_t index) { return shown_.insert({what, index}).second; };
     const std::string mixer = mixer_scope(layer), ffn = prefix + ".ffn";
-    if (!shown('w', panel_index)) {
-      ExplainedPart p = make(prefix, [&](const std::string& name) {
-        return !within(name, mixer) && !within(name, ffn);
+    if (first('w', static_cast<size_t>(&panel - anatomy_.panels.data()))) {
+      ExplainedPart p = part_of(prefix, [&](const std::string& name) {
+        return within(name, prefix) && !within(name, mixer) && !within(name, ffn);
       });
       p.title = "Wiring and norms";
       p.layers = layer_words(panel.layers, anatomy_.layers());
@@ -151,12 +131,11 @@ class Explainer {
       parts.push_back(std::move(p));
     }
     const auto part = [&](const std::string& scope) {
-      ExplainedPart p = make(scope, [&](const std::string& name) { return within(name, scope); });
-      describe(p, layer, scope);
-      parts.push_back(std::move(p));
+      parts.push_back(part_of(scope, [&](const std::string& name) { return within(name, scope); }));
+      describe(parts.back(), layer, scope);
     };
-    if (!shown('m', anatomy_.mixer_of[layer])) part(mixer);
-    if (!shown('f', anatomy_.ffn_of[layer])) part(ffn);
+    if (first('m', anatomy_.mixer_of[layer])) part(mixer);
+    if (first('f', anatomy_.ffn_of[layer])) part(ffn);
   }
 
   /// Title, words and sources of a layer's part, if the scope is one.
@@ -185,14 +164,11 @@ class Explainer {
   }
 
   ExplainedPart outside(const std::string& scope, const std::string& title,
-                        const std::vector<std::string>& names) {
-    ExplainedPart p;
-    p.scope = scope;
+                        const std::vector<std::string>& names) const {
+    ExplainedPart p = part_of(scope, [&](const std::string& name) {
+      return std::find(names.begin(), names.end(), name) != names.end();
+    });
     p.title = title;
-    for (const NodeId i : graph_.nodes().ids()) {
-      const std::string name = name_of(graph_.nodes()[i]);
-      if (!layer_of(name) && std::find(names.begin(), names.end(), name) != names.end()) add(p, i);
-    }
     if (scope == "logits" && bp_.head.tied) {
       p.words = {"the embedding’s table again"};
       p.sources = {"Press and Wolf 2017, Using the Output Embedding to Improve Language Models"};
@@ -201,9 +177,7 @@ class Explainer {
   }
 
   ExplainedWeight weight_of(const Param& p) const {
-    ExplainedWeight w{p.name, "", p.elements(), "", ""};
-    for (const Axis& a : p.axes)
-      w.shape += (w.shape.empty() ? "" : ", ") + a.name + "=" + std::to_string(a.size);
+    ExplainedWeight w{p.name, axes_words(p.axes), p.elements(), "", ""};
     int64_t layer = 0;
     const Name* name = names_.find(p.name, static_cast<int64_t>(bp_.blocks.size()), &layer);
     if (name == nullptr) return w;
@@ -212,11 +186,11 @@ class Explainer {
     return w;
   }
 
-  void add(ExplainedPart& part, NodeId index) {
+  void add(ExplainedPart& part, NodeId index) const {
     const Node& node = graph_.nodes()[index];
     const std::vector<Type> types = graph_.input_types(node);
     ExplainedStep s;
-    s.scope = name_of(node);
+    s.scope = node.name();
     s.op = node.op.name();
     s.formula = node.op.doc().formula;
     s.numbers = formula_with_numbers(node.op, node.inputs);
@@ -258,7 +232,7 @@ class Explainer {
   WeightFormats formats_;
   IdVector<ParamId, Fraction> fractions_;
   std::map<NodeId, StateSpec> states_;
-  std::set<std::string> shown_;
+  std::set<std::pair<char, size_t>> shown_;
 };
 
 }  // namespace

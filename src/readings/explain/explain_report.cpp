@@ -4,17 +4,29 @@
 #include <algorithm>
 #include <iterator>
 
-#include "base/json.h"
+#include "base/json_members.h"
 #include "base/units.h"
 #include "readings/explain/explain.h"
 #include "tensor/format.h"
 
 namespace ashlar {
+
+inline void to_json(Json& json, const ExplainedWeight& w) {
+  json = {{"parameter", w.parameter},
+          {"shape", w.shape},
+          {"elements", w.elements},
+          {"safetensors", w.config},
+          {"gguf", w.gguf}};
+}
+ASHLAR_JSON_OF(ExplainedStep, scope, op, formula, numbers, sizes, shapes, source, prefill_flops,
+               decode_flops, parameters, active, weight_bytes, state_per_token, state_bytes,
+               weights);
+ASHLAR_JSON_OF(ExplainedPart, scope, title, layers, count, words, sources, prefill_flops,
+               decode_flops, parameters, active, weight_bytes, state_per_token, state_bytes, steps);
+
 namespace {
 
 using Text = std::back_insert_iterator<std::string>;
-
-std::string short_of(double n) { return short_number(n); }
 
 /// "16.8M parameters, 33.6 MiB; 33.6M operations per token, 41.9M when decoding; ..."
 template <class T>
@@ -27,8 +39,8 @@ std::string cost_of(const T& p, const ExplainOptions& o) {
     add(what + ", " + short_bytes(static_cast<double>(p.weight_bytes)) + " in " + o.weights);
   }
   if (p.prefill_flops > 0 || p.decode_flops > 0)
-    add(fmt::format("{} operations per token of a prompt, {} decoding", short_of(p.prefill_flops),
-                    short_of(p.decode_flops)));
+    add(fmt::format("{} operations per token of a prompt, {} decoding",
+                    short_number(p.prefill_flops), short_number(p.decode_flops)));
   if (p.state_per_token > 0)
     add(fmt::format("remembers {} numbers per token, {} at context", grouped(p.state_per_token),
                     short_bytes(p.state_bytes)));
@@ -46,7 +58,6 @@ void brief_steps(Text out, const ExplainedPart& p) {
   for (const ExplainedStep& s : p.steps) {
     fmt::format_to(out, "    {:{}}  {}{}\n", label(s), width, s.numbers,
                    s.sizes.empty() ? "" : "   [" + s.sizes + "]");
-    if (s.weights.empty()) continue;
     for (const ExplainedWeight& w : s.weights) {
       if (!w.config.empty())
         fmt::format_to(out, "    {:{}}    <- {}{}\n", "", width, w.config,
@@ -99,49 +110,6 @@ std::string explanation_text(const Explanation& e) {
 }
 
 std::string explanation_json(const Explanation& e) {
-  Json parts = Json::array();
-  for (const ExplainedPart& p : e.parts) {
-    Json steps = Json::array();
-    for (const ExplainedStep& s : p.steps) {
-      Json weights = Json::array();
-      for (const ExplainedWeight& w : s.weights) {
-        weights.push_back({{"parameter", w.parameter},
-                           {"shape", w.shape},
-                           {"elements", w.elements},
-                           {"safetensors", w.config},
-                           {"gguf", w.gguf}});
-      }
-      steps.push_back({{"scope", s.scope},
-                       {"op", s.op},
-                       {"formula", s.formula},
-                       {"numbers", s.numbers},
-                       {"sizes", s.sizes},
-                       {"shapes", s.shapes},
-                       {"source", s.source},
-                       {"prefill_flops", s.prefill_flops},
-                       {"decode_flops", s.decode_flops},
-                       {"parameters", s.parameters},
-                       {"active", s.active},
-                       {"weight_bytes", s.weight_bytes},
-                       {"state_per_token", s.state_per_token},
-                       {"state_bytes", s.state_bytes},
-                       {"weights", weights}});
-    }
-    parts.push_back({{"scope", p.scope},
-                     {"title", p.title},
-                     {"layers", p.layers},
-                     {"count", p.count},
-                     {"words", p.words},
-                     {"sources", p.sources},
-                     {"prefill_flops", p.prefill_flops},
-                     {"decode_flops", p.decode_flops},
-                     {"parameters", p.parameters},
-                     {"active", p.active},
-                     {"weight_bytes", p.weight_bytes},
-                     {"state_per_token", p.state_per_token},
-                     {"state_bytes", p.state_bytes},
-                     {"steps", steps}});
-  }
   const Json json{{"model", e.model},
                   {"family", e.family},
                   {"scope", e.scope},
@@ -149,7 +117,7 @@ std::string explanation_json(const Explanation& e) {
                    {{"context", e.options.context},
                     {"weights", e.options.weights},
                     {"state", info(e.options.state).name}}},
-                  {"parts", parts}};
+                  {"parts", e.parts}};
   return json.dump(1, ' ', false, Json::error_handler_t::replace);
 }
 

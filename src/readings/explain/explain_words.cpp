@@ -7,7 +7,9 @@
 #include <cctype>
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
 #include <set>
+#include <sstream>
 
 #include "base/units.h"
 #include "readings/draw/words.h"
@@ -31,14 +33,8 @@ std::string short_value(const std::string& value) {
 }
 
 std::vector<std::string> words_of(std::string_view text) {
-  std::vector<std::string> words;
-  std::string word;
-  for (const char c : text) {
-    if (c != ' ') word += c;
-    if (c == ' ' && !word.empty()) words.push_back(std::exchange(word, {}));
-  }
-  if (!word.empty()) words.push_back(word);
-  return words;
+  std::istringstream in{std::string(text)};
+  return {std::istream_iterator<std::string>(in), {}};
 }
 
 /// The formula without the optional inputs that are not there.
@@ -85,20 +81,75 @@ std::string written_out(const Op& op, const std::vector<Attribute>& attributes, 
   return "y = sum_k w_k " + (biased ? "(" + product + " + down_bias_e)" : product) + where;
 }
 
+constexpr const char* kRotation = "rotation: Su et al. 2021, RoFormer, section 3.2";
+
+std::vector<std::string> sources_of(const GatedDeltaNetPart&) {
+  return {"gated delta rule: Yang et al. 2024, Gated Delta Networks, section 3",
+          "delta rule: Schlag et al. 2021, Linear Transformers Are Secretly Fast Weight "
+          "Programmers, section 4",
+          "short convolution: Gu and Dao 2023, Mamba, section 3.4"};
+}
+
+std::vector<std::string> sources_of(const LatentAttentionPart&) {
+  return {"latent attention: DeepSeek-AI 2024, DeepSeek-V2, section 2.1", kRotation};
+}
+
+std::vector<std::string> sources_of(const AttentionPart& a) {
+  std::vector<std::string> s{
+      "attention: Vaswani et al. 2017, Attention Is All You Need, section 3.2"};
+  const auto add = [&](bool has, std::string source) {
+    if (has && !source.empty()) s.push_back(std::move(source));
+  };
+  add(a.kv_heads == 1 && a.heads > 1,
+      "one KV head: Shazeer 2019, Fast Transformer Decoding, section 3");
+  add(a.kv_heads > 1 && a.kv_heads < a.heads,
+      "grouped queries: Ainslie et al. 2023, GQA, section 2.2");
+  add(a.window > 0, "sliding window: Beltagy et al. 2020, Longformer, section 3.1");
+  add(a.chunk > 0, "chunks: Meta 2025, Llama 4 reference code");
+  add(a.rope.has_value(), kRotation);
+  add(a.rope.has_value(), a.rope ? rope_scaling_source(*a.rope) : "");
+  add(a.qk_norm != QkNorm::none,
+      "QK norm: Henry et al. 2020, Query-Key Normalization for Transformers, section 3");
+  add(a.output_gate, "output gate: Qiu et al. 2025, Gated Attention for Large Language Models");
+  add(a.sinks,
+      "sinks: Xiao et al. 2023, Efficient Streaming Language Models with Attention Sinks, "
+      "section 3.3");
+  add(a.softcap > 0, "softcap: Gemma Team 2024, Gemma 2, section 2");
+  return s;
+}
+
+std::string gate_source(FfnActivation a) {
+  return has_gate(a) ? "gate: Shazeer 2020, GLU Variants Improve Transformer, section 2"
+                     : "feed-forward: Vaswani et al. 2017, section 3.3";
+}
+
+std::vector<std::string> sources_of(const DenseFfn& d) { return {gate_source(d.activation)}; }
+
+std::vector<std::string> sources_of(const ExpertFfnPart& e) {
+  std::vector<std::string> s{
+      "experts: Shazeer et al. 2017, Outrageously Large Neural Networks, section 2",
+      gate_source(e.activation)};
+  if (e.shared > 0) s.push_back("shared expert: Dai et al. 2024, DeepSeekMoE, section 3.2");
+  if (e.shared_gate) s.push_back("gate of the shared expert: Qwen Team 2024, Qwen1.5-MoE");
+  if (e.router.correction_bias)
+    s.push_back("balancing bias: DeepSeek-AI 2024, DeepSeek-V3, section 2.1.2");
+  if (e.router.groups > 1)
+    s.push_back("groups of experts: DeepSeek-AI 2024, DeepSeek-V2, section 2.2.2");
+  return s;
+}
+
 }  // namespace
 
 std::string formula_with_numbers(const Op& op, std::span<const Input> inputs) {
   const std::vector<Attribute> attributes = op.attributes();
-  const std::string formula = without_missing(written_out(op, attributes, inputs.size()),
-                                              words_of(op.doc().inputs), inputs.size());
-  std::set<std::string> used;
-  const auto attribute = [&](const std::string& name) -> const Attribute* {
-    for (const Attribute& a : attributes) {
-      if (a.name == name) return &a;
-    }
-    return nullptr;
-  };
   const std::vector<std::string> names = words_of(op.doc().inputs);
+  const std::string formula =
+      without_missing(written_out(op, attributes, inputs.size()), names, inputs.size());
+  std::set<std::string> used;
+  const auto attribute = [&](const std::string& name) {
+    const auto it = std::ranges::find(attributes, name, &Attribute::name);
+    return it == attributes.end() ? nullptr : &*it;
+  };
   const auto has_input = [&](const std::string& name) {
     for (size_t i = 0; i < names.size(); ++i) {
       if (names[i].starts_with(name)) return i < inputs.size();
@@ -161,13 +212,14 @@ std::string sizes_words(const Graph& graph, const Node& node) {
   return in.empty() || out.empty() ? out : in + " → " + out;
 }
 
+std::string axes_words(const Axes& axes) {
+  std::vector<std::string> each;
+  for (const Axis& a : axes) each.push_back(fmt::format("{}={}", a.name, a.size));
+  return join(each, ", ");
+}
+
 std::string shapes_words(const Graph& graph, const Node& node) {
-  const auto axes = [](const Type& t) {
-    std::string text;
-    for (const Axis& a : t.features())
-      text += (text.empty() ? "" : ", ") + a.name + "=" + std::to_string(a.size);
-    return "[" + text + "]";
-  };
+  const auto axes = [](const Type& t) { return "[" + axes_words(t.features()) + "]"; };
   const std::vector<std::string> in = words_of(node.op.doc().inputs),
                                  out = words_of(node.op.doc().outputs);
   std::string text;
@@ -198,67 +250,6 @@ std::string source_words(const Source& s, int64_t layer) {
   if (s.rope_heads > 0) notes.push_back("rows of a head interleaved");
   return notes.empty() ? text : text + " (" + join(notes, ", ") + ")";
 }
-
-namespace {
-
-constexpr const char* kRotation = "rotation: Su et al. 2021, RoFormer, section 3.2";
-
-std::vector<std::string> sources_of(const GatedDeltaNetPart&) {
-  return {"gated delta rule: Yang et al. 2024, Gated Delta Networks, section 3",
-          "delta rule: Schlag et al. 2021, Linear Transformers Are Secretly Fast Weight "
-          "Programmers, section 4",
-          "short convolution: Gu and Dao 2023, Mamba, section 3.4"};
-}
-
-std::vector<std::string> sources_of(const LatentAttentionPart&) {
-  return {"latent attention: DeepSeek-AI 2024, DeepSeek-V2, section 2.1", kRotation};
-}
-
-std::vector<std::string> sources_of(const AttentionPart& a) {
-  std::vector<std::string> s{
-      "attention: Vaswani et al. 2017, Attention Is All You Need, section 3.2"};
-  const auto add = [&](bool has, std::string source) {
-    if (has && !source.empty()) s.push_back(std::move(source));
-  };
-  add(a.kv_heads == 1 && a.heads > 1,
-      "one KV head: Shazeer 2019, Fast Transformer Decoding, section 3");
-  add(a.kv_heads > 1 && a.kv_heads < a.heads,
-      "grouped queries: Ainslie et al. 2023, GQA, section 2.2");
-  add(a.window > 0, "sliding window: Beltagy et al. 2020, Longformer, section 3.1");
-  add(a.chunk > 0, "chunks: Meta 2025, Llama 4 reference code");
-  add(a.rope.has_value(), kRotation);
-  add(a.rope.has_value(), a.rope ? rope_scaling_source(*a.rope) : "");
-  add(a.qk_norm != QkNorm::none,
-      "QK norm: Henry et al. 2020, Query-Key Normalization for Transformers, section 3");
-  add(a.output_gate, "output gate: Qiu et al. 2025, Gated Attention for Large Language Models");
-  add(a.sinks,
-      "sinks: Xiao et al. 2023, Efficient Streaming Language Models with Attention Sinks, "
-      "section 3.3");
-  add(a.softcap > 0, "softcap: Gemma Team 2024, Gemma 2, section 2");
-  return s;
-}
-
-std::string gate_source(FfnActivation a) {
-  return has_gate(a) ? "gate: Shazeer 2020, GLU Variants Improve Transformer, section 2"
-                     : "feed-forward: Vaswani et al. 2017, section 3.3";
-}
-
-std::vector<std::string> sources_of(const DenseFfn& d) { return {gate_source(d.activation)}; }
-
-std::vector<std::string> sources_of(const ExpertFfnPart& e) {
-  std::vector<std::string> s{
-      "experts: Shazeer et al. 2017, Outrageously Large Neural Networks, section 2",
-      gate_source(e.activation)};
-  if (e.shared > 0) s.push_back("shared expert: Dai et al. 2024, DeepSeekMoE, section 3.2");
-  if (e.shared_gate) s.push_back("gate of the shared expert: Qwen Team 2024, Qwen1.5-MoE");
-  if (e.router.correction_bias)
-    s.push_back("balancing bias: DeepSeek-AI 2024, DeepSeek-V3, section 2.1.2");
-  if (e.router.groups > 1)
-    s.push_back("groups of experts: DeepSeek-AI 2024, DeepSeek-V2, section 2.2.2");
-  return s;
-}
-
-}  // namespace
 
 std::vector<std::string> mixer_sources(const Mixer& mixer) {
   return std::visit([](const auto& part) { return sources_of(part); }, mixer);

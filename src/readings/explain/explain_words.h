@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "blueprint/blueprint.h"
@@ -13,6 +12,9 @@ namespace ashlar {
 /// "y = x w / sqrt(mean(x^2) + eps)" with eps as the op has it; attributes that the formula does
 /// not mention follow behind.
 std::string formula_with_numbers(const Op& op, std::span<const Input> inputs);
+
+/// "ffn=12288, d_model=4096"
+std::string axes_words(const Axes& axes);
 
 /// "x [d_model=4096] w [ffn=12288, d_model=4096] -> y [ffn=12288]"
 std::string shapes_words(const Graph& graph, const Node& node);

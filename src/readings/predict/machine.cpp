@@ -128,6 +128,7 @@ void fields(V& v, Machine::Kernels::Product& p) {
   v("tokens", p.tokens);
   v("cols", p.cols);
   v("seconds_per_weight", p.seconds_per_weight);
+  if (v.wants(p.packed)) v("packed", p.packed);
 }
 template <class V>
 void fields(V& v, Machine::Kernels::Attention& a) {
@@ -189,6 +190,12 @@ class Reader {
     if (!j->is_number()) wrong(key, "a number");
     value = j->get<double>();
     if (!std::isfinite(value) || value < 0) wrong(key, "a number of at least 0");
+  }
+  void operator()(const char* key, bool& value) const {
+    const Json* j = find(key);
+    if (j == nullptr) return;
+    if (!j->is_boolean()) wrong(key, "true or false");
+    value = j->get<bool>();
   }
   template <class Int>
   requires std::is_integral_v<Int>

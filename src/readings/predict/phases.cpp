@@ -1,7 +1,6 @@
 // The work of plans, summed up in seconds of a machine.
 #include "readings/predict/phases.h"
 
-#include "ops/kinds.h"
 #include "readings/predict/work_seconds.h"
 
 namespace ashlar {
@@ -19,7 +18,7 @@ void add_step(Phase& phase, const Plan& plan, const Step& step, const StepWork& 
   const double step_limit = times * seconds.of_step_at_limit();
   const double step_today = today ? times * seconds.of_step_today() : 0;
   const auto kind_of_node = [&](NodeId node) {
-    return std::string(kind_of(plan.graph.nodes()[node]));
+    return enum_name(plan.graph.nodes()[node].place.part);
   };
   PhaseShare& by_part = phase.by_part[group_of(plan, step)];
   for (PhaseShare* share : {&phase.by_kind[kind_of_node(step.nodes.front())], &by_part}) {

@@ -8,7 +8,6 @@
 #include <string>
 
 #include "ops/attention.h"
-#include "ops/kinds.h"
 #include "plan/work.h"
 #include "run/state_format.h"
 
@@ -29,9 +28,9 @@ std::string signature(const Plan& plan, const Step& step) {
     const StepWork work = work_of(plan, step, load);
     put(static_cast<int>(step.rows), work.tasks, work.activation_bytes);
     for (const Work& w : work.parts) {
-      put(kind_of(plan.graph.nodes()[w.node]), static_cast<int>(w.what), w.operations,
-          w.weight_bytes, w.state_bytes, static_cast<int>(w.format), w.cols, w.group, w.k_dim,
-          w.v_dim, static_cast<int>(w.kernel), w.numbers);
+      put(static_cast<int>(plan.graph.nodes()[w.node].place.part), static_cast<int>(w.what),
+          w.operations, w.weight_bytes, w.state_bytes, static_cast<int>(w.format), w.cols, w.group,
+          w.k_dim, w.v_dim, w.packed, static_cast<int>(w.kernel), w.numbers);
     }
   }
   return key;
@@ -61,10 +60,12 @@ const PlannedSteps& PlannedGraph::plan(const WeightFormats& formats, const Engin
                                        LatentForm latents) {
   std::vector<Format> of_params;
   for (const Param& p : graph_.params()) of_params.push_back(formats(p));
-  auto& planned = plans_[{std::move(of_params), options.chunk, options.kernels, latents}];
+  auto& planned = plans_[{std::move(of_params), options.chunk, options.kernels, latents,
+                          options.packed_weights}];
   if (!planned) {
-    Plan plan = make_plan(graph_, weightless(graph_, formats), kernels::table(options.kernels),
-                          options.chunk, {.latents = latents});
+    Plan plan =
+        make_plan(graph_, weightless(graph_, formats), kernels::table(options.kernels),
+                  options.chunk, {.latents = latents, .packed_weights = options.packed_weights});
     std::vector<EqualSteps> steps = equal_steps(plan);
     planned = std::make_unique<const PlannedSteps>(PlannedSteps{std::move(plan), std::move(steps)});
   }
@@ -77,6 +78,7 @@ EngineOptions engine_options(const Machine& machine, const PredictOptions& optio
           .context = options.context,
           .sequences = options.sequences,
           .chunk = std::min(options.chunk, options.context * options.sequences),
+          .packed_weights = options.packed_weights,
           .state = kept ? options.state : Format::f16};
 }
 

@@ -39,7 +39,7 @@ class PlannedGraph {
   size_t plans() const { return plans_.size(); }  // made so far
 
  private:
-  using Key = std::tuple<std::vector<Format>, int64_t, std::string, LatentForm>;
+  using Key = std::tuple<std::vector<Format>, int64_t, std::string, LatentForm, bool>;
   Graph graph_;
   bool latents_ = false;
   std::map<Key, std::unique_ptr<const PlannedSteps>> plans_;

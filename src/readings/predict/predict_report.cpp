@@ -76,6 +76,7 @@ std::string prediction_json(const Prediction& p) {
               {"generate", p.options.generate},
               {"chunk", p.options.chunk},
               {"weights", p.options.weights},
+              {"packed_weights", p.options.packed_weights},
               {"state", info(p.options.state).name}}},
             {"memory",
              {{"weights", p.memory.weights},

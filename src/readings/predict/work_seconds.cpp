@@ -83,7 +83,8 @@ WorkSeconds::WorkSeconds(const Machine& machine, double working_set)
     : machine_(machine), bandwidth_(machine.bandwidth(working_set)) {
   if (!machine.kernels) return;
   for (const Machine::Kernels::Product& p : machine.kernels->products)
-    products_[p.format][p.cols].emplace_back(static_cast<double>(p.tokens), p.seconds_per_weight);
+    products_[{p.format, p.packed}][p.cols].emplace_back(static_cast<double>(p.tokens),
+                                                         p.seconds_per_weight);
 }
 
 double WorkSeconds::of_bandwidth(const Work& w) const {
@@ -117,7 +118,8 @@ double WorkSeconds::today(const Work& w, int64_t tasks) const {
   switch (w.what) {
     case Work::What::product:
     case Work::What::experts: {
-      const auto it = products_.find(w.format);
+      auto it = products_.find({w.format, w.packed});
+      if (it == products_.end()) it = products_.find({w.format, false});
       if (it == products_.end() || w.tokens <= 0) return at_limit(w);
       return w.weights * product_seconds(it->second, w);
     }

@@ -35,7 +35,7 @@ class WorkSeconds {
 
   const Machine& machine_;
   double bandwidth_;
-  std::map<Format, std::map<int64_t, Points>> products_;
+  std::map<std::pair<Format, bool>, std::map<int64_t, Points>> products_;  // packed or not
 };
 
 }  // namespace ashlar

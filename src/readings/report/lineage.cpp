@@ -14,9 +14,6 @@
 namespace ashlar {
 namespace {
 
-constexpr IdeaKind kKinds[] = {IdeaKind::norms, IdeaKind::attention, IdeaKind::positions,
-                               IdeaKind::feed_forward, IdeaKind::ends};
-
 /// "2025-04" as 2025.25; 0 without a card.
 double year_of(const Anatomy& a) {
   if (!a.card || a.card->date.size() < 4) return 0;
@@ -66,10 +63,10 @@ std::string lineage_svg(const ReportModels& m, double width) {
   int colour = 0;
   const double top = y;
   Svg body;
-  for (const IdeaKind kind : kKinds) {
+  for (const auto& [kind, kind_name] : kIdeaKinds) {
     const std::vector<Line> lines = lines_of(m, kind);
     if (lines.empty()) continue;
-    body.text(kMargin, y + 14, kind_name(kind),
+    body.text(kMargin, y + 14, kind_name,
               {.size = label_size, .bold = true, .anchor = Anchor::start});
     y += kRow;
     const std::string solid = fmt::format("s{}", colour), stroke = fmt::format("l{}", colour);
@@ -79,14 +76,9 @@ std::string lineage_svg(const ReportModels& m, double width) {
                                            line.idea->year, line.models.size(), m.size()));
       body.text(kMargin, middle + 4, line.idea->name,
                 {.size = label_size, .classes = "t", .anchor = Anchor::start});
-      const double published = at(line.idea->year);
-      double end = published;
-      for (const size_t i : line.models) {
-        if (const double year = year_of(m.anatomies[i]); year > 0) end = std::max(end, at(year));
-      }
-      body.path(
-          fmt::format("M{} {}H{}", svg_number(published), svg_number(middle), svg_number(end)),
-          stroke + " lead");
+      const double published = at(line.idea->year),
+                   end = std::max(published, at(year_of(m.anatomies[line.models.back()])));
+      body.path(svg_path("M{} {}H{}", published, middle, end), stroke + " lead");
       body.circle(published, middle, 4.5, "plus");
       body.end_group();
       for (const size_t i : line.models) {
@@ -107,7 +99,7 @@ std::string lineage_svg(const ReportModels& m, double width) {
   }
   for (double year = first; year <= last; ++year) {
     const double x = at(year);
-    svg.path(fmt::format("M{} {}V{}", svg_number(x), svg_number(top - 4), svg_number(y)), "grid");
+    svg.path(svg_path("M{} {}V{}", x, top - 4, y), "grid");
     const bool said = !slim || std::fmod(year - first, 3) == 0;
     if (said) svg.text(x, top - 9, fmt::format("{:.0f}", year), {.size = 10.5, .classes = "s"});
   }
@@ -132,23 +124,22 @@ std::string lineage_section(const ReportModels& m) {
                    "models that have it, at the month of their release.</p>\n",
                    lineage_svg(m, 1040), lineage_svg(m, 344));
   }
-  for (const IdeaKind kind : kKinds) {
+  for (const auto& [kind, kind_name] : kIdeaKinds) {
     const std::vector<Line> lines = lines_of(m, kind);
     if (lines.empty()) continue;
-    std::string heading = kind_name(kind);
+    std::string heading = kind_name;
     heading[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(heading[0])));
     fmt::format_to(to, "<h3>{}</h3>\n<ul class=\"ideas\">\n", heading);
     for (const Line& line : lines) {
       std::string first, chips;
       for (const size_t i : line.models) {
         const std::string name = xml_escaped(m.names[i]);
-        if (first.empty() && m.anatomies[i].card)
+        if (first.empty() && m.anatomies[i].card && line.models.size() > 1)
           first = fmt::format("<p><b>{}</b> ({}) had it first of {} here.</p>", name,
                               xml_escaped(m.anatomies[i].card->date), line.models.size());
         chips +=
             fmt::format("<a class=\"chip\" href=\"#{}\">{}</a>", report_anchor(m.names[i]), name);
       }
-      if (line.models.size() < 2) first.clear();
       fmt::format_to(to,
                      "<li><h4>{}<span class=\"year\">{}</span></h4><p>{}</p>{}<div "
                      "class=\"chips\">{}</div><p class=\"soft small\">{}</p></li>\n",

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "base/units.h"
@@ -26,7 +27,7 @@ constexpr size_t kMostSideBySide = 6;
 std::string html(std::string_view text) { return xml_escaped(text); }
 
 ReportModels read_models(std::span<const Blueprint> blueprints, const ReportOptions& o) {
-  ReportModels m{blueprints, o, {}, {}, {}, {}, {}};
+  ReportModels m{o, {}, {}, {}, {}, {}};
   for (const Blueprint& bp : blueprints) {
     m.anatomies.push_back(anatomy_of(bp));
     m.structures.push_back(structure_of(m.anatomies.back()));
@@ -96,14 +97,10 @@ class Page {
       return;
     }
     const std::vector<Anatomy>& models = m_.anatomies;
-    const auto by_size = [&](const Anatomy& a, const Anatomy& b) {
-      return a.count.parameters.total < b.count.parameters.total;
-    };
-    const auto [least, most] = std::minmax_element(models.begin(), models.end(), by_size);
+    const auto size = [](const Anatomy& a) { return a.count.parameters.total; };
+    const auto [least, most] = std::ranges::minmax_element(models, {}, size);
     const auto state = [](const Anatomy& a) { return a.count.state.elements_per_token; };
-    const auto [lean, rich] = std::minmax_element(
-        models.begin(), models.end(),
-        [&](const Anatomy& a, const Anatomy& b) { return state(a) < state(b); });
+    const auto [lean, rich] = std::ranges::minmax_element(models, {}, state);
     const auto sparse = std::count_if(models.begin(), models.end(), [](const Anatomy& a) {
       return a.count.parameters.active != a.count.parameters.total;
     });
@@ -113,10 +110,9 @@ class Page {
         "models here have {} ({}) to {} parameters ({}); {} of the {} are mixtures of experts, "
         "which use only a part of their parameters for a token. A token costs {} numbers of memory "
         "in {} and {} in {}.</p>\n",
-        short_number(static_cast<double>(least->count.parameters.total)), html(least->name()),
-        short_number(static_cast<double>(most->count.parameters.total)), html(most->name()), sparse,
-        models.size(), grouped(state(*lean)), html(lean->name()), grouped(state(*rich)),
-        html(rich->name()));
+        short_number(static_cast<double>(size(*least))), html(least->name()),
+        short_number(static_cast<double>(size(*most))), html(most->name()), sparse, models.size(),
+        grouped(state(*lean)), html(lean->name()), grouped(state(*rich)), html(rich->name()));
     add("<p class=\"soft\">The numbers and diagrams of this page are computed from the models’ "
         "blueprints: no weights were read. Dates, licences and links are from the models’ "
         "cards.</p>\n");
@@ -143,25 +139,23 @@ class Page {
 
   void plots() {
     if (m_.size() < 2) return;
-    using Unit = PlotAxis::Unit;
-    const auto real = [](int64_t n) { return static_cast<double>(n); };
     std::vector<Plot> all;
-    all.push_back(
-        scatter("How much of a model a token uses", {"parameters (number)", true, Unit::number},
-                {"active parameters (number per token)", true, Unit::number}, [&](size_t i) {
-                  return std::pair{real(m_.counts[i].parameters.total),
-                                   real(m_.counts[i].parameters.active)};
-                }));
-    all.push_back(scatter("Deep or wide", {"layers (number)", true, Unit::number},
-                          {"d_model (numbers per token)", true, Unit::number}, [&](size_t i) {
-                            return std::pair{real(static_cast<int64_t>(m_.anatomies[i].layers())),
-                                             real(m_.anatomies[i].blueprint.embedding.width)};
+    all.push_back(scatter("How much of a model a token uses", {"parameters (number)"},
+                          {"active parameters (number per token)"}, [&](size_t i) {
+                            const Count::Parameters& p = m_.counts[i].parameters;
+                            return std::pair<double, double>(p.total, p.active);
                           }));
     all.push_back(scatter(
-        "What a token costs", {"work to decode it (FLOPs)", true, Unit::number},
-        {"what it adds to the state (bytes)", true, Unit::bytes}, [&](size_t i) {
-          return std::pair{m_.counts[i].flops_per_token.decode, m_.counts[i].state.bytes_per_token};
+        "Deep or wide", {"layers (number)"}, {"d_model (numbers per token)"}, [&](size_t i) {
+          const Anatomy& a = m_.anatomies[i];
+          return std::pair<double, double>(a.layers(), a.blueprint.embedding.width);
         }));
+    all.push_back(scatter("What a token costs", {"work to decode it (FLOPs)"},
+                          {"what it adds to the state (bytes)", true, PlotAxis::Unit::bytes},
+                          [&](size_t i) {
+                            const Count& c = m_.counts[i];
+                            return std::pair(c.flops_per_token.decode, c.state.bytes_per_token);
+                          }));
     for (Plot& p : curve_plots(m_.comparison.curves, o_.compare)) all.push_back(std::move(p));
     add("<h2 id=\"plots\">In pictures</h2>\n<p class=\"soft\">Both axes are logarithmic. Lines "
         "over context end where the context ends that a model was made for.</p>\n<div "
@@ -261,23 +255,17 @@ std::string report(std::span<const Blueprint> blueprints, const ReportOptions& o
 }
 
 std::vector<std::string> report_models() {
-  struct Best {
-    std::string name;
-    int64_t parameters = 0;
-  };
-  std::map<std::string, Best> best;  // by family
+  std::map<std::string, std::pair<int64_t, std::string>> best;  // by family: parameters and name
   for (const std::string& name : blueprint_names()) {
     const Blueprint bp = load_blueprint(name);
     const int64_t n = graph_of(bp).parameter_count();
-    Best& b = best[bp.family.empty() ? "/" + name : bp.family];
-    if (n > b.parameters) b = {name, n};
+    auto& b = best[bp.family.empty() ? "/" + name : bp.family];
+    if (n > b.first) b = {n, name};
   }
-  std::vector<Best> list;
-  for (const auto& [family, b] : best) list.push_back(b);
-  std::sort(list.begin(), list.end(),
-            [](const Best& a, const Best& b) { return a.parameters < b.parameters; });
+  std::set<std::pair<int64_t, std::string>> by_size;
+  for (const auto& [family, b] : best) by_size.insert(b);
   std::vector<std::string> names;
-  for (const Best& b : list) names.push_back(b.name);
+  for (const auto& [parameters, name] : by_size) names.push_back(name);
   return names;
 }
 

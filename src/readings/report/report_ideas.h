@@ -2,15 +2,20 @@
 #pragma once
 
 #include <span>
-#include <string>
-#include <vector>
+#include <utility>
 
 #include "readings/draw/anatomy.h"
 
 namespace ashlar {
 
 enum class IdeaKind { norms, attention, positions, feed_forward, ends };
-const char* kind_name(IdeaKind kind);  // "attention and its memory"
+/// In the order in which they are shown.
+inline constexpr std::pair<IdeaKind, const char*> kIdeaKinds[] = {
+    {IdeaKind::norms, "norms and where they stand"},
+    {IdeaKind::attention, "attention and what it remembers"},
+    {IdeaKind::positions, "positions"},
+    {IdeaKind::feed_forward, "feed-forwards and experts"},
+    {IdeaKind::ends, "head and training"}};
 
 struct Idea {
   IdeaKind kind;

@@ -12,7 +12,6 @@ namespace ashlar {
 
 /// The models of a page with everything that was computed of them; all lists are in their order.
 struct ReportModels {
-  std::span<const Blueprint> blueprints;
   const ReportOptions& options;
   std::vector<Anatomy> anatomies;
   std::vector<std::vector<Fact>> structures;  // readings/compare/compare_words.h

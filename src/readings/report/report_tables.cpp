@@ -87,11 +87,7 @@ std::string sources_of(const Card& card) {
 }
 
 const std::string& said(const ReportModels& m, size_t model, std::string_view topic) {
-  static const std::string kNothing;
-  for (const Fact& f : m.structures[model]) {
-    if (f.key == topic) return f.text;
-  }
-  return kNothing;
+  return std::ranges::find(m.structures[model], topic, &Fact::key)->text;
 }
 
 }  // namespace
