@@ -8,7 +8,7 @@ Prints tokens per second of the best step of each, their ratios, and with --memo
 a process that has loaded the same libraries and computed nothing. PyTorch runs Transformers' models with scaled dot-product
 attention, grouped experts and fused AdamW: eager in float32, under autocast to bfloat16, and both through torch.compile
 (whose first steps are not counted). llm.c's train_gpt2 (built by its Makefile; for gpt2-256 with `int T = 256` in train_gpt2.c)
-runs its 40 steps on random weights and tokens written for it. Numbers and machine of a run stand in bench/training.md.
+takes as many steps on random weights and tokens written for it. Numbers and machine of a run stand in bench/training.md.
 """
 import argparse
 import json
@@ -104,7 +104,7 @@ def theirs(s, steps, threads, folder, mode):
     print(json.dumps([seconds[warm:], peak, peak - before + weights]))
 
 
-def llmc(program, s, ids, threads, folder):
+def llmc(program, s, ids, steps, threads, folder):
     """Seconds of each step but the first of llm.c's train_gpt2, and its peak in bytes: it reads its weights, tokens and
     sizes from files of fixed names."""
     import numpy
@@ -120,13 +120,18 @@ def llmc(program, s, ids, threads, folder):
         header[:8] = 20240520, 1, len(tokens), 0, 0, 0, 0, 0
         for name in "train", "val":
             (data / f"tiny_shakespeare_{name}.bin").write_bytes(header.tobytes() + tokens.tobytes())
-    process = subprocess.Popen([program], cwd=folder, stdout=subprocess.PIPE, text=True,
+    process = subprocess.Popen(["stdbuf", "-oL", program], cwd=folder, stdout=subprocess.PIPE, text=True,
                                env=os.environ | {"OMP_NUM_THREADS": str(threads)})
-    text = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = [float(t) / 1000 for t in re.findall(r"took ([0-9.]+) ms", text)]
-    if status != 0 or len(seconds) < 2:
-        raise SystemExit(f"{program} failed:\n{text[-500:]}")
+    seconds = []
+    for line in process.stdout:
+        if took := re.search(r"took ([0-9.]+) ms", line):
+            seconds.append(float(took[1]) / 1000)
+        if len(seconds) > steps:
+            process.kill()  # it has no option for fewer than its 40
+            break
+    _, _, usage = os.wait4(process.pid, 0)
+    if len(seconds) <= steps:
+        raise SystemExit(f"{program} ended after {len(seconds)} steps")
     return seconds[1:], usage.ru_maxrss * 1024
 
 
@@ -165,7 +170,7 @@ def main():
                 name = f"pytorch {mode}"
                 seconds[name], peaks[name] = seconds.get(name, []) + times, own
             if args.llmc:
-                times, peaks["llm.c"] = llmc(os.path.abspath(args.llmc), s, ids, args.threads, folder)
+                times, peaks["llm.c"] = llmc(os.path.abspath(args.llmc), s, ids, args.steps, args.threads, folder)
                 seconds["llm.c"] = seconds.get("llm.c", []) + times
     tokens = s["sequences"] * s["length"]
     speed = {name: tokens / min(times) for name, times in seconds.items()}
