@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <sstream>
 
+#include "apps/commands.h"
 #include "apps/terminal.h"
 #include "base/error.h"
 #include "base/json.h"
