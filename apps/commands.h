@@ -37,7 +37,7 @@ CLI::Option* add_value(CLI::App& command, const std::string& name, T& value,
   return command.add_option(name, value, about)->type_name(type);
 }
 
-/// A command, and its options where they stay.
+/// A command, and its options, which live as long as it.
 template <class Options>
 struct Declared {
   CLI::App& command;
@@ -127,7 +127,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   void operator()(int64_t done, int64_t total);
-  void end();  // the line goes, and nothing more is shown
+  void end();  // removes the line and shows nothing more
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -135,7 +135,7 @@ class Progress {
   bool terminal_, shown_ = false;
   Clock::time_point begin_ = Clock::now(), last_ = begin_;
 };
-/// Such lines of the files that are fetched, one after another.
+/// Shows such a line for each file that is fetched, one after another.
 std::function<void(const std::string& file, int64_t done, int64_t total)> fetch_progress();
 
 /// Declares a command of its name.

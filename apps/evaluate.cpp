@@ -17,7 +17,7 @@ struct Options {
   bool mask = false, json = false;
 };
 
-/// `json` with what the sum says behind it.
+/// Appends what the sum says to `json`.
 Json with(Json json, const LossSum& sum) {
   json["tokens"] = sum.tokens;
   json["bytes"] = sum.bytes;

@@ -8,7 +8,7 @@
 namespace ashlar::app {
 
 /// A message of the library with its options (`context`) written as flags of a command (--context).
-/// What is in backquotes and is no option of it stays as it is. The command is the one that was
+/// Words in backquotes that are no option of the command stay as they are. The command is the one that was
 /// chosen on the command line.
 std::string with_flags(const std::string& message);
 /// The program, of whose commands one is chosen; it lives as long as messages are written.

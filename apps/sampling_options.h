@@ -32,7 +32,7 @@ std::shared_ptr<Drafter> drafter_of(const std::string& name, const ModelOptions&
 /// ", 12 of 30 drafted tokens accepted"; empty where none were drafted.
 std::string drafting_text(const Generation& result);
 
-/// Throws Error(invalid) for what is no list of messages; `where` it is from.
+/// Throws Error(invalid) for what is no list of messages; `where` names its source in the error.
 void check_messages(const Json& messages, const std::string& where);
 /// Declares --var, for ChatRequest::set_variable.
 CLI::Option* add_variable_option(CLI::App& command, std::vector<std::string>& variables);

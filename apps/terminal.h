@@ -11,7 +11,7 @@ namespace ashlar::app {
 /// Columns of the terminal behind `file`; $COLUMNS before it; 0 for neither: nothing is cut.
 int columns(std::FILE* file);
 
-enum class Style : unsigned char { bold = 1, dim = 2 };  // as terminals number them
+enum class Style : unsigned char { bold = 1, dim = 2 };  // the numbers that terminals use
 /// `text` in that style where `file` is a terminal that shows colours and nobody asked for none
 /// (NO_COLOR, TERM=dumb).
 std::string styled(std::FILE* file, Style style, std::string_view text);

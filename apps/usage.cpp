@@ -32,7 +32,7 @@ const std::vector<Purpose> kPurposes = {
     {"Train", {"train", "tokenizer", "data", "evaluate", "runs", "experiment"}},
 };
 
-/// What is called here by another name, and its names in other programs.
+/// Options by the names they have in other programs, and what they are called here.
 const std::vector<std::pair<const char*, std::vector<std::string_view>>> kOtherWords = {
     {"show --list", {"list", "ls", "models"}},
     {"show --families", {"families"}},
@@ -58,7 +58,7 @@ const std::vector<std::pair<const char*, std::vector<std::string_view>>> kOtherW
 
 using Items = std::vector<std::pair<std::string, std::string>>;  // terms and what they mean
 
-/// Two columns, or below each other where it is narrow.
+/// Two columns; in a narrow terminal the second stands below the first.
 std::string definitions(const Items& items, int columns) {
   constexpr size_t kWidestTerm = 30;
   size_t widest = 0;
@@ -182,7 +182,7 @@ std::optional<std::string> whole_number(std::string_view text) {
   return fmt::format("{}", static_cast<int64_t>(value));
 }
 
-/// Words of the command line are changed before the option reads them.
+/// Changes words of the command line before the option reads them.
 void read_as(CLI::Option& option, std::string (*change)(std::string text)) {
   option.transform(CLI::Validator(
       [change](std::string& text) {

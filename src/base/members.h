@@ -6,7 +6,7 @@
 
 namespace ashlar {
 
-/// The first name of "a, b, c", which is taken off the list.
+/// Takes the first name off a list "a, b, c".
 constexpr std::string_view take_name(std::string_view& names) {
   const size_t end = std::min(names.find(", "), names.size());
   const std::string_view name = names.substr(0, end);
@@ -14,7 +14,7 @@ constexpr std::string_view take_name(std::string_view& names) {
   return name;
 }
 
-/// Whether all `names` are in the list.
+/// Whether the list has all of `names`; both are written "a, b, c".
 constexpr bool lists(std::string_view list, std::string_view names) {
   while (!names.empty()) {
     const std::string_view name = take_name(names);

@@ -12,15 +12,15 @@
 
 namespace ashlar {
 
-/// Whether something is there and neither a file on a disk nor a folder.
+/// Whether it exists and is neither a regular file nor a folder (a pipe, a device, a socket).
 bool is_special(const std::filesystem::path& file);
 /// Throws Error(io) for such.
 void check_regular(const std::filesystem::path& file);
 
-/// Whether there is something of that name; false where that cannot be asked.
+/// Whether it exists; false where that cannot be found out.
 bool is_there(const std::filesystem::path& path);
 
-/// What lies in a folder with this extension (".gguf"), sorted; nothing where that cannot be asked.
+/// The files of a folder with this extension (".gguf"), sorted; none where it cannot be read.
 std::vector<std::filesystem::path> listed(const std::filesystem::path& folder,
                                           std::string_view extension);
 

@@ -286,7 +286,7 @@ void flatten(const Json& json, const std::string& path,
   }
 }
 
-/// Numbers, or lists of as many, none further apart than `share` of themselves.
+/// Numbers, or lists of equally many, whose relative differences are at most `share`.
 bool alike(const Json& a, const Json& b, double share) {
   if (a.is_number() && b.is_number()) {
     const double x = a.get<double>(), y = b.get<double>();

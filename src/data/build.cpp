@@ -43,7 +43,7 @@ class SplitWriter {
                                          static_cast<int32_t>(amount.bytes), domain});
     for (const TokenId id : ids) {
       manifest_.bytes_in_tokens += token_bytes_[static_cast<size_t>(id)];
-      const auto* bytes = reinterpret_cast<const std::byte*>(&id);  // the lower ones first
+      const auto* bytes = reinterpret_cast<const std::byte*>(&id);  // little-endian
       ids_.insert(ids_.end(), bytes, bytes + width_);
       if (tokens() == most_) flush();
     }

@@ -48,7 +48,7 @@ class PlainFile : public ByteSource {
 
 constexpr size_t kPiece = size_t{1} << 17;  // compressed bytes read at once
 
-/// What is read out of compressed bytes, a piece of them at a time.
+/// A file that is decompressed piece by piece.
 class PackedFile : public ByteSource {
  public:
   PackedFile(const PackedFile&) = delete;

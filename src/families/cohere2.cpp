@@ -9,7 +9,7 @@
 
 namespace ashlar::cohere2 {
 
-// The layers that slide, alone, rotate.
+// Only the layers with a sliding window rotate.
 void visit_windows_that_rotate(FieldVisitor& v, Fields& f) {
   visit_sliding_window(v, f, 4096, 4096);
   visit_layer_types(v, f, 4);

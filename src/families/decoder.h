@@ -55,8 +55,8 @@ void visit_rotary_fraction(FieldVisitor& v, Fields& f, double fallback);
 /// layer_types; absent (and usually in GGUF): every n-th layer sees everything, n = `pattern`
 /// unless the config has its own; 0: by the other fields of windows.
 void visit_layer_types(FieldVisitor& v, Fields& f, int64_t pattern = 0);
-/// Writing GGUF: some of the layers as n of "all but every n-th", from `least` on (0: all), or where
-/// there is no such n as one flag per layer.
+/// Writes which layers are chosen to GGUF: as n, if they are all but every n-th from layer `least`
+/// on (0: from the first), else as one flag per layer.
 void write_pattern(FieldVisitor& v, const std::vector<bool>& layers, int64_t least,
                    std::string_view every, std::string_view list);
 /// sliding_window, of families whose layers slide as layer_types says. `gguf_fallback`: an absent
@@ -124,8 +124,8 @@ RopeFields rope_fields(const RopePart& rope);
 double latent_scale(const RopeFields& rope, const Fields& f);
 void latent_scale_fields(RopeFields& rope, const LatentAttentionPart& part);
 double square_root(double x);
-double rounded(double x, int digits = 10);               // undoes the rounding of an inverse
-bool near(double a, double b, double tolerance = 1e-9);  // a share of the larger one
+double rounded(double x, int digits = 10);               // so that 1 / (1 / x) is x again
+bool near(double a, double b, double tolerance = 1e-9);  // relative to the larger one
 
 // Names
 

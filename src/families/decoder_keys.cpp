@@ -146,7 +146,7 @@ void visit_deepseek_experts(FieldVisitor& v, Fields& f, bool v3, const FallbackE
   v(f.experts.router.normalize, v3 ? "norm_topk_prob" : "", "expert_weights_norm", v3, false);
   v(f.experts.router.scale, "routed_scaling_factor", "expert_weights_scale", fallback.scale, 1.0);
   if (f.experts.router.scale == 0 && v.gguf())
-    f.experts.router.scale = 1;  // how some files say: none
+    f.experts.router.scale = 1;  // some files write 0 for "no factor"
   v.word(f.experts.scoring, "scoring_func", "expert_gating_func", {{"softmax", 1}, {"sigmoid", 2}},
          v3 ? "sigmoid" : "softmax");
   v.nullable(f.experts.router.groups, "n_group", "expert_group_count", 1);

@@ -75,8 +75,8 @@ struct DeltaFields : GatedDeltaNetPart {
             .key_heads = 0, .value_heads = 0, .key_dim = 0, .value_dim = 0, .conv_width = 0} {}
 };
 
-/// Mixtures of experts: what of (`shared` 0: shared ones as wide as others each), in which layers,
-/// chosen how.
+/// Mixture of experts: its sizes (`shared` 0: each shared expert is as wide as the others), which
+/// layers have it, and how experts are chosen.
 struct ExpertFields : ExpertFfnPart {
   int64_t shared_count = 0;
   int64_t dense_layers = 0;     // the first n layers have no experts

@@ -60,7 +60,7 @@ void visit_linear_attention(FieldVisitor& v, Fields& f) {
   }
 }
 
-/// Writing Qwen3.5's rotation: one angle for time, height and width, which are the same in text.
+/// Writes how Qwen3.5's rotation is split into time, height and width; in text their angles are equal.
 void write_sections(FieldVisitor& v, const Fields& f) {
   // Readers want to know how the pairs are dealt out to time, height and width.
   const int64_t pairs = (f.rotary.dim > 0 ? f.rotary.dim : f.head_dim) / 2, third = (pairs + 2) / 3;

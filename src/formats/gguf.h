@@ -87,7 +87,7 @@ class GgufWriter {
   using Value =
       std::variant<std::string, bool, uint32_t, int32_t, int64_t, float, std::vector<std::string>,
                    std::vector<int32_t>, std::vector<float>, std::vector<bool>>;
-  void set(const std::string& key, const Value& value);      // as the type of GGUF that is its own
+  void set(const std::string& key, const Value& value);      // as the GGUF type of that C++ type
   void set(const std::string& key, const GgufValue& value);  // as another file had it
 
   /// A tensor of these sizes (slowest first); `producer` is called once, during write(), and must

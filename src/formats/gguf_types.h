@@ -27,7 +27,7 @@ enum class GgufType : uint32_t {
   f64
 };
 
-/// f of a value of the C++ type that a number or a boolean of this type is in a file; u64 as i64.
+/// Calls f with a value of the C++ type that holds a number or a boolean of this GGUF type (u64: int64_t).
 template <class F>
 auto with_number(GgufType type, const F& f) {
   switch (type) {

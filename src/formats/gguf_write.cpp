@@ -26,7 +26,7 @@ void append_string(std::string* out, const std::string& value) {
   *out += value;
 }
 
-/// The type of metadata that is a C++ type's own.
+/// The GGUF type that a C++ type is written as.
 template <class T>
 constexpr GgufType type_of() {
   return std::is_same_v<T, std::string> ? GgufType::string
@@ -37,7 +37,7 @@ constexpr GgufType type_of() {
                                         : GgufType::i64;
 }
 
-/// A value or a list of them, `type` that of each, as it stands behind its key.
+/// Writes what stands behind a key: a value, or a list of values of the same `type`.
 struct Encoder {
   std::string out = {};
 

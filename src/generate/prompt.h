@@ -18,12 +18,12 @@ namespace ashlar {
 /// The model's tokenizer. Throws Error(unsupported) where it has none, and says why.
 const Tokenizer& tokenizer_of(const TextModel& model);
 
-/// The text of ids. Throws Error(invalid) for one that the tokenizer has not.
+/// The text of ids. Throws Error(invalid) for an id that the tokenizer does not have.
 std::string decoded(const Tokenizer& tokenizer, std::span<const TokenId> ids, bool skip_special);
 
 bool has_chat_template(const TextModel& model);
 
-/// One chat to be continued by the model; its variables go over the model's own.
+/// A chat for the model to continue; its variables override the model's own.
 struct ChatRequest : ChatTemplateInput {
   std::string system;  // a system message before the others; empty: none
 

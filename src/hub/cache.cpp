@@ -100,7 +100,7 @@ bool is_whole(const fs::path& snapshot, bool weights) {
     if (!found(snapshot / name)) continue;
     const Json index = read_regular_json(snapshot / name);
     const auto map = index.find("weight_map");
-    if (map == index.end() || !map->is_object()) return true;  // told later
+    if (map == index.end() || !map->is_object()) return true;  // reported when it is read
     return std::all_of(map->begin(), map->end(), [&](const Json& file) {
       return !file.is_string() || found(snapshot / file.get<std::string>());
     });

@@ -28,7 +28,7 @@ inline constexpr const char* kTextFiles[] = {"tokenizer.json",
 /// "org/name" as the hub spells repositories.
 bool is_repository_name(const std::string& name);
 
-/// A variable of the environment; empty: not set.
+/// An environment variable; empty where it is not set.
 std::string environment(const char* name);
 
 /// HF_HUB_CACHE, HF_HOME/hub, or ~/.cache/huggingface/hub.

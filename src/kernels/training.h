@@ -50,7 +50,8 @@ struct ProductKernels {
 struct TrainingTable {
   std::string_view name;  // of the Table it goes with
   ProductKernels f32, f64, bf16;
-  bool fast_bf16 = false;  // faster than f32; else its numbers are rounded and multiplied as f32
+  bool fast_bf16 =
+      false;  // bf16 is faster than f32; else operands are rounded and multiplied as f32
   const ProductKernels& of(Numbers n) const {
     return n == Numbers::f64 ? f64 : n == Numbers::bf16 ? bf16 : f32;
   }

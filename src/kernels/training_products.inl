@@ -173,8 +173,8 @@ void pack_panel_turned_f64(const float* b, int64_t col_stride, int64_t cols, int
   }
 }
 
-/// Packed in float32, then rounded to bfloat16 where it lies: what a CPU without fast bfloat16 has of
-/// that precision is its numbers, at the speed of float32.
+/// Rounds packed float32 operands to bfloat16 in place: CPUs without fast bfloat16 compute with the
+/// same numbers, at the speed of float32.
 void round_packed(std::byte* packed, int64_t count) {
   for (int64_t i = 0; i < count; ++i) {
     uint32_t bits;

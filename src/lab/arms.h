@@ -39,8 +39,8 @@ using SpeedOf = std::function<std::optional<double>(const Arm&)>;
 /// seconds need all speeds: nothing is returned while one is missing.
 std::optional<std::vector<ExpandedArm>> expand(const Experiment& experiment, const Data& data,
                                                const SpeedOf& speed);
-/// Of one blueprint; `mtp`: its layer for multi-token prediction is trained too. Without `training`
-/// neither operations nor memory of it.
+/// The cost of one blueprint; `mtp`: its layer for multi-token prediction is trained too. Without
+/// `training` the operations and the memory of training are left out.
 ArmCost cost_of(const Blueprint& blueprint, int64_t length, int64_t sequences, bool mtp = false,
                 bool training = true);
 /// Null where there is none of that name.

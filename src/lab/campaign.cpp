@@ -78,7 +78,7 @@ int exit_code(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/// Of the source tree that the program lies in; or empty.
+/// The commit of the source tree that the program lies in; empty where there is none.
 std::string source_commit() {
   std::error_code code;
   const std::string folder = fs::read_symlink("/proc/self/exe", code).parent_path().string();

@@ -89,7 +89,7 @@ std::string plot_svg(const Plot& plot) {
 }
 
 using Points = std::vector<std::pair<double, double>>;
-/// Points of one arm from a part of what it found.
+/// The points of one arm, from one part of its results.
 using Reading = std::function<Points(const Json& part, const Json& arm)>;
 
 /// Means of equal parts of rows of `length` tokens, each at the middle of its part.
@@ -174,7 +174,7 @@ std::string differences_svg(const Json& result, double width) {
 
 std::vector<std::string> plots_of(const Json& result) {
   std::vector<std::string> all;
-  // A line for each arm, from this part of it; where one has more than a point.
+  // A line for each arm, where some arm has more than one point.
   const auto add = [&](const char* part, const char* title, const PlotAxis& x, const PlotAxis& y,
                        const Reading& reading) {
     Plot plot{.title = title, .x = x, .y = y};

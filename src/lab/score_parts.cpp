@@ -1,5 +1,5 @@
-// Two tokens ahead against one token ahead, a token later; the engine, timed step by step; two
-// checkpoints side by side over the same rows.
+// Predictions two tokens ahead beside those one token ahead; the engine timed step by step; the
+// routers of two checkpoints over the same rows.
 #include "lab/score_parts.h"
 
 #include <chrono>

@@ -109,7 +109,7 @@ Verdict verdict_of(const Criterion& c, const Interval& d) {
     if (d.low > -c.size && d.high < c.size) return Verdict::confirmed;
     return d.low > c.size || d.high < -c.size ? Verdict::refuted : Verdict::inconclusive;
   }
-  // Lower is higher seen from the other side.
+  // "Lower" is "higher" with the sides exchanged.
   const bool lower = c.direction == Direction::lower;
   const double low = lower ? -d.high : d.low, high = lower ? -d.low : d.high;
   return low > c.size    ? Verdict::confirmed

@@ -7,7 +7,7 @@
 #include "kernels/target.h"
 
 #if defined(__x86_64__)
-// Of the vocabulary of tiles a part is used here.
+// amx_tiles.inl defines more than is used here.
 #pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic ignored "-Wunused-const-variable"
 #include <immintrin.h>
@@ -158,7 +158,7 @@ namespace ashlar {
 namespace {
 #include "kernels/amx_tiles.inl"
 
-// Tiles are zeros when they are begun.
+// begin_tiles() sets all tiles to zero (ldtilecfg does).
 void int8_amx(int64_t rounds) {
   begin_tiles();
   for (int64_t i = 0; i < rounds; ++i) {

@@ -46,8 +46,8 @@ void fill(Format format, std::byte* data, int64_t rows, int64_t cols) {
     std::memcpy(data + r * bytes, data + (r % kDistinct) * bytes, static_cast<size_t>(bytes));
 }
 
-/// Products with weights of a format that lie in rows, or, at so many tokens that the engine then
-/// reads them, in panels that were made before.
+/// Measures products with weights of a format: as rows, or `packed`, as panels made beforehand, for
+/// the numbers of tokens at which the engine reads those.
 void probe_format(ThreadPool& pool, const Table& table, Format format, int64_t cols, bool f32,
                   bool packed, const Memory& weights, Machine::Kernels& out) {
   MatMulStep::Product product{

@@ -40,7 +40,7 @@ void note_own(const Family& family, const ConvertOptions& options) {
       "ashlar), which Ashlar reads and Transformers and llama.cpp do not");
 }
 
-/// `options` are to outlive the writer.
+/// `options` must outlive the writer.
 template <class Writer>
 void add_tensor(Writer& writer, FileTensor tensor, Format format, const ConvertOptions& options) {
   const Sizes sizes = tensor.sizes;

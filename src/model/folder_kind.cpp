@@ -45,7 +45,7 @@ std::string unread(const std::string& where, const std::string& method, const st
       where, method, mark);
 }
 
-/// quantization_config of the text tower or of all; no object where there is none.
+/// quantization_config, of the whole model or of its text tower; null where there is none.
 const Json& quantisation_of(const Json& config) {
   for (const char* key : {"quantization_config", "compression_config"}) {
     if (const Json& own = value_at(config, key); own.is_object()) return own;

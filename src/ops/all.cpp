@@ -17,7 +17,7 @@ const Axis kD{"d_model", 6}, kHeads{"kv_heads", 2}, kGroup{"group", 3}, kDim{"he
     kExperts{"experts", 8};
 const Axis kChosen{"chosen", 2}, kFfn{"ffn", 5}, kValueDim{"value_dim", 3};
 
-/// Of every op but the gradients of others; every option of an op is switched in one of them.
+/// Samples of every op but those that are gradients of others; each option of an op is set in one.
 std::vector<OpSample> forward_samples() {
   const Type x = value({kD}), heads = value({kHeads, kDim}), q = value({kHeads, kGroup, kDim}),
              v = value({kHeads, kValueDim}), rows = value({kHeads, kD}), w = param({kD}),
@@ -173,8 +173,8 @@ std::vector<OpSample> forward_samples() {
   };
 }
 
-/// Adds the samples of a gradient op: those of its forward op, with the gradient of the first
-/// result put in at `at`.
+/// Adds the samples of a gradient op: those of its forward op, with the gradient of its first
+/// result inserted as input number `at`.
 template <class Forward, class Grad>
 void add_gradients(std::vector<OpSample>& all, int64_t at) {
   for (size_t i = 0, n = all.size(); i < n; ++i) {

@@ -33,9 +33,10 @@ struct Attention {
     return key <= position && (window <= 0 || key > position - window) &&
            (chunk <= 0 || key / chunk == position / chunk);
   }
-  /// Keys that queries beyond log_length see, whose scores are multiplied.
+  /// How many keys queries beyond log_length see: their scores get a factor.
   int64_t scaled_keys(const Workload& load) const;
-  /// Of d numbers; `factor` is the query's. Softcapped, `t` becomes the tanh where it is given.
+  /// The score of a query and a key of d numbers; `factor` is the query's own. Where scores are
+  /// capped, `t` (if given) becomes the tanh, which the gradient needs.
   template <class W, class F>
   W score(const F* q, const F* k, int64_t d, double factor, W* t = nullptr) const {
     using std::tanh;

@@ -58,7 +58,7 @@ int64_t ActivateGrad::flops(Types in, const Workload& load) const {
 template <class F>
 void ActivateGrad::meaning(const In<F>& in, Out<F>& out) const {
   using W = Wide<F>;
-  // By kind; a relu only chooses.
+  // By kind; null for relu, which needs no slope.
   constexpr Slope<W> (*kSlopes[])(W) = {gelu_tanh_slope, silu_slope, sigmoid_slope, nullptr,
                                         gelu_slope};
   const auto slope_of = entry_of(kSlopes, forward.kind);

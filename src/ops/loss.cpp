@@ -51,7 +51,7 @@ void expect_logits(Types in) {
   expect(in[1], Kind::index, {tokens_axis()}, "ids");
 }
 
-/// The largest of n logits, and the sum of exp(z - peak), each of which goes to `p` as well.
+/// The largest of n logits (the peak), and the sum of exp(z - peak); each exp(z - peak) is put into `p`.
 template <class W>
 struct Exponentials {
   W peak, sum = 0;

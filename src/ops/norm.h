@@ -16,7 +16,7 @@ struct RmsNorm {
   ASHLAR_ATTRIBUTES(eps, axes);
   ASHLAR_PRIMITIVE;
   ASHLAR_DERIVATIVE;
-  Axes group(const Type& x) const;  // those that are divided together
+  Axes group(const Type& x) const;  // the axes that are normalised together
 };
 ASHLAR_DECLARE_OP(RmsNorm);
 

@@ -74,7 +74,7 @@ std::vector<int64_t> counts_of(const std::vector<int64_t>& chosen, int64_t exper
   return counts;
 }
 
-/// Tokens whose loads are counted together, and what they weigh in the loss.
+/// Tokens whose loads are counted together, and their weight in the loss.
 template <class W>
 struct Balanced {
   std::vector<int64_t> tokens;

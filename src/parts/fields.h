@@ -1,9 +1,9 @@
 // Fields of parts: one visitor per struct serves JSON, comparison, editing and explanation.
 //
 //   ASHLAR_FIELDS("width", width, activation, bias);
-// in a struct lists its members, the names of those first that must be given; the others are what
-// the struct's initialisers say. What is itself a struct (or a std::optional of one) is visited as
-// such. Elsewhere visit_fields does the same for one struct, const or not:
+// in a struct lists its members. The text names those that must be given; the others have the
+// defaults of the struct's initialisers. Members that are structs (or a std::optional of one) are
+// visited in turn. Outside of a struct, visit_fields does the same:
 //   template <class V, FieldsOf<DenseFfn> P>
 //   void visit_fields(V& v, P& p) { v("width", p.width); v.optional("bias", p.bias); }
 #pragma once

@@ -1,4 +1,4 @@
-// A matrix that a part's values go through.
+// Linear projections of parts: their parameters and the product.
 #pragma once
 
 #include <string>

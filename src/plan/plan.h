@@ -183,8 +183,8 @@ using RowOperation =
 struct RowStep {
   std::vector<RowOperation> operations;
   std::vector<NodeId> nodes;  // of each operation, the node that it is a part of
-  /// The operations, by index, in groups of which none writes what another one touches: threads
-  /// share the groups of a row where a step has fewer rows than there are threads.
+  /// The operations, by index, in groups that can run at once: none writes what another touches.
+  /// Where a step has fewer rows than there are threads, threads share the groups of a row.
   std::vector<std::vector<int32_t>> chains;
 };
 

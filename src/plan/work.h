@@ -38,7 +38,7 @@ struct Work {
   Format format = Format::f32;
   double weights = 0, tokens = 0;
   int64_t cols = 0;
-  bool packed = false;  // read as panels that were made before
+  bool packed = false;  // read as panels made beforehand
 
   // Attention: query heads that share a key, queries of one run, keys that each sees on average.
   int64_t group = 1, k_dim = 0, v_dim = 0, queries = 1, context = 0;

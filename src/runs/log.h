@@ -20,10 +20,11 @@ class AppendedFile {
   ~AppendedFile();
   AppendedFile(const AppendedFile&) = delete;
   AppendedFile& operator=(const AppendedFile&) = delete;
-  /// Holds it against all who ask so, until this goes, and if by a kill. 0, or the error.
+  /// Locks the file against other processes that lock it, until this object or the process is gone.
+  /// Returns 0, or errno.
   int lock() const;
-  /// One write. Throws Error(resource) when the disk is full: then no part of it stays. Where it
-  /// cannot be taken back, that is the error, unless it `may_be_torn`.
+  /// Appends by one write. Throws Error(resource) when the disk is full; what was written of the
+  /// bytes is taken back. Where that fails too: Error(io), unless the file `may_be_torn`.
   void add(std::string_view bytes, bool may_be_torn) const;
 
  private:

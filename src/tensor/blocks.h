@@ -139,7 +139,7 @@ void decode(const BlockMxfp4& b, float* x);
 void decode(const BlockFp8& b, float* x);
 void decode(const BlockInt4& b, float* x);
 
-// The block, zero before, of values.
+// Values to a block that was zeros.
 inline void encode(const float* x, BlockF32& b) { b.value = *x; }
 inline void encode(const float* x, BlockF16& b) { b.value = f32_to_f16(*x); }
 inline void encode(const float* x, BlockBf16& b) { b.value = f32_to_bf16(*x); }

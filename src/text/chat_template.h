@@ -16,7 +16,7 @@ namespace ashlar {
 
 /// What Transformers' apply_chat_template takes. Integers beyond 64 bits: jinja/exact_json.h.
 struct ChatTemplateInput {
-  /// List of {"role": ..., "content": ...}, at least one; null values are as absent.
+  /// List of {"role": ..., "content": ...}, at least one; null values count as absent.
   Json messages = Json::array();
   Json tools;      // list of JSON schemas; null: none
   Json documents;  // list of objects; null: none

@@ -95,7 +95,7 @@ void TokenMap::find_all(std::span<const std::string_view> texts, TokenId* ids) c
       hashes[i] = static_cast<uint32_t>(text_hash(texts[begin + i]));
       __builtin_prefetch(&slots_[hashes[i] & mask]);
     }
-    // Most texts are not there, and their slots say so.
+    // Most texts are not in the table; the hash in the slot shows it without reading the entry.
     const auto entry_of = [&](size_t i) -> const Entry* {
       const Slot& slot = slots_[hashes[i] & mask];
       return slot.entry == kFree || slot.hash != hashes[i] ? nullptr : &entries_[slot.entry];

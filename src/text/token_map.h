@@ -24,7 +24,7 @@ class TokenMap {
   bool add(std::string_view text, TokenId id);
   /// Room for `tokens` of some ten bytes.
   void reserve(size_t tokens);
-  /// Asks memory for the place of a text that is set or looked up a few calls later.
+  /// Prefetches the slot of a text that will be set or looked up soon.
   void prefetch(std::string_view text) const;
   /// The id, or -1.
   TokenId find(std::string_view text) const;

@@ -41,7 +41,7 @@ std::optional<TokenId> checked(const GgufTokenizerData& data, std::optional<int6
   return static_cast<TokenId>(*id);
 }
 
-constexpr size_t kAhead = 16;  // tokens whose places in the vocabulary are asked for before
+constexpr size_t kAhead = 16;  // how many tokens ahead slots of the vocabulary are prefetched
 
 void read_byte_level(const GgufTokenizerData& data, TokenizerSpec& spec, bool& add_bos) {
   const KnownPatterns* known = known_patterns(data.pre);

@@ -13,7 +13,7 @@
 
 namespace ashlar {
 
-/// The rows of a batch by sequences, where these stand one after the other.
+/// The rows of a batch by sequence, for batches whose sequences stand one after the other.
 struct SequenceRows {
   explicit SequenceRows(const TokenBatch& batch);
   struct Run {

@@ -75,7 +75,7 @@ void Float32Executor::lay_out(int64_t tokens) {
     }
   }
   steps_.clear();
-  steps_.reserve(lowering_.steps().size());  // they stay where they are: slots are pointed to
+  steps_.reserve(lowering_.steps().size());  // no step may move: slots point into them
   elsewhere_.clear();
   IdVector<StorageId, bool> begun(lowering_.storages().size());
   for (size_t i = 0; i < lowering_.steps().size(); ++i) {

@@ -25,8 +25,7 @@ struct StepOptions {
   DifferentiateOptions differentiate;
 };
 
-/// Runs the training step of a graph, whose output are logits, in float32. The trainer knows no more
-/// of it.
+/// Runs the training step of a graph whose output is logits, in float32.
 class StepExecutor {
  public:
   /// Reads `parameters` where they lie, as they are at each run; they stay the caller's and must

@@ -79,7 +79,7 @@ class Trainer {
   int64_t tokens_per_step() const;
   const TrainSettings& settings() const { return settings_; }
 
-  /// All that a run needs to go on: "weights" and the optimiser's, and how many steps are done.
+  /// The arrays that a run needs to go on: "weights" and those of the optimiser.
   std::vector<NamedArrays> state();
   void set_steps_done(int64_t steps);
 

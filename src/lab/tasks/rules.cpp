@@ -71,7 +71,7 @@ class Nested : public Task {
     read("length", about_.length, 4, 65536);
     read.finish();
     about_.vocab = 2 * kinds_;
-    about_.choices = {kinds_, 2 * kinds_};  // that one closes, and not another opens, is chance
+    about_.choices = {kinds_, 2 * kinds_};  // whether one closes or another opens is chance
     about_.difficulty = "tokens since its bracket opened";
     about_.says = fmt::format(
         "brackets of {} kinds, nested up to {} deep; asked is which one closes", kinds_, depth_);
@@ -194,7 +194,7 @@ class Markov : public Task {
     about_.choices = {0, symbols_};
     about_.difficulty = "nothing is asked";
     about_.says = fmt::format("symbols of which each depends on the last {}", order_);
-    about_.entropy = entropy;  // of a source that is in full swing: every state has as much
+    about_.entropy = entropy;  // the same in every state, once rows are under way
   }
   void make(Random& random, bool, Ids ids, Ids) const override {
     int64_t state = random.below(states_);

@@ -31,7 +31,7 @@ std::string text_of(const Json& json, const char* key, const std::string& where)
   return value.get<std::string>();
 }
 
-/// Nothing where it is missing.
+/// An empty object where it is missing.
 const Json& optional_member(const Json& json, const char* key) {
   static const Json kNone = Json::object();
   const auto it = json.is_object() ? json.find(key) : json.end();

@@ -77,7 +77,7 @@ class Evaluator {
   }
   bool truth(const Json& value) const { return number(value) != 0; }
 
-  /// That of the operators of a level, if one stands here.
+  /// The operator of this level that stands here; empty: none does.
   std::string_view take_operator(int level) {
     for (const Operator& o : kOperators) {
       if (o.level == level && take(o.sign)) return o.sign;
@@ -91,7 +91,7 @@ class Evaluator {
       const std::string_view sign = take_operator(level);
       if (sign.empty()) return left;
       left = combined(sign, left, binary(level + 1));
-      if (level == kComparison) return left;  // "1 < 2 < 3" means nothing
+      if (level == kComparison) return left;  // comparisons do not chain
     }
   }
   Json combined(std::string_view sign, const Json& left, const Json& right) const {
