@@ -134,6 +134,25 @@ TEST(Work, ExpertsAreReadAsTheyAreChosen) {
   EXPECT_LT(expert_bytes(7, {}), expert_bytes(7, experts));
 }
 
+/// Steps of so many tokens that they read panels read all of those that were made, and no rows.
+TEST(Work, PackedWeightsAreReadAsPanels) {
+  const ProductForms forms(kernels::table(), Format::f32, false, true);
+  if (forms.at(32).packing != kernels::Packing::panels)
+    GTEST_SKIP() << "the kernels of this CPU keep no panels";
+  const Graph graph = graph_of(testing::sample_blueprints().front());
+  const Plan plan = make_plan(graph, testing::random_weights(graph), kernels::table(), 64,
+                              {.packed_weights = true});
+  const auto packed_bytes = [&](int64_t tokens) {
+    double bytes = 0;
+    for (const StepWork& step :
+         work_of(plan, {.all = Workload::prefill(tokens), .wanted = tokens, .threads = 2}))
+      for (const Work& w : step.parts) bytes += w.packed ? w.weight_bytes : 0;
+    return static_cast<int64_t>(bytes);
+  };
+  EXPECT_EQ(packed_bytes(32), plan.weights.made_bytes(WeightForm::panels));
+  EXPECT_EQ(packed_bytes(1), 0);
+}
+
 /// Weights that are not there plan as those that are.
 TEST(Work, WeightlessPlansAreTheSame) {
   for (const Blueprint& bp : testing::sample_blueprints()) {

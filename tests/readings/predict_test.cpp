@@ -252,6 +252,32 @@ TEST(Predict, TodayKnowsRowsAndSteps) {
   EXPECT_NEAR(seconds(2048), 1e-9, 1e-13);
 }
 
+/// Weights that are kept in panels too take memory, and where steps read them the time of panels.
+TEST(Predict, PackedWeightsTakeMemoryAndTheirOwnTime) {
+  const ProductForms forms(kernels::table(), Format::f32, false, true);
+  if (forms.at(32).packing != kernels::Packing::panels)
+    GTEST_SKIP() << "the kernels of this CPU keep no panels";
+  Machine m = slow_memory();
+  m.threads = 1;
+  m.kernels.emplace().products = {
+      {Format::f32, 1, 1e-3}, {Format::f32, 32, 32e-3}, {Format::f32, 32, 8e-3, 2048, true}};
+  const auto predicted = [&](bool packed) {
+    return predict(qwen_like(), m,
+                   {.prompt = 32,
+                    .generate = 0,
+                    .weights = "f32",
+                    .packed_weights = packed,
+                    .alternatives = false});
+  };
+  const Prediction rows = predicted(false), panels = predicted(true);
+  EXPECT_GT(panels.memory.copies, rows.memory.copies);
+  EXPECT_NEAR(panels.prefill.by_part.at("ffn products").today_seconds /
+                  rows.prefill.by_part.at("ffn products").today_seconds,
+              0.25, 1e-3);
+  EXPECT_EQ(panels.decode.by_part.at("ffn products").today_seconds,
+            rows.decode.by_part.at("ffn products").today_seconds);
+}
+
 /// A key costs more with more query heads, by what two measured groups say; three tasks keep two
 /// threads as long as four.
 TEST(Predict, TodayKnowsGroupsAndIdleThreads) {
