@@ -80,8 +80,10 @@ std::span<const ProductForm> product_forms(Format weight) {
   return forms[static_cast<size_t>(weight)];
 }
 
-bool takes_tiles(Format weight, Activation form) {
-  return weight != Format::f32 && (form == Activation::tiles || form == Activation::bf16);
+/// Panels that were packed to stay are those of AVX-512.
+bool takes_tiles(Format weight, Activation form, const MatMul& m) {
+  return weight != Format::f32 && m.panels == nullptr &&
+         (form == Activation::tiles || form == Activation::bf16);
 }
 
 int64_t matmul_scratch(Format weight, int64_t cols) {
@@ -90,7 +92,7 @@ int64_t matmul_scratch(Format weight, int64_t cols) {
 }
 
 void matmul(Format weight, Activation form, const MatMul& m, std::byte* scratch) {
-  if (takes_tiles(weight, form)) return matmul_tiles(weight, form, m, scratch);
+  if (takes_tiles(weight, form, m)) return matmul_tiles(weight, form, m, scratch);
   avx512::kTable.matmul(weight, form, m, scratch);
 }
 

@@ -65,7 +65,7 @@ void widen_codes(const std::byte* row, int64_t col, int64_t n, std::byte* out) {
     alignas(64) float scale[16], low[16];  // broadcast from memory: shuffles are what is short
     for (int i = 0; i < kCols / 64; ++i) _mm512_store_si512(q + 64 * i, c.q[i]);
     store(scale, c.scale);
-    store(low, c.low);
+    store(low, mul(c.low, set1(kSumFactor)));
     const int64_t steps = at_most(kCols, n - at) / kStepCols;
 #pragma GCC unroll 8
     for (int64_t s = 0; s < steps; ++s, out += kTileBytes) {

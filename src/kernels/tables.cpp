@@ -23,6 +23,9 @@ Table over(const Table& upper, const Table& lower) {
   inherit(t.prepare_group, lower.prepare_group);
   inherit(t.matmul_scratch, lower.matmul_scratch);
   inherit(t.matmul, lower.matmul);
+  inherit(t.panel_rows, lower.panel_rows);
+  inherit(t.panel_bytes, lower.panel_bytes);
+  inherit(t.pack_panels, lower.pack_panels);
   inherit(t.rms_norm, lower.rms_norm);
   inherit(t.layer_norm, lower.layer_norm);
   inherit(t.gated, lower.gated);

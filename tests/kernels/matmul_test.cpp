@@ -182,21 +182,21 @@ TEST_P(MatMulTest, FormsAreStatedByRisingTokens) {
   const auto forms = table->product_forms(format);
   ASSERT_FALSE(forms.empty());
   EXPECT_EQ(forms.front().tokens, 1);
-  for (size_t i = 0; i < forms.size(); ++i) {
-    if (forms[i].packing != Packing::rows) continue;
-    if (i > 0) {
-      EXPECT_GT(forms[i].tokens, forms[i - 1].tokens);
-    }
-    EXPECT_LE(forms[i].tokens, kLeastTokenBlock);  // a block of tokens has the form of all
+  const ProductForm* before = nullptr;
+  for (const ProductForm& form : forms) {
+    if (form.packing != Packing::rows) continue;
+    EXPECT_LE(form.tokens, kLeastTokenBlock);  // a block of tokens has the form of all
     if (format == Format::f32 || (format == Format::f16 && table->name != "amx")) {
-      EXPECT_EQ(forms[i].activation, Activation::f32);
+      EXPECT_EQ(form.activation, Activation::f32);
     }
-    EXPECT_GE(table->activation_bytes(forms[i].activation, 256), 256);
-    EXPECT_GE(forms[i].rows, 1);
-    EXPECT_EQ(&form_for(forms, forms[i].tokens), &forms[i]);
-    if (i > 0) {
-      EXPECT_EQ(&form_for(forms, forms[i].tokens - 1), &forms[i - 1]);
+    EXPECT_GE(table->activation_bytes(form.activation, 256), 256);
+    EXPECT_GE(form.rows, 1);
+    EXPECT_EQ(&form_for(forms, form.tokens), &form);
+    if (before != nullptr) {
+      EXPECT_GT(form.tokens, before->tokens);
+      EXPECT_EQ(&form_for(forms, form.tokens - 1), before);
     }
+    before = &form;
   }
 }
 
