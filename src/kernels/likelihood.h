@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 namespace ashlar::kernels {
 
@@ -29,7 +30,7 @@ struct LikelihoodLoops {
 
 /// For this CPU.
 const LikelihoodLoops& likelihood_loops();
-/// Of the instructions that every CPU has; equal to the other in every bit.
-const LikelihoodLoops& baseline_likelihood_loops();
+/// All that this CPU runs, those of any CPU first and the best last; equal in every bit.
+std::span<const LikelihoodLoops* const> every_likelihood_loops();
 
 }  // namespace ashlar::kernels

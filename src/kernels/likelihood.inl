@@ -1,25 +1,22 @@
-// The loops of likelihood.h over vectors of eight floats, compiled once per instruction set. The
-// compiler splits a vector where the CPU's are shorter.
+// The loops of likelihood.h, compiled once per instruction set: groups of kTogether blocks, eight
+// lanes for each. The including region has load (lanes of a group to a vector), part (the lanes of
+// one block), and kChains, the vectors that go through a long chain of operations side by side.
 
-typedef float F8 __attribute__((vector_size(32)));
-typedef float F4 __attribute__((vector_size(16)));
-typedef int32_t I8 __attribute__((vector_size(32)));
-typedef double D4 __attribute__((vector_size(32)));
-
-constexpr int64_t kBlock = kLikelihoodBlock;
+constexpr int64_t kBlock = kLikelihoodBlock, kGroup = kTogether * kBlock;
 constexpr int64_t kVectors = kBlock / 8;
 constexpr float kNone = -__builtin_inff();
 
-/// A block of x: in place, or the last one's copy in `padded`, filled up with `fill`.
-ASHLAR_INLINE const float* block_of(const float* x, int64_t n, int64_t b, float fill,
-                                    float* padded) {
-  const int64_t begin = b * kBlock, left = n - begin;
-  if (left >= kBlock) return x + begin;
-  for (int64_t i = 0; i < kBlock; ++i) padded[i] = i < left ? x[begin + i] : fill;
-  return padded;
+__attribute__((noinline)) void fill_up(const float* x, int64_t left, float fill, float* padded) {
+  for (int64_t i = 0; i < kGroup; ++i) padded[i] = i < left ? x[i] : fill;
 }
 
-ASHLAR_INLINE int64_t blocks_of(int64_t n) { return (n + kBlock - 1) / kBlock; }
+/// The group from number i of x on: in place, or the last one's copy in `padded`, filled up.
+ASHLAR_INLINE const float* group_at(const float* x, int64_t n, int64_t i, float fill,
+                                    float* padded) {
+  if (__builtin_expect(n - i >= kGroup, 1)) return x + i;
+  fill_up(x + i, n - i, fill, padded);
+  return padded;
+}
 
 /// Eight lanes that each have added up a block's eight numbers.
 ASHLAR_INLINE double sum_of(const F8& v) {
@@ -28,37 +25,43 @@ ASHLAR_INLINE double sum_of(const F8& v) {
   return (s[0] + s[2]) + (s[1] + s[3]);
 }
 
-ASHLAR_INLINE int64_t sum_of(const I8& c) {
+ASHLAR_INLINE int64_t sum_of(const I& c) {
   int64_t sum = 0;
-  for (int i = 0; i < 8; ++i) sum += c[i];
+  for (int i = 0; i < 8 * kTogether; ++i) sum += c[i];
   return sum;
 }
 
 void maxima(const float* x, int64_t n, float* out) {
-  float padded[kBlock];
-  for (int64_t b = 0; b < blocks_of(n); ++b) {
-    const float* p = block_of(x, n, b, kNone, padded);
-    F8 most = F8{} + kNone;
+  float padded[kGroup];
+  for (int64_t g = 0; g < n; g += kGroup) {
+    const float* p = group_at(x, n, g, kNone, padded);
+    F most = F{} + kNone;
     for (int64_t j = 0; j < kVectors; ++j) {
-      F8 v;
-      __builtin_memcpy(&v, p + 8 * j, sizeof v);
+      F v;
+      load(p + 8 * j, v);
       most = v > most ? v : most;
     }
-    float all = most[0];
-    for (int i = 1; i < 8; ++i) all = most[i] > all ? most[i] : all;
-    out[b] = all;
+    for (int k = 0; k < kTogether && g + k * kBlock < n; ++k) {
+      const F8 lanes = part(most, k);
+      float all = lanes[0];
+      for (int i = 1; i < 8; ++i) all = lanes[i] > all ? lanes[i] : all;
+      *out++ = all;
+    }
   }
 }
 
-/// 2^f for |f| <= 1/2: the Taylor series to f^7.
-ASHLAR_INLINE void power_of_two(const F8& f, F8& p) {
-  p = f * 1.52527338e-5f + 1.54035304e-4f;
-  p = p * f + 1.33335581e-3f;
-  p = p * f + 9.61812911e-3f;
-  p = p * f + 5.55041087e-2f;
-  p = p * f + 2.40226507e-1f;
-  p = p * f + 6.93147181e-1f;
-  p = p * f + 1.0f;
+/// p[i] = 2^f[i] for |f[i]| <= 1/2: the Taylor series to f^7.
+ASHLAR_INLINE void powers_of_two(const F* f, F* p) {
+  constexpr float kTerms[] = {1.54035304e-4f,
+                              1.33335581e-3f,
+                              9.61812911e-3f,
+                              5.55041087e-2f,
+                              2.40226507e-1f,
+                              6.93147181e-1f,
+                              1.0f};
+  for (int i = 0; i < kChains; ++i) p[i] = f[i] * 1.52527338e-5f + kTerms[0];
+  for (int t = 1; t < 7; ++t)
+    for (int i = 0; i < kChains; ++i) p[i] = p[i] * f[i] + kTerms[t];
 }
 
 void likelihoods(const float* x, int64_t n, float most, float scale, float least, float* e,
@@ -66,40 +69,47 @@ void likelihoods(const float* x, int64_t n, float most, float scale, float least
   constexpr float kLeastPower = -41, kFarBelow = -64;
   constexpr float kRounds =
       12582912;  // 1.5 * 2^23: adding it leaves a whole number in the low bits
-  float padded[kBlock], made[kBlock];
-  for (int64_t b = 0; b < blocks_of(n); ++b) {
-    const float* p = block_of(x, n, b, kNone, padded);
-    const int64_t left = n - b * kBlock;
-    float* out = left >= kBlock ? e + b * kBlock : made;
-    F8 sum = {};
-    for (int64_t j = 0; j < kVectors; ++j) {
-      F8 y;
-      __builtin_memcpy(&y, p + 8 * j, sizeof y);
-      y = (y - most) * scale;
-      y = y > kFarBelow ? y : F8{} + kFarBelow;  // a NaN too
-      const F8 rounded = y + kRounds;
-      const I8 whole = (I8)rounded - (I8)(F8{} + kRounds);
-      F8 power;
-      power_of_two(y - (rounded - kRounds), power);
-      const F8 v = (F8)((I8)power + (whole << 23));
-      const I8 kept = (y >= kLeastPower) & (v >= least);
-      const F8 result = (F8)((I8)v & kept);
-      __builtin_memcpy(out + 8 * j, &result, sizeof result);
-      sum += result;
+  float padded[kGroup], made[kGroup];
+  for (int64_t g = 0; g < n; g += kGroup) {
+    const float* p = group_at(x, n, g, kNone, padded);
+    float* out = n - g >= kGroup ? e + g : made;
+    F sum = {};
+    for (int64_t j = 0; j < kVectors; j += kChains) {
+      F y[kChains], rest[kChains], power[kChains];
+      I whole[kChains];
+      for (int i = 0; i < kChains; ++i) {
+        load(p + 8 * (j + i), y[i]);
+        y[i] = (y[i] - most) * scale;
+        y[i] = y[i] > kFarBelow ? y[i] : F{} + kFarBelow;  // a NaN too
+        const F rounded = y[i] + kRounds;
+        whole[i] = (I)rounded - (I)(F{} + kRounds);
+        rest[i] = y[i] - (rounded - kRounds);
+      }
+      powers_of_two(rest, power);
+      for (int i = 0; i < kChains; ++i) {
+        const F v = (F)((I)power[i] + (whole[i] << 23));
+        const I kept = (y[i] >= kLeastPower) & (v >= least);
+        const F result = (F)((I)v & kept);
+        for (int k = 0; k < kTogether; ++k) {
+          const F8 lanes = part(result, k);
+          __builtin_memcpy(out + k * kBlock + 8 * (j + i), &lanes, sizeof lanes);
+        }
+        sum += result;
+      }
     }
-    for (int64_t i = 0; left < kBlock && i < left; ++i) e[b * kBlock + i] = made[i];
-    sums[b] = sum_of(sum);
+    for (int64_t i = g; out == made && i < n; ++i) e[i] = made[i - g];
+    for (int k = 0; k < kTogether && g + k * kBlock < n; ++k) *sums++ = sum_of(part(sum, k));
   }
 }
 
 int64_t count(const float* x, int64_t n, float t) {
-  float padded[kBlock];
-  I8 counts = {};
-  for (int64_t b = 0; b < blocks_of(n); ++b) {
-    const float* p = block_of(x, n, b, __builtin_nanf(""), padded);
+  float padded[kGroup];
+  I counts = {};
+  for (int64_t g = 0; g < n; g += kGroup) {
+    const float* p = group_at(x, n, g, __builtin_nanf(""), padded);
     for (int64_t j = 0; j < kVectors; ++j) {
-      F8 v;
-      __builtin_memcpy(&v, p + 8 * j, sizeof v);
+      F v;
+      load(p + 8 * j, v);
       counts -= v >= t;
     }
   }
@@ -107,39 +117,43 @@ int64_t count(const float* x, int64_t n, float t) {
 }
 
 int64_t mass(const float* x, int64_t n, float t, double* sum) {
-  float padded[kBlock];
-  I8 counts = {};
+  float padded[kGroup];
+  I counts = {};
   *sum = 0;
-  for (int64_t b = 0; b < blocks_of(n); ++b) {
-    const float* p = block_of(x, n, b, __builtin_nanf(""), padded);
-    F8 part = {};
+  for (int64_t g = 0; g < n; g += kGroup) {
+    const float* p = group_at(x, n, g, __builtin_nanf(""), padded);
+    F sums = {};
     for (int64_t j = 0; j < kVectors; ++j) {
-      F8 v;
-      __builtin_memcpy(&v, p + 8 * j, sizeof v);
-      const I8 in = v >= t;
+      F v;
+      load(p + 8 * j, v);
+      const I in = v >= t;
       counts -= in;
-      part += (F8)((I8)v & in);
+      sums += (F)((I)v & in);
     }
-    *sum += sum_of(part);
+    for (int k = 0; k < kTogether; ++k) *sum += sum_of(part(sums, k));
   }
   return sum_of(counts);
 }
 
 void split(const float* x, int64_t n, float from, float to, double* sums, int32_t* between) {
-  float padded[kBlock];
-  for (int64_t b = 0; b < blocks_of(n); ++b) {
-    const float* p = block_of(x, n, b, __builtin_nanf(""), padded);
-    I8 counts = {};
-    F8 sum = {};
+  float padded[kGroup];
+  for (int64_t g = 0; g < n; g += kGroup) {
+    const float* p = group_at(x, n, g, __builtin_nanf(""), padded);
+    I counts = {};
+    F sum = {};
     for (int64_t j = 0; j < kVectors; ++j) {
-      F8 v;
-      __builtin_memcpy(&v, p + 8 * j, sizeof v);
-      const I8 above = v >= to;
+      F v;
+      load(p + 8 * j, v);
+      const I above = v >= to;
       counts -= (v >= from) & ~above;
-      sum += (F8)((I8)v & above);
+      sum += (F)((I)v & above);
     }
-    sums[b] = sum_of(sum);
-    between[b] = static_cast<int32_t>(sum_of(counts));
+    for (int k = 0; k < kTogether && g + k * kBlock < n; ++k) {
+      *sums++ = sum_of(part(sum, k));
+      int32_t all = 0;
+      for (int i = 8 * k; i < 8 * k + 8; ++i) all += counts[i];
+      *between++ = all;
+    }
   }
 }
 

@@ -17,7 +17,7 @@ namespace ashlar {
 namespace {
 
 constexpr auto kBlock = kernels::kLikelihoodBlock;
-constexpr int64_t kFew = 1024;  // numbers that are sooner sorted than told apart by another pass
+constexpr int64_t kFew = 512;  // numbers that are sooner sorted than told apart by another pass
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 /// Floats in order as whole numbers: the next one is the next float.
@@ -28,6 +28,9 @@ int64_t key_of(float x) {
 float value_of(int64_t key) {
   return std::bit_cast<float>(static_cast<int32_t>(key >= 0 ? key : INT32_MIN - key));
 }
+
+/// The logarithm, straight between powers of two: the same on every machine.
+double log2_of(double x) { return static_cast<double>(key_of(static_cast<float>(x))) * 0x1p-23; }
 
 void check(const SamplingOptions& o) {
   const auto expect = [](bool good, std::string_view name, std::string_view expected,
@@ -59,6 +62,23 @@ struct Sampler::Edge {
   float value;
   double amount;
   int64_t numbers;
+};
+
+/// Where values lie when they are looked for, and a measure of the amount from a value on that is
+/// about straight there: numbers from a logit on become exponentially more as it falls.
+struct Sampler::OfLogits {
+  static double place_of(float x) { return x; }
+  static float value_at(double place) { return static_cast<float>(place); }
+  static double measure(double amount) { return log2_of(std::max(amount, 0.5)); }
+};
+/// What chances up to a value add up to grows with a power of it.
+struct Sampler::OfChances {
+  double total;
+  static double place_of(float x) { return static_cast<double>(key_of(x)); }
+  static float value_at(double place) { return value_of(static_cast<int64_t>(place)); }
+  double measure(double amount) const {
+    return -log2_of(std::max(total - amount, total * 0x1p-12));
+  }
 };
 
 bool Sampler::Undecided::operator<(const Undecided& o) const {
@@ -154,23 +174,37 @@ int32_t Sampler::next(std::span<const float> logits, std::span<const int32_t> hi
 }
 
 /// Moves two edges, `low` with at least the wanted amount and `high` with less, towards each other
-/// until few numbers or one value lie between them. `measure` gives the edge of a value.
-template <class Measure>
-void Sampler::narrow(Edge& low, Edge& high, double wanted, float first, Measure measure) {
+/// until few numbers or one value lie between them; `edge_at` gives the edge of a value. By false
+/// position, where an end that stays weighs half (the Illinois rule; Dowell and Jarratt 1971).
+template <class Scale, class EdgeAt>
+void Sampler::narrow(Edge& low, Edge& high, double wanted, float first, Scale scale,
+                     EdgeAt edge_at) {
+  const float top = high.value;
+  double low_weight = 1, high_weight = 1;
   for (int step = 0; low.numbers - high.numbers > kFew; ++step) {
     const int64_t from = key_of(low.value), to = key_of(high.value);
     if (to - from <= 1) return;
     float middle = value_of((from + to) / 2);
     if (step == 0) {
       middle = first;
-    } else if (step % 3 != 0 && std::isfinite(low.value) && std::isfinite(high.value)) {
-      const double share = (wanted - high.amount) / (low.amount - high.amount);
-      const double width = static_cast<double>(high.value) - low.value;
-      middle = static_cast<float>(high.value - width * std::clamp(share, 1.0 / 16, 15.0 / 16));
+    } else if (step % 8 == 7) {
+      // as it is, so that it ends
+    } else if (std::isfinite(low.value)) {
+      const auto distance = [&](const Edge& e) {
+        return std::abs(scale.measure(wanted) - scale.measure(e.amount));
+      };
+      const double above = high_weight * distance(high), below = low_weight * distance(low);
+      const double share = std::clamp(above / (above + below + 1e-9), 1.0 / 64, 63.0 / 64);
+      const double place = scale.place_of(high.value);
+      middle = scale.value_at(place - share * (place - scale.place_of(low.value)));
+    } else {
+      middle = std::max(2 * high.value - top, -FLT_MAX);  // twice as far down
     }
-    const int64_t at = std::clamp(key_of(middle), from + 1, to - 1);
-    const Edge edge = measure(value_of(at));
-    (edge.amount >= wanted ? low : high) = edge;
+    const Edge edge = edge_at(value_of(std::clamp(key_of(middle), from + 1, to - 1)));
+    const bool enough = edge.amount >= wanted;
+    (enough ? high_weight : low_weight) *= 0.5;
+    (enough ? low_weight : high_weight) = 1;
+    (enough ? low : high) = edge;
   }
 }
 
@@ -194,7 +228,7 @@ std::span<const float> Sampler::most_likely(std::span<const float> logits, float
   Edge low = edge_at(least);
   if (low.numbers < k) return logits;  // the others are NaNs
   Edge high{value_of(key_of(most) + 1), 0, 0};
-  narrow(low, high, static_cast<double>(k), most - 16, edge_at);
+  narrow(low, high, static_cast<double>(k), most - 16, OfLogits(), edge_at);
 
   // Larger ones are in; of those between, the largest, and of equals the first.
   const bool equal = key_of(high.value) - key_of(low.value) <= 1;
@@ -252,7 +286,7 @@ double Sampler::cut(double total) {
   };
   constexpr float kLeast = 0x1p-42f, kOften = 0x1p-10f;
   Edge low{kLeast, total, n}, high{value_of(key_of(1) + 1), 0, 0};
-  narrow(low, high, wanted, kOften, edge_at);
+  narrow(low, high, wanted, kOften, OfChances{total}, edge_at);
   if (options_.min_p >= high.value) low.value = high.value = options_.min_p;
   sure_ = high.value;
   loops.split(chances_.data(), n, low.value, high.value, sums_.data(), between_.data());

@@ -23,6 +23,8 @@ class Sampler {
 
  private:
   struct Edge;
+  struct OfLogits;
+  struct OfChances;
   struct Undecided {
     float value;
     int32_t index;
@@ -33,8 +35,9 @@ class Sampler {
   std::span<const float> most_likely(std::span<const float> logits, float most);
   double cut(double total);
   std::optional<size_t> draw(double at) const;
-  template <class Measure>
-  static void narrow(Edge& low, Edge& high, double wanted, float first, Measure measure);
+  template <class Scale, class EdgeAt>
+  static void narrow(Edge& low, Edge& high, double wanted, float first, Scale scale,
+                     EdgeAt edge_at);
 
   SamplingOptions options_;
   std::mt19937_64 random_;
