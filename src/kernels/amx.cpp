@@ -48,7 +48,7 @@ namespace ashlar::kernels::amx {
 namespace {
 
 bool supported() {
-  if (!cpu_has_avx512() || !__builtin_cpu_supports("avx512bf16") || !cpu_has_tiles()) return false;
+  if (!cpu_has_avx512() || !cpu_has_tiles()) return false;
   static const bool right = tiles_are_right();
   return right;
 }

@@ -35,6 +35,7 @@ bool ask_for_tiles() {
 #if defined(__linux__)
   unsigned a = 0, b = 0, c = 0, d = 0;
   if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & (1u << 27))) return false;  // no XGETBV
+  if (!__builtin_cpu_supports("avx512bf16")) return false;
   constexpr unsigned kTilesBf16Int8 = 1u << 24 | 1u << 22 | 1u << 25;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & kTilesBf16Int8) != kTilesBf16Int8)
     return false;

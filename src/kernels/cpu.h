@@ -12,8 +12,8 @@ bool cpu_has_dot();  // Arm: dot products of four bytes
 /// server cores.
 bool cpu_has_fast_bf16();
 
-/// There are tiles (AMX, with bfloat16 and int8), and the system lets this process use them, which
-/// is asked once; or assume_tiles.
+/// There are tiles (AMX, with bfloat16 and int8; AVX-512 converts to bfloat16), and the system lets
+/// this process use them, which is asked once; or assume_tiles.
 bool cpu_has_tiles();
 
 /// For tests: something else performs the instructions of tiles from now on, or no longer.

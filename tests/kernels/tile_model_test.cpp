@@ -25,7 +25,7 @@ struct alignas(64) Configuration {
   uint8_t rows[16] = {};
 };
 
-ASHLAR_TARGET_BEGIN("amx-tile,amx-bf16,amx-int8")
+ASHLAR_TARGET_BEGIN("avx512f,avx512bf16,amx-tile,amx-bf16,amx-int8")
 void configure(const Configuration& c) { __asm__ volatile("ldtilecfg %0" : : "m"(c)); }
 void store_configuration(Configuration& c) { __asm__ volatile("sttilecfg %0" : "=m"(c)); }
 void release() { __asm__ volatile("tilerelease"); }
@@ -74,6 +74,47 @@ void multiply(int kind) {
       break;
     default:
       __asm__ volatile("tdpbuud %%tmm7, %%tmm1, %%tmm0" ::);
+  }
+}
+/// After an instruction that no CPU performs, so that the model is asked on every one. `low` and
+/// `high` have 16 floats: from registers, from memory at a distance, from memory by an index, or one
+/// number of memory for all of `low`.
+void convert(int kind, const float* low, const float* high, uint16_t* out) {
+  register const float* near asm("r13") = low - 16;
+  register const char* far asm("r12") = reinterpret_cast<const char*>(near) - 0x1234;
+  register int64_t index asm("r14") = 8;
+  switch (kind) {
+    case 0:
+      __asm__ volatile(
+          "vmovups (%0), %%zmm2\n vmovups (%1), %%zmm17\n ud2\n"
+          "vcvtne2ps2bf16 %%zmm2, %%zmm17, %%zmm30\n vmovups %%zmm30, (%2)"
+          :
+          : "r"(low), "r"(high), "r"(out)
+          : "memory", "xmm2", "xmm17", "xmm30");
+      break;
+    case 1:
+      __asm__ volatile(
+          "vmovups (%1), %%zmm9\n ud2\n"
+          "vcvtne2ps2bf16 64(%0), %%zmm9, %%zmm9\n vmovups %%zmm9, (%2)"
+          :
+          : "r"(near), "r"(high), "r"(out)
+          : "memory", "xmm9");
+      break;
+    case 2:
+      __asm__ volatile(
+          "vmovups (%1), %%zmm31\n ud2\n"
+          "vcvtne2ps2bf16 0x1234(%0,%3,8), %%zmm31, %%zmm1\n vmovups %%zmm1, (%2)"
+          :
+          : "r"(far), "r"(high), "r"(out), "r"(index)
+          : "memory", "xmm1", "xmm31");
+      break;
+    default:
+      __asm__ volatile(
+          "vmovups (%1), %%zmm16\n ud2\n"
+          "vcvtne2ps2bf16 4(%0)%{1to16%}, %%zmm16, %%zmm3\n vmovups %%zmm3, (%2)"
+          :
+          : "r"(low - 1), "r"(high), "r"(out)
+          : "memory", "xmm3", "xmm16");
   }
 }
 /// tdpbf16ps of tile 1 and tile 1: the encoding exists, the processor refuses it.
@@ -293,6 +334,38 @@ TEST_F(TileModelTest, WhatTheArchitectureForbidsIsAFault) {
               configure(none);
             }),
             "");
+}
+
+TEST_F(TileModelTest, ConversionsToBfloat16) {
+  std::mt19937 random(3);
+  for (int kind = 0; kind < 4; ++kind) {
+    for (int round = 0; round < 50; ++round) {
+      float low[16], high[16];
+      uint16_t expected[32], found[32] = {};
+      for (int i = 0; i < 32; ++i) {
+        auto bits = static_cast<uint32_t>(random());
+        if (i % 5 == 0) bits = (bits & 0xffff0000u) | 0x8000u;       // a tie
+        if (i % 7 == 0) bits &= 0x807fffffu;                         // a denormal
+        if (i % 11 == 0) bits = (bits & 0x807fffffu) | 0x7f800000u;  // not a number
+        if (i == 12) bits = 0x7f7fffffu;                             // rounds to infinity
+        (i < 16 ? low[i] : high[i - 16]) = std::bit_cast<float>(bits);
+      }
+      for (int i = 0; i < 32; ++i) {
+        const float v = i < 16 ? low[kind == 3 ? 0 : i] : high[i - 16];
+        const auto bits = std::bit_cast<uint32_t>(v);
+        uint32_t rounded = bits >> 16;
+        if (std::fpclassify(v) == FP_SUBNORMAL)
+          rounded &= 0x8000u;
+        else if (std::isnan(v))
+          rounded |= 0x40u;
+        else if ((bits & 0xffffu) > 0x8000u || ((bits & 0xffffu) == 0x8000u && (rounded & 1) != 0))
+          ++rounded;
+        expected[i] = static_cast<uint16_t>(rounded);
+      }
+      convert(kind, low, high, found);
+      for (int i = 0; i < 32; ++i) ASSERT_EQ(found[i], expected[i]) << kind << " at " << i;
+    }
+  }
 }
 
 TEST_F(TileModelTest, InstructionsAreCounted) {

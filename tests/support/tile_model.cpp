@@ -6,6 +6,8 @@
 #include <cstring>
 #include <mutex>
 
+#include "support/conversion_model.h"
+
 #if defined(__x86_64__) && defined(__linux__)
 #include <immintrin.h>
 #include <signal.h>
@@ -268,6 +270,7 @@ bool perform(const Instruction& i) {
 
 void on_illegal(int signal, siginfo_t* info, void* context) {
   auto& u = *static_cast<ucontext_t*>(context);
+  if (perform_conversion(u)) return;
   const auto* at = reinterpret_cast<const uint8_t*>(u.uc_mcontext.gregs[REG_RIP]);
   const Instruction i = decode(at, u);
   if (perform(i)) {
@@ -283,7 +286,6 @@ void on_illegal(int signal, siginfo_t* info, void* context) {
 }  // namespace
 
 bool TileModel::possible() { return __builtin_cpu_supports("avx512f"); }
-bool TileModel::runs_kernels() { return possible() && __builtin_cpu_supports("avx512bf16"); }
 
 TileModel::TileModel() {
   const std::lock_guard lock(mutex);
@@ -310,7 +312,6 @@ bool TileModel::configured() { return file.configured; }
 
 namespace ashlar::test {
 bool TileModel::possible() { return false; }
-bool TileModel::runs_kernels() { return false; }
 TileModel::TileModel() = default;
 TileModel::~TileModel() = default;
 std::string TileModel::fault() { return {}; }

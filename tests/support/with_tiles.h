@@ -15,7 +15,7 @@ class WithTiles {
  public:
   WithTiles() {
     TileModel::forget_fault();
-    if (TileModel::runs_kernels()) kernels::assume_tiles(true);
+    if (TileModel::possible()) kernels::assume_tiles(true);
   }
   ~WithTiles() {
     kernels::assume_tiles(false);
