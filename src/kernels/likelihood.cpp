@@ -15,12 +15,13 @@ typedef int32_t I8 __attribute__((vector_size(32)));
 typedef int32_t I16 __attribute__((vector_size(64)));
 typedef double D4 __attribute__((vector_size(32)));
 
+ASHLAR_INLINE void load(const float* p, F8& v) { __builtin_memcpy(&v, p, sizeof v); }
+ASHLAR_INLINE const F8& part(const F8& v, int) { return v; }
+
 namespace baseline {
 using F = F8;
 using I = I8;
 constexpr int kTogether = 1, kChains = 1;
-ASHLAR_INLINE void load(const float* p, F& v) { __builtin_memcpy(&v, p, sizeof v); }
-ASHLAR_INLINE const F8& part(const F& v, int) { return v; }
 #include "kernels/likelihood.inl"
 }  // namespace baseline
 
@@ -30,8 +31,6 @@ namespace avx2 {
 using F = F8;
 using I = I8;
 constexpr int kTogether = 1, kChains = 1;
-ASHLAR_INLINE void load(const float* p, F& v) { __builtin_memcpy(&v, p, sizeof v); }
-ASHLAR_INLINE const F8& part(const F& v, int) { return v; }
 #include "kernels/likelihood.inl"
 }  // namespace avx2
 ASHLAR_TARGET_END
