@@ -360,7 +360,7 @@ constexpr int64_t kPanelTokensQ8 = 5;
 
 template <Format f>
 void matmul_q8(const MatMul& m, std::byte* scratch) {
-  if (m.tokens < kPanelTokensQ8) {
+  if (m.panels == nullptr && m.tokens < kPanelTokensQ8) {
     dot_all_q8<f>(m);
   } else {
     matmul_panels_q8<f>(m, scratch);

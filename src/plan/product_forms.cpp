@@ -28,6 +28,12 @@ const kernels::ProductForm& ProductForms::at(int64_t tokens) const {
   return forms_[i];
 }
 
+const kernels::ProductForm& ProductForms::alike() const {
+  for (const kernels::ProductForm& form : forms_)
+    if (form.packing == kernels::Packing::panels) return form;
+  return forms_.front();
+}
+
 bool ProductForms::has(kernels::Packing packing) const {
   return std::any_of(forms_.begin(), forms_.end(),
                      [&](const kernels::ProductForm& form) { return form.packing == packing; });

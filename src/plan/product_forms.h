@@ -25,6 +25,9 @@ class ProductForms {
   /// The form of a product of so many tokens.
   const kernels::ProductForm& at(int64_t tokens) const;
   kernels::Activation activation(int64_t tokens) const { return at(tokens).activation; }
+  /// The form that gives a token the same sums, to the bit, however many there are: panels where
+  /// weights are kept in them, else that of one token (tokens_alike says of how many).
+  const kernels::ProductForm& alike() const;
   bool has(kernels::Packing packing) const;  // any of them
   bool rounds() const;                       // does any form take rounded rows?
   bool grouped() const;                      // does any form take rows in groups?

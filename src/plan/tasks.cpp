@@ -38,7 +38,8 @@ ProductTasks cut(const Epilogue& epilogue, const std::vector<MatMulStep::Product
   int64_t rows = 0, grain = 1;
   for_units(epilogue, products, [&](const MatMulStep::Product& p) {
     rows += p.w.rows / of * copies;
-    grain = std::max(grain, p.forms.at(tokens).rows);
+    // Of both forms of which a run may take either.
+    grain = std::max({grain, p.forms.at(tokens).rows, p.forms.alike().rows});
   });
   return {rows_each(rows, grain, threads)};
 }

@@ -31,8 +31,10 @@ struct StepBatch {
   int64_t rows(RowSet set) const {
     return set == RowSet::all ? size() : static_cast<int64_t>(wanted.size());
   }
-  /// Tokens by which products choose their form.
-  int64_t form_tokens(int64_t rows) const { return alone ? 1 : rows; }
+  /// The form of a product of so many rows.
+  const kernels::ProductForm& form_of(const ProductForms& forms, int64_t of_rows) const {
+    return alone ? forms.alike() : forms.at(of_rows);
+  }
   /// Row of the batch behind row `row` of a set.
   int64_t token(RowSet set, int64_t row) const {
     return set == RowSet::all ? row : wanted[static_cast<size_t>(row)];

@@ -14,11 +14,12 @@ void finish(const Frame& f, const Epilogue& e, float* gate, const float* up, int
   if (e.kind == Epilogue::Kind::unary) table.unary(e.unary, gate, gate, n);
 }
 
-/// A product with rows of activations, a few at a time where each token is to be as if alone.
+/// A product, of a few tokens at a time where each is to be as if alone and panels do not see to
+/// that.
 void multiply(const Frame& f, Format format, kernels::Activation form, kernels::MatMul m,
               std::byte* scratch) {
   const kernels::Table& table = *f.plan.table;
-  if (!f.batch.alone) return table.matmul(format, form, m, scratch);
+  if (!f.batch.alone || m.panels != nullptr) return table.matmul(format, form, m, scratch);
   const int64_t all = m.tokens, most = std::min(all, kernels::tokens_alike(format, form));
   for (int64_t t = 0; t < all; t += most) {
     m.tokens = std::min(most, all - t);
@@ -55,7 +56,7 @@ void run_task(const Frame& f, const MatMulStep& s, RowSet set, int64_t task, std
   const size_t unit_end = unit == 0 ? together : unit + 1;
   for (size_t i = unit; i < unit_end; ++i) {
     const MatMulStep::Product& p = s.products[i];
-    const kernels::ProductForm& stated = p.forms.at(f.batch.form_tokens(all));
+    const kernels::ProductForm& stated = f.batch.form_of(p.forms, all);
     const kernels::Activation form = stated.activation;
     const BufferId in = form == kernels::Activation::f32 ? s.in : s.prepared;
     multiply(f, p.w.format, form,
@@ -92,7 +93,7 @@ void run_task(const Frame& f, const HeadMatMulStep& s, RowSet set, int64_t task,
   const int64_t head = task / cut.token_blocks, block = task % cut.token_blocks;
   const int64_t first = cut.token_begin(all, block);
   const int64_t x_bytes = f.buffer(s.prepared).row_bytes;
-  multiply(f, s.w.format, s.forms.activation(f.batch.form_tokens(all)),
+  multiply(f, s.w.format, f.batch.form_of(s.forms, all).activation,
            {.w = s.w.data + head * rows * s.w.row_bytes,
             .w_row_bytes = s.w.row_bytes,
             .cols = s.w.cols,
@@ -154,7 +155,7 @@ void run_task(const Frame& f, const ExpertStep& s, RowSet set, int64_t task, std
   const int64_t x_bytes = f.buffer(s.prepared).row_bytes / s.rows_per_token;
   for (const MatMulStep::Product& p : s.products) {
     // The form was chosen for all tokens of the step, when their rows were prepared.
-    const auto form = p.forms.activation(f.batch.form_tokens(tokens));
+    const auto form = f.batch.form_of(p.forms, tokens).activation;
     const int64_t y_stride = f.buffer(p.out).row_bytes / 4 / s.chosen;
     multiply(f, p.w.format, form,
              {.w = p.w.data + expert * rows * p.w.row_bytes,

@@ -138,7 +138,7 @@ struct Row {
     }
   }
   void operator()(const PrepareRow& o) const {
-    const auto form = o.forms.activation(f.batch.form_tokens(rows));
+    const auto form = f.batch.form_of(o.forms, rows).activation;
     if (form == kernels::Activation::f32 && !o.always) return;
     const int64_t step = f.buffer(o.out).row_bytes / o.count;
     if (form == kernels::Activation::tiles) {  // the whole group, when its first row's turn comes

@@ -108,6 +108,13 @@ TEST_P(Deterministic, LogitsDependOnTheSequenceAlone) {
       EXPECT_EQ(logits_of(engine, ids, 1), alone);
       EXPECT_EQ(logits_of(engine, ids, 7), alone);
       EXPECT_EQ(logits_of(engine, ids, 64, 7), alone);
+      // Panels that are kept give tokens the same sums too, if others than dots do.
+      options.packed_weights = true;
+      Engine packed(graph, weights, options);
+      const std::vector<float> from_panels = logits_of(packed, ids, ids.size());
+      EXPECT_EQ(logits_of(packed, ids, 1), from_panels);
+      EXPECT_EQ(logits_of(packed, ids, 64, 7), from_panels);
+      options.packed_weights = false;
       // Without the option, a run that asks for it is as its tokens one by one.
       options.deterministic = false;
       options.threads = 1;
