@@ -1,4 +1,5 @@
 // ashlar run: completes a prompt, or answers it through the chat template.
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>

@@ -214,7 +214,8 @@ void finish_usage(CLI::App& app) {
     for (CLI::Option* option : command->get_options({})) {
       const std::string value = description_of(*option).value;
       if (value == "N" || value == "K" || value == "SEED" || value == "R")
-        read_as(*option, [](std::string text) { return whole_number(text).value_or(text); });
+        read_as(*option,
+                [](std::string text) { return whole_number(text).value_or(std::move(text)); });
       if (value == "FORMAT") read_as(*option, lower_case);
     }
   }

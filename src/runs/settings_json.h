@@ -1,6 +1,8 @@
 // Settings as JSON: reading that knows every key, writing with every default filled in.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <array>
 #include <cmath>
 #include <optional>

@@ -1,5 +1,6 @@
 // Patterns that are not regular (look-around of any length, possessive repeats): by PCRE2.
 #define PCRE2_CODE_UNIT_WIDTH 8
+#include <fmt/format.h>
 #include <pcre2.h>
 
 #include <algorithm>
