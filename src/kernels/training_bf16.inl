@@ -97,7 +97,11 @@ void run_tile_bf16(const TileProduct& p, int64_t i) {
     for (int r = 0; r < (T + 2) / 3; ++r) at[r] += word;
   }
   for (int r = 0; r < T; ++r) {
-    if (p.cols == kPanel && p.bias == nullptr) {
+    if (p.cols == kPanel) {
+      if (p.bias != nullptr) {
+        sums[r][0] = add(sums[r][0], load(p.bias));
+        sums[r][1] = add(sums[r][1], load(p.bias + kW));
+      }
       if (p.start != nullptr) {
         const float* start = p.start + (i + r) * p.start_stride;
         sums[r][0] = add(sums[r][0], load(start));

@@ -60,8 +60,12 @@ void run_tile(const TileProduct& p, int64_t i) {
   sum_tile<Number, kLanes, T>(reinterpret_cast<const Number*>(p.a) + i / kTileRows * p.a_tile,
                               p.a_row, p.a_word, reinterpret_cast<const Number*>(p.panel), p.words,
                               sums);
-  if (p.cols == 2 * kLanes && sizeof(Number) == 4 && p.bias == nullptr) {
+  if (p.cols == 2 * kLanes && sizeof(Number) == 4) {
     for (int r = 0; r < T; ++r) {
+      if (p.bias != nullptr) {
+        sums[r][0] += vector_at<Vector>(p.bias);
+        sums[r][1] += vector_at<Vector>(p.bias + kLanes);
+      }
       if (p.start != nullptr) {
         const float* start = p.start + (i + r) * p.start_stride;
         sums[r][0] += vector_at<Vector>(start);
