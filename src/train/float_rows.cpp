@@ -61,17 +61,27 @@ ASHLAR_INLINE double sum_of(int64_t n, const F& f) {
   return sum;
 }
 
+/// Whole numbers in the order of floats, a NaN at an end: compilers find the largest of them, but not
+/// of floats, with vectors.
+ASHLAR_INLINE int32_t order_of(int32_t bits) { return bits ^ ((bits >> 31) & INT32_MAX); }
+
 ASHLAR_INLINE float largest_of(const float* z, int64_t n) {
-  float lanes[kLanes];
-  for (int64_t l = 0; l < kLanes; ++l) lanes[l] = z[0];
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (int64_t l = 0; l < kLanes; ++l) lanes[l] = z[i + l] > lanes[l] ? z[i + l] : lanes[l];
+  int32_t most = INT32_MIN;
+  for (int64_t i = 0; i < n; ++i) {
+    const int32_t x = order_of(std::bit_cast<int32_t>(z[i]));
+    most = x > most ? x : most;
   }
-  float peak = z[0];
-  for (; i < n; ++i) peak = z[i] > peak ? z[i] : peak;
-  for (int64_t l = 0; l < kLanes; ++l) peak = lanes[l] > peak ? lanes[l] : peak;
-  return peak;
+  return std::bit_cast<float>(order_of(most));
+}
+
+/// The place of the first number that equals `value`; 0 where none does.
+ASHLAR_INLINE int32_t first_place_of(float value, const float* x, int64_t n) {
+  auto place = static_cast<int32_t>(n);
+  for (int32_t i = 0; i < static_cast<int32_t>(n); ++i) {
+    const int32_t here = x[i] == value ? i : static_cast<int32_t>(n);
+    place = here < place ? here : place;
+  }
+  return place < n ? place : 0;
 }
 
 ASHLAR_INLINE double reciprocal_rms(const float* x, int64_t n, double eps) {
@@ -268,24 +278,7 @@ ASHLAR_INLINE float softmax_body(float* x, int64_t n, float scale, const float* 
 /// its digits though p does not.
 ASHLAR_INLINE double softmax_grad_body(const float* p, float* dp, int64_t n, float scale,
                                        float share) {
-  float peaks[kLanes] = {}, at[kLanes] = {};
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (int64_t l = 0; l < kLanes; ++l) {
-      const bool more = p[i + l] > peaks[l];
-      peaks[l] = more ? p[i + l] : peaks[l];
-      at[l] = more ? dp[i + l] : at[l];
-    }
-  }
-  float peak = 0, at_peak = 0;
-  for (; i < n; ++i) {
-    at_peak = p[i] > peak ? dp[i] : at_peak;
-    peak = p[i] > peak ? p[i] : peak;
-  }
-  for (int64_t l = 0; l < kLanes; ++l) {
-    at_peak = peaks[l] > peak ? at[l] : at_peak;
-    peak = peaks[l] > peak ? peaks[l] : peak;
-  }
+  const float at_peak = dp[first_place_of(largest_of(p, n), p, n)];
   const double mean = sum_of(n, [=](int64_t k) { return p[k] * (dp[k] - at_peak); });
   const double of_sink = static_cast<double>(share), from = static_cast<double>(at_peak);
   const auto less = static_cast<float>(mean - from * of_sink);
