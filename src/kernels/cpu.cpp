@@ -80,9 +80,20 @@ bool cpu_likes_two_streams() {
   static const bool likes = __builtin_cpu_is("intel");
   return likes;
 }
+
+bool cpu_likes_rows_ahead() {
+  static const bool likes = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (__builtin_cpu_is("intel")) return true;
+    if (!__builtin_cpu_is("amd") || !__get_cpuid(1, &a, &b, &c, &d)) return false;
+    return (a >> 8 & 15) + (a >> 20 & 255) >= 26;  // the family
+  }();
+  return likes;
+}
 #else
 bool cpu_has_tiles() { return false; }
 bool cpu_likes_two_streams() { return false; }
+bool cpu_likes_rows_ahead() { return false; }
 #endif
 
 #if defined(__aarch64__)

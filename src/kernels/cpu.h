@@ -23,5 +23,8 @@ void assume_tiles(bool there);
 /// of 1,024 columns, 2 MB pages: 9.2 GB/s as one stream, 12.0 as two; two cores 16 and 27. A core of
 /// Zen 4 reads one stream at 25 GB/s, and gains nothing.
 bool cpu_likes_two_streams();
+/// Attention of few rows is faster where memory is asked for keys and values ahead: on Intel, and on
+/// AMD from Zen 5 on.
+bool cpu_likes_rows_ahead();
 
 }  // namespace ashlar::kernels

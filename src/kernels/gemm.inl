@@ -32,8 +32,8 @@ struct RowOrder {
 };
 
 /// Bytes ahead of what is being multiplied that memory is asked for: across pages, where hardware
-/// stops.
-ASHLAR_INLINE int64_t bytes_ahead() { return cpu_likes_two_streams() ? 4096 : 1024; }
+/// stops. (Decode on Zen 5 with 1,024 and 4,096: Qwen3 0.6B q8_0 63.3 -> 66.3 tokens/s, experts in q4_k 227 -> 244.)
+constexpr int64_t kBytesAhead = 4096;
 
 struct LoadF32 {
   static constexpr int64_t kBytes = 4;  // of a number
@@ -85,7 +85,7 @@ void dot_tokens(const MatMul& m, int64_t token) {
   const float* x[T];
   for (int t = 0; t < T; ++t) x[t] = reinterpret_cast<const float*>(token_row(m, token + t));
   const RowOrder order(m);
-  const int64_t ahead = bytes_ahead();
+  const int64_t ahead = kBytesAhead;
   for (int64_t n = 0; n < m.row_end - m.row_begin; ++n) {
     const int64_t r = order.at(n);
     const std::byte* row = m.w + r * m.w_row_bytes;

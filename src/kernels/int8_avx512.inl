@@ -108,7 +108,7 @@ void dot_tokens_q8(const MatMul& m, int64_t token) {
   for (int t = 0; t < T; ++t) x[t] = Q8Row::of<f>(token_row(m, token + t), layout);
   const int64_t whole = m.cols / C::kCols * (C::kCols / 8), rest = m.cols % C::kCols / 32;
   const RowOrder order(m);
-  const int64_t ahead = bytes_ahead();
+  const int64_t ahead = kBytesAhead;
   RowSums<T> sums{.m = m, .token = token, .rows = {}, .lanes = {}};
   for (int64_t n = 0; n < m.row_end - m.row_begin; ++n) {
     const int64_t r = order.at(n);

@@ -49,7 +49,7 @@ void dot_tokens_q8(const MatMul& m, int64_t token) {
   const std::byte* x[T];
   for (int t = 0; t < T; ++t) x[t] = token_row(m, token + t);
   const RowOrder order(m);
-  const int64_t ahead = bytes_ahead();
+  const int64_t ahead = kBytesAhead;
   for (int64_t n = 0; n < m.row_end - m.row_begin; ++n) {
     const int64_t r = order.at(n);
     const auto* p = reinterpret_cast<const uint8_t*>(m.w + r * m.w_row_bytes);
