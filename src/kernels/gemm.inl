@@ -32,7 +32,8 @@ struct RowOrder {
 };
 
 /// Bytes ahead of what is being multiplied that memory is asked for: across pages, where hardware
-/// stops. (Decode on Zen 5 with 1,024 and 4,096: Qwen3 0.6B q8_0 63.3 -> 66.3 tokens/s, experts in q4_k 227 -> 244.)
+/// stops. (Decode on Zen 5 with 1,024 and 4,096: Qwen3 0.6B q8_0 63.3 -> 66.3 tokens/s, experts in
+/// q4_k 227 -> 244.)
 constexpr int64_t kBytesAhead = 4096;
 
 struct LoadF32 {
