@@ -58,11 +58,11 @@ std::optional<Machine> machine_for(const std::string& name) {
   if (name == "none") return std::nullopt;
   if (!name.empty()) return load_machine(name);
   if (auto probed = probed_machine()) return probed;
-  constexpr const char* kUsualMachine = "h100-sxm";
+  constexpr const char* kDefaultMachine = "h100-sxm";
   const std::vector<std::string> library = machine_names();
-  if (std::find(library.begin(), library.end(), kUsualMachine) == library.end())
+  if (std::find(library.begin(), library.end(), kDefaultMachine) == library.end())
     return std::nullopt;  // a program without its data
-  return load_machine(kUsualMachine);
+  return load_machine(kDefaultMachine);
 }
 
 }  // namespace ashlar::app

@@ -32,9 +32,9 @@ bool ends_with_any(std::string_view name, std::span<const std::string_view> ends
 constexpr std::array<std::string_view, 2> kLines{".jsonl", ".ndjson"};
 constexpr std::array<std::string_view, 4> kTexts{".txt", ".text", ".md", ".rst"};
 
-class Walk {
+class DocumentReader {
  public:
-  Walk(const DocumentOptions& options, const std::function<void(Document&&)>& take)
+  DocumentReader(const DocumentOptions& options, const std::function<void(Document&&)>& take)
       : options_(options), take_(take) {}
 
   void file(const fs::path& file, const std::string& domain, bool asked_for) {
@@ -150,11 +150,11 @@ void read_documents(const std::string& corpus, const DocumentOptions& options,
   }
   if (!fs::exists(path, code))
     fail(ErrorKind::io, "{}: there is no such file or folder", path.string());
-  Walk walk(options, take);
+  DocumentReader reader(options, take);
   if (fs::is_directory(path, code))
-    walk.folder(path, domain);
+    reader.folder(path, domain);
   else
-    walk.file(path, domain, true);
+    reader.file(path, domain, true);
 }
 
 }  // namespace ashlar

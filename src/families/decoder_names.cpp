@@ -41,7 +41,7 @@ void decoder_names(Names& n, const Fields& f, bool interleaved) {
   dense_names(n, "ffn", "mlp", "");
 }
 
-void usual_names(Names& n, const Fields& f) { decoder_names(n, f); }
+void default_names(Names& n, const Fields& f) { decoder_names(n, f); }
 void interleaved_names(Names& n, const Fields& f) { decoder_names(n, f, true); }
 
 void post_norm_names(Names& n, bool before) {

@@ -16,7 +16,7 @@ namespace ashlar {
 /// The usual layer: x + attention(norm(x)), then x + ffn(norm(x)), dense or of experts.
 Block pre_norm_block(const Fields& f, int64_t layer);
 /// decoder_names (families/decoder.h), nothing else.
-void usual_names(Names& n, const Fields& f);
+void default_names(Names& n, const Fields& f);
 
 struct Family {
   std::string_view name;  // "qwen3"
@@ -35,7 +35,7 @@ struct Family {
   std::string_view root = "model.";
   void (*visit)(FieldVisitor&, Fields&) = nullptr;
   Block (*block)(const Fields&, int64_t layer) = pre_norm_block;
-  void (*names)(Names&, const Fields&) = usual_names;
+  void (*names)(Names&, const Fields&) = default_names;
 };
 
 const std::vector<const Family*>& families();

@@ -45,8 +45,8 @@ class Dialogue {
   /// Takes back the last answer; false where the last message is none.
   bool take_back_answer();
 
-  /// The question becomes a message, and so does its answer. An error takes the question back.
-  /// Where the conversation no longer fits the context, its oldest turns give way. Throws
+  /// The question becomes a message, and so does its answer. After an error the conversation is as
+  /// it was. Where the conversation no longer fits the context, its oldest turns give way. Throws
   /// Error(invalid) for a question that alone does not fit.
   DialogueAnswer ask(const std::string& question, const GenerateOptions& options,
                      const OnSpoken& on_spoken = {});

@@ -116,9 +116,10 @@ void put_tile(const TileBlock& b, const std::byte* tile, int64_t row, int64_t gr
   const auto* in = reinterpret_cast<const float*>(tile);
   float* y = b.m.y + token * b.m.y_stride + row;
   if (rows == 16 && tokens == kGroup) return transpose(in, 16, y, b.m.y_stride);
-  alignas(64) float turned[16 * kGroup];
-  transpose(in, 16, turned, 16);
-  for (int64_t t = 0; t < tokens; ++t) store_n(y + t * b.m.y_stride, load(turned + 16 * t), rows);
+  alignas(64) float transposed[16 * kGroup];
+  transpose(in, 16, transposed, 16);
+  for (int64_t t = 0; t < tokens; ++t)
+    store_n(y + t * b.m.y_stride, load(transposed + 16 * t), rows);
 }
 
 /// What vectors do while tiles multiply.

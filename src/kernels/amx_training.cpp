@@ -43,7 +43,7 @@ constinit const ProductKernels kTrainingBf16 = {.tile_rows = kRows,
                                                 .pack_rows = pack_row_steps,
                                                 .pack_columns_as_rows = pack_column_steps,
                                                 .pack_panel = pack_panel_bf16,
-                                                .pack_panel_turned = pack_panel_turned_bf16,
+                                                .pack_panel_transposed = pack_panel_transposed_bf16,
                                                 .multiply = multiply_words};
 }
 #endif

@@ -106,7 +106,7 @@ Widen widening(Format f) {
 // ---- Activations.
 
 /// 16 rows of 16 words, 16 words apart, to 16 words of 16 rows.
-ASHLAR_INLINE void turn(const __m512i* rows, std::byte* out) {
+ASHLAR_INLINE void transpose_words(const __m512i* rows, std::byte* out) {
   transpose(reinterpret_cast<const float*>(rows), 16, reinterpret_cast<float*>(out), 16);
 }
 
@@ -120,7 +120,7 @@ void prepare_group(const float* x, int64_t step, int64_t tokens, std::byte* out,
       const float* v = x + t * step + c;
       rows[t] = round_pairs(_mm512_maskz_loadu_ps(low, v), _mm512_maskz_loadu_ps(high, v + 16));
     }
-    turn(rows, out);
+    transpose_words(rows, out);
   }
 }
 
@@ -135,6 +135,6 @@ void pack_group(const MatMul& m, int64_t token, int64_t n, std::byte* out) {
   for (int64_t c = 0; c < m.cols; c += kStepCols, out += kTileBytes) {
     const __mmask32 there = halves_up_to(m.cols - c);
     for (int64_t t = 0; t < n; ++t) rows[t] = _mm512_maskz_loadu_epi16(there, x[t] + 2 * c);
-    turn(rows, out);
+    transpose_words(rows, out);
   }
 }

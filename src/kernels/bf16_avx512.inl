@@ -34,7 +34,7 @@ void pack_bf16(Format f, const MatMul& m, int64_t row, int64_t col, int64_t n, f
                uint32_t* panel) {
   const FormatInfo& format = info(f);
   alignas(64) float values[kStageCols];
-  auto* turned = reinterpret_cast<float*>(panel);
+  auto* transposed = reinterpret_cast<float*>(panel);
   for (int64_t g = 0; g < 2; ++g) {
     for (int64_t c = 0; c < n; c += kStageCols) {
       const int64_t len = at_most(kStageCols, n - c);
@@ -59,7 +59,7 @@ void pack_bf16(Format f, const MatMul& m, int64_t row, int64_t col, int64_t n, f
         __builtin_memset(out + filled, 0, static_cast<size_t>(end - filled) * 2);
       }
       for (int64_t k = 0; k < (len + 1) / 2; k += kW)
-        transpose(stage + k, kStageStride, turned + ((c / 2) + k) * kPanelRows + g * kW,
+        transpose(stage + k, kStageStride, transposed + ((c / 2) + k) * kPanelRows + g * kW,
                   kPanelRows);
     }
   }

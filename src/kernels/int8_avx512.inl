@@ -213,7 +213,7 @@ template <Format f>
 void pack_q8(const MatMul& m, int64_t row, int64_t begin, int64_t end, std::byte* panel_q,
              float* panel_s, Stage* stage) {
   constexpr int kRuns = kStageCols / Code<f>::kSub;  // per stage
-  alignas(64) float turned[2][16 * 16];
+  alignas(64) float transposed[2][16 * 16];
   for (int64_t g = 0; g < 2; ++g) {
     auto* words = reinterpret_cast<float*>(panel_q) + g * 16;
     float* s = panel_s + g * 16;
@@ -234,11 +234,11 @@ void pack_q8(const MatMul& m, int64_t row, int64_t begin, int64_t end, std::byte
       for (int64_t k = 0; k < kStageCols / 4; k += 16, words += 16 * kPanelRows)
         transpose(reinterpret_cast<const float*>(stage->q[0]) + k, kStageCols / 4, words,
                   kPanelRows);
-      transpose(stage->scale[0], 16, turned[0], 16);
-      if (kOffset<f> == 0) transpose(stage->low[0], 16, turned[1], 16);
+      transpose(stage->scale[0], 16, transposed[0], 16);
+      if (kOffset<f> == 0) transpose(stage->low[0], 16, transposed[1], 16);
       for (int64_t j = 0; j < kRuns; ++j, s += kRunFloats<f>) {
-        store(s, load(turned[0] + 16 * j));
-        if (kOffset<f> == 0) store(s + kPanelRows, load(turned[1] + 16 * j));
+        store(s, load(transposed[0] + 16 * j));
+        if (kOffset<f> == 0) store(s + kPanelRows, load(transposed[1] + 16 * j));
       }
     }
   }

@@ -42,8 +42,8 @@ struct ProductKernels {
                                std::byte* tile, int64_t tile_row) = nullptr;
   /// A panel of b[k, cols] of which one row lies beside the next, or one column does.
   void (*pack_panel)(const float* b, int64_t k_stride, int64_t cols, int64_t k, std::byte* panel);
-  void (*pack_panel_turned)(const float* b, int64_t col_stride, int64_t cols, int64_t k,
-                            std::byte* panel);
+  void (*pack_panel_transposed)(const float* b, int64_t col_stride, int64_t cols, int64_t k,
+                                std::byte* panel);
   void (*multiply)(const TileProduct&);
 };
 

@@ -53,11 +53,11 @@ void pack_panel_bf16(const float* b, int64_t k_stride, int64_t cols, int64_t k, 
   }
 }
 
-void pack_panel_turned_bf16(const float* b, int64_t col_stride, int64_t cols, int64_t k,
-                            std::byte* panel) {
+void pack_panel_transposed_bf16(const float* b, int64_t col_stride, int64_t cols, int64_t k,
+                                std::byte* panel) {
   auto* out = reinterpret_cast<float*>(panel);
   const int64_t words = (k + 1) / 2;
-  float stage[kW * kW], turned[kW * kW];
+  float stage[kW * kW], transposed[kW * kW];
   for (int64_t g = 0; g < kPanel; g += kW) {
     for (int64_t c = 0; c < k; c += 2 * kW) {
       for (int64_t j = 0; j < kW; ++j)
@@ -67,9 +67,9 @@ void pack_panel_turned_bf16(const float* b, int64_t col_stride, int64_t cols, in
       if (count >= kW) {
         transpose(stage, kW, out + c / 2 * kPanel + g, kPanel);
       } else {
-        transpose(stage, kW, turned, kW);
+        transpose(stage, kW, transposed, kW);
         for (int64_t i = 0; i < count; ++i)
-          __builtin_memcpy(out + (c / 2 + i) * kPanel + g, turned + i * kW, kW * 4);
+          __builtin_memcpy(out + (c / 2 + i) * kPanel + g, transposed + i * kW, kW * 4);
       }
     }
   }
@@ -151,5 +151,5 @@ constexpr ProductKernels kProductsBf16 = {.tile_rows = kTileRows,
                                           .pack_rows = pack_rows_bf16,
                                           .pack_columns = pack_columns_bf16,
                                           .pack_panel = pack_panel_bf16,
-                                          .pack_panel_turned = pack_panel_turned_bf16,
+                                          .pack_panel_transposed = pack_panel_transposed_bf16,
                                           .multiply = multiply_bf16};

@@ -146,8 +146,8 @@ void pack_panel(const float* b, int64_t k_stride, int64_t cols, int64_t k, std::
   }
 }
 
-void pack_panel_turned_f32(const float* b, int64_t col_stride, int64_t cols, int64_t k,
-                           std::byte* panel) {
+void pack_panel_transposed_f32(const float* b, int64_t col_stride, int64_t cols, int64_t k,
+                               std::byte* panel) {
   auto* out = reinterpret_cast<float*>(panel);
   float stage[kW * kW];
   for (int64_t g = 0; g < kPanel; g += kW) {
@@ -169,8 +169,8 @@ void pack_panel_turned_f32(const float* b, int64_t col_stride, int64_t cols, int
   }
 }
 
-void pack_panel_turned_f64(const float* b, int64_t col_stride, int64_t cols, int64_t k,
-                           std::byte* panel) {
+void pack_panel_transposed_f64(const float* b, int64_t col_stride, int64_t cols, int64_t k,
+                               std::byte* panel) {
   auto* out = reinterpret_cast<double*>(panel);
   for (int64_t j = 0; j < kW; ++j) {
     for (int64_t c = 0; c < k; ++c) out[c * kW + j] = j < cols ? b[j * col_stride + c] : 0.0f;
@@ -204,9 +204,9 @@ void pack_panel_rounded(const float* b, int64_t k_stride, int64_t cols, int64_t 
   pack_panel<float, kW>(b, k_stride, cols, k, panel);
   round_packed(panel, k * kPanel);
 }
-void pack_panel_turned_rounded(const float* b, int64_t col_stride, int64_t cols, int64_t k,
-                               std::byte* panel) {
-  pack_panel_turned_f32(b, col_stride, cols, k, panel);
+void pack_panel_transposed_rounded(const float* b, int64_t col_stride, int64_t cols, int64_t k,
+                                   std::byte* panel) {
+  pack_panel_transposed_f32(b, col_stride, cols, k, panel);
   round_packed(panel, k * kPanel);
 }
 
@@ -217,7 +217,7 @@ constexpr ProductKernels kProductsF32 = {.tile_rows = kTileRows,
                                          .pack_rows = pack_rows<float>,
                                          .pack_columns = pack_columns<float>,
                                          .pack_panel = pack_panel<float, kW>,
-                                         .pack_panel_turned = pack_panel_turned_f32,
+                                         .pack_panel_transposed = pack_panel_transposed_f32,
                                          .multiply = multiply_tiles<float, kW>};
 constexpr ProductKernels kProductsF64 = {.tile_rows = kTileRows,
                                          .panel_cols = kW,
@@ -226,7 +226,7 @@ constexpr ProductKernels kProductsF64 = {.tile_rows = kTileRows,
                                          .pack_rows = pack_rows<double>,
                                          .pack_columns = pack_columns<double>,
                                          .pack_panel = pack_panel<double, kW / 2>,
-                                         .pack_panel_turned = pack_panel_turned_f64,
+                                         .pack_panel_transposed = pack_panel_transposed_f64,
                                          .multiply = multiply_tiles<double, kW / 2>};
 constexpr ProductKernels kProductsRounded = {.tile_rows = kTileRows,
                                              .panel_cols = kPanel,
@@ -235,5 +235,5 @@ constexpr ProductKernels kProductsRounded = {.tile_rows = kTileRows,
                                              .pack_rows = pack_rows_rounded,
                                              .pack_columns = pack_columns_rounded,
                                              .pack_panel = pack_panel_rounded,
-                                             .pack_panel_turned = pack_panel_turned_rounded,
+                                             .pack_panel_transposed = pack_panel_transposed_rounded,
                                              .multiply = multiply_tiles<float, kW>};

@@ -152,11 +152,11 @@ std::optional<std::vector<ExpandedArm>> expand(const Experiment& e, const Data& 
     if (e.equal.what == Held::flops) return x.cost.flops_per_token;
     return e.equal.what == Held::seconds ? speed(x.arm) : std::optional(1.0);
   };
-  const std::optional<double> usual = price(*arm_named(arms, e.equal.to));
+  const std::optional<double> reference = price(*arm_named(arms, e.equal.to));
   for (ExpandedArm& x : arms) {
     const std::optional<double> here = price(x);
-    if (!usual || !here) return std::nullopt;
-    const double factor = *usual / *here, per_step = static_cast<double>(length * x.sequences);
+    if (!reference || !here) return std::nullopt;
+    const double factor = *reference / *here, per_step = static_cast<double>(length * x.sequences);
     x.steps = std::max<int64_t>(1, std::llround(factor * static_cast<double>(e.tokens) / per_step));
     x.tokens = x.steps * length * x.sequences;
     if (e.equal.what == Held::flops || e.equal.what == Held::seconds) {
@@ -164,7 +164,7 @@ std::optional<std::vector<ExpandedArm>> expand(const Experiment& e, const Data& 
       x.value = x.tokens;
       const auto exact = static_cast<double>(
           std::max<int64_t>(1, std::llround(static_cast<double>(e.tokens) / per_step)));
-      x.off = static_cast<double>(x.steps) * *here / (exact * *usual) - 1;
+      x.off = static_cast<double>(x.steps) * *here / (exact * *reference) - 1;
       if (std::abs(x.off) > e.equal.within && x.arm.name != e.equal.to) {
         fail(ErrorKind::invalid,
              "arms.{}: {} steps are {:.2f} % off from equal {}: longer runs come nearer",

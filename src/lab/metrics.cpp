@@ -85,10 +85,10 @@ void add_events(const Log& log, const RunFacts& facts, Json& m) {
     each.push_back(nullptr);
     const auto step = static_cast<size_t>(event_step(facts.events, i, facts.steps));
     if (step < kBefore || step >= log.size()) continue;
-    const double usual = median(std::span(log.gradient_norm).subspan(step - kBefore, kBefore));
+    const double before = median(std::span(log.gradient_norm).subspan(step - kBefore, kBefore));
     const double found = log.gradient_norm[step];
-    if (!(usual > 0 && found > 0)) continue;
-    responses.push_back(std::log(found / usual));
+    if (!(before > 0 && found > 0)) continue;
+    responses.push_back(std::log(found / before));
     each.back() = responses.back();
   }
   if (!responses.empty()) m["response"] = mean(responses);

@@ -109,13 +109,14 @@ void Rope::meaning(const In<F>& in, Out<F>& out) const {
     length = std::max(
         {length, in.batch.context, int64_t{in.batch.positions[static_cast<size_t>(t)]} + 1});
   }
-  const std::vector<double> usual = frequencies(original_context),
+  const std::vector<double> within = frequencies(original_context),
                             beyond = frequencies(original_context + 1);
   const int64_t n = in[0].inner(1);
   const int64_t per_token = in.batch.size() == 0 ? 0 : in[0].elements() / in.batch.size();
   out[0].values = in[0].values;
   for (int64_t t = 0; t < in.batch.size(); ++t) {
-    const std::vector<double>& frequency = longest[sequence(t)] > original_context ? beyond : usual;
+    const std::vector<double>& frequency =
+        longest[sequence(t)] > original_context ? beyond : within;
     for (int64_t j = 0; j < dim / 2; ++j) {
       const double angle =
           in.batch.positions[static_cast<size_t>(t)] * frequency[static_cast<size_t>(j)];

@@ -39,7 +39,7 @@ struct EngineOptions {
 /// What an engine allocates beside weights and state, in bytes.
 struct EngineBytes {
   int64_t activations = 0;  // everything that a step writes but keys and values
-  int64_t copies = 0;       // made of weights: vectors as float32, matrices turned round
+  int64_t copies = 0;       // made of weights: vectors as float32, transposed matrices
 };
 
 /// Plans an engine and allocates none of it: weights need no bytes (plan/weights.h, weightless).

@@ -45,7 +45,7 @@ struct StepBatch {
 struct ExpertGroups {
   std::vector<int32_t> offsets;          // most_experts + 1
   std::vector<int32_t> active;           // experts with a slot; `active_count` of them
-  std::atomic<int64_t> active_count{0};  // read, for nothing, by threads that come late
+  std::atomic<int64_t> active_count{0};  // threads that find no task left read it too
 };
 
 /// Attention over parts of the keys: their sums, and how many parts of each piece of output are

@@ -11,7 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kUsualLength = 256;  // of rows of a data folder
+constexpr int64_t kDefaultLength = 256;  // of rows of a data folder
 
 std::unique_ptr<TokenRows> matrix(const std::string& file, const char* key) {
   std::error_code code;
@@ -58,7 +58,7 @@ void open_folder(RunFile& file, RunData& data, bool decided, int64_t context) {
   if (!decided || !text_of(data.text_source).tokenizer)
     data.text_source = folder->tokenizer().string();
   int64_t& length = file.train.batch.length;
-  if (length == 0) length = context > 0 ? std::min(context, kUsualLength) : kUsualLength;
+  if (length == 0) length = context > 0 ? std::min(context, kDefaultLength) : kDefaultLength;
   const RowOptions rows{length, file.data.mask};
   data.train = folder_rows(folder, DataSplit::train, rows);
   if (file.data.validation.empty() && folder->stream(DataSplit::validation).tokens() >= length)

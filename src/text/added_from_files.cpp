@@ -60,9 +60,9 @@ std::vector<AddedToken> named_tokens(const PlainJson& config, const fs::path& fo
     if (const auto it = config.find(name); it != config.end()) take(*it);
   }
   for (const std::string& key : merged_keys(folder)) {
-    const bool usual =
+    const bool attribute =
         std::find(std::begin(kAttributes), std::end(kAttributes), key) != std::end(kAttributes);
-    if (key.ends_with("_token") && !usual && config.contains(key)) take(config.at(key));
+    if (key.ends_with("_token") && !attribute && config.contains(key)) take(config.at(key));
   }
   if (const auto extra = config.find("extra_special_tokens");
       extra != config.end() && extra->is_object()) {
@@ -136,10 +136,11 @@ void read_special_names(const fs::path& folder, TokenizerSpec& spec) {
   }
 }
 
-void add_tokens_of_files(const fs::path& folder, TokenizerSpec& spec, const SpecialNames& usual) {
+void add_tokens_of_files(const fs::path& folder, TokenizerSpec& spec,
+                         const SpecialNames& defaults) {
   const fs::path config_file = folder / "tokenizer_config.json";
   PlainJson config = merged(read_optional(config_file), folder);
-  for (const auto& [name, content] : usual) {
+  for (const auto& [name, content] : defaults) {
     if (!config.contains(name)) config[name] = content;
   }
   const std::vector<AddedToken> named = named_tokens(config, folder), extra = extra_tokens(config);
@@ -176,7 +177,7 @@ void add_tokens_of_files(const fs::path& folder, TokenizerSpec& spec, const Spec
 
   read_special_names(folder, spec);
   name_ends(config, spec);
-  if (usual.empty() || (!config.contains("add_bos_token") && !config.contains("add_eos_token")))
+  if (defaults.empty() || (!config.contains("add_bos_token") && !config.contains("add_eos_token")))
     return;  // a tokenizer.json has a post-processor of its own
   spec.frame = {TokenizerSpec::kText};
   if (spec.bos && flag_at(config, "add_bos_token", false))

@@ -10,7 +10,7 @@ namespace {
 constexpr int64_t kQueries = 64;  // of one block
 
 enum Slot : size_t {
-  kTurnedKeys = ProductSpace::kFree,
+  kTransposedKeys = ProductSpace::kFree,
   kKeys,
   kValues,
   kScores,
@@ -40,7 +40,7 @@ class Task {
     in_double_ =
         call.numbers == Numbers::f64 || op_.softcap != 0 || op_.log_length != 0 || op_.scale <= 0;
     keys_ = products_.pack(transposed(keys(call_.k, call_.d), key_row(call_.d)), call_.d, n_,
-                           call_.numbers, space_, kTurnedKeys);
+                           call_.numbers, space_, kTransposedKeys);
   }
 
   void forward(float* out) {

@@ -53,8 +53,8 @@ std::vector<SpikeRule> SpikeMonitor::add(double value) {
     std::vector<double> last(values_.end() - static_cast<std::ptrdiff_t>(kShort), values_.end());
     const double middle = median(last);
     for (double& v : last) v = std::abs(v - middle);
-    const double usual = 1.4826 * median(last);
-    judge(SpikeRule::robust, usual > 0 && value - middle > 7 * usual);
+    const double deviation = 1.4826 * median(last);
+    judge(SpikeRule::robust, deviation > 0 && value - middle > 7 * deviation);
   }
   if (values_.size() >= kLong) {
     const Moments m = moments(values_, kLong);

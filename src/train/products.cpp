@@ -49,7 +49,7 @@ void pack_one_panel(const ProductKernels& f, const Strided& b, int64_t n, int64_
   if (b.col == 1)
     f.pack_panel(from, b.row, cols, k, out);
   else
-    f.pack_panel_turned(from, b.col, cols, k, out);
+    f.pack_panel_transposed(from, b.col, cols, k, out);
 }
 
 /// One panel with tiles of rows [begin, end).
