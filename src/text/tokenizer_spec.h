@@ -66,8 +66,8 @@ void read_special_names(const std::filesystem::path& folder, TokenizerSpec& spec
 using SpecialNames = std::vector<std::pair<std::string, std::string>>;
 /// Adds the tokens that stand only in tokenizer_config.json, added_tokens.json and
 /// special_tokens_map.json, fills in bos and eos, and what stands around a text where the config
-/// says add_bos_token or add_eos_token: as AutoTokenizer does. `defaults`: names that the class of the
-/// tokenizer has where no file says another. Throws Error(format).
+/// says add_bos_token or add_eos_token: as AutoTokenizer does. `defaults`: names that the class of
+/// the tokenizer has where no file says another. Throws Error(format).
 void add_tokens_of_files(const std::filesystem::path& folder, TokenizerSpec& spec,
                          const SpecialNames& defaults = {});
 
