@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "support/memory_operand.h"
+
 namespace ashlar::test {
 namespace {
 
@@ -76,13 +78,6 @@ struct Frame {
   }
 };
 
-uint64_t general(const ucontext_t& u, int number) {
-  static constexpr int kOrder[] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
-                                   REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
-                                   REG_R12, REG_R13, REG_R14, REG_R15};
-  return static_cast<uint64_t>(u.uc_mcontext.gregs[kOrder[number]]);
-}
-
 /// To nearest even; denormals are zeros, NaNs become quiet.
 uint16_t round(uint32_t bits) {
   const auto high = static_cast<uint16_t>(bits >> 16);
@@ -121,30 +116,9 @@ bool perform_conversion(ucontext_t& u) {
   if (mod == 3) {
     low = frame.read(rm + b + 2 * x);
   } else {
-    uint64_t address = 0;
-    int bytes = mod == 1 ? 1 : mod == 2 ? 4 : 0;
-    bool relative = false;
-    if (rm == 4) {
-      const uint8_t s = *end++;
-      const int index = (s >> 3 & 7) + x, base = s & 7;
-      if (index != 4) address = general(u, index) << (s >> 6);
-      if (base == 5 && mod == 0)
-        bytes = 4;
-      else
-        address += general(u, base + b);
-    } else if (rm == 5 && mod == 0) {
-      bytes = 4;
-      relative = true;
-    } else {
-      address = general(u, rm + b);
-    }
-    int32_t displacement = 0;
-    if (bytes == 1) displacement = static_cast<int8_t>(*end) * (broadcast ? 4 : 64);
-    if (bytes == 4) std::memcpy(&displacement, end, 4);
-    end += bytes;
-    if (relative) address += reinterpret_cast<uint64_t>(end);
-    const auto* from =
-        reinterpret_cast<const uint8_t*>(address + static_cast<uint64_t>(int64_t{displacement}));
+    const MemoryOperand o = memory_operand(p + 5, x, b, broadcast ? 4 : 64, u);
+    const auto* from = reinterpret_cast<const uint8_t*>(o.address + o.index);
+    end = o.end;
     std::memcpy(low.data(), from, broadcast ? 4 : 64);
     if (broadcast) low.fill(low[0]);
   }

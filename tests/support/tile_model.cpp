@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "support/conversion_model.h"
+#include "support/memory_operand.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 #include <immintrin.h>
@@ -55,13 +56,6 @@ struct Instruction {
   uint64_t stride = 0;   // index << scale
 };
 
-uint64_t register_of(const ucontext_t& u, int number) {
-  static constexpr int kOrder[] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
-                                   REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
-                                   REG_R12, REG_R13, REG_R14, REG_R15};
-  return static_cast<uint64_t>(u.uc_mcontext.gregs[kOrder[number]]);
-}
-
 /// The instruction at `p`; length 0: none of ours.
 Instruction decode(const uint8_t* p, const ucontext_t& u) {
   Instruction i;
@@ -80,31 +74,11 @@ Instruction decode(const uint8_t* p, const ucontext_t& u) {
   const uint8_t* end = p + 5;
   i.memory = mod != 3;
   if (i.memory) {
-    int bytes = mod == 1 ? 1 : mod == 2 ? 4 : 0;
-    bool relative = false;
-    if ((p[4] & 7) == 4) {
-      const uint8_t s = *end++;
-      i.sib = true;
-      const int index = (s >> 3 & 7) + x, base = s & 7;
-      if (index != 4) i.stride = register_of(u, index) << (s >> 6);
-      if (base == 5 && mod == 0)
-        bytes = 4;
-      else
-        i.address = register_of(u, base + b);
-    } else if (mod == 0 && (p[4] & 7) == 5) {
-      bytes = 4;
-      relative = true;
-    } else {
-      i.address = register_of(u, i.rm);
-    }
-    if (bytes == 1) i.address += static_cast<uint64_t>(static_cast<int8_t>(*end));
-    if (bytes == 4) {
-      int32_t displacement;
-      std::memcpy(&displacement, end, 4);
-      i.address += static_cast<uint64_t>(static_cast<int64_t>(displacement));
-    }
-    end += bytes;
-    if (relative) i.address += reinterpret_cast<uint64_t>(end);
+    const MemoryOperand o = memory_operand(p + 4, x, b, 1, u);
+    i.sib = o.sib;
+    i.address = o.address;
+    i.stride = o.index;
+    end = o.end;
   }
   i.length = static_cast<int>(end - p);
   return i;
